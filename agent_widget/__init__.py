@@ -1,0 +1,66 @@
+"""Live tables and a live dashboard of the AI agents on this machine, in a notebook.
+
+>>> import agent_widget as aw
+>>> dash = aw.watch("memory/")     # start or reuse a server, connect, show
+>>> dash.tasks.df()                # every table is a live DataFrame
+
+Names are loaded when they are first used: the server and the command line need no widget, and start faster
+and smaller without one.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api import connect, watch
+    from .client import Client, ConnectionFailed
+    from .collector import PathError
+    from .live import LiveTable
+    from .process import Server, ServerError, serve
+    from .server import VERSION as __version__
+    from .store import Row
+    from .widget import Dashboard
+
+_HOMES = {
+    "Client": "client",
+    "ConnectionFailed": "client",
+    "Dashboard": "widget",
+    "LiveTable": "live",
+    "PathError": "collector",
+    "Row": "store",
+    "Server": "process",
+    "ServerError": "process",
+    "connect": "api",
+    "serve": "process",
+    "watch": "api",
+}
+
+__all__ = [
+    "Client",
+    "ConnectionFailed",
+    "Dashboard",
+    "LiveTable",
+    "PathError",
+    "Row",
+    "Server",
+    "ServerError",
+    "__version__",
+    "connect",
+    "serve",
+    "watch",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("agent-widget")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'agent_widget' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,49 @@
+"""What a notebook begins with: connect to a server, or watch some directories in one call."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .access import Runtime
+from .client import Client, ConnectionFailed, find_server, shared_client
+from .process import Server, serve
+
+if TYPE_CHECKING:
+    from .widget import Dashboard
+
+
+def connect(server: Server | str | None = None, token: str | None = None, *, timeout: float = 10.0) -> Client:
+    """A live replica of a server's tables.
+
+    ``server``: what :func:`serve` returned, a url (``"ws://host:8765/ws"``, then with its ``token``), or nothing to find
+    one that runs on this machine. One process has one client per server: connecting again returns the same. Returns
+    when the tables are complete; raises :class:`ConnectionFailed` after ``timeout`` seconds or if it is refused.
+    """
+    found: Server | Runtime | None = server if isinstance(server, Server) else None
+    if server is None:
+        found = find_server()
+        if found is None:
+            raise ConnectionFailed("no agent-widget server runs on this machine; start one with aw.serve(path)")
+    if found is not None:
+        client = shared_client(found.url, found.token, found.paths)
+    else:
+        url = str(server)
+        if not url.startswith(("ws://", "wss://")):
+            raise ValueError(f"{url!r} is not a url of a server; it looks like ws://127.0.0.1:8765/ws")
+        client = shared_client(url, token, None)
+    try:
+        return client.wait(timeout)
+    except ConnectionFailed:
+        client.close()
+        raise
+
+
+def watch(*paths: str | os.PathLike[str], height: int = 620) -> Dashboard:
+    """The dashboard on ``paths`` (every known agent of this machine if there are none) in one call.
+
+    Reuses a running server and this process's connection to it; running the cell again starts nothing twice.
+    """
+    from .widget import Dashboard  # the command line, which connects too, needs no widget
+
+    return Dashboard(connect(serve(*paths)), height=height)

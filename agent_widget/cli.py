@@ -1,0 +1,334 @@
+"""The command line: ``agent-widget serve | snapshot | tail | demo | servers | doctor``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import csv
+import io
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+import webbrowser
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+
+from . import demo
+from .access import Runtime, runtimes
+from .api import connect
+from .client import Client, ConnectionFailed, find_server
+from .collector import Collector, PathError
+from .server import VERSION, Server, StartError
+from .store import Row
+from .tables import TABLES
+
+
+class _Failure(Exception):
+    """What a user can cause, in one line that says what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0, 1 for a failure, 2 for bad usage."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="agent-widget: %(message)s", stream=sys.stderr)
+    try:
+        return options.run(options) or 0
+    except (_Failure, PathError, StartError, ConnectionFailed, FileExistsError) as failure:
+        print(f"agent-widget: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:
+        # the reader went away (`| head`): not an error, and Python must not complain at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="agent-widget", description="A live dashboard of AI agents.")
+    parser.add_argument("--version", action="version", version=f"agent-widget {VERSION}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, help: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.set_defaults(run=run)
+        return sub
+
+    paths_help = "directories to read (default: every known agent of this machine)"
+
+    sub = command("serve", _serve, "Watch directories and serve their tables and the dashboard page.")
+    sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
+    sub.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
+    sub.add_argument("--port", type=_port, default=8765, help="0 for any free one (default: %(default)s)")
+    access = sub.add_mutually_exclusive_group()
+    access.add_argument("--token", help="the token clients must know (default: a new one)")
+    access.add_argument("--no-token", action="store_true", help="let everyone on this machine in")
+    sub.add_argument("--open", action="store_true", help="open the dashboard in the browser")
+    sub.add_argument("--idle-timeout", type=float, help="end after so many seconds without a client")
+    sub.add_argument("--ready-json", action="store_true", help=argparse.SUPPRESS)
+
+    sub = command("snapshot", _snapshot, "Read everything once and print the tables.")
+    sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
+    sub.add_argument("--table", choices=TABLES, help="only this table")
+    sub.add_argument("--format", choices=("json", "csv", "parquet"), default="json")
+
+    sub = command("tail", _tail, "Print live changes, one a line.")
+    sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
+    sub.add_argument("--url", help="of a running server, e.g. ws://127.0.0.1:8765/ws")
+    sub.add_argument("--token", help="of that server (default: from its runtime file)")
+    sub.add_argument("--table", choices=TABLES, help="only this table")
+    sub.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    sub = command("demo", _demo, "Simulate a team of agents and open the dashboard on it.")
+    sub.add_argument("directory", nargs="?", metavar="DIR", help="where they write (default: a temporary directory)")
+    sub.add_argument("--agents", type=int, default=7, help="how many (default: %(default)s)")
+    sub.add_argument("--rate", type=float, default=1.0, help="how fast they live (default: %(default)s)")
+    sub.add_argument("--seconds", type=float, help="end after so many seconds")
+    sub.add_argument("--port", type=_port, default=0, help=argparse.SUPPRESS)
+    sub.add_argument("--no-open", action="store_true", help="do not open a browser")
+
+    command("servers", _servers, "List the servers that run on this machine.")
+    sub = command("doctor", _doctor, "Say what is found, readable and watched, and which limits are near.")
+    sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {port}")
+    return port
+
+
+def _warn(text: str) -> None:
+    print(f"agent-widget: {text}", file=sys.stderr)
+
+
+# serve and demo
+
+
+def _serve(options: argparse.Namespace) -> None:
+    collector = Collector(options.paths)
+    server = Server(
+        collector,
+        host=options.host,
+        port=options.port,
+        token=options.token,
+        no_token=options.no_token,
+        idle_timeout=options.idle_timeout,
+    )
+    _until_interrupted(_run_server(server, options.ready_json, options.open))
+
+
+async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None:
+    async with server.running():
+        roots = [str(root) for root in server.collector.roots]
+        if ready_json:
+            runtime = Runtime(server.url, server.token, os.getpid(), roots, server.started_at, VERSION)
+            print(msgspec.json.encode(runtime).decode(), flush=True)
+        else:
+            print(f"watching  {', '.join(roots) or 'nothing yet: no known agent has left files on this machine'}")
+            print(f"page      {server.page_url}")
+            print(f"url       {server.url}")
+            print(f"token     {server.token or 'none asked for'}", flush=True)
+            if roots and server.collector.is_empty:
+                _warn("nothing to show yet: no file here is one an agent writes; it appears when it comes")
+        if open_page and not webbrowser.open(server.page_url):
+            _warn("no browser found; open the page by its address")
+        await server.idle()
+
+
+def _until_interrupted(work: Any) -> None:
+    """Run until it ends, or until Ctrl-C or SIGTERM, and clean up in both cases."""
+
+    async def run() -> None:
+        task = asyncio.ensure_future(work)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # Windows
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+
+
+def _demo(options: argparse.Namespace) -> None:
+    if not 1 <= options.agents <= 200 or options.rate <= 0:
+        raise _Failure("--agents takes 1 to 200, --rate a number above 0")
+    with contextlib.ExitStack() as stack:
+        directory = options.directory or stack.enter_context(tempfile.TemporaryDirectory(prefix="agent-widget-demo-"))
+        memory = Path(directory).expanduser()
+        if options.directory is None:
+            memory = memory / "memory"
+        memory.mkdir(parents=True, exist_ok=True)
+        stop = threading.Event()
+
+        def simulate() -> None:
+            demo.run(memory, agents=options.agents, rate=options.rate, seconds=options.seconds, stop=stop)
+
+        async def show() -> None:
+            server = Server(Collector([memory]), port=options.port)
+            showing = asyncio.ensure_future(_run_server(server, False, not options.no_open))
+            simulating = asyncio.ensure_future(asyncio.to_thread(simulate))
+            try:
+                done, _ = await asyncio.wait({showing, simulating}, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                stop.set()
+                showing.cancel()
+                await asyncio.gather(showing, simulating, return_exceptions=True)
+
+        _until_interrupted(show())
+
+
+# snapshot and tail
+
+
+def _snapshot(options: argparse.Namespace) -> None:
+    collector = Collector(options.paths)
+    collector.scan()
+    if collector.is_empty:
+        where = ", ".join(map(str, collector.roots)) or "the known places of this machine"
+        raise _Failure(f"no agent has left a file in {where}; name the directory that holds the agents' files")
+    for state in collector.states():
+        for problem in state.problems:
+            _warn(problem)
+        if state.malformed:
+            _warn(f"{state.path}: {state.malformed} lines or documents could not be understood and were left out")
+    names = [options.table] if options.table else list(TABLES)
+    tables = {name: collector.store.rows(name) for name in names}
+    if options.format == "json":
+        sys.stdout.write(msgspec.json.encode(tables).decode() + "\n")
+    elif not options.table:
+        raise _Failure(f"--format {options.format} holds one table; choose it with --table")
+    elif options.format == "csv":
+        _write_csv(options.table, tables[options.table], sys.stdout)
+    else:
+        _write_parquet(options.table, tables[options.table])
+
+
+def _write_csv(table: str, rows: list[Row], file: TextIO) -> None:
+    columns = [column.name for column in TABLES[table].columns]
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_csv_cell(row[name]) for name in columns])
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, (list, dict)):
+        value = msgspec.json.encode(value).decode()
+    if isinstance(value, str) and value.lstrip()[:1] in ("=", "+", "-", "@", "＝", "＋", "－", "＠"):
+        return "'" + value  # a spreadsheet would run it as a formula
+    return value
+
+
+def _write_parquet(table: str, rows: list[Row]) -> None:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise _Failure('parquet needs pyarrow: pip install "agent-widget[frames]"') from None
+    from .frames import arrow_table
+
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(arrow_table(table, rows), buffer)
+    sys.stdout.buffer.write(buffer.getvalue())
+
+
+def _tail(options: argparse.Namespace) -> None:
+    if options.url:
+        token = options.token or next((r.token for r in runtimes() if r.url == options.url), None)
+        _until_interrupted(_print_changes(connect(options.url, token), options))
+        return
+    collector = Collector(options.paths)
+    server = Server(collector)
+
+    async def serve_and_print() -> None:
+        async with server.running():
+            client = await asyncio.to_thread(connect, server.url, server.token)
+            await _print_changes(client, options)
+
+    _until_interrupted(serve_and_print())
+
+
+async def _print_changes(client: Client, options: argparse.Namespace) -> None:
+    loop, changed = asyncio.get_running_loop(), asyncio.Event()
+    feed = client.subscribe(lambda: loop.call_soon_threadsafe(changed.set), [options.table] if options.table else None)
+    try:
+        while client.alive:
+            await changed.wait()
+            changed.clear()
+            for (table, id), row in feed.take().items():
+                print(_json_line(table, id, row) if options.json else _text_line(table, id, row), flush=True)
+    finally:
+        client.close()
+
+
+def _json_line(table: str, id: str, row: Row | None) -> str:
+    operation = {"table": table, "op": "gone" if row is None else "upsert", "row": {"id": id} if row is None else row}
+    return msgspec.json.encode(operation).decode()
+
+
+def _text_line(table: str, id: str, row: Row | None) -> str:
+    if row is None:
+        return f"{table:<10} gone  {id}"
+    words = [row.get(name) for name in ("status", "kind", "level", "name", "title", "text", "status_reason", "value")]
+    return f"{table:<10} {id[:28]:<28}  " + "  ".join(_printable(word) for word in words if word is not None)
+
+
+def _printable(word: Any) -> str:
+    """Agent text on a terminal: no control sequences."""
+    return "".join(c if c.isprintable() else " " for c in str(word))[:120]
+
+
+# servers and doctor
+
+
+def _servers(options: argparse.Namespace) -> None:
+    none = True
+    for runtime in runtimes():
+        none = False
+        print(f"{runtime.url}  pid {runtime.pid}  {', '.join(runtime.paths) or 'every known agent'}")
+    if none:
+        print("no server runs; start one with: agent-widget serve PATH")
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    collector = Collector(options.paths)
+    collector.scan()
+    if not collector.sources:
+        print("found       nothing: no known agent has left files on this machine; name a directory")
+    for state in collector.states():
+        print(f"found       {state.name}  {state.path}")
+        print(f"readable    {state.files} files, {state.bytes / 1e6:.1f} MB")
+        if state.malformed:
+            print(f"skipped     {state.malformed} lines or documents that are not what the format says")
+        for problem in state.problems:
+            print(f"problem     {problem}")
+    for name in collector.store:
+        if collector.store.count(name):
+            print(f"rows        {collector.store.count(name):>7}  {name}")
+    for line in _limits(collector):
+        print(line)
+    server = find_server([str(root) for root in collector.roots])
+    print(
+        f"server      {server.url + f'  pid {server.pid}' if server else 'none watches this; agent-widget serve starts one'}"
+    )
+
+
+def _limits(collector: Collector) -> Iterator[str]:
+    """Linux: how many directories are to be watched, and how many may be."""
+    directories = sum(1 for root in collector.roots for _ in os.walk(root))
+    with contextlib.suppress(OSError, ValueError):
+        allowed = int(Path("/proc/sys/fs/inotify/max_user_watches").read_text())
+        near = "  (near: raise fs.inotify.max_user_watches)" if directories * 2 > allowed else ""
+        yield f"watches     {directories} directories of {allowed} allowed{near}"

@@ -1,0 +1,332 @@
+"""From files to the store: which source reads which file, in what order, and what follows from it.
+
+The collector is told which paths may have changed (by the watcher, or all of them by :meth:`Collector.scan`) and
+brings the store in step with the files. It is single-threaded: one thread calls it, any thread may read the store.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from .sources import SOURCES
+from .sources.base import Evidence, Gone, Item, Reader, Record, Source
+from .stats import Stats
+from .status import Statuses
+from .store import Store
+from .tail import Tail, Unreadable, read_document
+
+log = logging.getLogger("agent_widget")
+
+MAX_FILES: Final = 100_000
+"""Per root; a directory that holds more is not an agent's."""
+_CLOCK_TICK_NS: Final = 50_000_000
+_MISREAD = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
+
+
+class PathError(Exception):
+    """A path that was asked for cannot be watched; the message says why and what to do."""
+
+
+def now_ms() -> int:
+    """The time as the tables have it."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class _File:
+    """One file: who reads it, how far, and what went wrong."""
+
+    path: Path
+    source: Source
+    reader: Reader
+    tail: Tail | None
+    stamp: tuple[int, int, int] | None = None
+    """Inode, size and time of writing when last read: another one means that something is new."""
+    size: int = 0
+    torn: bool = False
+    malformed: int = 0
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class SourceState:
+    """What is read from one root, as the ``welcome`` frame and ``doctor`` tell it."""
+
+    name: str
+    path: str
+    files: int = 0
+    bytes: int = 0
+    state: str = "watching"
+    malformed: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+class Collector:
+    """Reads the files below some roots into a store."""
+
+    def __init__(
+        self,
+        paths: Iterable[str | os.PathLike[str]] = (),
+        store: Store | None = None,
+        *,
+        clock: Callable[[], int] = now_ms,
+        host: str | None = None,
+    ) -> None:
+        """Raises :class:`PathError` for a path that does not exist, is not a directory or cannot be read."""
+        self.store = store or Store()
+        self.clock = clock
+        self.host = host or socket.gethostname()
+        self.sources = resolve(paths)
+        self._files: dict[Path, _File] = {}
+        self._statuses = Statuses()
+        self._stats = Stats()
+        self._changed_at: dict[Path, float] = {}
+        self._newcomers: set[str] = set()
+
+    @property
+    def roots(self) -> list[Path]:
+        """The directories that are read."""
+        return [source.root for source in self.sources]
+
+    def scan(self) -> None:
+        """Look at every file below every root and read what is new; then bring the derived tables up to date."""
+        self.refresh(path for source in self.sources for path in self._walk(source, source.root))
+        self.settle(stats=True)
+
+    def refresh(self, paths: Iterable[Path]) -> bool:
+        """Read what is new in ``paths``; directories are looked through. Returns whether the store changed."""
+        before = self.store.seq
+        files: list[tuple[int, float, _File]] = []
+        for path in paths:
+            for file in self._resolve(path):
+                stamp = _stamp(file.path)
+                # documents first (they say what things are), then the files that were written last
+                files.append((file.tail is not None, -(stamp[2] if stamp else 0), file))
+        for _, _, file in sorted(files, key=lambda entry: entry[:2]):
+            self._read(file)
+        self.settle()
+        return self.store.seq != before
+
+    def settle(self, *, stats: bool = False) -> bool:
+        """Derive statuses and spans from new evidence and the clock; with ``stats`` the figures too."""
+        before = self.store.seq
+        now = self.clock()
+        self._apply(list(self._statuses.settle(now)))
+        self._apply(
+            [
+                Record("agents", id, {"status": "unknown", "status_reason": "no file says what it does"})
+                for id in self._newcomers
+                if (row := self.store.get("agents", id)) is not None and row["status"] is None
+            ]
+        )
+        self._newcomers.clear()
+        if stats and self._stats.dirty:
+            self._apply(self._stats.records(now))
+        return self.store.seq != before
+
+    @property
+    def next_expiry(self) -> int | None:
+        """When the clock alone changes a status, in milliseconds since the epoch."""
+        return self._statuses.next_expiry
+
+    def stale(self, within: float | None = None) -> list[Path]:
+        """Known files whose size, inode or time differ from what was read, or that are torn or unfinished.
+
+        ``within``: only files that changed in the last so many seconds.
+        """
+        since = time.monotonic() - within if within is not None else None
+        found = []
+        for path, file in self._files.items():
+            if since is not None and self._changed_at.get(path, since) <= since and not file.torn:
+                continue
+            unfinished = file.torn or (file.tail is not None and file.tail.unfinished)
+            if unfinished or _stamp(path) != file.stamp:
+                found.append(path)
+        return found
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no file at all that any source reads."""
+        return not self._files
+
+    def states(self) -> list[SourceState]:
+        """What is read, root by root."""
+        states = []
+        for source in self.sources:
+            state = SourceState(source.name, str(source.root))
+            if not source.root.is_dir():
+                state.state = "missing"
+            for file in list(self._files.values()):
+                if file.source is not source:
+                    continue
+                state.files += 1
+                state.bytes += file.size
+                state.malformed += file.malformed + (file.tail.skipped_lines if file.tail else 0)
+                if file.error:
+                    state.problems.append(f"{file.path}: {file.error}")
+            states.append(state)
+        return states
+
+    def _resolve(self, path: Path) -> Iterator[_File]:
+        """The files that ``path`` is or holds."""
+        known = self._files.get(path)
+        if known is not None:
+            yield known
+            return
+        source = next((s for s in self.sources if path == s.root or s.root in path.parents), None)
+        if source is None:
+            return
+        if path.is_dir():
+            if not path.is_symlink():
+                for below in self._walk(source, path):
+                    yield from self._resolve(below)
+            return
+        relative = PurePosixPath(path.relative_to(source.root).as_posix())
+        reader = source.reader(relative)
+        if reader is None or not path.exists() or len(self._files) >= MAX_FILES:
+            return
+        tail = Tail(path, source.root) if reader.mode == "lines" else None
+        file = self._files[path] = _File(path, source, reader, tail)
+        yield file
+
+    def _walk(self, source: Source, directory: Path) -> Iterator[Path]:
+        """Every file below a directory that is worth a look; symlinks to directories are not followed."""
+        pending = [directory]
+        while pending:
+            current = pending.pop()
+            try:
+                with os.scandir(current) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            path = Path(entry.path)
+                            if not source.skips(PurePosixPath(path.relative_to(source.root).as_posix())):
+                                pending.append(path)
+                        else:
+                            yield Path(entry.path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                log.warning("%s: cannot be read: %s", current, error.strerror)
+
+    def _read(self, file: _File) -> None:
+        stamp = _stamp(file.path)
+        if stamp == file.stamp and not file.torn and not (file.tail and file.tail.unfinished):
+            return
+        try:
+            if file.tail is None:
+                self._read_document(file)
+            else:
+                self._read_lines(file, file.tail)
+            file.error = None
+        except FileNotFoundError:
+            stamp = None  # its rows stay; a new file of that name is read from its start
+        except Unreadable as problem:
+            if file.error != str(problem):
+                log.warning("%s: %s", file.path, problem)
+            file.error = str(problem)
+        # A write within the same tick of the file system's clock would leave the same stamp: do not trust it yet.
+        fresh = stamp is not None and time.time_ns() - stamp[2] < _CLOCK_TICK_NS
+        file.stamp = None if fresh else stamp
+        file.size = stamp[1] if stamp else 0
+        self._changed_at[file.path] = time.monotonic()
+
+    def _read_document(self, file: _File) -> None:
+        data = read_document(file.path, file.source.root)
+        try:
+            items = list(file.reader.read(data))
+        except _MISREAD as error:
+            # most likely caught in the middle of a write: the last good state stays and it is read again
+            if not file.torn:
+                file.malformed += 1
+            file.torn = True
+            file.error = f"not readable as {file.path.suffix or 'text'} ({error})"
+            return
+        file.torn = False
+        self._take(file, items)
+
+    def _read_lines(self, file: _File, tail: Tail) -> None:
+        for portion in tail.read():
+            if portion.restarted:
+                file.reader = (
+                    file.source.reader(PurePosixPath(file.path.relative_to(file.source.root).as_posix())) or file.reader
+                )
+            items: list[Item] = []
+            for line in portion.lines:
+                try:
+                    items.extend(file.reader.read(line))
+                except _MISREAD as error:
+                    file.malformed += 1
+                    log.debug("%s: a line was skipped: %s", file.path, error)
+            self._take(file, items)
+
+    def _take(self, file: _File, items: list[Item]) -> None:
+        operations = []
+        for item in items:
+            if isinstance(item, Evidence):
+                self._statuses.observe(item)
+            else:
+                operations.append(item)
+        self._apply(operations, file.source.name)
+
+    def _apply(self, operations: list[Record | Gone], source: str | None = None) -> None:
+        defaults: dict[str, Any] = {"source": source or "agent_widget", "host": self.host}
+        changes = self.store.apply(operations, defaults)
+        self._stats.note(changes)
+        self._newcomers.update(change.id for change in changes if change.table == "agents" and change.old is None)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def resolve(paths: Iterable[str | os.PathLike[str]]) -> list[Source]:
+    """The sources for some paths, or for every known place of this machine if there are none.
+
+    A directory nobody recognises is taken as a workspace that is still to be filled. Raises :class:`PathError`.
+    """
+    found: list[tuple[type[Source], Path]] = []
+    given = list(paths)
+    if not given:
+        for kind in SOURCES:
+            found += [(kind, root.resolve()) for root in kind.default_roots(os.environ, Path.home()) if root.is_dir()]
+    for path in given:
+        found.append(_recognise(path))
+    sources: list[Source] = []
+    for kind, root in dict.fromkeys(found):
+        same = sum(type(source) is kind for source in sources)
+        sources.append(kind(root, namespace=f"{root.parent.name or root.name}{same + 1}/" if same else ""))
+    return sources
+
+
+def _recognise(path: str | os.PathLike[str]) -> tuple[type[Source], Path]:
+    shown = os.fspath(path)
+    if not shown.strip():
+        raise PathError("an empty path was given; name a directory, e.g. memory/")
+    root = Path(shown).expanduser()
+    try:
+        root = root.resolve(strict=True)
+        if not root.is_dir():
+            raise PathError(f"{shown}: not a directory; give the directory that holds the agents' files")
+        next(os.scandir(root), None)
+    except FileNotFoundError:
+        raise PathError(
+            f"{shown}: no such directory; check the path, or create it and the agents may come later"
+        ) from None
+    except OSError as error:
+        raise PathError(f"{shown}: cannot be read ({error.strerror}); check its permissions") from None
+    for directory in (root, root / "memory"):
+        for kind in SOURCES:
+            if directory.is_dir() and kind.recognises(directory):
+                return kind, directory
+    return SOURCES[0], root

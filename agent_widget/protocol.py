@@ -1,0 +1,250 @@
+"""The frames of the wire protocol, typed, and the one place that encodes and decodes them.
+
+Version 1: JSON text frames on ``/ws``, and the same frames between the kernel and the browser. The client says
+``hello`` with the position it has come to; the server answers ``welcome`` and from then on ``changes``. An answer
+is sent in frames of at most about :data:`FRAME_BYTES`; all of them carry its ``seq``, all but the last have
+``more``, and the receiver takes the answer over as a whole with the last (:class:`Assembler`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from .store import Answer, Position, Row
+from .tables import TABLES
+
+VERSION: Final = 1
+FRAME_BYTES: Final = 256 * 1024
+MAX_CLIENT_FRAME: Final = 64 * 1024
+"""Clients send only small frames; a larger one closes the connection."""
+HEARTBEAT: Final = 5.0
+"""Seconds of quiet after which the server says where it is, so that both sides notice silence."""
+
+
+class ProtocolError(Exception):
+    """A frame that breaks the protocol, with the code and message for the ``error`` frame."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class _Frame(msgspec.Struct, tag_field="type", tag=str.lower):
+    """Frames are told apart by ``type``; unknown fields are ignored, so that versions can add some."""
+
+
+class Since(msgspec.Struct):
+    """A replica's position: ``seq`` in the life ``epoch`` of the store."""
+
+    epoch: str
+    seq: int
+
+
+class Hello(_Frame):
+    """The client's first frame. ``since`` null: it holds nothing yet."""
+
+    protocol: int
+    token: str | None = None
+    since: Since | None = None
+    tables: list[str] | None = None
+    limit: dict[str, int] | None = None
+
+    @property
+    def position(self) -> Position | None:
+        """``since`` as the store has it."""
+        return Position(self.since.epoch, self.since.seq) if self.since else None
+
+
+class SourceInfo(msgspec.Struct):
+    """What the server reads from one root."""
+
+    name: str
+    path: str
+    files: int
+    bytes: int
+    state: str
+
+
+class Welcome(_Frame):
+    """The server's answer to ``hello``."""
+
+    protocol: int
+    server: str
+    epoch: str
+    seq: int
+    now: int
+    sources: list[SourceInfo]
+    schema: dict[str, dict[str, str]]
+
+
+class Changes(_Frame):
+    """A part of the answer to "what has changed since ``since``?"."""
+
+    epoch: str
+    since: int
+    seq: int
+    reset: bool = False
+    rows: dict[str, list[dict[str, Any]]] = {}
+    gone: dict[str, list[str]] = {}
+    more: bool = False
+
+
+class Call(_Frame):
+    """A request; ``rid`` is chosen by the client and comes back in the reply."""
+
+    rid: int
+    method: str
+    params: dict[str, Any] = {}
+
+
+class Failure(msgspec.Struct):
+    """Why a call or a connection failed."""
+
+    code: str
+    message: str
+
+
+class Reply(_Frame, omit_defaults=True):
+    """The answer to a call: ``result`` if ``ok``, else ``error``."""
+
+    rid: int
+    ok: bool
+    result: Any = None
+    error: Failure | None = None
+
+
+class Error(_Frame):
+    """Why the server closes the connection."""
+
+    code: str
+    message: str
+
+
+class Ping(_Frame):
+    """Asks for a ``pong``; ``at`` is the sender's clock in milliseconds and comes back."""
+
+    at: float
+
+
+class Pong(_Frame):
+    """Answers a ``ping``; ``now`` is the answerer's clock."""
+
+    at: float
+    now: int
+
+
+class State(_Frame):
+    """From the kernel to the browser: how the kernel's own connection to the server is.
+
+    ``heard_ms``: how long ago the kernel heard from the server; ``rtt_ms``: their round trip.
+    """
+
+    connection: str
+    message: str | None = None
+    rtt_ms: float | None = None
+    heard_ms: int | None = None
+
+
+ClientFrame = Hello | Call | Ping | Pong
+ServerFrame = Welcome | Changes | Reply | Error | Ping | Pong | State
+
+_encoder = msgspec.json.Encoder()
+_client_decoder = msgspec.json.Decoder(ClientFrame)
+_server_decoder = msgspec.json.Decoder(ServerFrame)
+
+
+def encode(frame: ClientFrame | ServerFrame) -> bytes:
+    """One frame as UTF-8 JSON."""
+    return _encoder.encode(frame)
+
+
+def decode_client(data: str | bytes) -> ClientFrame:
+    """A frame from a client; :class:`ProtocolError` if it is none."""
+    return _decode(_client_decoder, data)  # type: ignore[no-any-return]
+
+
+def decode_server(data: str | bytes) -> ServerFrame:
+    """A frame from a server; :class:`ProtocolError` if it is none."""
+    return _decode(_server_decoder, data)  # type: ignore[no-any-return]
+
+
+def from_builtins(content: Any) -> ClientFrame:
+    """A frame from a client that came as an object already (over the notebook's comm)."""
+    try:
+        return msgspec.convert(content, ClientFrame)  # type: ignore[no-any-return]
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise ProtocolError("bad_request", f"not a frame of this protocol: {error}") from None
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], data: str | bytes) -> Any:
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise ProtocolError("bad_request", f"not a frame of this protocol: {error}") from None
+
+
+def check_hello(frame: ClientFrame) -> Hello:
+    """The frame, if it is a ``hello`` this version can answer; else :class:`ProtocolError`."""
+    if not isinstance(frame, Hello):
+        raise ProtocolError("bad_request", "the first frame must be a hello")
+    if frame.protocol != VERSION:
+        raise ProtocolError(
+            "unsupported_protocol",
+            f"this server speaks protocol {VERSION}, the client {frame.protocol}; install the same agent-widget on both sides",
+        )
+    unknown = sorted({*(frame.tables or ()), *(frame.limit or ())} - TABLES.keys())
+    if unknown:
+        raise ProtocolError("bad_request", f"unknown table {unknown[0]!r}; there are {', '.join(TABLES)}")
+    if any(count < 0 for count in (frame.limit or {}).values()):
+        raise ProtocolError("bad_request", "a limit is a number of rows, 0 or more")
+    return frame
+
+
+class _EncodedChanges(Changes, tag="changes"):
+    """:class:`Changes` whose rows are JSON already."""
+
+    rows: dict[str, list[msgspec.Raw]] = {}  # type: ignore[assignment]
+
+
+def encode_answer(answer: Answer, frame_bytes: int = FRAME_BYTES) -> Iterator[bytes]:
+    """An answer as frames, in the order of the tables; at least one frame, even if there is nothing to tell."""
+    frame = _EncodedChanges(answer.epoch, answer.since, answer.seq, answer.reset, {}, dict(answer.gone))
+    size = sum(len(id) + 3 for ids in answer.gone.values() for id in ids)
+    for table in TABLES:
+        for row in answer.rows.get(table, ()):
+            data = _encoder.encode(row)
+            if size and size + len(data) > frame_bytes:
+                frame.more = True
+                yield _encoder.encode(frame)
+                frame = _EncodedChanges(answer.epoch, answer.since, answer.seq, answer.reset, {}, {})
+                size = 0
+            frame.rows.setdefault(table, []).append(msgspec.Raw(data))
+            size += len(data) + 1
+    yield _encoder.encode(frame)
+
+
+class Assembler:
+    """Puts the frames of an answer together; a connection that breaks in between leaves nothing behind."""
+
+    def __init__(self) -> None:
+        self._answer: Answer | None = None
+
+    def add(self, frame: Changes) -> Answer | None:
+        """The whole answer with its last frame, ``None`` before."""
+        answer = self._answer
+        if answer is None or (answer.epoch, answer.since, answer.seq) != (frame.epoch, frame.since, frame.seq):
+            answer = self._answer = Answer(frame.epoch, frame.since, frame.seq, frame.reset)
+        for table, rows in frame.rows.items():
+            if table in TABLES:
+                answer.rows.setdefault(table, []).extend(map(Row, rows))
+        for table, ids in frame.gone.items():
+            if table in TABLES:
+                answer.gone.setdefault(table, []).extend(ids)
+        if frame.more:
+            return None
+        self._answer = None
+        return answer

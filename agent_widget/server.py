@@ -1,0 +1,405 @@
+"""The watcher server: one port that answers ``/ws``, the dashboard page, ``/healthz`` and ``/metrics``.
+
+It knows nothing of formats: it starts the watcher, and tells each client what has changed since the client's own
+position. A client's whole state here is that position; a slow one is told less often and loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import errno
+import functools
+import hashlib
+import html
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
+from importlib import metadata
+from importlib.resources import files
+from typing import Any, Final
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from . import protocol, tables
+from .access import Gate, Runtime, bracketed, is_loopback, new_token, write_runtime
+from .collector import Collector, now_ms
+from .protocol import ProtocolError
+from .store import Position, Store
+from .watcher import Watcher
+
+log = logging.getLogger("agent_widget")
+
+VERSION: Final = metadata.version("agent-widget")
+
+PACE: Final = 0.01
+"""Seconds between two answers to one client while changes keep coming; the first goes out at once."""
+SEND_DEADLINE: Final = 5.0
+"""A client that does not take a frame within this many seconds is dropped; it asks again when it is back."""
+HELLO_DEADLINE: Final = 10.0
+MAX_CONNECTIONS: Final = 64
+
+
+class StartError(Exception):
+    """The server cannot start; the message says why and what to do."""
+
+
+class Hub:
+    """Wakes the senders when the store has changed, and encodes an answer that several of them need once."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._changed = asyncio.Event()
+        self._encoded: dict[tuple[str, ...] | None, tuple[Position, Position, list[bytes]]] = {}
+
+    def wake(self) -> None:
+        """Tell everyone who waits; called on the event loop."""
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def changed_since(self, position: Position, timeout: float) -> bool:
+        """Wait until the store is past ``position``; false after ``timeout`` seconds of quiet."""
+        changed = self._changed
+        if self.store.position == position:
+            try:
+                async with asyncio.timeout(timeout):
+                    await changed.wait()
+            except TimeoutError:
+                return False
+        return True
+
+    def answer(self, position: Position | None, hello: protocol.Hello) -> tuple[Position, Iterable[bytes]]:
+        """The position a replica at ``position`` has after these frames; no frames if there is nothing to tell."""
+        if position is None or position.epoch != self.store.epoch:
+            # A first answer can be large: it is encoded while it is sent, not kept.
+            answer = self.store.since(position, hello.tables, hello.limit)
+            return Position(answer.epoch, answer.seq), protocol.encode_answer(answer)
+        tables = tuple(hello.tables) if hello.tables is not None else None
+        known = self._encoded.get(tables)
+        if known is None or known[:2] != (position, self.store.position):
+            answer = self.store.since(position, tables)
+            reached = Position(answer.epoch, answer.seq)
+            known = (position, reached, list(protocol.encode_answer(answer)) if answer else [])
+            self._encoded[tables] = known
+        return known[1], known[2]
+
+
+class Server:
+    """A watcher and the clients that follow it."""
+
+    def __init__(
+        self,
+        collector: Collector,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        token: str | None = None,
+        no_token: bool = False,
+        idle_timeout: float | None = None,
+    ) -> None:
+        """``idle_timeout``: end after so many seconds without any client. Raises :class:`StartError`."""
+        if no_token and not is_loopback(host):
+            raise StartError(f"refusing to serve {host} without a token; leave out --no-token")
+        self.collector = collector
+        self.store = collector.store
+        self.host = host
+        self.port = port
+        self.token = None if no_token else token or new_token()
+        self.idle_timeout = idle_timeout
+        self.started_at = now_ms()
+        self.connections = 0
+        self._refused = 0
+        self._idle_since = time.monotonic()
+        self._hub: Hub
+        self._gate: Gate
+
+    @property
+    def url(self) -> str:
+        """Where clients connect, e.g. ``ws://127.0.0.1:8765/ws``."""
+        return f"ws://{self._authority}/ws"
+
+    @property
+    def page_url(self) -> str:
+        """The dashboard page; the token is in the fragment, which browsers send to nobody."""
+        return f"http://{self._authority}/" + (f"#token={self.token}" if self.token else "")
+
+    @property
+    def _authority(self) -> str:
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "") else "::1" if self.host == "::" else self.host
+        return f"{bracketed(host)}:{self.port}"
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Server]:
+        """Serve until the context ends: bind, read all files, then let clients in."""
+        loop = asyncio.get_running_loop()
+        self._hub = Hub(self.store)
+        watcher = Watcher(self.collector, lambda: _soon(loop, self._hub.wake))
+        try:
+            listener = await serve(
+                self._follow,
+                self.host,
+                self.port,
+                process_request=self._route,
+                compression=None if is_loopback(self.host) else "deflate",
+                max_size=protocol.MAX_CLIENT_FRAME,
+                open_timeout=HELLO_DEADLINE,
+                ping_interval=10,
+                ping_timeout=10,
+                close_timeout=2,
+                server_header=None,
+                start_serving=False,
+            )
+        except OSError as error:
+            raise StartError(_bind_failure(self.host, self.port, error)) from None
+        runtime = None
+        try:
+            self.port = listener.sockets[0].getsockname()[1]
+            self._gate = Gate(self.host, self.port, self.token)
+            await loop.run_in_executor(None, watcher.start)
+            await listener.start_serving()
+            runtime = write_runtime(
+                Runtime(
+                    self.url,
+                    self.token,
+                    os.getpid(),
+                    [str(root) for root in self.collector.roots],
+                    self.started_at,
+                    VERSION,
+                )
+            )
+            yield self
+        finally:
+            if runtime is not None:
+                runtime.unlink(missing_ok=True)
+            listener.close()
+            await listener.wait_closed()
+            await loop.run_in_executor(None, watcher.stop)
+
+    async def idle(self) -> None:
+        """Returns when nobody has been connected for ``idle_timeout`` seconds; never if there is none."""
+        while self.idle_timeout is None or self.connections or time.monotonic() - self._idle_since < self.idle_timeout:
+            await asyncio.sleep(min(1.0, self.idle_timeout or 60.0))
+
+    # HTTP
+
+    def _route(self, connection: ServerConnection, request: Request) -> Response | None:
+        refusal = self._gate.refusal(request.headers.get_all("Host"), request.headers.get_all("Origin"))
+        if refusal is not None:
+            self._refused += 1
+            return _response(refusal[0], refusal[1])
+        path, _, query = request.path.partition("?")
+        if path == "/ws":
+            if self.connections >= MAX_CONNECTIONS:
+                return _response(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
+            return None
+        if getattr(request, "method", "GET") not in ("GET", "HEAD"):
+            return _response(HTTPStatus.METHOD_NOT_ALLOWED, "only GET")
+        if path == "/":
+            body, policy = page()
+            return _response(HTTPStatus.OK, body, "text/html; charset=utf-8", policy)
+        if path == "/healthz":
+            return _response(HTTPStatus.OK, "ok")
+        if path == "/metrics":
+            if not self._gate.admits(_bearer(request.headers)):
+                return _response(HTTPStatus.UNAUTHORIZED, "send the token as Authorization: Bearer")
+            return _response(HTTPStatus.OK, self._metrics(), "text/plain; version=0.0.4; charset=utf-8")
+        return _response(HTTPStatus.NOT_FOUND, "there is /, /ws, /healthz and /metrics")
+
+    def _metrics(self) -> str:
+        lines = [
+            "# TYPE agent_widget_connections gauge",
+            f"agent_widget_connections {self.connections}",
+            "# TYPE agent_widget_refused_requests_total counter",
+            f"agent_widget_refused_requests_total {self._refused}",
+            "# TYPE agent_widget_changes_total counter",
+            f"agent_widget_changes_total {self.store.seq}",
+            "# TYPE agent_widget_rows gauge",
+            *(f'agent_widget_rows{{table="{name}"}} {self.store.count(name)}' for name in self.store),
+            "# TYPE agent_widget_stat gauge",
+        ]
+        for row in self.store.rows("stats"):
+            if row["value"] is not None:
+                lines.append(f'agent_widget_stat{{name="{row["name"]}"}} {row["value"]:g}')
+        return "\n".join(lines) + "\n"
+
+    # WebSocket
+
+    async def _follow(self, socket: ServerConnection) -> None:
+        self.connections += 1
+        try:
+            hello = await self._greet(socket)
+            sender = asyncio.create_task(self._send_changes(socket, hello))
+            sender.add_done_callback(lambda _: socket.transport.abort())
+            try:
+                async for data in socket:
+                    await self._receive(socket, data)
+            finally:
+                sender.cancel()
+        except ProtocolError as error:
+            with suppress(ConnectionClosed, TimeoutError):
+                await _send(socket, protocol.encode(protocol.Error(error.code, error.message)))
+                await socket.close(1008, error.code)
+        except (ConnectionClosed, TimeoutError):
+            pass  # the client is gone; it asks again from its own position
+        finally:
+            self.connections -= 1
+            self._idle_since = time.monotonic()
+
+    async def _greet(self, socket: ServerConnection) -> protocol.Hello:
+        try:
+            async with asyncio.timeout(HELLO_DEADLINE):
+                data = await socket.recv()
+        except TimeoutError:
+            raise ProtocolError("bad_request", f"no hello within {HELLO_DEADLINE:.0f} s") from None
+        hello = protocol.check_hello(protocol.decode_client(data))
+        if not self._gate.admits(hello.token):
+            self._refused += 1
+            raise ProtocolError("unauthorized", "the token does not fit; take the one this server printed")
+        await _send(socket, protocol.encode(self.welcome()))
+        return hello
+
+    def welcome(self) -> protocol.Welcome:
+        """The ``welcome`` frame of this moment."""
+        epoch, seq = self.store.position
+        sources = [
+            protocol.SourceInfo(state.name, state.path, state.files, state.bytes, state.state)
+            for state in self.collector.states()
+        ]
+        return protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, now_ms(), sources, tables.schema())
+
+    async def _send_changes(self, socket: ServerConnection, hello: protocol.Hello) -> None:
+        position = hello.position
+        told = False
+        with suppress(ConnectionClosed, TimeoutError):
+            while True:
+                position, frames = self._hub.answer(position, hello)
+                for frame in frames:
+                    told = True
+                    await _send(socket, frame)
+                if not told:  # the first answer, or a while of quiet: say where we are
+                    await _send(socket, protocol.encode(protocol.Changes(position.epoch, position.seq, position.seq)))
+                await asyncio.sleep(PACE)
+                told = await self._hub.changed_since(position, protocol.HEARTBEAT)
+
+    async def _receive(self, socket: ServerConnection, data: str | bytes) -> None:
+        frame = protocol.decode_client(data)
+        if isinstance(frame, protocol.Ping):
+            await _send(socket, protocol.encode(protocol.Pong(frame.at, now_ms())))
+        elif isinstance(frame, protocol.Call):
+            await _send(socket, protocol.encode(self.call(frame)))
+        elif isinstance(frame, protocol.Hello):
+            raise ProtocolError("bad_request", "hello is said once; connect again to change what is sent")
+
+    def call(self, call: protocol.Call) -> protocol.Reply:
+        """Answer a request."""
+        method = self._METHODS.get(call.method)
+        if method is None:
+            message = f"unknown method {call.method!r}; there is {', '.join(self._METHODS)}"
+            return protocol.Reply(call.rid, False, error=protocol.Failure("unknown_method", message))
+        return protocol.Reply(call.rid, True, method(self))
+
+    def _status(self) -> dict[str, Any]:
+        """What the server reads and how it is."""
+        epoch, seq = self.store.position
+        return {
+            "server": VERSION,
+            "pid": os.getpid(),
+            "started_at": self.started_at,
+            "epoch": epoch,
+            "seq": seq,
+            "connections": self.connections,
+            "rows": {name: self.store.count(name) for name in self.store},
+            "sources": [
+                {
+                    "name": state.name,
+                    "path": state.path,
+                    "files": state.files,
+                    "bytes": state.bytes,
+                    "state": state.state,
+                    "malformed": state.malformed,
+                    "problems": state.problems,
+                }
+                for state in self.collector.states()
+            ],
+        }
+
+    _METHODS: Final[dict[str, Callable[[Server], Any]]] = {"status": _status}
+
+
+def _soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # the loop is closed: the server is stopping
+        loop.call_soon_threadsafe(callback)
+
+
+async def _send(socket: ServerConnection, frame: bytes) -> None:
+    """One frame within the deadline. The library's keep-alive does not drop a reader whose buffer is full."""
+    try:
+        async with asyncio.timeout(SEND_DEADLINE):
+            await socket.send(frame, text=True)
+    except TimeoutError:
+        socket.transport.abort()
+        raise
+
+
+def _bearer(headers: Headers) -> str | None:
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" else None
+
+
+def _response(
+    status: HTTPStatus, body: str, content_type: str = "text/plain; charset=utf-8", policy: str = "default-src 'none'"
+) -> Response:
+    data = body.encode()
+    headers = Headers(
+        {
+            "Content-Type": content_type,
+            "Content-Length": str(len(data)),
+            "Content-Security-Policy": policy,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "no-store",
+            "Connection": "close",
+        }
+    )
+    return Response(status.value, status.phrase, headers, data)
+
+
+@functools.cache
+def page() -> tuple[str, str]:
+    """The dashboard as a page of its own, and its content security policy: one document, nothing to load."""
+    script = bundle().replace("</script", "<\\/script")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    title = html.escape("agents")
+    body = (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        "<style>html,body{margin:0;height:100%}</style>\n</head>\n<body>\n"
+        '<div id="agent-widget-page" style="height:100%"></div>\n'
+        f'<script type="module">{script}</script>\n</body>\n</html>\n'
+    )
+    policy = (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; connect-src 'self'; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return body, policy
+
+
+@functools.cache
+def bundle() -> str:
+    """The built front end, one ES module."""
+    return files("agent_widget").joinpath("static/widget.js").read_text("utf-8")
+
+
+def _bind_failure(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is in use; choose another, or 0 for any free one"
+    if error.errno == errno.EACCES:
+        return f"port {port} may not be used; choose one above 1023"
+    return f"cannot serve on {host}:{port}: {error.strerror or error}"

@@ -1,0 +1,225 @@
+"""What every source has in common: the records it returns, the readers it hands out, the small parsers.
+
+A source is one on-disk format. It does no I/O: the collector reads files and feeds the bytes. A source
+knows where its files live by default, which directory is its own, and how bytes become records.
+
+To add an agent, add one file next to this one with a subclass of :class:`Source` and list it in
+``agent_widget/sources/__init__.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import msgspec
+
+from ..tables import PREVIEW_CHARS
+
+
+class Record(NamedTuple):
+    """A claim about one row: ``fields`` are merged into row ``id`` of ``table``.
+
+    A field that is absent is not touched; a field that is ``None`` becomes unknown.
+    """
+
+    table: str
+    id: str
+    fields: dict[str, Any]
+
+
+class Gone(NamedTuple):
+    """Row ``id`` was taken out of a file that lists all there is (a task removed from the task list)."""
+
+    table: str
+    id: str
+
+
+class Evidence(NamedTuple):
+    """What was seen of an agent at a moment; :mod:`agent_widget.status` turns it into statuses and spans.
+
+    ``status`` is one of :data:`agent_widget.tables.AGENT_STATUSES`; ``reason`` says what it rests on in plain
+    words and never contains a time that passes ("heartbeat says idle"). After ``ttl_ms`` without further
+    evidence the agent counts as offline; ``None`` holds for ever.
+    """
+
+    agent_id: str
+    at: int
+    status: str
+    reason: str
+    ttl_ms: int | None = None
+
+
+Item = Record | Gone | Evidence
+
+
+class Malformed(ValueError):
+    """A line or document that is not what its format says. Counted and skipped, never fatal."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """How one file becomes records.
+
+    ``mode`` ``"lines"``: ``read`` is called once for each complete line (without its newline), in file order. A
+    file that was truncated or replaced is read again from its start with a new reader, so ids must come from the content.
+    ``"document"``: ``read`` is called with the whole file each time it changed; one reader lives as long as the
+    path, so it may remember what it said last time (to say :class:`Gone`).
+
+    ``read`` raises :class:`Malformed` (or any ``ValueError``, ``KeyError``, ``TypeError``, ``AttributeError``) for what it cannot use.
+    """
+
+    mode: Literal["lines", "document"]
+    read: Callable[[bytes], Iterable[Item]]
+
+
+class Source(ABC):
+    """One directory in one format."""
+
+    name: ClassVar[str]
+    """The word in every row's ``source`` column."""
+
+    def __init__(self, root: Path, namespace: str = "") -> None:
+        self.root = root
+        self.namespace = namespace
+        """Put before ids when two roots of one format are read at once; else empty."""
+        self._stamps: dict[tuple[str, str, str], tuple[int, str]] = {}
+
+    @classmethod
+    @abstractmethod
+    def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
+        """Where this format lives when nobody says otherwise; may name directories that do not exist."""
+
+    @classmethod
+    @abstractmethod
+    def recognises(cls, directory: Path) -> bool:
+        """Whether this directory holds files of this format (looks at names only)."""
+
+    @abstractmethod
+    def reader(self, path: PurePosixPath) -> Reader | None:
+        """The reader for a file, by its path relative to the root; ``None`` for files that are not ours."""
+
+    def skips(self, path: PurePosixPath) -> bool:
+        """Whether a directory (relative to the root) need not be looked into."""
+        return False
+
+    def newest(self, table: str, id: str, at: int, **fields: Any) -> Record:
+        """A record of only those fields for which nothing newer was said before.
+
+        For facts that several files tell at different times (what an agent is doing), so that the row does
+        not depend on the order in which files are read. ``None`` values say nothing.
+        """
+        kept: dict[str, Any] = {}
+        for name, value in fields.items():
+            stamp = (at, str(value))
+            if value is not None and stamp >= self._stamps.get((table, id, name), (-1, "")):
+                self._stamps[table, id, name] = stamp
+                kept[name] = value
+        return Record(table, id, kept)
+
+
+_decoder = msgspec.json.Decoder()
+
+
+def parse_json(data: bytes) -> Any:
+    """Decode JSON, invalid UTF-8 replaced; :class:`Malformed` if it is not JSON."""
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        try:  # msgspec refuses invalid UTF-8; a format's own bytes are not the user's fault
+            return _decoder.decode(data.decode("utf-8", "replace"))
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise Malformed(f"not JSON: {error}") from None
+
+
+def parse_object(data: bytes) -> dict[str, Any]:
+    """Decode a JSON object; :class:`Malformed` if it is anything else."""
+    value = parse_json(data)
+    if not isinstance(value, dict):
+        raise Malformed(f"expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def millis(value: Any) -> int | None:
+    """A time as integer milliseconds since the epoch, UTC; ``None`` if it is not a time.
+
+    Takes ISO 8601 text (``Z``, an offset, or none = UTC) and numbers in seconds, milliseconds or
+    microseconds, told apart by size (10^11 s is the year 5138, 10^11 ms is 1973).
+    """
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, (int, float)):
+        if value != value or value in (float("inf"), float("-inf")) or value <= 0:
+            return None
+        if value < 1e11:
+            value *= 1000
+        elif value > 1e14:
+            value /= 1000
+        return round(value) if value < 253402300800000 else None
+    if not isinstance(value, str) or len(value) < 10:
+        return None
+    try:
+        moment = datetime.fromisoformat(value[:-1] + "+00:00" if value.endswith("Z") else value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    try:
+        return round(moment.timestamp() * 1000)
+    except (OverflowError, ValueError):
+        return None
+
+
+def preview(value: Any) -> str | None:
+    """Text for a preview column: at most :data:`PREVIEW_CHARS` characters; other JSON values are encoded."""
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= PREVIEW_CHARS else text[: PREVIEW_CHARS - 1] + "…"
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or ``None``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or abs(value) == float("inf"):
+        return None
+    return value
+
+
+def whole(value: Any) -> int | None:
+    """A number rounded to an integer, or ``None``."""
+    found = number(value)
+    return None if found is None else round(found)
+
+
+_LEVELS = {
+    "trace": "debug",
+    "debug": "debug",
+    "info": "info",
+    "information": "info",
+    "notice": "info",
+    "warn": "warning",
+    "warning": "warning",
+    "error": "error",
+    "err": "error",
+    "fatal": "critical",
+    "critical": "critical",
+    "panic": "critical",
+}
+
+
+def level(value: Any) -> str | None:
+    """A log level in our words (:data:`agent_widget.tables.LOG_LEVELS`), or ``None``."""
+    return _LEVELS.get(value.strip().lower()) if isinstance(value, str) else None
+
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Replace lone surrogates, which JSON can hold and UTF-8 cannot."""
+    return _SURROGATES.sub("\ufffd", text)

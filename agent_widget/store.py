@@ -1,0 +1,291 @@
+"""The store: keyed tables and one counter, and the one question "what has changed since N?".
+
+Each change to a row gives the row the next ``seq``. A row that changes moves to the end of its table, so the
+answer to "since N" is read off the end and costs as much as there is to tell. Rows are never changed in
+place: a merge makes a new row, so an answer stays what it was while it is encoded and sent.
+
+A replica is a store that :meth:`Store.adopt` s the answers of another one and carries its ``epoch`` and
+``seq``; it can therefore answer the same question to the next one down the line.
+"""
+
+from __future__ import annotations
+
+import heapq
+import secrets
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from .tables import TABLES, Table
+
+TOMBSTONES: Final = 10_000
+"""How many removed keys a table remembers; who asks from before the oldest gets everything again."""
+
+
+class Row(dict[str, Any]):
+    """One row: a dict of all columns of its table, readable as attributes too (``row.status``)."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"this row has no column {name!r}; it has {', '.join(self)}") from None
+
+
+class Change(NamedTuple):
+    """What happened to one row. ``old`` is ``None`` for a new row, ``new`` is ``None`` for one that went."""
+
+    table: str
+    id: str
+    old: Row | None
+    new: Row | None
+
+
+class Upsert(NamedTuple):
+    """Fields to merge into row ``id`` of ``table``."""
+
+    table: str
+    id: str
+    fields: Mapping[str, Any]
+
+
+class Removal(NamedTuple):
+    """Row ``id`` of ``table`` goes."""
+
+    table: str
+    id: str
+
+
+class Position(NamedTuple):
+    """How far a replica has come: ``seq`` in the life ``epoch`` of the store it follows."""
+
+    epoch: str
+    seq: int
+
+
+@dataclass(slots=True)
+class Answer:
+    """What has changed between ``since`` and ``seq``; with ``reset``, all there is.
+
+    ``rows``: table → whole rows, each once, oldest change first. ``gone``: table → keys that went.
+    """
+
+    epoch: str
+    since: int
+    seq: int
+    reset: bool
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    gone: dict[str, list[str]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.gone or self.reset)
+
+
+class Gap(Exception):
+    """An answer does not join on to what this replica holds; ask again from one's own position."""
+
+
+class _Keyed:
+    """One table's rows in order of their last change, and the keys that went."""
+
+    __slots__ = ("definition", "floor", "gone", "merges", "rows", "template")
+
+    def __init__(self, definition: Table) -> None:
+        self.definition = definition
+        self.template = definition.blank()
+        self.merges = {column.name: column.merge for column in definition.columns if column.merge != "replace"}
+        self.rows: dict[str, tuple[int, Row]] = {}
+        self.gone: dict[str, int] = {}
+        self.floor = 0  # the newest seq among the keys that were forgotten
+
+    def put(self, id: str, seq: int, row: Row) -> None:
+        self.rows.pop(id, None)
+        self.gone.pop(id, None)
+        self.rows[id] = (seq, row)
+
+    def remove(self, id: str, seq: int) -> None:
+        del self.rows[id]
+        self.gone[id] = seq
+        if len(self.gone) > TOMBSTONES:
+            oldest = next(iter(self.gone))
+            self.floor = self.gone.pop(oldest)
+
+    def merged(self, old: Row | None, id: str, fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> Row | None:
+        """The row after the claim ``fields``; ``None`` if the claim says nothing new."""
+        new: Row | None = None
+        if old is None:
+            new = Row(self.template)
+            new.update(defaults)
+            new["id"] = id
+        for name, value in fields.items():
+            now = (new if new is not None else old)[name]  # type: ignore[index]  # KeyError: no such column
+            if now == value:
+                continue
+            merge = self.merges.get(name)
+            if merge and now is not None and (value is None or (value > now if merge == "min" else value < now)):
+                continue
+            if new is None:
+                new = Row(old)  # type: ignore[arg-type]
+            new[name] = value
+        return new
+
+    def since(self, seq: int) -> list[Row]:
+        rows = []
+        for changed, row in reversed(self.rows.values()):
+            if changed <= seq:
+                break
+            rows.append(row)
+        rows.reverse()
+        return rows
+
+    def gone_since(self, seq: int) -> list[str]:
+        ids = []
+        for id, when in reversed(self.gone.items()):
+            if when <= seq:
+                break
+            ids.append(id)
+        return ids
+
+
+class Store:
+    """All tables of :mod:`agent_widget.tables`, safe to use from any thread."""
+
+    def __init__(self, epoch: str | None = None) -> None:
+        self.lock = threading.RLock()
+        self.epoch = epoch or secrets.token_hex(8)
+        self.seq = 0
+        self._tables = {name: _Keyed(definition) for name, definition in TABLES.items()}
+
+    @property
+    def position(self) -> Position:
+        """Where this store is now."""
+        with self.lock:
+            return Position(self.epoch, self.seq)
+
+    def apply(self, operations: Iterable[Upsert | Removal], defaults: Mapping[str, Any] | None = None) -> list[Change]:
+        """Merge records into rows and take rows out; returns what really changed, in order.
+
+        ``defaults`` are the fields a new row starts with (``source``, ``host``). An operation is any
+        ``(table, id, fields)`` or ``(table, id)`` tuple. An unknown table or column is a ``KeyError``.
+        """
+        changes: list[Change] = []
+        defaults = defaults or {}
+        with self.lock:
+            for operation in operations:
+                name, id = operation[0], operation[1]
+                table = self._tables[name]
+                held = table.rows.get(id)
+                old = held[1] if held else None
+                if len(operation) == 2:
+                    if old is not None:
+                        self.seq += 1
+                        table.remove(id, self.seq)
+                        changes.append(Change(name, id, old, None))
+                    continue
+                new = table.merged(old, id, operation[2], defaults)  # type: ignore[misc]
+                if new is not None:
+                    self.seq += 1
+                    table.put(id, self.seq, new)
+                    changes.append(Change(name, id, old, new))
+        return changes
+
+    def since(
+        self,
+        position: Position | None,
+        tables: Iterable[str] | None = None,
+        limit: Mapping[str, int] | None = None,
+    ) -> Answer:
+        """What a replica at ``position`` has missed.
+
+        A position of another epoch, from the future, or from before the oldest remembered removal is
+        answered with ``reset`` and everything; ``limit`` bounds how many of the newest rows of a table such an
+        answer holds. ``tables`` restricts the answer (unknown names are ignored).
+        """
+        names = self._tables if tables is None else [name for name in self._tables if name in set(tables)]
+        with self.lock:
+            seq = position.seq if position else 0
+            reset = (
+                position is None
+                or position.epoch != self.epoch
+                or seq > self.seq
+                or any(seq < self._tables[name].floor for name in names)
+            )
+            answer = Answer(self.epoch, 0 if reset else seq, self.seq, reset)
+            for name in names:
+                table = self._tables[name]
+                if reset:
+                    rows = [row for _, row in table.rows.values()]
+                    rows = _newest(table.definition, rows, (limit or {}).get(name))
+                else:
+                    rows = table.since(seq)
+                    if gone := table.gone_since(seq):
+                        answer.gone[name] = gone
+                if rows:
+                    answer.rows[name] = rows
+            return answer
+
+    def adopt(self, answer: Answer) -> list[Change]:
+        """Take over a whole answer of the store this one follows; returns what changed here.
+
+        A row that an answer with ``reset`` repeats unchanged is no change. Raises :class:`Gap` if the answer
+        starts after what is held here.
+        """
+        with self.lock:
+            if not answer.reset and (answer.epoch != self.epoch or answer.since > self.seq):
+                raise Gap(f"answer from {answer.since} does not join on to {self.seq}")
+            changes: list[Change] = []
+            for name, table in self._tables.items():
+                rows = answer.rows.get(name, ())
+                before = table.rows
+                if answer.reset:
+                    table.rows, table.gone, table.floor = {}, {}, answer.seq
+                for row in rows:
+                    id = row["id"]
+                    held = before.get(id)
+                    old = held[1] if held else None
+                    new = old if old == row else Row(row)
+                    table.put(id, answer.seq, new)  # type: ignore[arg-type]
+                    if new is not old:
+                        changes.append(Change(name, id, old, new))
+                if answer.reset:
+                    gone: Iterable[str] = [id for id in before if id not in table.rows]
+                else:
+                    gone = [id for id in answer.gone.get(name, ()) if id in before]
+                for id in gone:
+                    changes.append(Change(name, id, before[id][1], None))
+                    if not answer.reset:
+                        table.remove(id, answer.seq)
+            self.epoch, self.seq = answer.epoch, answer.seq
+            return changes
+
+    def count(self, table: str) -> int:
+        """How many rows a table holds."""
+        return len(self._tables[table].rows)
+
+    def get(self, table: str, id: str) -> Row | None:
+        """One row, or ``None``."""
+        with self.lock:
+            held = self._tables[table].rows.get(id)
+            return held[1] if held else None
+
+    def rows(self, table: str) -> list[Row]:
+        """All rows of a table as they are now, oldest change first."""
+        with self.lock:
+            return [row for _, row in self._tables[table].rows.values()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+
+def _newest(table: Table, rows: list[Row], limit: int | None) -> list[Row]:
+    """The ``limit`` rows that are latest by the table's own time, in their old order."""
+    if limit is None or len(rows) <= limit:
+        return rows
+    time = table.time
+    if time is None:
+        return rows[-limit:] if limit > 0 else []
+    chosen = heapq.nlargest(limit, range(len(rows)), key=lambda index: (rows[index][time] or 0, index))
+    return [rows[index] for index in sorted(chosen)]

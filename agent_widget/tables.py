@@ -1,0 +1,152 @@
+"""The tables, declared once: names, columns, types, and how two claims about one cell are merged.
+
+Everything that needs to know a column asks here: the store, the wire schema, the DataFrames and the
+TypeScript types (``js/src/tables.ts`` is generated from this module, see ``tests/test_tables.py``).
+
+Conventions. Times are integer milliseconds since the Unix epoch, UTC, in columns named ``at`` or ending
+``_at``. Durations are integer milliseconds in columns ending ``_ms``. Money is US dollars, null when the
+model has no known price. Unknown is null. Token columns use the words of the OpenTelemetry GenAI
+conventions; ``input_tokens`` excludes what came from a cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+ColumnType = Literal["str", "int", "float", "bool", "list", "map"]
+Merge = Literal["replace", "min", "max"]
+
+PREVIEW_CHARS: Final = 500
+"""Text columns are previews of at most this many characters; the whole text is fetched on demand."""
+
+AGENT_STATUSES: Final = ("working", "waiting", "idle", "done", "failed", "offline", "unknown")
+SESSION_STATUSES: Final = ("active", "idle", "ended", "failed")
+TASK_STATUSES: Final = ("pending", "in_progress", "blocked", "completed", "failed", "cancelled")
+TOOL_STATUSES: Final = ("running", "ok", "error", "denied", "cancelled")
+LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    ``merge`` says what a second claim about the same cell does: ``replace`` (the newer claim wins),
+    ``min`` or ``max`` (the cell does not depend on the order in which files are read).
+    """
+
+    name: str
+    type: ColumnType
+    merge: Merge = "replace"
+    categorical: bool = False
+    """Few distinct values: a pandas category, a filter in the dashboard."""
+
+    @property
+    def is_time(self) -> bool:
+        """Milliseconds since the epoch."""
+        return self.name == "at" or self.name.endswith("_at")
+
+    @property
+    def is_duration(self) -> bool:
+        """A length of time in milliseconds."""
+        return self.name.endswith("_ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: what a row is, and its columns in order."""
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+
+    @property
+    def schema(self) -> dict[str, str]:
+        """Column name to type word, as sent in the ``welcome`` frame."""
+        return {column.name: column.type for column in self.columns}
+
+    @property
+    def time(self) -> str | None:
+        """The column that says when a row is from: what "the newest rows" means for this table."""
+        names = {column.name for column in self.columns}
+        return next((name for name in ("at", "updated_at", "last_seen_at", "started_at") if name in names), None)
+
+    def blank(self) -> dict[str, Any]:
+        """A row in which everything is unknown."""
+        return dict.fromkeys(column.name for column in self.columns)
+
+
+def _column(spec: str) -> Column:
+    """Parse ``"started_at:int:min"``; a trailing ``*`` on the name marks a categorical column."""
+    name, _, rest = spec.partition(":")
+    type_, _, merge = rest.partition(":")
+    return Column(name.rstrip("*"), type_ or "str", merge or "replace", name.endswith("*"))  # type: ignore[arg-type]
+
+
+def _table(name: str, row: str, columns: str) -> Table:
+    return Table(name, row, tuple(_column(spec) for spec in ("id source* host* " + columns).split()))
+
+
+_TOKENS = "input_tokens:int output_tokens:int cache_read_tokens:int cache_write_tokens:int"
+
+_TABLES: Final = (
+    _table(
+        "agents",
+        "one running or past agent, subagents too",
+        "name role* status* status_reason status_at:int parent_id session_id task_id activity model* project* "
+        f"started_at:int:min last_seen_at:int:max {_TOKENS} context_tokens:int cost_usd:float "
+        "tool_calls:int:max errors:int:max tasks_completed:int:max quality:float",
+    ),
+    _table(
+        "tasks",
+        "one unit of work",
+        "title description status* priority* owner progress:float session_id parent_id depends_on:list tags:list "
+        "created_at:int updated_at:int started_at:int completed_at:int quality:float notes",
+    ),
+    _table(
+        "sessions",
+        "one conversation or run",
+        "title project* branch status* agent_id parent_id model* started_at:int:min updated_at:int:max ended_at:int "
+        f"duration_ms:int:max messages:int:max tool_calls:int:max errors:int:max {_TOKENS} cost_usd:float "
+        "files_changed:int:max path",
+    ),
+    _table("stats", "one named figure derived from the others", "name value:float unit* at:int"),
+    _table(
+        "spans",
+        "one stretch of time an agent spent in one status",
+        "agent_id status* status_reason started_at:int ended_at:int",
+    ),
+    _table(
+        "messages",
+        "one message from someone to someone (recipient * = everyone)",
+        "at:int sender recipient kind* text session_id task_id read:bool",
+    ),
+    _table(
+        "quality",
+        "one judgement: an assessment, a test run, an eval",
+        "at:int kind* subject task_id session_id assessor score:float scale* passed:int failed:int skipped:int "
+        "dimensions:map notes",
+    ),
+    _table(
+        "memory",
+        "one memory file or knowledge entry",
+        "title kind* project* agent_id path size:int tokens:int updated_at:int text version",
+    ),
+    _table(
+        "tool_calls",
+        "one tool call",
+        "at:int agent_id session_id name* status* duration_ms:int input output input_bytes:int output_bytes:int error",
+    ),
+    _table("logs", "one log line", "at:int level* agent_id session_id logger* text"),
+)
+
+TABLES: Final[dict[str, Table]] = {table.name: table for table in _TABLES}
+"""Every table by name, in the order in which an answer carries them: what people look at first, first."""
+
+DERIVED: Final = frozenset({"stats", "spans"})
+"""Computed from the other tables, never read from a file."""
+
+
+def schema() -> dict[str, dict[str, str]]:
+    """The ``schema`` part of the ``welcome`` frame: table → column → type word."""
+    return {name: table.schema for name, table in TABLES.items()}

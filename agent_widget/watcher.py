@@ -1,0 +1,168 @@
+"""Which files changed, as soon as they do: watchdog for the hint, ``stat`` for the truth.
+
+One thread drains a set of changed paths: the first change is read at once, then at most every few milliseconds
+while changes keep coming, so nothing waits for a quiet moment. Notifications get lost in ways nobody reports (a
+full queue, a watch limit, a root that was made anew, a network mount), so files that changed lately are checked
+every two seconds and the tree every fifteen, always.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver, ObservedWatch
+
+from .collector import Collector
+
+log = logging.getLogger("agent_widget")
+
+PACE: Final = 0.005
+"""Seconds between two rounds of reading while changes keep coming."""
+HOT_CHECK: Final = 2.0
+HOT_FOR: Final = 300.0
+TREE_CHECK: Final = 15.0
+STATS_PACE: Final = 0.25
+
+# Deletions and attribute changes need no reading; every further kind of event costs the kernel and us time.
+_EVENTS: Final = [FileModifiedEvent, FileCreatedEvent, FileMovedEvent, DirCreatedEvent, DirMovedEvent]
+
+
+class _Handler(FileSystemEventHandler):
+    """Puts paths in a set and returns: an exception or a delay here would stop watchdog's thread."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        self._note(os.fsdecode(event.dest_path or event.src_path))
+
+
+class Watcher:
+    """Keeps a collector's store in step with the files, in a thread of its own."""
+
+    def __init__(self, collector: Collector, on_change: Callable[[], None] = lambda: None) -> None:
+        """``on_change`` is called in the watcher's thread after the store has changed."""
+        self.collector = collector
+        self.problem: str | None = None
+        """Why notifications do not work, if they do not; changes are then seen by checking."""
+        self._on_change = on_change
+        self._paths: set[str] = set()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._observer: BaseObserver | None = None
+        self._watches: dict[Path, tuple[ObservedWatch, int]] = {}
+        self._thread = threading.Thread(target=self._run, name="agent-widget-watcher", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch, read all there is, and go on in the background."""
+        # watchdog dumps its whole watch table into a RuntimeWarning for directories that come and go quickly
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\\..*")
+        self._observer = Observer()
+        self._observer.start()
+        self._watch_roots()
+        self.collector.scan()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching; returns when the threads have ended."""
+        self._stopping = True
+        self._wake.set()
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join(5)
+        if self._thread.is_alive():
+            self._thread.join(5)
+
+    def _note(self, path: str) -> None:
+        self._paths.add(path)
+        self._wake.set()
+
+    def _watch_roots(self) -> None:
+        """Watch every root that is there and not watched; a root that was made anew is watched anew."""
+        assert self._observer is not None
+        for root in self.collector.roots:
+            try:
+                inode = os.stat(root).st_ino
+            except OSError:
+                inode = 0
+            watch, watched = self._watches.get(root, (None, 0))
+            if watch is not None and (inode != watched or not self._alive(watch)):
+                self._observer.unschedule(watch)
+                del self._watches[root]
+                watched = 0
+            if inode and not watched:
+                try:
+                    watch = self._observer.schedule(
+                        _Handler(self._note), str(root), recursive=True, event_filter=_EVENTS
+                    )
+                except OSError as error:
+                    self.problem = f"{root}: no notifications ({error.strerror}); checking every {TREE_CHECK:.0f} s"
+                    log.warning("%s", self.problem)
+                    continue
+                self._watches[root] = (watch, inode)
+
+    def _alive(self, watch: ObservedWatch) -> bool:
+        return any(emitter.watch == watch and emitter.is_alive() for emitter in self._observer.emitters)  # type: ignore[union-attr]
+
+    def _run(self) -> None:
+        next_hot = next_stats = time.monotonic() + HOT_CHECK
+        next_tree = time.monotonic() + TREE_CHECK
+        stats_due = False
+        while not self._stopping:
+            timeout = max(0.0, min(next_hot, next_tree, next_stats if stats_due else next_hot) - time.monotonic())
+            self._wake.wait(timeout)
+            self._wake.clear()
+            if self._stopping:
+                return
+            try:
+                changed = self._drain()
+                moment = time.monotonic()
+                if moment >= next_tree:
+                    next_tree = moment + TREE_CHECK
+                    self._watch_roots()
+                    changed |= self._check_tree()
+                elif moment >= next_hot:
+                    changed |= self.collector.refresh(self.collector.stale(within=HOT_FOR))
+                if moment >= next_hot:
+                    next_hot = moment + HOT_CHECK
+                expiry = self.collector.next_expiry
+                if expiry is not None and expiry < self.collector.clock():
+                    changed |= self.collector.settle()
+                stats_due |= changed
+                if stats_due and moment >= next_stats:
+                    next_stats, stats_due = moment + STATS_PACE, False
+                    changed |= self.collector.settle(stats=True)
+                if changed:
+                    self._on_change()
+            except Exception:
+                # one bad moment must not end the watching: the next check makes up for what was missed
+                log.exception("a round of reading failed")
+            time.sleep(PACE)
+
+    def _drain(self) -> bool:
+        paths = set()
+        while self._paths:  # watchdog's thread may add meanwhile: pop is atomic, iterating is not
+            paths.add(Path(self._paths.pop()))
+        return bool(paths) and self.collector.refresh(paths)
+
+    def _check_tree(self) -> bool:
+        before = self.collector.store.seq
+        self.collector.scan()
+        return self.collector.store.seq != before
