@@ -13,31 +13,15 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import msgspec
 
+from ..records import Gone as Gone
+from ..records import Record as Record
 from ..tables import PREVIEW_CHARS
-
-
-class Record(NamedTuple):
-    """A claim about one row: ``fields`` are merged into row ``id`` of ``table``.
-
-    A field that is absent is not touched; a field that is ``None`` becomes unknown.
-    """
-
-    table: str
-    id: str
-    fields: dict[str, Any]
-
-
-class Gone(NamedTuple):
-    """Row ``id`` was taken out of a file that lists all there is (a task removed from the task list)."""
-
-    table: str
-    id: str
 
 
 class Evidence(NamedTuple):
@@ -66,12 +50,13 @@ class Malformed(ValueError):
 class Reader:
     """How one file becomes records.
 
-    ``mode`` ``"lines"``: ``read`` is called once for each complete line (without its newline), in file order. A
-    file that was truncated or replaced is read again from its start with a new reader, so ids must come from the content.
+    ``mode`` ``"lines"``: ``read`` is called once for each complete line (without its newline), in file order. A file
+    that was truncated or replaced is read again from its start with a new reader, so ids must come from the content.
     ``"document"``: ``read`` is called with the whole file each time it changed; one reader lives as long as the
     path, so it may remember what it said last time (to say :class:`Gone`).
 
-    ``read`` raises :class:`Malformed` (or any ``ValueError``, ``KeyError``, ``TypeError``, ``AttributeError``) for what it cannot use.
+    ``read`` raises :class:`Malformed` (or any ``ValueError``, ``KeyError``, ``TypeError``, ``AttributeError``) for
+    what it cannot use.
     """
 
     mode: Literal["lines", "document"]
@@ -168,7 +153,7 @@ def millis(value: Any) -> int | None:
     except ValueError:
         return None
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
+        moment = moment.replace(tzinfo=UTC)
     try:
         return round(moment.timestamp() * 1000)
     except (OverflowError, ValueError):
