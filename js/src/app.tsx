@@ -1,0 +1,69 @@
+// The shell: header, what to say about the connection, and the view of the chosen tab.
+import { useMemo, useRef } from "preact/hooks";
+import { Announcer } from "./announcer.tsx";
+import { Boundary } from "./boundary.tsx";
+import { AppContext } from "./context.ts";
+import { Header, PANEL_ID, tabId } from "./header.tsx";
+import type { Nav, ViewName } from "./nav.ts";
+import { ConnectionNotice, LoadingNotice } from "./notices.tsx";
+import type { Store } from "./store.ts";
+import { Agents } from "./views/agents.tsx";
+import { Logs } from "./views/logs.tsx";
+import { Memory } from "./views/memory.tsx";
+import { Messages } from "./views/messages.tsx";
+import { Overview } from "./views/overview.tsx";
+import { Quality } from "./views/quality.tsx";
+import { Sessions } from "./views/sessions.tsx";
+import { Tasks } from "./views/tasks.tsx";
+import { Tools } from "./views/tools.tsx";
+
+export function App({ store, nav }: { store: Store; nav: Nav }) {
+  const app = useMemo(() => ({ store, nav }), [store, nav]);
+  const search = useRef<HTMLInputElement>(null);
+  const tab = nav.tab.value;
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (/^(INPUT|SELECT|TEXTAREA)$/.test((event.target as Element).tagName)) return;
+    event.preventDefault();
+    search.current?.focus();
+  };
+  return (
+    <AppContext.Provider value={app}>
+      <div class="app" onKeyDown={onKeyDown}>
+        <Header searchField={search} />
+        <ConnectionNotice />
+        <div id={PANEL_ID} class="panel" role="tabpanel" aria-labelledby={tabId(tab)}>
+          <Boundary key={tab}>
+            <LoadingNotice>
+              <View tab={tab} store={store} nav={nav} />
+            </LoadingNotice>
+          </Boundary>
+        </div>
+        <Announcer />
+      </div>
+    </AppContext.Provider>
+  );
+}
+
+function View({ tab, store, nav }: { tab: ViewName; store: Store; nav: Nav }) {
+  switch (tab) {
+    case "overview":
+      return <Overview store={store} nav={nav} />;
+    case "agents":
+      return <Agents />;
+    case "messages":
+      return <Messages />;
+    case "tasks":
+      return <Tasks />;
+    case "sessions":
+      return <Sessions />;
+    case "quality":
+      return <Quality />;
+    case "memory":
+      return <Memory />;
+    case "logs":
+      return <Logs />;
+    case "tools":
+      return <Tools />;
+  }
+}

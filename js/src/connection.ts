@@ -1,0 +1,66 @@
+// What may be said about the connection: one pure function from the facts to a state and a sentence,
+// so that nothing can look live which is not.
+import type { KernelState } from "./protocol.ts";
+
+export type ConnectionState = "connecting" | "live" | "reconnecting" | "stale" | "stopped" | "refused";
+
+export interface Connection {
+  readonly state: ConnectionState;
+  /** What happened, for people; null while all is well. */
+  readonly message: string | null;
+  /** Round trip to whoever answers us (kernel or server), ms. */
+  readonly rtt: number | null;
+  /** Round trip between kernel and server, ms; null on the page, which has no kernel. */
+  readonly server: number | null;
+  /** Local time (Date.now) of the last word from the watcher server, as far as is known; 0 before the first. */
+  readonly heardAt: number;
+}
+
+/** What the link and the frames have told so far. */
+export interface Facts {
+  readonly peer: "kernel" | "server";
+  readonly link: "opening" | "open" | "lost";
+  readonly refusal: string | null;
+  readonly startedAt: number;
+  readonly welcomed: boolean;
+  /** Local time of the last frame; 0 before the first. */
+  readonly frameAt: number;
+  readonly rtt: number | null;
+  readonly kernel: KernelState | null;
+  readonly kernelAt: number;
+}
+
+export const SILENCE_MS = 12_000;
+export const WELCOME_MS = 3_000;
+
+const UNANSWERED: Readonly<Record<Facts["peer"], string>> = {
+  kernel: "not connected to a kernel: run the cell again",
+  server: "the server does not answer",
+};
+
+function stateOf(facts: Facts, now: number): Pick<Connection, "state" | "message"> {
+  if (facts.refusal !== null) return { state: "refused", message: facts.refusal };
+  const { kernel, welcomed, frameAt, peer } = facts;
+  if (frameAt === 0) {
+    if (now - facts.startedAt < WELCOME_MS) return { state: "connecting", message: null };
+    return { state: "connecting", message: UNANSWERED[peer] };
+  }
+  if (facts.link !== "open") return { state: "reconnecting", message: "the connection to the server is lost" };
+  if (now - frameAt >= SILENCE_MS) return { state: "stale", message: `no word from the ${peer}` };
+  if (kernel !== null && kernel.connection !== "live") {
+    const message = kernel.message ?? "the kernel has no connection to the watcher";
+    return { state: kernel.connection === "connecting" && welcomed ? "reconnecting" : kernel.connection, message };
+  }
+  return welcomed ? { state: "live", message: null } : { state: "connecting", message: null };
+}
+
+export function describe(facts: Facts, now: number): Connection {
+  const heardByKernel =
+    facts.kernel?.heard_ms == null ? facts.frameAt : Math.min(facts.frameAt, facts.kernelAt - facts.kernel.heard_ms);
+  return {
+    ...stateOf(facts, now),
+    rtt: facts.rtt,
+    server: facts.kernel?.rtt_ms ?? null,
+    heardAt: heardByKernel,
+  };
+}

@@ -1,0 +1,187 @@
+// Our side of the protocol: hello, "what has changed since N?", pings, and noticing gaps and silence.
+// Knows no transport; a link brings frames in and takes frames out.
+import { type Facts, SILENCE_MS, describe } from "./connection.ts";
+import { type Changes, type DownFrame, LIMITS, PROTOCOL, type ProtocolError, type UpFrame } from "./protocol.ts";
+import type { Store } from "./store.ts";
+
+export type LinkStatus = Facts["link"];
+
+export interface LinkEvents {
+  onFrame(frame: DownFrame): void;
+  onStatus(status: LinkStatus): void;
+}
+
+export interface Link {
+  /** May be lost: the protocol asks again when an answer does not come. */
+  send(frame: UpFrame): void;
+  /** Connect anew. Where a link has this, it notices silence by itself and hello is said once to a connection. */
+  restart?(): void;
+}
+
+const TICK_MS = 1_000;
+
+/** A round trip slower than this says little about the other clock. */
+const CLOCK_TRUST_MS = 2_000;
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  unauthorized: "the server refused the token: open the link that `agent-widget serve` printed",
+  unsupported_protocol: "the server speaks another version of the protocol: reload the page",
+};
+
+export interface ConversationOptions {
+  readonly peer: Facts["peer"];
+  readonly beatMs: number;
+  readonly token?: string;
+}
+
+export class Conversation implements LinkEvents {
+  #link: Link | null = null;
+  #facts: Facts;
+  #epoch: string | null = null;
+  #seq = 0;
+  /** The answer being received in several frames. */
+  #answer: string | null = null;
+  #helloDue = false;
+  #beatAt = 0;
+  #audience = 0;
+  readonly #store: Store;
+  readonly #options: ConversationOptions;
+
+  constructor(store: Store, options: ConversationOptions) {
+    this.#store = store;
+    this.#options = options;
+    this.#facts = {
+      peer: options.peer,
+      link: "opening",
+      refusal: null,
+      startedAt: Date.now(),
+      welcomed: false,
+      frameAt: 0,
+      rtt: null,
+      kernel: null,
+      kernelAt: 0,
+    };
+  }
+
+  use(link: Link): void {
+    this.#link = link;
+  }
+
+  /** Keep the conversation going until the signal aborts; any number of views may ask for it. */
+  attend(signal: AbortSignal): void {
+    this.#audience++;
+    if (this.#audience === 1) this.#learn({ startedAt: Date.now() });
+    const timer = setInterval(() => this.#tick(), TICK_MS);
+    const onReturn = () => {
+      if (!document.hidden) this.#beat();
+    };
+    document.addEventListener("visibilitychange", onReturn, { signal });
+    signal.addEventListener("abort", () => {
+      clearInterval(timer);
+      this.#audience--;
+    });
+    this.#hello();
+    this.#beat();
+  }
+
+  onStatus(link: LinkStatus): void {
+    this.#learn(link === "lost" ? { link, welcomed: false } : { link });
+    if (link === "open" && this.#audience > 0) {
+      this.#hello();
+      this.#beat();
+    }
+  }
+
+  onFrame(frame: DownFrame): void {
+    const now = Date.now();
+    this.#facts = { ...this.#facts, frameAt: now };
+    switch (frame.type) {
+      case "welcome":
+        this.#store.setClock(frame.now, 0);
+        this.#store.sources.value = frame.sources;
+        if (frame.epoch !== this.#epoch) this.#startOver(frame.epoch, 0);
+        this.#learn({ welcomed: true, refusal: null });
+        break;
+      case "changes":
+        this.#onChanges(frame);
+        this.#learn({});
+        break;
+      case "pong": {
+        const rtt = Math.max(0, now - frame.at);
+        if (rtt < CLOCK_TRUST_MS) this.#store.setClock(frame.now, rtt / 2);
+        this.#learn({ rtt });
+        break;
+      }
+      case "state":
+        this.#learn({ kernel: frame, kernelAt: now });
+        break;
+      case "error":
+        this.#onError(frame);
+        break;
+    }
+  }
+
+  #onChanges(frame: Changes): void {
+    const answer = `${frame.epoch} ${frame.since} ${frame.seq}`;
+    if (frame.reset && answer !== this.#answer) this.#startOver(frame.epoch, frame.since);
+    if (frame.epoch !== this.#epoch || frame.since > this.#seq) {
+      this.#helloDue = true;
+      return;
+    }
+    this.#store.apply(frame);
+    this.#answer = frame.more ? answer : null;
+    if (frame.more) return;
+    this.#seq = frame.seq;
+    this.#store.commit();
+  }
+
+  #startOver(epoch: string, seq: number): void {
+    this.#epoch = epoch;
+    this.#seq = seq;
+    this.#answer = null;
+    this.#store.beginReset();
+  }
+
+  #onError(frame: ProtocolError): void {
+    const refusal = REFUSALS[frame.code];
+    if (refusal !== undefined) this.#learn({ refusal });
+  }
+
+  #tick(): void {
+    const now = Date.now();
+    const silent = !this.#facts.welcomed || now - this.#facts.frameAt >= SILENCE_MS;
+    if (now - this.#beatAt >= this.#options.beatMs) {
+      if (silent && this.#link?.restart === undefined) this.#helloDue = true;
+      this.#beat();
+    }
+    if (this.#helloDue) this.#askAgain();
+    this.#learn({});
+  }
+
+  #beat(): void {
+    this.#beatAt = Date.now();
+    this.#link?.send({ type: "ping", at: this.#beatAt });
+  }
+
+  #askAgain(): void {
+    this.#helloDue = false;
+    if (this.#link?.restart === undefined) this.#hello();
+    else this.#link.restart();
+  }
+
+  #hello(): void {
+    this.#link?.send({
+      type: "hello",
+      protocol: PROTOCOL,
+      ...(this.#options.token === undefined ? {} : { token: this.#options.token }),
+      since: this.#epoch === null ? null : { epoch: this.#epoch, seq: this.#seq },
+      tables: null,
+      limit: LIMITS,
+    });
+  }
+
+  #learn(news: Partial<Facts>): void {
+    this.#facts = { ...this.#facts, ...news };
+    this.#store.setConnection(describe(this.#facts, Date.now()));
+  }
+}

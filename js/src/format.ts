@@ -1,0 +1,156 @@
+// How figures and times are written, in one place. Unknown is an en dash; nothing here knows a table.
+
+export const UNKNOWN = "–";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+const two = (n: number): string => String(n).padStart(2, "0");
+
+/** "14:22:07", local time. */
+export function timeOfDay(at: number | null): string {
+  if (at === null) return UNKNOWN;
+  const d = new Date(at);
+  return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+}
+
+/** "14:22", local time. */
+export function hourMinute(at: number): string {
+  return timeOfDay(at).slice(0, 5);
+}
+
+/** "14:22:07" today, "23 Nov 14:22" this year, "23 Nov 2025" before. */
+export function when(at: number | null, now: number): string {
+  if (at === null) return UNKNOWN;
+  const d = new Date(at);
+  const today = new Date(now);
+  if (d.toDateString() === today.toDateString()) return timeOfDay(at);
+  return d.getFullYear() === today.getFullYear() ? `${dayMonth(at)} ${hourMinute(at)}` : day(at);
+}
+
+/** "14:22:07" today, "23 Nov 14:22:07" before: where seconds matter. */
+export function stamp(at: number | null, now: number): string {
+  if (at === null) return UNKNOWN;
+  const sameDay = new Date(at).toDateString() === new Date(now).toDateString();
+  return sameDay ? timeOfDay(at) : `${dayMonth(at)} ${timeOfDay(at)}`;
+}
+
+/** "4 Jan". */
+export function dayMonth(at: number): string {
+  const d = new Date(at);
+  return `${d.getDate()} ${MONTHS[d.getMonth()]}`;
+}
+
+/** "4 Jan 2026". */
+export function day(at: number): string {
+  return `${dayMonth(at)} ${new Date(at).getFullYear()}`;
+}
+
+/** "2026-11-23 14:22:07.120", local time: the whole truth, for tooltips and details. */
+export function exactTime(at: number | null): string {
+  if (at === null) return UNKNOWN;
+  const d = new Date(at);
+  const ms = String(d.getMilliseconds()).padStart(3, "0");
+  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${timeOfDay(at)}.${ms}`;
+}
+
+/** "85 ms", "4.2 s", "1 min 12 s", "3 h 4 min", "2 d 3 h". */
+export function duration(ms: number | null): string {
+  if (ms === null) return UNKNOWN;
+  if (ms < SECOND) return `${Math.round(ms)} ms`;
+  if (ms < 10 * SECOND) return `${(Math.floor(ms / 100) / 10).toFixed(1)} s`;
+  return longDuration(ms);
+}
+
+/** Like `duration`, in whole seconds: for lengths that are still growing. */
+export function longDuration(ms: number): string {
+  if (ms < MINUTE) return `${Math.floor(Math.max(0, ms) / SECOND)} s`;
+  if (ms < HOUR) return pair(ms, MINUTE, "min", SECOND, "s");
+  if (ms < DAY) return pair(ms, HOUR, "h", MINUTE, "min");
+  return pair(ms, DAY, "d", HOUR, "h");
+}
+
+function pair(ms: number, big: number, bigUnit: string, small: number, smallUnit: string): string {
+  const rest = Math.floor((ms % big) / small);
+  return `${Math.floor(ms / big)} ${bigUnit}${rest > 0 ? ` ${rest} ${smallUnit}` : ""}`;
+}
+
+/** "now", "12 s ago", "3 min ago", "5 d ago". */
+export function ago(at: number | null, now: number): string {
+  if (at === null) return UNKNOWN;
+  const ms = now - at;
+  if (ms < 2 * SECOND) return "now";
+  if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s ago`;
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min ago`;
+  if (ms < DAY) return `${Math.floor(ms / HOUR)} h ago`;
+  return `${integer(Math.floor(ms / DAY))} d ago`;
+}
+
+/** The age of the data: "0.3 s old", "12 s old", "3 min 4 s old". */
+export function age(ms: number): string {
+  const seconds = Math.max(0, ms) / SECOND;
+  return `${seconds < 10 ? `${seconds.toFixed(1)} s` : longDuration(ms)} old`;
+}
+
+/** "950", "84.2k", "1.2M". */
+export function short(n: number | null): string {
+  if (n === null) return UNKNOWN;
+  for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e3]] as const) {
+    if (Math.abs(n) >= size * 0.99995) {
+      const scaled = n / size;
+      return `${scaled >= 100 ? Math.round(scaled) : scaled.toFixed(1).replace(/\.0$/, "")}${unit}`;
+    }
+  }
+  return String(Math.round(n * 10) / 10);
+}
+
+/** "14,165". */
+export function integer(n: number | null): string {
+  return n === null ? UNKNOWN : String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** "$0.41", "$1,204"; "unpriced" where the model has no known price. */
+export function money(usd: number | null): string {
+  if (usd === null) return "unpriced";
+  if (usd > 0 && usd < 0.01) return "<$0.01";
+  return usd < 1000 ? `$${usd.toFixed(2)}` : `$${integer(usd)}`;
+}
+
+/** "820 B", "14 kB", "2.1 MB". */
+export function bytes(n: number | null): string {
+  if (n === null) return UNKNOWN;
+  if (n < 1000) return `${n} B`;
+  if (n < 999_500) return `${n < 9_950 ? (n / 1e3).toFixed(1) : Math.round(n / 1e3)} kB`;
+  if (n < 999_500_000) return `${(n / 1e6).toFixed(1)} MB`;
+  return `${(n / 1e9).toFixed(1)} GB`;
+}
+
+/** A part of one as "46%". */
+export function percent(part: number | null): string {
+  return part === null ? UNKNOWN : `${Math.round(part * 100)}%`;
+}
+
+/** A score from 0 to 1 as "0.81". */
+export function score(value: number | null): string {
+  return value === null ? UNKNOWN : value.toFixed(2);
+}
+
+/** "1 agent", "7 agents". */
+export function plural(n: number, one: string, many = `${one}s`): string {
+  return `${integer(n)} ${n === 1 ? one : many}`;
+}
+
+/** "in_progress" as "in progress". */
+export function words(value: string | null): string {
+  return value === null || value === "" ? UNKNOWN : value.replaceAll("_", " ");
+}
+
+/** An id too long to read: "agent-…931-k3f9" for one with a time in it, else its ends. */
+export function shortId(id: string, length = 20): string {
+  const brief = id.replace(/\d{5,}(\d{3})/g, "…$1");
+  return brief.length <= length ? brief : `${brief.slice(0, length - 5)}…${brief.slice(-4)}`;
+}

@@ -1,0 +1,48 @@
+// Puts one view of a store into a shadow root on an element, and takes all of it away again.
+import { render } from "preact";
+import { App } from "./app.tsx";
+import { Nav } from "./nav.ts";
+import type { Store } from "./store.ts";
+import { styles } from "./styles.ts";
+import { followTheme } from "./theme.ts";
+
+/** JupyterLab takes bare keys on anything that is not an input for its own commands (`d d` deletes the cell). */
+function keepKeys(event: KeyboardEvent): void {
+  if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+}
+
+export function mount(host: HTMLElement, store: Store, signal: AbortSignal): void {
+  host.setAttribute("data-jp-suppress-context-menu", "");
+  host.addEventListener("keydown", keepKeys, { signal });
+
+  const shadow = host.attachShadow({ mode: "open" });
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(styles);
+  shadow.adoptedStyleSheets = [sheet];
+  const root = shadow.appendChild(document.createElement("div"));
+  root.className = "root";
+  render(<App store={store} nav={new Nav()} />, root);
+
+  followTheme(signal);
+  followVisibility(host, store, signal);
+  signal.addEventListener("abort", () => {
+    render(null, root);
+    host.remove();
+  });
+}
+
+function followVisibility(host: HTMLElement, store: Store, signal: AbortSignal): void {
+  let intersecting = true;
+  const tell = () => store.setVisible(host, intersecting && !document.hidden);
+  const observer = new IntersectionObserver((entries) => {
+    intersecting = entries.at(-1)?.isIntersecting ?? true;
+    tell();
+  });
+  observer.observe(host);
+  document.addEventListener("visibilitychange", tell, { signal });
+  signal.addEventListener("abort", () => {
+    observer.disconnect();
+    store.setVisible(host, false);
+  });
+  tell();
+}

@@ -1,0 +1,34 @@
+// The short name of whoever an id stands for, as a way to them.
+import { useApp } from "../context.ts";
+import { shortId } from "../format.ts";
+import type { Store } from "../store.ts";
+import { oneLine } from "./text.tsx";
+
+/** A name for people: the agent's name, "everyone" for `*`, else the id by its ends. */
+export function agentName(store: Store, id: string): string {
+  if (id === "*") return "everyone";
+  return oneLine(store.tables.agents.rows.get(id)?.name || shortId(id));
+}
+
+export function AgentName({ id }: { id: string | null }) {
+  const { store, nav } = useApp();
+  if (id === null || id === "") return <span class="muted">–</span>;
+  store.tables.agents.version.value;
+  const name = agentName(store, id);
+  if (!store.tables.agents.rows.has(id)) {
+    return (
+      <span class="name" title={oneLine(id)}>
+        {name}
+      </span>
+    );
+  }
+  const open = (event: Event) => {
+    event.stopPropagation();
+    nav.open("agents", id);
+  };
+  return (
+    <button type="button" class="name link" title={oneLine(id)} tabIndex={-1} onClick={open}>
+      {name}
+    </button>
+  );
+}

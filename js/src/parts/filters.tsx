@@ -1,0 +1,75 @@
+// The filters of a view: a chip with a count for each value of a column that has few, a menu for one that has many.
+import type { Signal } from "@preact/signals";
+import { integer, words } from "../format.ts";
+import type { Filter } from "../nav.ts";
+import type { Counted, Facet, Query } from "../query.ts";
+import { oneLine } from "./text.tsx";
+
+interface FiltersProps<R> {
+  readonly facets: readonly Facet<R>[];
+  readonly query: Query<R>;
+  readonly filter: Signal<Filter>;
+}
+
+export function Filters<R>({ facets, query, filter }: FiltersProps<R>) {
+  return (
+    <>
+      {facets.map((facet) => {
+        const counts = query.counts.get(facet.key) ?? [];
+        const chosen = filter.value[facet.key] ?? [];
+        const set = (values: readonly string[]) => {
+          filter.value = { ...filter.value, [facet.key]: values };
+        };
+        if (counts.length < 2 && chosen.length === 0) return null;
+        const Control = facet.menu ? Menu : Chips;
+        return <Control key={facet.key} facet={facet} counts={counts} chosen={chosen} set={set} />;
+      })}
+    </>
+  );
+}
+
+interface ControlProps {
+  readonly facet: Pick<Facet<never>, "title" | "name">;
+  readonly counts: readonly Counted[];
+  readonly chosen: readonly string[];
+  readonly set: (values: readonly string[]) => void;
+}
+
+const label = (facet: ControlProps["facet"], value: string) => oneLine(facet.name?.(value) ?? words(value));
+
+function Chips({ facet, counts, chosen, set }: ControlProps) {
+  const toggle = (value: string) =>
+    set(chosen.includes(value) ? chosen.filter((other) => other !== value) : [...chosen, value]);
+  return (
+    <div class="chips" role="group" aria-label={facet.title}>
+      {counts.map(({ value, count }) => (
+        <button
+          key={value}
+          type="button"
+          class="chip"
+          aria-pressed={chosen.includes(value)}
+          onClick={() => toggle(value)}
+        >
+          {label(facet, value)} <span class="chip-count">{integer(count)}</span>
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Menu({ facet, counts, chosen, set }: ControlProps) {
+  const onChange = (event: Event) => {
+    const { value } = event.currentTarget as HTMLSelectElement;
+    set(value === "" ? [] : [value]);
+  };
+  return (
+    <select class="menu" aria-label={facet.title} value={chosen[0] ?? ""} onChange={onChange}>
+      <option value="">any {facet.title}</option>
+      {counts.map(({ value, count }) => (
+        <option key={value} value={value}>
+          {label(facet, value)} ({integer(count)})
+        </option>
+      ))}
+    </select>
+  );
+}

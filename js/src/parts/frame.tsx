@@ -1,0 +1,73 @@
+// The frame every view shares: a toolbar with filters, count and copy button; the rows; the details beside them.
+import type { ComponentChildren } from "preact";
+import { useApp } from "../context.ts";
+import { integer, plural } from "../format.ts";
+import type { ViewName } from "../nav.ts";
+import { pythonRows } from "../python.ts";
+import type { Facet, Query } from "../query.ts";
+import { COLUMNS, type Rows, type TableName } from "../tables.ts";
+import { CopyButton } from "./copy.tsx";
+import { Empty } from "./empty.tsx";
+import { Filters } from "./filters.tsx";
+
+interface FrameProps<T extends TableName, R> {
+  readonly view: ViewName;
+  readonly table: T;
+  readonly facets: readonly Facet<R>[];
+  readonly query: Query<R>;
+  /** How many rows there are without search and filters. */
+  readonly total: number;
+  /** What a row is called, and several. */
+  readonly nouns: readonly [string, string];
+  /** What to say when there are no rows at all. */
+  readonly nothing: ComponentChildren;
+  readonly tools?: ComponentChildren;
+  readonly details?: (row: Rows[T]) => ComponentChildren;
+  readonly children: ComponentChildren;
+}
+
+export function Frame<T extends TableName, R>(props: FrameProps<T, R>) {
+  const { view, table, query, total, nouns } = props;
+  const { store, nav } = useApp();
+  const filter = nav.filter(view);
+  const selection = nav.selected.value;
+  store.tables[table].version.value;
+  const rows = store.tables[table].rows as ReadonlyMap<string, Rows[T]>;
+  const row = selection?.table === table ? rows.get(selection.id) : undefined;
+  const columns = Object.entries(filter.value).filter(([key]) => key in COLUMNS[table]);
+  const narrowed = query.rows.length !== total;
+  const clear = () => {
+    nav.search.value = "";
+    filter.value = {};
+  };
+  return (
+    <div class={row === undefined ? "view" : "view with-details"}>
+      <div class="toolbar">
+        <Filters facets={props.facets} query={query} filter={filter} />
+        {props.tools}
+        <span class="toolbar-end">
+          <span class="muted figures">
+            {narrowed ? `${integer(query.rows.length)} of ${plural(total, ...nouns)}` : plural(total, ...nouns)}
+          </span>
+          <CopyButton text={pythonRows(table, Object.fromEntries(columns))}>Copy Python</CopyButton>
+        </span>
+      </div>
+      <div class="split">
+        <div class="main">
+          {query.rows.length > 0 ? (
+            props.children
+          ) : total === 0 ? (
+            <Empty title={`No ${nouns[1]} yet.`}>{props.nothing}</Empty>
+          ) : (
+            <Empty title={`None of ${plural(total, ...nouns)} matches.`}>
+              <button type="button" class="button" onClick={clear}>
+                Clear search and filters
+              </button>
+            </Empty>
+          )}
+        </div>
+        {row !== undefined && props.details?.(row)}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,11 @@
+// What sort of message it is, as a pill; the sorts that ask for something or end something have the colour of a status.
+
+import { words } from "../format.ts";
+import { oneLine } from "./text.tsx";
+
+const TONES: Readonly<Record<string, string>> = { ask: "waiting", question: "waiting", error: "failed", result: "done" };
+
+export function KindPill({ kind }: { kind: string | null }) {
+  if (kind === null) return null;
+  return <span class={`pill ink-${TONES[kind] ?? "plain"}`}>{words(oneLine(kind))}</span>;
+}

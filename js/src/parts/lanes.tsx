@@ -1,0 +1,72 @@
+// The lanes: one row an agent, time running to now, the bar is the status, ticks are tool calls, curves are
+// messages. The window of time is the caller's, so that figures beside the lanes can speak of the same minutes.
+
+import { useMemo, useRef } from "preact/hooks";
+import type { Nav } from "../nav.ts";
+import type { Store } from "../store.ts";
+import { LaneCanvas } from "./lanes-canvas.tsx";
+import { LanesAxis, LanesHead } from "./lanes-head.tsx";
+import { KEYS_HINT, onLaneKey } from "./lanes-keys.ts";
+import { ROW } from "./lanes-layout.ts";
+import { LaneModel } from "./lanes-model.ts";
+import { knowsContext, LaneRows, LaneTable, rowId } from "./lanes-rows.tsx";
+import { LaneTip } from "./lanes-tip.tsx";
+import type { TimeWindow } from "./lanes-window.ts";
+import { useSize } from "./size.ts";
+
+export interface LanesProps {
+  readonly store: Store;
+  readonly nav: Nav;
+  readonly window: TimeWindow;
+  /** How many rows stand before the rest is scrolled to. */
+  readonly most?: number;
+}
+
+export function Lanes({ store, nav, window, most = 12 }: LanesProps) {
+  const model = useMemo(() => new LaneModel(store, nav, window, most), [store, nav, window, most]);
+  const name = knowsContext(model.rows.value) ? "lanes" : "lanes without-context";
+  return (
+    <section class={name} aria-label="Agents over time">
+      <LanesHead model={model} />
+      <Stage model={model} />
+      <LaneTable model={model} />
+    </section>
+  );
+}
+
+function Stage({ model }: { model: LaneModel }) {
+  const times = useRef<HTMLDivElement>(null);
+  const scroller = useRef<HTMLDivElement>(null);
+  const { width } = useSize(times);
+  const rows = model.rows.value;
+  const lit = model.lit;
+  return (
+    <>
+      <LanesAxis model={model} width={width} />
+      <div class="lanes-stage">
+        <div
+          ref={scroller}
+          class="lanes-body"
+          role="listbox"
+          tabIndex={0}
+          aria-label={`Lanes. ${KEYS_HINT}`}
+          aria-activedescendant={lit === null ? undefined : rowId(lit)}
+          style={{ maxHeight: `${model.height}px` }}
+          onScroll={(event) => (model.scrollTop.value = event.currentTarget.scrollTop)}
+          onKeyDown={(event) => onLaneKey(event, model, scroller.current!)}
+        >
+          <div class="lanes-rows" style={{ height: `${rows.length * ROW}px` }}>
+            <LaneCanvas model={model} />
+            <LaneRows model={model} />
+          </div>
+        </div>
+        <div class="lanes-over lane-grid">
+          <div ref={times}>
+            {rows.length === 0 && <p class="muted">No agent did anything in this stretch of time.</p>}
+            <LaneTip model={model} width={width} />
+          </div>
+        </div>
+      </div>
+    </>
+  );
+}

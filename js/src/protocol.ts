@@ -1,0 +1,100 @@
+// The frames of the wire protocol, version 1: the same JSON over the notebook's comm and over a WebSocket.
+import type { ColumnType, Rows, TableName } from "./tables.ts";
+
+export const PROTOCOL = 1;
+
+/** How many of the newest rows of a table a first answer holds; the store keeps about as many. */
+export const LIMITS: Readonly<Partial<Record<TableName, number>>> = {
+  logs: 10_000,
+  messages: 10_000,
+  tool_calls: 10_000,
+  spans: 20_000,
+  quality: 5_000,
+  memory: 5_000,
+};
+
+export interface Since {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+export interface Hello {
+  readonly type: "hello";
+  readonly protocol: number;
+  readonly token?: string;
+  readonly since: Since | null;
+  readonly tables: readonly TableName[] | null;
+  readonly limit: typeof LIMITS;
+}
+
+export interface Ping {
+  readonly type: "ping";
+  readonly at: number;
+}
+
+export type UpFrame = Hello | Ping;
+
+export interface SourceState {
+  readonly name: string;
+  readonly path: string;
+  readonly files: number | null;
+  readonly bytes: number | null;
+  readonly state: string | null;
+}
+
+export interface Welcome {
+  readonly type: "welcome";
+  readonly protocol: number;
+  readonly server: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly now: number;
+  readonly sources: readonly SourceState[];
+  readonly schema: Readonly<Record<string, Readonly<Record<string, ColumnType>>>>;
+}
+
+/** One part of an answer to "what has changed since N?". */
+export interface Changes {
+  readonly type: "changes";
+  readonly epoch: string;
+  readonly since: number;
+  readonly seq: number;
+  readonly reset: boolean;
+  readonly rows: { readonly [T in TableName]?: readonly Rows[T][] };
+  readonly gone: { readonly [T in TableName]?: readonly string[] };
+  readonly more: boolean;
+}
+
+export interface Pong {
+  readonly type: "pong";
+  readonly at: number;
+  readonly now: number;
+}
+
+export interface ProtocolError {
+  readonly type: "error";
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Comm only: the state of the kernel's own connection to the watcher server. */
+export interface KernelState {
+  readonly type: "state";
+  readonly connection: "live" | "connecting" | "reconnecting" | "stopped";
+  readonly message: string | null;
+  readonly rtt_ms: number | null;
+  /** How long ago the kernel last heard from the watcher server. */
+  readonly heard_ms: number | null;
+}
+
+export type DownFrame = Welcome | Changes | Pong | ProtocolError | KernelState;
+
+/** The frame in a text, or null for anything that is not one (a later version may send types unknown here). */
+export function parseFrame(text: string): DownFrame | null {
+  try {
+    const frame: unknown = JSON.parse(text);
+    return typeof frame === "object" && frame !== null && "type" in frame ? (frame as DownFrame) : null;
+  } catch {
+    return null;
+  }
+}

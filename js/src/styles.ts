@@ -1,0 +1,9 @@
+// Every style sheet, in one text for the shadow root.
+import grid from "./parts/grid.css";
+import lanes from "./parts/lanes.css";
+import parts from "./parts/parts.css";
+import base from "./style.css";
+import overview from "./views/overview.css";
+import views from "./views/views.css";
+
+export const styles = [base, parts, grid, lanes, views, overview].join("\n");

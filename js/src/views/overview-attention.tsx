@@ -1,0 +1,50 @@
+// The strip that exists only when somebody needs a person: who, why, for how long, and a way there.
+
+import { useSignal } from "@preact/signals";
+import { longDuration } from "../format.ts";
+import type { Nav } from "../nav.ts";
+import { StatusMark } from "../parts/status.tsx";
+import { Line, oneLine } from "../parts/text.tsx";
+import type { Store } from "../store.ts";
+import { needs, type Need } from "./overview-needs.ts";
+
+const FIRST = 2;
+
+export function Attention({ store, nav }: { store: Store; nav: Nav }) {
+  const all = useSignal(false);
+  const { agents, tasks } = store.tables;
+  agents.version.value;
+  tasks.version.value;
+  const now = store.now.value;
+  const list = needs(agents.list(), tasks.list(), now);
+  if (list.length === 0) return null;
+  const more = list.length - FIRST;
+  return (
+    <div class={`attention ${all.value ? "all" : ""}`} role="group" aria-label="Needs you">
+      <div class="attention-list">
+        {list.slice(0, all.value ? undefined : FIRST).map((need) => (
+          <Item key={`${need.table} ${need.id}`} need={need} now={now} onOpen={() => nav.open(need.table, need.id)} />
+        ))}
+      </div>
+      {more > 0 && (
+        <button type="button" class="button" aria-expanded={all.value} onClick={() => (all.value = !all.value)}>
+          {all.value ? "fewer" : `+${more}`}
+        </button>
+      )}
+      <button type="button" class="button" onClick={() => nav.open(list[0]!.table, list[0]!.id)}>
+        show
+      </button>
+    </div>
+  );
+}
+
+function Item({ need, now, onOpen }: { need: Need; now: number; onOpen: () => void }) {
+  return (
+    <button type="button" class="attention-item" onClick={onOpen}>
+      <StatusMark status={need.status} />
+      <strong>{oneLine(need.name)}</strong>
+      <Line text={need.says} />
+      {need.since !== null && <span class="muted">for {longDuration(now - need.since)}</span>}
+    </button>
+  );
+}

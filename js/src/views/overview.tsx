@@ -1,0 +1,134 @@
+// The overview: does anyone need me, how is it going, who does what, what was just said, what is left.
+
+import { useComputed, useSignalEffect } from "@preact/signals";
+import { day, hourMinute, longDuration } from "../format.ts";
+import type { Nav } from "../nav.ts";
+import { Empty } from "../parts/empty.tsx";
+import { Figure } from "../parts/figure.tsx";
+import { activeBetween, lastStretch } from "../parts/lanes-index.ts";
+import { indexOf } from "../parts/lanes-model.ts";
+import { TimeWindow, USUAL_LENGTH } from "../parts/lanes-window.ts";
+import { Lanes } from "../parts/lanes.tsx";
+import type { Store } from "../store.ts";
+import { Attention } from "./overview-attention.tsx";
+import { agentsFigure, errorsFigure, paceFigure, tasksFigure, worthFigure } from "./overview-figures.ts";
+import { LatestMessages, TasksInHand } from "./overview-lists.tsx";
+import { Meter } from "./overview-meter.ts";
+
+interface Props {
+  store: Store;
+  nav: Nav;
+}
+
+export function Overview({ store, nav }: Props) {
+  const empty = useComputed(() => {
+    const { agents, tasks, messages } = store.tables;
+    return [agents, tasks, messages].every((table) => (table.version.value, table.rows.size === 0));
+  });
+  if (empty.value) return <Nothing store={store} />;
+  const window = windowOf(nav, store);
+  return (
+    <div class="overview">
+      <Attention store={store} nav={nav} />
+      <Figures store={store} nav={nav} window={window} />
+      <Quiet store={store} window={window} />
+      <Lanes store={store} nav={nav} window={window} />
+      <Lists store={store} nav={nav} />
+    </div>
+  );
+}
+
+/** The window outlives the tab: who comes back finds the stretch they left. */
+const windows = new WeakMap<Nav, TimeWindow>();
+function windowOf(nav: Nav, store: Store): TimeWindow {
+  const window = windows.get(nav) ?? new TimeWindow(store.now);
+  windows.set(nav, window);
+  return window;
+}
+
+const meters = new WeakMap<Store, Meter>();
+function meterOf(store: Store): Meter {
+  const meter = meters.get(store) ?? new Meter();
+  meters.set(store, meter);
+  return meter;
+}
+
+function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
+  // All figures are of the second, however often rows change, and of the window, whose edge moves once a second.
+  const meter = meterOf(store);
+  const index = indexOf(store);
+  const figures = useComputed(() => {
+    const now = store.now.value;
+    const stretch = { from: window.from.value, to: window.to.value, now };
+    const { agents, tasks, quality, tool_calls, logs } = store.tables;
+    const rows = agents.list();
+    if (store.loading.peek().done) meter.read(rows, now);
+    return [
+      agentsFigure(rows, index.peek(), stretch),
+      tasksFigure(tasks.list(), stretch),
+      paceFigure(rows, index.peek(), meter, stretch),
+      worthFigure(rows, quality.list(), meter, now),
+      errorsFigure(tool_calls.list(), logs.list(), stretch),
+    ];
+  });
+  return (
+    <div class="five">
+      {figures.value.map(({ view, filter = {}, ...figure }) => (
+        <Figure key={figure.label} {...figure} onOpen={() => nav.show(view, { filter })} />
+      ))}
+    </div>
+  );
+}
+
+/** An old workspace opens on its last active stretch, and on now again as soon as something happens. */
+function Quiet({ store, window }: { store: Store; window: TimeWindow }) {
+  const index = indexOf(store);
+  const stretch = useComputed(() => lastStretch(index.value, store.now.peek()));
+  const quiet = useComputed(() => {
+    const now = store.now.value;
+    return stretch.value !== null && activeBetween(index.value, now - USUAL_LENGTH, now).size === 0;
+  });
+  useSignalEffect(() => window.suggest(quiet.value ? stretch.value : null));
+  if (!quiet.value) return null;
+  const [from, to] = stretch.value!;
+  const shown = window.from.value === from && window.to.value === to;
+  return (
+    <p class="quiet muted">
+      Nothing happened in the last 15 minutes. Last activity {day(to)}, {hourMinute(to)}
+      {shown ? `; shown are the ${longDuration(to - from)} before it.` : "."}
+      {!shown && (
+        <button type="button" class="button" onClick={() => window.show(from, to)}>
+          show it
+        </button>
+      )}
+    </p>
+  );
+}
+
+function Lists({ store, nav }: Props) {
+  const index = indexOf(store).value;
+  return (
+    <div class="overview-lists">
+      <LatestMessages store={store} nav={nav} index={index} />
+      <TasksInHand store={store} nav={nav} />
+    </div>
+  );
+}
+
+/** No rows at all: what is watched, and what would change that. */
+function Nothing({ store }: { store: Store }) {
+  const sources = store.sources.value;
+  return (
+    <Empty title="No agent has left anything here yet.">
+      {sources.length === 0 ? "Nothing is watched." : "Watched: "}
+      {sources.map(({ name, path }) => (
+        <span key={path} class="watched">
+          {name} <code>{path}</code>
+        </span>
+      ))}
+      <br />
+      Start an agent in one of these places, or watch another: <code>aw.watch("path/to/memory")</code>. To see a team
+      at work, run <code>agent-widget demo</code>.
+    </Empty>
+  );
+}

@@ -1,0 +1,139 @@
+// The protocol from our side: hello, answers in parts, gaps, epochs, silence.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Conversation } from "../src/conversation.ts";
+import type { Changes, Hello, UpFrame } from "../src/protocol.ts";
+import { Store } from "../src/store.ts";
+import { row } from "./rows.ts";
+import { drawFrame } from "./screen.ts";
+
+Object.assign(globalThis, { document: new EventTarget() });
+
+const WELCOME = {
+  type: "welcome",
+  protocol: 1,
+  server: "0.1.0",
+  epoch: "e1",
+  seq: 0,
+  now: Date.now(),
+  sources: [],
+  schema: {},
+} as const;
+
+function changes(since: number, seq: number, ids: readonly string[], more: Partial<Changes> = {}): Changes {
+  const rows = { tasks: ids.map((id) => row("tasks", id)) };
+  return { type: "changes", epoch: "e1", since, seq, reset: false, rows, gone: {}, more: false, ...more };
+}
+
+interface Talk {
+  readonly store: Store;
+  readonly conversation: Conversation;
+  readonly sent: UpFrame[];
+  shown(): string[];
+  hellos(): Hello[];
+  end(): void;
+}
+
+function talk(): Talk {
+  const store = new Store();
+  store.setVisible({}, true);
+  const conversation = new Conversation(store, { peer: "server", beatMs: 5_000, token: "secret" });
+  const sent: UpFrame[] = [];
+  conversation.use({ send: (frame) => sent.push(frame) });
+  const life = new AbortController();
+  conversation.attend(life.signal);
+  conversation.onStatus("open");
+  return {
+    store,
+    conversation,
+    sent,
+    shown: () => {
+      drawFrame();
+      return store.tables.tasks.list().map(({ id }) => id);
+    },
+    hellos: () => sent.filter((frame) => frame.type === "hello"),
+    end: () => life.abort(),
+  };
+}
+
+test("says hello, with the token, and beats at once", () => {
+  const { sent, hellos, end } = talk();
+  assert.equal(hellos()[0]?.token, "secret");
+  assert.equal(hellos()[0]?.since, null);
+  assert.ok(sent.some((frame) => frame.type === "ping"));
+  end();
+});
+
+test("takes the new N with the last frame of an answer only", (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const { conversation, shown, hellos, end } = talk();
+  conversation.onFrame(WELCOME);
+  conversation.onFrame(changes(0, 9, ["a"], { more: true }));
+  conversation.onStatus("lost");
+  conversation.onStatus("open");
+  assert.deepEqual(hellos().at(-1)?.since, { epoch: "e1", seq: 0 });
+  conversation.onFrame(changes(0, 9, ["a", "b"]));
+  conversation.onStatus("open");
+  assert.deepEqual(hellos().at(-1)?.since, { epoch: "e1", seq: 9 });
+  assert.deepEqual(shown(), ["a", "b"]);
+  end();
+});
+
+test("asks again after a gap and takes nothing from beyond it", (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const { conversation, shown, hellos, end } = talk();
+  conversation.onFrame(WELCOME);
+  conversation.onFrame(changes(0, 5, ["a"]));
+  const before = hellos().length;
+  conversation.onFrame(changes(7, 8, ["c"]));
+  conversation.onFrame(changes(8, 9, ["d"]));
+  assert.deepEqual(shown(), ["a"]);
+  t.mock.timers.tick(1_000);
+  assert.equal(hellos().length, before + 1, "one hello for many frames beyond the gap");
+  assert.deepEqual(hellos().at(-1)?.since, { epoch: "e1", seq: 5 });
+  conversation.onFrame(changes(5, 9, ["b", "c", "d"]));
+  assert.deepEqual(shown(), ["a", "b", "c", "d"]);
+  end();
+});
+
+test("another epoch is a gap, unless the answer starts over", (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const { conversation, shown, hellos, end } = talk();
+  conversation.onFrame(WELCOME);
+  conversation.onFrame(changes(0, 5, ["a"]));
+  const before = hellos().length;
+  conversation.onFrame(changes(0, 2, ["x"], { epoch: "e2" }));
+  t.mock.timers.tick(1_000);
+  assert.equal(hellos().length, before + 1);
+  assert.deepEqual(shown(), ["a"]);
+  conversation.onFrame(changes(0, 2, ["x"], { epoch: "e2", reset: true, more: true }));
+  assert.deepEqual(shown(), ["a"], "not before the answer is complete");
+  conversation.onFrame(changes(0, 2, ["y"], { epoch: "e2", reset: true }));
+  assert.deepEqual(shown(), ["x", "y"], "every frame of the answer counts, though each says reset");
+  end();
+});
+
+test("silence is stale, and says so", (t) => {
+  t.mock.timers.enable({ apis: ["setInterval", "Date"], now: Date.now() });
+  const { conversation, store, end } = talk();
+  conversation.onFrame(WELCOME);
+  conversation.onFrame(changes(0, 1, []));
+  drawFrame();
+  assert.equal(store.connection.value.state, "live");
+  t.mock.timers.tick(13_000);
+  drawFrame();
+  assert.equal(store.connection.value.state, "stale");
+  conversation.onFrame(changes(1, 1, []));
+  drawFrame();
+  assert.equal(store.connection.value.state, "live");
+  end();
+});
+
+test("a refusal is final", () => {
+  const { conversation, store, end } = talk();
+  conversation.onFrame({ type: "error", code: "unauthorized", message: "no" });
+  conversation.onStatus("lost");
+  drawFrame();
+  assert.equal(store.connection.value.state, "refused");
+  end();
+});
