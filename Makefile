@@ -1,0 +1,43 @@
+# Everything runs in .venv, which the first target makes. `make` alone lists what there is.
+
+PYTHON ?= python3
+BIN := .venv/bin
+MACHINE := $(BIN)/python tests/machine.py
+NODE_MODULES := js/node_modules/.package-lock.json
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test lint bundle clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+
+demo: .venv/run.installed ## a simulated team of agents, and the dashboard on it in your browser
+	$(BIN)/agent-widget demo
+
+lab: .venv/lab.installed ## JupyterLab on the quickstart notebook
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb
+
+test: lint ## every check: ruff, mypy, tsc, then pytest with the JavaScript and the browser tests (ARGS="-k name")
+	$(MACHINE) browser
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/test.installed $(NODE_MODULES) ## ruff, mypy and tsc
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(MACHINE) npm run --silent check
+
+bundle: .venv/test.installed $(NODE_MODULES) ## build agent_widget/static/ from js/
+	$(BIN)/python js/tables.py > js/src/tables.ts
+	$(MACHINE) npm run --silent build
+
+clean: ## remove what the other targets made
+	rm -rf .venv js/node_modules tests/gallery dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/%.installed: pyproject.toml
+	$(PYTHON) tests/machine.py venv $(filter-out run,$*)
+	@touch $@
+
+$(NODE_MODULES): js/package-lock.json | .venv/test.installed
+	$(MACHINE) npm ci
+	@touch $@

@@ -1,0 +1,40 @@
+"""The dashboard as a person sees it, in a cell's output or on the page of its own."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+TABS = ("Overview", "Agents", "Messages", "Tasks", "Sessions", "Quality", "Memory", "Logs", "Tools")
+
+
+class Board:
+    """One view of the dashboard. Found by role and name, as assistive technology finds it."""
+
+    def __init__(self, where: Locator | Page) -> None:
+        self.root = where.locator(".root")
+        self.state = self.root.locator(".state strong")
+        self.notice = self.root.locator(".notice")
+        self.panel = self.root.get_by_role("tabpanel")
+        self.grid = self.root.get_by_role("grid")
+        self.rows = self.grid.get_by_role("row").filter(
+            has=where.page.get_by_role("gridcell") if isinstance(where, Locator) else where.get_by_role("gridcell")
+        )
+        self.details = self.root.get_by_role("complementary")
+
+    def open(self, tab: str) -> None:
+        """Choose a tab."""
+        self.root.get_by_role("tab", name=tab, exact=True).click()
+        expect(self.panel).to_have_attribute("aria-labelledby", f"aw-tab-{tab.lower()}")
+
+    def total(self) -> int:
+        """The number of rows the toolbar states: "48 tasks", or "12 of 48 tasks"."""
+        text = self.root.locator(".toolbar-end .figures").inner_text()
+        number = re.search(r"([\d,\u202f\u00a0 ]*\d)\s+\D+$", text)
+        assert number is not None, text
+        return int(re.sub(r"\D", "", number[1]))
+
+    def search(self, text: str) -> None:
+        """Type into the search field."""
+        self.root.get_by_role("searchbox").fill(text)

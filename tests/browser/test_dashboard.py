@@ -1,0 +1,326 @@
+"""The dashboard in a real JupyterLab and on the page of its own, through everything a working day does to it."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from statistics import median
+
+import pytest
+from browser.board import TABS, Board
+from browser.conftest import OpenNotebook
+from browser.lab import Lab, Notebook, wait_for
+from browser.workspace import Workspace
+from playwright.sync_api import BrowserContext, expect
+
+WATCH = 'import agent_widget as aw\ndash = aw.watch("memory/")\ndash'
+SLEEP = "import time; time.sleep(20)"
+
+pytestmark = pytest.mark.slow
+
+
+def show(page: Notebook, cell: int = 0) -> Board:
+    """Run the cell and wait until the dashboard under it is live."""
+    page.run(cell)
+    board = Board(page.output(cell))
+    expect(board.state).to_have_text("live")
+    return board
+
+
+def delay_ms(page: Notebook, workspace: Workspace, text: str) -> float:
+    """Append a message to the bus; milliseconds until a person could read it, by the clock both share."""
+    page.page.evaluate(
+        """(text) => {
+          const shadow = document.querySelector("[data-jp-suppress-context-menu]").shadowRoot;
+          window.seen = new Promise((resolve) => {
+            const look = () => shadow.textContent.includes(text) ? resolve(Date.now()) : requestAnimationFrame(look);
+            look();
+          });
+        }""",
+        text,
+    )
+    written = time.time() * 1000
+    workspace.say(text)
+    return float(page.page.evaluate("window.seen")) - written
+
+
+def test_every_tab_shows_the_rows_the_kernel_has(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook(WATCH, "print({name: len(getattr(dash, name)) for name in dash.client.tables})")
+    board = show(page)
+    page.screenshot("overview")
+    for name in ("agents", "tasks", "sessions", "quality", "memory", "logs", "messages", "tool_calls"):
+        board.open({"tool_calls": "Tools"}.get(name, name.capitalize()))
+        expect(board.rows.first).to_be_visible()
+        page.screenshot(name)
+    assert page.problems == []
+
+
+def test_a_message_is_on_the_screen_while_a_cell_runs(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook(WATCH, SLEEP)
+    board = show(page)
+    board.open("Messages")
+    page.run(1, wait=False)
+    wait_for(page.busy, "the cell runs")
+    delays = [delay_ms(page, workspace, f"said while the kernel is busy, number {n}") for n in range(9)]
+    assert page.busy(), "measured within the sleep"
+    print("appended line to screen, ms:", sorted(round(delay) for delay in delays))
+    assert median(delays) < 300
+    assert max(delays) < 1000
+
+
+def test_tabs_search_and_details_answer_while_a_cell_runs(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook(WATCH, SLEEP)
+    board = show(page)
+    page.run(1, wait=False)
+    wait_for(page.busy, "the cell runs")
+    board.open("Tasks")
+    every = board.total()
+    board.search("readings")
+    expect(board.root.locator(".toolbar-end .figures")).to_contain_text(f"of {every} ")
+    board.rows.first.click()
+    expect(board.details).to_contain_text("readings", ignore_case=True)
+    assert page.busy(), "all within the sleep"
+
+
+def test_a_killed_server_is_said_and_nothing_is_missed(notebook: OpenNotebook, workspace: Workspace, lab: Lab) -> None:
+    page = notebook(WATCH, 'server = aw.serve("memory/")')
+    board = show(page)
+    board.open("Messages")
+    (server,) = lab.servers()
+    server.send_signal(signal.SIGKILL)
+    expect(board.state).not_to_have_text("live")
+    expect(board.notice).to_be_visible()
+    page.screenshot("server-killed")
+    for number in range(20):
+        workspace.say(f"said to nobody, number {number:02}")
+    page.run(1)
+    expect(board.state).to_have_text("live", timeout=15_000)
+    board.search("said to nobody")
+    expect(board.root.locator(".toolbar-end .figures")).to_contain_text("20 of")
+    assert page.problems == []
+
+
+def test_two_views_of_one_widget_agree(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook(WATCH, "dash")
+    boards = show(page, 0), show(page, 1)
+    for board in boards:
+        board.open("Messages")
+    workspace.say("heard in both views")
+    for board in boards:
+        expect(board.rows.filter(has_text="heard in both views")).to_have_count(1)
+    assert boards[0].total() == boards[1].total()
+
+
+def test_it_comes_back_after_a_reload_of_the_page(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook(WATCH)
+    board = show(page)
+    page.reload()
+    expect(board.state).to_have_text("live")
+    board.open("Messages")
+    workspace.say("said after the reload")
+    expect(board.rows.filter(has_text="said after the reload")).to_be_visible()
+    assert page.problems == []
+
+
+def test_it_comes_back_when_a_closed_notebook_is_opened_again(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook(WATCH)
+    board = show(page)
+    page.close()
+    workspace.say("said while the notebook was closed")
+    page.reopen()
+    expect(board.state).to_have_text("live")
+    board.open("Messages")
+    expect(board.rows.filter(has_text="said while the notebook was closed")).to_be_visible()
+    assert page.problems == []
+
+
+def test_after_a_restart_of_the_kernel_it_says_that_it_is_stale(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook(WATCH)
+    board = show(page)
+    page.restart()
+    expect(board.state).to_have_text("stale", timeout=30_000)
+    expect(board.notice).to_contain_text("run the cell again")
+    page.screenshot("kernel-restarted")
+    show(page)
+
+
+def test_ten_thousand_log_lines_scroll(notebook: OpenNotebook, workspace: Workspace) -> None:
+    workspace.log(*(f"line {number:05}" for number in range(10_000)))
+    page = notebook(WATCH)
+    board = show(page)
+    board.open("Logs")
+    expect(board.rows.filter(has_text="line 09999")).to_be_visible()
+    assert board.total() >= 10_000
+    assert board.rows.count() < 100, "only what can be seen is in the document"
+    frames = page.page.evaluate(
+        """async () => {
+          const shadow = document.querySelector("[data-jp-suppress-context-menu]").shadowRoot;
+          const scroller = shadow.querySelector("[role=grid]");
+          const frames = [];
+          let before = performance.now();
+          for (let step = 0; step < 60; step++) {
+            scroller.scrollTop = scroller.scrollHeight * (1 - step / 60);
+            await new Promise(requestAnimationFrame);
+            frames.push(performance.now() - before);
+            before = performance.now();
+          }
+          return frames;
+        }"""
+    )
+    print("frames while scrolling, ms: median", round(median(frames), 1), "longest", round(max(frames), 1))
+    assert median(frames) < 100, "smooth on an idle machine, bearable on a busy one"
+    board.grid.focus()
+    page.page.keyboard.press("Home")
+    expect(board.grid.get_by_role("row").nth(1)).to_have_attribute("aria-rowindex", "2")
+    page.page.keyboard.press("End")
+    expect(board.rows.filter(has_text="line 09999")).to_be_visible()
+
+
+def test_a_saved_notebook_holds_no_agent_data_token_or_path(
+    notebook: OpenNotebook, workspace: Workspace, lab: Lab
+) -> None:
+    workspace.say("a secret that agents share")
+    page = notebook(WATCH, "import os; print(os.getpid())")
+    board = show(page)
+    board.open("Messages")
+    expect(board.rows.filter(has_text="a secret that agents share")).to_be_visible()
+    page.command("@jupyter-widgets/jupyterlab-manager:saveWidgetState")
+    try:
+        saved = page.save()
+    finally:
+        page.command("@jupyter-widgets/jupyterlab-manager:saveWidgetState")
+    assert saved["metadata"]["widgets"], "the state of the widgets was saved with it"
+    text = json.dumps(saved, ensure_ascii=False)
+    runtimes = [json.loads(file.read_text()) for file in lab.runtime.rglob("*.json")]
+    tokens = [value for runtime in runtimes for name, value in runtime.items() if name == "token" and value]
+    assert len(tokens) >= 2, "JupyterLab's and the server's"
+    for secret in (*tokens, "a secret that agents share", "agent-orchestrator", str(lab.root), "ws://", "127.0.0.1"):
+        assert secret not in text
+
+
+def test_it_takes_the_theme_of_jupyterlab(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook(WATCH)
+    board = show(page)
+    light = _brightness(board)
+    with page.theme("JupyterLab Dark"):
+        wait_for(lambda: _brightness(board) < 80, "a dark background")
+        page.screenshot("overview-dark")
+    wait_for(lambda: _brightness(board) == light, "the light one again")
+    assert light > 200
+
+
+def _brightness(board: Board) -> float:
+    """Of the background behind the dashboard, from 0 to 255."""
+    colour = board.root.evaluate(
+        """(element) => {
+          for (let at = element; at; at = at.parentElement ?? at.getRootNode().host) {
+            const colour = getComputedStyle(at).backgroundColor;
+            if (!/rgba?\\(.*, 0\\)|transparent/.test(colour)) return colour;
+          }
+        }"""
+    )
+    red, green, blue = map(float, re.findall(r"[\d.]+", colour)[:3])
+    return (red + green + blue) / 3
+
+
+def test_keys_in_the_dashboard_are_not_commands_of_jupyterlab(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook("1", WATCH, "2")
+    board = show(page, 1)
+    board.open("Tasks")
+    cells, active = page.sources(), page.active_cell()
+    board.rows.nth(1).click()
+    first = board.details.inner_text()
+    page.page.keyboard.press("ArrowDown")
+    expect(board.details).not_to_have_text(first)
+    for key in ("a", "b", "d", "d", "x", "Enter", "ArrowUp", "ArrowUp", "m", "y", "1"):
+        page.page.keyboard.press(key)
+    board.root.get_by_role("tab", name="Tasks").focus()
+    for key in ("b", "ArrowRight", "d", "d", "End", "x"):
+        page.page.keyboard.press(key)
+    expect(board.panel).to_have_attribute("aria-labelledby", f"aw-tab-{TABS[-1].lower()}")
+    page.page.keyboard.press("/")
+    page.page.keyboard.type("abdd")
+    expect(board.root.get_by_role("searchbox")).to_have_value("abdd")
+    assert (page.sources(), page.active_cell()) == (cells, active)
+
+
+def test_hostile_text_stays_text(notebook: OpenNotebook, workspace: Workspace) -> None:
+    attack = '<img src=x onerror="window.attacked=1"><script>window.attacked=1</script>'
+    hidden = "safe\u202etxt.exe\u2066 \x1b[31mred\x1b[0m"
+    workspace.say(f"{attack} {hidden}")
+    workspace.log(f"{attack} {hidden}")
+    workspace.write("working.md", f"# {attack}\n\n{attack} {hidden}\n[click](javascript:window.attacked=1)\n")
+    tasks = json.loads((workspace.directory / "tasks.json").read_text())
+    tasks["tasks"][0] |= {"title": f"{attack} {hidden}", "description": attack}
+    workspace.write("tasks.json", json.dumps(tasks))
+
+    page = notebook(WATCH)
+    board = show(page)
+    for tab in ("Messages", "Tasks", "Memory", "Logs"):
+        board.open(tab)
+        board.search("onerror")
+        row = board.rows.filter(has_text="<img src=x onerror=").first
+        row.click()
+        expect(board.details).to_contain_text("<img src=x onerror=")
+        expect(board.root.locator("img, script, iframe, a[href^=javascript]")).to_have_count(0)
+        text = board.root.inner_text()
+        assert not re.search(r"[\u202a-\u202e\u2066-\u2069\x1b]", text), "what directs the text is made visible"
+    page.screenshot("hostile")
+    board.open("Overview")
+    assert page.page.evaluate("window.attacked") is None
+
+
+@pytest.fixture
+def address(lab: Lab, workspace: Workspace) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server of the command line, and the address of its page."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "agent_widget", "serve", str(workspace.directory), "--port", "0"],
+        env=lab.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    yield process, next(line.split()[1] for line in process.stdout if line.startswith("page"))
+    process.kill()
+    process.wait()
+
+
+def test_the_page_without_jupyter_is_the_same_dashboard(
+    address: tuple[subprocess.Popen[str], str], workspace: Workspace, chrome: BrowserContext
+) -> None:
+    server, url = address
+    page = chrome.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and problems.append(message.text))
+    page.goto(url)
+    board = Board(page)
+    expect(board.state).to_have_text("live")
+    for tab in TABS[1:]:
+        board.open(tab)
+        expect(board.rows.first).to_be_visible()
+    board.open("Messages")
+    workspace.say("said to the page")
+    expect(board.rows.filter(has_text="said to the page")).to_be_visible()
+    assert problems == [], "nothing is refused by the page's own security policy"
+
+    server.kill()
+    expect(board.state).to_have_text("reconnecting")
+    expect(board.notice).to_be_visible()
+    page.close()
+
+
+def test_the_page_shows_nothing_without_the_token(
+    address: tuple[subprocess.Popen[str], str], chrome: BrowserContext
+) -> None:
+    page = chrome.new_page()
+    page.goto(address[1].partition("#")[0])
+    board = Board(page)
+    expect(board.state).to_have_text("refused")
+    expect(board.rows).to_have_count(0)
+    page.close()

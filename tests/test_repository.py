@@ -1,0 +1,65 @@
+"""What holds for every file of the repository."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+# Written in two halves, so that this file does not hold what it looks for.
+REGISTRIES = tuple(
+    first + second
+    for first, second in (
+        ("registry.", "npmjs"),
+        ("registry.", "yarnpkg"),
+        ("files.python", "hosted"),
+        ("pypi", ".org"),
+        ("pypi", ".python"),
+        ("deb.", "debian"),
+        ("npm", "mirror"),
+        ("/opt/", "pypi"),
+        ("/opt/", "wheels"),
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def files(root: Path) -> list[Path]:
+    """Every file that is, or is about to be, committed."""
+    names = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+    )
+    if names.returncode:
+        pytest.skip("not a git checkout")
+    return [file for name in names.stdout.split("\0") if name and (file := root / name).is_file()]
+
+
+def test_no_file_is_larger_than_a_mebibyte(files: list[Path]) -> None:
+    assert [file for file in files if file.stat().st_size > 1 << 20] == []
+
+
+def test_no_file_names_a_package_registry(files: list[Path]) -> None:
+    texts = {file: file.read_text(errors="replace") for file in files}
+    assert [(file, host) for file, text in texts.items() for host in REGISTRIES if host in text] == []
+
+
+def test_every_python_module_opens_with_a_docstring(files: list[Path]) -> None:
+    modules = [file for file in files if file.suffix == ".py"]
+    assert [file for file in modules if not ast.get_docstring(ast.parse(file.read_text()))] == []
+
+
+def test_the_files_the_documents_link_to_exist(files: list[Path]) -> None:
+    links = [
+        (file, target)
+        for file in files
+        if file.suffix == ".md"
+        for target in re.findall(r"""(?:\]\(|\b(?:src|href)=["'])([^)"'#\s]+)""", file.read_text())
+        if not re.match(r"[a-z]+:", target)
+    ]
+    assert [(file.name, target) for file, target in links if not (file.parent / target).exists()] == []
