@@ -8,18 +8,23 @@ token of each server.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import ipaddress
 import os
 import secrets
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
+from typing import IO, Annotated
 
 import msgspec
 from jupyter_core.paths import jupyter_runtime_dir, secure_write
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 
 def new_token() -> str:
@@ -74,9 +79,9 @@ class Gate:
 class Runtime(msgspec.Struct):
     """What a runtime file tells about a server."""
 
-    url: str
+    url: Annotated[str, msgspec.Meta(pattern=r"^wss?://[^/]+:\d+/")]
     token: str | None
-    pid: int
+    pid: Annotated[int, msgspec.Meta(gt=0)]
     paths: list[str]
     started_at: int
     version: str
@@ -92,46 +97,65 @@ def runtime_directory() -> Path:
     return Path(jupyter_runtime_dir()) / "agent-widget"
 
 
-def write_runtime(runtime: Runtime) -> Path:
-    """Write a server's runtime file, mode 0600."""
+@contextlib.contextmanager
+def published(runtime: Runtime) -> Iterator[Path]:
+    """A server's runtime file, mode 0600, locked while the server lives and gone afterwards.
+
+    The lock is what says that the server lives: the system releases it however the process ends, while a pid may be
+    another program's by the time somebody looks (after a restart of the machine even soon).
+    """
     directory = runtime_directory()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = directory / f"server-{runtime.pid}-{runtime.port}.json"
-    with secure_write(str(path)) as file:
+    draft = path.with_suffix(".new")
+    with secure_write(str(draft)) as file:
         file.write(msgspec.json.encode(runtime).decode())
-    return path
+        file.flush()
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a file system without locks: the pid has to do
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        draft.replace(path)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def runtimes() -> Iterator[Runtime]:
     """The servers that run on this machine, newest first; files of servers that are gone are removed."""
-    try:
-        paths = sorted(runtime_directory().glob("server-*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    except OSError:
-        return
-    for path in paths:
-        try:
-            status = path.stat()
-            if sys.platform != "win32" and (status.st_uid != os.getuid() or status.st_mode & 0o077):
+    found = []
+    for path in runtime_directory().glob("server-*.json"):
+        with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeError), path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if os.name == "posix" and (status.st_uid != os.getuid() or status.st_mode & 0o077):
                 continue  # somebody else could have written it, or read it: do not trust it with a connection
-            runtime = msgspec.json.decode(path.read_bytes(), type=Runtime)
-        except FileNotFoundError:
-            continue
-        except (OSError, msgspec.DecodeError, ValueError):
-            if time.time() - path.stat().st_mtime > 60:  # a young one may be half written
+            runtime = msgspec.json.decode(file.read(), type=Runtime)
+            if _is_locked(file, runtime.pid):
+                found.append(runtime)
+            else:
                 path.unlink(missing_ok=True)
-            continue
-        if _is_alive(runtime.pid):
-            yield runtime
-        else:
-            path.unlink(missing_ok=True)
+    yield from sorted(found, key=lambda runtime: runtime.started_at, reverse=True)
 
 
-def _is_alive(pid: int) -> bool:
+def _is_locked(file: IO[bytes], pid: int) -> bool:
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return is_alive(pid)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number that has not ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except (PermissionError, OSError):
+    except OSError:
         return True
     return not _is_zombie(pid)
 

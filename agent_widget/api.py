@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 def connect(server: Server | str | None = None, token: str | None = None, *, timeout: float = 10.0) -> Client:
     """A live replica of a server's tables.
 
-    ``server``: what :func:`serve` returned, a url (``"ws://host:8765/ws"``, then with its ``token``), or nothing to find
-    one that runs on this machine. One process has one client per server: connecting again returns the same. Returns
-    when the tables are complete; raises :class:`ConnectionFailed` after ``timeout`` seconds or if it is refused.
+    ``server``: what :func:`serve` returned, a url (``"ws://host:8765/ws"``, then with its ``token``), or nothing to
+    find one that runs on this machine. One process has one client per server: connecting again returns the same.
+    Returns when the tables are complete; raises :class:`ConnectionFailed` after ``timeout`` seconds or if it is
+    refused.
     """
     found: Server | Runtime | None = server if isinstance(server, Server) else None
     if server is None:
@@ -35,7 +36,8 @@ def connect(server: Server | str | None = None, token: str | None = None, *, tim
     try:
         return client.wait(timeout)
     except ConnectionFailed:
-        client.close()
+        if not client.store.epoch:  # else somebody else has it, and it may come back
+            client.close()
         raise
 
 

@@ -16,14 +16,14 @@ import threading
 import webbrowser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import msgspec
 
 from . import demo
-from .access import Runtime, runtimes
+from .access import runtimes
 from .api import connect
-from .client import Client, ConnectionFailed, find_server
+from .client import ENDED, Client, ConnectionFailed, find_server
 from .collector import Collector, PathError
 from .server import VERSION, Server, StartError
 from .store import Row
@@ -38,17 +38,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 0, 1 for a failure, 2 for bad usage."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="agent-widget: %(message)s", stream=sys.stderr)
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)  # what strangers send to the port is no news
     try:
-        return options.run(options) or 0
-    except (_Failure, PathError, StartError, ConnectionFailed, FileExistsError) as failure:
-        print(f"agent-widget: {failure}", file=sys.stderr)
+        options.run(options)
+        sys.stdout.flush()
+    except (_Failure, PathError, StartError, ConnectionFailed) as failure:
+        _warn(str(failure))
         return 1
-    except KeyboardInterrupt:
-        return 0
+    except KeyboardInterrupt:  # serve, tail and demo end by it in their own way; here something was cut short
+        _warn("interrupted")
+        return 1
     except BrokenPipeError:
         # the reader went away (`| head`): not an error, and Python must not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as failure:
+        _warn(f"{failure.filename}: {failure.strerror}" if failure.filename and failure.strerror else str(failure))
+        return 1
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
     sub.add_argument("--table", choices=TABLES, help="only this table")
     sub.add_argument("--format", choices=("json", "csv", "parquet"), default="json")
+    sub.set_defaults(usage_error=sub.error)
 
     sub = command("tail", _tail, "Print live changes, one a line.")
     sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
@@ -88,8 +95,8 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("demo", _demo, "Simulate a team of agents and open the dashboard on it.")
     sub.add_argument("directory", nargs="?", metavar="DIR", help="where they write (default: a temporary directory)")
-    sub.add_argument("--agents", type=int, default=7, help="how many (default: %(default)s)")
-    sub.add_argument("--rate", type=float, default=1.0, help="how fast they live (default: %(default)s)")
+    sub.add_argument("--agents", type=_team_size, default=7, help="how many (default: %(default)s)")
+    sub.add_argument("--rate", type=_rate, default=1.0, help="how fast they live (default: %(default)s)")
     sub.add_argument("--seconds", type=float, help="end after so many seconds")
     sub.add_argument("--port", type=_port, default=0, help=argparse.SUPPRESS)
     sub.add_argument("--no-open", action="store_true", help="do not open a browser")
@@ -101,10 +108,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {port}")
-    return port
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text}")
+    return int(text)
+
+
+def _team_size(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 200:
+        raise argparse.ArgumentTypeError(f"a team has 1 to 200 agents, not {text}")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 < rate < float("inf"):
+        raise argparse.ArgumentTypeError(f"a rate is a number above 0, not {text}")
+    return rate
 
 
 def _warn(text: str) -> None:
@@ -131,8 +150,8 @@ async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None
     async with server.running():
         roots = [str(root) for root in server.collector.roots]
         if ready_json:
-            runtime = Runtime(server.url, server.token, os.getpid(), roots, server.started_at, VERSION)
-            print(msgspec.json.encode(runtime).decode(), flush=True)
+            print(msgspec.json.encode(server.runtime).decode(), flush=True)
+            _detach()
         else:
             print(f"watching  {', '.join(roots) or 'nothing yet: no known agent has left files on this machine'}")
             print(f"page      {server.page_url}")
@@ -143,6 +162,14 @@ async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None
         if open_page and not webbrowser.open(server.page_url):
             _warn("no browser found; open the page by its address")
         await server.idle()
+
+
+def _detach() -> None:
+    """Who started us has read what it waited for, and may end before us: from here on there is nobody to tell."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _until_interrupted(work: Any) -> None:
@@ -160,8 +187,6 @@ def _until_interrupted(work: Any) -> None:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    if not 1 <= options.agents <= 200 or options.rate <= 0:
-        raise _Failure("--agents takes 1 to 200, --rate a number above 0")
     with contextlib.ExitStack() as stack:
         directory = options.directory or stack.enter_context(tempfile.TemporaryDirectory(prefix="agent-widget-demo-"))
         memory = Path(directory).expanduser()
@@ -193,6 +218,8 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _snapshot(options: argparse.Namespace) -> None:
+    if options.format != "json" and not options.table:
+        options.usage_error(f"--format {options.format} holds one table; choose it with --table")
     collector = Collector(options.paths)
     collector.scan()
     if collector.is_empty:
@@ -207,8 +234,6 @@ def _snapshot(options: argparse.Namespace) -> None:
     tables = {name: collector.store.rows(name) for name in names}
     if options.format == "json":
         sys.stdout.write(msgspec.json.encode(tables).decode() + "\n")
-    elif not options.table:
-        raise _Failure(f"--format {options.format} holds one table; choose it with --table")
     elif options.format == "csv":
         _write_csv(options.table, tables[options.table], sys.stdout)
     else:
@@ -223,10 +248,14 @@ def _write_csv(table: str, rows: list[Row], file: TextIO) -> None:
         writer.writerow([_csv_cell(row[name]) for name in columns])
 
 
+_SIGNS: Final = tuple("=+-@＝＋－＠")
+_SPACES: Final = tuple("\t\r\n")
+
+
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, (list, dict)):
         value = msgspec.json.encode(value).decode()
-    if isinstance(value, str) and value.lstrip()[:1] in ("=", "+", "-", "@", "＝", "＋", "－", "＠"):
+    if isinstance(value, str) and (value[:1] in _SPACES or value.lstrip()[:1] in _SIGNS):
         return "'" + value  # a spreadsheet would run it as a formula
     return value
 
@@ -246,6 +275,8 @@ def _write_parquet(table: str, rows: list[Row]) -> None:
 
 def _tail(options: argparse.Namespace) -> None:
     if options.url:
+        if not options.url.startswith(("ws://", "wss://")):
+            raise _Failure(f"{options.url} is not a url of a server; it looks like ws://127.0.0.1:8765/ws")
         token = options.token or next((r.token for r in runtimes() if r.url == options.url), None)
         _until_interrupted(_print_changes(connect(options.url, token), options))
         return
@@ -264,11 +295,12 @@ async def _print_changes(client: Client, options: argparse.Namespace) -> None:
     loop, changed = asyncio.get_running_loop(), asyncio.Event()
     feed = client.subscribe(lambda: loop.call_soon_threadsafe(changed.set), [options.table] if options.table else None)
     try:
-        while client.alive:
+        while client.connection.state not in ENDED:
             await changed.wait()
             changed.clear()
             for (table, id), row in feed.take().items():
                 print(_json_line(table, id, row) if options.json else _text_line(table, id, row), flush=True)
+        raise ConnectionFailed(client.connection.message)
     finally:
         client.close()
 
@@ -320,9 +352,8 @@ def _doctor(options: argparse.Namespace) -> None:
     for line in _limits(collector):
         print(line)
     server = find_server([str(root) for root in collector.roots])
-    print(
-        f"server      {server.url + f'  pid {server.pid}' if server else 'none watches this; agent-widget serve starts one'}"
-    )
+    running = f"{server.url}  pid {server.pid}" if server else "none watches this; agent-widget serve starts one"
+    print(f"server      {running}")
 
 
 def _limits(collector: Collector) -> Iterator[str]:

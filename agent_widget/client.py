@@ -14,10 +14,11 @@ import logging
 import random
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
@@ -27,7 +28,7 @@ from . import protocol
 from .access import Runtime, is_loopback, runtimes
 from .live import LiveTable
 from .protocol import Assembler, ProtocolError
-from .store import Gap, Row, Store
+from .store import Change, Gap, Row, Store
 from .tables import TABLES
 
 log = logging.getLogger("agent_widget")
@@ -38,11 +39,20 @@ SILENCE: Final = 12.0
 """Seconds without any frame after which a connection counts as dead (the server says something every 5)."""
 PING_EVERY: Final = 2.0
 
+MAX_FRAME: Final = 64 * 1024 * 1024
+"""Bytes. Frames are small, but a single row is never divided."""
+
 ConnectionState = Literal["connecting", "live", "reconnecting", "refused", "closed"]
+ENDED: Final = frozenset({"refused", "closed"})
+"""The states that nothing follows."""
 
 
 class ConnectionFailed(ConnectionError):
     """The server cannot be reached or refuses; the message says what to do."""
+
+    def __init__(self, message: str | None, code: str = "failed") -> None:
+        super().__init__(message or "not connected")
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +71,14 @@ class Connection:
 class Feed:
     """What has changed since one consumer last looked, each row once, in its latest state."""
 
-    def __init__(self, wake: Callable[[], None], tables: frozenset[str]) -> None:
+    def __init__(self, wake: Callable[[], object], tables: frozenset[str]) -> None:
         self.tables = tables
         self._wake = wake
         self._pending: dict[tuple[str, str], Row | None] = {}
         self._lock = threading.Lock()
 
-    def offer(self, changes: list[Any]) -> None:
+    def offer(self, changes: list[Change]) -> None:
+        """Take in what happened to rows; called on the network thread."""
         with self._lock:
             for table, id, _, row in changes:
                 if table in self.tables:
@@ -75,11 +86,14 @@ class Feed:
                     self._pending[table, id] = row
             if not self._pending:
                 return
-        self._wake()
+        self.wake()
 
     def wake(self) -> None:
-        """Something other than a row changed (the connection)."""
-        self._wake()
+        """Also when something other than a row changed (the connection)."""
+        try:
+            self._wake()
+        except Exception:  # most likely a loop that was closed: no consumer may end the network thread
+            log.debug("a consumer of changes is gone", exc_info=True)
 
     def take(self) -> dict[tuple[str, str], Row | None]:
         """``(table, id)`` → the row, ``None`` for one that went."""
@@ -113,7 +127,7 @@ class Client:
         self.store = Store(epoch="")
         self.connection = Connection()
         self.sources: list[protocol.SourceInfo] = []
-        self._token = token
+        self.token = token
         self._feeds: list[Feed] = []
         self._feeds_lock = threading.Lock()
         self._socket: ClientConnection | None = None
@@ -121,7 +135,7 @@ class Client:
         self._next_rid = 0
         self._ready = threading.Event()
         self._stop = asyncio.Event()
-        self._dispatcher: _Dispatcher | None = None
+        self._dispatcher = _Dispatcher()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"agent-widget {url}", daemon=True)
         for name in TABLES:
@@ -135,11 +149,12 @@ class Client:
         return f"<agent_widget.Client {self.connection.state}: {rows or 'no rows yet'}>"
 
     def wait(self, timeout: float = 10.0) -> Client:
-        """Wait until the first answer is complete; raises :class:`ConnectionFailed`."""
+        """Wait until the tables are in step with the server; raises :class:`ConnectionFailed`."""
         if not self._ready.wait(timeout):
-            raise ConnectionFailed(f"no answer from {self.url} within {timeout:g} s ({self.connection.message})")
-        if self.connection.state in ("refused", "closed"):
-            raise ConnectionFailed(self.connection.message or "the connection is closed")
+            why = self.connection.message or "it does not say why"
+            raise ConnectionFailed(f"no answer from {self.url} within {timeout:g} s ({why})")
+        if self.connection.state in ENDED:
+            raise ConnectionFailed(self.connection.message)
         return self
 
     @property
@@ -149,15 +164,14 @@ class Client:
 
     def close(self) -> None:
         """End the connection and the thread; the tables stay readable as they are."""
-        if self._dispatcher is not None:
-            self._dispatcher.stop()
+        self._dispatcher.stop()
         if self._thread.is_alive():
             with contextlib.suppress(RuntimeError):  # the loop ended by itself
                 self.loop.call_soon_threadsafe(self._stop.set)
             if threading.current_thread() is not self._thread:
                 self._thread.join(5)
 
-    def subscribe(self, wake: Callable[[], None], tables: list[str] | None = None) -> Feed:
+    def subscribe(self, wake: Callable[[], object], tables: list[str] | None = None) -> Feed:
         """A feed of changes; ``wake`` is called on the network thread and must return at once."""
         unknown = set(tables or ()) - TABLES.keys()
         if unknown:
@@ -178,33 +192,41 @@ class Client:
         Callbacks run one after the other on a thread of their own; several changes of one row between two calls are
         one call with the latest state. An exception in a callback is logged and ends nothing.
         """
-        if self._dispatcher is None:
-            self._dispatcher = _Dispatcher()
-        dispatcher = self._dispatcher
-        feed = self.subscribe(lambda: dispatcher.wake(), [table])
-        return dispatcher.add(feed, callback, lambda: self.unsubscribe(feed))
+        feed = self.subscribe(self._dispatcher.wake, [table])
+        return self._dispatcher.add(feed, callback, lambda: self.unsubscribe(feed))
 
     async def changes(self, table: str) -> AsyncIterator[Row]:
-        """The rows of ``table`` as they change: ``async for row in client.changes("messages")``."""
+        """The rows of ``table`` as they change: ``async for row in client.changes("messages")``.
+
+        Ends when the client is closed or refused; a connection that is lost for a while only makes it wait.
+        """
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
         feed = self.subscribe(lambda: loop.call_soon_threadsafe(changed.set), [table])
         try:
             while True:
-                await changed.wait()
-                changed.clear()
+                ended = self.connection.state in ENDED
                 for row in feed.take().values():
                     if row is not None:
                         yield row
+                if ended:
+                    return
+                await changed.wait()
+                changed.clear()
         finally:
             self.unsubscribe(feed)
 
     async def until(self, predicate: Callable[[Client], Any], timeout: float | None = None) -> Any:
-        """Wait until ``predicate(client)`` is true; returns what it returned. ``TimeoutError`` after ``timeout`` seconds."""
+        """Wait until ``predicate(client)`` is true and return its value; ``TimeoutError`` after ``timeout`` seconds.
+
+        Raises :class:`ConnectionFailed` when the client is closed or refused, since then nothing changes any more.
+        """
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
         feed = self.subscribe(lambda: loop.call_soon_threadsafe(changed.set))
         try:
             async with asyncio.timeout(timeout):
                 while not (result := predicate(self)):
+                    if self.connection.state in ENDED:
+                        raise ConnectionFailed(self.connection.message)
                     await changed.wait()
                     changed.clear()
                     feed.take()
@@ -214,9 +236,17 @@ class Client:
 
     def call(self, method: str, timeout: float = 10.0, **params: Any) -> Any:
         """Ask the server; returns the result, or raises :class:`ConnectionFailed` with the server's message."""
+        return self.request(method, params, timeout)
+
+    def request(self, method: str, params: dict[str, Any], timeout: float = 10.0) -> Any:
+        """:meth:`call` with parameters of any name. Raises ``ValueError`` for a request that is too large to send."""
+        if len(protocol.encode(protocol.Call(0, method, params))) > protocol.MAX_CLIENT_FRAME - 64:
+            raise ValueError(f"the parameters of {method!r} are over the {protocol.MAX_CLIENT_FRAME} bytes allowed")
         future: Future[Any] = Future()
-        with contextlib.suppress(RuntimeError):
+        try:
             self.loop.call_soon_threadsafe(self._ask, method, params, future)
+        except RuntimeError:  # the loop has ended
+            raise ConnectionFailed(self.connection.message) from None
         try:
             return future.result(timeout)
         except TimeoutError:
@@ -225,12 +255,11 @@ class Client:
     # The network thread
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self.loop)
         try:
-            self.loop.run_until_complete(self._stay_connected())
+            with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+                runner.run(self._stay_connected())
         finally:
             self._ready.set()
-            self.loop.close()
 
     async def _stay_connected(self) -> None:
         stopping = asyncio.ensure_future(self._stop.wait())
@@ -245,25 +274,25 @@ class Client:
                 break
             was_live, problem = following.result()
             attempt = 0 if was_live else attempt + 1
-            if problem is None:
+            if self.connection.state == "refused":
                 return
             self._set_state("reconnecting", problem)
-            wait = random.uniform(0, min(BACK_OFF[1], BACK_OFF[0] * 2**attempt))
+            wait = random.uniform(0, min(BACK_OFF[1], BACK_OFF[0] * 2 ** min(attempt, 16)))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._stop.wait()
             self._find_again()
         self._set_state("closed", "closed")
 
-    async def _follow(self) -> tuple[bool, str | None]:
-        """One connection from hello to its end: whether it was live, and why it ended (``None``: do not try again)."""
+    async def _follow(self) -> tuple[bool, str]:
+        """One connection from hello to its end: whether it was live, and why it ended."""
         was_live = False
         try:
             async with open_socket(
                 self.url,
                 # a proxy from the environment would get the token; on loopback there is none to go through
                 proxy=None if is_loopback(_host(self.url)) else True,
-                max_size=16 * protocol.FRAME_BYTES,
+                max_size=MAX_FRAME,
                 open_timeout=5,
                 close_timeout=1,
                 ping_interval=None,
@@ -271,7 +300,7 @@ class Client:
             ) as socket:
                 position = self.store.position
                 since = protocol.Since(*position) if position.epoch else None
-                await _send(socket, protocol.Hello(protocol.VERSION, self._token, since))
+                await _send(socket, protocol.Hello(protocol.VERSION, self.token, since))
                 self._socket = socket
                 beat = asyncio.ensure_future(self._beat(socket))
                 assembler = Assembler()
@@ -285,17 +314,18 @@ class Client:
                     self._socket = None
                     self._fail_calls()
         except _Refused as refusal:
-            if refusal.code == "unauthorized" and self.paths and was_live is False and self._find_again():
+            if refusal.code == "unauthorized" and self._find_again():
                 return was_live, "the server was restarted"
-            self._set_state("refused", str(refusal))
-            self._ready.set()
-            return was_live, None
+            if refusal.code in FINAL:
+                self._set_state("refused", str(refusal))
+            return was_live, str(refusal)
         except (InvalidURI, InvalidStatus) as error:
             if isinstance(error, InvalidStatus) and error.response.status_code >= 500:
                 return was_live, "the server is busy"
-            self._set_state("refused", f"{self.url} is no agent-widget server ({error})")
-            self._ready.set()
-            return was_live, None
+            problem = f"{self.url} is no agent-widget server ({error})"
+            if not self.store.epoch:  # once it was one; whatever has its port now, it may come back elsewhere
+                self._set_state("refused", problem)
+            return was_live, problem
         except TimeoutError:
             return was_live, f"no word from the server for {SILENCE:.0f} s"
         except Gap:
@@ -304,6 +334,9 @@ class Client:
             return was_live, f"the server sent something else: {error}"
         except (OSError, ConnectionClosed, InvalidHandshake, EOFError) as error:
             return was_live, f"the server is not reachable ({_reason(error)})"
+        except Exception as error:  # whatever it was: a thread that ended would look like a quiet server
+            log.exception("the connection to %s failed", self.url)
+            return was_live, f"the connection failed ({_reason(error)})"
 
     def _receive(self, frame: protocol.ServerFrame, assembler: Assembler) -> bool:
         """Take in one frame; true once the tables are in step with the server."""
@@ -326,7 +359,8 @@ class Client:
             if future is not None and frame.ok:
                 future.set_result(frame.result)
             elif future is not None:
-                future.set_exception(ConnectionFailed(frame.error.message if frame.error else "refused"))
+                error = frame.error or protocol.Failure("failed", "refused")
+                future.set_exception(ConnectionFailed(error.message, error.code))
         elif isinstance(frame, protocol.Error):
             raise _Refused(frame.code, frame.message)
         turned = state != self.connection.state
@@ -345,7 +379,7 @@ class Client:
 
     def _ask(self, method: str, params: dict[str, Any], future: Future[Any]) -> None:
         if self._socket is None:
-            future.set_exception(ConnectionFailed(self.connection.message or "not connected"))
+            future.set_exception(ConnectionFailed(self.connection.message))
             return
         self._next_rid += 1
         self._calls[self._next_rid] = future
@@ -359,7 +393,7 @@ class Client:
         for future in calls.values():
             future.set_exception(ConnectionFailed("the connection broke before the reply"))
 
-    def _offer(self, changes: list[Any]) -> None:
+    def _offer(self, changes: list[Change]) -> None:
         with self._feeds_lock:
             feeds = list(self._feeds)
         for feed in feeds:
@@ -374,6 +408,10 @@ class Client:
     def _set_state(self, state: ConnectionState, message: str) -> None:
         before = self.connection
         self.connection = Connection(state, message, None, before.heard_at)
+        if state in ENDED:
+            self._ready.set()
+        else:
+            self._ready.clear()
         if (before.state, before.message) != (state, message):
             self._wake_feeds()
 
@@ -382,10 +420,14 @@ class Client:
         if self.paths is None:
             return False
         found = find_server(self.paths)
-        if found is None or (found.url, found.token) == (self.url, self._token):
+        if found is None or (found.url, found.token) == (self.url, self.token):
             return False
-        self.url, self._token = found.url, found.token
+        self.url, self.token = found.url, found.token
         return True
+
+
+FINAL: Final = frozenset({"unauthorized", "unsupported_protocol"})
+"""Errors after which trying again is no use."""
 
 
 class _Refused(Exception):
@@ -395,22 +437,27 @@ class _Refused(Exception):
 
 
 class _Dispatcher:
-    """Runs callbacks one after the other on a thread of its own."""
+    """Runs callbacks one after the other on a thread of its own, which begins with the first of them."""
 
     def __init__(self) -> None:
         self._entries: list[tuple[Feed, Callable[[Row], Any]]] = []
+        self._lock = threading.Lock()
         self._changed = threading.Event()
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="agent-widget callbacks", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def add(self, feed: Feed, callback: Callable[[Row], Any], ended: Callable[[], None]) -> Callable[[], None]:
         entry = (feed, callback)
-        self._entries.append(entry)
+        with self._lock:
+            self._entries.append(entry)
+            if self._thread is None and not self._stopping:
+                self._thread = threading.Thread(target=self._run, name="agent-widget callbacks", daemon=True)
+                self._thread.start()
+        self.wake()  # something may have come between the subscription and now
 
         def stop() -> None:
             ended()
-            with contextlib.suppress(ValueError):
+            with self._lock, contextlib.suppress(ValueError):
                 self._entries.remove(entry)
 
         return stop
@@ -419,18 +466,19 @@ class _Dispatcher:
         self._changed.set()
 
     def stop(self) -> None:
-        self._stopping = True
-        self._changed.set()
+        with self._lock:
+            self._stopping = True
+            self._entries.clear()
+        self.wake()
 
     def _run(self) -> None:
-        while True:
+        while not self._stopping:
             self._changed.wait()
             self._changed.clear()
-            if self._stopping:
-                return
-            for feed, callback in list(self._entries):
+            for entry in list(self._entries):
+                feed, callback = entry
                 for row in feed.take().values():
-                    if row is None or self._stopping:
+                    if row is None or entry not in self._entries:  # stopped meanwhile, perhaps by the callback
                         continue
                     try:
                         callback(row)
@@ -443,8 +491,10 @@ async def _send(socket: ClientConnection, frame: protocol.ClientFrame) -> None:
 
 
 def _host(url: str) -> str:
-    authority = url.partition("://")[2].partition("/")[0]
-    return authority.rpartition(":")[0] if not authority.endswith("]") else authority
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # it is no url; connecting will say so
+        return ""
 
 
 def _reason(error: BaseException) -> str:
@@ -461,27 +511,26 @@ def find_server(paths: list[str] | None = None) -> Runtime | None:
     return None
 
 
-_clients: dict[str, Client] = {}
+_clients: list[Client] = []
 _clients_lock = threading.Lock()
 
 
 def shared_client(url: str, token: str | None, paths: list[str] | None) -> Client:
     """The one client of this process for a server, made at the first call."""
     with _clients_lock:
-        for key, client in list(_clients.items()):
-            if not client.alive:
-                del _clients[key]
-        for client in _clients.values():
-            if client.url == url:
+        _clients[:] = [client for client in _clients if client.alive]
+        for client in _clients:
+            if (client.url, client.token) == (url, token):
                 return client
-        client = _clients[url] = Client(url, token, paths=paths)
+        client = Client(url, token, paths=paths)
+        _clients.append(client)
         return client
 
 
-def open_clients() -> Iterator[Client]:
+def open_clients() -> list[Client]:
     """The clients of this process whose thread runs."""
     with _clients_lock:
-        return iter([client for client in _clients.values() if client.alive])
+        return [client for client in _clients if client.alive]
 
 
 @atexit.register

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from .records import Gone, Record
 from .sources import SOURCES
-from .sources.base import Evidence, Gone, Item, Reader, Record, Source
+from .sources.base import Evidence, Item, Reader, Source
 from .stats import Stats
 from .status import Statuses
 from .store import Store
@@ -188,13 +189,16 @@ class Collector:
                 for below in self._walk(source, path):
                     yield from self._resolve(below)
             return
-        relative = PurePosixPath(path.relative_to(source.root).as_posix())
-        reader = source.reader(relative)
+        reader = self._reader(source, path)
         if reader is None or not path.exists() or len(self._files) >= MAX_FILES:
             return
         tail = Tail(path, source.root) if reader.mode == "lines" else None
         file = self._files[path] = _File(path, source, reader, tail)
         yield file
+
+    @staticmethod
+    def _reader(source: Source, path: Path) -> Reader | None:
+        return source.reader(PurePosixPath(path.relative_to(source.root).as_posix()))
 
     def _walk(self, source: Source, directory: Path) -> Iterator[Path]:
         """Every file below a directory that is worth a look; symlinks to directories are not followed."""
@@ -275,7 +279,7 @@ class Collector:
                 operations.append(item)
         self._apply(operations, file.source.name)
 
-    def _apply(self, operations: list[Record | Gone], source: str | None = None) -> None:
+    def _apply(self, operations: Iterable[Record | Gone], source: str | None = None) -> None:
         defaults: dict[str, Any] = {"source": source or "agent_widget", "host": self.host}
         changes = self.store.apply(operations, defaults)
         self._stats.note(changes)
@@ -320,9 +324,7 @@ def _recognise(path: str | os.PathLike[str]) -> tuple[type[Source], Path]:
             raise PathError(f"{shown}: not a directory; give the directory that holds the agents' files")
         next(os.scandir(root), None)
     except FileNotFoundError:
-        raise PathError(
-            f"{shown}: no such directory; check the path, or create it and the agents may come later"
-        ) from None
+        raise PathError(f"{shown}: no such directory; check the path, or create it first") from None
     except OSError as error:
         raise PathError(f"{shown}: cannot be read ({error.strerror}); check its permissions") from None
     for directory in (root, root / "memory"):

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import tempfile
 import time
 from collections.abc import Iterable
 from types import TracebackType
@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from .access import Runtime, runtimes
+from .access import Runtime, is_alive, runtimes
 from .client import find_server
 from .collector import resolve
 
@@ -56,21 +56,24 @@ class Server:
 
     @property
     def running(self) -> bool:
-        """Whether the process is there."""
-        return any(runtime.pid == self.pid for runtime in runtimes())
+        """Whether the server runs."""
+        if self._process is not None:
+            return self._process.poll() is None
+        return any((runtime.pid, runtime.url) == (self.pid, self.url) for runtime in runtimes())
 
     def stop(self, timeout: float = 10.0) -> None:
         """Stop the server; returns when its process has ended."""
+        if not self.running:  # its pid may be another program's by now
+            return
+        deadline = time.monotonic() + timeout
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
-        deadline = time.monotonic() + timeout
-        while self.running and time.monotonic() < deadline:
-            time.sleep(0.02)
-        if self.running:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+            while is_alive(self.pid):
+                time.sleep(0.02)
+                if time.monotonic() > deadline:
+                    os.kill(self.pid, signal.SIGKILL)
         if self._process is not None:
-            self._process.wait(timeout)
+            self._process.wait()
 
     def __enter__(self) -> Server:
         return self
@@ -104,22 +107,21 @@ def serve(
 def _start(paths: list[str], port: int, host: str, idle_timeout: float) -> Server:
     command = [sys.executable, "-m", "agent_widget", "serve", "--ready-json"]
     command += ["--host", host, "--port", str(port), "--idle-timeout", str(idle_timeout), "--", *paths]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # an interrupt of the kernel is not for the server
-    )
-    assert process.stdout is not None and process.stderr is not None
-    line = process.stdout.readline()
-    if not line:
-        message = process.stderr.read().decode("utf-8", "replace").strip()
-        process.wait()
-        raise ServerError(
-            message.splitlines()[-1].removeprefix("agent-widget: ") if message else "the server ended at once"
+    # Its warnings go to a file until it is ready, and nowhere after: a pipe that nobody empties would stop it.
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            start_new_session=True,  # an interrupt of the kernel is not for the server
         )
-    # What it says later must be read, or a full pipe would stop it.
-    for stream in (process.stdout, process.stderr):
-        threading.Thread(target=stream.read, name="agent-widget server output", daemon=True).start()
-    return Server(msgspec.json.decode(line, type=Runtime), process)
+        assert process.stdout is not None
+        with process.stdout as ready:
+            line = ready.readline()
+        if line:
+            return Server(msgspec.json.decode(line, type=Runtime), process)
+        process.wait()
+        said.seek(0)
+        last = said.read().decode("utf-8", "replace").strip().rpartition("\n")[2].removeprefix("agent-widget: ")
+    raise ServerError(f"the server did not start: {last or 'it ended at once'}")

@@ -9,7 +9,7 @@ is sent in frames of at most about :data:`FRAME_BYTES`; all of them carry its ``
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -96,7 +96,7 @@ class Changes(_Frame):
 class Call(_Frame):
     """A request; ``rid`` is chosen by the client and comes back in the reply."""
 
-    rid: int
+    rid: Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]  # what every JSON reader takes back unchanged
     method: str
     params: dict[str, Any] = {}
 
@@ -157,13 +157,29 @@ _client_decoder = msgspec.json.Decoder(ClientFrame)
 _server_decoder = msgspec.json.Decoder(ServerFrame)
 
 
-def encode(frame: ClientFrame | ServerFrame) -> bytes:
-    """One frame as UTF-8 JSON."""
-    return _encoder.encode(frame)
+def encode(frame: Any) -> bytes:
+    """One frame, or a part of one, as UTF-8 JSON."""
+    try:
+        return _encoder.encode(frame)
+    except UnicodeEncodeError:  # a file name need not be UTF-8, but a frame is
+        return _encoder.encode(_encodable(msgspec.to_builtins(frame)))
+
+
+def _encodable(value: Any) -> Any:
+    """The same with ``?`` for what UTF-8 cannot hold."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return value
 
 
 def decode_client(data: str | bytes) -> ClientFrame:
     """A frame from a client; :class:`ProtocolError` if it is none."""
+    if isinstance(data, bytes):
+        raise ProtocolError("bad_request", "a binary frame; the frames of this protocol are JSON text")
     return _decode(_client_decoder, data)  # type: ignore[no-any-return]
 
 
@@ -176,7 +192,7 @@ def from_builtins(content: Any) -> ClientFrame:
     """A frame from a client that came as an object already (over the notebook's comm)."""
     try:
         return msgspec.convert(content, ClientFrame)  # type: ignore[no-any-return]
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.ValidationError, UnicodeError, RecursionError) as error:
         raise ProtocolError("bad_request", f"not a frame of this protocol: {error}") from None
 
 
@@ -194,7 +210,8 @@ def check_hello(frame: ClientFrame) -> Hello:
     if frame.protocol != VERSION:
         raise ProtocolError(
             "unsupported_protocol",
-            f"this server speaks protocol {VERSION}, the client {frame.protocol}; install the same agent-widget on both sides",
+            f"this server speaks protocol {VERSION}, the client {frame.protocol}; "
+            "install the same agent-widget on both sides",
         )
     unknown = sorted({*(frame.tables or ()), *(frame.limit or ())} - TABLES.keys())
     if unknown:
@@ -205,26 +222,37 @@ def check_hello(frame: ClientFrame) -> Hello:
 
 
 class _EncodedChanges(Changes, tag="changes"):
-    """:class:`Changes` whose rows are JSON already."""
+    """:class:`Changes` whose rows and keys are JSON already."""
 
     rows: dict[str, list[msgspec.Raw]] = {}  # type: ignore[assignment]
+    gone: dict[str, list[msgspec.Raw]] = {}  # type: ignore[assignment]
 
 
 def encode_answer(answer: Answer, frame_bytes: int = FRAME_BYTES) -> Iterator[bytes]:
     """An answer as frames, in the order of the tables; at least one frame, even if there is nothing to tell."""
-    frame = _EncodedChanges(answer.epoch, answer.since, answer.seq, answer.reset, {}, dict(answer.gone))
-    size = sum(len(id) + 3 for ids in answer.gone.values() for id in ids)
+
+    def begin() -> _EncodedChanges:
+        return _EncodedChanges(answer.epoch, answer.since, answer.seq, answer.reset, {}, {})
+
+    frame, size = begin(), 0
+    for part, table, data in _pieces(answer):
+        if size and size + len(data) > frame_bytes:
+            frame.more = True
+            yield _encoder.encode(frame)
+            frame, size = begin(), 0
+        getattr(frame, part).setdefault(table, []).append(msgspec.Raw(data))
+        size += len(data) + 1
+    yield _encoder.encode(frame)
+
+
+def _pieces(answer: Answer) -> Iterator[tuple[str, str, bytes]]:
+    """Everything an answer tells, piece by piece: the part of the frame it belongs to, its table, its JSON."""
+    for table, ids in answer.gone.items():
+        for id in ids:
+            yield "gone", table, encode(id)
     for table in TABLES:
         for row in answer.rows.get(table, ()):
-            data = _encoder.encode(row)
-            if size and size + len(data) > frame_bytes:
-                frame.more = True
-                yield _encoder.encode(frame)
-                frame = _EncodedChanges(answer.epoch, answer.since, answer.seq, answer.reset, {}, {})
-                size = 0
-            frame.rows.setdefault(table, []).append(msgspec.Raw(data))
-            size += len(data) + 1
-    yield _encoder.encode(frame)
+            yield "rows", table, encode(row)
 
 
 class Assembler:

@@ -28,7 +28,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from . import protocol, tables
-from .access import Gate, Runtime, bracketed, is_loopback, new_token, write_runtime
+from .access import Gate, Runtime, bracketed, is_loopback, new_token, published
 from .collector import Collector, now_ms
 from .protocol import ProtocolError
 from .store import Position, Store
@@ -38,7 +38,7 @@ log = logging.getLogger("agent_widget")
 
 VERSION: Final = metadata.version("agent-widget")
 
-PACE: Final = 0.01
+PACE: Final = 0.004
 """Seconds between two answers to one client while changes keep coming; the first goes out at once."""
 SEND_DEADLINE: Final = 5.0
 """A client that does not take a frame within this many seconds is dropped; it asks again when it is back."""
@@ -56,38 +56,34 @@ class Hub:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._changed = asyncio.Event()
-        self._encoded: dict[tuple[str, ...] | None, tuple[Position, Position, list[bytes]]] = {}
+        self._encoded: dict[frozenset[str] | None, tuple[Position, Position, list[bytes]]] = {}
 
     def wake(self) -> None:
         """Tell everyone who waits; called on the event loop."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    async def changed_since(self, position: Position, timeout: float) -> bool:
-        """Wait until the store is past ``position``; false after ``timeout`` seconds of quiet."""
+    async def changed_since(self, position: Position, timeout: float) -> None:
+        """Wait until the store is past ``position``, for at most ``timeout`` seconds."""
         changed = self._changed
         if self.store.position == position:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
                     await changed.wait()
-            except TimeoutError:
-                return False
-        return True
 
     def answer(self, position: Position | None, hello: protocol.Hello) -> tuple[Position, Iterable[bytes]]:
         """The position a replica at ``position`` has after these frames; no frames if there is nothing to tell."""
-        if position is None or position.epoch != self.store.epoch:
-            # A first answer can be large: it is encoded while it is sent, not kept.
-            answer = self.store.since(position, hello.tables, hello.limit)
-            return Position(answer.epoch, answer.seq), protocol.encode_answer(answer)
-        tables = tuple(hello.tables) if hello.tables is not None else None
+        tables = frozenset(hello.tables) if hello.tables is not None else None
         known = self._encoded.get(tables)
-        if known is None or known[:2] != (position, self.store.position):
-            answer = self.store.since(position, tables)
-            reached = Position(answer.epoch, answer.seq)
-            known = (position, reached, list(protocol.encode_answer(answer)) if answer else [])
-            self._encoded[tables] = known
-        return known[1], known[2]
+        if known is not None and known[:2] == (position, self.store.position):
+            return known[1], known[2]
+        answer = self.store.since(position, tables, hello.limit)
+        reached = Position(answer.epoch, answer.seq)
+        if answer.reset:  # it can be large, and nobody else may have that limit: encoded while it is sent, not kept
+            return reached, protocol.encode_answer(answer)
+        frames = list(protocol.encode_answer(answer)) if answer else []
+        self._encoded[tables] = (Position(answer.epoch, answer.since), reached, frames)
+        return reached, frames
 
 
 class Server:
@@ -157,29 +153,26 @@ class Server:
             )
         except OSError as error:
             raise StartError(_bind_failure(self.host, self.port, error)) from None
-        runtime = None
         try:
             self.port = listener.sockets[0].getsockname()[1]
             self._gate = Gate(self.host, self.port, self.token)
             await loop.run_in_executor(None, watcher.start)
-            await listener.start_serving()
-            runtime = write_runtime(
-                Runtime(
-                    self.url,
-                    self.token,
-                    os.getpid(),
-                    [str(root) for root in self.collector.roots],
-                    self.started_at,
-                    VERSION,
-                )
-            )
-            yield self
+            try:
+                await listener.start_serving()
+            except OSError as error:  # somebody else took the bound port and began to listen while we read
+                raise StartError(_bind_failure(self.host, self.port, error)) from None
+            with published(self.runtime):
+                yield self
         finally:
-            if runtime is not None:
-                runtime.unlink(missing_ok=True)
             listener.close()
             await listener.wait_closed()
             await loop.run_in_executor(None, watcher.stop)
+
+    @property
+    def runtime(self) -> Runtime:
+        """What clients on this machine must know."""
+        roots = [str(root) for root in self.collector.roots]
+        return Runtime(self.url, self.token, os.getpid(), roots, self.started_at, VERSION)
 
     async def idle(self) -> None:
         """Returns when nobody has been connected for ``idle_timeout`` seconds; never if there is none."""
@@ -193,7 +186,7 @@ class Server:
         if refusal is not None:
             self._refused += 1
             return _response(refusal[0], refusal[1])
-        path, _, query = request.path.partition("?")
+        path = request.path.partition("?")[0]
         if path == "/ws":
             if self.connections >= MAX_CONNECTIONS:
                 return _response(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
@@ -225,7 +218,7 @@ class Server:
         ]
         for row in self.store.rows("stats"):
             if row["value"] is not None:
-                lines.append(f'agent_widget_stat{{name="{row["name"]}"}} {row["value"]:g}')
+                lines.append(f'agent_widget_stat{{name="{row["name"]}"}} {row["value"]}')
         return "\n".join(lines) + "\n"
 
     # WebSocket
@@ -235,7 +228,7 @@ class Server:
         try:
             hello = await self._greet(socket)
             sender = asyncio.create_task(self._send_changes(socket, hello))
-            sender.add_done_callback(lambda _: socket.transport.abort())
+            sender.add_done_callback(functools.partial(_sender_ended, socket))
             try:
                 async for data in socket:
                     await self._receive(socket, data)
@@ -274,18 +267,18 @@ class Server:
         return protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, now_ms(), sources, tables.schema())
 
     async def _send_changes(self, socket: ServerConnection, hello: protocol.Hello) -> None:
-        position = hello.position
-        told = False
+        told = hello.position  # what the client knows; changes of tables it did not ask for do not move it
+        speak_by = 0.0  # at the latest: with the first answer, and after a while of quiet, say where we are
         with suppress(ConnectionClosed, TimeoutError):
             while True:
-                position, frames = self._hub.answer(position, hello)
+                reached, frames = self._hub.answer(told, hello)
+                if told and not frames and time.monotonic() >= speak_by:
+                    frames = [protocol.encode(protocol.Changes(reached.epoch, told.seq, reached.seq))]
                 for frame in frames:
-                    told = True
                     await _send(socket, frame)
-                if not told:  # the first answer, or a while of quiet: say where we are
-                    await _send(socket, protocol.encode(protocol.Changes(position.epoch, position.seq, position.seq)))
+                    told, speak_by = reached, time.monotonic() + protocol.HEARTBEAT
                 await asyncio.sleep(PACE)
-                told = await self._hub.changed_since(position, protocol.HEARTBEAT)
+                await self._hub.changed_since(reached, speak_by - time.monotonic())
 
     async def _receive(self, socket: ServerConnection, data: str | bytes) -> None:
         frame = protocol.decode_client(data)
@@ -335,6 +328,14 @@ class Server:
 def _soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
     with suppress(RuntimeError):  # the loop is closed: the server is stopping
         loop.call_soon_threadsafe(callback)
+
+
+def _sender_ended(socket: ServerConnection, sender: asyncio.Task[None]) -> None:
+    """A client that is told nothing more is let go, to ask again; unless we ended it ourselves to say why."""
+    if not sender.cancelled():
+        if sender.exception() is not None:
+            log.error("a client could not be told what changed", exc_info=sender.exception())
+        socket.transport.abort()
 
 
 async def _send(socket: ServerConnection, frame: bytes) -> None:

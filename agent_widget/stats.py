@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from .sources.base import Record
+from .records import Record
 from .store import Change, Row
 from .tables import AGENT_STATUSES, LOG_LEVELS, SESSION_STATUSES, TASK_STATUSES, TOOL_STATUSES
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .sources.base import Evidence, Gone, Record
+from .records import Gone, Record
+from .sources.base import Evidence
 from .tables import AGENT_STATUSES
 
 _RANK = {status: rank for rank, status in enumerate(AGENT_STATUSES)}

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from .records import Gone, Record
 from .tables import TABLES, Table
 
 TOMBSTONES: Final = 10_000
@@ -42,21 +43,6 @@ class Change(NamedTuple):
     id: str
     old: Row | None
     new: Row | None
-
-
-class Upsert(NamedTuple):
-    """Fields to merge into row ``id`` of ``table``."""
-
-    table: str
-    id: str
-    fields: Mapping[str, Any]
-
-
-class Removal(NamedTuple):
-    """Row ``id`` of ``table`` goes."""
-
-    table: str
-    id: str
 
 
 class Position(NamedTuple):
@@ -165,27 +151,27 @@ class Store:
         with self.lock:
             return Position(self.epoch, self.seq)
 
-    def apply(self, operations: Iterable[Upsert | Removal], defaults: Mapping[str, Any] | None = None) -> list[Change]:
+    def apply(self, operations: Iterable[Record | Gone], defaults: Mapping[str, Any] | None = None) -> list[Change]:
         """Merge records into rows and take rows out; returns what really changed, in order.
 
-        ``defaults`` are the fields a new row starts with (``source``, ``host``). An operation is any
-        ``(table, id, fields)`` or ``(table, id)`` tuple. An unknown table or column is a ``KeyError``.
+        ``defaults`` are the fields a new row starts with (``source``, ``host``). An unknown table or column is a
+        ``KeyError``.
         """
         changes: list[Change] = []
         defaults = defaults or {}
         with self.lock:
             for operation in operations:
-                name, id = operation[0], operation[1]
+                name, id = operation.table, operation.id
                 table = self._tables[name]
                 held = table.rows.get(id)
                 old = held[1] if held else None
-                if len(operation) == 2:
+                if isinstance(operation, Gone):
                     if old is not None:
                         self.seq += 1
                         table.remove(id, self.seq)
                         changes.append(Change(name, id, old, None))
                     continue
-                new = table.merged(old, id, operation[2], defaults)  # type: ignore[misc]
+                new = table.merged(old, id, operation.fields, defaults)
                 if new is not None:
                     self.seq += 1
                     table.put(id, self.seq, new)
@@ -236,6 +222,8 @@ class Store:
         with self.lock:
             if not answer.reset and (answer.epoch != self.epoch or answer.since > self.seq):
                 raise Gap(f"answer from {answer.since} does not join on to {self.seq}")
+            if not answer.reset and answer.seq <= self.seq:
+                return []  # it comes late: all it tells is held already, and some of it is outdated
             changes: list[Change] = []
             for name, table in self._tables.items():
                 rows = answer.rows.get(name, ())
@@ -247,7 +235,7 @@ class Store:
                     held = before.get(id)
                     old = held[1] if held else None
                     new = old if old == row else Row(row)
-                    table.put(id, answer.seq, new)  # type: ignore[arg-type]
+                    table.put(id, answer.seq, new)
                     if new is not old:
                         changes.append(Change(name, id, old, new))
                 if answer.reset:

@@ -27,6 +27,8 @@ FINGERPRINT: Final = 1024
 """How many bytes at the start, and how many before the offset, are remembered to recognise a file."""
 SETTLED_SECONDS: Final = 2.0
 """A last line without newline counts as finished after this long without a write."""
+BOM: Final = b"\xef\xbb\xbf"
+"""Some editors begin a UTF-8 file with it; it is no part of the text."""
 
 
 class Unreadable(Exception):
@@ -79,8 +81,8 @@ class _Mark:
     """When the file was last written, if it had been read to its end by then."""
 
     @staticmethod
-    def of(descriptor: int, offset: int) -> _Mark:
-        status = os.fstat(descriptor)
+    def of(descriptor: int, status: os.stat_result, offset: int) -> _Mark:
+        """``status`` is from before the reading: a write during it is then seen as a later one."""
         return _Mark(
             status.st_dev,
             status.st_ino,
@@ -115,8 +117,9 @@ class Tail:
     def _begin(self) -> None:
         self._offset = 0
         self._carry = bytearray()  # the bytes before the offset that are not yet a complete line
-        self._carry_told = False  # the carry was already given out as a finished last line
+        self._told = 0  # how much of the carry was already given out as a finished last line
         self._overlong = False  # inside a line that is skipped
+        self._first = True  # inside the first line
 
     @property
     def offset(self) -> int:
@@ -130,77 +133,78 @@ class Tail:
         """
         descriptor = open_regular(self.path, self.root)
         try:
-            restarted = False
             status = os.fstat(descriptor)
-            if self._mark is not None:
-                if not self._mark.fits(descriptor, status):
-                    self._begin()
-                    restarted = True
-                elif status.st_size == self._offset:
-                    yield from self._finished(status)
-                    return
-            while True:
-                data = os.pread(descriptor, CHUNK, self._offset)
-                if not data:
-                    break
+            restarted = self._mark is not None and not self._mark.fits(descriptor, status)
+            if restarted:
+                self._begin()
+            while data := os.pread(descriptor, CHUNK, self._offset):
                 self._offset += len(data)
+                self._mark = _Mark.of(descriptor, status, self._offset)
                 lines = self._split(data)
                 if lines or restarted:
                     yield Lines(lines, restarted)
                     restarted = False
+                status = os.fstat(descriptor)
+                if not self._mark.fits(descriptor, status):
+                    return  # replaced while its lines were taken in: the next read starts again
             if restarted:
                 yield Lines([], True)
-            self._mark = _Mark.of(descriptor, self._offset)
-            yield from self._finished(os.fstat(descriptor))
+            self._mark = _Mark.of(descriptor, status, self._offset)
+            yield from self._finished(status)
         finally:
             os.close(descriptor)
 
     def _split(self, data: bytes) -> list[bytes]:
         head, newline, rest = data.partition(b"\n")
+        self._hold(head)
         if not newline:
-            self._hold(data)
             return []
-        lines = []
-        if self._overlong:
-            self._overlong = False
-        else:
-            first = bytes(self._carry) + head
-            if not (self._carry_told and not head):
-                lines.append(first)
+        lines = [] if self._overlong or self._is_told else [self._held()]
         self._carry.clear()
-        self._carry_told = False
+        self._told = 0
+        self._overlong = self._first = False
         complete, newline, partial = rest.rpartition(b"\n")
         if newline:
             lines.extend(complete.split(b"\n"))
         self._hold(partial)
-        return [line[:-1] if line.endswith(b"\r") else line for line in lines if line and not line.isspace()]
+        return [line.removesuffix(b"\r") for line in lines if line and not line.isspace()]
 
     def _hold(self, partial: bytes) -> None:
-        if self._overlong or not partial:
+        if self._overlong:
             return
         self._carry += partial
-        self._carry_told = False
         if len(self._carry) > MAX_LINE:
             self._carry.clear()
+            self._told = 0
             self._overlong = True
             self.skipped_lines += 1
 
+    def _held(self) -> bytes:
+        """The carry as a line."""
+        line = bytes(self._carry)
+        return line.removeprefix(BOM) if self._first else line
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether nothing but a line's end came after what was already given out."""
+        return bool(self._told) and self._carry[self._told : self._told + 2] in (b"", b"\r")
+
     def _finished(self, status: os.stat_result) -> Iterator[Lines]:
         """The last line, if it lacks its newline but nobody seems to be writing it any more."""
-        if not self._carry or self._carry_told or status.st_size != self._offset:
-            return
-        if time.time() - status.st_mtime >= SETTLED_SECONDS:
-            self._carry_told = True
-            yield Lines([bytes(self._carry)], False)
+        if self.unfinished and status.st_size == self._offset and time.time() - status.st_mtime >= SETTLED_SECONDS:
+            self._told = len(self._carry)
+            line = self._held().removesuffix(b"\r")
+            if line and not line.isspace():
+                yield Lines([line], False)
 
     @property
     def unfinished(self) -> bool:
         """Whether a last line waits for its newline."""
-        return bool(self._carry) and not self._carry_told
+        return bool(self._carry) and not self._is_told
 
 
 def read_document(path: Path, root: Path) -> bytes:
-    """The whole of a small file.
+    """The whole of a small file, without a byte order mark.
 
     Raises :class:`FileNotFoundError`, and :class:`Unreadable` if it is too large or cannot be read.
     """
@@ -208,4 +212,4 @@ def read_document(path: Path, root: Path) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         if os.fstat(descriptor).st_size > MAX_DOCUMENT:
             raise Unreadable(f"larger than {MAX_DOCUMENT // 2**20} MiB")
-        return file.read()
+        return file.read().removeprefix(BOM)

@@ -33,7 +33,7 @@ from .collector import Collector
 
 log = logging.getLogger("agent_widget")
 
-PACE: Final = 0.005
+PACE: Final = 0.003
 """Seconds between two rounds of reading while changes keep coming."""
 HOT_CHECK: Final = 2.0
 HOT_FOR: Final = 300.0
