@@ -90,6 +90,7 @@ class Collector:
         self._stats = Stats()
         self._changed_at: dict[Path, float] = {}
         self._newcomers: set[str] = set()
+        self._called_active: set[str] = set()
 
     @property
     def roots(self) -> list[Path]:
@@ -128,9 +129,20 @@ class Collector:
             ]
         )
         self._newcomers.clear()
+        self._apply(list(self._active_sessions()))
         if stats and self._stats.dirty:
             self._apply(self._stats.records(now))
         return self.store.seq != before
+
+    def _active_sessions(self) -> Iterator[Record]:
+        """A session is active only as long as its agent is there: a file nobody writes any more still calls it so."""
+        for id in self._called_active:
+            session = self.store.get("sessions", id)
+            if session:
+                agent = self.store.get("agents", session["agent_id"] or "")
+                status = "idle" if agent and agent["status"] in ("offline", "done", "failed") else "active"
+                if session["status"] != status:
+                    yield Record("sessions", id, {"status": status})
 
     @property
     def next_expiry(self) -> int | None:
@@ -162,7 +174,7 @@ class Collector:
         states = []
         for source in self.sources:
             state = SourceState(source.name, str(source.root))
-            if not source.root.is_dir():
+            if not os.path.isdir(source.root):
                 state.state = "missing"
             for file in list(self._files.values()):
                 if file.source is not source:
@@ -181,16 +193,18 @@ class Collector:
         if known is not None:
             yield known
             return
-        source = next((s for s in self.sources if path == s.root or s.root in path.parents), None)
+        # of roots inside each other the innermost; os.path, since Path.exists and Path.is_dir can raise
+        holding = [source for source in self.sources if path == source.root or source.root in path.parents]
+        source = max(holding, key=lambda source: len(source.root.parts), default=None)
         if source is None:
             return
-        if path.is_dir():
-            if not path.is_symlink():
+        if os.path.isdir(path):
+            if not os.path.islink(path):
                 for below in self._walk(source, path):
                     yield from self._resolve(below)
             return
         reader = self._reader(source, path)
-        if reader is None or not path.exists() or len(self._files) >= MAX_FILES:
+        if reader is None or not os.path.exists(path) or len(self._files) >= MAX_FILES:
             return
         tail = Tail(path, source.root) if reader.mode == "lines" else None
         file = self._files[path] = _File(path, source, reader, tail)
@@ -220,7 +234,7 @@ class Collector:
                 log.warning("%s: cannot be read: %s", current, error.strerror)
 
     def _read(self, file: _File) -> None:
-        stamp = _stamp(file.path)
+        stamp, moment = _stamp(file.path), time.time_ns()
         if stamp == file.stamp and not file.torn and not (file.tail and file.tail.unfinished):
             return
         try:
@@ -228,15 +242,20 @@ class Collector:
                 self._read_document(file)
             else:
                 self._read_lines(file, file.tail)
-            file.error = None
+                file.error = None
         except FileNotFoundError:
-            stamp = None  # its rows stay; a new file of that name is read from its start
-        except Unreadable as problem:
-            if file.error != str(problem):
-                log.warning("%s: %s", file.path, problem)
-            file.error = str(problem)
+            # its rows stay; a new file of that name is read from its start
+            stamp, file.torn, file.error = None, False, None
+        except (Unreadable, OSError) as problem:
+            reason = (isinstance(problem, OSError) and problem.strerror) or str(problem)
+            if file.error != reason:
+                log.warning("%s: %s", file.path, reason)
+            file.error = reason
+        except Exception as fault:  # a fault in one source must not keep the other files from being read
+            log.exception("%s: could not be taken in", file.path)
+            file.error = f"could not be taken in ({type(fault).__name__}: {fault})"
         # A write within the same tick of the file system's clock would leave the same stamp: do not trust it yet.
-        fresh = stamp is not None and time.time_ns() - stamp[2] < _CLOCK_TICK_NS
+        fresh = stamp is not None and abs(moment - stamp[2]) < _CLOCK_TICK_NS
         file.stamp = None if fresh else stamp
         file.size = stamp[1] if stamp else 0
         self._changed_at[file.path] = time.monotonic()
@@ -252,7 +271,7 @@ class Collector:
             file.torn = True
             file.error = f"not readable as {file.path.suffix or 'text'} ({error})"
             return
-        file.torn = False
+        file.torn, file.error = False, None
         self._take(file, items)
 
     def _read_lines(self, file: _File, tail: Tail) -> None:
@@ -275,8 +294,14 @@ class Collector:
         for item in items:
             if isinstance(item, Evidence):
                 self._statuses.observe(item)
-            else:
-                operations.append(item)
+                continue
+            if item.table == "sessions" and isinstance(item, Record) and "status" in item.fields:
+                if item.fields["status"] == "active":
+                    self._called_active.add(item.id)
+                    item = Record(item.table, item.id, {k: v for k, v in item.fields.items() if k != "status"})
+                else:
+                    self._called_active.discard(item.id)
+            operations.append(item)
         self._apply(operations, file.source.name)
 
     def _apply(self, operations: Iterable[Record | Gone], source: str | None = None) -> None:
@@ -317,16 +342,18 @@ def _recognise(path: str | os.PathLike[str]) -> tuple[type[Source], Path]:
     shown = os.fspath(path)
     if not shown.strip():
         raise PathError("an empty path was given; name a directory, e.g. memory/")
-    root = Path(shown).expanduser()
     try:
-        root = root.resolve(strict=True)
+        root = Path(shown).expanduser().resolve(strict=True)
         if not root.is_dir():
             raise PathError(f"{shown}: not a directory; give the directory that holds the agents' files")
-        next(os.scandir(root), None)
+        with os.scandir(root) as entries:
+            next(entries, None)
     except FileNotFoundError:
         raise PathError(f"{shown}: no such directory; check the path, or create it first") from None
     except OSError as error:
         raise PathError(f"{shown}: cannot be read ({error.strerror}); check its permissions") from None
+    except (RuntimeError, ValueError) as error:  # no such user, symlinks in a circle, a NUL
+        raise PathError(f"{shown!r}: not a usable path ({error}); name a directory, e.g. memory/") from None
     for directory in (root, root / "memory"):
         for kind in SOURCES:
             if directory.is_dir() and kind.recognises(directory):

@@ -35,8 +35,14 @@ def data_frame(table: str, rows: list[Row]) -> pandas.DataFrame:
 
 
 def arrow_table(table: str, rows: list[Row]) -> pyarrow.Table:
-    """A pyarrow Table; times are ``timestamp[ms, UTC]``, durations ``duration[ms]``, maps lists of pairs."""
-    import pyarrow
+    """A pyarrow Table; times are ``timestamp[ms, UTC]``, durations ``duration[ms]``, maps lists of pairs.
+
+    Raises ``ImportError`` with what to install.
+    """
+    try:
+        import pyarrow
+    except ImportError:
+        raise ImportError('an Arrow table needs pyarrow: pip install "agent-widget[frames]"') from None
 
     def array(column: Column) -> pyarrow.Array:
         values = [row[column.name] for row in rows]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class LiveTable:
     """One table as it is now; every reading sees the newest rows.
 
-    Supports ``len()``, iteration, ``table["id"]``, ``"id" in table``, :meth:`rows`, :meth:`where` and :meth:`df`.
+    Supports ``len()``, iteration, ``table["id"]``, ``"id" in table``, :meth:`rows`, :meth:`where` and :meth:`df`. What
+    understands the Arrow PyCapsule interface takes it as it is: ``polars.DataFrame(table)``, ``pyarrow.table(table)``.
     """
 
     def __init__(self, store: Store, name: str) -> None:
@@ -60,7 +61,7 @@ class LiveTable:
             row
             for row in self.rows()
             if all(
-                row[name] in value if isinstance(value, (list, tuple, set, frozenset)) else row[name] == value
+                row[name] in list(value) if isinstance(value, (list, tuple, set, frozenset)) else row[name] == value
                 for name, value in conditions.items()
             )
         ]
@@ -74,6 +75,11 @@ class LiveTable:
         from .frames import data_frame
 
         return data_frame(self.name, self.rows())
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        from .frames import arrow_table
+
+        return arrow_table(self.name, self.rows()).__arrow_c_stream__(requested_schema)
 
     def __repr__(self) -> str:
         return f"<{self.name}: {len(self)} rows>"

@@ -14,6 +14,7 @@ import hashlib
 import html
 import logging
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -182,6 +183,14 @@ class Server:
     # HTTP
 
     def _route(self, connection: ServerConnection, request: Request) -> Response | None:
+        method = getattr(request, "method", "GET")  # websockets before 17 knows no other
+        response = self._response(method, request)
+        if response is not None and method == "HEAD":
+            response.body = b""
+        return response
+
+    def _response(self, method: str, request: Request) -> Response | None:
+        """What to answer; ``None`` for a WebSocket that may open."""
         refusal = self._gate.refusal(request.headers.get_all("Host"), request.headers.get_all("Origin"))
         if refusal is not None:
             self._refused += 1
@@ -191,7 +200,7 @@ class Server:
             if self.connections >= MAX_CONNECTIONS:
                 return _response(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
             return None
-        if getattr(request, "method", "GET") not in ("GET", "HEAD"):
+        if method not in ("GET", "HEAD"):
             return _response(HTTPStatus.METHOD_NOT_ALLOWED, "only GET")
         if path == "/":
             body, policy = page()
@@ -374,7 +383,7 @@ def _response(
 @functools.cache
 def page() -> tuple[str, str]:
     """The dashboard as a page of its own, and its content security policy: one document, nothing to load."""
-    script = bundle().replace("</script", "<\\/script")
+    script = re.sub("</(script)", r"<\\/\1", bundle(), flags=re.IGNORECASE)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     title = html.escape("agents")
     body = (

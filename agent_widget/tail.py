@@ -147,9 +147,9 @@ class Tail:
                 status = os.fstat(descriptor)
                 if not self._mark.fits(descriptor, status):
                     return  # replaced while its lines were taken in: the next read starts again
+            self._mark = _Mark.of(descriptor, status, self._offset)
             if restarted:
                 yield Lines([], True)
-            self._mark = _Mark.of(descriptor, status, self._offset)
             yield from self._finished(status)
         finally:
             os.close(descriptor)
@@ -159,7 +159,7 @@ class Tail:
         self._hold(head)
         if not newline:
             return []
-        lines = [] if self._overlong or self._is_told else [self._held()]
+        lines = [] if self._is_told else [self._held()]  # of a line that is skipped nothing is held
         self._carry.clear()
         self._told = 0
         self._overlong = self._first = False
@@ -187,7 +187,7 @@ class Tail:
     @property
     def _is_told(self) -> bool:
         """Whether nothing but a line's end came after what was already given out."""
-        return bool(self._told) and self._carry[self._told : self._told + 2] in (b"", b"\r")
+        return bool(self._told) and bytes(self._carry[self._told : self._told + 2]) in (b"", b"\r")
 
     def _finished(self, status: os.stat_result) -> Iterator[Lines]:
         """The last line, if it lacks its newline but nobody seems to be writing it any more."""

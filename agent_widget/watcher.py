@@ -122,8 +122,10 @@ class Watcher:
         return any(emitter.watch == watch and emitter.is_alive() for emitter in self._observer.emitters)  # type: ignore[union-attr]
 
     def _run(self) -> None:
-        next_hot = next_stats = time.monotonic() + HOT_CHECK
-        next_tree = time.monotonic() + TREE_CHECK
+        store = self.collector.store
+        told = store.seq
+        next_stats = time.monotonic()
+        next_hot, next_tree = next_stats + HOT_CHECK, next_stats + TREE_CHECK
         stats_due = False
         while not self._stopping:
             timeout = max(0.0, min(next_hot, next_tree, next_stats if stats_due else next_hot) - time.monotonic())
@@ -132,37 +134,34 @@ class Watcher:
             if self._stopping:
                 return
             try:
-                changed = self._drain()
+                self._drain()
                 moment = time.monotonic()
+                # The next check is set before this one begins: one that fails must not be due again at once.
                 if moment >= next_tree:
-                    next_tree = moment + TREE_CHECK
+                    next_hot, next_tree = moment + HOT_CHECK, moment + TREE_CHECK
                     self._watch_roots()
-                    changed |= self._check_tree()
+                    self.collector.scan()
                 elif moment >= next_hot:
-                    changed |= self.collector.refresh(self.collector.stale(within=HOT_FOR))
-                if moment >= next_hot:
                     next_hot = moment + HOT_CHECK
+                    self.collector.refresh(self.collector.stale(within=HOT_FOR))
                 expiry = self.collector.next_expiry
                 if expiry is not None and expiry < self.collector.clock():
-                    changed |= self.collector.settle()
-                stats_due |= changed
+                    self.collector.settle()
+                stats_due |= store.seq != told
                 if stats_due and moment >= next_stats:
                     next_stats, stats_due = moment + STATS_PACE, False
-                    changed |= self.collector.settle(stats=True)
-                if changed:
+                    self.collector.settle(stats=True)
+                if store.seq != told:  # also what a round that failed has read
+                    told = store.seq
                     self._on_change()
             except Exception:
                 # one bad moment must not end the watching: the next check makes up for what was missed
                 log.exception("a round of reading failed")
             time.sleep(PACE)
 
-    def _drain(self) -> bool:
+    def _drain(self) -> None:
         paths = set()
         while self._paths:  # watchdog's thread may add meanwhile: pop is atomic, iterating is not
             paths.add(Path(self._paths.pop()))
-        return bool(paths) and self.collector.refresh(paths)
-
-    def _check_tree(self) -> bool:
-        before = self.collector.store.seq
-        self.collector.scan()
-        return self.collector.store.seq != before
+        if paths:
+            self.collector.refresh(paths)

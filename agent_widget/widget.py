@@ -13,14 +13,15 @@ import html
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any, Final
 
 import anywidget
 import traitlets
 
 from . import protocol, tables
-from .client import Client
+from .client import ENDED, Client, ConnectionFailed, Feed
 from .collector import now_ms
 from .protocol import ProtocolError
 from .server import VERSION, bundle
@@ -45,21 +46,23 @@ class Dashboard(anywidget.AnyWidget):
 
     height = traitlets.Int(620, min=200, max=4000).tag(sync=True)
 
+    _feed: Feed | None = None
+    _sender: Future[None] | None = None
+
     def __init__(self, client: Client, **traits: Any) -> None:
         self.client = client
-        self._lock = threading.Lock()
         self._hello: protocol.Hello | None = None
-        self._position: Position | None = None
-        self._heard_at = 0.0
-        self._sent_at = 0.0
-        self._told: protocol.State | None = None
-        self._welcomed = False
-        self._pending = False
+        self._heard_at = float("-inf")
         self._context: contextvars.Context | None = None
+        self._news = asyncio.Event()
         super().__init__(**traits)
         self.on_msg(self._receive)
-        self._feed = client.subscribe(self._schedule)
-        self._on_loop(self._keep_telling)
+        self._feed = client.subscribe(self._news.set)
+        sender = self._tell(self._feed)
+        try:
+            self._sender = asyncio.run_coroutine_threadsafe(sender, client.loop)
+        except RuntimeError:  # the client is closed; its tables can be shown as they are
+            sender.close()
 
     def __getattr__(self, name: str) -> Any:
         # dash.tasks is client.tasks: the tables are one hop nearer
@@ -69,8 +72,11 @@ class Dashboard(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Take the widget away; the client goes on."""
-        self.client.unsubscribe(self._feed)
-        self._hello = None
+        self._context = None
+        if self._feed is not None:
+            self.client.unsubscribe(self._feed)
+        if self._sender is not None:
+            self._sender.cancel()
         super().close()
 
     def __repr__(self) -> str:
@@ -94,92 +100,101 @@ class Dashboard(anywidget.AnyWidget):
         try:
             frame = protocol.from_builtins(content)
             if isinstance(frame, protocol.Hello):
-                hello = protocol.check_hello(frame)
-                with self._lock:
-                    self._hello, self._position, self._welcomed, self._told = hello, hello.position, False, None
-                self._on_loop(self._schedule)
+                self._hello = protocol.check_hello(frame)
             elif isinstance(frame, protocol.Ping):
-                self._post(protocol.encode(protocol.Pong(frame.at, now_ms())))
-                self._on_loop(self._schedule)
+                self._post([protocol.encode(protocol.Pong(frame.at, now_ms()))])
             elif isinstance(frame, protocol.Call):
                 threading.Thread(target=self._forward, args=(frame,), name="agent-widget call", daemon=True).start()
         except ProtocolError as error:
-            self._post(protocol.encode(protocol.Error(error.code, error.message)))
+            self._post([protocol.encode(protocol.Error(error.code, error.message))])
+            return
+        try:
+            self.client.loop.call_soon_threadsafe(self._news.set)
+        except RuntimeError:  # the client is closed and nobody sends any more: say so, and show what there is
+            self._post([self._state()])
+            if isinstance(frame, protocol.Hello):
+                for frames in self._answer(frame, frame.position, welcome=True)[1]:
+                    self._post(frames)
 
     def _forward(self, call: protocol.Call) -> None:
         try:
-            reply = protocol.Reply(call.rid, True, self.client.call(call.method, **call.params))
+            reply = protocol.Reply(call.rid, True, self.client.request(call.method, call.params))
         except Exception as error:
-            reply = protocol.Reply(call.rid, False, error=protocol.Failure("failed", str(error)))
-        self._post(protocol.encode(reply))
+            code = error.code if isinstance(error, ConnectionFailed) else "failed"
+            reply = protocol.Reply(call.rid, False, error=protocol.Failure(code, str(error)))
+        self._post([protocol.encode(reply)])
 
     # To the browser. Runs on the client's loop, so that a busy kernel does not hold it up.
 
-    def _on_loop(self, callback: Callable[[], Any]) -> None:
-        with contextlib.suppress(RuntimeError):  # the client is closed
-            self.client.loop.call_soon_threadsafe(callback)
+    async def _tell(self, feed: Feed) -> None:
+        """The only sender of changes: one message at a time and one in :data:`PACE`, so answers never mix.
 
-    def _schedule(self) -> None:
-        """Send what is new, at once if nothing was sent for a while; called on the client's loop."""
-        if self._pending:
-            return
-        self._pending = True
-        wait = max(0.0, self._sent_at + PACE - time.monotonic())
-        self.client.loop.call_later(wait, self._send_news)
-
-    def _keep_telling(self) -> None:
-        """The heartbeat: also while nothing changes, the browser must know that the kernel is there."""
-        self._schedule()
-        if self._feed is not None and self.client.alive:
-            self.client.loop.call_later(protocol.HEARTBEAT, self._keep_telling)
-
-    def _send_news(self) -> None:
-        self._pending = False
-        self._feed.take()  # the replica is asked by position; the feed only wakes
-        if self._hello is None or time.monotonic() - self._heard_at > LOOKED_AT:
-            return
-        with self._lock:
-            hello, position = self._hello, self._position
-            answer = self.client.store.since(position, hello.tables, hello.limit)
-            self._position = Position(answer.epoch, answer.seq)
-        self._tell_state()
-        if not self.client.store.epoch:
-            return  # nothing is known yet: an empty answer would look like an empty workspace
-        if not self._welcomed:
-            self._welcomed = True
-            self._post(protocol.encode(self._welcome()))
-        asyncio.ensure_future(self._post_paced(list(protocol.encode_answer(answer))))
-
-    async def _post_paced(self, frames: list[bytes]) -> None:
-        """A large answer goes out in its frames, one per pace; what changes meanwhile follows it."""
-        self._pending = True
+        A hello that comes in the middle of a large answer puts another one in its place.
+        """
+        hello: protocol.Hello | None = None
+        position: Position | None = None
         try:
-            for index, frame in enumerate(frames):
-                if index:
+            while True:
+                with contextlib.suppress(TimeoutError):  # also in quiet times: the browser must know that we are here
+                    async with asyncio.timeout(protocol.HEARTBEAT):
+                        await self._news.wait()
+                self._news.clear()
+                feed.take()  # the replica is asked by position; the feed only wakes
+                asked = self._hello
+                if asked is not None and time.monotonic() - self._heard_at < LOOKED_AT:
+                    if asked is not hello:
+                        position = asked.position
+                    reached, messages = self._answer(asked, position, welcome=asked is not hello)
+                    for frames in messages:
+                        self._post(frames)
+                        await asyncio.sleep(PACE)
+                        if self._hello is not asked:
+                            break
+                    else:
+                        position = reached
+                        hello = asked if reached else None
+                else:
                     await asyncio.sleep(PACE)
-                self._post(frame)
-                self._sent_at = time.monotonic()
+        except Exception:
+            log.exception("the dashboard tells nothing more")
         finally:
-            self._pending = False
-        if self.client.store.position != self._position:
-            self._schedule()
+            self._post([self._state()])  # last words: the client ended
 
-    def _tell_state(self) -> None:
+    def _answer(
+        self, hello: protocol.Hello, position: Position | None, welcome: bool
+    ) -> tuple[Position | None, Iterator[list[bytes]]]:
+        """The messages that bring a browser up from ``position``, each a list of frames, and where it is then."""
+        if not self.client.store.epoch:
+            # nothing is known yet: an empty answer would look like an empty workspace
+            return None, iter([[self._state()]])
+        answer = self.client.store.since(position, hello.tables, hello.limit)
+
+        def messages() -> Iterator[list[bytes]]:
+            before = [self._state()]
+            if welcome:
+                before.append(protocol.encode(self._welcome()))
+            for frame in protocol.encode_answer(answer):
+                yield [*before, frame]
+                before = []
+
+        return Position(answer.epoch, answer.seq), messages()
+
+    def _state(self) -> bytes:
         connection = self.client.connection
         heard = None if connection.heard_at is None else round((time.monotonic() - connection.heard_at) * 1000)
         rtt = None if connection.rtt_ms is None else round(connection.rtt_ms, 2)
-        state = {"refused": "stopped", "closed": "stopped"}.get(connection.state, connection.state)
-        self._post(protocol.encode(protocol.State(state, connection.message, rtt, heard)))
+        state = "stopped" if connection.state in ENDED else connection.state
+        return protocol.encode(protocol.State(state, connection.message, rtt, heard))
 
     def _welcome(self) -> protocol.Welcome:
         epoch, seq = self.client.store.position
         return protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, now_ms(), self.client.sources, tables.schema())
 
-    def _post(self, frame: bytes) -> None:
+    def _post(self, frames: list[bytes]) -> None:
         context = self._context
         if context is None or self.comm is None:
             return
         try:
-            context.copy().run(self.send, {"type": "frame"}, [frame])
+            context.copy().run(self.send, {"type": "frame"}, frames)
         except Exception:  # the notebook's side is going away; the browser asks again if it is not
             log.debug("a message to the browser was not sent", exc_info=True)

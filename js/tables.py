@@ -1,6 +1,6 @@
 """Print ``src/tables.ts``: the tables of ``agent_widget/tables.py`` as TypeScript.
 
-    python js/tables.py > js/src/tables.ts
+python js/tables.py > js/src/tables.ts
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent_widget import tables  # noqa: E402
+from agent_widget import tables
 
 _TYPES = {
     "str": "string",

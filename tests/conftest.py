@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,3 +29,43 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def root() -> Path:
     """The root of the repository."""
     return ROOT
+
+
+@pytest.fixture
+def own_machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home and a runtime directory of its own; nothing that was started may be left afterwards."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("HOME", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "CLAUDE_CONFIG_DIR"):
+        (home / name.lower()).mkdir()
+        monkeypatch.setenv(name, str(home / name.lower()))
+    threads, children = set(threading.enumerate()), set(psutil.Process().children(recursive=True))
+    yield home
+    from agent_widget.client import open_clients
+
+    for client in open_clients():
+        client.close()
+    deadline = time.monotonic() + 5
+    left: list[object] = []
+    while time.monotonic() < deadline:
+        left = [thread for thread in set(threading.enumerate()) - threads if not thread.name.startswith("asyncio_")]
+        left += [p for p in set(psutil.Process().children(recursive=True)) - children if p.status() != "zombie"]
+        if not left:
+            break
+        time.sleep(0.02)
+    for process in left:
+        if isinstance(process, psutil.Process):
+            process.kill()
+    assert not left
+    assert not list((home / "jupyter_runtime_dir").rglob("server-*"))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A small workspace: two tasks, one message."""
+    from wire import say, write_tasks
+
+    directory = tmp_path / "memory"
+    directory.mkdir()
+    write_tasks(directory, "first", "second")
+    say(directory, 1)
+    return directory

@@ -59,7 +59,7 @@ def test_the_files_the_documents_link_to_exist(files: list[Path]) -> None:
         (file, target)
         for file in files
         if file.suffix == ".md"
-        for target in re.findall(r"""(?:\]\(|\b(?:src|href)=["'])([^)"'#\s]+)""", file.read_text())
+        for target in re.findall(r"""(?:\]\(|\b(?:src|srcset|href)=["'])([^)"'#\s]+)""", file.read_text())
         if not re.match(r"[a-z]+:", target)
     ]
     assert [(file.name, target) for file, target in links if not (file.parent / target).exists()] == []

@@ -9,6 +9,7 @@ To add an agent, add one file next to this one with a subclass of :class:`Source
 
 from __future__ import annotations
 
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -73,7 +74,6 @@ class Source(ABC):
         self.root = root
         self.namespace = namespace
         """Put before ids when two roots of one format are read at once; else empty."""
-        self._stamps: dict[tuple[str, str, str], tuple[int, str]] = {}
 
     @classmethod
     @abstractmethod
@@ -93,20 +93,6 @@ class Source(ABC):
         """Whether a directory (relative to the root) need not be looked into."""
         return False
 
-    def newest(self, table: str, id: str, at: int, **fields: Any) -> Record:
-        """A record of only those fields for which nothing newer was said before.
-
-        For facts that several files tell at different times (what an agent is doing), so that the row does
-        not depend on the order in which files are read. ``None`` values say nothing.
-        """
-        kept: dict[str, Any] = {}
-        for name, value in fields.items():
-            stamp = (at, str(value))
-            if value is not None and stamp >= self._stamps.get((table, id, name), (-1, "")):
-                self._stamps[table, id, name] = stamp
-                kept[name] = value
-        return Record(table, id, kept)
-
 
 _decoder = msgspec.json.Decoder()
 
@@ -115,11 +101,22 @@ def parse_json(data: bytes) -> Any:
     """Decode JSON, invalid UTF-8 replaced; :class:`Malformed` if it is not JSON."""
     try:
         return _decoder.decode(data)
-    except (msgspec.DecodeError, RecursionError):
-        try:  # msgspec refuses invalid UTF-8; a format's own bytes are not the user's fault
-            return _decoder.decode(data.decode("utf-8", "replace"))
-        except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError):  # also invalid UTF-8: an agent's stray byte must not cost the line
+        try:
+            return _cleaned(json.loads(data.decode("utf-8", "replace")))
+        except (ValueError, RecursionError) as error:
             raise Malformed(f"not JSON: {error}") from None
+
+
+def _cleaned(value: Any) -> Any:
+    """What Python's more patient decoder returns, without what no encoder takes."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {clean(key): _cleaned(item) for key, item in value.items()}
+    return value
 
 
 def parse_object(data: bytes) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from ..tables import TABLES
 from .base import (
     Evidence,
     Gone,
@@ -288,6 +289,16 @@ class Workspace(Source):
                 fields[column] = None
         return self._record(table, id, **fields)
 
+    def _left(self, table: str, id: str, said_in: str) -> Record:
+        """A document no longer mentions a row that stays: its last word counts where nobody said anything else."""
+        fields = {}
+        for column in TABLES[table].blank():
+            claims = self._cells.get((table, id, column), {})
+            if said_in in claims:
+                claims[said_in] = (-1, *claims[said_in][1:])
+                fields[column] = max(claims.values(), key=_at_and_text)[2]
+        return self._record(table, id, **fields)
+
     def _told(self, table: str, id: str, column: str) -> Any:
         claims = self._cells.get((table, id, column))
         return max(claims.values(), key=_at_and_text)[2] if claims else None
@@ -437,12 +448,13 @@ class Workspace(Source):
     def registry(self, file: _File, data: bytes) -> Iterator[Item]:
         """The agents that are there now, rewritten at every heartbeat."""
         entries = _entries(parse_json(data), "agents", "agent_id")
-        before, self._alive = self._alive, {}
+        before, self._alive, listed = self._alive, {}, set()
         for entry in entries:
             agent = _name(_get(entry, "agent_id", "agentId", "id"))
             if agent is None:
                 continue
             session = _session_name(_get(entry, "session_id", "sessionId"))
+            listed.add(agent)
             started = millis(_get(entry, "started_at", "startedAt"))
             beat = millis(_get(entry, "last_heartbeat", "lastHeartbeat"))
             word, doing = entry.get("status"), _name(_get(entry, "current_task", "currentTask"))
@@ -463,6 +475,9 @@ class Workspace(Source):
                 self._alive[session] = max(self._alive.get(session, now), now)
             yield from self._works_in(agent, session, started if started is not None else beat)
             yield from self._session(session, beat)
+        for agent in sorted(self._listed.get(file.path, set()) - listed):
+            yield self._left("agents", agent, file.path)
+        self._listed[file.path] = listed
         for session in sorted(before.keys() | self._alive.keys()):
             yield self._session_state(session)
 
@@ -678,12 +693,16 @@ class Workspace(Source):
             yield from self._current_task([agent])
 
     def _completion(self, sender: str, credited: str | None, at: int | None, told: dict[str, Any]) -> Iterator[Item]:
-        task, title = _name(told.get("task_id")), _title(told)
+        task, result = _name(told.get("task_id")), _result(told)
+        title = _name(_get(told, "title", "task")) or (None if result else task)
         agent = credited or sender
         yield from self._agent(agent, at if agent == sender else None)
         if agent == sender:  # else the sender only keeps the books of somebody who may be long gone
-            yield self._tell("agents", agent, at, activity=preview(f"completed {title}" if title else None))
-            yield from self._saw(agent, at, "idle", f"completed task {title}" if title else "completed a task")
+            yield self._tell("agents", agent, at, activity=preview(f"completed {title}" if title else result))
+            done = (
+                f"completed task {title}" if title else f"completed a task: {result}" if result else "completed a task"
+            )
+            yield from self._saw(agent, at, "idle", done)
         if task is not None:
             self._completed[task] = max(self._completed.get(task, 0), at or 0)
             self._completers[agent].add(task)
@@ -1149,12 +1168,15 @@ def _title(told: dict[str, Any]) -> str | None:
     return _name(_get(told, "title", "task_title", "task", "task_id"))
 
 
+def _result(told: dict[str, Any]) -> str | None:
+    return _name(told.get("summary")) or _name(told.get("result"))
+
+
 def _sentence(kind: str, payload: Any) -> str | None:
     """A payload of any shape as something to read."""
     if not isinstance(payload, dict):
         return preview(payload)
-    title = _title(payload)
-    result = next(filter(None, map(_name, (payload.get("summary"), payload.get("result")))), None)
+    title, result = _title(payload), _result(payload)
     if title and kind == "task_claim":
         return preview(f"claimed {title}")
     if title and kind == "task_completed":

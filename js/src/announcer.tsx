@@ -3,23 +3,19 @@
 import { effect } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { useApp } from "./context.ts";
-import { agentName } from "./parts/agentname.tsx";
 import { oneLine } from "./parts/text.tsx";
 import type { Store } from "./store.ts";
+import { needsOf } from "./needs.ts";
 
 const QUIET_MS = 10_000;
 
 /** Key → sentence, for everything that needs a human now. */
-function needs(store: Store): ReadonlyMap<string, string> {
+function sentencesOf(store: Store): ReadonlyMap<string, string> {
   const sentences = new Map<string, string>();
   const { state, message } = store.connection.value;
   if (message !== null) sentences.set(`connection ${state}`, message);
-  store.tables.agents.version.value;
-  for (const agent of store.tables.agents.list()) {
-    if (agent.status !== "waiting" && agent.status !== "failed") continue;
-    const what = agent.status === "waiting" ? "waits for you" : "failed";
-    const why = agent.status_reason ? `: ${oneLine(agent.status_reason)}` : "";
-    sentences.set(`${agent.id} ${agent.status} ${agent.status_at}`, `${agentName(store, agent.id)} ${what}${why}`);
+  for (const { table, id, status, since, name, says } of needsOf(store)) {
+    sentences.set(`${table} ${id} ${status} ${since}`, oneLine(`${name} ${says}`));
   }
   return sentences;
 }
@@ -31,8 +27,7 @@ export function Announcer() {
     let known: ReadonlySet<string> | null = null;
     let quietUntil = 0;
     return effect(() => {
-      store.now.value;
-      const current = needs(store);
+      const current = sentencesOf(store);
       if (!store.loading.value.done) return;
       const news = [...current].filter(([key]) => known !== null && !known.has(key)).map(([, text]) => text);
       if (known !== null && (news.length === 0 || Date.now() < quietUntil)) return;

@@ -31,7 +31,7 @@ export interface Facts {
 }
 
 export const SILENCE_MS = 12_000;
-export const WELCOME_MS = 3_000;
+const WELCOME_MS = 3_000;
 
 const UNANSWERED: Readonly<Record<Facts["peer"], string>> = {
   kernel: "not connected to a kernel: run the cell again",

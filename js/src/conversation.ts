@@ -4,7 +4,7 @@ import { type Facts, SILENCE_MS, describe } from "./connection.ts";
 import { type Changes, type DownFrame, LIMITS, PROTOCOL, type ProtocolError, type UpFrame } from "./protocol.ts";
 import type { Store } from "./store.ts";
 
-export type LinkStatus = Facts["link"];
+type LinkStatus = Facts["link"];
 
 export interface LinkEvents {
   onFrame(frame: DownFrame): void;
@@ -98,7 +98,7 @@ export class Conversation implements LinkEvents {
     switch (frame.type) {
       case "welcome":
         this.#store.setClock(frame.now, 0);
-        this.#store.sources.value = frame.sources;
+        this.#store.setSources(frame.sources);
         if (frame.epoch !== this.#epoch) this.#startOver(frame.epoch, 0);
         this.#learn({ welcomed: true, refusal: null });
         break;

@@ -1,10 +1,12 @@
 // The header line: is it live, how old is it, where can one go, what is searched, and Pause.
+import { useComputed } from "@preact/signals";
 import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useApp } from "./context.ts";
 import { age, duration } from "./format.ts";
 import { VIEWS, type ViewName } from "./nav.ts";
 import type { Connection } from "./store.ts";
+import { needsOf } from "./needs.ts";
 
 export const PANEL_ID = "aw-panel";
 export const tabId = (view: ViewName): string => `aw-tab-${view}`;
@@ -82,9 +84,10 @@ function useNow(everyMs: number): number {
 }
 
 function Tabs() {
-  const { nav } = useApp();
+  const { store, nav } = useApp();
   const list = useRef<HTMLDivElement>(null);
   const current = nav.tab.value;
+  const needs = useComputed(() => needsOf(store).length).value;
   useEffect(() => {
     list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [current]);
@@ -114,6 +117,11 @@ function Tabs() {
           onClick={() => go(view)}
         >
           {capitalized(view)}
+          {view === "overview" && view !== current && needs > 0 && (
+            <span class="tab-needs" aria-hidden="true" title={`${needs} need you`}>
+              ◆ {needs}
+            </span>
+          )}
         </button>
       ))}
     </div>

@@ -4,7 +4,7 @@ import { useApp } from "./context.ts";
 import { exactTime, integer, longDuration, timeOfDay } from "./format.ts";
 import { Empty } from "./parts/empty.tsx";
 import { visible } from "./parts/text.tsx";
-import type { Connection } from "./store.ts";
+import type { Connection, Loading } from "./store.ts";
 
 /** What is being done about it. */
 const REMEDIES: Readonly<Record<Connection["state"], string>> = {
@@ -16,25 +16,32 @@ const REMEDIES: Readonly<Record<Connection["state"], string>> = {
   refused: "",
 };
 
+/** Before anything could be loaded this is all there is to say, and stands in the place of the view. */
+function standsAlone({ state, message }: Connection, loading: Loading): boolean {
+  return message !== null && !loading.done && (state === "connecting" || state === "refused");
+}
+
 export function ConnectionNotice() {
   const { store } = useApp();
   const { state, message, heardAt } = store.connection.value;
-  if (message === null || !store.loading.value.done) return null;
+  if (message === null || standsAlone(store.connection.value, store.loading.value)) return null;
   store.now.value;
   const silence = state === "stale" ? ` for ${longDuration(Date.now() - heardAt)}` : "";
   return (
     <div class="notice" title={`last word at ${exactTime(heardAt)}`}>
       <strong>{state}</strong> — {visible(message)}
-      {silence}. {REMEDIES[state]} What is shown is as of {timeOfDay(heardAt)}.
+      {silence}. {REMEDIES[state]} {store.loading.value.done && `What is shown is as of ${timeOfDay(heardAt)}.`}
     </div>
   );
 }
 
 export function LoadingNotice({ children }: { children: ComponentChildren }) {
   const { store } = useApp();
-  const { done, rows } = store.loading.value;
+  const loading = store.loading.value;
   const { message } = store.connection.value;
-  if (done) return <>{children}</>;
-  if (message !== null) return <Empty title={`${message[0]!.toUpperCase()}${visible(message.slice(1))}.`} />;
-  return <Empty title={rows === 0 ? "Connecting …" : `Receiving: ${integer(rows)} rows so far.`} />;
+  if (loading.done) return <>{children}</>;
+  if (message !== null && standsAlone(store.connection.value, loading)) {
+    return <Empty title={`${message[0]?.toUpperCase()}${visible(message.slice(1))}.`} />;
+  }
+  return <Empty title={loading.rows === 0 ? "Waiting for the first rows." : `Received ${integer(loading.rows)} rows so far.`} />;
 }

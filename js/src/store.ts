@@ -2,7 +2,7 @@
 //
 // Frames change the maps at once, which is cheap; signals are bumped at most once a frame of the screen, and
 // not at all while nobody looks. So thousands of changed rows a second cost one repaint.
-import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Connection } from "./connection.ts";
 import { type Changes, LIMITS, type SourceState } from "./protocol.ts";
 import { type Rows, TABLE_NAMES, type TableName } from "./tables.ts";
@@ -85,7 +85,6 @@ class LiveTable<R extends { readonly id: string }> implements TableView<R> {
 
   /** Make the changes visible. */
   publish(): void {
-    if (!this.dirty) return;
     this.dirty = false;
     this.#trim();
     this.#list = null;
@@ -118,9 +117,12 @@ function makeTables(): LiveTables {
 export class Store {
   readonly tables: { readonly [T in TableName]: TableView<Rows[T]> };
   readonly connection: ReadonlySignal<Connection>;
-  /** Server-clock ms; ticks once a second, and with every change, while somebody looks. */
+  /**
+   * Server-clock ms; ticks once a second, and with every change, while somebody looks. Stands still while the
+   * connection is not live: what is shown is as of then, and nothing of it may look as if it went on.
+   */
   readonly now: ReadonlySignal<number>;
-  readonly sources: Signal<readonly SourceState[]> = signal([]);
+  readonly sources: ReadonlySignal<readonly SourceState[]>;
   readonly loading: ReadonlySignal<Loading>;
   readonly paused: ReadonlySignal<boolean>;
 
@@ -133,6 +135,7 @@ export class Store {
     heardAt: 0,
   });
   readonly #now = signal(Date.now());
+  readonly #sources = signal<readonly SourceState[]>([]);
   readonly #loading = signal<Loading>({ done: false, rows: 0 });
   readonly #paused = signal(false);
   readonly #onlookers = new Set<object>();
@@ -146,6 +149,7 @@ export class Store {
     this.tables = this.#tables;
     this.connection = this.#connection;
     this.now = this.#now;
+    this.sources = this.#sources;
     this.loading = this.#loading;
     this.paused = this.#paused;
   }
@@ -169,6 +173,10 @@ export class Store {
     if (paused) for (const name of TABLE_NAMES) this.#tables[name].list();
     this.#paused.value = paused;
     this.#schedule();
+  }
+
+  setSources(sources: readonly SourceState[]): void {
+    this.#sources.value = sources;
   }
 
   setConnection(connection: Connection): void {
@@ -196,11 +204,6 @@ export class Store {
     this.#schedule();
   }
 
-  /** The second hand. */
-  tick(): void {
-    this.#schedule();
-  }
-
   #applyTo<T extends TableName>(name: T, frame: Pick<Changes, "rows" | "gone">): void {
     const rows = (frame.rows[name] ?? []) as readonly Rows[T][];
     const gone = frame.gone[name] ?? [];
@@ -224,7 +227,8 @@ export class Store {
     }
     if (this.#paused.value) return;
     if (!this.#loading.value.done) this.#loading.value = { done: this.#loaded, rows: this.#received };
-    this.#now.value = this.clock();
-    for (const name of TABLE_NAMES) this.#tables[name].publish();
+    const changed = TABLE_NAMES.filter((name) => this.#tables[name].dirty);
+    if (changed.length > 0 || this.#connection.value.state === "live") this.#now.value = this.clock();
+    for (const name of changed) this.#tables[name].publish();
   }
 }

@@ -5,7 +5,15 @@ import { callsByAgent, messagesInOrder, spansByAgent } from "../src/parts/lanes-
 import { sparkPath } from "../src/parts/spark.tsx";
 import type { AgentsRow, LogsRow, MessagesRow, QualityRow, SpansRow, TasksRow, ToolCallsRow } from "../src/tables.ts";
 import {
-  agentsFigure, errorsFigure, histogram, liveCourse, paceFigure, taskTotals, tasksFigure, timeLeft, worthFigure,
+  agentsFigure,
+  errorsFigure,
+  histogram,
+  liveCourse,
+  paceFigure,
+  taskTotals,
+  tasksFigure,
+  timeLeft,
+  worthFigure,
 } from "../src/views/overview-figures.ts";
 import { Meter } from "../src/views/overview-meter.ts";
 import { needs } from "../src/views/overview-needs.ts";
@@ -16,8 +24,19 @@ const STRETCH = { from: NOW - 15 * MINUTE, to: NOW, now: NOW };
 
 const agent = (id: string, more: Partial<AgentsRow> = {}) =>
   ({
-    id, name: id, role: null, status: "working", status_reason: null, status_at: NOW, started_at: NOW - 60 * MINUTE,
-    input_tokens: null, output_tokens: null, cache_read_tokens: null, cache_write_tokens: null, cost_usd: null, ...more,
+    id,
+    name: id,
+    role: null,
+    status: "working",
+    status_reason: null,
+    status_at: NOW,
+    started_at: NOW - 60 * MINUTE,
+    input_tokens: null,
+    output_tokens: null,
+    cache_read_tokens: null,
+    cache_write_tokens: null,
+    cost_usd: null,
+    ...more,
   }) as AgentsRow;
 const task = (id: string, status: string, more: Partial<TasksRow> = {}) =>
   ({ id, title: id, status, notes: null, completed_at: null, updated_at: NOW, ...more }) as TasksRow;
@@ -28,7 +47,12 @@ const index = (spans: Partial<SpansRow>[] = [], messages: Partial<MessagesRow>[]
 });
 
 test("people and agents that are gone are not counted as agents", () => {
-  const agents = [agent("a"), agent("b", { status: "waiting" }), agent("c", { status: "done" }), agent("you", { role: "human", status: "idle" })];
+  const agents = [
+    agent("a"),
+    agent("b", { status: "waiting" }),
+    agent("c", { status: "done" }),
+    agent("you", { role: "human", status: "idle" }),
+  ];
   const figure = agentsFigure(agents, index(), STRETCH);
   assert.equal(figure.value, "2");
   assert.equal(figure.note, "1 working · 1 waiting");
@@ -49,7 +73,11 @@ test("the course of the agents counts each span where it lasted", () => {
 });
 
 test("cancelled tasks are no part of the whole", () => {
-  assert.deepEqual(taskTotals([task("a", "completed"), task("b", "pending"), task("c", "cancelled")]), { done: 1, total: 2, cancelled: 1 });
+  assert.deepEqual(taskTotals([task("a", "completed"), task("b", "pending"), task("c", "cancelled")]), {
+    done: 1,
+    total: 2,
+    cancelled: 1,
+  });
 });
 
 test("time left is told from the pace, and not told without one", () => {
@@ -62,7 +90,10 @@ test("time left is told from the pace, and not told without one", () => {
 });
 
 test("pace is in tokens where they are counted, else in messages", () => {
-  const messages = index([], Array.from({ length: 30 }, (_, i) => ({ id: `${i}`, at: NOW - i * 1000, kind: "direct" })));
+  const messages = index(
+    [],
+    Array.from({ length: 30 }, (_, i) => ({ id: `${i}`, at: NOW - i * 1000, kind: "direct" })),
+  );
   const figure = paceFigure([agent("a")], messages, new Meter(), STRETCH);
   assert.deepEqual([figure.label, figure.value], ["Messages / min", "2"]);
   const counted = agent("a", { input_tokens: 10, output_tokens: 5, cache_read_tokens: 80, cache_write_tokens: 10 });
@@ -104,7 +135,10 @@ test("a histogram holds what is in the stretch, ends included", () => {
   const counts = histogram([STRETCH.from, NOW, NOW + 1, STRETCH.from - 1], STRETCH);
   assert.equal(counts[0], 1);
   assert.equal(counts.at(-1), 1);
-  assert.equal(counts.reduce((sum, count) => sum + count), 2);
+  assert.equal(
+    counts.reduce((sum, count) => sum + count),
+    2,
+  );
 });
 
 test("a course that does not change is drawn on the ground", () => {
@@ -121,6 +155,12 @@ test("who waits comes first, longest first; then fresh failures, then tasks", ()
     agent("you", { role: "human", status: "waiting" }),
   ];
   const list = needs(agents, [task("stuck", "blocked"), task("fine", "pending")], NOW);
-  assert.deepEqual(list.map(({ id }) => id), ["early", "late", "failed", "stuck"]);
-  assert.deepEqual(list.map(({ says }) => says), ["waits for you: permission to run x", "waits for you", "failed: rate limit", "is blocked"]);
+  assert.deepEqual(
+    list.map(({ id }) => id),
+    ["early", "late", "failed", "stuck"],
+  );
+  assert.deepEqual(
+    list.map(({ says }) => says),
+    ["waits for you: permission to run x", "waits for you", "failed: rate limit", "is blocked"],
+  );
 });

@@ -18,9 +18,8 @@ class Board:
         self.notice = self.root.locator(".notice")
         self.panel = self.root.get_by_role("tabpanel")
         self.grid = self.root.get_by_role("grid")
-        self.rows = self.grid.get_by_role("row").filter(
-            has=where.page.get_by_role("gridcell") if isinstance(where, Locator) else where.get_by_role("gridcell")
-        )
+        self.rows = self.grid.locator("[role=row]:has([role=gridcell])")
+        self.count = self.root.locator(".toolbar-end .figures")
         self.details = self.root.get_by_role("complementary")
 
     def open(self, tab: str) -> None:
@@ -29,11 +28,9 @@ class Board:
         expect(self.panel).to_have_attribute("aria-labelledby", f"aw-tab-{tab.lower()}")
 
     def total(self) -> int:
-        """The number of rows the toolbar states: "48 tasks", or "12 of 48 tasks"."""
-        text = self.root.locator(".toolbar-end .figures").inner_text()
-        number = re.search(r"([\d,\u202f\u00a0 ]*\d)\s+\D+$", text)
-        assert number is not None, text
-        return int(re.sub(r"\D", "", number[1]))
+        """The number of rows the toolbar states: "1,048 tasks", or "12 of 1,048 tasks"."""
+        stated = re.findall(r"[\d,]+", self.count.inner_text())
+        return int(stated[-1].replace(",", ""))
 
     def search(self, text: str) -> None:
         """Type into the search field."""

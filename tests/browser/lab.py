@@ -40,6 +40,11 @@ PANEL = """
 window.notebookPanel = (name) =>
   [...(window.jupyterapp?.shell.widgets("main") ?? [])].find((widget) => widget.context?.path === name);
 """
+TIDY = """() => {
+  const shell = window.jupyterapp.shell;
+  shell.collapseLeft();
+  [...shell.widgets("main")].filter((widget) => widget.id.startsWith("launcher")).forEach((widget) => widget.close());
+}"""
 # What JupyterLab and Chromium themselves put on the console: not ours to judge.
 FOREIGN = ("WebSocket connection to", "Failed to load resource", "Connection lost", "debugger state")
 
@@ -202,7 +207,7 @@ class Notebook:
             timeout=60_000,
         )
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")
-        self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+        self.page.evaluate(TIDY)
 
     def command(self, command: str, arguments: dict[str, Any] | None = None, *, wait: bool = True) -> None:
         """Execute a command of JupyterLab on this notebook; with ``wait``, until it is done."""

@@ -19,6 +19,9 @@ from browser.workspace import Workspace
 from playwright.sync_api import BrowserContext, expect
 
 WATCH = 'import agent_widget as aw\ndash = aw.watch("memory/")\ndash'
+COUNT = """import json
+tables = "agents messages tasks sessions quality memory logs tool_calls".split()
+print(json.dumps({name: sum(row.get("kind") != "heartbeat" for row in getattr(dash, name)) for name in tables}))"""
 SLEEP = "import time; time.sleep(20)"
 
 pytestmark = pytest.mark.slow
@@ -29,6 +32,7 @@ def show(page: Notebook, cell: int = 0) -> Board:
     page.run(cell)
     board = Board(page.output(cell))
     expect(board.state).to_have_text("live")
+    expect(board.panel).not_to_contain_text(re.compile("^(Connecting|Receiving)"))
     return board
 
 
@@ -50,13 +54,15 @@ def delay_ms(page: Notebook, workspace: Workspace, text: str) -> float:
 
 
 def test_every_tab_shows_the_rows_the_kernel_has(notebook: OpenNotebook, workspace: Workspace) -> None:
-    page = notebook(WATCH, "print({name: len(getattr(dash, name)) for name in dash.client.tables})")
+    page = notebook(WATCH, COUNT)
     board = show(page)
     page.screenshot("overview")
-    for name in ("agents", "tasks", "sessions", "quality", "memory", "logs", "messages", "tool_calls"):
-        board.open({"tool_calls": "Tools"}.get(name, name.capitalize()))
+    expect(board.panel).to_contain_text("agent-orchestrator")
+    for table, rows in json.loads(page.run(1)).items():
+        board.open({"tool_calls": "Tools"}.get(table, table.capitalize()))
         expect(board.rows.first).to_be_visible()
-        page.screenshot(name)
+        assert (table, board.total()) == (table, rows)
+        page.screenshot(table)
     assert page.problems == []
 
 
@@ -81,7 +87,7 @@ def test_tabs_search_and_details_answer_while_a_cell_runs(notebook: OpenNotebook
     board.open("Tasks")
     every = board.total()
     board.search("readings")
-    expect(board.root.locator(".toolbar-end .figures")).to_contain_text(f"of {every} ")
+    expect(board.count).to_contain_text(f"of {every} ")
     board.rows.first.click()
     expect(board.details).to_contain_text("readings", ignore_case=True)
     assert page.busy(), "all within the sleep"
@@ -101,7 +107,7 @@ def test_a_killed_server_is_said_and_nothing_is_missed(notebook: OpenNotebook, w
     page.run(1)
     expect(board.state).to_have_text("live", timeout=15_000)
     board.search("said to nobody")
-    expect(board.root.locator(".toolbar-end .figures")).to_contain_text("20 of")
+    expect(board.count).to_contain_text("20 of")
     assert page.problems == []
 
 

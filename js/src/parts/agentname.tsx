@@ -7,7 +7,7 @@ import { oneLine } from "./text.tsx";
 /** A name for people: the agent's name, "everyone" for `*`, else the id by its ends. */
 export function agentName(store: Store, id: string): string {
   if (id === "*") return "everyone";
-  return oneLine(store.tables.agents.rows.get(id)?.name || shortId(id));
+  return oneLine(shortId(store.tables.agents.rows.get(id)?.name || id));
 }
 
 export function AgentName({ id }: { id: string | null }) {

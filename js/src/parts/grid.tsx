@@ -6,14 +6,15 @@ import { useEffect, useId, useLayoutEffect, useMemo, useReducer, useRef, useStat
 import { integer } from "../format.ts";
 import type { Sort } from "../nav.ts";
 import { type SortValue, sortedBy } from "../sorting.ts";
-import { CHANGE_MEMORY_MS } from "../store.ts";
 import { fitColumns, template } from "./columns.ts";
+import { useFresh } from "./fades.ts";
+import { Heading } from "./grid-heading.tsx";
+import { GridRow } from "./grid-row.tsx";
 import { type Identified, useHeld } from "./held.ts";
 import { useSize } from "./size.ts";
 
-export const ROW_PX = 28;
+const ROW_PX = 28;
 const OVERSCAN = 6;
-const FLASH_MS = 600;
 
 export interface Column<R> {
   readonly key: string;
@@ -39,6 +40,8 @@ export interface GridProps<R extends Identified> {
   readonly sorted?: boolean;
   /** Stands for the filter: when it changes, the order is not held. */
   readonly question?: string;
+  /** The rows of the table by id: a row that leaves the filter while the list is held still is the latest. */
+  readonly latest?: ReadonlyMap<string, R>;
   readonly changedAt?: ReadonlyMap<string, number>;
   readonly selected: string | null;
   readonly onSelect: (id: string | null) => void;
@@ -50,8 +53,6 @@ export interface GridProps<R extends Identified> {
   readonly mono?: boolean;
   readonly rowClass?: (row: R) => string;
 }
-
-const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 export function Grid<R extends Identified>(props: GridProps<R>) {
   const { columns, follow = false, selected } = props;
@@ -73,23 +74,19 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
         : props.rows,
     [props.rows, sort],
   );
-  const question = `${sort?.column} ${sort?.descending} ${props.question}`;
-  const { shown, waiting, release } = useHeld(ordered, follow ? !atEnd : inside, question);
+  const { shown, waiting, release } = useHeld(ordered, {
+    holding: follow ? !atEnd : inside,
+    question: `${sort?.column} ${sort?.descending} ${props.question}`,
+    latest: props.latest,
+  });
 
   const shownColumns = fitColumns(columns, width);
   const first = Math.max(0, Math.floor(top / ROW_PX) - OVERSCAN);
   const last = Math.min(shown.length, Math.ceil((top + height) / ROW_PX) + OVERSCAN);
   const cursor = active ?? selected;
 
-  const flashMs = reducedMotion.matches ? CHANGE_MEMORY_MS : FLASH_MS;
-  const nextFade = useFades(redraw);
-  const isFresh = (id: string) => {
-    const at = props.changedAt?.get(id);
-    if (at === undefined) return false;
-    const left = at + flashMs - performance.now();
-    if (left > 0) nextFade(left);
-    return left > 0;
-  };
+  const isFresh = useFresh(props.changedAt);
+  const bandOf = (row: R) => props.band?.(row) ?? null;
 
   const reveal = (index: number) => {
     const element = scroller.current;
@@ -104,6 +101,7 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
   useEffect(() => {
     if (selected === null) return;
     setActive(selected);
+    if (follow) setAtEnd(false);
     const index = shown.findIndex((row) => row.id === selected);
     if (index >= 0) reveal(index);
   }, [selected, height]);
@@ -120,7 +118,7 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
 
   const choose = (row: R) => {
     setActive(row.id);
-    if (props.band?.(row) != null) props.onBand?.(row.id);
+    if (bandOf(row) !== null) props.onBand?.(row.id);
     else props.onSelect(row.id);
   };
 
@@ -143,7 +141,7 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
       const row = shown[index]!;
       setActive(row.id);
       reveal(index);
-      if (selected !== null && props.band?.(row) == null) props.onSelect(row.id);
+      if (selected !== null && bandOf(row) === null) props.onSelect(row.id);
     } else if (event.key === "Enter" || event.key === " ") {
       const row = shown[at];
       if (row !== undefined) choose(row);
@@ -190,79 +188,27 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
         </div>
         <div role="presentation" class="grid-body" style={{ height: `${shown.length * ROW_PX}px` }}>
           <div role="presentation" style={{ transform: `translateY(${first * ROW_PX}px)` }}>
-            {shown.slice(first, last).map((row, i) => {
-              const band = props.band?.(row);
-              const state = [
-                band != null ? "band" : (props.rowClass?.(row) ?? ""),
-                row.id === cursor ? "cursor" : "",
-                isFresh(row.id) ? "fresh" : "",
-              ];
-              return (
-                <div
-                  key={row.id}
-                  id={`${prefix}${row.id}`}
-                  class={`row ${state.join(" ")}`}
-                  role="row"
-                  aria-rowindex={first + i + 2}
-                  aria-selected={row.id === selected}
-                  onClick={() => choose(row)}
-                >
-                  {band != null ? (
-                    <div role="gridcell" class="cell" aria-colspan={shownColumns.length}>
-                      {band}
-                    </div>
-                  ) : (
-                    shownColumns.map((column) => (
-                      <div key={column.key} role="gridcell" class={column.end ? "cell end" : "cell"}>
-                        {column.cell(row)}
-                      </div>
-                    ))
-                  )}
-                </div>
-              );
-            })}
+            {shown.slice(first, last).map((row, i) => (
+              <GridRow
+                key={row.id}
+                row={row}
+                domId={`${prefix}${row.id}`}
+                index={first + i + 2}
+                columns={shownColumns}
+                band={bandOf(row)}
+                class={props.rowClass?.(row) ?? ""}
+                cursor={row.id === cursor}
+                fresh={isFresh(row.id)}
+                selected={row.id === selected}
+                onChoose={() => choose(row)}
+              />
+            ))}
           </div>
         </div>
       </div>
       {(waiting > 0 || (follow && !atEnd)) && (
         <button type="button" class={`button waiting ${follow ? "at-end" : ""}`} onClick={showWaiting}>
           {waiting > 0 ? `${integer(waiting)} new` : "to the newest"} {follow ? "↓" : "↑"}
-        </button>
-      )}
-    </div>
-  );
-}
-
-/** Once the tint of the last fresh row is over, draw again without it. */
-function useFades(redraw: (n: number) => void): (left: number) => void {
-  const timer = useRef(0);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  return (left) => {
-    if (timer.current !== 0) return;
-    timer.current = setTimeout(() => {
-      timer.current = 0;
-      redraw(0);
-    }, left) as unknown as number;
-  };
-}
-
-function Heading<R>({ column, sort }: { column: Column<R>; sort: Signal<Sort | null> }) {
-  const mine = sort.value?.column === column.key ? sort.value : null;
-  const direction = mine === null ? "none" : mine.descending ? "descending" : "ascending";
-  /** First the direction that shows most, then the other, then the view's own order. */
-  const onClick = () => {
-    if (mine === null) sort.value = { column: column.key, descending: column.end === true };
-    else if (mine.descending === (column.end === true)) sort.value = { column: column.key, descending: !mine.descending };
-    else sort.value = null;
-  };
-  return (
-    <div role="columnheader" class={column.end ? "cell end" : "cell"} aria-sort={direction}>
-      {column.value === undefined ? (
-        column.title
-      ) : (
-        <button type="button" class="heading" tabIndex={-1} onClick={onClick}>
-          {column.title}
-          {mine !== null && <span aria-hidden="true">{mine.descending ? " ↓" : " ↑"}</span>}
         </button>
       )}
     </div>

@@ -3,7 +3,12 @@
 import { words } from "../format.ts";
 import { oneLine } from "./text.tsx";
 
-const TONES: Readonly<Record<string, string>> = { ask: "waiting", question: "waiting", error: "failed", result: "done" };
+const TONES: Readonly<Record<string, string>> = {
+  ask: "waiting",
+  question: "waiting",
+  error: "failed",
+  result: "done",
+};
 
 export function KindPill({ kind }: { kind: string | null }) {
   if (kind === null) return null;

@@ -17,7 +17,7 @@ export function LaneCanvas({ model }: { model: LaneModel }) {
     };
   }, [model]);
   return (
-    <div class="lane-canvas lane-grid">
+    <div class="lane-canvas lane-grid" role="presentation">
       <div style={{ height: `${model.height}px` }}>
         <canvas ref={canvas} aria-hidden="true" />
       </div>

@@ -27,14 +27,20 @@ export interface Picture {
 export function paintLanes(context: CanvasRenderingContext2D, picture: Picture): void {
   const { scene, colours, width, height, top } = picture;
   context.clearRect(0, 0, width, height);
-  fillRects(context, colours.line, picture.grid.map((x) => [Math.round(x), 0, 1, height]), 0.6);
+  fillRects(
+    context,
+    colours.line,
+    picture.grid.map((x) => [Math.round(x), 0, 1, height]),
+    0.6,
+  );
   context.save();
   context.translate(0, -top);
   paintBars(context, scene.bars, colours);
   paintTicks(context, scene, colours);
   paintCurves(context, picture);
   context.restore();
-  if (picture.nowX !== null) fillRects(context, colours.accent, [[Math.min(picture.nowX, width - 1.5), 0, 1.5, height]]);
+  if (picture.nowX !== null)
+    fillRects(context, colours.accent, [[Math.min(picture.nowX, width - 1.5), 0, 1.5, height]]);
 }
 
 function paintBars(context: CanvasRenderingContext2D, bars: readonly Bar[], colours: Colours): void {
@@ -89,7 +95,11 @@ function paintCurves(context: CanvasRenderingContext2D, { scene, lit, colours }:
 }
 
 function strokeCurves(
-  context: CanvasRenderingContext2D, curves: readonly Curve[], colour: string, alpha: number, casing: string,
+  context: CanvasRenderingContext2D,
+  curves: readonly Curve[],
+  colour: string,
+  alpha: number,
+  casing: string,
 ): void {
   if (curves.length === 0) return;
   const lines = new Path2D();

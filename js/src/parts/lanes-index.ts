@@ -2,7 +2,7 @@
 // No DOM and no signals here; whoever holds the tables decides when to ask again.
 
 import type { Rows } from "../tables.ts";
-import { DAY, HOUR, MINUTE } from "./lanes-window.ts";
+import { DAY, HOUR, MINUTE, USUAL_LENGTH } from "./lanes-window.ts";
 
 export type Agent = Rows["agents"];
 export type Span = Rows["spans"];
@@ -74,7 +74,9 @@ export function activeBetween(index: LaneIndex, from: number, to: number): Set<s
     for (let i = firstSpanSince(spans, from); i < spans.length && spanStart(spans[i]!) <= to; i++) {
       const span = spans[i]!;
       // An agent that is done or gone stays so for ever: only the moment it became so is an event.
-      const counts = isLive(span.status) ? (span.ended_at ?? Infinity) >= from : isOutcome(span) && spanStart(span) >= from;
+      const counts = isLive(span.status)
+        ? (span.ended_at ?? Infinity) >= from
+        : isOutcome(span) && spanStart(span) >= from;
       if (counts) {
         active.add(agent);
         break;
@@ -107,10 +109,7 @@ export function extent(index: LaneIndex, now: number): [number, number] | null {
   };
   for (const spans of index.spans.values()) {
     see(spanStart(spans[0]!));
-    const span = spans[spans.length - 1]!;
-    // Falling silent is not an event: it is found out some minutes after the last one.
-    if (isLive(span.status)) see(span.ended_at ?? now);
-    else see(spanStart(isOutcome(span) || spans.length === 1 ? span : spans[spans.length - 2]!));
+    see(lastSign(spans, now));
   }
   for (const calls of index.calls.values()) {
     see(callAt(calls[0]!));
@@ -121,6 +120,14 @@ export function extent(index: LaneIndex, now: number): [number, number] | null {
     see(messageAt(index.messages[index.messages.length - 1]!));
   }
   return first <= last ? [first, last] : null;
+}
+
+/** Work lasts, its end is a moment, and idle or silent time is no sign of life but for its beginning. */
+function lastSign(spans: readonly Span[], now: number): number {
+  const last = spans[spans.length - 1]!;
+  if (isLive(last.status) && last.ended_at === null) return now;
+  const telling = isOutcome(last) || spans.length === 1 || isLive(last.status) ? last : spans[spans.length - 2]!;
+  return telling.status === "working" ? (telling.ended_at ?? now) : spanStart(telling);
 }
 
 /** A pause longer than this ends a stretch of activity. */
@@ -142,8 +149,13 @@ export function lastStretch(index: LaneIndex, now: number): [number, number] | n
     if (first - time > PAUSE) break;
     first = Math.min(first, time);
   }
+  return [first, last];
+}
+
+/** A stretch with some room around it, and long enough to be looked at. */
+export function withMargin([first, last]: readonly [number, number]): [number, number] {
   const margin = Math.max(MINUTE, (last - first) * 0.02);
-  return [Math.min(first - margin, last - 15 * MINUTE), last + margin];
+  return [Math.min(first - margin, last - USUAL_LENGTH), last + margin];
 }
 
 function collect<R>(rows: readonly R[], since: number, at: (row: R) => number, into: number[]): void {

@@ -2,8 +2,17 @@
 // rectangles and curves; lanes-draw.ts paints them, lanes-hit.ts finds them under the pointer.
 
 import {
-  EVERYONE, callAt, firstSpanSince, isLive, lowerBound, messageAt, spanStart,
-  type Call, type LaneIndex, type Message, type Span,
+  EVERYONE,
+  callAt,
+  firstSpanSince,
+  isLive,
+  lowerBound,
+  messageAt,
+  spanStart,
+  type Call,
+  type LaneIndex,
+  type Message,
+  type Span,
 } from "./lanes-index.ts";
 import type { LaneRow } from "./lanes-tree.ts";
 
@@ -21,7 +30,8 @@ export interface Scale {
   width: number;
 }
 
-export const xOf = (scale: Scale, time: number): number => ((time - scale.from) / (scale.to - scale.from)) * scale.width;
+export const xOf = (scale: Scale, time: number): number =>
+  ((time - scale.from) / (scale.to - scale.from)) * scale.width;
 export const timeOf = (scale: Scale, x: number): number => scale.from + (x / scale.width) * (scale.to - scale.from);
 
 export interface Bar {
@@ -97,7 +107,12 @@ function layoutBars({ scale, now }: SceneInput, row: number, spans: readonly Spa
 }
 
 function layoutTicks(
-  { scale }: SceneInput, row: number, calls: readonly Call[], bars: readonly Bar[], firstBar: number, ticks: Tick[],
+  { scale }: SceneInput,
+  row: number,
+  calls: readonly Call[],
+  bars: readonly Bar[],
+  firstBar: number,
+  ticks: Tick[],
 ): void {
   let bar = firstBar;
   let last = -Infinity;
@@ -162,7 +177,9 @@ export const broadcastTop = (row: number): number => rowMiddle(row) - BAR / 2 - 
  * The Bézier curve of a message: start, two controls, end, each x then y. It runs from the edge of one bar to the
  * edge of the other, so that its arrowhead is never lost on a bar.
  */
-export function curvePoints(curve: Curve & { to: number }): [number, number, number, number, number, number, number, number] {
+export function curvePoints(
+  curve: Curve & { to: number },
+): [number, number, number, number, number, number, number, number] {
   const edge = (Math.sign(curve.to - curve.from) * BAR) / 2;
   const y0 = rowMiddle(curve.from) + edge;
   const y1 = rowMiddle(curve.to) - edge;

@@ -45,8 +45,14 @@ export class LaneModel {
   /** The row under the pointer, in its bar or beside it. */
   readonly hovered = signal<number | null>(null);
   readonly scrollTop = signal(0);
+  /** How many rows stand before the rest is scrolled to. */
+  readonly most = signal(12);
 
-  constructor(readonly store: Store, readonly nav: Nav, readonly window: TimeWindow, readonly most: number) {
+  constructor(
+    readonly store: Store,
+    readonly nav: Nav,
+    readonly window: TimeWindow,
+  ) {
     this.index = indexOf(store);
     const agents = store.tables.agents;
     this.agents = computed(() => (agents.version.value, agents.list().filter((agent) => !isHuman(agent)).length));
@@ -67,13 +73,13 @@ export class LaneModel {
   /** Height of the part in sight; half a row more says that there are more. */
   get height(): number {
     const rows = this.rows.value.length;
-    return (rows > this.most ? this.most + 0.5 : rows) * ROW;
+    return (rows > this.most.value ? this.most.value + 0.5 : rows) * ROW;
   }
 
   /** The rows in sight: first and one past the last. */
   get range(): [number, number] {
     const first = Math.floor(this.scrollTop.value / ROW);
-    return [first, Math.min(this.rows.value.length, first + this.most + 2)];
+    return [first, Math.min(this.rows.value.length, first + this.most.value + 2)];
   }
 
   /** The row the pointer or the keyboard is on. */

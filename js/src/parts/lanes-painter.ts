@@ -2,7 +2,7 @@
 // frame, only when something changed or the time moved by a pixel, and never while the canvas is out of sight.
 
 import { computed, effect, signal } from "@preact/signals";
-import { readColors, theme } from "../theme.ts";
+import { readColors, theme, type Colours } from "../theme.ts";
 import { axisLabels } from "./lanes-axis.ts";
 import { paintLanes } from "./lanes-draw.ts";
 import { hitTest, type Hit } from "./lanes-hit.ts";
@@ -16,18 +16,20 @@ export class LanePainter {
   #frame = 0;
   #inSight = true;
   #stale = false;
-  #colours;
+  #colours!: Colours;
   readonly #stop: (() => void)[];
 
-  constructor(readonly canvas: HTMLCanvasElement, readonly model: LaneModel) {
-    this.#colours = readColors(canvas.parentElement!);
+  constructor(
+    readonly canvas: HTMLCanvasElement,
+    readonly model: LaneModel,
+  ) {
     // The clock alone counts only once it has moved the picture by a pixel.
     const { to, length } = model.window;
     const column = computed(() => Math.round((to.value / length.value) * this.#width.value));
     const size = new ResizeObserver(() => this.#measure());
     size.observe(canvas.parentElement!);
-    const sight = new IntersectionObserver(([entry]) => {
-      this.#inSight = entry!.isIntersecting;
+    const sight = new IntersectionObserver((entries) => {
+      this.#inSight = entries.at(-1)!.isIntersecting;
       if (this.#inSight && this.#stale) this.#schedule();
     });
     sight.observe(canvas);

@@ -30,7 +30,9 @@ export function followPointer(painter: LanePainter, signal: AbortSignal): void {
     canvas.style.cursor = model.pointed.value === null ? "" : "pointer";
   };
   const on = <K extends keyof HTMLElementEventMap>(
-    type: K, listener: (event: HTMLElementEventMap[K]) => void, passive = true,
+    type: K,
+    listener: (event: HTMLElementEventMap[K]) => void,
+    passive = true,
   ): void => canvas.addEventListener(type, listener, { signal, passive });
 
   on("pointerdown", (event) => {
@@ -74,12 +76,16 @@ export function followPointer(painter: LanePainter, signal: AbortSignal): void {
   on("pointerleave", () => point(null));
   on("dblclick", () => model.window.follow());
 
-  on("wheel", (event) => {
-    const zooms = event.ctrlKey || event.metaKey;
-    if (!zooms && Math.abs(event.deltaX) <= Math.abs(event.deltaY)) return; // the page or the rows scroll
-    event.preventDefault();
-    if (zooms) model.window.zoom(Math.exp(event.deltaY * WHEEL_ZOOM), painter.timeAt(place(event).x));
-    else model.window.pan(event.deltaX * millisecondsPerPixel());
-    point(null);
-  }, false);
+  on(
+    "wheel",
+    (event) => {
+      const zooms = event.ctrlKey || event.metaKey;
+      if (!zooms && Math.abs(event.deltaX) <= Math.abs(event.deltaY)) return; // the page or the rows scroll
+      event.preventDefault();
+      if (zooms) model.window.zoom(Math.exp(event.deltaY * WHEEL_ZOOM), painter.timeAt(place(event).x));
+      else model.window.pan(event.deltaX * millisecondsPerPixel());
+      point(null);
+    },
+    false,
+  );
 }

@@ -50,7 +50,9 @@ export function LaneRows({ model }: { model: LaneModel }) {
             <div class="lane-who" style={{ paddingInlineStart: `${Math.min(depth, DEEPEST) * INDENT}px` }}>
               <StatusMark status={agent.status} />
               <strong class="line">{agentName(model.store, agent.id)}</strong>
-              <span class="lane-kind line muted" title={kindOf(agent)}>{kindOf(agent)}</span>
+              <span class="lane-kind line muted" title={kindOf(agent)}>
+                {kindOf(agent)}
+              </span>
             </div>
             <Doing agent={agent} />
             {context && (
@@ -58,7 +60,7 @@ export function LaneRows({ model }: { model: LaneModel }) {
                 {short(agent.context_tokens)}
               </div>
             )}
-            <div class="lane-cost muted">{cost ? costOf(agent) : plural(agent.tool_calls ?? 0, "call")}</div>
+            <div class="lane-cost muted">{cost ? costOf(agent) : callsOf(agent)}</div>
           </div>
         );
       })}
@@ -69,6 +71,10 @@ export function LaneRows({ model }: { model: LaneModel }) {
 /** Unpriced is a model without a known price; an agent whose tokens nobody counts is unknown. */
 function costOf({ cost_usd, output_tokens }: Agent): string {
   return cost_usd === null && output_tokens === null ? UNKNOWN : money(cost_usd);
+}
+
+function callsOf({ tool_calls }: Agent): string {
+  return tool_calls === null ? UNKNOWN : plural(tool_calls, "call");
 }
 
 /** What it does; for who waits or failed, why. */
@@ -86,7 +92,10 @@ function Doing({ agent }: { agent: Agent }) {
 /** "claude · opus-4-5": what it is there for or else which program it is, and the model without its date. */
 function kindOf({ role, source, model, name }: Agent): string {
   const short = model?.replace(/-\d{8}$/, "").replace(`${source}-`, "");
-  return [role ?? source, short].filter((part) => part && part !== name).map((part) => oneLine(part!)).join(" · ");
+  return [role ?? source, short]
+    .filter((part) => part && part !== name)
+    .map((part) => oneLine(part!))
+    .join(" · ");
 }
 
 /** The same for those who cannot see the picture. */
@@ -96,7 +105,12 @@ export function LaneTable({ model }: { model: LaneModel }) {
     <table class="visually-hidden">
       <caption>Agents and their status</caption>
       <thead>
-        <tr><th>agent</th><th>status</th><th>since</th><th>reason</th></tr>
+        <tr>
+          <th>agent</th>
+          <th>status</th>
+          <th>since</th>
+          <th>reason</th>
+        </tr>
       </thead>
       <tbody>
         {model.rows.value.slice(0, MOST_READ_OUT).map(({ agent }) => (

@@ -20,7 +20,10 @@ export function LaneTip({ model, width }: { model: LaneModel; width: number }) {
   const left = Math.max(0, Math.min(x + 14, width - WIDTH));
   const above = y > model.height / 2 && y > 3 * ROW;
   return (
-    <div class={`lane-tip ${above ? "above" : ""}`} style={{ left: `${left}px`, top: `${above ? y - 12 : y + 18}px`, maxWidth: `${WIDTH}px` }}>
+    <div
+      class={`lane-tip ${above ? "above" : ""}`}
+      style={{ left: `${left}px`, top: `${above ? y - 12 : y + 18}px`, maxWidth: `${WIDTH}px` }}
+    >
       <About hit={hit} store={model.store} />
     </div>
   );

@@ -40,7 +40,9 @@ export function laneRows(agents: Iterable<Agent>, shown: ReadonlySet<string>): L
   const order = (a: Agent, b: Agent): number => {
     const alive = lives(a);
     if (alive !== lives(b)) return alive ? -1 : 1;
-    const byTime = alive ? (a.started_at ?? Infinity) - (b.started_at ?? Infinity) : (b.last_seen_at ?? 0) - (a.last_seen_at ?? 0);
+    const byTime = alive
+      ? (a.started_at ?? Infinity) - (b.started_at ?? Infinity)
+      : (b.last_seen_at ?? 0) - (a.last_seen_at ?? 0);
     return byTime || (a.id < b.id ? -1 : 1);
   };
   for (const root of (children.get(null) ?? []).sort(order)) place(root, 0);

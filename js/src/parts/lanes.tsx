@@ -1,7 +1,7 @@
 // The lanes: one row an agent, time running to now, the bar is the status, ticks are tool calls, curves are
 // messages. The window of time is the caller's, so that figures beside the lanes can speak of the same minutes.
 
-import { useMemo, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { Nav } from "../nav.ts";
 import type { Store } from "../store.ts";
 import { LaneCanvas } from "./lanes-canvas.tsx";
@@ -19,11 +19,14 @@ export interface LanesProps {
   readonly nav: Nav;
   readonly window: TimeWindow;
   /** How many rows stand before the rest is scrolled to. */
-  readonly most?: number;
+  readonly most: number;
 }
 
-export function Lanes({ store, nav, window, most = 12 }: LanesProps) {
-  const model = useMemo(() => new LaneModel(store, nav, window, most), [store, nav, window, most]);
+export function Lanes({ store, nav, window, most }: LanesProps) {
+  const model = useMemo(() => new LaneModel(store, nav, window), [store, nav, window]);
+  useLayoutEffect(() => {
+    model.most.value = most;
+  }, [model, most]);
   const name = knowsContext(model.rows.value) ? "lanes" : "lanes without-context";
   return (
     <section class={name} aria-label="Agents over time">
@@ -55,7 +58,7 @@ function Stage({ model }: { model: LaneModel }) {
           onScroll={(event) => (model.scrollTop.value = event.currentTarget.scrollTop)}
           onKeyDown={(event) => onLaneKey(event, model, scroller.current!)}
         >
-          <div class="lanes-rows" style={{ height: `${rows.length * ROW}px` }}>
+          <div class="lanes-rows" role="presentation" style={{ height: `${rows.length * ROW}px` }}>
             <LaneCanvas model={model} />
             <LaneRows model={model} />
           </div>

@@ -1,6 +1,7 @@
 // The order of the agents view: a tree of those who are present, then people, then a folded group for each
 // status of those who are gone.
 import { plural, words } from "../format.ts";
+import { isHuman } from "../parts/lanes-index.ts";
 import { type SortValue, sortedBy } from "../sorting.ts";
 import type { AgentsRow } from "../tables.ts";
 
@@ -34,17 +35,15 @@ const byLastSeen = (a: AgentsRow, b: AgentsRow): number => (b.last_seen_at ?? 0)
 const line = (agent: AgentsRow, depth = 0): AgentItem => ({ id: agent.id, agent, depth, band: null });
 const head = (id: string, band: string): AgentItem => ({ id, agent: null, depth: 0, band });
 
-export const isPerson = (row: AgentsRow): boolean => row.role === "human";
-
 /** Offline is offline, however short ago; the rest are gone when they have not been seen for long. */
-export function isPresent(row: AgentsRow, since: number): boolean {
+function isPresent(row: AgentsRow, since: number): boolean {
   const status = statusOf(row);
   return PRESENT.has(status) || (status !== "offline" && (row.last_seen_at ?? 0) >= since);
 }
 
 export function arrange(rows: readonly AgentsRow[], { since, open, order }: Arrangement): readonly AgentItem[] {
-  const people = rows.filter(isPerson);
-  const agents = rows.filter((row) => !isPerson(row));
+  const people = rows.filter(isHuman);
+  const agents = rows.filter((row) => !isHuman(row));
   const flat = (group: readonly AgentsRow[]) => {
     const lines = group.map((row) => line(row));
     return order === null ? lines : sortedBy(lines, order.value, order.descending);

@@ -5,11 +5,12 @@ import { agentName } from "../parts/agentname.tsx";
 import { Details } from "../parts/details.tsx";
 import { Frame } from "../parts/frame.tsx";
 import { Grid } from "../parts/grid.tsx";
+import { isHuman } from "../parts/lanes-index.ts";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { AGENT_STATUSES, type AgentsRow } from "../tables.ts";
 import { agentColumns } from "./agents-columns.tsx";
-import { type AgentItem, arrange, isPerson } from "./agents-tree.ts";
+import { type AgentItem, arrange } from "./agents-tree.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -58,7 +59,7 @@ export function Agents() {
     const unfolded = nav.switch("agents", id);
     unfolded.value = !unfolded.value;
   };
-  const hasPeople = all.some(isPerson);
+  const hasPeople = all.some(isHuman);
   return (
     <Frame
       view="agents"

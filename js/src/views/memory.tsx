@@ -103,6 +103,7 @@ export function Memory() {
         rows={query.rows}
         sort={nav.sort("memory")}
         question={query.question}
+        latest={memory.rows}
         changedAt={memory.changedAt}
         selected={nav.selected.value?.table === "memory" ? nav.selected.value.id : null}
         onSelect={(id) => nav.select("memory", id)}

@@ -35,6 +35,7 @@ const columnsOf = (store: Store): readonly Column<MessagesRow>[] => [
     key: "at",
     title: "time",
     min: 96,
+    rank: 1,
     value: (row) => row.at,
     cell: (row) => (
       <span class="muted figures" title={exactTime(row.at)}>
@@ -45,7 +46,7 @@ const columnsOf = (store: Store): readonly Column<MessagesRow>[] => [
   {
     key: "sender",
     title: "from → to",
-    min: 110,
+    min: 150,
     grow: 3,
     value: (row) => row.sender && agentName(store, row.sender),
     cell: (row) => (
@@ -61,12 +62,12 @@ const columnsOf = (store: Store): readonly Column<MessagesRow>[] => [
   {
     key: "kind",
     title: "kind",
-    min: 108,
-    rank: 1,
+    min: 118,
+    rank: 2,
     value: (row) => row.kind,
     cell: (row) => row.kind !== null && <span class={`pill ink-${TONES[row.kind] ?? "plain"}`}>{words(oneLine(row.kind))}</span>,
   },
-  { key: "text", title: "text", min: 100, grow: 5, cell: (row) => <Line text={row.text} /> },
+  { key: "text", title: "text", min: 120, grow: 5, cell: (row) => <Line text={row.text} /> },
 ];
 
 export function Messages() {
@@ -109,6 +110,7 @@ export function Messages() {
         rows={query.rows}
         sort={nav.sort("messages")}
         question={`${query.question} ${wanted}`}
+        latest={messages.rows}
         changedAt={messages.changedAt}
         selected={selected}
         onSelect={(id) => nav.select("messages", id)}

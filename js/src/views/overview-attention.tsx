@@ -3,20 +3,18 @@
 import { useSignal } from "@preact/signals";
 import { longDuration } from "../format.ts";
 import type { Nav } from "../nav.ts";
+import { needsOf } from "../needs.ts";
 import { StatusMark } from "../parts/status.tsx";
 import { Line, oneLine } from "../parts/text.tsx";
 import type { Store } from "../store.ts";
-import { needs, type Need } from "./overview-needs.ts";
+import type { Need } from "./overview-needs.ts";
 
 const FIRST = 2;
 
 export function Attention({ store, nav }: { store: Store; nav: Nav }) {
   const all = useSignal(false);
-  const { agents, tasks } = store.tables;
-  agents.version.value;
-  tasks.version.value;
   const now = store.now.value;
-  const list = needs(agents.list(), tasks.list(), now);
+  const list = needsOf(store);
   if (list.length === 0) return null;
   const more = list.length - FIRST;
   return (

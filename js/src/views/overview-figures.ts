@@ -3,6 +3,7 @@
 import { ago, exactTime, integer, longDuration, money, percent, plural, score, short, when } from "../format.ts";
 import type { ViewName } from "../nav.ts";
 import { isHuman, isLive, messageAt, spanStart, lowerBound, type LaneIndex } from "../parts/lanes-index.ts";
+import { HOUR, MINUTE } from "../parts/lanes-window.ts";
 import type { AgentsRow, LogsRow, QualityRow, TasksRow, ToolCallsRow } from "../tables.ts";
 import type { Meter } from "./overview-meter.ts";
 
@@ -25,8 +26,6 @@ export interface Stretch {
 }
 
 const POINTS = 40;
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 
 /** "between 14:07:00 and now": what a figure of the window is about. */
 function between({ from, to, now }: Stretch): string {
@@ -41,8 +40,16 @@ export function agentsFigure(rows: readonly AgentsRow[], index: LaneIndex, stret
   return {
     label: "Agents",
     value: integer(live),
-    note: live > 0 ? parts.slice(0, 2).map(({ status, n }) => `${n} ${status}`).join(" · ") : `none live of ${integer(agents.length)}`,
-    about: `Agents that work, wait or are idle now, of ${plural(agents.length, "agent")} known. The line: how many there were ${between(stretch)}.`,
+    note:
+      live > 0
+        ? parts
+            .slice(0, 2)
+            .map(({ status, n }) => `${n} ${status}`)
+            .join(" · ")
+        : `none live of ${integer(agents.length)}`,
+    about:
+      `Agents that work, wait or are idle now, of ${plural(agents.length, "agent")} known. ` +
+      `The line: how many there were ${between(stretch)}.`,
     course: liveCourse(index, stretch),
     view: "agents",
     ...(live > 0 && { filter: { status: parts.map(({ status }) => status) } }),
@@ -92,7 +99,11 @@ export function tasksFigure(tasks: readonly TasksRow[], stretch: Stretch): Figur
 /** A cancelled task is not one that remains to be done. */
 export function taskTotals(tasks: readonly TasksRow[]): { done: number; total: number; cancelled: number } {
   const cancelled = tasks.filter((task) => task.status === "cancelled").length;
-  return { done: tasks.filter((task) => task.status === "completed").length, total: tasks.length - cancelled, cancelled };
+  return {
+    done: tasks.filter((task) => task.status === "completed").length,
+    total: tasks.length - cancelled,
+    cancelled,
+  };
 }
 
 const PACE_SINCE = 2 * HOUR;
@@ -115,7 +126,8 @@ export function paceFigure(agents: readonly AgentsRow[], index: LaneIndex, meter
 }
 
 function tokensFigure(agents: readonly AgentsRow[], meter: Meter): FigureData {
-  const sum = (of: (agent: AgentsRow) => number | null): number => agents.reduce((total, agent) => total + (of(agent) ?? 0), 0);
+  const sum = (of: (agent: AgentsRow) => number | null): number =>
+    agents.reduce((total, agent) => total + (of(agent) ?? 0), 0);
   const cached = sum((agent) => agent.cache_read_tokens);
   const input = cached + sum((agent) => agent.input_tokens) + sum((agent) => agent.cache_write_tokens);
   const output = sum((agent) => agent.output_tokens);
@@ -129,7 +141,8 @@ function tokensFigure(agents: readonly AgentsRow[], meter: Meter): FigureData {
     unit,
     note: growing && rate === null ? "measuring" : `${percent(input === 0 ? null : cached / input)} from cache`,
     about:
-      `${integer(input + output)} tokens in all: ${integer(input)} in (${integer(cached)} of them from cache), ${integer(output)} out. ` +
+      `${integer(input + output)} tokens in all: ${integer(input)} in (${integer(cached)} of them from cache), ` +
+      `${integer(output)} out. ` +
       "The rate is of the last minute, the line since this page opened, 15 minutes at most.",
     course: tokens.slice(1).map((value, i) => value - tokens[i]!),
     view: "sessions",
@@ -157,7 +170,12 @@ function messagesFigure({ messages }: LaneIndex, stretch: Stretch): FigureData {
 }
 
 /** What it costs; where no source knows prices, how good it is. */
-export function worthFigure(agents: readonly AgentsRow[], quality: readonly QualityRow[], meter: Meter, now: number): FigureData {
+export function worthFigure(
+  agents: readonly AgentsRow[],
+  quality: readonly QualityRow[],
+  meter: Meter,
+  now: number,
+): FigureData {
   return agents.some((agent) => agent.cost_usd !== null) ? costFigure(agents, meter) : qualityFigure(quality, now);
 }
 
@@ -166,7 +184,10 @@ function costFigure(agents: readonly AgentsRow[], meter: Meter): FigureData {
   const total = priced.reduce((sum, agent) => sum + agent.cost_usd!, 0);
   const unpriced = agents.filter((agent) => agent.cost_usd === null && agent.output_tokens !== null).length;
   const rate = meter.perMinute("cost", 15 * MINUTE);
-  const notes = [rate !== null && rate * 60 >= 0.01 && `${money(rate * 60)} an hour`, unpriced > 0 && `${unpriced} unpriced`];
+  const notes = [
+    rate !== null && rate * 60 >= 0.01 && `${money(rate * 60)} an hour`,
+    unpriced > 0 && `${unpriced} unpriced`,
+  ];
   return {
     label: "Cost",
     value: money(total),
@@ -190,7 +211,8 @@ function qualityFigure(rows: readonly QualityRow[], now: number): FigureData {
     about:
       judged.length === 0
         ? "The mean score of all judgements: assessments, test runs, evaluations."
-        : `The mean of ${plural(judged.length, "score")} from 0 to 1, since ${when(judged[0]!.at, now)}. The line: the last ${Math.min(POINTS, judged.length)}.`,
+        : `The mean of ${plural(judged.length, "score")} from 0 to 1, since ${when(judged[0]!.at, now)}. ` +
+          `The line: the last ${Math.min(POINTS, judged.length)}.`,
     course: judged.slice(-POINTS).map((row) => row.score!),
     view: "quality",
   };
@@ -199,8 +221,14 @@ function qualityFigure(rows: readonly QualityRow[], now: number): FigureData {
 export function errorsFigure(calls: readonly ToolCallsRow[], logs: readonly LogsRow[], stretch: Stretch): FigureData {
   const { from, to, now } = stretch;
   const inside = (at: number | null): at is number => at !== null && at >= from && at <= to;
-  const called = calls.filter((call) => call.status === "error").map((call) => call.at).filter(inside);
-  const logged = logs.filter((log) => log.level === "error" || log.level === "critical").map((log) => log.at).filter(inside);
+  const called = calls
+    .filter((call) => call.status === "error")
+    .map((call) => call.at)
+    .filter(inside);
+  const logged = logs
+    .filter((log) => log.level === "error" || log.level === "critical")
+    .map((log) => log.at)
+    .filter(inside);
   const times = [...called, ...logged];
   const last = times.reduce((latest, at) => Math.max(latest, at), -Infinity);
   return {
@@ -208,7 +236,8 @@ export function errorsFigure(calls: readonly ToolCallsRow[], logs: readonly Logs
     value: integer(times.length),
     note: times.length === 0 ? "none in this time" : `last ${ago(last, now)}`,
     about:
-      `${plural(called.length, "failed tool call")} and ${plural(logged.length, "error line")} in the logs ${between(stretch)}` +
+      `${plural(called.length, "failed tool call")} and ${plural(logged.length, "error line")} in the logs ` +
+      between(stretch) +
       (times.length === 0 ? "." : `, the last at ${exactTime(last)}.`),
     course: histogram(times, stretch),
     ...(called.length > 0 || logged.length === 0

@@ -7,26 +7,37 @@ import { agentName } from "../parts/agentname.tsx";
 import { Bar } from "../parts/bar.tsx";
 import { KindPill } from "../parts/kind.tsx";
 import { lowerBound, messageAt, type LaneIndex } from "../parts/lanes-index.ts";
+import { MINUTE } from "../parts/lanes-window.ts";
 import { statusColor, StatusMark } from "../parts/status.tsx";
 import { Line } from "../parts/text.tsx";
 import { CHANGE_MEMORY_MS, type Store, type TableView } from "../store.ts";
 import type { MessagesRow, TasksRow } from "../tables.ts";
 import { taskTotals } from "./overview-figures.ts";
 
-const ROWS = 6;
+/** More than there is room for: the lists take the height that is left, and scroll. */
+const ROWS = 30;
 const FRESH_MS = 600;
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 export function LatestMessages({ store, nav, index }: { store: Store; nav: Nav; index: LaneIndex }) {
   const now = store.now.value;
   const latest = index.messages.slice(-ROWS).reverse();
-  const lastMinute = index.messages.length - lowerBound(index.messages, now - 60_000, messageAt);
+  const lastMinute = index.messages.length - lowerBound(index.messages, now - MINUTE, messageAt);
   const fresh = useFresh(store.tables.messages, latest);
   return (
     <section class="overview-list" aria-label="Latest messages">
-      <Heading title="Messages" note={`${integer(lastMinute)} in the last minute`} onOpen={() => nav.show("messages")} />
+      <Heading
+        title="Messages"
+        note={`${integer(lastMinute)} in the last minute`}
+        onOpen={() => nav.show("messages")}
+      />
       {latest.map((message) => (
-        <button key={message.id} type="button" class={`overview-row ${fresh(message.id)}`} onClick={() => nav.open("messages", message.id)}>
+        <button
+          key={message.id}
+          type="button"
+          class={`overview-row ${fresh(message.id)}`}
+          onClick={() => nav.open("messages", message.id)}
+        >
           <span class="muted figures">{isToday(message.at!, now) ? timeOfDay(message.at) : when(message.at, now)}</span>
           <span class="overview-ends">
             <strong>{message.sender === null ? "–" : agentName(store, message.sender)}</strong>
@@ -51,17 +62,30 @@ export function TasksInHand({ store, nav }: { store: Store; nav: Nav }) {
   const { done, total } = taskTotals(rows);
   return (
     <section class="overview-list" aria-label="Tasks in progress">
-      <Heading title="Tasks in progress" note={`${integer(done)} of ${integer(total)} done`} onOpen={() => nav.show("tasks")} />
+      <Heading
+        title="Tasks in progress"
+        note={`${integer(done)} of ${integer(total)} done`}
+        onOpen={() => nav.show("tasks")}
+      />
       {inHand.map((task) => (
-        <button key={task.id} type="button" class={`overview-row ${fresh(task.id)}`} onClick={() => nav.open("tasks", task.id)}>
+        <button
+          key={task.id}
+          type="button"
+          class={`overview-row ${fresh(task.id)}`}
+          onClick={() => nav.open("tasks", task.id)}
+        >
           <StatusMark status={task.status} />
           <Line text={task.title ?? task.id} />
           {task.progress === null ? <span /> : <Bar part={task.progress} color={statusColor(task.status)} />}
           <span class="muted overview-part">{task.progress === null ? "" : percent(task.progress)}</span>
-          <span class="muted line overview-owner">{task.owner === null ? "no owner" : agentName(store, task.owner)}</span>
+          <span class="muted line overview-owner">
+            {task.owner === null ? "no owner" : agentName(store, task.owner)}
+          </span>
         </button>
       ))}
-      {inHand.length === 0 && <p class="muted">{rows.length === 0 ? "No tasks yet." : "Nobody works on a task now."}</p>}
+      {inHand.length === 0 && (
+        <p class="muted">{rows.length === 0 ? "No tasks yet." : "Nobody works on a task now."}</p>
+      )}
     </section>
   );
 }
@@ -78,7 +102,7 @@ export function tasksInHand(tasks: readonly TasksRow[]): TasksRow[] {
 function Heading({ title, note, onOpen }: { title: string; note: string; onOpen: () => void }) {
   return (
     <button type="button" class="overview-heading muted" onClick={onOpen}>
-      <h3>{title}</h3>
+      <span>{title}</span>
       <span>{note}</span>
     </button>
   );
@@ -89,7 +113,10 @@ function isToday(at: number, now: number): boolean {
 }
 
 /** The class of rows that changed a moment ago; drawn once more when the moment is over. */
-function useFresh(view: TableView<MessagesRow> | TableView<TasksRow>, rows: readonly { id: string }[]): (id: string) => string {
+function useFresh(
+  view: TableView<MessagesRow> | TableView<TasksRow>,
+  rows: readonly { id: string }[],
+): (id: string) => string {
   const [, redraw] = useState(0);
   const lasts = reducedMotion.matches ? CHANGE_MEMORY_MS : FRESH_MS;
   const left = (id: string): number => (view.changedAt.get(id) ?? -Infinity) + lasts - performance.now();

@@ -1,12 +1,13 @@
 // How fast tokens and money go. The tables hold totals only, so their course is what this page has seen them grow
 // by since it opened; nothing is made up for the time before.
 
+import { MINUTE, SECOND } from "../parts/lanes-window.ts";
 import type { AgentsRow } from "../tables.ts";
 
-const KEEP_MS = 15 * 60_000;
-const EVERY_MS = 5_000;
+const KEEP_MS = 15 * MINUTE;
+const EVERY_MS = 5 * SECOND;
 /** A rate over less than this says more about chance than about pace. */
-const LEAST_MS = 20_000;
+const LEAST_MS = 20 * SECOND;
 
 export interface Reading {
   readonly at: number;
@@ -15,7 +16,12 @@ export interface Reading {
 }
 
 export function tokensOf(agent: AgentsRow): number {
-  return (agent.input_tokens ?? 0) + (agent.output_tokens ?? 0) + (agent.cache_read_tokens ?? 0) + (agent.cache_write_tokens ?? 0);
+  return (
+    (agent.input_tokens ?? 0) +
+    (agent.output_tokens ?? 0) +
+    (agent.cache_read_tokens ?? 0) +
+    (agent.cache_write_tokens ?? 0)
+  );
 }
 
 export class Meter {
@@ -30,7 +36,8 @@ export class Meter {
     let { tokens, cost } = last ?? { tokens: 0, cost: 0 };
     for (const agent of agents) {
       const total = { tokens: tokensOf(agent), cost: agent.cost_usd ?? 0 };
-      const before = this.#known.get(agent.id) ?? (last !== undefined && isNew(agent, last.at) ? { tokens: 0, cost: 0 } : total);
+      const before =
+        this.#known.get(agent.id) ?? (last !== undefined && isNew(agent, last.at) ? { tokens: 0, cost: 0 } : total);
       tokens += Math.max(0, total.tokens - before.tokens);
       cost += Math.max(0, total.cost - before.cost);
       this.#known.set(agent.id, total);
@@ -44,7 +51,7 @@ export class Meter {
     const last = this.readings.at(-1);
     const first = this.readings.find((reading) => last !== undefined && reading.at >= last.at - over);
     if (last === undefined || first === undefined || last.at - first.at < LEAST_MS) return null;
-    return ((last[what] - first[what]) / (last.at - first.at)) * 60_000;
+    return ((last[what] - first[what]) / (last.at - first.at)) * MINUTE;
   }
 }
 

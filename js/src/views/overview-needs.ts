@@ -3,6 +3,7 @@
 
 import type { TableName, AgentsRow, TasksRow } from "../tables.ts";
 import { isHuman } from "../parts/lanes-index.ts";
+import { DAY, HOUR } from "../parts/lanes-window.ts";
 
 export interface Need {
   readonly table: TableName;
@@ -13,10 +14,9 @@ export interface Need {
   readonly since: number | null;
 }
 
-const HOUR = 3_600_000;
 /** A failure is news for an hour; a task that is stuck stays a question for a day. */
 const NEWS_MS = HOUR;
-const STUCK_MS = 24 * HOUR;
+const STUCK_MS = DAY;
 
 export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], now: number): Need[] {
   const recent = (at: number | null, within: number): boolean => at !== null && now - at < within;

@@ -1,14 +1,17 @@
 // The overview: does anyone need me, how is it going, who does what, what was just said, what is left.
 
 import { useComputed, useSignalEffect } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import { day, hourMinute, longDuration } from "../format.ts";
 import type { Nav } from "../nav.ts";
 import { Empty } from "../parts/empty.tsx";
 import { Figure } from "../parts/figure.tsx";
-import { activeBetween, lastStretch } from "../parts/lanes-index.ts";
+import { ROW } from "../parts/lanes-layout.ts";
+import { activeBetween, lastStretch, withMargin } from "../parts/lanes-index.ts";
 import { indexOf } from "../parts/lanes-model.ts";
-import { TimeWindow, USUAL_LENGTH } from "../parts/lanes-window.ts";
+import { SECOND, TimeWindow, USUAL_LENGTH } from "../parts/lanes-window.ts";
 import { Lanes } from "../parts/lanes.tsx";
+import { useSize } from "../parts/size.ts";
 import type { Store } from "../store.ts";
 import { Attention } from "./overview-attention.tsx";
 import { agentsFigure, errorsFigure, paceFigure, tasksFigure, worthFigure } from "./overview-figures.ts";
@@ -25,17 +28,29 @@ export function Overview({ store, nav }: Props) {
     const { agents, tasks, messages } = store.tables;
     return [agents, tasks, messages].every((table) => (table.version.value, table.rows.size === 0));
   });
-  if (empty.value) return <Nothing store={store} />;
+  return empty.value ? <Nothing store={store} /> : <Zones store={store} nav={nav} />;
+}
+
+function Zones({ store, nav }: Props) {
+  const zones = useRef<HTMLDivElement>(null);
+  const { height } = useSize(zones);
   const window = windowOf(nav, store);
   return (
-    <div class="overview">
+    <div ref={zones} class="overview">
       <Attention store={store} nav={nav} />
       <Figures store={store} nav={nav} window={window} />
       <Quiet store={store} window={window} />
-      <Lanes store={store} nav={nav} window={window} />
+      <Lanes store={store} nav={nav} window={window} most={lanesThatFit(height)} />
       <Lists store={store} nav={nav} />
     </div>
   );
+}
+
+/** What the other zones need at least, px. */
+const OTHER_ZONES = 387;
+
+function lanesThatFit(height: number): number {
+  return Math.min(16, Math.max(7, Math.floor((height - OTHER_ZONES) / ROW)));
 }
 
 /** The window outlives the tab: who comes back finds the stretch they left. */
@@ -54,15 +69,17 @@ function meterOf(store: Store): Meter {
 }
 
 function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
-  // All figures are of the second, however often rows change, and of the window, whose edge moves once a second.
   const meter = meterOf(store);
   const index = indexOf(store);
+  // The figures are of the second: rows may change many times in one, and nobody reads faster.
+  const second = useComputed(() => Math.floor(store.now.value / SECOND));
+  const edge = useComputed(() => (window.follows.value ? second.value * SECOND : window.to.value));
   const figures = useComputed(() => {
-    const now = store.now.value;
-    const stretch = { from: window.from.value, to: window.to.value, now };
+    second.value;
+    const now = store.now.peek();
+    const stretch = { from: edge.value - window.length.value, to: window.follows.value ? now : edge.value, now };
     const { agents, tasks, quality, tool_calls, logs } = store.tables;
     const rows = agents.list();
-    if (store.loading.peek().done) meter.read(rows, now);
     return [
       agentsFigure(rows, index.peek(), stretch),
       tasksFigure(tasks.list(), stretch),
@@ -70,6 +87,10 @@ function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
       worthFigure(rows, quality.list(), meter, now),
       errorsFigure(tool_calls.list(), logs.list(), stretch),
     ];
+  });
+  useSignalEffect(() => {
+    second.value;
+    meter.read(store.tables.agents.list(), store.now.peek());
   });
   return (
     <div class="five">
@@ -88,14 +109,15 @@ function Quiet({ store, window }: { store: Store; window: TimeWindow }) {
     const now = store.now.value;
     return stretch.value !== null && activeBetween(index.value, now - USUAL_LENGTH, now).size === 0;
   });
-  useSignalEffect(() => window.suggest(quiet.value ? stretch.value : null));
+  useSignalEffect(() => window.suggest(quiet.value ? withMargin(stretch.value!) : null));
   if (!quiet.value) return null;
-  const [from, to] = stretch.value!;
+  const [first, last] = stretch.value!;
+  const [from, to] = withMargin(stretch.value!);
   const shown = window.from.value === from && window.to.value === to;
   return (
     <p class="quiet muted">
-      Nothing happened in the last 15 minutes. Last activity {day(to)}, {hourMinute(to)}
-      {shown ? `; shown are the ${longDuration(to - from)} before it.` : "."}
+      Nothing happened in the last 15 minutes. Last activity {day(last)}, {hourMinute(last)}
+      {shown ? `; shown are the ${longDuration(last - first)} before it.` : "."}
       {!shown && (
         <button type="button" class="button" onClick={() => window.show(from, to)}>
           show it
@@ -127,8 +149,8 @@ function Nothing({ store }: { store: Store }) {
         </span>
       ))}
       <br />
-      Start an agent in one of these places, or watch another: <code>aw.watch("path/to/memory")</code>. To see a team
-      at work, run <code>agent-widget demo</code>.
+      Start an agent in one of these places, or watch another: <code>aw.watch("path/to/memory")</code>. To see a team at
+      work, run <code>agent-widget demo</code>.
     </Empty>
   );
 }

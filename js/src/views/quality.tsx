@@ -140,6 +140,7 @@ export function Quality() {
         rows={query.rows}
         sort={nav.sort("quality")}
         question={query.question}
+        latest={quality.rows}
         changedAt={quality.changedAt}
         selected={nav.selected.value?.table === "quality" ? nav.selected.value.id : null}
         onSelect={(id) => nav.select("quality", id)}

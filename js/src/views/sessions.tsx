@@ -142,6 +142,7 @@ export function Sessions() {
         rows={query.rows}
         sort={nav.sort("sessions")}
         question={query.question}
+        latest={sessions.rows}
         changedAt={sessions.changedAt}
         selected={nav.selected.value?.table === "sessions" ? nav.selected.value.id : null}
         onSelect={(id) => nav.select("sessions", id)}

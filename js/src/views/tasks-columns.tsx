@@ -26,7 +26,7 @@ export function byUrgency(a: TasksRow, b: TasksRow): number {
   );
 }
 
-export function touchedAt(row: TasksRow): number {
+function touchedAt(row: TasksRow): number {
   return row.completed_at ?? row.updated_at ?? row.created_at ?? 0;
 }
 

@@ -52,6 +52,7 @@ export function Tasks() {
           rows={query.rows}
           sort={nav.sort("tasks")}
           question={query.question}
+          latest={tasks.rows}
           changedAt={tasks.changedAt}
           selected={selected}
           onSelect={select}

@@ -175,6 +175,7 @@ export function Tools() {
           rows={query.rows}
           sort={nav.sort("tools", "calls")}
           question={query.question}
+          latest={calls.rows}
           changedAt={calls.changedAt}
           selected={selected}
           onSelect={(id) => nav.select("tool_calls", id)}

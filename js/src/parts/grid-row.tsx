@@ -1,0 +1,44 @@
+// One line of the table: the cells of a row, or a band over the whole width.
+import type { ComponentChildren } from "preact";
+import type { Column } from "./grid.tsx";
+
+interface GridRowProps<R> {
+  readonly row: R;
+  readonly domId: string;
+  /** Its number among all rows, the head being 1. */
+  readonly index: number;
+  readonly columns: readonly Column<R>[];
+  readonly band: ComponentChildren | null;
+  readonly class: string;
+  readonly cursor: boolean;
+  readonly fresh: boolean;
+  readonly selected: boolean;
+  readonly onChoose: () => void;
+}
+
+export function GridRow<R>(props: GridRowProps<R>) {
+  const { row, columns, band } = props;
+  const names = ["row", props.class, band !== null && "band", props.cursor && "cursor", props.fresh && "fresh"];
+  return (
+    <div
+      id={props.domId}
+      class={names.filter(Boolean).join(" ")}
+      role="row"
+      aria-rowindex={props.index}
+      aria-selected={props.selected}
+      onClick={props.onChoose}
+    >
+      {band !== null ? (
+        <div role="gridcell" class="cell" aria-colspan={columns.length}>
+          {band}
+        </div>
+      ) : (
+        columns.map((column) => (
+          <div key={column.key} role="gridcell" class={column.end ? "cell end" : "cell"}>
+            {column.cell(row)}
+          </div>
+        ))
+      )}
+    </div>
+  );
+}
