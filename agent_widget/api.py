@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from .access import Runtime
 from .client import Client, ConnectionFailed, find_server, shared_client
@@ -29,16 +31,21 @@ def connect(server: Server | str | None = None, token: str | None = None, *, tim
     if found is not None:
         client = shared_client(found.url, found.token, found.paths)
     else:
-        url = str(server)
-        if not url.startswith(("ws://", "wss://")):
-            raise ValueError(f"{url!r} is not a url of a server; it looks like ws://127.0.0.1:8765/ws")
-        client = shared_client(url, token, None)
+        client = shared_client(_checked(str(server)), token, None)
     try:
         return client.wait(timeout)
     except ConnectionFailed:
         if not client.store.epoch:  # else somebody else has it, and it may come back
             client.close()
         raise
+
+
+def _checked(url: str) -> str:
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0:
+            return url
+    raise ValueError(f"{url!r} is not a url of a server; it looks like ws://127.0.0.1:8765/ws")
 
 
 def watch(*paths: str | os.PathLike[str], height: int = 620) -> Dashboard:

@@ -275,10 +275,12 @@ def _write_parquet(table: str, rows: list[Row]) -> None:
 
 def _tail(options: argparse.Namespace) -> None:
     if options.url:
-        if not options.url.startswith(("ws://", "wss://")):
-            raise _Failure(f"{options.url} is not a url of a server; it looks like ws://127.0.0.1:8765/ws")
         token = options.token or next((r.token for r in runtimes() if r.url == options.url), None)
-        _until_interrupted(_print_changes(connect(options.url, token), options))
+        try:
+            client = connect(options.url, token)
+        except ValueError as error:
+            raise _Failure(error) from None
+        _until_interrupted(_print_changes(client, options))
         return
     collector = Collector(options.paths)
     server = Server(collector)

@@ -141,7 +141,7 @@ class Store:
 
     def __init__(self, epoch: str | None = None) -> None:
         self.lock = threading.RLock()
-        self.epoch = epoch or secrets.token_hex(8)
+        self.epoch = secrets.token_hex(8) if epoch is None else epoch
         self.seq = 0
         self._tables = {name: _Keyed(definition) for name, definition in TABLES.items()}
 

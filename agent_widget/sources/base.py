@@ -157,6 +157,23 @@ def millis(value: Any) -> int | None:
         return None
 
 
+def named(value: Any) -> str | None:
+    """A text that says something: not empty, and not the word that some language writes for nothing."""
+    if not isinstance(value, str):
+        return None
+    value = value.strip()
+    return None if value.lower() in ("", "none", "null", "undefined") else value
+
+
+def first_of(entry: Mapping[str, Any], *names: str) -> Any:
+    """The first of several spellings of one field that says something."""
+    for name in names:
+        value = entry.get(name)
+        if value is not None and value != "":
+            return value
+    return None
+
+
 def preview(value: Any) -> str | None:
     """Text for a preview column: at most :data:`PREVIEW_CHARS` characters; other JSON values are encoded."""
     if value is None:
@@ -176,27 +193,6 @@ def whole(value: Any) -> int | None:
     """A number rounded to an integer, or ``None``."""
     found = number(value)
     return None if found is None else round(found)
-
-
-_LEVELS = {
-    "trace": "debug",
-    "debug": "debug",
-    "info": "info",
-    "information": "info",
-    "notice": "info",
-    "warn": "warning",
-    "warning": "warning",
-    "error": "error",
-    "err": "error",
-    "fatal": "critical",
-    "critical": "critical",
-    "panic": "critical",
-}
-
-
-def level(value: Any) -> str | None:
-    """A log level in our words (:data:`agent_widget.tables.LOG_LEVELS`), or ``None``."""
-    return _LEVELS.get(value.strip().lower()) if isinstance(value, str) else None
 
 
 _SURROGATES = re.compile("[\ud800-\udfff]")

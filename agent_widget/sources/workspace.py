@@ -38,14 +38,16 @@ from .base import (
     Record,
     Source,
     clean,
-    level,
+    first_of,
     millis,
+    named,
     number,
     parse_json,
     parse_object,
     preview,
     whole,
 )
+from .log_lines import parse_log_line
 
 FILES: Final[tuple[tuple[str, Literal["lines", "document"], str], ...]] = (
     # pattern, part by part from the root; how it is read; the method of Workspace that reads it
@@ -450,14 +452,14 @@ class Workspace(Source):
         entries = _entries(parse_json(data), "agents", "agent_id")
         before, self._alive, listed = self._alive, {}, set()
         for entry in entries:
-            agent = _name(_get(entry, "agent_id", "agentId", "id"))
+            agent = named(first_of(entry, "agent_id", "agentId", "id"))
             if agent is None:
                 continue
-            session = _session_name(_get(entry, "session_id", "sessionId"))
+            session = _session_name(first_of(entry, "session_id", "sessionId"))
             listed.add(agent)
-            started = millis(_get(entry, "started_at", "startedAt"))
-            beat = millis(_get(entry, "last_heartbeat", "lastHeartbeat"))
-            word, doing = entry.get("status"), _name(_get(entry, "current_task", "currentTask"))
+            started = millis(first_of(entry, "started_at", "startedAt"))
+            beat = millis(first_of(entry, "last_heartbeat", "lastHeartbeat"))
+            word, doing = entry.get("status"), named(first_of(entry, "current_task", "currentTask"))
             yield from self._agent(agent, started)
             yield from self._agent(agent, beat)
             yield self._tell(
@@ -465,7 +467,7 @@ class Workspace(Source):
                 agent,
                 beat,
                 file.path,
-                role=_name(_get(entry, "assigned_role", "role")),
+                role=named(first_of(entry, "assigned_role", "role")),
                 session_id=self._id(session),
                 activity=preview(doing),
             )
@@ -484,7 +486,7 @@ class Workspace(Source):
     def performance(self, file: _File, data: bytes) -> Iterator[Item]:
         """What each agent has achieved; agents that left are still in it."""
         for entry in _entries(parse_json(data), "agents", "agent_id"):
-            agent = _name(entry.get("agent_id"))
+            agent = named(entry.get("agent_id"))
             if agent is None:
                 continue
             last = millis(entry.get("last_activity"))
@@ -500,14 +502,14 @@ class Workspace(Source):
         file.seen.clear()
         if isinstance(document.get("agents_tracked"), dict):
             for entry in _entries(document, "agents_tracked", "agent_id"):
-                agent = _name(entry.get("agent_id"))
+                agent = named(entry.get("agent_id"))
                 if agent is not None:
                     beat = millis(entry.get("last_heartbeat"))
                     yield from self._agent(agent, beat)
                     yield from self._evidence(agent, beat, entry.get("status"), "health monitor")
         for alert in _entries(document, "alerts") if "alerts" in document else []:
-            at, agent = millis(alert.get("timestamp")), _name(alert.get("agent_id"))
-            text = _name(alert.get("message")) or _name(alert.get("type"))
+            at, agent = millis(alert.get("timestamp")), named(alert.get("agent_id"))
+            text = named(alert.get("message")) or named(alert.get("type"))
             yield from self._agent(agent, at)
             if agent is not None and (alert.get("type") == "cleanup" or "removed due to inactivity" in (text or "")):
                 yield from self._saw(agent, at, "offline", "removed due to inactivity")
@@ -517,7 +519,7 @@ class Workspace(Source):
     def leader(self, file: _File, data: bytes) -> Iterator[Item]:
         """Who holds the leader's lease."""
         document = parse_object(data)
-        agent, beat = _name(document.get("leader_id")), millis(document.get("last_heartbeat"))
+        agent, beat = named(document.get("leader_id")), millis(document.get("last_heartbeat"))
         if agent is not None:
             yield from self._agent(agent, beat)
             yield self._tell("agents", agent, beat, file.path, role="orchestrator")
@@ -533,13 +535,13 @@ class Workspace(Source):
         agents = set(self._owned) | set(self._claimed)
         self._tasks, self._owned = {}, {}
         for entry in entries:
-            id = _name(_get(entry, "id", "task_id"))
+            id = named(first_of(entry, "id", "task_id"))
             if id is None:
                 continue
             fields = self._task_fields(entry)
             self._tasks[id] = fields
             claimed = fields["started_at"]
-            owner = _name(_get(entry, "assigned_to", "claimed_by", "assignedTo", "owner"))
+            owner = named(first_of(entry, "assigned_to", "claimed_by", "assignedTo", "owner"))
             yield from self._agent(owner, claimed)
             if owner is not None and fields["status"] in _OPEN:
                 self._owned.setdefault(owner, {})[id] = claimed or fields["updated_at"] or fields["created_at"] or 0
@@ -549,30 +551,30 @@ class Workspace(Source):
             yield from self._progress(id)
         yield from self._current_task(agents | set(self._owned))
         if isinstance(document, dict):
-            stated = _get(document, "completed_count", "completedCount")
+            stated = first_of(document, "completed_count", "completedCount")
             yield from self._stat("tasks_completed_stated", stated, "count", document.get("last_updated"))
 
     def _task_fields(self, entry: dict[str, Any]) -> dict[str, Any]:
-        word = _name(entry.get("status"))
+        word = named(entry.get("status"))
         status = _TASK_STATUS.get(word.lower().replace("-", "_")) if word else "pending"
         notes = _newest_notes(entry.get("notes"))
         if status is None:  # a word that is not in the format: kept, since a guess would hide it
             status, notes = "pending", f"status: {word}" + (f"\n{notes}" if notes else "")
-        priority = _name(entry.get("priority"))
+        priority = named(entry.get("priority"))
         return {
-            "title": preview(_name(entry.get("title"))),
-            "description": preview(_name(entry.get("description"))),
+            "title": preview(named(entry.get("title"))),
+            "description": preview(named(entry.get("description"))),
             "status": status,
             "priority": priority.lower() if priority else None,
-            "owner": self._id(_name(_get(entry, "assigned_to", "claimed_by", "assignedTo", "owner"))),
-            "parent_id": self._id(_name(_get(entry, "parent_task", "parent_id", "parentTask"))),
-            "depends_on": [self.namespace + id for id in _texts(_get(entry, "depends_on", "dependsOn"))],
+            "owner": self._id(named(first_of(entry, "assigned_to", "claimed_by", "assignedTo", "owner"))),
+            "parent_id": self._id(named(first_of(entry, "parent_task", "parent_id", "parentTask"))),
+            "depends_on": [self.namespace + id for id in _texts(first_of(entry, "depends_on", "dependsOn"))],
             "tags": _texts(entry.get("tags")),
-            "created_at": millis(_get(entry, "created_at", "createdAt")),
-            "updated_at": millis(_get(entry, "updated_at", "updatedAt")),
-            "started_at": millis(_get(entry, "claimed_at", "claimedAt", "started_at")),
-            "completed_at": millis(_get(entry, "completed_at", "completedAt")),
-            "quality": _tenths(_get(entry, "quality_score", "qualityScore")),
+            "created_at": millis(first_of(entry, "created_at", "createdAt")),
+            "updated_at": millis(first_of(entry, "updated_at", "updatedAt")),
+            "started_at": millis(first_of(entry, "claimed_at", "claimedAt", "started_at")),
+            "completed_at": millis(first_of(entry, "completed_at", "completedAt")),
+            "quality": _tenths(first_of(entry, "quality_score", "qualityScore")),
             "notes": preview(notes),
         }
 
@@ -593,21 +595,21 @@ class Workspace(Source):
     def checkpoint(self, file: _File, data: bytes) -> Iterator[Item]:
         """What a session was doing when it saved itself, and how far it was."""
         document = parse_object(data)
-        agent = _name(document.get("agent_id"))
+        agent = named(document.get("agent_id"))
         session = _session_name(document.get("session_id")) or PurePosixPath(file.path).parent.name
         at = millis(document.get("created_at"))
         context, current = document.get("context"), document.get("current_task")
         current = current if isinstance(current, dict) else {}
-        activity = _name(current.get("progress_description"))
+        activity = named(current.get("progress_description"))
         if activity is None and isinstance(context, dict):
-            activity = _name(context.get("what_was_happening"))
+            activity = named(context.get("what_was_happening"))
         yield from self._session(session, at)
         yield self._record("sessions", session, files_changed=_length(document.get("files_modified")))
         if agent is not None:
             yield from self._agent(agent, at)
             yield self._tell("agents", agent, at, file.path, session_id=self._id(session), activity=preview(activity))
             yield from self._works_in(agent, session, at)
-        task, percent = _name(current.get("task_id")), number(current.get("progress_percentage"))
+        task, percent = named(current.get("task_id")), number(current.get("progress_percentage"))
         for before in [other for other in self._listed.get(file.path, ()) if other != task]:
             self._checkpoints[before].pop(file.path, None)
             yield from self._progress(before)
@@ -623,18 +625,18 @@ class Workspace(Source):
     def message(self, file: _File, line: bytes) -> Iterator[Item]:
         """One line of the message bus or its archives."""
         entry = parse_object(line)
-        id = _name(_get(entry, "message_id", "messageId", "id"))
+        id = named(first_of(entry, "message_id", "messageId", "id"))
         if id is None:
             raise Malformed("a message without id")
         at = millis(entry.get("timestamp"))
-        sender, recipient = _name(_get(entry, "from_agent", "from")), _name(_get(entry, "to_agent", "to"))
+        sender, recipient = named(first_of(entry, "from_agent", "from")), named(first_of(entry, "to_agent", "to"))
         if recipient in ("all", "broadcast", "everyone"):
             recipient = "*"
-        word = _name(entry.get("type")) or ("direct" if recipient not in (None, "*") else "broadcast")
+        word = named(entry.get("type")) or ("direct" if recipient not in (None, "*") else "broadcast")
         kind = _MESSAGE_KIND.get(word, word)
-        payload = _get(entry, "payload", "message", "content", "text")
+        payload = first_of(entry, "payload", "message", "content", "text")
         told = payload if isinstance(payload, dict) else {}
-        session = _session_name(_get(told, "session_id", "child_session", "sessionId"))
+        session = _session_name(first_of(told, "session_id", "child_session", "sessionId"))
         if session is None and isinstance(told.get("details"), dict):
             session = _session_name(told["details"].get("session_id"))
         if entry.get("read_by") or entry.get("read") is True:
@@ -648,7 +650,7 @@ class Workspace(Source):
             kind=kind,
             text=_sentence(kind, payload),
             session_id=self._id(session),
-            task_id=self._id(_name(_get(told, "task_id", "taskId"))),
+            task_id=self._id(named(first_of(told, "task_id", "taskId"))),
             read=id in self._read,
         )
         yield from self._agent(sender, at)
@@ -664,15 +666,15 @@ class Workspace(Source):
         elif kind == "broadcast":
             yield from self._broadcast(sender, at, told, session)
         elif kind == "task_claim":
-            yield from self._claim(_name(_get(told, "claimed_by", "claimedBy")) or sender, at, told)
+            yield from self._claim(named(first_of(told, "claimed_by", "claimedBy")) or sender, at, told)
         elif kind == "task_completed":
-            yield from self._completion(sender, _name(_get(told, "completed_by", "completedBy")), at, told)
+            yield from self._completion(sender, named(first_of(told, "completed_by", "completedBy")), at, told)
 
     def _broadcast(self, sender: str, at: int | None, told: dict[str, Any], session: str | None) -> Iterator[Item]:
         """What an agent tells everybody: that it came online, or how it is getting on."""
-        words = _name(told.get("status"))
+        words = named(told.get("status"))
         details = told["details"] if isinstance(told.get("details"), dict) else {}
-        yield self._tell("agents", sender, at, role=_name(details.get("role")), activity=preview(words))
+        yield self._tell("agents", sender, at, role=named(details.get("role")), activity=preview(words))
         if _session_name(details.get("session_id")) is not None:
             yield self._tell("agents", sender, at, session_id=self._id(session))
             yield from self._works_in(sender, session, at)
@@ -684,7 +686,7 @@ class Workspace(Source):
             yield from self._saw(sender, at, "working", "sent a broadcast")
 
     def _claim(self, agent: str, at: int | None, told: dict[str, Any]) -> Iterator[Item]:
-        task, title = _name(told.get("task_id")), _title(told)
+        task, title = named(told.get("task_id")), _title(told)
         yield from self._agent(agent, at)
         yield self._tell("agents", agent, at, activity=preview(title))
         yield from self._saw(agent, at, "working", f"claimed task {title}" if title else "claimed a task")
@@ -693,8 +695,8 @@ class Workspace(Source):
             yield from self._current_task([agent])
 
     def _completion(self, sender: str, credited: str | None, at: int | None, told: dict[str, Any]) -> Iterator[Item]:
-        task, result = _name(told.get("task_id")), _result(told)
-        title = _name(_get(told, "title", "task")) or (None if result else task)
+        task, result = named(told.get("task_id")), _result(told)
+        title = named(first_of(told, "title", "task")) or (None if result else task)
         agent = credited or sender
         yield from self._agent(agent, at if agent == sender else None)
         if agent == sender:  # else the sender only keeps the books of somebody who may be long gone
@@ -712,10 +714,10 @@ class Workspace(Source):
     def user_message(self, file: _File, line: bytes) -> Iterator[Item]:
         """One line that a person wrote to the agents."""
         entry = parse_object(line)
-        id = _name(_get(entry, "id", "message_id"))
+        id = named(first_of(entry, "id", "message_id"))
         if id is None:
             raise Malformed("a message without id")
-        at, sender = millis(entry.get("timestamp")), _name(entry.get("from")) or "user"
+        at, sender = millis(entry.get("timestamp")), named(entry.get("from")) or "user"
         if entry.get("read_by") or entry.get("read") is True:
             self._read.add(id)
         yield self._record(
@@ -725,21 +727,21 @@ class Workspace(Source):
             sender=self._id(sender),
             recipient="*",
             kind="user",
-            text=preview(_get(entry, "message", "text", "content")),
-            task_id=self._id(_name(entry.get("task_id"))),
+            text=preview(first_of(entry, "message", "text", "content")),
+            task_id=self._id(named(entry.get("task_id"))),
             read=id in self._read,
         )
         yield from self._agent(sender, at)
         if not sender.startswith("agent-"):
             yield from self._person(sender)
-        reader = _name(entry.get("read_by"))
+        reader = named(entry.get("read_by"))
         if reader is not None and _SESSION_ID.fullmatch(reader):
             yield from self._session(reader, millis(entry.get("read_at")))
 
     def message_archives(self, file: _File, data: bytes) -> Iterator[Item]:
         """How many messages the archives are said to hold."""
         document = parse_object(data)
-        counts = [number(_get(entry, "messageCount", "message_count")) for entry in _entries(document, "archives")]
+        counts = [number(first_of(entry, "messageCount", "message_count")) for entry in _entries(document, "archives")]
         stated = sum(count for count in counts if count is not None)
         yield from self._stat("messages_archived_stated", stated, "count", document.get("lastUpdated"))
 
@@ -752,7 +754,7 @@ class Workspace(Source):
         at, kind = millis(entry.get("timestamp")), entry.get("type")
         if kind == "session_spawned":
             yield from self._session_spawned(entry, at)
-        session = _session_name(_get(entry, "session_id", "sessionId"))
+        session = _session_name(first_of(entry, "session_id", "sessionId"))
         if session is None:
             return  # file edits and errors do not say whose they are
         yield from self._session(session, at)
@@ -779,7 +781,7 @@ class Workspace(Source):
         parent, child = _session_name(entry.get("parent_session")), _session_name(entry.get("child_session"))
         yield from self._spawned(parent, child, at)
         if child is not None and child != parent:
-            yield self._tell("sessions", child, 1, title=preview(_name(entry.get("description"))))
+            yield self._tell("sessions", child, 1, title=preview(named(entry.get("description"))))
             yield self._record("sessions", child, duration_ms=whole(entry.get("duration_ms")))
 
     def summaries(self, file: _File, data: bytes) -> Iterator[Item]:
@@ -805,7 +807,7 @@ class Workspace(Source):
                 tool_calls=whole(entry.get("tool_calls")),
                 files_changed=_length(entry.get("files_edited")),
             )
-            yield self._tell("sessions", session, 0, file.path, title=preview(_name(entry.get("summary_text"))))
+            yield self._tell("sessions", session, 0, file.path, title=preview(named(entry.get("summary_text"))))
 
     def opencode(self, file: _File, data: bytes) -> Iterator[Item]:
         """The sessions as OpenCode lists them: the only place with their titles."""
@@ -815,7 +817,7 @@ class Workspace(Source):
                 continue
             yield from self._session(session, millis(entry.get("created")))
             yield from self._session(session, millis(entry.get("updated")))
-            directory, changes = _name(entry.get("directory")), entry.get("file_changes")
+            directory, changes = named(entry.get("directory")), entry.get("file_changes")
             tools = entry.get("tools_used")
             yield self._record(
                 "sessions",
@@ -825,7 +827,7 @@ class Workspace(Source):
                 files_changed=whole(changes.get("files")) if isinstance(changes, dict) else None,
                 tool_calls=sum(whole(n) or 0 for n in tools.values()) if isinstance(tools, dict) else None,
             )
-            yield self._tell("sessions", session, 2, file.path, title=preview(_name(entry.get("title"))))
+            yield self._tell("sessions", session, 2, file.path, title=preview(named(entry.get("title"))))
 
     def handoff(self, file: _File, data: bytes) -> Iterator[Item]:
         """That a session has a directory of its own."""
@@ -835,10 +837,10 @@ class Workspace(Source):
     def tool_call(self, file: _File, line: bytes) -> Iterator[Item]:
         """One tool call, as one of several plugin instances timed it: the earliest and shortest counts."""
         entry = parse_object(line)
-        id = _name(_get(entry, "call_id", "callId"))
+        id = named(first_of(entry, "call_id", "callId"))
         if id is None:
             raise Malformed("a tool call without id")
-        at = millis(_get(entry, "start_time", "timestamp"))
+        at = millis(first_of(entry, "start_time", "timestamp"))
         duration, ok = whole(entry.get("duration_ms")), entry.get("success")
         status = "ok" if ok is True else "error" if ok is False else "running"
         sizes = whole(entry.get("input_size")), whole(entry.get("output_size"))
@@ -847,7 +849,7 @@ class Workspace(Source):
             at or 0,
             -1 if duration is None else duration,
             status,
-            _name(entry.get("tool")) or "",
+            named(entry.get("tool")) or "",
             -1 if sizes[0] is None else sizes[0],
             -1 if sizes[1] is None else sizes[1],
         )
@@ -888,15 +890,15 @@ class Workspace(Source):
         """All assessments of finished tasks."""
         ids = set()
         for entry in _entries(parse_json(data), "assessments"):
-            task = _name(_get(entry, "task_id", "taskId"))
-            at = millis(_get(entry, "assessed_at", "timestamp"))
+            task = named(first_of(entry, "task_id", "taskId"))
+            at = millis(first_of(entry, "assessed_at", "timestamp"))
             id = f"{task or ''}:{at or ''}"
             if id == ":":
                 continue
             ids.add(id)
-            assessor, dimensions = _name(_get(entry, "assessed_by", "assessor")), _dimensions(entry)
+            assessor, dimensions = named(first_of(entry, "assessed_by", "assessor")), _dimensions(entry)
             session = assessor if assessor and _SESSION_ID.fullmatch(assessor) else None
-            score = _tenths(_get(entry, "overall_score", "score"))
+            score = _tenths(first_of(entry, "overall_score", "score"))
             if score is None and dimensions:
                 score = round(sum(dimensions.values()) / len(dimensions), 4)
             yield self._record(
@@ -904,7 +906,7 @@ class Workspace(Source):
                 id,
                 at=at,
                 kind="assessment",
-                subject=preview(_name(_get(entry, "task_title", "title"))),
+                subject=preview(named(first_of(entry, "task_title", "title"))),
                 task_id=self._id(task),
                 session_id=self._id(session),
                 assessor=assessor,
@@ -966,7 +968,7 @@ class Workspace(Source):
     def state(self, file: _File, data: bytes) -> Iterator[Item]:
         """The team's own account of itself."""
         document = parse_object(data)
-        at = _get(document, "last_updated", "last_session")
+        at = first_of(document, "last_updated", "last_session")
         yield from self._stat("sessions_stated", document.get("session_count"), "count", at)
         current = _session_name(document.get("current_session_id"))
         yield from self._session(current, millis(document.get("last_session")))
@@ -1019,8 +1021,8 @@ class Workspace(Source):
         line = line.rstrip(b"\r")
         if not line.strip():
             return
-        parsed = _log_object(line) if line.startswith(b"{") else None
-        at, level, agent, session, text = parsed or _log_text(line.decode("utf-8", "replace").strip())
+        at, level, agent, session, text = parse_log_line(line)
+        session = _session_name(session)
         file.at = at = file.at if at is None else at
         yield self._log(file.line_id(at, line), at, level, agent, session, file.family, text)
         yield from self._session(session, at)
@@ -1032,24 +1034,24 @@ class Workspace(Source):
         """What the coordinator logs about the agents: their roles, statuses, comings and goings."""
         if text.startswith("Status updated: "):
             word, _, rest = text[16:].partition(" - ")
-            doing = _name(rest)
+            doing = named(rest)
             yield from self._evidence(agent, at, word, "status update", doing)
             yield self._tell("agents", agent, at, activity=preview(doing))
         elif found := re.match(r"Agent registered: \S+ \(role: ([^)]+)\)", text):
-            yield self._tell("agents", agent, at, role=_name(found.group(1)))
+            yield self._tell("agents", agent, at, role=named(found.group(1)))
         elif text.startswith("Agent unregistered: "):
             yield from self._saw(agent, at, "done", "unregistered")
         elif found := re.match(r"Cleaning up \d+ stale agent\(s\): (.+)", text):
-            for stale in filter(None, map(_name, found.group(1).split(","))):
+            for stale in filter(None, map(named, found.group(1).split(","))):
                 yield from self._agent(stale, None)
                 yield from self._saw(stale, at, "offline", "removed due to inactivity")
 
     def commit(self, file: _File, line: bytes) -> Iterator[Item]:
         """One commit or push."""
         entry = parse_object(line)
-        at, agent = millis(entry.get("timestamp")), _name(entry.get("agent_id"))
-        words = [_name(entry.get("action")) or "commit", _name(entry.get("commit_hash"))]
-        words += (_name(entry.get("message")) or "").splitlines()[:1]
+        at, agent = millis(entry.get("timestamp")), named(entry.get("agent_id"))
+        words = [named(entry.get("action")) or "commit", named(entry.get("commit_hash"))]
+        words += (named(entry.get("message")) or "").splitlines()[:1]
         if (files := whole(entry.get("files_changed"))) is not None:
             added, removed = whole(entry.get("insertions")) or 0, whole(entry.get("deletions")) or 0
             words.append(f"(+{added} −{removed}, {files} file{'' if files == 1 else 's'})")
@@ -1076,26 +1078,9 @@ def _at_and_text(claim: tuple[int, str, Any]) -> tuple[int, str]:
     return claim[:2]
 
 
-def _get(entry: Mapping[str, Any], *names: str) -> Any:
-    """The first of several spellings of one field that says something."""
-    for name in names:
-        value = entry.get(name)
-        if value is not None and value != "":
-            return value
-    return None
-
-
-def _name(value: Any) -> str | None:
-    """A text that says something: not empty, and not the word that some language writes for nothing."""
-    if not isinstance(value, str):
-        return None
-    value = value.strip()
-    return None if value.lower() in ("", "none", "null", "undefined") else value
-
-
 def _session_name(value: Any) -> str | None:
     """A session id: writers that do not know theirs put other words in its place."""
-    name = _name(value)
+    name = named(value)
     return None if name is None or name in ("unknown", "agent", "default") or name in HUMANS else name
 
 
@@ -1112,7 +1097,7 @@ def _entries(document: Any, key: str, id: str = "id") -> list[dict[str, Any]]:
 def _texts(value: Any) -> list[str]:
     """The texts of a list, or of one text alone."""
     found = value if isinstance(value, list) else [value]
-    return [text for text in map(_name, found) if text is not None]
+    return [text for text in map(named, found) if text is not None]
 
 
 def _length(value: Any) -> int | None:
@@ -1140,7 +1125,9 @@ def _filename_time(text: str) -> int | None:
 def _newest_notes(notes: Any) -> str | None:
     """The notes on a task, newest first, since what does not fit is cut from the end."""
     entries = notes if isinstance(notes, list) else [notes]
-    texts = [_get(note, "text", "note", "content", "message") if isinstance(note, dict) else note for note in entries]
+    texts = [
+        first_of(note, "text", "note", "content", "message") if isinstance(note, dict) else note for note in entries
+    ]
     return "\n".join(reversed(_texts(texts))) or None
 
 
@@ -1148,10 +1135,10 @@ def _dimensions(entry: dict[str, Any]) -> dict[str, float]:
     """Scores by name, from any of the shapes they were ever written in."""
     listed = entry.get("dimensions", entry.get("scores"))
     if isinstance(listed, list):
-        pairs = [(_name(item.get("name")), item.get("score")) for item in listed if isinstance(item, dict)]
+        pairs = [(named(item.get("name")), item.get("score")) for item in listed if isinstance(item, dict)]
     else:
         found = listed if isinstance(listed, dict) else {name: entry.get(name) for name in _DIMENSIONS}
-        pairs = [(_name(name), s.get("score") if isinstance(s, dict) else s) for name, s in found.items()]
+        pairs = [(named(name), s.get("score") if isinstance(s, dict) else s) for name, s in found.items()]
     scores = [(name, _tenths(score)) for name, score in pairs]
     return {name: score for name, score in scores if name is not None and score is not None}
 
@@ -1160,16 +1147,16 @@ def _error_text(error: Any) -> str:
     """``{name, data: {message}}`` or any other shape of an error as one line."""
     if isinstance(error, dict):
         data = error["data"] if isinstance(error.get("data"), dict) else error
-        error = _name(data.get("message")) or _name(error.get("name")) or error
+        error = named(data.get("message")) or named(error.get("name")) or error
     return (preview(error) or "unknown").partition("\n")[0]
 
 
 def _title(told: dict[str, Any]) -> str | None:
-    return _name(_get(told, "title", "task_title", "task", "task_id"))
+    return named(first_of(told, "title", "task_title", "task", "task_id"))
 
 
 def _result(told: dict[str, Any]) -> str | None:
-    return _name(told.get("summary")) or _name(told.get("result"))
+    return named(told.get("summary")) or named(told.get("result"))
 
 
 def _sentence(kind: str, payload: Any) -> str | None:
@@ -1181,54 +1168,7 @@ def _sentence(kind: str, payload: Any) -> str | None:
         return preview(f"claimed {title}")
     if title and kind == "task_completed":
         return preview(f"completed {title}" + (f": {result}" if result else ""))
-    spoken = [text for key in (*_SPOKEN, *_SPOKEN_ELSE) if (text := _name(payload.get(key))) is not None]
+    spoken = [text for key in (*_SPOKEN, *_SPOKEN_ELSE) if (text := named(payload.get(key))) is not None]
     if spoken:
         return preview(" — ".join(dict.fromkeys(spoken)))
     return preview(payload) if payload else None
-
-
-_Line = tuple["int | None", str, "str | None", "str | None", str]
-"""Time, level, agent, session and text of a log line."""
-
-_LEVEL_WORDS = "TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|FATAL|CRITICAL"
-_STAMP = re.compile(
-    r"\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?(?:Z|[+-]\d\d:\d\d)?)[^\]\s]*\]?\s*", re.ASCII
-)
-_PIPED = re.compile(rf"({_LEVEL_WORDS})\s*\|\s*([^|]*?)\s*\|\s*(.*)", re.IGNORECASE | re.DOTALL)
-_LEVEL = re.compile(rf"\[({_LEVEL_WORDS})\]\s*", re.IGNORECASE)
-_AGENT = re.compile(r"\[(agent-[^\]\s]+)\]\s*")
-
-
-def _log_text(line: str) -> _Line:
-    """A line of text: ``time [LEVEL] [agent-…] text``, ``[time] text``, or ``[time] LEVEL | session | text | json``."""
-    at, agent, session, rest = None, None, None, line
-    if stamp := _STAMP.match(rest):
-        at, rest = millis(stamp.group(1)), rest[stamp.end() :]
-    if piped := _PIPED.match(rest):
-        word, session, rest = piped.groups()
-        return at, level(word) or "info", None, _session_name(session), re.sub(r"\s*\|\s*(?=[{\[])", " ", rest, count=1)
-    if found := _LEVEL.match(rest):
-        rest = rest[found.end() :]
-    if named := _AGENT.match(rest):
-        agent, rest = named.group(1), rest[named.end() :]
-    found = found or _LEVEL.search(rest)
-    return at, (level(found.group(1)) if found else None) or "info", agent, session, rest
-
-
-def _log_object(line: bytes) -> _Line | None:
-    """A line of JSON: its message and, in compact form, its data. ``None`` if it is not JSON after all."""
-    try:
-        entry = parse_object(line)
-    except ValueError:
-        return None
-    data, message = entry.get("data"), _get(entry, "message", "msg", "event")
-    session = _session_name(_get(entry, "session", "session_id", "sessionId"))
-    if session is None and isinstance(data, dict):
-        about = data["properties"] if isinstance(data.get("properties"), dict) else data
-        session = _session_name(_get(about, "sessionID", "session_id"))
-    text = message if isinstance(message, str) else msgspec.json.encode(entry if message is None else message).decode()
-    if data is not None:
-        text += " " + msgspec.json.encode(data).decode()
-    at = millis(_get(entry, "timestamp", "time", "ts", "at"))
-    agent = _name(_get(entry, "agent_id", "agent", "agentId"))
-    return at, level(entry.get("level")) or "info", agent, session, text
