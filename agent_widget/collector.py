@@ -26,7 +26,7 @@ from .tail import Tail, Unreadable, read_document
 log = logging.getLogger("agent_widget")
 
 MAX_FILES: Final = 100_000
-"""Per root; a directory that holds more is not an agent's."""
+"""Over all roots; directories that hold more are not agents'."""
 _CLOCK_TICK_NS: Final = 50_000_000
 _MISREAD = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 
