@@ -25,7 +25,7 @@ const { values } = parseArgs({
 });
 const result = await build({
   absWorkingDir: here,
-  entryPoints: ["src/widget.tsx"],
+  entryPoints: ["src/widget.ts"],
   bundle: true,
   minify: true,
   format: "esm",

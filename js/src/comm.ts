@@ -10,7 +10,7 @@ export interface Model {
   off(event: string, handler: (...args: never[]) => void): void;
 }
 
-export function openComm(model: Model, events: LinkEvents, signal?: AbortSignal): Link {
+export function openComm(model: Model, events: LinkEvents): Link {
   const decoder = new TextDecoder();
   const onMessage = (content: unknown, buffers: readonly DataView[] | undefined) => {
     if ((content as { type?: unknown } | null)?.type !== "frame") return;
@@ -20,7 +20,6 @@ export function openComm(model: Model, events: LinkEvents, signal?: AbortSignal)
     }
   };
   model.on("msg:custom", onMessage);
-  signal?.addEventListener("abort", () => model.off("msg:custom", onMessage));
   events.onStatus("open");
   return {
     send(frame) {

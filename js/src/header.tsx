@@ -37,7 +37,7 @@ export function Header({ searchField }: { searchField: RefObject<HTMLInputElemen
         />
         <button
           type="button"
-          class="button"
+          class="button pause"
           aria-pressed={paused}
           title={paused ? "Show what happened meanwhile, and go on" : "Freeze what is shown; the data goes on arriving"}
           onClick={() => store.setPaused(!paused)}

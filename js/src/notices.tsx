@@ -25,7 +25,6 @@ export function ConnectionNotice() {
   const { store } = useApp();
   const { state, message, heardAt } = store.connection.value;
   if (message === null || standsAlone(store.connection.value, store.loading.value)) return null;
-  store.now.value;
   const silence = state === "stale" ? ` for ${longDuration(Date.now() - heardAt)}` : "";
   return (
     <div class="notice" title={`last word at ${exactTime(heardAt)}`}>

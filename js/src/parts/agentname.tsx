@@ -10,7 +10,13 @@ export function agentName(store: Store, id: string): string {
   return oneLine(shortId(store.tables.agents.rows.get(id)?.name || id));
 }
 
-export function AgentName({ id }: { id: string | null }) {
+interface AgentNameProps {
+  readonly id: string | null;
+  /** In a grid one goes from row to row, not from name to name; elsewhere names are reached with Tab. */
+  readonly inTabOrder?: boolean;
+}
+
+export function AgentName({ id, inTabOrder = false }: AgentNameProps) {
   const { store, nav } = useApp();
   if (id === null || id === "") return <span class="muted">–</span>;
   store.tables.agents.version.value;
@@ -27,7 +33,7 @@ export function AgentName({ id }: { id: string | null }) {
     nav.open("agents", id);
   };
   return (
-    <button type="button" class="name link" title={oneLine(id)} tabIndex={-1} onClick={open}>
+    <button type="button" class="name link" title={oneLine(id)} tabIndex={inTabOrder ? 0 : -1} onClick={open}>
       {name}
     </button>
   );

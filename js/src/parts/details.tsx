@@ -134,7 +134,7 @@ function Value({ table, name, type, value }: ValueProps) {
 /** A row by its title, leading there; an id that names no known row stays text. */
 function Reference({ table, id }: { table: TableName; id: string }) {
   const { store, nav } = useApp();
-  if (table === "agents") return <AgentName id={id} />;
+  if (table === "agents") return <AgentName id={id} inTabOrder />;
   store.tables[table].version.value;
   const row = store.tables[table].rows.get(id);
   if (row === undefined) return <Prose text={id} />;

@@ -28,6 +28,7 @@ interface FrameProps<T extends TableName, R> {
 
 export function Frame<T extends TableName, R>(props: FrameProps<T, R>) {
   const { view, table, query, total, nouns } = props;
+  const shown = query.rows.length;
   const { store, nav } = useApp();
   const filter = nav.filter(view);
   const selection = nav.selected.value;
@@ -35,19 +36,19 @@ export function Frame<T extends TableName, R>(props: FrameProps<T, R>) {
   const rows = store.tables[table].rows as ReadonlyMap<string, Rows[T]>;
   const row = selection?.table === table ? rows.get(selection.id) : undefined;
   const columns = Object.entries(filter.value).filter(([key]) => key in COLUMNS[table]);
-  const narrowed = query.rows.length !== total;
+  const count = shown === total ? plural(total, ...nouns) : `${integer(shown)} of ${plural(total, ...nouns)}`;
   const clear = () => {
     nav.search.value = "";
     filter.value = {};
   };
   return (
-    <div class={row === undefined ? "view" : "view with-details"}>
+    <div class="view">
       <div class="toolbar">
         <Filters facets={props.facets} query={query} filter={filter} />
         {props.tools}
         <span class="toolbar-end">
           <span class="muted figures">
-            {narrowed ? `${integer(query.rows.length)} of ${plural(total, ...nouns)}` : plural(total, ...nouns)}
+            {count}
           </span>
           <CopyButton text={pythonRows(table, Object.fromEntries(columns))}>Copy Python</CopyButton>
         </span>

@@ -28,24 +28,22 @@ const columnsOf = (store: Store): readonly Column<LogLine>[] => [
   {
     key: "at",
     title: "time",
-    min: 112,
+    min: 130,
     cell: ({ row }) => (
-      <span class="muted" title={exactTime(row.at)}>
-        {stamp(row.at, store.now.value)}
+      <span class="with-mark">
+        <StatusMark status={row.level} label={row.level ?? "unknown level"} />
+        <span class="muted" title={exactTime(row.at)}>
+          {stamp(row.at, store.now.value)}
+        </span>
       </span>
     ),
   },
   {
     key: "level",
     title: "level",
-    min: 76,
+    min: 58,
     rank: 1,
-    cell: ({ row }) => (
-      <span class="with-mark">
-        <StatusMark status={row.level} label={row.level ?? "unknown level"} />
-        {row.level ?? "–"}
-      </span>
-    ),
+    cell: ({ row }) => <Line text={row.level} />,
   },
   { key: "logger", title: "logger", min: 110, rank: 3, cell: ({ row }) => <Line class="muted" text={row.logger} /> },
   { key: "agent_id", title: "agent", min: 130, rank: 2, cell: ({ row }) => <AgentName id={row.agent_id} /> },

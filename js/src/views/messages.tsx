@@ -6,8 +6,9 @@ import { AgentName, agentName } from "../parts/agentname.tsx";
 import { Details } from "../parts/details.tsx";
 import { Frame } from "../parts/frame.tsx";
 import { type Column, Grid } from "../parts/grid.tsx";
+import { KindPill } from "../parts/kind.tsx";
 import { Switch } from "../parts/switch.tsx";
-import { Line, oneLine } from "../parts/text.tsx";
+import { Line } from "../parts/text.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
@@ -15,9 +16,6 @@ import type { Store } from "../store.ts";
 import type { MessagesRow } from "../tables.ts";
 
 const HEARTBEAT = "heartbeat";
-
-/** The kinds whose pill has the colour of a status. */
-const TONES: Readonly<Record<string, string>> = { ask: "waiting", question: "waiting", error: "failed", result: "done" };
 
 const facetsOf = (store: Store): readonly Facet<MessagesRow>[] => [
   { key: "kind", title: "kind", values: (row) => [row.kind] },
@@ -65,7 +63,7 @@ const columnsOf = (store: Store): readonly Column<MessagesRow>[] => [
     min: 118,
     rank: 2,
     value: (row) => row.kind,
-    cell: (row) => row.kind !== null && <span class={`pill ink-${TONES[row.kind] ?? "plain"}`}>{words(oneLine(row.kind))}</span>,
+    cell: (row) => <KindPill kind={row.kind} />,
   },
   { key: "text", title: "text", min: 120, grow: 5, cell: (row) => <Line text={row.text} /> },
 ];
