@@ -320,7 +320,7 @@ class Client:
                 self._set_state("refused", str(refusal))
             return was_live, str(refusal)
         except (InvalidURI, InvalidStatus) as error:
-            if isinstance(error, InvalidStatus) and error.response.status_code >= 500:
+            if isinstance(error, InvalidStatus) and error.response.status_code in (500, 502, 503, 504):
                 return was_live, "the server is busy"
             problem = f"{self.url} is no agent-widget server ({error})"
             if not self.store.epoch:  # once it was one; whatever has its port now, it may come back elsewhere

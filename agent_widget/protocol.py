@@ -82,15 +82,16 @@ class Welcome(_Frame):
 
 
 class Changes(_Frame):
-    """A part of the answer to "what has changed since ``since``?"."""
+    """Frame number ``part`` of the answer to "what has changed since ``since``?"."""
 
     epoch: str
-    since: int
     seq: int
+    since: int = 0
     reset: bool = False
     rows: dict[str, list[dict[str, Any]]] = {}
     gone: dict[str, list[str]] = {}
     more: bool = False
+    part: int = 0
 
 
 class Call(_Frame):
@@ -231,22 +232,22 @@ class _EncodedChanges(Changes, tag="changes"):
 def encode_answer(answer: Answer, frame_bytes: int = FRAME_BYTES) -> Iterator[bytes]:
     """An answer as frames, in the order of the tables; at least one frame, even if there is nothing to tell."""
 
-    def begin() -> _EncodedChanges:
-        return _EncodedChanges(answer.epoch, answer.since, answer.seq, answer.reset, {}, {})
+    def begin(part: int) -> _EncodedChanges:
+        return _EncodedChanges(answer.epoch, answer.seq, answer.since, answer.reset, {}, {}, part=part)
 
-    frame, size = begin(), 0
-    for part, table, data in _pieces(answer):
+    frame, size = begin(0), 0
+    for kind, table, data in _pieces(answer):
         if size and size + len(data) > frame_bytes:
             frame.more = True
             yield _encoder.encode(frame)
-            frame, size = begin(), 0
-        getattr(frame, part).setdefault(table, []).append(msgspec.Raw(data))
+            frame, size = begin(frame.part + 1), 0
+        getattr(frame, kind).setdefault(table, []).append(msgspec.Raw(data))
         size += len(data) + 1
     yield _encoder.encode(frame)
 
 
 def _pieces(answer: Answer) -> Iterator[tuple[str, str, bytes]]:
-    """Everything an answer tells, piece by piece: the part of the frame it belongs to, its table, its JSON."""
+    """Everything an answer tells, piece by piece: the field of the frame it belongs to, its table, its JSON."""
     for table, ids in answer.gone.items():
         for id in ids:
             yield "gone", table, encode(id)

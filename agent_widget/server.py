@@ -282,7 +282,7 @@ class Server:
             while True:
                 reached, frames = self._hub.answer(told, hello)
                 if told and not frames and time.monotonic() >= speak_by:
-                    frames = [protocol.encode(protocol.Changes(reached.epoch, told.seq, reached.seq))]
+                    frames = [protocol.encode(protocol.Changes(reached.epoch, reached.seq, told.seq))]
                 for frame in frames:
                     await _send(socket, frame)
                     told, speak_by = reached, time.monotonic() + protocol.HEARTBEAT

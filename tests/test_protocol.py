@@ -105,6 +105,7 @@ def test_changes_carry_rows_and_keys_that_went() -> None:
         "rows": {"tasks": [{"id": "t"}]},
         "gone": {"agents": ["a1"]},
         "more": False,
+        "part": 0,
     }
 
 
@@ -135,7 +136,7 @@ def test_small_frames() -> None:
     "frame",
     [
         protocol.Welcome(1, "v", "e", 1, 2, [], {}),
-        protocol.Changes("e", 0, 1),
+        protocol.Changes("e", 1, 0),
         protocol.Reply(1, True),
         protocol.Error("c", "m"),
         protocol.Ping(1),
@@ -244,6 +245,7 @@ def test_an_answer_is_divided_into_frames_of_bounded_size() -> None:
     whole, frames = assembled(answer, protocol.FRAME_BYTES)
     assert len(frames) > 3
     assert all(len(frame) < protocol.FRAME_BYTES + 1000 for frame in frames)
+    assert [json.loads(frame)["part"] for frame in frames] == list(range(len(frames)))
     assert [json.loads(frame)["more"] for frame in frames] == [True] * (len(frames) - 1) + [False]
     assert {json.loads(frame)["seq"] for frame in frames} == {answer.seq}
     assert whole == answer
@@ -303,7 +305,7 @@ def test_an_answer_that_was_cut_leaves_nothing_behind() -> None:
 
 
 def test_tables_of_a_later_version_are_left_out() -> None:
-    answer = Assembler().add(protocol.Changes("e", 0, 1, rows={"dreams": [{"id": "d"}]}, gone={"dreams": ["x"]}))
+    answer = Assembler().add(protocol.Changes("e", 1, 0, rows={"dreams": [{"id": "d"}]}, gone={"dreams": ["x"]}))
     assert answer == Answer("e", 0, 1, False)
 
 

@@ -528,7 +528,7 @@ def test_what_the_registry_said_of_an_agent_that_left_yields_to_what_others_say(
 def test_a_registry_keyed_by_agent_is_read_too() -> None:
     entry = {"session_id": "ses_a", "last_heartbeat": iso("09:00:00"), "status": "blocked", "current_task": "A key?"}
     reading = read("agent-registry.json", document({"agents": {"agent-a": entry}}))
-    assert reading.says("agent-a") == [(at("09:00:00"), "waiting", "says it is blocked: A key?")]
+    assert reading.says("agent-a") == [(at("09:00:00"), "waiting", "A key?")]
 
 
 def test_only_the_newest_word_of_the_registry_counts() -> None:
@@ -542,7 +542,7 @@ def test_what_an_agent_did_is_evidence(team: Reading) -> None:
     assert team.says("agent-bob") == [
         (at("09:05:00"), "working", "claimed task Sow the field"),
         (at("09:06:00"), "working", "heartbeat says working"),
-        (at("09:15:00"), "waiting", "says it is blocked: May I use the tractor?"),
+        (at("09:15:00"), "waiting", "May I use the tractor?"),
         (at("09:20:00"), "idle", "completed a task: Sown"),
         (at("09:20:01"), "idle", "completed task task_sow"),
         (at("09:21:40"), "done", "unregistered"),

@@ -335,7 +335,7 @@ class Workspace(Source):
         if status:
             reason = f"{teller} says {word.strip().lower()}"
             if status == "waiting":
-                reason = "says it is blocked" + (f": {about}" if about else "")
+                reason = about or "says it is blocked"
             yield from self._saw(agent, at, status, reason)
 
     def _saw(self, agent: str, at: int | None, status: str, reason: str) -> Iterator[Item]:

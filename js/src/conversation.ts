@@ -41,6 +41,7 @@ export class Conversation implements LinkEvents {
   #seq = 0;
   /** The answer being received in several frames. */
   #answer: string | null = null;
+  #part = 0;
   #helloDue = false;
   #beatAt = 0;
   #audience = 0;
@@ -123,13 +124,16 @@ export class Conversation implements LinkEvents {
 
   #onChanges(frame: Changes): void {
     const answer = `${frame.epoch} ${frame.since} ${frame.seq}`;
-    if (frame.reset && answer !== this.#answer) this.#startOver(frame.epoch, frame.since);
-    if (frame.epoch !== this.#epoch || frame.since > this.#seq) {
+    const joins = frame.part === 0 || (answer === this.#answer && frame.part === this.#part);
+    if (frame.reset && frame.part === 0) this.#startOver(frame.epoch, frame.since);
+    if (frame.epoch !== this.#epoch || frame.since > this.#seq || !joins) {
+      this.#answer = null;
       this.#helloDue = true;
       return;
     }
     this.#store.apply(frame);
     this.#answer = frame.more ? answer : null;
+    this.#part = frame.part + 1;
     if (frame.more) return;
     this.#seq = frame.seq;
     this.#store.commit();

@@ -63,6 +63,8 @@ export interface Changes {
   readonly rows: { readonly [T in TableName]?: readonly Rows[T][] };
   readonly gone: { readonly [T in TableName]?: readonly string[] };
   readonly more: boolean;
+  /** Which frame of its answer this is, from 0: one that was dropped on the way is a gap. */
+  readonly part: number;
 }
 
 export interface Pong {

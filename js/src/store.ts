@@ -232,3 +232,10 @@ export class Store {
     for (const name of changed) this.#tables[name].publish();
   }
 }
+
+/** How many rows the server has of a table, as its figures say; the browser holds the newest of a long one. */
+export function recordedRows(store: Store, table: TableName): number {
+  store.tables.stats.version.value;
+  const figure = (name: string): number => store.tables.stats.rows.get(name)?.value ?? 0;
+  return table === "messages" ? figure("messages") + figure("heartbeats") : figure(table);
+}

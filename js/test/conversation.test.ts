@@ -22,7 +22,7 @@ const WELCOME = {
 
 function changes(since: number, seq: number, ids: readonly string[], more: Partial<Changes> = {}): Changes {
   const rows = { tasks: ids.map((id) => row("tasks", id)) };
-  return { type: "changes", epoch: "e1", since, seq, reset: false, rows, gone: {}, more: false, ...more };
+  return { type: "changes", epoch: "e1", since, seq, reset: false, rows, gone: {}, more: false, part: 0, ...more };
 }
 
 interface Talk {
@@ -108,8 +108,25 @@ test("another epoch is a gap, unless the answer starts over", (t) => {
   assert.deepEqual(shown(), ["a"]);
   conversation.onFrame(changes(0, 2, ["x"], { epoch: "e2", reset: true, more: true }));
   assert.deepEqual(shown(), ["a"], "not before the answer is complete");
-  conversation.onFrame(changes(0, 2, ["y"], { epoch: "e2", reset: true }));
+  conversation.onFrame(changes(0, 2, ["y"], { epoch: "e2", reset: true, part: 1 }));
   assert.deepEqual(shown(), ["x", "y"], "every frame of the answer counts, though each says reset");
+  end();
+});
+
+test("asks again when a frame in the middle of an answer was dropped on the way", (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const { conversation, shown, hellos, end } = talk();
+  conversation.onFrame(WELCOME);
+  conversation.onFrame(changes(0, 5, ["a"], { more: true }));
+  const before = hellos().length;
+  conversation.onFrame(changes(0, 5, ["c"], { part: 2 }));
+  t.mock.timers.tick(1_000);
+  assert.equal(hellos().length, before + 1);
+  assert.deepEqual(hellos().at(-1)?.since, { epoch: "e1", seq: 0 });
+  conversation.onFrame(changes(0, 5, ["a"], { more: true }));
+  conversation.onFrame(changes(0, 5, ["b"], { more: true, part: 1 }));
+  conversation.onFrame(changes(0, 5, ["c"], { part: 2 }));
+  assert.deepEqual(shown(), ["a", "b", "c"]);
   end();
 });
 

@@ -146,6 +146,18 @@ test("a course that does not change is drawn on the ground", () => {
   assert.notEqual(sparkPath([0, 3]), sparkPath([3, 0]));
 });
 
+test("a task that is stuck because its owner waits is one need, and its note is told without its stamp", () => {
+  const agents = [agent("asks", { status: "waiting", status_reason: "permission" })];
+  const tasks = [
+    { ...task("its task", "blocked"), owner: "asks" },
+    { ...task("another", "blocked"), notes: "[2026-01-02T03:04:05.678Z] Waits for a key" },
+  ];
+  assert.deepEqual(
+    needs(agents, tasks, NOW).map(({ id, says }) => `${id} ${says}`),
+    ["asks waits for you: permission", "another is blocked: Waits for a key"],
+  );
+});
+
 test("who waits comes first, longest first; then fresh failures, then tasks", () => {
   const agents = [
     agent("failed-old", { status: "failed", status_at: NOW - 120 * MINUTE }),

@@ -7,8 +7,14 @@ import { oneLine } from "./text.tsx";
 /** A name for people: the agent's name, "everyone" for `*`, else the id by its ends. */
 export function agentName(store: Store, id: string): string {
   if (id === "*") return "everyone";
-  return oneLine(shortId(store.tables.agents.rows.get(id)?.name || id));
+  const agent = store.tables.agents.rows.get(id);
+  const name = agent?.name || id;
+  const made = MADE_BY_A_MACHINE.exec(name);
+  return oneLine(made ? `${agent?.role ?? "agent"} ${made[1]}` : shortId(name.replace(/^agent-(?=.)/, "")));
 }
+
+/** "agent-1767303353127-qvwgix": its role and the end of it say more. */
+const MADE_BY_A_MACHINE = /^agent-\d{10,}-(\w+)$/;
 
 interface AgentNameProps {
   readonly id: string | null;

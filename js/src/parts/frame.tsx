@@ -7,6 +7,7 @@ import { pythonRows } from "../python.ts";
 import type { Facet, Query } from "../query.ts";
 import { COLUMNS, type Rows, type TableName } from "../tables.ts";
 import { CopyButton } from "./copy.tsx";
+import { recordedRows } from "../store.ts";
 import { Empty } from "./empty.tsx";
 import { Filters } from "./filters.tsx";
 
@@ -36,7 +37,14 @@ export function Frame<T extends TableName, R>(props: FrameProps<T, R>) {
   const rows = store.tables[table].rows as ReadonlyMap<string, Rows[T]>;
   const row = selection?.table === table ? rows.get(selection.id) : undefined;
   const columns = Object.entries(filter.value).filter(([key]) => key in COLUMNS[table]);
-  const count = shown === total ? plural(total, ...nouns) : `${integer(shown)} of ${plural(total, ...nouns)}`;
+  const recorded = recordedRows(store, table);
+  const held = recorded > rows.size ? `newest ${integer(total)}` : integer(total);
+  const count =
+    shown !== total
+      ? `${integer(shown)} of ${held} ${total === 1 ? nouns[0] : nouns[1]}`
+      : recorded > rows.size
+        ? `${held} of ${plural(recorded, ...nouns)}`
+        : plural(total, ...nouns);
   const clear = () => {
     nav.search.value = "";
     filter.value = {};
@@ -47,9 +55,7 @@ export function Frame<T extends TableName, R>(props: FrameProps<T, R>) {
         <Filters facets={props.facets} query={query} filter={filter} />
         {props.tools}
         <span class="toolbar-end">
-          <span class="muted figures">
-            {count}
-          </span>
+          <span class="muted figures">{count}</span>
           <CopyButton text={pythonRows(table, Object.fromEntries(columns))}>Copy Python</CopyButton>
         </span>
       </div>

@@ -18,6 +18,9 @@ export interface Need {
 const NEWS_MS = HOUR;
 const STUCK_MS = DAY;
 
+/** Agents put the time before a note; how long it has been so stands beside it anyway. */
+const STAMP = /^\[\d{4}-\d\d-\d\d[^\]]*\]\s*/;
+
 export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], now: number): Need[] {
   const recent = (at: number | null, within: number): boolean => at !== null && now - at < within;
   const agentNeed = (agent: AgentsRow, verb: string): Need => ({
@@ -33,7 +36,7 @@ export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], 
     id: task.id,
     status: task.status!,
     name: task.title ?? task.id,
-    says: task.notes === null ? verb : `${verb}: ${task.notes}`,
+    says: task.notes === null ? verb : `${verb}: ${task.notes.replace(STAMP, "")}`,
     since: task.completed_at ?? task.updated_at,
   });
   const those = agents.filter((agent) => !isHuman(agent));
@@ -41,8 +44,9 @@ export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], 
   const failed = those
     .filter((agent) => agent.status === "failed" && recent(agent.status_at, NEWS_MS))
     .map((agent) => agentNeed(agent, "failed"));
+  const waits = new Set(those.filter((agent) => agent.status === "waiting").map((agent) => agent.id));
   const stuck = tasks
-    .filter((task) => task.status === "blocked" && recent(task.updated_at, STUCK_MS))
+    .filter((task) => task.status === "blocked" && recent(task.updated_at, STUCK_MS) && !waits.has(task.owner ?? ""))
     .map((task) => taskNeed(task, "is blocked"));
   const lost = tasks
     .filter((task) => task.status === "failed" && recent(task.completed_at ?? task.updated_at, NEWS_MS))
