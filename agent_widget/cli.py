@@ -127,7 +127,7 @@ def _rate(text: str) -> float:
 
 
 def _warn(text: str) -> None:
-    print(f"agent-widget: {text}", file=sys.stderr)
+    print(f"agent-widget: {_printable(text)}", file=sys.stderr)
 
 
 # serve and demo
@@ -314,14 +314,15 @@ def _json_line(table: str, id: str, row: Row | None) -> str:
 
 def _text_line(table: str, id: str, row: Row | None) -> str:
     if row is None:
-        return f"{table:<10} gone  {id}"
+        return f"{table:<10} gone  {_printable(id)}"
     words = [row.get(name) for name in ("status", "kind", "level", "name", "title", "text", "status_reason", "value")]
-    return f"{table:<10} {id[:28]:<28}  " + "  ".join(_printable(word) for word in words if word is not None)
+    told = "  ".join(_printable(word)[:120] for word in words if word is not None)
+    return f"{table:<10} {_printable(id)[:28]:<28}  {told}"
 
 
 def _printable(word: Any) -> str:
-    """Agent text on a terminal: no control sequences."""
-    return "".join(c if c.isprintable() else " " for c in str(word))[:120]
+    """What agents wrote or named, on a terminal: no control sequences, one line."""
+    return "".join(c if c.isprintable() else " " for c in str(word))
 
 
 # servers and doctor
@@ -347,7 +348,7 @@ def _doctor(options: argparse.Namespace) -> None:
         if state.malformed:
             print(f"skipped     {state.malformed} lines or documents that are not what the format says")
         for problem in state.problems:
-            print(f"problem     {problem}")
+            print(f"problem     {_printable(problem)}")
     for name in collector.store:
         if collector.store.count(name):
             print(f"rows        {collector.store.count(name):>7}  {name}")

@@ -118,32 +118,31 @@ def test_a_right_token_is_not_held_back_by_an_old_client(server: Any, client: Cl
     assert client.connection.state == "live"
 
 
-def test_what_is_no_url_is_said_at_once() -> None:
-    with pytest.raises(ValueError, match="ws://"):
-        aw.connect("http://127.0.0.1:1")
-
-
-@pytest.mark.parametrize("url", ["ws://", "ws://[::1/ws", "ws://127.0.0.1:99999/ws"])
-def test_a_broken_url_is_refused(url: str) -> None:
-    with pytest.raises(ConnectionFailed):
-        aw.connect(url, timeout=1)
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:1", "ws://", "ws://[::1/ws", "ws://127.0.0.1:99999/ws"])
+def test_what_is_no_url_is_said_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="it looks like ws://"):
+        aw.connect(url)
 
 
 def test_a_url_without_a_server_fails_with_a_reason() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
-        url = "ws://127.0.0.1:%d/ws" % free.getsockname()[1]
+        url = f"ws://127.0.0.1:{free.getsockname()[1]}/ws"
     with pytest.raises(ConnectionFailed, match="nothing listens there"):
         aw.connect(url, timeout=0.5)
     assert open_clients() == []
 
 
 def test_something_else_on_the_port_is_refused() -> None:
-    handler = http.server.BaseHTTPRequestHandler
-    with http.server.HTTPServer(("127.0.0.1", 0), handler) as other:
-        threading.Thread(target=other.serve_forever).start()
+    class Other(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Other) as other:
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
         with pytest.raises(ConnectionFailed, match="no agent-widget server"):
             aw.connect(f"ws://127.0.0.1:{other.server_port}/ws")
         other.shutdown()
+        thread.join()
 
 
 @contextlib.contextmanager
@@ -179,7 +178,7 @@ def test_a_server_of_another_version_is_refused_clearly() -> None:
         b"nonsense",
         b'{"type":"dance"}',
         protocol.encode(protocol.Error("bad_request", "no hello within 10 s")),
-        protocol.encode(protocol.Changes("e", 5, 7)),
+        protocol.encode(protocol.Changes("e", 7, 5)),
         b'{"type":"changes","epoch":"e","since":0,"seq":1,"reset":true,"rows":{"logs":[{"no":"id"}]}}',
     ],
     ids=["nonsense", "unknown type", "passing error", "gap", "row without id"],

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from processes import end, started_under
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -23,12 +24,11 @@ def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypa
         monkeypatch.setenv(name, str(directory))
     shutil.copytree(path.parent, tmp_path / "notebooks")
     notebook = nbformat.read(tmp_path / "notebooks" / path.name, as_version=4)
-    NotebookClient(
-        notebook,
-        timeout=60,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(tmp_path / "notebooks")}},
-    ).execute()
+    resources = {"metadata": {"path": str(tmp_path / "notebooks")}}
+    try:
+        NotebookClient(notebook, timeout=60, kernel_name="python3", resources=resources).execute()
+    finally:
+        end(started_under(tmp_path / "jupyter_runtime_dir"))
 
 
 @each_notebook

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from browser.lab import GALLERY
 from playwright.sync_api import Locator, Page, expect
 
 TABS = ("Overview", "Agents", "Messages", "Tasks", "Sessions", "Quality", "Memory", "Logs", "Tools")
@@ -35,3 +36,8 @@ class Board:
     def search(self, text: str) -> None:
         """Type into the search field."""
         self.root.get_by_role("searchbox").fill(text)
+
+    def screenshot(self, name: str) -> None:
+        """Put this view, without what surrounds it, into ``tests/gallery``."""
+        GALLERY.mkdir(exist_ok=True)
+        self.root.screenshot(path=GALLERY / f"{name}.png")

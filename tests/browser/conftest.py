@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import pytest
-from browser.lab import FLAGS, GALLERY, PANEL, Lab, Notebook, end
+from browser.lab import FLAGS, GALLERY, PANEL, Lab, Notebook
 from browser.workspace import Workspace
 from machine import NO_BROWSER, chromium
 from playwright.sync_api import BrowserContext, Page, sync_playwright
+from processes import end
 
 
 class OpenNotebook(Protocol):

@@ -11,15 +11,15 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import nbformat
 import psutil
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page
+from processes import end, started_under, wait_for
 
 TOKEN = "a-token-that-no-file-may-hold"
 GALLERY = Path(__file__).resolve().parent.parent / "gallery"
@@ -47,37 +47,6 @@ TIDY = """() => {
 }"""
 # What JupyterLab and Chromium themselves put on the console: not ours to judge.
 FOREIGN = ("WebSocket connection to", "Failed to load resource", "Connection lost", "debugger state")
-
-
-T = TypeVar("T")
-
-
-def wait_for(condition: Callable[[], T], what: str, seconds: float = 20) -> T:
-    """Ask until the answer is true; the answer."""
-    deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
-    return answer
-
-
-def end(processes: list[psutil.Process]) -> None:
-    """Ask processes to end, and make those that do not. One that its parent has not asked about yet has ended too."""
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.terminate()
-    with contextlib.suppress(TimeoutError):
-        wait_for(lambda: not any(map(_lives, processes)), "they have ended", 5)
-    for process in filter(_lives, processes):
-        process.kill()
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 class Lab:
@@ -140,17 +109,11 @@ class Lab:
 
     def stop(self) -> None:
         """End the server and whatever was started under it: its kernels, and the servers those started."""
-        end([process for process in psutil.process_iter() if self._started(process)])
-
-    def _started(self, process: psutil.Process) -> bool:
-        try:
-            return process.environ().get("JUPYTER_RUNTIME_DIR") == str(self.runtime)
-        except psutil.Error:
-            return False
+        end(started_under(self.runtime))
 
     def servers(self) -> list[psutil.Process]:
         """The watcher servers that notebooks have started."""
-        return [process for process in psutil.process_iter() if self._started(process) and "serve" in _command(process)]
+        return [process for process in started_under(self.runtime) if "serve" in _command(process)]
 
     def write(self, name: str, cells: list[str]) -> None:
         """Write a notebook with these code cells."""

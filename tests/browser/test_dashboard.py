@@ -1,22 +1,20 @@
-"""The dashboard in a real JupyterLab and on the page of its own, through everything a working day does to it."""
+"""The dashboard in a real JupyterLab, through everything a working day does to it."""
 
 from __future__ import annotations
 
 import json
 import re
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from statistics import median
 
 import pytest
 from browser.board import TABS, Board
 from browser.conftest import OpenNotebook
-from browser.lab import Lab, Notebook, wait_for
+from browser.lab import Lab, Notebook
 from browser.workspace import Workspace
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import expect
+from processes import wait_for
 
 WATCH = 'import agent_widget as aw\ndash = aw.watch("memory/")\ndash'
 COUNT = """import json
@@ -29,7 +27,8 @@ pytestmark = pytest.mark.slow
 
 def show(page: Notebook, cell: int = 0) -> Board:
     """Run the cell and wait until the dashboard under it is live."""
-    page.run(cell)
+    said = page.run(cell)
+    assert "Traceback" not in said, said
     board = Board(page.output(cell))
     expect(board.state).to_have_text("live")
     expect(board.panel).not_to_contain_text(re.compile("^(Connecting|Receiving)"))
@@ -56,8 +55,8 @@ def delay_ms(page: Notebook, workspace: Workspace, text: str) -> float:
 def test_every_tab_shows_the_rows_the_kernel_has(notebook: OpenNotebook, workspace: Workspace) -> None:
     page = notebook(WATCH, COUNT)
     board = show(page)
-    page.screenshot("overview")
     expect(board.panel).to_contain_text("agent-orchestrator")
+    page.screenshot("overview")
     for table, rows in json.loads(page.run(1)).items():
         board.open({"tool_calls": "Tools"}.get(table, table.capitalize()))
         expect(board.rows.first).to_be_visible()
@@ -122,6 +121,43 @@ def test_two_views_of_one_widget_agree(notebook: OpenNotebook, workspace: Worksp
     assert boards[0].total() == boards[1].total()
 
 
+def test_two_notebooks_share_one_server(notebook: OpenNotebook, workspace: Workspace, lab: Lab) -> None:
+    first = notebook(WATCH)
+    show(first)
+    show(notebook(WATCH))
+    assert len(lab.servers()) == 1
+    assert first.problems == []
+
+
+def test_what_happens_while_it_is_paused_waits_for_resume(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook(WATCH)
+    board = show(page)
+    board.open("Messages")
+    before = board.total()
+    board.root.get_by_role("button", name="Pause").click()
+    expect(board.state).to_have_text("paused")
+    for number in range(3):
+        workspace.say(f"said in the pause, number {number}")
+    page.page.wait_for_timeout(500)  # what must not happen can only be waited out
+    assert board.total() == before
+    board.root.get_by_role("button", name="Resume").click()
+    expect(board.state).to_have_text("live")
+    expect(board.count).to_have_text(re.compile(f"^{before + 3} "))
+
+
+def test_a_burst_arrives_whole(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook(WATCH)
+    board = show(page)
+    board.open("Messages")
+    before = board.total()
+    for burst in range(100):
+        for number in range(30):
+            workspace.say(f"number {burst * 30 + number}")
+        page.page.evaluate("new Promise(requestAnimationFrame)")
+    expect(board.count).to_have_text(re.compile(f"^{before + 3000:,} "))
+    assert page.problems == []
+
+
 def test_it_comes_back_after_a_reload_of_the_page(notebook: OpenNotebook, workspace: Workspace) -> None:
     page = notebook(WATCH)
     board = show(page)
@@ -145,14 +181,18 @@ def test_it_comes_back_when_a_closed_notebook_is_opened_again(notebook: OpenNote
     assert page.problems == []
 
 
-def test_after_a_restart_of_the_kernel_it_says_that_it_is_stale(notebook: OpenNotebook, workspace: Workspace) -> None:
+def test_after_a_restart_of_the_kernel_it_says_that_it_is_stale(
+    notebook: OpenNotebook, workspace: Workspace, lab: Lab
+) -> None:
     page = notebook(WATCH)
     board = show(page)
+    (server,) = lab.servers()
     page.restart()
     expect(board.state).to_have_text("stale", timeout=30_000)
     expect(board.notice).to_contain_text("run the cell again")
     page.screenshot("kernel-restarted")
     show(page)
+    assert lab.servers() == [server], "the server has outlived the kernel and is found again"
 
 
 def test_ten_thousand_log_lines_scroll(notebook: OpenNotebook, workspace: Workspace) -> None:
@@ -212,10 +252,11 @@ def test_a_saved_notebook_holds_no_agent_data_token_or_path(
 def test_it_takes_the_theme_of_jupyterlab(notebook: OpenNotebook, workspace: Workspace) -> None:
     page = notebook(WATCH)
     board = show(page)
+    board.screenshot("overview-light")
     light = _brightness(board)
     with page.theme("JupyterLab Dark"):
         wait_for(lambda: _brightness(board) < 80, "a dark background")
-        page.screenshot("overview-dark")
+        board.screenshot("overview-dark")
     wait_for(lambda: _brightness(board) == light, "the light one again")
     assert light > 200
 
@@ -279,54 +320,3 @@ def test_hostile_text_stays_text(notebook: OpenNotebook, workspace: Workspace) -
     page.screenshot("hostile")
     board.open("Overview")
     assert page.page.evaluate("window.attacked") is None
-
-
-@pytest.fixture
-def address(lab: Lab, workspace: Workspace) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server of the command line, and the address of its page."""
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "agent_widget", "serve", str(workspace.directory), "--port", "0"],
-        env=lab.environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    yield process, next(line.split()[1] for line in process.stdout if line.startswith("page"))
-    process.kill()
-    process.wait()
-
-
-def test_the_page_without_jupyter_is_the_same_dashboard(
-    address: tuple[subprocess.Popen[str], str], workspace: Workspace, chrome: BrowserContext
-) -> None:
-    server, url = address
-    page = chrome.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: message.type == "error" and problems.append(message.text))
-    page.goto(url)
-    board = Board(page)
-    expect(board.state).to_have_text("live")
-    for tab in TABS[1:]:
-        board.open(tab)
-        expect(board.rows.first).to_be_visible()
-    board.open("Messages")
-    workspace.say("said to the page")
-    expect(board.rows.filter(has_text="said to the page")).to_be_visible()
-    assert problems == [], "nothing is refused by the page's own security policy"
-
-    server.kill()
-    expect(board.state).to_have_text("reconnecting")
-    expect(board.notice).to_be_visible()
-    page.close()
-
-
-def test_the_page_shows_nothing_without_the_token(
-    address: tuple[subprocess.Popen[str], str], chrome: BrowserContext
-) -> None:
-    page = chrome.new_page()
-    page.goto(address[1].partition("#")[0])
-    board = Board(page)
-    expect(board.state).to_have_text("refused")
-    expect(board.rows).to_have_count(0)
-    page.close()

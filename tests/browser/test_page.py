@@ -1,0 +1,96 @@
+"""The page without Jupyter: what `agent-widget serve` and `agent-widget demo` open in a browser."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+from browser.board import TABS, Board
+from browser.lab import Lab
+from browser.workspace import Workspace
+from playwright.sync_api import BrowserContext, Page, expect
+from processes import wait_for
+
+pytestmark = pytest.mark.slow
+
+Command = Callable[..., tuple["subprocess.Popen[str]", Page]]
+
+
+@pytest.fixture
+def command(lab: Lab, chrome: BrowserContext) -> Iterator[Command]:
+    """Runs the command line, and opens the page whose address it prints."""
+    started: list[tuple[subprocess.Popen[str], Page]] = []
+
+    def run(*arguments: str, token: bool = True) -> tuple[subprocess.Popen[str], Page]:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "agent_widget", *arguments],
+            env=lab.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        address = next(line.split()[1] for line in process.stdout if line.startswith("page"))
+        page = chrome.new_page()
+        started.append((process, page))
+        page.goto(address if token else address.partition("#")[0])
+        return process, page
+
+    yield run
+    for process, page in started:
+        page.close()
+        process.terminate()
+        process.wait(10)
+
+
+def test_the_page_without_jupyter_is_the_same_dashboard(command: Command, workspace: Workspace) -> None:
+    server, page = command("serve", str(workspace.directory), "--port", "0")
+    problems: list[object] = []
+    page.on("pageerror", problems.append)
+    page.on("console", lambda message: problems.extend([message.text] if message.type == "error" else []))
+    page.reload()
+    board = Board(page)
+    expect(board.state).to_have_text("live")
+    for tab in TABS[1:]:
+        board.open(tab)
+        expect(board.rows.first).to_be_visible()
+    board.open("Messages")
+    workspace.say("said to the page")
+    expect(board.rows.filter(has_text="said to the page")).to_be_visible()
+    assert problems == [], "nothing is refused by the page's own security policy"
+
+    server.kill()
+    expect(board.state).to_have_text("reconnecting")
+    expect(board.notice).to_be_visible()
+
+
+def test_the_page_shows_nothing_without_the_token(command: Command, workspace: Workspace) -> None:
+    _, page = command("serve", str(workspace.directory), "--port", "0", token=False)
+    board = Board(page)
+    expect(board.state).to_have_text("refused")
+    expect(board.rows).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [1000, 600, 360])
+def test_it_fits_a_narrow_window(command: Command, workspace: Workspace, width: int) -> None:
+    _, page = command("serve", str(workspace.directory), "--port", "0")
+    page.set_viewport_size({"width": width, "height": 800})
+    board = Board(page)
+    expect(board.state).to_have_text("live")
+    for tab in TABS:
+        board.open(tab)
+        shown = board.panel.get_by_text("agent-orchestrator") if tab == "Overview" else board.rows
+        expect(shown.first).to_be_visible()
+        overflow = board.root.evaluate("(root) => root.scrollWidth - root.clientWidth")
+        assert (tab, overflow) == (tab, 0), "nothing is cut off at the side"
+        board.screenshot(f"{tab.lower()}-{width}")
+
+
+def test_the_demo_is_a_team_at_work(command: Command) -> None:
+    _, page = command("demo", "--no-open", "--rate", "20")
+    board = Board(page)
+    expect(board.state).to_have_text("live")
+    board.open("Messages")
+    before = board.total()
+    wait_for(lambda: board.total() > before + 5, "the agents talk")

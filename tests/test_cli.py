@@ -1,0 +1,314 @@
+"""The command line: what it prints, its exit status, and one line for what a user can cause."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+from wire import hosted, message_line, say, until
+
+from agent_widget import access, cli
+from agent_widget.live import LiveTable
+from agent_widget.tables import TABLES
+
+pytestmark = pytest.mark.usefixtures("own_machine")
+
+COMMAND = [sys.executable, "-m", "agent_widget"]
+
+
+def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=30, **options)
+
+
+@contextlib.contextmanager
+def running(*arguments: str | Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """A command and the lines it has printed so far; it has ended afterwards."""
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    lines: list[str] = []
+    assert process.stdout is not None
+    reader = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")))  # type: ignore[union-attr]
+    reader.start()
+    try:
+        yield process, lines
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+        for stream in (process.stdout, process.stderr):
+            stream.close()  # type: ignore[union-attr]
+
+
+def failure(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    """The one line on stderr of a command that fails."""
+    assert cli.main(list(map(str, arguments))) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("agent-widget: ")
+    assert said.err.count("\n") == 1
+    return said.err
+
+
+def misuse(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    """The last line on stderr of a command that was used badly."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(list(map(str, arguments)))
+    assert caught.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    return said.err.splitlines()[-1]
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    assert cli.main(list(map(str, arguments))) == 0
+    return capsys.readouterr().out
+
+
+# What a user can cause
+
+
+@pytest.mark.parametrize("command", ["serve", "snapshot", "tail", "doctor"])
+def test_a_path_that_cannot_be_read_is_said_in_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "file").write_text("x")
+    assert "no such directory" in failure(capsys, command, tmp_path / "nothing")
+    assert "not a directory" in failure(capsys, command, tmp_path / "file")
+    assert "empty path" in failure(capsys, command, "")
+
+
+def test_a_directory_without_permission_is_said_in_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: Any) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", denied)
+    assert "Permission denied" in failure(capsys, "snapshot", tmp_path)
+
+
+def test_an_empty_directory_has_nothing_to_show(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "no agent has left a file" in failure(capsys, "snapshot", tmp_path)
+
+
+def test_a_machine_without_agents_has_nothing_to_show(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no agent has left a file" in failure(capsys, "snapshot")
+
+
+def test_a_port_in_use_is_said_in_one_line(capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"port {port} is in use" in failure(capsys, "serve", "--port", port, workspace)
+
+
+def test_serving_everybody_without_a_token_is_refused(capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
+    assert "without a token" in failure(capsys, "serve", "--host", "0.0.0.0", "--no-token", workspace)
+
+
+def test_a_url_without_a_server_is_said_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = cli.connect
+    monkeypatch.setattr(cli, "connect", lambda url, token: connect(url, token, timeout=0.3))
+    assert "nothing listens there" in failure(capsys, "tail", "--url", "ws://127.0.0.1:1/ws")
+    assert "looks like ws://" in failure(capsys, "tail", "--url", "http://127.0.0.1:1")
+
+
+def test_a_demo_where_it_cannot_write_is_said_in_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    assert "file" in failure(capsys, "demo", "--no-open", tmp_path / "file")
+    assert "file" in failure(capsys, "demo", "--no-open", tmp_path / "file" / "below")
+
+
+def test_what_is_not_installed_is_said_in_one_line(
+    capsys: pytest.CaptureFixture[str], workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert "needs pyarrow" in failure(capsys, "snapshot", "--format", "parquet", "--table", "tasks", workspace)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "required"),
+        (["dance"], "invalid choice"),
+        (["snapshot", "--table", "nope"], "invalid choice: 'nope'"),
+        (["tail", "--table", "nope"], "invalid choice: 'nope'"),
+        (["snapshot", "--format", "xml"], "invalid choice"),
+        (["snapshot", "--format", "parquet"], "choose it with --table"),
+        (["snapshot", "--format", "csv"], "choose it with --table"),
+        (["serve", "--port", "70000"], "0 to 65535, not 70000"),
+        (["serve", "--port", "http"], "0 to 65535, not http"),
+        (["serve", "--token", "a", "--no-token"], "not allowed with"),
+        (["demo", "--agents", "0"], "1 to 200"),
+        (["demo", "--rate", "0"], "above 0"),
+        (["demo", "--rate", "nan"], "above 0"),
+    ],
+)
+def test_bad_usage_is_status_2(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    assert words in misuse(capsys, *arguments)
+
+
+def test_no_traceback_reaches_the_user(tmp_path: Path) -> None:
+    done = run("snapshot", tmp_path / "nothing")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_reader_that_goes_away_is_no_error(workspace: Path) -> None:
+    with (workspace / "message-bus.jsonl").open("a") as file:
+        file.writelines(message_line(number, "x" * 400) for number in range(2, 1000))
+    for arguments in ("snapshot", "snapshot --table tasks", "servers", "doctor"):
+        words = arguments.split()
+        command = " ".join([*COMMAND, *words, *([] if words == ["servers"] else [str(workspace)])])
+        script = f"{command} | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=30)
+        assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+# snapshot
+
+
+def test_snapshot_is_every_table_as_json(capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
+    tables = json.loads(printed(capsys, "snapshot", workspace))
+    assert list(tables) == list(TABLES)
+    assert [task["title"] for task in tables["tasks"]] == ["first", "second"]
+    assert list(tables["tasks"][0]) == [column.name for column in TABLES["tasks"].columns]
+
+
+def test_snapshot_of_one_table(capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
+    tables = json.loads(printed(capsys, "snapshot", "--table", "messages", workspace))
+    assert list(tables) == ["messages"]
+    assert tables["messages"][0]["id"] == "m1"
+
+
+def test_snapshot_as_csv_starts_no_formula(capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
+    for number, text in enumerate(["=1+1", " +1", "-1", "@x", "\t=1", "\u200b", "＝1", "fine, really", "1-1"]):
+        say(workspace, number + 10, text)
+    rows = list(csv.DictReader(io.StringIO(printed(capsys, "snapshot", "--table=messages", "--format=csv", workspace))))
+    assert list(rows[0]) == [column.name for column in TABLES["messages"].columns]
+    texts = {row["text"] for row in rows}
+    assert {"'=1+1", "'-1", "'@x", "'＝1", "fine, really", "1-1"} <= texts
+    assert not any(text.lstrip()[:1] in tuple("=+-@＝") for text in texts)
+
+
+@pytest.mark.parametrize("value", ["=1", "  =1", "+1", "-1", "@a", "\t", "\rx", "\n=1", "＝1", "＋1", "－1", "＠1"])
+def test_a_cell_that_begins_a_formula_is_quoted(value: str) -> None:
+    assert cli._csv_cell(value) == "'" + value
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"), [("", ""), ("a=1", "a=1"), (-5, -5), (None, None), (["=a"], '["=a"]'), ({"a": 1}, '{"a":1}')]
+)
+def test_other_cells_stay_as_they_are(value: Any, cell: Any) -> None:
+    assert cli._csv_cell(value) == cell
+
+
+def test_snapshot_as_parquet(workspace: Path, tmp_path: Path) -> None:
+    with (tmp_path / "tasks.parquet").open("wb") as file:
+        command = [*COMMAND, "snapshot", "--table", "tasks", "--format", "parquet", str(workspace)]
+        subprocess.run(command, stdout=file, check=True, timeout=30)
+    table = pyarrow.parquet.read_table(tmp_path / "tasks.parquet")
+    assert table.column("title").to_pylist() == ["first", "second"]
+    assert table.column_names == LiveTable(None, "tasks").columns  # type: ignore[arg-type]
+
+
+# serve, servers, doctor
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_prints_where_it_is_and_ends_by_a_signal(workspace: Path, number: signal.Signals) -> None:
+    with running("serve", "--port", "0", "--token", "my-token", workspace) as (process, lines):
+        until(lambda: len(lines) == 4)
+        said = dict(line.split(maxsplit=1) for line in lines)
+        assert said["watching"].strip() == str(workspace)
+        assert said["token"].strip() == "my-token"
+        assert said["page"].strip().endswith("/#token=my-token")
+        assert said["url"].startswith("ws://127.0.0.1:")
+        assert said["url"].strip() in run("servers").stdout
+        assert said["url"].strip() in run("doctor", workspace).stdout
+        process.send_signal(number)
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert list(access.runtime_directory().glob("server-*")) == []
+
+
+def test_servers_says_when_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no server runs" in printed(capsys, "servers")
+
+
+def test_doctor_says_what_is_found(capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
+    (workspace / "sessions.jsonl").write_text("not json\n")
+    said = printed(capsys, "doctor", workspace)
+    assert f"found       workspace  {workspace}" in said
+    assert "readable    3 files" in said
+    assert "skipped     1 lines" in said
+    assert "rows              2  tasks" in said
+    assert "none watches this" in said
+
+
+# tail and demo
+
+
+@pytest.mark.slow
+def test_tail_prints_each_change_while_a_file_grows(workspace: Path) -> None:
+    with running("tail", "--json", "--table", "messages", workspace) as (process, lines):
+        until(lambda: list(access.runtime_directory().glob("server-*.json")))
+        number = 1
+        while not lines:  # it says nothing when it begins to listen
+            number += 1
+            say(workspace, number)
+            with contextlib.suppress(AssertionError):
+                until(lambda: lines, 0.2)
+        say(workspace, 1000, "the last")
+        until(lambda: any("the last" in line for line in lines))
+        changes = [json.loads(line) for line in lines]
+        assert all(set(change) == {"table", "op", "row"} for change in changes)
+        assert (changes[-1]["table"], changes[-1]["op"], changes[-1]["row"]["id"]) == ("messages", "upsert", "m1000")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
+def test_tail_tells_what_went_and_shows_no_control_sequences() -> None:
+    assert json.loads(cli._json_line("tasks", "t", None)) == {"table": "tasks", "op": "gone", "row": {"id": "t"}}
+    assert cli._text_line("tasks", "t", None).split() == ["tasks", "gone", "t"]
+    assert "\x1b" not in cli._text_line("logs", "\x1b[2J", {"text": "\x1b]52;c;x\x07 \u202e"})  # type: ignore[arg-type]
+    assert "\x1b" not in cli._text_line("logs", "\x1b[2J", None)
+
+
+@pytest.mark.slow
+def test_tail_of_a_server_that_goes_away_for_good_fails(workspace: Path) -> None:
+    with hosted(workspace, token="old") as server:
+        url, port = server.url, server.port
+        stack = contextlib.ExitStack()
+        process, _ = stack.enter_context(running("tail", "--url", url, "--token", "old"))
+        until(lambda: server.connections)
+    with stack, hosted(workspace, port=port, token="new"):
+        assert process.wait(20) == 1
+        assert process.stderr is not None
+        assert "token does not fit" in process.stderr.read()
+
+
+@pytest.mark.slow
+def test_the_demo_runs_and_ends(tmp_path: Path) -> None:
+    done = run("demo", "--seconds", "3", "--no-open", "--agents", "3", tmp_path / "demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "page      http://127.0.0.1:" in done.stdout
+    assert (tmp_path / "demo").is_dir()
+    assert json.loads(run("snapshot", tmp_path / "demo").stdout)["tasks"]
