@@ -27,6 +27,7 @@ class _Point(NamedTuple):
     rank: int
     reason: str
     ttl_ms: int  # 0 = holds for ever
+    routine: bool
 
     @property
     def status(self) -> str:
@@ -46,6 +47,8 @@ class _Course:
     points: list[_Point] = field(default_factory=list)
     folded: int = 0
     """How many of the points are in ``spans``."""
+    telling: _Point | None = None
+    """The point whose reason stands for the status after the folded points."""
     spans: list[_Span] = field(default_factory=list)
     published: list[_Span] = field(default_factory=list)
     """The spans as the tables have them: ``spans``, and the silence after the last point if there was one."""
@@ -57,11 +60,16 @@ class _Course:
         untouched = max(0, len(self.spans) - 2)
         if not self.folded:
             self.spans.clear()
+            self.telling = None
             untouched = 0
         for index in range(self.folded, len(self.points)):
+            point = self.points[index]
             if index:
-                self._silence(self.spans, self.points[index - 1], self.points[index].at)
-            self._enter(self.spans, self.points[index])
+                self._silence(self.spans, self.points[index - 1], point.at)
+            goes_on = bool(self.spans) and self.spans[-1].status == point.status
+            if self.telling is None or not goes_on or self.telling.routine or not point.routine:
+                self.telling = point
+            self._enter(self.spans, point)
         self.folded = len(self.points)
         return untouched
 
@@ -105,7 +113,7 @@ class Statuses:
     def observe(self, evidence: Evidence) -> None:
         """Take in one piece of evidence; a repetition changes nothing."""
         course = self._courses.setdefault(evidence.agent_id, _Course())
-        point = _Point(evidence.at, _RANK[evidence.status], evidence.reason, evidence.ttl_ms or 0)
+        point = _Point(evidence.at, _RANK[evidence.status], evidence.reason, evidence.ttl_ms or 0, evidence.routine)
         points = course.points
         index = len(points) if not points or points[-1] < point else bisect_left(points, point)
         if index < len(points) and points[index] == point:
@@ -140,7 +148,8 @@ class Statuses:
         for started_at in before.keys() - after.keys():
             yield Gone("spans", f"{agent_id}@{started_at}")
         current = spans[-1]
-        reason = course.points[-1].reason if current.status == course.points[-1].status else current.reason
+        telling = course.telling
+        reason = telling.reason if telling and telling.status == current.status else current.reason
         yield Record(
             "agents", agent_id, {"status": current.status, "status_reason": reason, "status_at": current.started_at}
         )

@@ -17,8 +17,10 @@ from agent_widget.store import Row, Store
 from agent_widget.tables import AGENT_STATUSES
 
 
-def saw(at: int, status: str, reason: str = "", ttl: int | None = None, agent: str = "a") -> Evidence:
-    return Evidence(agent, at, status, reason or f"says {status}", ttl)
+def saw(
+    at: int, status: str, reason: str = "", ttl: int | None = None, agent: str = "a", routine: bool = False
+) -> Evidence:
+    return Evidence(agent, at, status, reason or f"says {status}", ttl, routine)
 
 
 def settled(evidence: Iterable[Evidence], now: int) -> Store:
@@ -94,6 +96,15 @@ def test_of_two_claims_about_one_moment_the_same_one_wins_whichever_is_read_firs
 def test_a_moment_that_ends_in_the_status_before_it_begins_no_span() -> None:
     claims = [saw(5, "idle"), saw(10, "working"), saw(10, "idle")]
     assert spans(settled(claims, now=99)) == [(5, None, "idle")]
+
+
+def test_a_heartbeat_does_not_take_the_place_of_a_reason_that_says_more() -> None:
+    beat, claim = saw(1, "working", "heartbeat", routine=True), saw(2, "working", "claimed a task")
+    later = saw(3, "working", "heartbeat", routine=True)
+    assert agent(settled([beat, claim, later], 3)).status_reason == "claimed a task"
+    assert agent(settled([beat, later], 3)).status_reason == "heartbeat"
+    idle, again = saw(4, "idle", "end of turn"), saw(5, "working", "heartbeat", routine=True)
+    assert agent(settled([beat, claim, later, idle, again], 5)).status_reason == "heartbeat"
 
 
 def test_the_reason_for_silence_says_how_long_it_lasted() -> None:
@@ -175,6 +186,7 @@ EVIDENCE = st.builds(
     reason=st.sampled_from(["x", "y"]),
     ttl=st.sampled_from([None, 1, 3, 10, 60]),
     agent=st.just("a"),
+    routine=st.booleans(),
 )
 
 

@@ -30,7 +30,8 @@ class Evidence(NamedTuple):
 
     ``status`` is one of :data:`agent_widget.tables.AGENT_STATUSES`; ``reason`` says what it rests on in plain
     words and never contains a time that passes ("heartbeat says idle"). After ``ttl_ms`` without further
-    evidence the agent counts as offline; ``None`` holds for ever.
+    evidence the agent counts as offline; ``None`` holds for ever. ``routine``: it only says that the agent goes on
+    (a heartbeat); its reason counts while nothing said more ("claimed task …") since the status began.
     """
 
     agent_id: str
@@ -38,6 +39,7 @@ class Evidence(NamedTuple):
     status: str
     reason: str
     ttl_ms: int | None = None
+    routine: bool = False
 
 
 Item = Record | Gone | Evidence

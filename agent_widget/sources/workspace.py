@@ -333,15 +333,14 @@ class Workspace(Source):
         """What somebody says an agent is doing; of a blocked one, ``about`` says what it waits for."""
         status = _AGENT_STATUS.get(word.strip().lower()) if isinstance(word, str) else None
         if status:
-            reason = f"{teller} says {word.strip().lower()}"
-            if status == "waiting":
-                reason = about or "says it is blocked"
-            yield from self._saw(agent, at, status, reason)
+            known = about if status == "waiting" else None
+            reason = known or f"{teller} says {word.strip().lower()}"
+            yield from self._saw(agent, at, status, reason, routine=known is None)
 
-    def _saw(self, agent: str, at: int | None, status: str, reason: str) -> Iterator[Item]:
+    def _saw(self, agent: str, at: int | None, status: str, reason: str, *, routine: bool = False) -> Iterator[Item]:
         if at is not None and agent not in HUMANS:
             ttl_ms = None if status in _FOR_EVER else HEARTBEAT_TTL_MS
-            yield Evidence(self.namespace + agent, at, status, preview(reason) or status, ttl_ms)
+            yield Evidence(self.namespace + agent, at, status, preview(reason) or status, ttl_ms, routine)
 
     def _session(self, session: str | None, at: int | None) -> Iterator[Item]:
         """A session was seen or named."""

@@ -47,7 +47,7 @@ def command(lab: Lab, chrome: BrowserContext) -> Iterator[Command]:
 def test_the_page_without_jupyter_is_the_same_dashboard(command: Command, workspace: Workspace) -> None:
     server, page = command("serve", str(workspace.directory), "--port", "0")
     problems: list[object] = []
-    page.on("pageerror", problems.append)
+    page.on("pageerror", lambda error: problems.append(error))
     page.on("console", lambda message: problems.extend([message.text] if message.type == "error" else []))
     page.reload()
     board = Board(page)
