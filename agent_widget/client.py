@@ -29,7 +29,7 @@ from .access import Runtime, is_loopback, runtimes
 from .live import LiveTable
 from .protocol import Assembler, ProtocolError
 from .store import Change, Gap, Row, Store
-from .tables import TABLES
+from .tables import TABLES, now_ms
 
 log = logging.getLogger("agent_widget")
 
@@ -308,7 +308,10 @@ class Client:
                     while True:
                         async with asyncio.timeout(SILENCE):
                             data = await socket.recv()
-                        was_live |= self._receive(protocol.decode_server(data), assembler)
+                        frame = protocol.decode_server(data)
+                        if isinstance(frame, protocol.Ping):
+                            await _send(socket, protocol.Pong(frame.at, now_ms()))
+                        was_live |= self._receive(frame, assembler)
                 finally:
                     beat.cancel()
                     self._socket = None

@@ -21,6 +21,7 @@ from .sources.base import Evidence, Item, Reader, Source
 from .stats import Stats
 from .status import Statuses
 from .store import Store
+from .tables import now_ms
 from .tail import Tail, Unreadable, read_document
 
 log = logging.getLogger("agent_widget")
@@ -33,11 +34,6 @@ _MISREAD = (ValueError, KeyError, TypeError, AttributeError, IndexError, Overflo
 
 class PathError(Exception):
     """A path that was asked for cannot be watched; the message says why and what to do."""
-
-
-def now_ms() -> int:
-    """The time as the tables have it."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ from websockets.http11 import Request, Response
 
 from . import protocol, tables
 from .access import Gate, Runtime, bracketed, is_loopback, new_token, published
-from .collector import Collector, now_ms
+from .collector import Collector
 from .protocol import ProtocolError
 from .store import Position, Store
 from .watcher import Watcher
@@ -109,7 +109,7 @@ class Server:
         self.port = port
         self.token = None if no_token else token or new_token()
         self.idle_timeout = idle_timeout
-        self.started_at = now_ms()
+        self.started_at = tables.now_ms()
         self.connections = 0
         self._refused = 0
         self._idle_since = time.monotonic()
@@ -273,7 +273,7 @@ class Server:
             protocol.SourceInfo(state.name, state.path, state.files, state.bytes, state.state)
             for state in self.collector.states()
         ]
-        return protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, now_ms(), sources, tables.schema())
+        return protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, tables.now_ms(), sources, tables.schema())
 
     async def _send_changes(self, socket: ServerConnection, hello: protocol.Hello) -> None:
         told = hello.position  # what the client knows; changes of tables it did not ask for do not move it
@@ -292,7 +292,7 @@ class Server:
     async def _receive(self, socket: ServerConnection, data: str | bytes) -> None:
         frame = protocol.decode_client(data)
         if isinstance(frame, protocol.Ping):
-            await _send(socket, protocol.encode(protocol.Pong(frame.at, now_ms())))
+            await _send(socket, protocol.encode(protocol.Pong(frame.at, tables.now_ms())))
         elif isinstance(frame, protocol.Call):
             await _send(socket, protocol.encode(self.call(frame)))
         elif isinstance(frame, protocol.Hello):

@@ -11,6 +11,7 @@ conventions; ``input_tokens`` excludes what came from a cache.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -150,3 +151,8 @@ DERIVED: Final = frozenset({"stats", "spans"})
 def schema() -> dict[str, dict[str, str]]:
     """The ``schema`` part of the ``welcome`` frame: table → column → type word."""
     return {name: table.schema for name, table in TABLES.items()}
+
+
+def now_ms() -> int:
+    """The time as the tables have it."""
+    return time.time_ns() // 1_000_000

@@ -22,7 +22,6 @@ import traitlets
 
 from . import protocol, tables
 from .client import ENDED, Client, ConnectionFailed, Feed
-from .collector import now_ms
 from .protocol import ProtocolError
 from .server import VERSION, bundle
 from .store import Position
@@ -102,7 +101,7 @@ class Dashboard(anywidget.AnyWidget):
             if isinstance(frame, protocol.Hello):
                 self._hello = protocol.check_hello(frame)
             elif isinstance(frame, protocol.Ping):
-                self._post([protocol.encode(protocol.Pong(frame.at, now_ms()))])
+                self._post([protocol.encode(protocol.Pong(frame.at, tables.now_ms()))])
             elif isinstance(frame, protocol.Call):
                 threading.Thread(target=self._forward, args=(frame,), name="agent-widget call", daemon=True).start()
         except ProtocolError as error:
@@ -188,7 +187,9 @@ class Dashboard(anywidget.AnyWidget):
 
     def _welcome(self) -> protocol.Welcome:
         epoch, seq = self.client.store.position
-        return protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, now_ms(), self.client.sources, tables.schema())
+        return protocol.Welcome(
+            protocol.VERSION, VERSION, epoch, seq, tables.now_ms(), self.client.sources, tables.schema()
+        )
 
     def _post(self, frames: list[bytes]) -> None:
         context = self._context

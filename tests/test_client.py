@@ -7,6 +7,7 @@ import contextlib
 import functools
 import http.server
 import os
+import queue
 import signal
 import socket
 import subprocess
@@ -137,7 +138,7 @@ def test_something_else_on_the_port_is_refused() -> None:
         protocol_version = "HTTP/1.1"
 
     with http.server.HTTPServer(("127.0.0.1", 0), Other) as other:
-        thread = threading.Thread(target=other.serve_forever)
+        thread = threading.Thread(target=other.serve_forever, daemon=True)
         thread.start()
         with pytest.raises(ConnectionFailed, match="no agent-widget server"):
             aw.connect(f"ws://127.0.0.1:{other.server_port}/ws")
@@ -146,10 +147,10 @@ def test_something_else_on_the_port_is_refused() -> None:
 
 
 @contextlib.contextmanager
-def playing(*frames: bytes) -> Iterator[str]:
-    """A server that answers every hello with these frames and then waits."""
+def playing(*frames: bytes, handle: Callable[[Any], None] | None = None) -> Iterator[str]:
+    """A server that answers every hello with these frames and then waits, or does what ``handle`` does."""
 
-    def handle(connection: Any) -> None:
+    def answer(connection: Any) -> None:
         connection.recv()
         for frame in frames:
             connection.send(frame.decode())
@@ -157,8 +158,8 @@ def playing(*frames: bytes) -> Iterator[str]:
             while True:
                 connection.recv()
 
-    with serve_socket(handle, "127.0.0.1", 0) as listener:
-        thread = threading.Thread(target=listener.serve_forever)
+    with serve_socket(handle or answer, "127.0.0.1", 0) as listener:
+        thread = threading.Thread(target=listener.serve_forever, daemon=True)
         thread.start()
         yield f"ws://127.0.0.1:{listener.socket.getsockname()[1]}/ws"
         listener.shutdown()
@@ -189,6 +190,22 @@ def test_nothing_a_server_says_ends_the_thread(frame: bytes) -> None:
         until(lambda: client.connection.state == "reconnecting")
         assert client.connection.message
         assert client.alive
+        client.close()
+
+
+def test_a_ping_of_the_server_is_answered() -> None:
+    heard: queue.Queue[Any] = queue.Queue()
+
+    def handle(connection: Any) -> None:
+        connection.recv()
+        connection.send(protocol.encode(protocol.Ping(41.5)).decode())
+        with contextlib.suppress(Exception):
+            while True:
+                heard.put(protocol.decode_client(connection.recv()))
+
+    with playing(handle=handle) as url:
+        client = Client(url)
+        until(lambda: any(isinstance(f, protocol.Pong) and f.at == 41.5 for f in heard.queue))
         client.close()
 
 

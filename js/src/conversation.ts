@@ -107,6 +107,9 @@ export class Conversation implements LinkEvents {
         this.#onChanges(frame);
         this.#learn({});
         break;
+      case "ping":
+        this.#link?.send({ type: "pong", at: frame.at, now });
+        break;
       case "pong": {
         const rtt = Math.max(0, now - frame.at);
         if (rtt < CLOCK_TRUST_MS) this.#store.setClock(frame.now, rtt / 2);

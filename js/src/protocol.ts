@@ -32,7 +32,7 @@ export interface Ping {
   readonly at: number;
 }
 
-export type UpFrame = Hello | Ping;
+export type UpFrame = Hello | Ping | Pong;
 
 export interface SourceState {
   readonly name: string;
@@ -89,7 +89,7 @@ export interface KernelState {
   readonly heard_ms: number | null;
 }
 
-export type DownFrame = Welcome | Changes | Pong | ProtocolError | KernelState;
+export type DownFrame = Welcome | Changes | Ping | Pong | ProtocolError | KernelState;
 
 /** The frame in a text, or null for anything that is not one (a later version may send types unknown here). */
 export function parseFrame(text: string): DownFrame | null {

@@ -154,3 +154,12 @@ test("a refusal is final", () => {
   assert.equal(store.connection.value.state, "refused");
   end();
 });
+
+test("answers a ping", () => {
+  const { conversation, sent, end } = talk();
+  conversation.onFrame({ type: "ping", at: 41.5 });
+  const pong = sent.at(-1);
+  assert.equal(pong?.type, "pong");
+  assert.equal(pong?.at, 41.5);
+  end();
+});

@@ -144,13 +144,14 @@ class Notebook:
         page.on("pageerror", self._page_error)
         page.on("console", self._console)
         if not page.url.startswith(lab.url):
-            page.goto(f"{lab.url}/lab?reset&token={TOKEN}")
-            page.wait_for_function(
-                "() => window.jupyterapp?.commands.hasCommand('docmanager:open') "
-                "&& !document.querySelector('#jupyterlab-splash')",
-                timeout=60_000,
-            )
+            self._load()
         self.reopen()
+
+    def _load(self) -> None:
+        self.page.goto(f"{self.lab.url}/lab?reset&token={TOKEN}")  # reset: nothing is opened but what we open
+        self.page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('docmanager:open')", timeout=60_000)
+        self.page.evaluate("() => window.jupyterapp.restored")
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
     def _page_error(self, error: Error) -> None:
         self.problems.append(str(error))
@@ -247,10 +248,10 @@ class Notebook:
         self._wait_until_ready()
 
     def reload(self) -> None:
-        """Save and reload the page, as F5 does."""
+        """Save, load JupyterLab anew as F5 does, and open the document again."""
         self.save()
-        self.page.reload()
-        self._wait_until_ready()
+        self._load()
+        self.reopen()
 
     def close(self) -> None:
         """Close the document; the kernel goes on."""

@@ -55,7 +55,7 @@ def delay_ms(page: Notebook, workspace: Workspace, text: str) -> float:
 def test_every_tab_shows_the_rows_the_kernel_has(notebook: OpenNotebook, workspace: Workspace) -> None:
     page = notebook(WATCH, COUNT)
     board = show(page)
-    expect(board.panel).to_contain_text("agent-orchestrator")
+    expect(board.panel).to_contain_text("orchestrator")
     page.screenshot("overview")
     for table, rows in json.loads(page.run(1)).items():
         board.open({"tool_calls": "Tools"}.get(table, table.capitalize()))

@@ -80,7 +80,7 @@ def test_it_fits_a_narrow_window(command: Command, workspace: Workspace, width: 
     expect(board.state).to_have_text("live")
     for tab in TABS:
         board.open(tab)
-        shown = board.panel.get_by_text("agent-orchestrator") if tab == "Overview" else board.rows
+        shown = board.panel.get_by_text("orchestrator") if tab == "Overview" else board.rows
         expect(shown.first).to_be_visible()
         overflow = board.root.evaluate("(root) => root.scrollWidth - root.clientWidth")
         assert (tab, overflow) == (tab, 0), "nothing is cut off at the side"
