@@ -60,7 +60,7 @@ function State() {
   const connection = store.connection.value;
   const { state, rtt, heardAt } = connection;
   const now = useNow(state === "live" ? 500 : 1000);
-  const shown = store.paused.value && state === "live" ? "paused" : state;
+  const shown = state !== "live" ? state : !store.loading.value.done ? "loading" : store.paused.value ? "paused" : state;
   return (
     <div class={`state state-${shown}`}>
       <span class="state-dot" aria-hidden="true" />

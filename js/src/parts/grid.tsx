@@ -107,7 +107,10 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
   }, [selected, height]);
 
   useLayoutEffect(() => {
-    if (follow && atEnd && scroller.current !== null) scroller.current.scrollTop = scroller.current.scrollHeight;
+    const element = scroller.current;
+    if (!follow || element === null) return;
+    if (atEnd) element.scrollTop = element.scrollHeight;
+    else if (element.scrollHeight <= element.clientHeight) setAtEnd(true); // nothing is left to scroll to
   });
 
   const onScroll = () => {

@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { longDuration } from "../format.ts";
 import type { Nav } from "../nav.ts";
 import { needsOf } from "../needs.ts";
+import { agentName } from "../parts/agentname.tsx";
 import { StatusMark } from "../parts/status.tsx";
 import { Line, oneLine } from "../parts/text.tsx";
 import type { Store } from "../store.ts";
@@ -21,7 +22,13 @@ export function Attention({ store, nav }: { store: Store; nav: Nav }) {
     <div class={`attention ${all.value ? "all" : ""}`} role="group" aria-label="Needs you">
       <div class="attention-list">
         {list.slice(0, all.value ? undefined : FIRST).map((need) => (
-          <Item key={`${need.table} ${need.id}`} need={need} now={now} onOpen={() => nav.open(need.table, need.id)} />
+          <Item
+            key={`${need.table} ${need.id}`}
+            need={need}
+            name={need.table === "agents" ? agentName(store, need.id) : need.name}
+            now={now}
+            onOpen={() => nav.open(need.table, need.id)}
+          />
         ))}
       </div>
       {more > 0 && (
@@ -36,11 +43,18 @@ export function Attention({ store, nav }: { store: Store; nav: Nav }) {
   );
 }
 
-function Item({ need, now, onOpen }: { need: Need; now: number; onOpen: () => void }) {
+interface ItemProps {
+  readonly need: Need;
+  readonly name: string;
+  readonly now: number;
+  readonly onOpen: () => void;
+}
+
+function Item({ need, name, now, onOpen }: ItemProps) {
   return (
     <button type="button" class="attention-item" onClick={onOpen}>
       <StatusMark status={need.status} />
-      <strong>{oneLine(need.name)}</strong>
+      <strong class="line">{oneLine(name)}</strong>
       <Line text={need.says} />
       {need.since !== null && <span class="muted">for {longDuration(now - need.since)}</span>}
     </button>
