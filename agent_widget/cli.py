@@ -193,15 +193,13 @@ def _demo(options: argparse.Namespace) -> None:
         if options.directory is None:
             memory = memory / "memory"
         memory.mkdir(parents=True, exist_ok=True)
+        team = demo.prepared(memory, agents=options.agents, rate=options.rate)
         stop = threading.Event()
-
-        def simulate() -> None:
-            demo.run(memory, agents=options.agents, rate=options.rate, seconds=options.seconds, stop=stop)
 
         async def show() -> None:
             server = Server(Collector([memory]), port=options.port)
             showing = asyncio.ensure_future(_run_server(server, False, not options.no_open))
-            simulating = asyncio.ensure_future(asyncio.to_thread(simulate))
+            simulating = asyncio.ensure_future(asyncio.to_thread(demo.live, team, options.seconds, stop))
             try:
                 done, _ = await asyncio.wait({showing, simulating}, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:

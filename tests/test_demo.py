@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import threading
@@ -13,7 +14,8 @@ from typing import Any
 import pytest
 
 from agent_widget.collector import Collector
-from agent_widget.demo import MARKER, OWN_FILES, Team, iso, run
+from agent_widget.demo import Team, run
+from agent_widget.demo.files import MARKER, OWN_FILES, iso
 
 NOW = 1_790_000_000_000
 """When the simulated history ends and the simulated present begins."""
@@ -178,9 +180,28 @@ def test_statuses_move_and_work_never_runs_dry(tmp_path: Path) -> None:
     assert all(later > earlier for earlier, later in zip(counts, counts[5:], strict=False))
     assert len({agent for agent, _ in statuses}) > 12, "agents come and go"
     assert {status for _, status in statuses} >= {"working", "idle", "blocked"}
-    assert 5 <= len(team._workers()) <= 7
+    assert 5 <= len(team.journal.workers()) <= 7
     ids = [row["id"] for row in document(tmp_path, "tasks.json")["tasks"]]
     assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_within_a_minute_somebody_waits_for_a_person_and_calls_are_not_dense(tmp_path: Path, seed: int) -> None:
+    team = Team(tmp_path, seed=seed)
+    team.history(12, NOW)
+    waiting = []
+    while not waiting and team.now < NOW + 60_000:
+        team.advance(1)
+        waiting = [one for one in team.journal.workers() if one.status == "blocked"]
+    team.finish()
+    assert waiting
+    assert "blocked" in {task["status"] for task in document(tmp_path, "tasks.json")["tasks"]}
+    calls: dict[str, list[int]] = {}
+    for row in lines(tmp_path, "tool-timing.jsonl"):
+        calls.setdefault(row["session_id"], []).append(row["end_time"])
+    pauses = sorted(after - before for one in calls.values() for before, after in itertools.pairwise(one))
+    assert 6_000 < pauses[len(pauses) // 2] < 8_000
+    assert pauses[0] > 500, "two ticks on a lane can be told apart"
 
 
 def test_same_seed_same_files(tmp_path: Path) -> None:
@@ -278,8 +299,8 @@ def test_a_held_lock_is_respected_and_a_stale_one_removed(tmp_path: Path) -> Non
     lock = tmp_path / "tasks.json.lock"
     lock.write_text('{"owner_id": "someone", "locked_at": "2026-01-01T00:00:00.000Z", "pid": 1}')
     held = (tmp_path / "tasks.json").read_bytes()
-    team.board["completed_count"] = 4711
-    team.files.put("tasks.json", team.board)
+    team.tasks.document["completed_count"] = 4711
+    team.files.put("tasks.json", team.tasks.document)
     writer = threading.Thread(target=team.finish)
     writer.start()
     time.sleep(0.3)
@@ -289,8 +310,8 @@ def test_a_held_lock_is_respected_and_a_stale_one_removed(tmp_path: Path) -> Non
     assert document(tmp_path, "tasks.json")["completed_count"] == 4711
     lock.write_text("{}")
     os.utime(lock, (time.time() - 300, time.time() - 300))
-    team.board["completed_count"] = 4712
-    team.files.put("tasks.json", team.board)
+    team.tasks.document["completed_count"] = 4712
+    team.files.put("tasks.json", team.tasks.document)
     team.finish()
     assert document(tmp_path, "tasks.json")["completed_count"] == 4712
     assert not lock.exists()
@@ -313,7 +334,7 @@ def test_a_task_from_outside_is_worked_on_and_a_cancelled_one_dropped(tmp_path: 
 def test_a_person_can_answer_and_ask(tmp_path: Path) -> None:
     team = Team(tmp_path, seed=6)
     team.history(6, NOW)
-    while not (blocked := [one for one in team._workers() if one.status == "blocked"]):
+    while not (blocked := [one for one in team.journal.workers() if one.status == "blocked"]):
         team.advance(1)
     asked = iso(team.now)
 
@@ -332,7 +353,7 @@ def test_a_person_can_answer_and_ask(tmp_path: Path) -> None:
     rows = lines(tmp_path, "user-messages.jsonl")
     question = next(row for row in rows if row["from"] == blocked[0].id and row["timestamp"] <= asked and row["read"])
     assert question["response"]
-    while any(one.status == "blocked" for one in team._workers()):
+    while any(one.status == "blocked" for one in team.journal.workers()):
         team.advance(1)
     wish = say("umsg_2_wish", "Please add a dark theme")
     assert wish["read"]
