@@ -20,6 +20,9 @@ export interface Link {
 
 const TICK_MS = 1_000;
 
+/** The first round trips are measured while the page is still busy with its first rows: they are soon replaced. */
+const EARLY_BEATS = 3;
+
 /** A round trip slower than this says little about the other clock. */
 const CLOCK_TRUST_MS = 2_000;
 
@@ -44,6 +47,7 @@ export class Conversation implements LinkEvents {
   #part = 0;
   #helloDue = false;
   #beatAt = 0;
+  #beats = 0;
   #audience = 0;
   readonly #store: Store;
   readonly #options: ConversationOptions;
@@ -157,7 +161,7 @@ export class Conversation implements LinkEvents {
   #tick(): void {
     const now = Date.now();
     const silent = !this.#facts.welcomed || now - this.#facts.frameAt >= SILENCE_MS;
-    if (now - this.#beatAt >= this.#options.beatMs) {
+    if (now - this.#beatAt >= (this.#beats < EARLY_BEATS ? TICK_MS : this.#options.beatMs)) {
       if (silent && this.#link?.restart === undefined) this.#helloDue = true;
       this.#beat();
     }
@@ -167,6 +171,7 @@ export class Conversation implements LinkEvents {
 
   #beat(): void {
     this.#beatAt = Date.now();
+    this.#beats++;
     this.#link?.send({ type: "ping", at: this.#beatAt });
   }
 
