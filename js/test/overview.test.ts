@@ -150,7 +150,7 @@ test("a task that is stuck because its owner waits is one need, and its note is 
   const agents = [agent("asks", { status: "waiting", status_reason: "permission" })];
   const tasks = [
     { ...task("its task", "blocked"), owner: "asks" },
-    { ...task("another", "blocked"), notes: "[2026-01-02T03:04:05.678Z] Waits for a key" },
+    { ...task("another", "blocked"), notes: "[2026-01-02T03:04:05.678Z] Waits for a key\nolder" },
   ];
   assert.deepEqual(
     needs(agents, tasks, NOW).map(({ id, says }) => `${id} ${says}`),

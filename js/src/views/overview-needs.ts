@@ -18,8 +18,8 @@ export interface Need {
 const NEWS_MS = HOUR;
 const STUCK_MS = DAY;
 
-/** Agents put the time before a note; how long it has been so stands beside it anyway. */
-const STAMP = /^\[\d{4}-\d\d-\d\d[^\]]*\]\s*/;
+/** The newest note is the first line; agents put a time before it, but how long it has been so stands beside it anyway. */
+const newestNote = (notes: string): string => notes.split("\n")[0]!.replace(/^\[\d{4}-\d\d-\d\d[^\]]*\]\s*/, "");
 
 export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], now: number): Need[] {
   const recent = (at: number | null, within: number): boolean => at !== null && now - at < within;
@@ -36,7 +36,7 @@ export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], 
     id: task.id,
     status: task.status!,
     name: task.title ?? task.id,
-    says: task.notes === null ? verb : `${verb}: ${task.notes.replace(STAMP, "")}`,
+    says: task.notes === null ? verb : `${verb}: ${newestNote(task.notes)}`,
     since: task.completed_at ?? task.updated_at,
   });
   const those = agents.filter((agent) => !isHuman(agent));
