@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+
+if TYPE_CHECKING:
+    from agent_widget.client import Client
+    from agent_widget.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -69,3 +75,21 @@ def workspace(tmp_path: Path) -> Path:
     write_tasks(directory, "first", "second")
     say(directory, 1)
     return directory
+
+
+@pytest.fixture
+def server(workspace: Path) -> Iterator[Server]:
+    """A server of the small workspace, on a thread of this process."""
+    from wire import hosted
+
+    with hosted(workspace) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Client]:
+    """A client of that server, with the first answer complete."""
+    import agent_widget as aw
+
+    with contextlib.closing(aw.connect(server.url, server.token)) as client:
+        yield client

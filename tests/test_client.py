@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 import pytest
 from websockets.sync.server import serve as serve_socket
-from wire import PATIENCE, contents, hosted, log_rows, say, until, write_tasks
+from wire import PATIENCE, contents, log_rows, say, until, write_tasks
 
 import agent_widget as aw
 from agent_widget import access, process, protocol
@@ -31,19 +31,6 @@ from agent_widget.process import ServerError
 from agent_widget.records import Gone, Record
 
 pytestmark = pytest.mark.usefixtures("own_machine")
-
-
-@pytest.fixture
-def server(workspace: Path) -> Iterator[Any]:
-    """A server of the small workspace on a thread of this process."""
-    with hosted(workspace) as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: Any) -> Iterator[Client]:
-    with contextlib.closing(aw.connect(server.url, server.token)) as client:
-        yield client
 
 
 @pytest.fixture

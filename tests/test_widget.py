@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import threading
@@ -80,18 +79,6 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> list[Browser]:
 
     monkeypatch.setattr(comm, "create_comm", create)
     return opened
-
-
-@pytest.fixture
-def server(workspace: Path) -> Iterator[Any]:
-    with hosted(workspace) as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: Any) -> Iterator[Client]:
-    with contextlib.closing(aw.connect(server.url, server.token)) as client:
-        yield client
 
 
 Show = Callable[[], tuple[aw.Dashboard, Browser]]

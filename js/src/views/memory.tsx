@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
 import { ago, bytes, exactTime, short, words } from "../format.ts";
-import { AgentName, agentName } from "../parts/agentname.tsx";
+import { agentColumn } from "../parts/agent-column.tsx";
 import { Details } from "../parts/details.tsx";
 import { Frame } from "../parts/frame.tsx";
 import { type Column, Grid } from "../parts/grid.tsx";
@@ -39,15 +39,7 @@ const columnsOf = (store: Store): readonly Column<MemoryRow>[] => [
     rank: 3,
     cell: (row) => <span class="line muted">{oneLine(row.text ?? "")}</span>,
   },
-  {
-    key: "agent_id",
-    title: "agent",
-    min: 100,
-    grow: 1,
-    rank: 5,
-    value: (row) => row.agent_id && agentName(store, row.agent_id),
-    cell: (row) => <AgentName id={row.agent_id} />,
-  },
+  agentColumn(store, "agent_id", { title: "agent", rank: 5 }),
   { key: "size", title: "size", min: 60, rank: 4, end: true, value: (row) => row.size, cell: (row) => bytes(row.size) },
   {
     key: "tokens",

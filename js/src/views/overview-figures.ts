@@ -2,18 +2,13 @@
 
 import { ago, exactTime, integer, longDuration, money, percent, plural, score, short, when } from "../format.ts";
 import type { ViewName } from "../nav.ts";
+import type { FigureProps } from "../parts/figure.tsx";
 import { isHuman, isLive, messageAt, spanStart, lowerBound, type LaneIndex } from "../parts/lanes-index.ts";
 import { HOUR, MINUTE } from "../parts/lanes-window.ts";
 import type { AgentsRow, LogsRow, QualityRow, TasksRow, ToolCallsRow } from "../tables.ts";
 import type { Meter } from "./overview-meter.ts";
 
-export interface FigureData {
-  label: string;
-  value: string;
-  unit?: string;
-  note: string;
-  about: string;
-  course: readonly number[];
+export interface FigureData extends Omit<FigureProps, "onOpen"> {
   /** Where the rows behind it are. */
   view: ViewName;
   filter?: Readonly<Record<string, readonly string[]>>;

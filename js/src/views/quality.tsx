@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
 import { exactTime, integer, plural, score, when, words } from "../format.ts";
-import { AgentName, agentName } from "../parts/agentname.tsx";
+import { agentColumn } from "../parts/agent-column.tsx";
 import { Bar } from "../parts/bar.tsx";
 import { Details } from "../parts/details.tsx";
 import { Frame } from "../parts/frame.tsx";
@@ -84,15 +84,7 @@ const columnsOf = (store: Store): readonly Column<QualityRow>[] => [
       <Line text={tests(row) || dimensionsOf(row).map(({ name, value }) => `${words(name)} ${rounded(value)}`).join(" · ")} />
     ),
   },
-  {
-    key: "assessor",
-    title: "by",
-    min: 110,
-    grow: 1,
-    rank: 3,
-    value: (row) => row.assessor && agentName(store, row.assessor),
-    cell: (row) => <AgentName id={row.assessor} />,
-  },
+  agentColumn(store, "assessor", { title: "by", rank: 3 }),
   {
     key: "at",
     title: "when",

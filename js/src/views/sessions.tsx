@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
 import { UNKNOWN, duration, exactTime, integer, money, short, when, words } from "../format.ts";
-import { AgentName, agentName } from "../parts/agentname.tsx";
+import { agentColumn } from "../parts/agent-column.tsx";
 import { Details } from "../parts/details.tsx";
 import { Frame } from "../parts/frame.tsx";
 import { type Column, Grid } from "../parts/grid.tsx";
@@ -59,15 +59,7 @@ const columnsOf = (store: Store): readonly Column<SessionsRow>[] => [
     ),
   },
   { key: "status", title: "status", min: 52, rank: 6, value: (row) => row.status, cell: (row) => words(row.status) },
-  {
-    key: "agent_id",
-    title: "agent",
-    min: 110,
-    grow: 1,
-    rank: 4,
-    value: (row) => row.agent_id && agentName(store, row.agent_id),
-    cell: (row) => <AgentName id={row.agent_id} />,
-  },
+  agentColumn(store, "agent_id", { title: "agent", rank: 4 }),
   {
     key: "started_at",
     title: "started",

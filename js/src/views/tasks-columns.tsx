@@ -1,6 +1,6 @@
 // The columns of the tasks view, and the order in which tasks matter.
 import { ago, exactTime, percent, score, words } from "../format.ts";
-import { AgentName, agentName } from "../parts/agentname.tsx";
+import { agentColumn } from "../parts/agent-column.tsx";
 import { Bar } from "../parts/bar.tsx";
 import type { Column } from "../parts/grid.tsx";
 import { StatusMark, statusColor } from "../parts/status.tsx";
@@ -85,15 +85,7 @@ export function taskColumns(store: Store): readonly Column<TasksRow>[] {
       value: (row) => row.progress,
       cell: (row) => <Progress row={row} />,
     },
-    {
-      key: "owner",
-      title: "owner",
-      min: 110,
-      grow: 1,
-      rank: 4,
-      value: (row) => row.owner && agentName(store, row.owner),
-      cell: (row) => <AgentName id={row.owner} />,
-    },
+    agentColumn(store, "owner", { title: "owner", rank: 4 }),
     {
       key: "quality",
       title: "quality",

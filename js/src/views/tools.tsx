@@ -2,7 +2,8 @@
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
 import { ago, duration, exactTime, integer, percent, when, words } from "../format.ts";
-import { AgentName, agentName } from "../parts/agentname.tsx";
+import { agentColumn } from "../parts/agent-column.tsx";
+import { agentName } from "../parts/agentname.tsx";
 import { Bar } from "../parts/bar.tsx";
 import { Details } from "../parts/details.tsx";
 import { Frame } from "../parts/frame.tsx";
@@ -97,15 +98,7 @@ const callColumns = (store: Store): readonly Column<ToolCallsRow>[] => [
       </span>
     ),
   },
-  {
-    key: "agent_id",
-    title: "agent",
-    min: 110,
-    grow: 1,
-    rank: 2,
-    value: (row) => row.agent_id && agentName(store, row.agent_id),
-    cell: (row) => <AgentName id={row.agent_id} />,
-  },
+  agentColumn(store, "agent_id", { title: "agent", rank: 2 }),
   {
     key: "input",
     title: "call",

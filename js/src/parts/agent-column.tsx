@@ -1,0 +1,22 @@
+// The column of a table that names an agent: sorted by the name people see, and a way to the agent.
+import type { Store } from "../store.ts";
+import { AgentName, agentName } from "./agentname.tsx";
+import type { Column } from "./grid.tsx";
+
+type Place = Pick<Column<unknown>, "title" | "rank">;
+
+/** `key` is the column that holds the agent's id. */
+export function agentColumn<K extends string, R extends Readonly<Record<K, string | null>>>(
+  store: Store,
+  key: K,
+  place: Place,
+): Column<R> {
+  return {
+    key,
+    min: 110,
+    grow: 1,
+    value: (row) => row[key] && agentName(store, row[key]),
+    cell: (row) => <AgentName id={row[key]} />,
+    ...place,
+  };
+}
