@@ -28,6 +28,7 @@ class _Point(NamedTuple):
     reason: str
     ttl_ms: int  # 0 = holds for ever
     routine: bool
+    beat: str
 
     @property
     def status(self) -> str:
@@ -84,7 +85,7 @@ class _Course:
     def _silence(spans: list[_Span], point: _Point, until: int) -> None:
         """If ``point`` runs out before ``until``, the agent was offline from then on."""
         if point.ttl_ms and point.at + point.ttl_ms < until and point.status != "offline":
-            spans.append(_Span(point.at + point.ttl_ms, "offline", offline_reason(point.ttl_ms)))
+            spans.append(_Span(point.at + point.ttl_ms, "offline", offline_reason(point.ttl_ms, point.beat)))
 
     def with_silence(self, now: int) -> list[_Span]:
         """The spans as of ``now``; notes when the clock alone will change them."""
@@ -96,11 +97,11 @@ class _Course:
         return spans
 
 
-def offline_reason(ttl_ms: int) -> str:
+def offline_reason(ttl_ms: int, beat: str = "heartbeat") -> str:
     """Why an agent counts as offline."""
     minutes, seconds = divmod(ttl_ms // 1000, 60)
     length = " ".join(part for part in (f"{minutes} min" if minutes else "", f"{seconds} s" if seconds else "") if part)
-    return f"no heartbeat for {length}"
+    return f"no {beat} for {length}"
 
 
 class Statuses:
@@ -113,7 +114,9 @@ class Statuses:
     def observe(self, evidence: Evidence) -> None:
         """Take in one piece of evidence; a repetition changes nothing."""
         course = self._courses.setdefault(evidence.agent_id, _Course())
-        point = _Point(evidence.at, _RANK[evidence.status], evidence.reason, evidence.ttl_ms or 0, evidence.routine)
+        point = _Point(
+            evidence.at, _RANK[evidence.status], evidence.reason, evidence.ttl_ms or 0, evidence.routine, evidence.beat
+        )
         points = course.points
         index = len(points) if not points or points[-1] < point else bisect_left(points, point)
         if index < len(points) and points[index] == point:

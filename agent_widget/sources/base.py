@@ -31,7 +31,8 @@ class Evidence(NamedTuple):
     ``status`` is one of :data:`agent_widget.tables.AGENT_STATUSES`; ``reason`` says what it rests on in plain
     words and never contains a time that passes ("heartbeat says idle"). After ``ttl_ms`` without further
     evidence the agent counts as offline; ``None`` holds for ever. ``routine``: it only says that the agent goes on
-    (a heartbeat); its reason counts while nothing said more ("claimed task …") since the status began.
+    (a heartbeat); its reason counts while nothing said more ("claimed task …") since the status began. ``beat``: what
+    is missing when it says nothing more ("no heartbeat for 3 min").
     """
 
     agent_id: str
@@ -40,6 +41,7 @@ class Evidence(NamedTuple):
     reason: str
     ttl_ms: int | None = None
     routine: bool = False
+    beat: str = "heartbeat"
 
 
 Item = Record | Gone | Evidence

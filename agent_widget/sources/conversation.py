@@ -1,0 +1,549 @@
+"""A conversation with a coding agent, in words that all formats share, and the rows that follow from it.
+
+The reader of one format turns bytes into *steps*: somebody prompted, the agent replied, a tool was called and
+returned, an answer of the model was billed, a plan was written, the turn ended. :class:`Conversation` turns steps
+into rows of all tables. So a new agent is a reader of steps, and what a status rests on, how tokens are
+counted and how a delegation becomes a message is said once, here.
+
+Steps are also what a transcript is made of (``client.transcript``), so they carry whole texts; rows get previews.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+
+from ..records import Record
+from .base import Evidence, Item, preview
+
+PERSON: Final = "user"
+"""The agents row that stands for whoever sits at the keyboard."""
+
+SILENCE_MS: Final = 30 * 60_000
+"""An agent in the middle of a turn that writes nothing for this long counts as offline: crashed, closed or asleep."""
+
+
+class Prompt(NamedTuple):
+    """Somebody (a person unless ``sender`` says who) told the agent something; a turn begins."""
+
+    at: int
+    id: str
+    text: str
+    sender: str = PERSON
+
+
+class Reply(NamedTuple):
+    """The agent said something to whoever prompted it."""
+
+    at: int
+    id: str
+    text: str
+
+
+class Thinking(NamedTuple):
+    """The agent thought aloud."""
+
+    at: int
+    id: str
+    text: str
+
+
+class Call(NamedTuple):
+    """A tool was called. ``asks``: the call is a question to the person, who must answer before anything goes on.
+
+    ``approval``: the format says that the call waits for permission.
+    """
+
+    at: int
+    id: str
+    name: str
+    input: Any = None
+    asks: str | None = None
+    approval: bool = False
+
+
+class Result(NamedTuple):
+    """A tool returned. ``status`` is one of :data:`agent_widget.tables.TOOL_STATUSES`."""
+
+    at: int
+    call_id: str
+    status: Literal["ok", "error", "denied", "cancelled"] = "ok"
+    output: Any = None
+    error: str | None = None
+    duration_ms: int | None = None
+    files: tuple[str, ...] = ()
+    """Paths the call changed."""
+
+
+class Tokens(NamedTuple):
+    """What one answer of the model took; ``input`` excludes what came from a cache."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+    def __add__(self, other: tuple[int, ...]) -> Tokens:  # type: ignore[override]
+        return Tokens(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def __neg__(self) -> Tokens:
+        return Tokens(*(-count for count in self))
+
+    @property
+    def total(self) -> int:
+        """All four together."""
+        return sum(self)
+
+
+class Usage(NamedTuple):
+    """An answer of the model was billed.
+
+    ``id`` is the same wherever the answer is written down, in several lines or files: it is counted once.
+    ``cost_usd`` is what the agent itself says, if it does. ``copy``: this file only repeats it (a fork, a side chain).
+    """
+
+    at: int
+    id: str
+    tokens: Tokens
+    model: str | None = None
+    cost_usd: float | None = None
+    copy: bool = False
+
+
+class Todo(NamedTuple):
+    """One entry of a plan or a task list."""
+
+    id: str
+    title: str
+    status: str
+    description: str | None = None
+    owner: str | None = None
+    depends_on: tuple[str, ...] = ()
+
+
+class Plan(NamedTuple):
+    """The list of things to do as it is now. ``whole``: entries that are not in it are gone."""
+
+    at: int
+    todos: tuple[Todo, ...]
+    whole: bool = True
+
+
+class TurnEnd(NamedTuple):
+    """The agent stopped and it is the person's turn.
+
+    ``how``: ``done``, ``asked`` (with a question to the person), ``interrupted`` (by the person) or ``failed``.
+    """
+
+    at: int
+    how: Literal["done", "asked", "interrupted", "failed"] = "done"
+    reason: str | None = None
+
+
+class Spawn(NamedTuple):
+    """The agent gave work to another one, by the tool call ``call_id``."""
+
+    at: int
+    call_id: str
+    agent_id: str
+    task: str
+    kind: str | None = None
+
+
+class Return(NamedTuple):
+    """An agent it gave work to has answered."""
+
+    at: int
+    agent_id: str
+    text: str | None
+    failed: bool = False
+
+
+class Closed(NamedTuple):
+    """The conversation was ended: the program was left."""
+
+    at: int
+    failed: bool = False
+
+
+class About(NamedTuple):
+    """Facts about the session or the agent as columns of the tables; ``None`` says nothing."""
+
+    at: int
+    session: dict[str, Any]
+    agent: dict[str, Any]
+
+
+Step = Prompt | Reply | Thinking | Call | Result | Usage | Plan | TurnEnd | Spawn | Return | Closed | About
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is counted over all files of a root
+
+Price = Callable[[str | None, Tokens], float | None]
+"""US dollars for some tokens of a model; ``None`` if nobody knows its price."""
+
+
+@dataclass(slots=True)
+class _Account:
+    """What one session or agent has used."""
+
+    tokens: Tokens = Tokens()
+    cost_usd: float = 0.0
+    priced: int = 0
+
+    def add(self, tokens: Tokens, cost_usd: float | None, sign: int) -> None:
+        self.tokens += tokens if sign > 0 else -tokens
+        if cost_usd is not None:
+            self.cost_usd += sign * cost_usd
+            self.priced += sign
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        return {
+            "input_tokens": self.tokens.input,
+            "output_tokens": self.tokens.output,
+            "cache_read_tokens": self.tokens.cache_read,
+            "cache_write_tokens": self.tokens.cache_write,
+            "cost_usd": round(self.cost_usd, 6) if self.priced else None,
+        }
+
+
+@dataclass(slots=True)
+class _Answer:
+    """One billed answer: the largest claim about it counts, and its owner is whoever wrote it first."""
+
+    owner: tuple[bool, int, str, str]
+    """Whether it is a copy, when, session, agent: the least one owns it."""
+    usage: Usage
+
+
+class Ledger:
+    """Every billed answer of the model once, however many lines and files repeat it, in whatever order they are read."""
+
+    def __init__(self, price: Price) -> None:
+        self._price = price
+        self._answers: dict[str, _Answer] = {}
+        self._sessions: defaultdict[str, _Account] = defaultdict(_Account)
+        self._agents: defaultdict[str, _Account] = defaultdict(_Account)
+
+    def bill(self, usage: Usage, session: str, agent: str) -> Iterator[Record]:
+        """Take in one claim; yields the accounts that it moved."""
+        owner = (usage.copy, usage.at, session, agent)
+        held = self._answers.get(usage.id)
+        if held is not None:
+            better = max(held.usage, usage, key=_weight)
+            if better is held.usage and owner >= held.owner:
+                return
+            self._book(held, -1)
+            moved = {held.owner[2:], (session, agent)}
+            held.usage, held.owner = better, min(held.owner, owner)
+        else:
+            held = self._answers[usage.id] = _Answer(owner, usage)
+            moved = {(session, agent)}
+        self._book(held, +1)
+        for session_id, agent_id in sorted(moved):
+            yield Record("sessions", session_id, self._sessions[session_id].fields)
+            yield Record("agents", agent_id, self._agents[agent_id].fields)
+
+    def _book(self, answer: _Answer, sign: int) -> None:
+        usage = answer.usage
+        cost = usage.cost_usd if usage.cost_usd is not None else self._price(usage.model, usage.tokens)
+        self._sessions[answer.owner[2]].add(usage.tokens, cost, sign)
+        self._agents[answer.owner[3]].add(usage.tokens, cost, sign)
+
+
+def _weight(usage: Usage) -> tuple[Any, ...]:
+    return usage.tokens.total, usage.tokens, usage.cost_usd or 0.0, usage.model or ""
+
+
+class Tallies:
+    """Counts that several files of one session or agent add up to; a file that is read again counts anew."""
+
+    def __init__(self) -> None:
+        self._counts: defaultdict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
+
+    def put(self, table: str, id: str, column: str, file: str, count: int) -> int:
+        """What ``file`` has counted so far; returns the sum over all files."""
+        counts = self._counts[table, id, column]
+        counts[file] = count
+        return sum(counts.values())
+
+
+@dataclass
+class Book:
+    """What the conversations of one root share."""
+
+    ledger: Ledger
+    tallies: Tallies = field(default_factory=Tallies)
+    changed_files: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Session → paths that its tools changed."""
+    returned: set[str] = field(default_factory=set)
+    """Calls that have a result in some file: a copy of the call elsewhere does not make it run again."""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One conversation
+
+TASK_STATUS: Final = {
+    **dict.fromkeys(("pending", "todo", "open", "not_started"), "pending"),
+    **dict.fromkeys(("in_progress", "in-progress", "doing", "active"), "in_progress"),
+    **dict.fromkeys(("completed", "done", "closed"), "completed"),
+    "blocked": "blocked",
+    "failed": "failed",
+    **dict.fromkeys(("cancelled", "canceled", "deleted", "deferred"), "cancelled"),
+}
+"""The words of the formats for where a task is, in ours."""
+
+
+class Conversation:
+    """One agent in one session, as one file tells it; :meth:`take` gives the rows that follow from a step."""
+
+    def __init__(
+        self, book: Book, file: str, session: str, agent: str | None = None, parent: str | None = None
+    ) -> None:
+        """``agent``: a subagent's id; the main agent of a session has the session's. ``parent``: who it works for."""
+        self.book = book
+        self.file = file
+        self.session = session
+        self.agent = agent or session
+        self.parent = parent
+        self._counts: defaultdict[str, int] = defaultdict(int)
+        self._calls: dict[str, Call] = {}
+        self._prompter = parent or PERSON
+        self._reply: Reply | None = None
+        self._todos: set[str] = set()
+        self._said: tuple[int, str] = (0, "")  # time and status of the last evidence
+        self._known = False
+
+    def take(self, step: Step) -> Iterator[Item]:
+        """The rows and evidence that follow from one step."""
+        if not self._known:
+            self._known = True
+            yield from self._introduce(step.at)
+        yield Record("sessions", self.session, {"updated_at": step.at, "started_at": step.at})
+        yield Record("agents", self.agent, {"last_seen_at": step.at, "started_at": step.at})
+        yield from _TAKES[type(step)](self, step)
+
+    def _introduce(self, at: int) -> Iterator[Item]:
+        yield Record("sessions", self.session, {} if self.parent else {"agent_id": self.agent, "status": "idle"})
+        yield Record("agents", self.agent, {"session_id": self.session, "parent_id": self.parent})
+        if self.parent is None:
+            yield Record(
+                "agents", PERSON, {"name": "you", "role": "human", "status": "unknown", "status_reason": "a person"}
+            )
+
+    # What each step says
+
+    def _about(self, step: About) -> Iterator[Item]:
+        for table, id, facts in (("sessions", self.session, step.session), ("agents", self.agent, step.agent)):
+            if known := {name: value for name, value in facts.items() if value is not None}:
+                yield Record(table, id, known)
+
+    def _prompt(self, step: Prompt) -> Iterator[Item]:
+        self._prompter = step.sender
+        self._reply = None
+        yield self._message(step.id, step.at, step.sender, self.agent, "prompt", step.text)
+        yield from self._count("messages")
+        yield from self._is("working", step.at, "prompted")
+        yield from self._opened(step.at)
+
+    def _reply_given(self, step: Reply) -> Iterator[Item]:
+        self._reply = step
+        yield from self._count("messages")
+        yield Record("agents", self.agent, {"activity": preview(step.text)})
+        yield from self._is("working", step.at, "writes an answer", routine=True)
+
+    def _thought(self, step: Thinking) -> Iterator[Item]:
+        yield from self._is("working", step.at, "thinks", routine=True)
+
+    def _call(self, step: Call) -> Iterator[Item]:
+        self._calls[step.id] = step
+        yield Record(
+            "tool_calls",
+            step.id,
+            {
+                "at": step.at,
+                "agent_id": self.agent,
+                "session_id": self.session,
+                "name": step.name,
+                "input": preview(step.input),
+                "input_bytes": _size(step.input),
+                **({} if step.id in self.book.returned else {"status": "running"}),
+            },
+        )
+        yield from self._count("tool_calls")
+        yield Record("agents", self.agent, {"activity": preview(f"{step.name} {_gist(step.input)}".strip())})
+        yield from self._opened(step.at)
+        if step.asks is not None:
+            yield from self._is("waiting", step.at, step.asks)
+        elif step.approval:
+            yield from self._is("waiting", step.at, f"permission for {step.name} {_gist(step.input)}".strip())
+        else:
+            yield from self._is("working", step.at, f"tool call {step.name} pending: it runs, or waits for permission")
+
+    def _result(self, step: Result) -> Iterator[Item]:
+        call = self._calls.pop(step.call_id, None)
+        self.book.returned.add(step.call_id)
+        duration = step.duration_ms
+        if duration is None and call is not None:
+            duration = max(0, step.at - call.at)
+        yield Record(
+            "tool_calls",
+            step.call_id,
+            {
+                "status": step.status,
+                "duration_ms": duration,
+                "output": preview(step.output),
+                "output_bytes": _size(step.output),
+                "error": preview(step.error),
+            },
+        )
+        if step.status == "error":
+            yield from self._count("errors")
+        if step.files:
+            changed = self.book.changed_files[self.session]
+            changed.update(step.files)
+            yield Record("sessions", self.session, {"files_changed": len(changed)})
+        pending = next(iter(self._calls.values()), None)
+        reason = (
+            "tool result" if pending is None else f"tool call {pending.name} pending: it runs, or waits for permission"
+        )
+        yield from self._is("working", step.at, reason)
+
+    def _usage(self, step: Usage) -> Iterator[Item]:
+        yield from self.book.ledger.bill(step, self.session, self.agent)
+        if not step.copy:
+            context = step.tokens.input + step.tokens.cache_read + step.tokens.cache_write
+            yield Record("agents", self.agent, {"context_tokens": context or None, "model": step.model})
+            yield Record("sessions", self.session, {"model": step.model} if self.parent is None else {})
+
+    def _plan(self, step: Plan) -> Iterator[Item]:
+        for todo in step.todos:
+            status = TASK_STATUS.get(todo.status.lower(), "pending")
+            fields: dict[str, Any] = {
+                "title": preview(todo.title),
+                "status": status,
+                "owner": todo.owner or self.agent,
+                "session_id": self.session,
+                "updated_at": step.at,
+                "progress": {"completed": 1.0, "pending": 0.0}.get(status),
+            }
+            if todo.description is not None:
+                fields["description"] = preview(todo.description)
+            if todo.depends_on:
+                fields["depends_on"] = [f"{self.session}:{id}" for id in todo.depends_on]
+            if todo.id not in self._todos:
+                fields["created_at"] = step.at
+            if status == "completed":
+                fields["completed_at"] = step.at
+            yield Record("tasks", f"{self.session}:{todo.id}", fields)
+            self._todos.add(todo.id)
+
+    def _turn_end(self, step: TurnEnd) -> Iterator[Item]:
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            kind = "ask" if step.how == "asked" else "reply"
+            yield self._message(reply.id, reply.at, self.agent, self._prompter, kind, reply.text)
+        status, reason = {
+            "done": ("done" if self.parent else "idle", "end of turn"),
+            "asked": ("waiting", "a question to you"),
+            "interrupted": ("idle", "interrupted"),
+            "failed": ("failed", "the turn failed"),
+        }[step.how]
+        if step.how == "failed":
+            yield from self._count("errors")
+        yield from self._is(status, step.at, step.reason or reason)
+        if self.parent is None:
+            yield Record("sessions", self.session, {"status": "failed" if step.how == "failed" else "idle"})
+
+    def _spawn(self, step: Spawn) -> Iterator[Item]:
+        facts = {"parent_id": self.agent, "session_id": self.session, "started_at": step.at, "role": step.kind}
+        yield Record("agents", step.agent_id, {name: value for name, value in facts.items() if value is not None})
+        yield self._message(f"{step.call_id}>", step.at, self.agent, step.agent_id, "delegate", step.task)
+
+    def _return(self, step: Return) -> Iterator[Item]:
+        yield self._message(f"{step.agent_id}<", step.at, step.agent_id, self.agent, "result", step.text)
+        status, reason = ("failed", "reported a failure") if step.failed else ("done", "reported its result")
+        yield Evidence(step.agent_id, step.at, status, reason)
+
+    def _closed(self, step: Closed) -> Iterator[Item]:
+        yield from self._is(
+            "failed" if step.failed else "done", step.at, "ended with an error" if step.failed else "closed"
+        )
+        if self.parent is None:
+            status = "failed" if step.failed else "ended"
+            yield Record("sessions", self.session, {"status": status, "ended_at": step.at})
+
+    # Shared
+
+    def _opened(self, at: int) -> Iterator[Item]:
+        if self.parent is None:
+            yield Record("sessions", self.session, {"status": "active", "ended_at": None})
+
+    def _message(self, id: str, at: int, sender: str, recipient: str, kind: str, text: str | None) -> Record:
+        fields = {"at": at, "sender": sender, "recipient": recipient, "kind": kind, "text": preview(text)}
+        return Record("messages", f"{self.session}:{id}", {**fields, "session_id": self.session})
+
+    def _count(self, column: str) -> Iterator[Item]:
+        self._counts[column] += 1
+        total = self.book.tallies.put("sessions", self.session, column, self.file, self._counts[column])
+        yield Record("sessions", self.session, {column: total})
+        if column != "messages":
+            own = self.book.tallies.put("agents", self.agent, column, self.file, self._counts[column])
+            yield Record("agents", self.agent, {column: own})
+
+    def _is(self, status: str, at: int, reason: str, *, routine: bool = False) -> Iterator[Item]:
+        """Evidence in file order, whatever the clocks say: a later line never counts as earlier."""
+        last_at, last_status = self._said
+        at = max(at, last_at + (status != last_status))
+        self._said = (at, status)
+        ttl_ms = SILENCE_MS if status == "working" else None
+        yield Evidence(self.agent, at, status, preview(reason) or status, ttl_ms, routine, "new line")
+
+
+_TAKES: Final[dict[type, Callable[[Conversation, Any], Iterator[Item]]]] = {
+    About: Conversation._about,
+    Prompt: Conversation._prompt,
+    Reply: Conversation._reply_given,
+    Thinking: Conversation._thought,
+    Call: Conversation._call,
+    Result: Conversation._result,
+    Usage: Conversation._usage,
+    Plan: Conversation._plan,
+    TurnEnd: Conversation._turn_end,
+    Spawn: Conversation._spawn,
+    Return: Conversation._return,
+    Closed: Conversation._closed,
+}
+
+_TELLING = ("command", "file_path", "path", "pattern", "query", "url", "description", "prompt", "cmd")
+
+
+def _gist(given: Any) -> str:
+    """The part of a tool's input that tells what it is about."""
+    if isinstance(given, dict):
+        for name in _TELLING:
+            if isinstance(value := given.get(name), str):
+                return value
+            if isinstance(value, list):
+                return " ".join(map(str, value))
+        return ""
+    return given if isinstance(given, str) else ""
+
+
+def _size(value: Any) -> int | None:
+    """Bytes of a text, or of a value as JSON."""
+    if value is None:
+        return None
+    return len(value.encode("utf-8", "replace")) if isinstance(value, str) else len(msgspec.json.encode(value))
+
+
+def asks(text: str) -> bool:
+    """Whether an answer ends with a question to whoever reads it."""
+    lines = [line.strip().rstrip("*_`\"')") for line in text.strip().splitlines() if line.strip()]
+    return bool(lines) and lines[-1].endswith(("?", "？"))
