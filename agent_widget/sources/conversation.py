@@ -192,7 +192,7 @@ Price = Callable[[str | None, Tokens], float | None]
 class _Account:
     """What one session or agent has used."""
 
-    tokens: Tokens = Tokens()
+    tokens: Tokens = field(default_factory=Tokens)
     cost_usd: float = 0.0
     priced: int = 0
 
@@ -223,7 +223,7 @@ class _Answer:
 
 
 class Ledger:
-    """Every billed answer of the model once, however many lines and files repeat it, in whatever order they are read."""
+    """Every billed answer of the model once, however many lines and files repeat it and in whatever order."""
 
     def __init__(self, price: Price) -> None:
         self._price = price
