@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     paths_help = "directories to read (default: every known agent of this machine)"
+    masking_help = "show passwords, keys and tokens in what agents wrote as they are"
 
     sub = command("serve", _serve, "Watch directories and serve their tables and the dashboard page.")
     sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     access.add_argument("--token", help="the token clients must know (default: a new one)")
     access.add_argument("--no-token", action="store_true", help="let everyone on this machine in")
     sub.add_argument("--open", action="store_true", help="open the dashboard in the browser")
+    sub.add_argument("--no-masking", action="store_true", help=masking_help)
     sub.add_argument("--idle-timeout", type=float, help="end after so many seconds without a client")
     sub.add_argument("--ready-json", action="store_true", help=argparse.SUPPRESS)
 
@@ -84,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
     sub.add_argument("--table", choices=TABLES, help="only this table")
     sub.add_argument("--format", choices=("json", "csv", "parquet"), default="json")
+    sub.add_argument("--no-masking", action="store_true", help=masking_help)
     sub.set_defaults(usage_error=sub.error)
 
     sub = command("tail", _tail, "Print live changes, one a line.")
@@ -134,7 +137,7 @@ def _warn(text: str) -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    collector = Collector(options.paths)
+    collector = Collector(options.paths, masking=not options.no_masking)
     server = Server(
         collector,
         host=options.host,
@@ -218,7 +221,7 @@ def _demo(options: argparse.Namespace) -> None:
 def _snapshot(options: argparse.Namespace) -> None:
     if options.format != "json" and not options.table:
         options.usage_error(f"--format {options.format} holds one table; choose it with --table")
-    collector = Collector(options.paths)
+    collector = Collector(options.paths, masking=not options.no_masking)
     collector.scan()
     if collector.is_empty:
         where = ", ".join(map(str, collector.roots)) or "the known places of this machine"

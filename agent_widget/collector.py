@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from . import database
+from .masking import masked
 from .records import Gone, Record
 from .sources import SOURCES
 from .sources.base import Evidence, Item, Reader, Source
@@ -50,6 +52,12 @@ class _File:
     torn: bool = False
     malformed: int = 0
     error: str | None = None
+    inode: int = 0
+    """Of a database: another one is read from its start."""
+
+    def look(self) -> tuple[int, int, int] | None:
+        """The stamp that the file has now."""
+        return database.stamp(self.path) if self.reader.mode == "database" else _stamp(self.path)
 
 
 @dataclass(slots=True)
@@ -75,11 +83,16 @@ class Collector:
         *,
         clock: Callable[[], int] = now_ms,
         host: str | None = None,
+        masking: bool = True,
     ) -> None:
-        """Raises :class:`PathError` for a path that does not exist, is not a directory or cannot be read."""
+        """Raises :class:`PathError` for a path that does not exist, is not a directory or cannot be read.
+
+        ``masking``: secrets in what agents wrote do not enter the store (:mod:`agent_widget.masking`).
+        """
         self.store = store or Store()
         self.clock = clock
         self.host = host or socket.gethostname()
+        self.masking = masking
         self.sources = resolve(paths)
         self._files: dict[Path, _File] = {}
         self._statuses = Statuses()
@@ -102,9 +115,13 @@ class Collector:
         """Read what is new in ``paths``; directories are looked through. Returns whether the store changed."""
         before = self.store.seq
         files: list[tuple[int, float, _File]] = []
+        known: set[Path] = set()
         for path in paths:
             for file in self._resolve(path):
-                stamp = _stamp(file.path)
+                if file.path in known:  # a database and its log are one
+                    continue
+                known.add(file.path)
+                stamp = file.look()
                 # documents first (they say what things are), then the files that were written last
                 files.append((file.tail is not None, -(stamp[2] if stamp else 0), file))
         for _, _, file in sorted(files, key=lambda entry: entry[:2]):
@@ -156,7 +173,7 @@ class Collector:
             if since is not None and self._changed_at.get(path, since) <= since and not file.torn:
                 continue
             unfinished = file.torn or (file.tail is not None and file.tail.unfinished)
-            if unfinished or _stamp(path) != file.stamp:
+            if unfinished or file.look() != file.stamp:
                 found.append(path)
         return found
 
@@ -185,6 +202,9 @@ class Collector:
 
     def _resolve(self, path: Path) -> Iterator[_File]:
         """The files that ``path`` is or holds."""
+        main = database.main_file(path)
+        if main is not None and os.path.exists(main):
+            path = main
         known = self._files.get(path)
         if known is not None:
             yield known
@@ -230,11 +250,14 @@ class Collector:
                 log.warning("%s: cannot be read: %s", current, error.strerror)
 
     def _read(self, file: _File) -> None:
-        stamp, moment = _stamp(file.path), time.time_ns()
+        stamp, moment = file.look(), time.time_ns()
         if stamp == file.stamp and not file.torn and not (file.tail and file.tail.unfinished):
             return
         try:
-            if file.tail is None:
+            if file.reader.mode == "database":
+                self._read_database(file)
+                file.error = None
+            elif file.tail is None:
                 self._read_document(file)
             else:
                 self._read_lines(file, file.tail)
@@ -285,6 +308,14 @@ class Collector:
                     log.debug("%s: a line was skipped: %s", file.path, error)
             self._take(file, items)
 
+    def _read_database(self, file: _File) -> None:
+        inode = os.stat(file.path).st_ino
+        if file.inode not in (0, inode):
+            file.reader = self._reader(file.source, file.path) or file.reader
+        file.inode = inode
+        for items in database.read(file.path, file.source.root, file.reader.query):
+            self._take(file, items)
+
     def _take(self, file: _File, items: list[Item]) -> None:
         operations = []
         for item in items:
@@ -302,6 +333,8 @@ class Collector:
 
     def _apply(self, operations: Iterable[Record | Gone], source: str | None = None) -> None:
         defaults: dict[str, Any] = {"source": source or "agent_widget", "host": self.host}
+        if self.masking:
+            operations = map(masked, operations)
         changes = self.store.apply(operations, defaults)
         self._stats.note(changes)
         self._newcomers.update(change.id for change in changes if change.table == "agents" and change.old is None)

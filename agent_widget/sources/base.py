@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -46,6 +46,18 @@ class Evidence(NamedTuple):
 
 Item = Record | Gone | Evidence
 
+T = TypeVar("T")
+
+
+class Ask(Protocol):
+    """Asks a database: SQL with named parameters (``:since``); the rows come as tuples, as they are read."""
+
+    def __call__(self, sql: str, **parameters: Any) -> Iterable[tuple[Any, ...]]:
+        """One question."""
+
+
+Query = Callable[[Ask], Iterable[Item]]
+
 
 class Malformed(ValueError):
     """A line or document that is not what its format says. Counted and skipped, never fatal."""
@@ -59,13 +71,16 @@ class Reader:
     that was truncated or replaced is read again from its start with a new reader, so ids must come from the content.
     ``"document"``: ``read`` is called with the whole file each time it changed; one reader lives as long as the
     path, so it may remember what it said last time (to say :class:`Gone`).
+    ``"database"``: ``query`` is called with :data:`Ask` each time the SQLite file changed; it remembers how far it has
+    read (cursors), asks for the rows that are new, and must not mind being given a row twice.
 
     ``read`` raises :class:`Malformed` (or any ``ValueError``, ``KeyError``, ``TypeError``, ``AttributeError``) for
     what it cannot use.
     """
 
-    mode: Literal["lines", "document"]
-    read: Callable[[bytes], Iterable[Item]]
+    mode: Literal["lines", "document", "database"]
+    read: Callable[[bytes], Iterable[Item]] = lambda data: ()
+    query: Query = lambda ask: ()
 
 
 class Source(ABC):
@@ -123,6 +138,19 @@ def _cleaned(value: Any) -> Any:
     return value
 
 
+def parse_as(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
+    """Decode JSON of a known shape, as patient as :func:`parse_json`; :class:`Malformed` if it has another shape."""
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError as error:
+        raise Malformed(str(error)) from None
+    except (ValueError, RecursionError):
+        try:
+            return decoder.decode(msgspec.json.encode(parse_json(data)))
+        except (ValueError, RecursionError) as error:
+            raise Malformed(str(error)) from None
+
+
 def parse_object(data: bytes) -> dict[str, Any]:
     """Decode a JSON object; :class:`Malformed` if it is anything else."""
     value = parse_json(data)
@@ -167,6 +195,11 @@ def named(value: Any) -> str | None:
         return None
     value = value.strip()
     return None if value.lower() in ("", "none", "null", "undefined") else value
+
+
+def directory_name(path: str | None) -> str | None:
+    """The last part of a directory, of Windows too: what a project is called."""
+    return re.split(r"[\\/]", path.rstrip("\\/"))[-1] or None if path else None
 
 
 def first_of(entry: Mapping[str, Any], *names: str) -> Any:

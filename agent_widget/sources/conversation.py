@@ -17,14 +17,15 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from ..records import Record
+from ..prices import price
+from ..records import Gone, Record
 from .base import Evidence, Item, preview
 
 PERSON: Final = "user"
 """The agents row that stands for whoever sits at the keyboard."""
 
-SILENCE_MS: Final = 30 * 60_000
-"""An agent in the middle of a turn that writes nothing for this long counts as offline: crashed, closed or asleep."""
+SILENCE_MS: Final = {"working": 30 * 60_000, "idle": 60 * 60_000, "waiting": 24 * 60 * 60_000}
+"""An agent that writes nothing for this long counts as offline: crashed, closed or asleep. A question stays longest."""
 
 
 class Prompt(NamedTuple):
@@ -34,6 +35,13 @@ class Prompt(NamedTuple):
     id: str
     text: str
     sender: str = PERSON
+
+
+class TurnStart(NamedTuple):
+    """The agent set to work, whoever asked for it; a prompt may follow."""
+
+    at: int
+    reason: str = "a turn began"
 
 
 class Reply(NamedTuple):
@@ -55,7 +63,7 @@ class Thinking(NamedTuple):
 class Call(NamedTuple):
     """A tool was called. ``asks``: the call is a question to the person, who must answer before anything goes on.
 
-    ``approval``: the format says that the call waits for permission.
+    ``approval``: the format says that the call waits for permission. ``copy``: this file only repeats it (a fork).
     """
 
     at: int
@@ -64,6 +72,7 @@ class Call(NamedTuple):
     input: Any = None
     asks: str | None = None
     approval: bool = False
+    copy: bool = False
 
 
 class Result(NamedTuple):
@@ -80,12 +89,16 @@ class Result(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """What one answer of the model took; ``input`` excludes what came from a cache."""
+    """What one answer of the model took; ``input`` excludes what came from a cache.
+
+    ``cache_write_1h``: how many of those in ``cache_write`` were written to be kept for an hour, which costs more.
+    """
 
     input: int = 0
     output: int = 0
     cache_read: int = 0
     cache_write: int = 0
+    cache_write_1h: int = 0
 
     def __add__(self, other: tuple[int, ...]) -> Tokens:  # type: ignore[override]
         return Tokens(*(a + b for a, b in zip(self, other, strict=True)))
@@ -95,8 +108,8 @@ class Tokens(NamedTuple):
 
     @property
     def total(self) -> int:
-        """All four together."""
-        return sum(self)
+        """All of them together."""
+        return self.input + self.output + self.cache_read + self.cache_write
 
 
 class Usage(NamedTuple):
@@ -126,7 +139,7 @@ class Todo(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The list of things to do as it is now. ``whole``: entries that are not in it are gone."""
+    """The list of things to do as it is now. ``whole``: entries that are not in it are gone, unless they were done."""
 
     at: int
     todos: tuple[Todo, ...]
@@ -178,14 +191,14 @@ class About(NamedTuple):
     agent: dict[str, Any]
 
 
-Step = Prompt | Reply | Thinking | Call | Result | Usage | Plan | TurnEnd | Spawn | Return | Closed | About
+Step = Prompt | TurnStart | Reply | Thinking | Call | Result | Usage | Plan | TurnEnd | Spawn | Return | Closed | About
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What is counted over all files of a root
 
-Price = Callable[[str | None, Tokens], float | None]
-"""US dollars for some tokens of a model; ``None`` if nobody knows its price."""
+Price = Callable[[str | None, Tokens, int], float | None]
+"""US dollars for some tokens of a model at a time; ``None`` if nobody knows its price."""
 
 
 @dataclass(slots=True)
@@ -204,11 +217,12 @@ class _Account:
 
     @property
     def fields(self) -> dict[str, Any]:
+        told = self.tokens.total == 0 or self.tokens.total > self.tokens.output  # no answer without a question
         return {
-            "input_tokens": self.tokens.input,
+            "input_tokens": self.tokens.input if told else None,
             "output_tokens": self.tokens.output,
-            "cache_read_tokens": self.tokens.cache_read,
-            "cache_write_tokens": self.tokens.cache_write,
+            "cache_read_tokens": self.tokens.cache_read if told else None,
+            "cache_write_tokens": self.tokens.cache_write if told else None,
             "cost_usd": round(self.cost_usd, 6) if self.priced else None,
         }
 
@@ -225,7 +239,7 @@ class _Answer:
 class Ledger:
     """Every billed answer of the model once, however many lines and files repeat it and in whatever order."""
 
-    def __init__(self, price: Price) -> None:
+    def __init__(self, price: Price = price) -> None:
         self._price = price
         self._answers: dict[str, _Answer] = {}
         self._sessions: defaultdict[str, _Account] = defaultdict(_Account)
@@ -238,6 +252,9 @@ class Ledger:
         if held is not None:
             better = max(held.usage, usage, key=_weight)
             if better is held.usage and owner >= held.owner:
+                if session not in self._sessions or agent not in self._agents:  # it only repeats what others used
+                    yield Record("sessions", session, self._sessions[session].fields)
+                    yield Record("agents", agent, self._agents[agent].fields)
                 return
             self._book(held, -1)
             moved = {held.owner[2:], (session, agent)}
@@ -252,7 +269,7 @@ class Ledger:
 
     def _book(self, answer: _Answer, sign: int) -> None:
         usage = answer.usage
-        cost = usage.cost_usd if usage.cost_usd is not None else self._price(usage.model, usage.tokens)
+        cost = usage.cost_usd if usage.cost_usd is not None else self._price(usage.model, usage.tokens, usage.at)
         self._sessions[answer.owner[2]].add(usage.tokens, cost, sign)
         self._agents[answer.owner[3]].add(usage.tokens, cost, sign)
 
@@ -265,25 +282,28 @@ class Tallies:
     """Counts that several files of one session or agent add up to; a file that is read again counts anew."""
 
     def __init__(self) -> None:
-        self._counts: defaultdict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
+        self._counts: dict[tuple[str, str, str, str], int] = {}
+        self._sums: defaultdict[tuple[str, str, str], int] = defaultdict(int)
 
     def put(self, table: str, id: str, column: str, file: str, count: int) -> int:
         """What ``file`` has counted so far; returns the sum over all files."""
-        counts = self._counts[table, id, column]
-        counts[file] = count
-        return sum(counts.values())
+        self._sums[table, id, column] += count - self._counts.get((table, id, column, file), 0)
+        self._counts[table, id, column, file] = count
+        return self._sums[table, id, column]
 
 
 @dataclass
 class Book:
     """What the conversations of one root share."""
 
-    ledger: Ledger
+    ledger: Ledger = field(default_factory=Ledger)
     tallies: Tallies = field(default_factory=Tallies)
     changed_files: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Session → paths that its tools changed."""
     returned: set[str] = field(default_factory=set)
     """Calls that have a result in some file: a copy of the call elsewhere does not make it run again."""
+    callers: dict[str, tuple[bool, int, str, str]] = field(default_factory=dict)
+    """Call → whether a copy tells of it, when, session, agent: of several claims the least one counts."""
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -316,9 +336,10 @@ class Conversation:
         self._calls: dict[str, Call] = {}
         self._prompter = parent or PERSON
         self._reply: Reply | None = None
-        self._todos: set[str] = set()
+        self._todos: dict[str, str] = {}  # id → status
         self._said: tuple[int, str] = (0, "")  # time and status of the last evidence
         self._known = False
+        self._prompted = False
 
     def take(self, step: Step) -> Iterator[Item]:
         """The rows and evidence that follow from one step."""
@@ -347,9 +368,16 @@ class Conversation:
     def _prompt(self, step: Prompt) -> Iterator[Item]:
         self._prompter = step.sender
         self._reply = None
-        yield self._message(step.id, step.at, step.sender, self.agent, "prompt", step.text)
+        if self._prompted or step.sender != self.parent:  # what it was spawned for is told by the one who did
+            yield self._message(step.id, step.at, step.sender, self.agent, "prompt", step.text)
+        self._prompted = True
         yield from self._count("messages")
         yield from self._is("working", step.at, "prompted")
+        yield from self._opened(step.at)
+
+    def _turn_start(self, step: TurnStart) -> Iterator[Item]:
+        self._calls.clear()  # nothing of an earlier turn runs any more
+        yield from self._is("working", step.at, step.reason, routine=True)
         yield from self._opened(step.at)
 
     def _reply_given(self, step: Reply) -> Iterator[Item]:
@@ -362,23 +390,25 @@ class Conversation:
         yield from self._is("working", step.at, "thinks", routine=True)
 
     def _call(self, step: Call) -> Iterator[Item]:
-        self._calls[step.id] = step
-        yield Record(
-            "tool_calls",
-            step.id,
-            {
-                "at": step.at,
-                "agent_id": self.agent,
-                "session_id": self.session,
-                "name": step.name,
-                "input": preview(step.input),
-                "input_bytes": _size(step.input),
-                **({} if step.id in self.book.returned else {"status": "running"}),
-            },
-        )
-        yield from self._count("tool_calls")
-        yield Record("agents", self.agent, {"activity": preview(f"{step.name} {_gist(step.input)}".strip())})
-        yield from self._opened(step.at)
+        if self._calls.setdefault(step.id, step) is step:  # else it only waits for permission now, or got it
+            caller = (step.copy, step.at, self.session, self.agent)
+            caller = self.book.callers[step.id] = min(self.book.callers.get(step.id, caller), caller)
+            yield Record(
+                "tool_calls",
+                step.id,
+                {
+                    "at": caller[1],
+                    "agent_id": caller[3],
+                    "session_id": caller[2],
+                    "name": step.name,
+                    "input": preview(step.input),
+                    "input_bytes": _size(step.input),
+                    **({} if step.id in self.book.returned else {"status": "running"}),
+                },
+            )
+            yield from self._count("tool_calls")
+            yield Record("agents", self.agent, {"activity": preview(f"{step.name} {_gist(step.input)}".strip())})
+            yield from self._opened(step.at)
         if step.asks is not None:
             yield from self._is("waiting", step.at, step.asks)
         elif step.approval:
@@ -409,11 +439,16 @@ class Conversation:
             changed = self.book.changed_files[self.session]
             changed.update(step.files)
             yield Record("sessions", self.session, {"files_changed": len(changed)})
+        asking = next((call.asks for call in self._calls.values() if call.asks is not None), None)
         pending = next(iter(self._calls.values()), None)
-        reason = (
-            "tool result" if pending is None else f"tool call {pending.name} pending: it runs, or waits for permission"
-        )
-        yield from self._is("working", step.at, reason)
+        if asking is not None:
+            yield from self._is("waiting", step.at, asking)
+        elif pending is not None:
+            yield from self._is(
+                "working", step.at, f"tool call {pending.name} pending: it runs, or waits for permission"
+            )
+        else:
+            yield from self._is("working", step.at, "tool result")
 
     def _usage(self, step: Usage) -> Iterator[Item]:
         yield from self.book.ledger.bill(step, self.session, self.agent)
@@ -442,7 +477,11 @@ class Conversation:
             if status == "completed":
                 fields["completed_at"] = step.at
             yield Record("tasks", f"{self.session}:{todo.id}", fields)
-            self._todos.add(todo.id)
+            self._todos[todo.id] = status
+        for id in sorted(self._todos.keys() - {todo.id for todo in step.todos}) if step.whole else ():
+            if self._todos[id] != "completed":
+                del self._todos[id]
+                yield Gone("tasks", f"{self.session}:{id}")
 
     def _turn_end(self, step: TurnEnd) -> Iterator[Item]:
         reply, self._reply = self._reply, None
@@ -502,13 +541,14 @@ class Conversation:
         last_at, last_status = self._said
         at = max(at, last_at + (status != last_status))
         self._said = (at, status)
-        ttl_ms = SILENCE_MS if status == "working" else None
+        ttl_ms = SILENCE_MS.get(status)
         yield Evidence(self.agent, at, status, preview(reason) or status, ttl_ms, routine, "new line")
 
 
 _TAKES: Final[dict[type, Callable[[Conversation, Any], Iterator[Item]]]] = {
     About: Conversation._about,
     Prompt: Conversation._prompt,
+    TurnStart: Conversation._turn_start,
     Reply: Conversation._reply_given,
     Thinking: Conversation._thought,
     Call: Conversation._call,
