@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from .base import Evidence, Gone, Item, Malformed, Reader, Record, Source
+from .claude import Claude
+from .codex import Codex
+from .copilot import Copilot
+from .gemini import Gemini
+from .opencode import OpenCode
+from .pi import Pi
+from .qwen import Qwen
 from .workspace import Workspace
 
-SOURCES: tuple[type[Source], ...] = (Workspace,)
+SOURCES: tuple[type[Source], ...] = (Workspace, Claude, Codex, Copilot, Gemini, OpenCode, Pi, Qwen)
 """All of them; a directory belongs to the first that recognises it."""
 
-__all__ = ["SOURCES", "Evidence", "Gone", "Item", "Malformed", "Reader", "Record", "Source", "Workspace"]
+__all__ = ["SOURCES", "Evidence", "Gone", "Item", "Malformed", "Reader", "Record", "Source"]

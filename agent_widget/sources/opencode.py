@@ -1,0 +1,316 @@
+"""OpenCode: conversations in a database that it keeps open while it works, or in a tree of small files before that.
+
+Facts: anomalyco/opencode ``packages/core/src/session/sql.ts``, ``database/database.ts``, ``packages/schema/src/
+session-message.ts``; Irrlicht's recordings. Three generations in one place:
+
+- ``storage/{session,message,part}/…/*.json`` (before 1.2): small files, rewritten, in any order. Not read where a
+  database is: what was in them was carried over.
+- ``opencode.db`` (1.2 on; ``opencode-<channel>.db``): tables session, message (a prompt, or one answer of the model)
+  and part (its texts, thoughts, tool calls and their results), rows changed in place, ids kept from the files.
+- the same file (2.x): session_v2 and session_message, which has the parts inside. It counts as soon as it has a prompt
+  or an answer (1.17 already wrote switches of the model there); the older tables stand still then and are left out.
+
+A message is told whole each time anything of it changed, always with the same ids, so neither order nor repetition
+matters. What a message says is in :mod:`.opencode_messages`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import msgspec
+
+from ..records import Record
+from .base import Ask, Item, Malformed, Reader, Source, millis, named, parse_object
+from .conversation import About, Book, Closed, Conversation, Plan
+from .opencode_messages import Message, Piece, model_name, read_message, read_part, steps
+
+WINDOW: Final = 500
+"""So many of the newest rows of a table are looked at again for changes: rows are rewritten in place."""
+
+OPEN: Final = 200
+"""So many unfinished messages are looked at again however old they are."""
+
+_LATEST_ONLY: Final = frozenset({"status", "ended_at", "activity", "context_tokens", "model"})
+"""Columns of sessions and agents that an older message must not set back."""
+
+
+@dataclass(slots=True)
+class _Session:
+    id: str
+    parent: str | None = None
+    told: bool = False
+    newest: tuple[int, str] = (0, "")
+    """The newest message that was told."""
+    planned_at: int = 0
+    plans: Conversation | None = None
+
+
+class OpenCode(Source):
+    """``~/.local/share/opencode``."""
+
+    name = "opencode"
+
+    def __init__(self, root: Path, namespace: str = "") -> None:
+        super().__init__(root, namespace)
+        self.book = Book()
+        self.unknown: Counter[str] = Counter()
+        self._odd: set[tuple[str, str]] = set()
+        self._sessions: dict[str, _Session] = {}
+        self._tree = _Tree(self)
+
+    @classmethod
+    def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
+        """``OPENCODE_DB`` names another database, relative to the data directory."""
+        data = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "opencode"
+        moved = environ.get("OPENCODE_DB")
+        roots = [data] if not moved or moved == ":memory:" else [data, (data / moved).parent]
+        return list(dict.fromkeys(roots))
+
+    @classmethod
+    def recognises(cls, directory: Path) -> bool:
+        """By a database of that name, or the tree before it."""
+        return any(directory.glob("opencode*.db")) or (directory / "storage" / "message").is_dir()
+
+    def skips(self, path: PurePosixPath) -> bool:
+        """Logs, snapshots and programs can be large."""
+        return path.parts[0] != "storage" or (len(path.parts) > 1 and path.parts[1] not in _Tree.FOLDERS)
+
+    def reader(self, path: PurePosixPath) -> Reader | None:
+        """A database beside the root's other files, or a file of the tree if there is no database."""
+        if len(path.parts) == 1:
+            return Reader("database", query=_Database(self, str(path)).query) if path.suffix == ".db" else None
+        if path.parts[0] != "storage" or path.suffix != ".json" or any(self.root.glob("opencode*.db")):
+            return None
+        return self._tree.reader(path)
+
+    def odd(self, kind: str, id: str) -> None:
+        """Count what cannot be used, however often it is read."""
+        if (kind, id) not in self._odd:
+            self._odd.add((kind, id))
+            self.unknown[kind] += 1
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # From messages to rows, the same for all generations
+
+    def session(self, id: str) -> _Session:
+        """What is known of a session."""
+        return self._sessions.setdefault(id, _Session(id))
+
+    def about(self, id: str, file: str, facts: Mapping[str, Any]) -> Iterator[Item]:
+        """What a session's own row says; ``facts`` has the columns of the database as its keys."""
+        session = self.session(id)
+        session.parent = named(facts.get("parent_id"))
+        at = millis(facts.get("time_created"))
+        if at is None:
+            raise Malformed("a session without a time")
+        directory, title = named(facts.get("directory")), named(facts.get("title"))
+        model = model_name(facts.get("model"))
+        project = PurePosixPath(directory.replace("\\", "/")).name if directory else None
+        name = named(facts.get("agent")) or title if session.parent else project or title
+        conversation = Conversation(self.book, file, id, parent=session.parent)
+        about = About(
+            at,
+            {"title": title, "project": project, "path": file, "parent_id": session.parent, "agent_id": id}
+            | {"model": model},
+            {"name": name, "role": named(facts.get("agent")), "project": project, "model": model},
+        )
+        for item in conversation.take(about):
+            if session.told and isinstance(item, Record) and item.table == "sessions":  # it may be busy by now
+                item = Record(item.table, item.id, {k: v for k, v in item.fields.items() if k != "status"})
+            yield item
+        session.told = True
+        if archived := millis(facts.get("time_archived")):
+            yield from conversation.take(Closed(archived))
+
+    def tell(self, session: _Session, message: Message) -> Iterator[Item]:
+        """All that follows from a message as it is now."""
+        latest = (message.at, message.id) >= session.newest
+        if latest:
+            session.newest = (message.at, message.id)
+        conversation = Conversation(self.book, message.id, session.id, parent=session.parent)
+        for step in steps(message, session.parent, self.odd):
+            if isinstance(step, Plan):
+                yield from self._plan(session, step)
+                continue
+            for item in conversation.take(step):
+                if not latest and isinstance(item, Record) and item.table in ("sessions", "agents"):
+                    if item.id != session.id:
+                        yield item
+                    elif kept := {name: value for name, value in item.fields.items() if name not in _LATEST_ONLY}:
+                        yield Record(item.table, item.id, kept)
+                else:
+                    yield item
+
+    def _plan(self, session: _Session, step: Plan) -> Iterator[Item]:
+        if step.at >= session.planned_at:
+            session.planned_at = step.at
+            session.plans = session.plans or Conversation(self.book, "", session.id, parent=session.parent)
+            yield from session.plans.take(step)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The database
+
+
+class _Database:
+    """The cursors into one database."""
+
+    def __init__(self, source: OpenCode, file: str) -> None:
+        self.source = source
+        self.file = file
+        self._v2 = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rows: Counter[str] = Counter()  # table → largest row number seen
+        self._since: Counter[str] = Counter()  # table → latest change seen
+        self._open: dict[str, None] = {}
+
+    def query(self, ask: Ask) -> Iterator[Item]:
+        """What is new, sessions first."""
+        tables = {name for (name,) in ask("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not self._v2 and {"session_v2", "session_message"} <= tables:
+            used = ask("SELECT 1 FROM session_message WHERE type IN ('user', 'assistant') LIMIT 1")
+            if any(True for _ in used):
+                self._v2 = True
+                self._begin()
+        if self._v2:
+            sessions, messages, parts = "session_v2", "session_message", None
+        elif {"session", "message", "part"} <= tables:
+            sessions, messages, parts = "session", "message", "part"
+        else:
+            return
+        first = messages not in self._rows
+        marks = {table: self._mark(ask, table) for table in (sessions, messages, parts) if table}
+        yield from self._about(ask, sessions)
+        if first:
+            for (session,) in list(ask(f"SELECT id FROM {sessions} ORDER BY time_created, id")):
+                found = ask(f"SELECT id FROM {messages} WHERE session_id = :id", id=session)
+                yield from self._tell(ask, [id for (id,) in found], messages, parts)
+        else:
+            changed = dict(self._open)
+            for table, column in ((messages, "id"), (parts, "message_id")):
+                if table:
+                    changed.update(dict.fromkeys(id for (id,) in self._changes(ask, table, column)))
+            ids = list(changed)
+            for start in range(0, len(ids), WINDOW):
+                yield from self._tell(ask, ids[start : start + WINDOW], messages, parts)
+        for table, (row, since) in marks.items():  # only now: a reading that failed is done again
+            self._rows[table], self._since[table] = row, since
+
+    def _mark(self, ask: Ask, table: str) -> tuple[int, int]:
+        ((row,),) = ask(f"SELECT max(rowid) FROM {table}")
+        newest = ask(f"SELECT max(time_updated) FROM {table} WHERE rowid > :after", after=(row or 0) - WINDOW)
+        return row or 0, max(self._since[table], *(since or 0 for (since,) in newest))
+
+    def _changes(self, ask: Ask, table: str, column: str) -> Iterable[tuple[Any, ...]]:
+        row = self._rows[table]
+        sql = f"SELECT {column} FROM {table} WHERE rowid > :from AND (rowid > :after OR time_updated >= :since)"
+        return ask(sql, **{"from": row - WINDOW, "after": row, "since": self._since[table]})
+
+    def _about(self, ask: Ask, table: str) -> Iterator[Item]:
+        has = {name for (name,) in ask("SELECT name FROM pragma_table_info(:table)", table=table)}
+        columns = ["id", "parent_id", "directory", "title", "agent", "model", "time_created", "time_archived"]
+        columns = [column for column in columns if column in has]
+        sql = f"SELECT {', '.join(columns)} FROM {table} WHERE rowid > :after OR time_updated >= :since ORDER BY rowid"
+        for row in list(ask(sql, after=self._rows[table], since=self._since[table])):
+            try:
+                yield from self.source.about(row[0], self.file, dict(zip(columns, row, strict=True)))
+            except Malformed:
+                self.source.odd("session/malformed", row[0])
+
+    def _tell(self, ask: Ask, ids: list[str], messages: str, parts: str | None) -> Iterator[Item]:
+        """Tell some messages, in the order in which they were written."""
+        wanted = msgspec.json.encode(ids).decode()
+        among = "IN (SELECT value FROM json_each(:ids))"
+        kind, order = ("type", "seq") if parts is None else ("NULL", "id")
+        sql = (
+            f"SELECT id, session_id, time_created, {kind}, CAST(data AS BLOB) FROM {messages} WHERE id {among} "
+            f"ORDER BY time_created, {order}"
+        )
+        found: dict[str, tuple[str, Message]] = {}
+        for id, session, at, type_, data in ask(sql, ids=wanted):
+            self._open.pop(id, None)
+            try:
+                found[id] = session, read_message(id, at, type_, data or b"")
+            except Malformed:
+                self.source.odd("message/malformed", id)
+        if parts is not None:
+            columns = "id, message_id, time_created, CAST(data AS BLOB)"
+            sql = f"SELECT {columns} FROM {parts} WHERE message_id {among} ORDER BY id"
+            for id, message_id, at, data in ask(sql, ids=wanted):
+                if message_id in found:
+                    try:
+                        found[message_id][1].pieces.append(read_part(id, at, data or b""))
+                    except Malformed:
+                        self.source.odd("part/malformed", id)
+        for id, (session, message) in found.items():
+            if message.open:
+                self._open[id] = None
+            yield from self.source.tell(self.source.session(session), message)
+        while len(self._open) > OPEN:
+            del self._open[next(iter(self._open))]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The tree
+
+
+class _Tree:
+    """Sessions, messages and parts in files of their own, which come in any order."""
+
+    FOLDERS: Final = ("session", "message", "part")
+
+    def __init__(self, source: OpenCode) -> None:
+        self.source = source
+        self._messages: dict[str, tuple[str, Message]] = {}
+        self._parts: dict[str, dict[str, Piece]] = {}
+        self._expected: dict[str, set[str]] = {}
+
+    def reader(self, path: PurePosixPath) -> Reader | None:
+        """``session/<project>/<id>.json``, ``message/<session>/<id>.json``, ``part/<message>/<id>.json``."""
+        if len(path.parts) != 4:
+            return None
+        _, folder, above, _ = path.parts
+        if folder == "session":
+            return Reader("document", lambda data: self._session(path, parse_object(data)))
+        if folder == "message":
+            return Reader("document", lambda data: self._message(above, path.stem, data))
+        if folder == "part":
+            self._expected.setdefault(above, set()).add(path.stem)  # all files are found before the first is read
+            return Reader("document", lambda data: self._part(above, path.stem, data))
+        return None
+
+    def _session(self, path: PurePosixPath, document: dict[str, Any]) -> Iterator[Item]:
+        time = document["time"]
+        known = self.source.session(path.stem).parent
+        yield from self.source.about(
+            path.stem,
+            str(path),
+            {**document, "parent_id": document.get("parentID")}
+            | {"time_created": time.get("created"), "time_archived": time.get("archived")},
+        )
+        if self.source.session(path.stem).parent != known:  # what came before was told without it
+            for id in [id for id, (session, _) in self._messages.items() if session == path.stem]:
+                yield from self._tell(id)
+
+    def _message(self, session: str, id: str, data: bytes) -> Iterator[Item]:
+        self._messages[id] = session, read_message(id, None, None, data)
+        yield from self._tell(id)
+
+    def _part(self, message: str, id: str, data: bytes) -> Iterator[Item]:
+        self._parts.setdefault(message, {})[id] = read_part(id, None, data)
+        if message in self._messages:
+            yield from self._tell(message)
+
+    def _tell(self, id: str) -> Iterator[Item]:
+        session, message = self._messages[id]
+        if self._expected.get(id, set()) - self._parts.get(id, {}).keys():
+            return
+        message.pieces = [piece for _, piece in sorted(self._parts.get(id, {}).items())]
+        yield from self.source.tell(self.source.session(session), message)
