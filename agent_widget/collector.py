@@ -71,6 +71,7 @@ class SourceState:
     state: str = "watching"
     malformed: int = 0
     problems: list[str] = field(default_factory=list)
+    unknown: dict[str, int] = field(default_factory=dict)
 
 
 class Collector:
@@ -186,7 +187,7 @@ class Collector:
         """What is read, root by root."""
         states = []
         for source in self.sources:
-            state = SourceState(source.name, str(source.root))
+            state = SourceState(source.name, str(source.root), unknown=dict(source.unknown))
             if not os.path.isdir(source.root):
                 state.state = "missing"
             for file in list(self._files.values()):

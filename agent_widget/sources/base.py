@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -93,6 +94,8 @@ class Source(ABC):
         self.root = root
         self.namespace = namespace
         """Put before ids when two roots of one format are read at once; else empty."""
+        self.unknown: Counter[str] = Counter()
+        """Kinds of lines, blocks and records that this version of the format has and we do not know."""
 
     @classmethod
     @abstractmethod

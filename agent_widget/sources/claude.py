@@ -91,8 +91,6 @@ class Claude(Source):
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
         self.book = Book(Ledger(price))
-        self.unknown: Counter[str] = Counter()
-        """Kinds of lines that nobody here knows, and how often they were seen."""
         self.parents: dict[str, str] = {}
         """Subagent → who it works for, where something says so."""
         self.leads: dict[str, str] = {}

@@ -17,7 +17,6 @@ from __future__ import annotations
 import importlib
 import io
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import partial
@@ -50,7 +49,6 @@ class Codex(Source):
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
         self.book = Book()
-        self.unknown: Counter[str] = Counter()
         self._titles: dict[str, tuple[int, int, str]] = {}
         self.mains: set[str] = set()
         """Threads that are sessions, with a rollout."""

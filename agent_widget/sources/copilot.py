@@ -15,7 +15,7 @@ counted in recordings of versions 1.0.77 and 1.0.78. What the format teaches, an
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -90,7 +90,6 @@ class Copilot(Source):
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
         self.book = Book(Ledger(lambda model, tokens, at: None))
-        self.unknown: Counter[str] = Counter()
         self.titles: dict[str, str] = {}
         """What ``workspace.yaml`` calls a session; it goes before what its first prompt says."""
 

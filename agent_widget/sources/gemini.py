@@ -18,7 +18,7 @@ What the format teaches, and what follows:
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b, sha256
 from pathlib import Path, PurePosixPath
@@ -86,7 +86,6 @@ class Gemini(Source):
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
         self.book = Book(Ledger())
-        self.unknown: Counter[str] = Counter()
         self.projects: dict[str, str] = {}
         """Directory below ``tmp`` → what the project is called."""
         self.chats: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)

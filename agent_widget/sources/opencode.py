@@ -58,7 +58,6 @@ class OpenCode(Source):
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
         self.book = Book()
-        self.unknown: Counter[str] = Counter()
         self._odd: set[tuple[str, str]] = set()
         self._sessions: dict[str, _Session] = {}
         self._tree = _Tree(self)

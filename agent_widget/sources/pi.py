@@ -13,7 +13,6 @@ teaches, and what follows:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
@@ -118,7 +117,6 @@ class Pi(Source):
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
         self.book = Book(Ledger(lambda model, tokens, at: None))  # it says itself what it knows
-        self.unknown: Counter[str] = Counter()
 
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:

@@ -14,7 +14,6 @@ follows:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
@@ -145,7 +144,6 @@ class Qwen(Source):
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
         self.book = Book(Ledger())
-        self.unknown: Counter[str] = Counter()
 
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
