@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
 from types import TracebackType
 from typing import Final
 
@@ -25,8 +24,6 @@ from .collector import resolve
 
 IDLE_TIMEOUT: Final = 600.0
 """Seconds without a client after which a server that a notebook started ends."""
-
-Paths = Iterable[str | os.PathLike[str]]
 
 
 class ServerError(RuntimeError):

@@ -73,7 +73,7 @@ class Watcher:
     def start(self) -> None:
         """Begin to watch, read all there is, and go on in the background."""
         # watchdog dumps its whole watch table into a RuntimeWarning for directories that come and go quickly
-        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\\..*")
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
         self._observer = Observer()
         self._observer.start()
         self._watch_roots()

@@ -16,6 +16,7 @@ import shutil
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -439,6 +440,16 @@ def test_a_listener_that_fails_does_not_end_the_watching(root: Path, caplog: pyt
 
 
 @pytest.mark.usefixtures("notified_only")
+def test_the_watch_tables_that_watchdog_dumps_into_warnings_are_not_printed(
+    root: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    watcher = Watcher(Collector([root]))
+    watcher.start()
+    warnings.warn_explicit("all watches: …", RuntimeWarning, "inotify_c.py", 450, "watchdog.observers.inotify_c")
+    watcher.stop()
+    assert recwarn.list == []
+
+
 def test_stop_ends_every_thread_at_once_and_may_be_repeated(root: Path) -> None:
     before = set(threading.enumerate())
     watcher = Watcher(Collector([root]))

@@ -152,7 +152,6 @@ class _Chat:
             self.talk = Conversation(self.source.book, file, main, f"{main}/{session}", main)
         else:
             self.talk = Conversation(self.source.book, file, space + session)
-        self.header = session
         self.at = 0
         self.seen: set[str] = set()
         self.titled = False
