@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .client import Client, ConnectionFailed
     from .collector import PathError
     from .live import LiveTable
+    from .pages import Transcript
     from .process import Server, ServerError, serve
     from .server import VERSION as __version__
     from .store import Row
@@ -30,6 +31,7 @@ _HOMES = {
     "Row": "store",
     "Server": "process",
     "ServerError": "process",
+    "Transcript": "pages",
     "connect": "api",
     "serve": "process",
     "watch": "api",
@@ -44,6 +46,7 @@ __all__ = [
     "Row",
     "Server",
     "ServerError",
+    "Transcript",
     "__version__",
     "connect",
     "serve",

@@ -27,6 +27,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from . import protocol
 from .access import Runtime, is_loopback, runtimes
 from .live import LiveTable
+from .pages import Transcript
 from .protocol import Assembler, ProtocolError
 from .store import Change, Gap, Row, Store
 from .tables import TABLES, now_ms
@@ -251,6 +252,26 @@ class Client:
             return future.result(timeout)
         except TimeoutError:
             raise ConnectionFailed(f"no reply to {method!r} within {timeout:g} s") from None
+
+    def transcript(
+        self,
+        session: str,
+        before: str | None = None,
+        limit: int = 50,
+        *,
+        after: str | None = None,
+        chars: int | None = None,
+    ) -> Transcript:
+        """A page of what was said and done in a session, or by an agent: its last ``limit`` entries, oldest first.
+
+        It is read from the agent's own file at this moment. ``before``: the page that ends where an earlier page began
+        (its ``.before``). ``after``: what came since a page (its ``.after``). ``chars``: where longer texts are cut
+        (20,000 unless you say otherwise). Raises :class:`ConnectionFailed` if there is none; its ``code`` is
+        ``not_found``. Entries are dicts; their kinds and fields are in :class:`Transcript`.
+        """
+        given = {"session": session, "before": before, "after": after, "limit": limit, "chars": chars}
+        params = {name: value for name, value in given.items() if value is not None}
+        return Transcript(session, **self.request("transcript", params))
 
     # The network thread
 

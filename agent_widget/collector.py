@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from . import database
+from . import database, transcript
 from .masking import masked
 from .records import Gone, Record
 from .sources import SOURCES
-from .sources.base import Evidence, Item, Reader, Source
+from .sources.base import MISREAD, Evidence, Item, Reader, Source, Speaker
 from .stats import Stats
 from .status import Statuses
 from .store import Store
@@ -31,7 +31,6 @@ log = logging.getLogger("agent_widget")
 MAX_FILES: Final = 100_000
 """Over all roots; directories that hold more are not agents'."""
 _CLOCK_TICK_NS: Final = 50_000_000
-_MISREAD = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 
 
 class PathError(Exception):
@@ -101,6 +100,8 @@ class Collector:
         self._changed_at: dict[Path, float] = {}
         self._newcomers: set[str] = set()
         self._called_active: set[str] = set()
+        self._tellers: dict[str, dict[Path, Source]] = {}
+        """Agent → the files that tell of its conversation."""
 
     @property
     def roots(self) -> list[Path]:
@@ -201,6 +202,34 @@ class Collector:
             states.append(state)
         return states
 
+    def transcript(
+        self,
+        id: str,
+        before: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+        chars: int = transcript.TEXT_CHARS,
+    ) -> transcript.Page:
+        """A page of the conversation of a session or an agent; see :func:`agent_widget.transcript.read_page`.
+
+        Reads from the files, and may be called from any thread. Raises :class:`agent_widget.transcript.NoTranscript`.
+        """
+        session = self.store.get("sessions", id)
+        agent_id = (session and session["agent_id"]) or id
+        tellers = dict(self._tellers.get(agent_id, {}))
+        if not tellers:
+            known = session or self.store.get("agents", agent_id)
+            raise transcript.NoTranscript("nobody wrote down what was said" if known else f"no session {id!r}")
+        source = next(iter(tellers.values()))
+        page = transcript.read_page(
+            source, tellers, agent_id, before=before, after=after, limit=limit, chars=chars, masking=self.masking
+        )
+        for entry in page.entries:  # a change of a task that was named on an earlier page
+            for todo in entry.get("todos", ()):
+                row = None if todo["title"] else self.store.get("tasks", f"{id}:{todo['id']}")
+                todo["title"] = (row and row["title"]) or todo["title"]
+        return page
+
     def _resolve(self, path: Path) -> Iterator[_File]:
         """The files that ``path`` is or holds."""
         main = database.main_file(path)
@@ -284,7 +313,7 @@ class Collector:
         data = read_document(file.path, file.source.root)
         try:
             items = list(file.reader.read(data))
-        except _MISREAD as error:
+        except MISREAD as error:
             # most likely caught in the middle of a write: the last good state stays and it is read again
             if not file.torn:
                 file.malformed += 1
@@ -304,7 +333,7 @@ class Collector:
             for line in portion.lines:
                 try:
                     items.extend(file.reader.read(line))
-                except _MISREAD as error:
+                except MISREAD as error:
                     file.malformed += 1
                     log.debug("%s: a line was skipped: %s", file.path, error)
             self._take(file, items)
@@ -322,6 +351,9 @@ class Collector:
         for item in items:
             if isinstance(item, Evidence):
                 self._statuses.observe(item)
+                continue
+            if isinstance(item, Speaker):
+                self._tellers.setdefault(item.agent_id, {})[file.path] = file.source
                 continue
             if item.table == "sessions" and isinstance(item, Record) and "status" in item.fields:
                 if item.fields["status"] == "active":

@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from importlib import metadata
 from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
@@ -31,6 +31,7 @@ from websockets.http11 import Request, Response
 from . import protocol, tables
 from .access import Gate, Runtime, bracketed, is_loopback, new_token, published
 from .collector import Collector
+from .methods import METHODS
 from .protocol import ProtocolError
 from .store import Position, Store
 from .watcher import Watcher
@@ -109,6 +110,7 @@ class Server:
         self.port = port
         self.token = None if no_token else token or new_token()
         self.idle_timeout = idle_timeout
+        self.version = VERSION
         self.started_at = tables.now_ms()
         self.connections = 0
         self._refused = 0
@@ -294,44 +296,24 @@ class Server:
         if isinstance(frame, protocol.Ping):
             await _send(socket, protocol.encode(protocol.Pong(frame.at, tables.now_ms())))
         elif isinstance(frame, protocol.Call):
-            await _send(socket, protocol.encode(self.call(frame)))
+            await _send(socket, protocol.encode(await self.call(frame)))
         elif isinstance(frame, protocol.Hello):
             raise ProtocolError("bad_request", "hello is said once; connect again to change what is sent")
 
-    def call(self, call: protocol.Call) -> protocol.Reply:
-        """Answer a request."""
-        method = self._METHODS.get(call.method)
+    async def call(self, call: protocol.Call) -> protocol.Reply:
+        """Answer a request; what takes time is done off the event loop."""
+        method = METHODS.get(call.method)
         if method is None:
-            message = f"unknown method {call.method!r}; there is {', '.join(self._METHODS)}"
+            message = f"unknown method {call.method!r}; there is {', '.join(METHODS)}"
             return protocol.Reply(call.rid, False, error=protocol.Failure("unknown_method", message))
-        return protocol.Reply(call.rid, True, method(self))
-
-    def _status(self) -> dict[str, Any]:
-        """What the server reads and how it is."""
-        epoch, seq = self.store.position
-        return {
-            "server": VERSION,
-            "pid": os.getpid(),
-            "started_at": self.started_at,
-            "epoch": epoch,
-            "seq": seq,
-            "connections": self.connections,
-            "rows": {name: self.store.count(name) for name in self.store},
-            "sources": [
-                {
-                    "name": state.name,
-                    "path": state.path,
-                    "files": state.files,
-                    "bytes": state.bytes,
-                    "state": state.state,
-                    "malformed": state.malformed,
-                    "problems": state.problems,
-                }
-                for state in self.collector.states()
-            ],
-        }
-
-    _METHODS: Final[dict[str, Callable[[Server], Any]]] = {"status": _status}
+        try:
+            return protocol.Reply(call.rid, True, await asyncio.to_thread(method, self, call.params))
+        except ProtocolError as error:
+            return protocol.Reply(call.rid, False, error=protocol.Failure(error.code, error.message))
+        except Exception as fault:
+            log.exception("%s failed", call.method)
+            message = f"{call.method} failed ({type(fault).__name__}: {fault}); the server's log says more"
+            return protocol.Reply(call.rid, False, error=protocol.Failure("failed", message))
 
 
 def _soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:

@@ -270,7 +270,7 @@ def test_refused_failed_and_cancelled_tools_are_told_apart(home: Home) -> None:
     )
     calls = home.rows("tool_calls")
     assert [calls[f"t{n}"].status for n in range(5)] == ["denied", "denied", "error", "cancelled", "ok"]
-    assert (calls["t2"].error, calls["t4"].output) == ("Exit code 1", "fine")
+    assert (calls["t2"].error, calls["t4"].output) == ("Exit code 1", "fine\n[image]")
     assert home.row("sessions", ANN).errors == 1
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -45,7 +45,13 @@ class Evidence(NamedTuple):
     beat: str = "heartbeat"
 
 
-Item = Record | Gone | Evidence
+class Speaker(NamedTuple):
+    """The file that is being read tells of this agent's conversation: its transcript is there."""
+
+    agent_id: str
+
+
+Item = Record | Gone | Evidence | Speaker
 
 T = TypeVar("T")
 
@@ -115,6 +121,20 @@ class Source(ABC):
         """Whether a directory (relative to the root) need not be looked into."""
         return False
 
+    def told_with(self, path: PurePosixPath, agent_id: str) -> Iterable[PurePosixPath]:
+        """The documents that together tell what ``path`` tells of an agent's conversation, in their order."""
+        return (path,)
+
+    def excerpt(self, path: PurePosixPath, agent_id: str, before: str | None, since: str | None, limit: int) -> Query:
+        """Asks a database for one agent's conversation only: its last messages before one, or all from one on.
+
+        The conversations that it tells bear the message's id as their ``file``, which is what the two places are.
+        """
+        raise NotImplementedError(f"{self.name} has no database with conversations")
+
+
+MISREAD: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
+"""What a reader may raise for input that is not what its format says."""
 
 _decoder = msgspec.json.Decoder()
 

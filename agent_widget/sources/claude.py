@@ -191,7 +191,7 @@ class Claude(Source):
                 if item.fields["sender"] != PERSON:
                     yield from self._message(item, rank)
                     continue
-            elif not isinstance(item, Evidence) and item.table == "tasks":
+            elif isinstance(item, (Record, Gone)) and item.table == "tasks":
                 told, filed = self._tasks[item.id], self._filed.get(item.id)
                 if isinstance(item, Record):
                     first = told.setdefault("created_at", at)

@@ -13,6 +13,7 @@ import msgspec
 from .base import Evidence, Item, Malformed, Record, clean, millis, named, parse_as, parse_json, preview
 from .conversation import (
     PERSON,
+    PLACEHOLDER,
     SILENCE_MS,
     About,
     Call,
@@ -632,7 +633,8 @@ def _text(content: Any) -> str:
     """The text of what is a text or a list of parts."""
     if isinstance(content, str):
         return content
-    return "\n".join([part.text for part in content or () if part.type == "text" and part.text])
+    texts = [part.text if part.type == "text" else PLACEHOLDER.get(part.type) for part in content or ()]
+    return "\n".join([text for text in texts if text])
 
 
 def _text_of(content: Any) -> str:

@@ -101,7 +101,8 @@ class _Thread:
     begun: bool = False
     """A turn of its own was seen."""
     turn: str = ""
-    said: int = 0
+    said: tuple[int, int] = (0, 0)
+    """When something was said last, and how much before it at that very time."""
     replied: bool = False
     """Something was said in this turn."""
     failed: str | None = None
@@ -120,10 +121,10 @@ class _Thread:
     agents: dict[str, str] = field(default_factory=dict)
     """Path of an agent it started → its thread."""
 
-    def step_id(self, id: Any) -> str:
-        """An id for something said: its own, or its place in the turn."""
-        self.said += 1
-        return named(id) or f"{self.turn or self.id}/{self.said}"
+    def step_id(self, id: Any, at: int) -> str:
+        """An id for something said: its own, or when it was; the same wherever in the file the reading began."""
+        self.said = (at, self.said[1] + 1 if at == self.said[0] else 0)
+        return named(id) or f"{at}.{self.said[1]}"
 
     def is_own(self, turn_id: Any, started_at: Any) -> bool:
         """Whether a turn was begun in this thread and not in the one it was copied from."""
@@ -268,7 +269,6 @@ class Rollout:
 
     def _on_task_started(self, thread: _Thread, payload: Any, at: int) -> Iterator[Step]:
         yield from self._stopped(thread, at)
-        thread.said = 0 if named(payload.turn_id) else thread.said
         thread.replied, thread.failed, thread.over, thread.planned = False, None, False, False
         yield TurnStart(at)
 
@@ -276,7 +276,7 @@ class Rollout:
         yield from self._stopped(thread, at)
         text = named(payload.last_agent_message)
         if text and not thread.replied:
-            yield Reply(at, thread.step_id(None), text)
+            yield Reply(at, thread.step_id(None, at), text)
         if thread.failed and not text:
             if not thread.over:
                 yield TurnEnd(at, "failed", thread.failed)
@@ -310,13 +310,13 @@ class Rollout:
             yield self._prompt(thread, at, None, text)
 
     def _prompt(self, thread: _Thread, at: int, id: Any, text: str) -> Prompt:
-        return Prompt(at, thread.step_id(id), text, thread.talk.parent or PERSON)
+        return Prompt(at, thread.step_id(id, at), text, thread.talk.parent or PERSON)
 
     def _on_message(self, thread: _Thread, payload: Any, at: int) -> Iterator[Step]:
         text = _text(payload.content)
         if payload.role == "assistant" and text:
             thread.replied = True
-            yield Reply(at, thread.step_id(payload.id), text)
+            yield Reply(at, thread.step_id(payload.id, at), text)
             if self.bare:
                 yield TurnEnd(at, "asked" if asks(text) else "done", "said something; this file has no ends of turns")
         elif payload.role == "user":
@@ -330,7 +330,7 @@ class Rollout:
                 yield self._prompt(thread, at, payload.id, text)
 
     def _on_reasoning(self, thread: _Thread, payload: Any, at: int) -> Iterator[Step]:
-        yield Thinking(at, thread.step_id(payload.id), _text(payload.summary) or _text(payload.content))
+        yield Thinking(at, thread.step_id(payload.id, at), _text(payload.summary) or _text(payload.content))
 
     def _on_token_count(self, thread: _Thread, payload: Any, at: int) -> Iterator[Step]:
         info = payload.info if isinstance(payload.info, dict) else {}
@@ -364,7 +364,7 @@ class Rollout:
         yield from self._called(thread, named(payload.call_id) or payload.id, name, parsed or given, at)
 
     def _called(self, thread: _Thread, id: Any, name: str, given: Any, at: int) -> Iterator[Step]:
-        call_id = thread.step_id(id)
+        call_id = thread.step_id(id, at)
         told: dict[str, Any] = given if isinstance(given, dict) else {}
         thread.calls[call_id] = (name, given)
         thread.over = False
@@ -387,7 +387,7 @@ class Rollout:
     def _on_once(self, thread: _Thread, payload: Any, at: int) -> Iterator[Step]:
         """A call that is written down when it is over."""
         name = str(payload.type).removesuffix("_call")
-        id = thread.step_id(payload.id)
+        id = thread.step_id(payload.id, at)
         yield from self._called(thread, id, name, payload.action or payload.prompt, at)
         yield from self._returned(thread, id, at, _End(_STATUS.get(str(payload.status), "ok")))
 

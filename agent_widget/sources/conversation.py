@@ -19,10 +19,13 @@ import msgspec
 
 from ..prices import price
 from ..records import Gone, Record
-from .base import Evidence, Item, preview
+from .base import Evidence, Item, Speaker, preview
 
 PERSON: Final = "user"
 """The agents row that stands for whoever sits at the keyboard."""
+
+PLACEHOLDER: Final = {"image": "[image]", "document": "[document]", "audio": "[audio]", "file": "[file]"}
+"""What stands in a text for what is none."""
 
 SILENCE_MS: Final = {"working": 30 * 60_000, "idle": 60 * 60_000, "waiting": 24 * 60 * 60_000}
 """An agent that writes nothing for this long counts as offline: crashed, closed or asleep. A question stays longest."""
@@ -304,6 +307,8 @@ class Book:
     """Calls that have a result in some file: a copy of the call elsewhere does not make it run again."""
     callers: dict[str, tuple[bool, int, str, str]] = field(default_factory=dict)
     """Call → whether a copy tells of it, when, session, agent: of several claims the least one counts."""
+    hear: Callable[[Conversation, Step], None] | None = None
+    """Where steps go instead of becoming rows: to whoever wants a transcript (:mod:`agent_widget.transcript`)."""
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -343,8 +348,12 @@ class Conversation:
 
     def take(self, step: Step) -> Iterator[Item]:
         """The rows and evidence that follow from one step."""
+        if self.book.hear is not None:
+            self.book.hear(self, step)
+            return
         if not self._known:
             self._known = True
+            yield Speaker(self.agent)
             yield from self._introduce(step.at)
         yield Record("sessions", self.session, {"updated_at": step.at, "started_at": step.at})
         yield Record("agents", self.agent, {"last_seen_at": step.at, "started_at": step.at})

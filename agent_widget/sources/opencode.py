@@ -25,7 +25,7 @@ from typing import Any, Final
 import msgspec
 
 from ..records import Record
-from .base import Ask, Item, Malformed, Reader, Source, millis, named, parse_object
+from .base import Ask, Item, Malformed, Query, Reader, Source, millis, named, parse_object
 from .conversation import About, Book, Closed, Conversation, Plan
 from .opencode_messages import Message, Piece, model_name, read_message, read_part, steps
 
@@ -86,6 +86,17 @@ class OpenCode(Source):
         if path.parts[0] != "storage" or path.suffix != ".json" or any(self.root.glob("opencode*.db")):
             return None
         return self._tree.reader(path)
+
+    def told_with(self, path: PurePosixPath, agent_id: str) -> Iterable[PurePosixPath]:
+        """Of the tree: all messages of the session, each with its parts."""
+        storage = self.root / "storage"
+        for message in sorted((storage / "message" / agent_id).glob("*.json")):
+            for file in (message, *sorted((storage / "part" / message.stem).glob("*.json"))):
+                yield PurePosixPath(file.relative_to(self.root).as_posix())
+
+    def excerpt(self, path: PurePosixPath, agent_id: str, before: str | None, since: str | None, limit: int) -> Query:
+        """Only some messages of one session."""
+        return lambda ask: _Database(self, str(path)).some(ask, agent_id, before, since, limit)
 
     def odd(self, kind: str, id: str) -> None:
         """Count what cannot be used, however often it is read."""
@@ -172,18 +183,10 @@ class _Database:
 
     def query(self, ask: Ask) -> Iterator[Item]:
         """What is new, sessions first."""
-        tables = {name for (name,) in ask("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if not self._v2 and {"session_v2", "session_message"} <= tables:
-            used = ask("SELECT 1 FROM session_message WHERE type IN ('user', 'assistant') LIMIT 1")
-            if any(True for _ in used):
-                self._v2 = True
-                self._begin()
-        if self._v2:
-            sessions, messages, parts = "session_v2", "session_message", None
-        elif {"session", "message", "part"} <= tables:
-            sessions, messages, parts = "session", "message", "part"
-        else:
+        names = self._generation(ask)
+        if names is None:
             return
+        sessions, messages, parts = names
         first = messages not in self._rows
         marks = {table: self._mark(ask, table) for table in (sessions, messages, parts) if table}
         yield from self._about(ask, sessions)
@@ -201,6 +204,37 @@ class _Database:
                 yield from self._tell(ask, ids[start : start + WINDOW], messages, parts)
         for table, (row, since) in marks.items():  # only now: a reading that failed is done again
             self._rows[table], self._since[table] = row, since
+
+    def some(self, ask: Ask, session: str, before: str | None, since: str | None, limit: int) -> Iterator[Item]:
+        """A session's last messages before one, or all from one on."""
+        names = self._generation(ask)
+        if names is None:
+            return
+        sessions, messages, parts = names
+        order = "time_created, seq" if parts is None else "time_created, id"
+        where = "session_id = :session"
+        for place, sign in ((before, "<"), (since, ">=")):
+            if place is not None:
+                where += f" AND ({order}) {sign} (SELECT {order} FROM {messages} WHERE id = :place)"
+        sql = (
+            f"SELECT id FROM {messages} WHERE {where} ORDER BY time_created DESC, {order.split(', ')[1]} DESC LIMIT :n"
+        )
+        ids = [id for (id,) in ask(sql, session=session, place=before or since or "", n=limit)]
+        for (parent,) in ask(f"SELECT parent_id FROM {sessions} WHERE id = :session", session=session):
+            self.source.session(session).parent = named(parent)
+        yield from self._tell(ask, ids, messages, parts)
+
+    def _generation(self, ask: Ask) -> tuple[str, str, str | None] | None:
+        """The tables that count: of sessions, of messages, and of parts if they are in one of their own."""
+        tables = {name for (name,) in ask("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not self._v2 and {"session_v2", "session_message"} <= tables:
+            used = ask("SELECT 1 FROM session_message WHERE type IN ('user', 'assistant') LIMIT 1")
+            if any(True for _ in used):
+                self._v2 = True
+                self._begin()
+        if self._v2:
+            return "session_v2", "session_message", None
+        return ("session", "message", "part") if {"session", "message", "part"} <= tables else None
 
     def _mark(self, ask: Ask, table: str) -> tuple[int, int]:
         ((row,),) = ask(f"SELECT max(rowid) FROM {table}")

@@ -1,0 +1,86 @@
+"""What clients can ask a server beside changes: the methods of ``call`` frames. Each runs off the event loop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from .protocol import ProtocolError
+from .transcript import TEXT_CHARS, NoTranscript
+
+if TYPE_CHECKING:
+    from .server import Server
+
+
+class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
+class _Transcript(msgspec.Struct, forbid_unknown_fields=True):
+    session: str
+    before: str | None = None
+    after: str | None = None
+    limit: int = 50
+    chars: int = TEXT_CHARS
+
+
+def _status(server: Server, params: _Nothing) -> dict[str, Any]:
+    """What the server reads and how it is."""
+    epoch, seq = server.store.position
+    return {
+        "server": server.version,
+        "pid": os.getpid(),
+        "started_at": server.started_at,
+        "epoch": epoch,
+        "seq": seq,
+        "connections": server.connections,
+        "rows": {name: server.store.count(name) for name in server.store},
+        "sources": [
+            {
+                "name": state.name,
+                "path": state.path,
+                "files": state.files,
+                "bytes": state.bytes,
+                "state": state.state,
+                "malformed": state.malformed,
+                "problems": state.problems,
+            }
+            for state in server.collector.states()
+        ],
+    }
+
+
+def _transcript(server: Server, params: _Transcript) -> dict[str, Any]:
+    """A page of a conversation: ``entries``, ``before``, ``after`` (:mod:`agent_widget.transcript`)."""
+    if params.before is not None and params.after is not None:
+        raise ProtocolError("bad_request", "before or after, not both")
+    try:
+        page = server.collector.transcript(params.session, params.before, params.after, params.limit, params.chars)
+    except NoTranscript as error:
+        raise ProtocolError("not_found", str(error)) from None
+    except ValueError as error:
+        raise ProtocolError("bad_request", str(error)) from None
+    return page._asdict()
+
+
+def _taking(shape: type[Any], method: Callable[[Server, Any], Any]) -> Callable[[Server, Mapping[str, Any]], Any]:
+    """``method`` with its parameters checked."""
+
+    def checked(server: Server, params: Mapping[str, Any]) -> Any:
+        try:
+            given = msgspec.convert(params, shape)
+        except msgspec.ValidationError as error:
+            raise ProtocolError("bad_request", str(error)) from None
+        return method(server, given)
+
+    return checked
+
+
+METHODS: Final[dict[str, Callable[[Server, Mapping[str, Any]], Any]]] = {
+    "status": _taking(_Nothing, _status),
+    "transcript": _taking(_Transcript, _transcript),
+}
+"""Method name → what answers it."""
