@@ -233,6 +233,20 @@ def test_what_still_runs_in_the_background_is_told_with_the_end_of_the_turn(home
     assert status(home) == ("idle", "end of turn; 2 agents still at work in the background")
 
 
+def test_what_runs_in_the_background_is_told_after_the_model_has_said_that_its_turn_is_over(home: Home) -> None:
+    ann = Session()
+    end = ann.system("turn_duration", pendingBackgroundAgentCount=2, pendingWorkflowCount=1)
+    tell(home, ann.person("Paint"), ann.answer({"type": "text", "text": "They paint."}, stop="end_turn"), end)
+    assert status(home) == ("idle", "end of turn; 2 agents, 1 workflow still at work in the background")
+
+
+def test_a_question_still_waits_while_something_runs_in_the_background(home: Home) -> None:
+    ann = Session()
+    end = ann.system("turn_duration", pendingWorkflowCount=1)
+    tell(home, ann.person("Paint"), ann.answer({"type": "text", "text": "Which colour?"}, stop="end_turn"), end)
+    assert status(home) == ("waiting", "a question to you")
+
+
 @pytest.mark.parametrize("marker", ["[Request interrupted by user]", "[Request interrupted by user for tool use]"])
 def test_an_interrupted_turn_is_idle_and_its_calls_are_cancelled(home: Home, marker: str) -> None:
     ann = Session()

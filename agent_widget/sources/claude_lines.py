@@ -137,6 +137,7 @@ class _Line(msgspec.Struct):
     maxRetries: float | None = None
     compactMetadata: Any = None
     pendingBackgroundAgentCount: int | None = None
+    pendingWorkflowCount: int | None = None
 
 
 _DECODER: Final = msgspec.json.Decoder(_Line)
@@ -146,7 +147,7 @@ class _Talk:
     """One agent in one session as this file tells it, and where its turn stands."""
 
     __slots__ = ("branch", "calls", "children", "conversation", "done", "ended", "names", "project", "replied",
-                 "resumed", "session", "team", "titled", "titles", "todos", "used")  # fmt: skip
+                 "resumed", "session", "settled", "team", "titled", "titles", "todos", "used")  # fmt: skip
 
     def __init__(self, conversation: Conversation) -> None:
         self.conversation = conversation
@@ -161,6 +162,7 @@ class _Talk:
         self.replied: Reply | None = None
         """What was said last, if nothing followed."""
         self.ended = False
+        self.settled = False  # ended, and neither with a question nor with a failure
         self.resumed = False
         self.titles: dict[str, str] = {}
         self.titled: str | None = None
@@ -302,7 +304,7 @@ class Transcript:
             text = _text(message.content)
             yield Reply(at, entry.uuid or "", text)
             yield TurnEnd(at, "failed", preview(text.partition("\n")[0]))
-            talk.ended, talk.replied = True, None
+            talk.ended, talk.settled, talk.replied = True, False, None
             return
         if message.usage is not None and (message.id, message.usage) != talk.used:
             talk.used = message.id, message.usage
@@ -364,7 +366,7 @@ class Transcript:
             for call in talk.calls:
                 yield Result(at, call, "cancelled")
             talk.calls.clear()
-            talk.ended, talk.replied = True, None
+            talk.ended, talk.settled, talk.replied = True, False, None
             yield TurnEnd(at, "interrupted")
         elif "<task-notification>" in text:
             yield from self._notified(talk, text, at)
@@ -397,7 +399,7 @@ class Transcript:
 
     def _end(self, talk: _Talk, at: int, reason: str | None = None) -> Iterator[Step]:
         asked = talk.replied is not None and talk.conversation.parent is None and asks(talk.replied.text)
-        talk.ended, talk.replied = True, None
+        talk.ended, talk.settled, talk.replied = True, not asked, None
         yield TurnEnd(at, "asked" if asked else "done", None if asked else reason)
 
     def _tool_result(self, talk: _Talk, block: _Block, entry: _Line, at: int) -> Iterator[Step | Record | Evidence]:
@@ -528,10 +530,10 @@ class Transcript:
         if kind in ("turn_duration", "stop_hook_summary"):
             if talk.resumed and kind == "stop_hook_summary":
                 talk.resumed = False
-            elif not talk.ended:
-                count = entry.pendingBackgroundAgentCount or 0
-                more = f"; {count} agent{'s' if count > 1 else ''} still at work in the background"
-                yield from self._end(talk, at, f"end of turn{more}" if count else None)
+            else:
+                more = _in_background(entry)
+                if not talk.ended or (more is not None and talk.settled):
+                    yield from self._end(talk, at, more)
         elif kind == "api_error":
             error = entry.error if isinstance(entry.error, dict) else {}
             what = error.get("status") or error.get("formatted") or error.get("message") or "no connection"
@@ -627,6 +629,13 @@ def _outcome(block: _Block, text: str, entry: _Line) -> Any:
     if text.startswith(_CANCELLED):
         return "cancelled"
     return "denied" if entry.toolDenialKind or text.startswith(_DENIED) else "error"
+
+
+def _in_background(entry: _Line) -> str | None:
+    """A reason that says what goes on after the turn, if anything does."""
+    counts = {"agent": entry.pendingBackgroundAgentCount or 0, "workflow": entry.pendingWorkflowCount or 0}
+    still = ", ".join(f"{count} {what}{'s' if count > 1 else ''}" for what, count in counts.items() if count)
+    return f"end of turn; {still} still at work in the background" if still else None
 
 
 def _text(content: Any) -> str:
