@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from . import replay
-from .replay import Outcome, find, play, read, summary
+from .compare import Outcome, summary
+from .recordings import find, read
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         if replay.source_for(recording.agent) is None:
             skipped[recording.agent] = skipped.get(recording.agent, 0) + 1
             continue
-        outcome = play(recording)
+        outcome = replay.play(recording)
         outcomes.setdefault(recording.agent, []).append(outcome)
         for line in outcome.lines(verbose=options.verbose):
             print(line)
@@ -33,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{agent}: {count} recordings skipped, no source for it yet")
     for agent, played in outcomes.items():
         print(summary(agent, played))
+    if len(outcomes) > 1:
+        print(summary("all", [outcome for played in outcomes.values() for outcome in played]))
     print(f"{time.perf_counter() - began:.1f} s")
     return 0
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .replay import Growth, Recording
+    from .recordings import Recording
+    from .replay import Growth
 
 SCHEMA = """
 CREATE TABLE session (id text PRIMARY KEY, parent_id text, directory text, title text, time_created integer,
