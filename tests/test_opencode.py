@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from replays import replay
 
 from agent_widget import database
 from agent_widget.collector import Collector
@@ -491,20 +490,6 @@ def test_rows_with_changed_bytes_never_stop_the_reading(root: Path, seed: int) -
         writer.db.commit()
         collector.refresh([writer.path])
         assert collector.states()[0].problems == []
-
-
-RECORDINGS = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "replays" / "opencode"
-
-
-@pytest.mark.skipif(not RECORDINGS.is_dir(), reason=f"no recordings in {RECORDINGS}")
-def test_recorded_sessions_were_doing_what_a_person_expects() -> None:
-    outcomes = [replay.play(replay.read(directory)) for directory in replay.find([RECORDINGS])]
-    counted = [outcome for outcome in outcomes if outcome.counts]
-    assert (len(outcomes), len(counted)) == (18, 17)
-    assert [name for outcome in counted for name, met in outcome.phases if not met] == []
-    agreed = sum(outcome.share()[2] for outcome in counted)
-    looked = sum(outcome.share()[3] for outcome in counted)
-    assert agreed / looked > 0.95  # the monitor itself finds some turns minutes late, which is not part of this
 
 
 @pytest.mark.slow
