@@ -150,8 +150,30 @@ class State(_Frame):
     heard_ms: int | None = None
 
 
+class Selected(msgspec.Struct):
+    """A row."""
+
+    table: str
+    id: str
+
+
+class View(_Frame, omit_defaults=True):
+    """Between kernel and browser: up, what a person looks at; down, what Python wants shown.
+
+    What is ``UNSET`` stays as it is. ``filter``: column → values that pass, of the tab; ``at``: the moment of the time
+    travel in milliseconds since the epoch, ``None`` for the present.
+    """
+
+    tab: str | msgspec.UnsetType = msgspec.UNSET
+    search: str | msgspec.UnsetType = msgspec.UNSET
+    filter: dict[str, list[str]] | msgspec.UnsetType = msgspec.UNSET
+    selected: Selected | msgspec.UnsetType | None = msgspec.UNSET
+    at: int | msgspec.UnsetType | None = msgspec.UNSET
+
+
 ClientFrame = Hello | Call | Ping | Pong
-ServerFrame = Welcome | Changes | Reply | Error | Ping | Pong | State
+ServerFrame = Welcome | Changes | Reply | Error | Ping | Pong | State | View
+BrowserFrame = ClientFrame | View
 
 _encoder = msgspec.json.Encoder()
 _client_decoder = msgspec.json.Decoder(ClientFrame)
@@ -189,10 +211,10 @@ def decode_server(data: str | bytes) -> ServerFrame:
     return _decode(_server_decoder, data)  # type: ignore[no-any-return]
 
 
-def from_builtins(content: Any) -> ClientFrame:
-    """A frame from a client that came as an object already (over the notebook's comm)."""
+def from_builtins(content: Any) -> BrowserFrame:
+    """A frame from a browser that came as an object already (over the notebook's comm)."""
     try:
-        return msgspec.convert(content, ClientFrame)  # type: ignore[no-any-return]
+        return msgspec.convert(content, BrowserFrame)  # type: ignore[no-any-return]
     except (msgspec.ValidationError, UnicodeError, RecursionError) as error:
         raise ProtocolError("bad_request", f"not a frame of this protocol: {error}") from None
 

@@ -13,11 +13,13 @@ import html
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from typing import Any, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
 import anywidget
+import msgspec
 import traitlets
 
 from . import protocol, tables
@@ -26,6 +28,9 @@ from .protocol import ProtocolError
 from .server import VERSION, bundle
 from .store import Position
 
+if TYPE_CHECKING:
+    import pandas
+
 log = logging.getLogger("agent_widget")
 
 PACE: Final = 0.05
@@ -33,6 +38,9 @@ PACE: Final = 0.05
 LOOKED_AT: Final = 180.0
 """Seconds without a word from any view after which nothing is sent: the Jupyter server keeps a closed tab's messages
 in memory without bound, and a hidden tab beats only once a minute."""
+
+TABS: Final = ("overview", "agents", "messages", "tasks", "sessions", "quality", "memory", "logs", "tools")
+_TABLE_OF: Final = {name.removesuffix("s") if name not in ("memory",) else name: name for name in tables.TABLES}
 
 
 class Dashboard(anywidget.AnyWidget):
@@ -44,6 +52,8 @@ class Dashboard(anywidget.AnyWidget):
     _esm = bundle()
 
     height = traitlets.Int(620, min=200, max=4000).tag(sync=True)
+    view = traitlets.Dict(read_only=True)
+    """What the person looks at: ``tab``, ``search``, ``filter``, ``selected`` (``table`` and ``id``), ``at``."""
 
     _feed: Feed | None = None
     _sender: Future[None] | None = None
@@ -54,6 +64,7 @@ class Dashboard(anywidget.AnyWidget):
         self._heard_at = float("-inf")
         self._context: contextvars.Context | None = None
         self._news = asyncio.Event()
+        self._wishes: dict[str, Any] = {}
         super().__init__(**traits)
         self.on_msg(self._receive)
         self._feed = client.subscribe(self._news.set)
@@ -68,6 +79,76 @@ class Dashboard(anywidget.AnyWidget):
         if name in tables.TABLES:
             return getattr(self.client, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    # What the person looks at, and what Python wants shown
+
+    @property
+    def selected(self) -> pandas.DataFrame:
+        """The row that was clicked last, as a frame of one row or none: ``dash.observe(fn, "view")`` tells of clicks.
+
+        Needs pandas (``pip install "agent-widget[frames]"``).
+        """
+        from .frames import data_frame
+
+        chosen = self.view.get("selected")
+        table = chosen["table"] if chosen else "agents"
+        row = self.client.store.get(table, chosen["id"]) if chosen else None
+        return data_frame(table, [] if row is None else [row])
+
+    def select(self, **row: str | None) -> None:
+        """Show one row: ``dash.select(agent="id")``, also ``task=``, ``session=``, ``message=`` and the other tables'.
+
+        An agent may be given by its name. ``None`` takes the selection back. Raises ``ValueError`` and ``KeyError``.
+        """
+        if len(row) != 1:
+            raise ValueError('select one row: dash.select(agent="…")')
+        ((word, id),) = row.items()
+        table = _TABLE_OF.get(word, word)
+        if table not in tables.TABLES:
+            raise ValueError(f"no table for {word!r}; there is {', '.join(_TABLE_OF)}")
+        if id is None:
+            self._show(selected=None)
+            return
+        found = self.client.store.get(table, id)
+        if found is None and table == "agents":
+            found = next((agent for agent in self.client.store.rows("agents") if agent["name"] == id), None)
+        if found is None:
+            raise KeyError(f"no row {id!r} in {table}")
+        self._show(selected=protocol.Selected(table, found["id"]))
+
+    def show(self, tab: str) -> None:
+        """Go to a tab: ``dash.show("tasks")``."""
+        if tab not in TABS:
+            raise ValueError(f"no tab {tab!r}; there are {', '.join(TABS)}")
+        self._show(tab=tab)
+
+    def filter(self, tab: str | None = None, *, search: str = "", **values: str | Iterable[str] | None) -> None:
+        """Let only some rows of a tab pass: ``dash.filter("tasks", status=["blocked", "failed"], search="door")``.
+
+        Without values everything passes again. ``tab``: the one that is open, unless you say which.
+        """
+        if tab is not None:
+            self.show(tab)
+        wanted = {
+            name: [value] if isinstance(value, str) else list(value)
+            for name, value in values.items()
+            if value is not None
+        }
+        self._show(filter=wanted, search=search)
+
+    def at(self, time: datetime | int | float | str | None = None) -> None:
+        """Show everything as it was at a time; ``None`` goes back to the present.
+
+        ``time``: a datetime, ISO 8601 text (local time, unless it says otherwise) or seconds since the epoch. Rows tell
+        their own times; what they do not tell of that moment (tokens, costs) stays empty.
+        """
+        self._show(at=None if time is None else _millis(time))
+
+    def _show(self, **wishes: Any) -> None:
+        self._wishes |= wishes
+        if self._context is not None:
+            wishes, self._wishes = self._wishes, {}
+            self._post([protocol.encode(protocol.View(**wishes))])
 
     def close(self) -> None:
         """Take the widget away; the client goes on."""
@@ -100,8 +181,13 @@ class Dashboard(anywidget.AnyWidget):
             frame = protocol.from_builtins(content)
             if isinstance(frame, protocol.Hello):
                 self._hello = protocol.check_hello(frame)
+                if self._wishes:  # said before there was anybody to show it
+                    self._show()
             elif isinstance(frame, protocol.Ping):
                 self._post([protocol.encode(protocol.Pong(frame.at, tables.now_ms()))])
+            elif isinstance(frame, protocol.View):
+                self.set_trait("view", {**self.view, **_without_type(frame)})
+                return
             elif isinstance(frame, protocol.Call):
                 threading.Thread(target=self._forward, args=(frame,), name="agent-widget call", daemon=True).start()
         except ProtocolError as error:
@@ -199,3 +285,14 @@ class Dashboard(anywidget.AnyWidget):
             context.copy().run(self.send, {"type": "frame"}, frames)
         except Exception:  # the notebook's side is going away; the browser asks again if it is not
             log.debug("a message to the browser was not sent", exc_info=True)
+
+
+def _without_type(frame: protocol.View) -> dict[str, Any]:
+    told = msgspec.to_builtins(frame)
+    return {name: value for name, value in told.items() if name != "type"}
+
+
+def _millis(time: datetime | float | str) -> int:
+    if isinstance(time, str):
+        time = datetime.fromisoformat(time)
+    return round((time.timestamp() if isinstance(time, datetime) else time) * 1000)

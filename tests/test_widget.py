@@ -346,3 +346,64 @@ def test_watching_twice_starts_nothing_twice(workspace: Path, browser: list[Brow
     aw.serve(workspace).stop()
     for each in (dash, again):
         each.close()
+
+
+# What the person looks at, and what Python wants shown
+
+
+def test_what_was_clicked_is_a_frame_and_can_be_observed(show: Show, server: Any) -> None:
+    dash, browser = show()
+    heard: list[Any] = []
+    dash.observe(lambda change: heard.append(change["new"]["selected"]), "view")
+    assert len(dash.selected) == 0
+    server.put(*log_rows("a"))
+    until(lambda: "a" in dash.logs)
+    browser.say(type="view", tab="logs", search="", filter={}, selected={"table": "logs", "id": "a"}, at=None)
+    assert list(dash.selected.index) == ["a"]
+    assert heard == [{"table": "logs", "id": "a"}]
+    assert dash.view["tab"] == "logs"
+    browser.say(type="view", selected=None)
+    assert len(dash.selected) == 0 and dash.view["tab"] == "logs"
+    assert "view" not in browser.state, "what is looked at is not saved into the notebook"
+
+
+def test_python_drives_the_view_even_before_there_is_one(show: Show, server: Any) -> None:
+    dash, browser = show()
+    server.put(Record("agents", "a1", {"name": "ann"}))
+    until(lambda: "a1" in dash.agents)
+    dash.show("tasks")
+    dash.filter(status="blocked", owner=["ann", "ben"])
+    assert browser.messages == []
+    browser.hello()
+    (wish,) = browser.of("view")
+    assert wish == {
+        "type": "view",
+        "tab": "tasks",
+        "search": "",
+        "filter": {"status": ["blocked"], "owner": ["ann", "ben"]},
+    }
+    dash.select(agent="ann")
+    dash.at("2026-01-01T00:00:00+00:00")
+    dash.at()
+    dash.select(agent=None)
+    told = [{name: value for name, value in frame.items() if name != "type"} for frame in browser.of("view")[1:]]
+    assert told == [
+        {"selected": {"table": "agents", "id": "a1"}},
+        {"at": 1_767_225_600_000},
+        {"at": None},
+        {"selected": None},
+    ]
+
+
+def test_wrong_wishes_say_what_there_is(show: Show) -> None:
+    dash, _ = show()
+    with pytest.raises(ValueError, match="no tab 'home'; there are overview, agents"):
+        dash.show("home")
+    with pytest.raises(ValueError, match="no table for 'door'; there is agent, task"):
+        dash.select(door="green")
+    with pytest.raises(ValueError, match="select one row"):
+        dash.select()
+    with pytest.raises(KeyError, match="no row 'x' in agents"):
+        dash.select(agent="x")
+    with pytest.raises(ValueError, match="Invalid isoformat"):
+        dash.at("yesterday")

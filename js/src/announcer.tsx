@@ -4,13 +4,13 @@ import { effect } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { useApp } from "./context.ts";
 import { oneLine } from "./parts/text.tsx";
-import type { Store } from "./store.ts";
+import type { Shown } from "./store.ts";
 import { needsOf } from "./needs.ts";
 
 const QUIET_MS = 10_000;
 
 /** Key → sentence, for everything that needs a human now. */
-function sentencesOf(store: Store): ReadonlyMap<string, string> {
+function sentencesOf(store: Shown): ReadonlyMap<string, string> {
   const sentences = new Map<string, string>();
   const { state, message } = store.connection.value;
   if (message !== null) sentences.set(`connection ${state}`, message);

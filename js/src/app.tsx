@@ -1,12 +1,14 @@
 // The shell: header, what to say about the connection, and the view of the chosen tab.
+import { useComputed } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
 import { Announcer } from "./announcer.tsx";
 import { Boundary } from "./boundary.tsx";
-import { AppContext } from "./context.ts";
+import { AppContext, type Ask } from "./context.ts";
 import { Header, PANEL_ID, tabId } from "./header.tsx";
 import type { Nav, ViewName } from "./nav.ts";
 import { ConnectionNotice, LoadingNotice } from "./notices.tsx";
-import type { Store } from "./store.ts";
+import { Past } from "./past.ts";
+import type { Shown, Store } from "./store.ts";
 import { Agents } from "./views/agents.tsx";
 import { Logs } from "./views/logs.tsx";
 import { Memory } from "./views/memory.tsx";
@@ -17,8 +19,17 @@ import { Sessions } from "./views/sessions.tsx";
 import { Tasks } from "./views/tasks.tsx";
 import { Tools } from "./views/tools.tsx";
 
-export function App({ store, nav }: { store: Store; nav: Nav }) {
-  const app = useMemo(() => ({ store, nav }), [store, nav]);
+interface AppProps {
+  readonly store: Store;
+  readonly nav: Nav;
+  readonly ask: Ask | null;
+}
+
+export function App({ store: live, nav, ask }: AppProps) {
+  const past = useMemo(() => new Past(live, nav.moment), [live, nav]);
+  const travels = useComputed(() => nav.moment.value !== null).value;
+  const store = travels ? past : live;
+  const app = useMemo(() => ({ store, live, nav, ask }), [store, live, nav, ask]);
   const search = useRef<HTMLInputElement>(null);
   const tab = nav.tab.value;
   const onKeyDown = (event: KeyboardEvent) => {
@@ -33,7 +44,7 @@ export function App({ store, nav }: { store: Store; nav: Nav }) {
         <Header searchField={search} />
         <ConnectionNotice />
         <div id={PANEL_ID} class="panel" role="tabpanel" aria-labelledby={tabId(tab)}>
-          <Boundary key={tab}>
+          <Boundary key={`${tab} ${travels}`}>
             <LoadingNotice>
               <View tab={tab} store={store} nav={nav} />
             </LoadingNotice>
@@ -45,7 +56,7 @@ export function App({ store, nav }: { store: Store; nav: Nav }) {
   );
 }
 
-function View({ tab, store, nav }: { tab: ViewName; store: Store; nav: Nav }) {
+function View({ tab, store, nav }: { tab: ViewName; store: Shown; nav: Nav }) {
   switch (tab) {
     case "overview":
       return <Overview store={store} nav={nav} />;

@@ -1,12 +1,20 @@
-// What every part of a mounted view may ask for: the replica and where the person is in it.
+// What every part of a mounted view may ask for: the tables, where the person is in them, and the server's answers.
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Nav } from "./nav.ts";
-import type { Store } from "./store.ts";
+import type { Shown, Store } from "./store.ts";
+
+/** Asks the server; rejects with what went wrong, for people. */
+export type Ask = <T>(method: string, params: Readonly<Record<string, unknown>>) => Promise<T>;
 
 export interface App {
-  readonly store: Store;
+  /** What is shown: the present, or the moment of the time travel. */
+  readonly store: Shown;
+  /** The replica itself. */
+  readonly live: Store;
   readonly nav: Nav;
+  /** null where nobody can be asked, in a saved page. */
+  readonly ask: Ask | null;
 }
 
 export const AppContext = createContext<App | null>(null);

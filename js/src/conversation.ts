@@ -1,7 +1,16 @@
 // Our side of the protocol: hello, "what has changed since N?", pings, and noticing gaps and silence.
 // Knows no transport; a link brings frames in and takes frames out.
 import { type Facts, SILENCE_MS, describe } from "./connection.ts";
-import { type Changes, type DownFrame, LIMITS, PROTOCOL, type ProtocolError, type UpFrame } from "./protocol.ts";
+import {
+  type Changes,
+  type DownFrame,
+  LIMITS,
+  PROTOCOL,
+  type ProtocolError,
+  type Reply,
+  type UpFrame,
+  type ViewState,
+} from "./protocol.ts";
 import type { Store } from "./store.ts";
 
 type LinkStatus = Facts["link"];
@@ -19,6 +28,15 @@ export interface Link {
 }
 
 const TICK_MS = 1_000;
+
+/** A reply that does not come within this is not waited for. */
+const REPLY_MS = 15_000;
+
+interface Waiting {
+  readonly since: number;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
 
 /** The first round trips are measured while the page is still busy with its first rows: they are soon replaced. */
 const EARLY_BEATS = 3;
@@ -49,6 +67,9 @@ export class Conversation implements LinkEvents {
   #beatAt = 0;
   #beats = 0;
   #audience = 0;
+  #rid = 0;
+  readonly #calls = new Map<number, Waiting>();
+  readonly #watchers = new Set<(view: ViewState) => void>();
   readonly #store: Store;
   readonly #options: ConversationOptions;
 
@@ -72,6 +93,25 @@ export class Conversation implements LinkEvents {
     this.#link = link;
   }
 
+  /** Ask the server; rejects with what went wrong, for people. */
+  readonly ask = <T>(method: string, params: Readonly<Record<string, unknown>>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const rid = ++this.#rid;
+      this.#calls.set(rid, { since: Date.now(), resolve: resolve as Waiting["resolve"], reject });
+      this.#link?.send({ type: "call", rid, method, params });
+    });
+
+  /** Tell the other side what the person looks at. */
+  tellView(view: ViewState): void {
+    this.#link?.send(view);
+  }
+
+  /** Hear what Python wants shown, until the signal aborts. */
+  onView(handler: (view: ViewState) => void, signal: AbortSignal): void {
+    this.#watchers.add(handler);
+    signal.addEventListener("abort", () => this.#watchers.delete(handler));
+  }
+
   /** Keep the conversation going until the signal aborts; any number of views may ask for it. */
   attend(signal: AbortSignal): void {
     this.#audience++;
@@ -91,6 +131,7 @@ export class Conversation implements LinkEvents {
 
   onStatus(link: LinkStatus): void {
     this.#learn(link === "lost" ? { link, welcomed: false } : { link });
+    if (link === "lost") this.#giveUp("the connection to the server is lost", Infinity);
     if (link === "open" && this.#audience > 0) {
       this.#hello();
       this.#beat();
@@ -120,6 +161,12 @@ export class Conversation implements LinkEvents {
         this.#learn({ rtt });
         break;
       }
+      case "reply":
+        this.#onReply(frame);
+        break;
+      case "view":
+        for (const handler of this.#watchers) handler(frame);
+        break;
       case "state":
         this.#learn({ kernel: frame, kernelAt: now });
         break;
@@ -158,8 +205,25 @@ export class Conversation implements LinkEvents {
     if (refusal !== undefined) this.#learn({ refusal });
   }
 
+  #onReply({ rid, ok, result, error }: Reply): void {
+    const waiting = this.#calls.get(rid);
+    this.#calls.delete(rid);
+    if (ok) waiting?.resolve(result);
+    else waiting?.reject(new Error(error?.message ?? "refused"));
+  }
+
+  /** Calls that were made before a time get no answer any more. */
+  #giveUp(message: string, before: number): void {
+    for (const [rid, waiting] of this.#calls) {
+      if (waiting.since >= before) continue;
+      this.#calls.delete(rid);
+      waiting.reject(new Error(message));
+    }
+  }
+
   #tick(): void {
     const now = Date.now();
+    this.#giveUp("no answer from the server", now - REPLY_MS);
     const silent = !this.#facts.welcomed || now - this.#facts.frameAt >= SILENCE_MS;
     if (now - this.#beatAt >= (this.#beats < EARLY_BEATS ? TICK_MS : this.#options.beatMs)) {
       if (silent && this.#link?.restart === undefined) this.#helloDue = true;

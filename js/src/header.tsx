@@ -14,8 +14,8 @@ export const tabId = (view: ViewName): string => `aw-tab-${view}`;
 const capitalized = (view: ViewName): string => view[0]!.toUpperCase() + view.slice(1);
 
 export function Header({ searchField }: { searchField: RefObject<HTMLInputElement | null> }) {
-  const { store, nav } = useApp();
-  const paused = store.paused.value;
+  const { live, nav } = useApp();
+  const paused = live.paused.value;
   return (
     <header class="header">
       <State />
@@ -40,7 +40,7 @@ export function Header({ searchField }: { searchField: RefObject<HTMLInputElemen
           class="button pause"
           aria-pressed={paused}
           title={paused ? "Show what happened meanwhile, and go on" : "Freeze what is shown; the data goes on arriving"}
-          onClick={() => store.setPaused(!paused)}
+          onClick={() => live.setPaused(!paused)}
         >
           {paused ? "Resume" : "Pause"}
         </button>

@@ -1,6 +1,7 @@
 // Puts one view of a store into a shadow root on an element, and takes all of it away again.
 import { render } from "preact";
 import { App } from "./app.tsx";
+import type { Ask } from "./context.ts";
 import { Nav } from "./nav.ts";
 import type { Store } from "./store.ts";
 import { styles } from "./styles.ts";
@@ -11,7 +12,13 @@ function keepKeys(event: KeyboardEvent): void {
   if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
 }
 
-export function mount(host: HTMLElement, store: Store, signal: AbortSignal): void {
+export interface MountOptions {
+  readonly nav?: Nav;
+  readonly ask?: Ask | null;
+}
+
+export function mount(host: HTMLElement, store: Store, signal: AbortSignal, options: MountOptions = {}): void {
+  const { nav = new Nav(), ask = null } = options;
   host.setAttribute("data-jp-suppress-context-menu", "");
   host.addEventListener("keydown", keepKeys, { signal });
 
@@ -21,7 +28,7 @@ export function mount(host: HTMLElement, store: Store, signal: AbortSignal): voi
   shadow.adoptedStyleSheets = [sheet];
   const root = shadow.appendChild(document.createElement("div"));
   root.className = "root";
-  render(<App store={store} nav={new Nav()} />, root);
+  render(<App store={store} nav={nav} ask={ask} />, root);
 
   followTheme(signal);
   followVisibility(host, store, signal);

@@ -48,6 +48,8 @@ export class Nav {
   readonly tab: Signal<ViewName>;
   readonly search = signal("");
   readonly selected: Signal<Selection | null> = signal(null);
+  /** The moment that is shown, ms; null: the present. */
+  readonly moment: Signal<number | null> = signal(null);
   readonly #filters = new Map<ViewName, Signal<Filter>>();
   readonly #sorts = new Map<string, Signal<Sort | null>>();
   readonly #switches = new Map<string, Signal<boolean>>();

@@ -24,7 +24,7 @@ export function mountPage(host: HTMLElement): void {
   });
   const life = new AbortController().signal;
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  mount(host, store, life);
+  mount(host, store, life, { ask: conversation.ask });
   conversation.attend(life);
   conversation.use(openSocket(`${scheme}://${location.host}/ws`, conversation, life));
 }

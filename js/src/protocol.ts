@@ -32,7 +32,15 @@ export interface Ping {
   readonly at: number;
 }
 
-export type UpFrame = Hello | Ping | Pong;
+/** A request; `rid` is in the reply. */
+export interface Call {
+  readonly type: "call";
+  readonly rid: number;
+  readonly method: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+export type UpFrame = Hello | Ping | Pong | Call | ViewState;
 
 export interface SourceState {
   readonly name: string;
@@ -79,6 +87,25 @@ export interface ProtocolError {
   readonly message: string;
 }
 
+export interface Reply {
+  readonly type: "reply";
+  readonly rid: number;
+  readonly ok: boolean;
+  readonly result?: unknown;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** Comm only. Up: what the person looks at. Down: what Python wants shown; what is left out stays as it is. */
+export interface ViewState {
+  readonly type: "view";
+  readonly tab?: string;
+  readonly search?: string;
+  readonly filter?: Readonly<Record<string, readonly string[]>>;
+  readonly selected?: { readonly table: string; readonly id: string } | null;
+  /** The moment that is shown, ms; null: the present. */
+  readonly at?: number | null;
+}
+
 /** Comm only: the state of the kernel's own connection to the watcher server. */
 export interface KernelState {
   readonly type: "state";
@@ -89,7 +116,7 @@ export interface KernelState {
   readonly heard_ms: number | null;
 }
 
-export type DownFrame = Welcome | Changes | Ping | Pong | ProtocolError | KernelState;
+export type DownFrame = Welcome | Changes | Ping | Pong | Reply | ProtocolError | KernelState | ViewState;
 
 /** The frame in a text, or null for anything that is not one (a later version may send types unknown here). */
 export function parseFrame(text: string): DownFrame | null {

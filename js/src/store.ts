@@ -114,7 +114,21 @@ function makeTables(): LiveTables {
   return Object.fromEntries(entries) as LiveTables;
 }
 
-export class Store {
+/** What views read: the tables as they are, or as they were (`past.ts`). */
+export interface Shown {
+  readonly tables: { readonly [T in TableName]: TableView<Rows[T]> };
+  readonly connection: ReadonlySignal<Connection>;
+  readonly now: ReadonlySignal<number>;
+  readonly sources: ReadonlySignal<readonly SourceState[]>;
+  readonly loading: ReadonlySignal<Loading>;
+  readonly paused: ReadonlySignal<boolean>;
+  /** Whether this is not the present. */
+  readonly past: boolean;
+  readonly clock: () => number;
+}
+
+export class Store implements Shown {
+  readonly past = false;
   readonly tables: { readonly [T in TableName]: TableView<Rows[T]> };
   readonly connection: ReadonlySignal<Connection>;
   /**
@@ -234,7 +248,7 @@ export class Store {
 }
 
 /** How many rows the server has of a table, as its figures say; the browser holds the newest of a long one. */
-export function recordedRows(store: Store, table: TableName): number {
+export function recordedRows(store: Shown, table: TableName): number {
   store.tables.stats.version.value;
   const figure = (name: string): number => store.tables.stats.rows.get(name)?.value ?? 0;
   return table === "messages" ? figure("messages") + figure("heartbeats") : figure(table);

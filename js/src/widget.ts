@@ -3,7 +3,9 @@
 import { type Model, openComm } from "./comm.ts";
 import { Conversation } from "./conversation.ts";
 import { mount } from "./mount.tsx";
+import { Nav } from "./nav.ts";
 import { mountPage } from "./page.ts";
+import { shareView } from "./sharing.ts";
 import { Store } from "./store.ts";
 
 const COMM_BEAT_MS = 10_000;
@@ -42,8 +44,10 @@ function makeWidget() {
       signal?.addEventListener("abort", () => life.abort());
       const host = el.appendChild(document.createElement("div"));
       followHeight(model, host, life.signal);
-      mount(host, store, life.signal);
+      const nav = new Nav();
+      mount(host, store, life.signal, { nav, ask: conversation.ask });
       conversation.attend(life.signal);
+      shareView(nav, conversation, life.signal);
       return () => life.abort();
     },
   };

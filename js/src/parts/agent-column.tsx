@@ -1,5 +1,5 @@
 // The column of a table that names an agent: sorted by the name people see, and a way to the agent.
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import { AgentName, agentName } from "./agentname.tsx";
 import type { Column } from "./grid.tsx";
 
@@ -7,7 +7,7 @@ type Place = Pick<Column<unknown>, "title" | "rank">;
 
 /** `key` is the column that holds the agent's id. */
 export function agentColumn<K extends string, R extends Readonly<Record<K, string | null>>>(
-  store: Store,
+  store: Shown,
   key: K,
   place: Place,
 ): Column<R> {

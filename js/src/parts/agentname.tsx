@@ -1,11 +1,11 @@
 // The short name of whoever an id stands for, as a way to them.
 import { useApp } from "../context.ts";
 import { shortId } from "../format.ts";
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import { oneLine } from "./text.tsx";
 
 /** A name for people: the agent's name, "everyone" for `*`, else the id by its ends. */
-export function agentName(store: Store, id: string): string {
+export function agentName(store: Shown, id: string): string {
   if (id === "*") return "everyone";
   const agent = store.tables.agents.rows.get(id);
   const name = agent?.name || id;

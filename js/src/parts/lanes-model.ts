@@ -3,7 +3,7 @@
 
 import { computed, signal, type ReadonlySignal } from "@preact/signals";
 import type { Nav } from "../nav.ts";
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import { activeBetween, callsByAgent, isHuman, messagesInOrder, spansByAgent, type LaneIndex } from "./lanes-index.ts";
 import type { Hit } from "./lanes-hit.ts";
 import { ROW } from "./lanes-layout.ts";
@@ -13,10 +13,10 @@ import type { TimeWindow } from "./lanes-window.ts";
 /** The window moves each second; which agents are in it is asked again when it has moved by this share. */
 const STEPS = 60;
 
-const indexes = new WeakMap<Store, ReadonlySignal<LaneIndex>>();
+const indexes = new WeakMap<Shown, ReadonlySignal<LaneIndex>>();
 
 /** The index of a store, made once and shared by all who look at the same store. */
-export function indexOf(store: Store): ReadonlySignal<LaneIndex> {
+export function indexOf(store: Shown): ReadonlySignal<LaneIndex> {
   const known = indexes.get(store);
   if (known !== undefined) return known;
   const { spans, tool_calls, messages } = store.tables;
@@ -49,7 +49,7 @@ export class LaneModel {
   readonly most = signal(12);
 
   constructor(
-    readonly store: Store,
+    readonly store: Shown,
     readonly nav: Nav,
     readonly window: TimeWindow,
   ) {

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { duration, longDuration, timeOfDay, when, words } from "../format.ts";
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import { agentName } from "./agentname.tsx";
 import type { Hit } from "./lanes-hit.ts";
 import { ROW } from "./lanes-layout.ts";
@@ -29,7 +29,7 @@ export function LaneTip({ model, width }: { model: LaneModel; width: number }) {
   );
 }
 
-function About({ hit, store }: { hit: Hit; store: Store }) {
+function About({ hit, store }: { hit: Hit; store: Shown }) {
   const now = store.now.value;
   const name = (id: string | null): string => (id === null || id === "" ? "unknown" : agentName(store, id));
   if (hit.kind === "span") {

@@ -3,7 +3,7 @@
 
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { Nav } from "../nav.ts";
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import { LaneCanvas } from "./lanes-canvas.tsx";
 import { LanesAxis, LanesHead } from "./lanes-head.tsx";
 import { KEYS_HINT, onLaneKey } from "./lanes-keys.ts";
@@ -15,7 +15,7 @@ import type { TimeWindow } from "./lanes-window.ts";
 import { useSize } from "./size.ts";
 
 export interface LanesProps {
-  readonly store: Store;
+  readonly store: Shown;
   readonly nav: Nav;
   readonly window: TimeWindow;
   /** How many rows stand before the rest is scrolled to. */

@@ -5,13 +5,13 @@ import type { Column } from "../parts/grid.tsx";
 import { StatusMark } from "../parts/status.tsx";
 import { Line, oneLine } from "../parts/text.tsx";
 import type { SortValue } from "../sorting.ts";
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import type { AgentsRow } from "../tables.ts";
 import type { AgentItem } from "./agents-tree.ts";
 
 const INDENT_PX = 16;
 
-export function agentColumns(store: Store): readonly Column<AgentItem>[] {
+export function agentColumns(store: Shown): readonly Column<AgentItem>[] {
   const column = (
     key: string,
     title: string,

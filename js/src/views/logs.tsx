@@ -12,11 +12,11 @@ import { Line } from "../parts/text.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import { LOG_LEVELS, type LogsRow } from "../tables.ts";
 import { type LogLine, collapse } from "./logs-collapse.ts";
 
-const facetsOf = (store: Store): readonly Facet<LogsRow>[] => [
+const facetsOf = (store: Shown): readonly Facet<LogsRow>[] => [
   { key: "level", title: "level", values: (row) => [row.level], order: LOG_LEVELS },
   { key: "logger", title: "logger", values: (row) => [row.logger], menu: true },
   { key: "agent_id", title: "agent", values: (row) => [row.agent_id], name: (id) => agentName(store, id), menu: true },
@@ -24,7 +24,7 @@ const facetsOf = (store: Store): readonly Facet<LogsRow>[] => [
 
 const text = (row: LogsRow) => joined(row.level, row.logger, row.agent_id, row.text);
 
-const columnsOf = (store: Store): readonly Column<LogLine>[] => [
+const columnsOf = (store: Shown): readonly Column<LogLine>[] => [
   {
     key: "at",
     title: "time",

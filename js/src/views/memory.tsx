@@ -10,7 +10,7 @@ import { Line, Prose, oneLine } from "../parts/text.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import type { MemoryRow } from "../tables.ts";
 
 const facets: readonly Facet<MemoryRow>[] = [
@@ -21,7 +21,7 @@ const facets: readonly Facet<MemoryRow>[] = [
 
 const text = (row: MemoryRow) => joined(row.id, row.title, row.kind, row.project, row.path, row.text);
 
-const columnsOf = (store: Store): readonly Column<MemoryRow>[] => [
+const columnsOf = (store: Shown): readonly Column<MemoryRow>[] => [
   {
     key: "title",
     title: "entry",

@@ -12,12 +12,12 @@ import { Line } from "../parts/text.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import type { MessagesRow } from "../tables.ts";
 
 const HEARTBEAT = "heartbeat";
 
-const facetsOf = (store: Store): readonly Facet<MessagesRow>[] => [
+const facetsOf = (store: Shown): readonly Facet<MessagesRow>[] => [
   { key: "kind", title: "kind", values: (row) => [row.kind] },
   {
     key: "agent",
@@ -28,7 +28,7 @@ const facetsOf = (store: Store): readonly Facet<MessagesRow>[] => [
   },
 ];
 
-const columnsOf = (store: Store): readonly Column<MessagesRow>[] => [
+const columnsOf = (store: Shown): readonly Column<MessagesRow>[] => [
   {
     key: "at",
     title: "time",

@@ -7,12 +7,12 @@ import { needsOf } from "../needs.ts";
 import { agentName } from "../parts/agentname.tsx";
 import { StatusMark } from "../parts/status.tsx";
 import { Line, oneLine } from "../parts/text.tsx";
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import type { Need } from "./overview-needs.ts";
 
 const FIRST = 2;
 
-export function Attention({ store, nav }: { store: Store; nav: Nav }) {
+export function Attention({ store, nav }: { store: Shown; nav: Nav }) {
   const all = useSignal(false);
   const now = store.now.value;
   const list = needsOf(store);

@@ -10,7 +10,7 @@ import { lowerBound, messageAt, type LaneIndex } from "../parts/lanes-index.ts";
 import { MINUTE } from "../parts/lanes-window.ts";
 import { statusColor, StatusMark } from "../parts/status.tsx";
 import { Line } from "../parts/text.tsx";
-import { CHANGE_MEMORY_MS, type Store, type TableView } from "../store.ts";
+import { CHANGE_MEMORY_MS, type Shown, type TableView } from "../store.ts";
 import type { MessagesRow, TasksRow } from "../tables.ts";
 import { taskTotals } from "./overview-figures.ts";
 
@@ -19,7 +19,7 @@ const ROWS = 30;
 const FRESH_MS = 600;
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
-export function LatestMessages({ store, nav, index }: { store: Store; nav: Nav; index: LaneIndex }) {
+export function LatestMessages({ store, nav, index }: { store: Shown; nav: Nav; index: LaneIndex }) {
   const now = store.now.value;
   const latest = index.messages.slice(-ROWS).reverse();
   const lastMinute = index.messages.length - lowerBound(index.messages, now - MINUTE, messageAt);
@@ -53,7 +53,7 @@ export function LatestMessages({ store, nav, index }: { store: Store; nav: Nav; 
   );
 }
 
-export function TasksInHand({ store, nav }: { store: Store; nav: Nav }) {
+export function TasksInHand({ store, nav }: { store: Shown; nav: Nav }) {
   const tasks = store.tables.tasks;
   tasks.version.value;
   const rows = tasks.list();

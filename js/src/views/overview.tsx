@@ -12,14 +12,14 @@ import { indexOf } from "../parts/lanes-model.ts";
 import { SECOND, TimeWindow, USUAL_LENGTH } from "../parts/lanes-window.ts";
 import { Lanes } from "../parts/lanes.tsx";
 import { useSize } from "../parts/size.ts";
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import { Attention } from "./overview-attention.tsx";
 import { agentsFigure, errorsFigure, paceFigure, tasksFigure, worthFigure } from "./overview-figures.ts";
 import { LatestMessages, TasksInHand } from "./overview-lists.tsx";
 import { Meter } from "./overview-meter.ts";
 
 interface Props {
-  store: Store;
+  store: Shown;
   nav: Nav;
 }
 
@@ -55,14 +55,14 @@ function lanesThatFit(height: number): number {
 
 /** The window outlives the tab: who comes back finds the stretch they left. */
 const windows = new WeakMap<Nav, TimeWindow>();
-function windowOf(nav: Nav, store: Store): TimeWindow {
+function windowOf(nav: Nav, store: Shown): TimeWindow {
   const window = windows.get(nav) ?? new TimeWindow(store.now);
   windows.set(nav, window);
   return window;
 }
 
-const meters = new WeakMap<Store, Meter>();
-function meterOf(store: Store): Meter {
+const meters = new WeakMap<Shown, Meter>();
+function meterOf(store: Shown): Meter {
   const meter = meters.get(store) ?? new Meter();
   meters.set(store, meter);
   return meter;
@@ -102,7 +102,7 @@ function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
 }
 
 /** An old workspace opens on its last active stretch, and on now again as soon as something happens. */
-function Quiet({ store, window }: { store: Store; window: TimeWindow }) {
+function Quiet({ store, window }: { store: Shown; window: TimeWindow }) {
   const index = indexOf(store);
   const stretch = useComputed(() => lastStretch(index.value, store.now.peek()));
   const quiet = useComputed(() => {
@@ -138,7 +138,7 @@ function Lists({ store, nav }: Props) {
 }
 
 /** No rows at all: what is watched, and what would change that. */
-function Nothing({ store }: { store: Store }) {
+function Nothing({ store }: { store: Shown }) {
   const sources = store.sources.value;
   return (
     <Empty title="No agent has left anything here yet.">

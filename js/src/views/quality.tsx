@@ -13,7 +13,7 @@ import { Line, oneLine } from "../parts/text.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import type { QualityRow } from "../tables.ts";
 
 const facets: readonly Facet<QualityRow>[] = [
@@ -44,7 +44,7 @@ function part(value: number): number {
 
 const rounded = (value: number): number => Math.round(value * 100) / 100;
 
-function subject(store: Store, row: QualityRow): string | null {
+function subject(store: Shown, row: QualityRow): string | null {
   return row.subject ?? (row.task_id && (store.tables.tasks.rows.get(row.task_id)?.title ?? row.task_id));
 }
 
@@ -57,7 +57,7 @@ function tests(row: QualityRow): string {
   return counts.flatMap(([n, what]) => (n === null || n === 0 ? [] : [`${integer(n)} ${what}`])).join(", ");
 }
 
-const columnsOf = (store: Store): readonly Column<QualityRow>[] => [
+const columnsOf = (store: Shown): readonly Column<QualityRow>[] => [
   {
     key: "score",
     title: "score",

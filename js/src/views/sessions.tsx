@@ -11,7 +11,7 @@ import { Line } from "../parts/text.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import { SESSION_STATUSES, type SessionsRow } from "../tables.ts";
 
 const facets: readonly Facet<SessionsRow>[] = [
@@ -44,7 +44,7 @@ const figure = (
   cell: (row) => integer(row[key]),
 });
 
-const columnsOf = (store: Store): readonly Column<SessionsRow>[] => [
+const columnsOf = (store: Shown): readonly Column<SessionsRow>[] => [
   {
     key: "title",
     title: "session",

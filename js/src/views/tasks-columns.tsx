@@ -5,7 +5,7 @@ import { Bar } from "../parts/bar.tsx";
 import type { Column } from "../parts/grid.tsx";
 import { StatusMark, statusColor } from "../parts/status.tsx";
 import { Line } from "../parts/text.tsx";
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import type { TasksRow } from "../tables.ts";
 
 export const PRIORITIES: readonly string[] = ["critical", "high", "medium", "low"];
@@ -46,7 +46,7 @@ export function Progress({ row }: { row: TasksRow }) {
   );
 }
 
-export function taskColumns(store: Store): readonly Column<TasksRow>[] {
+export function taskColumns(store: Shown): readonly Column<TasksRow>[] {
   return [
     {
       key: "title",

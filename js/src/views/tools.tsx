@@ -13,18 +13,18 @@ import { Line, oneLine } from "../parts/text.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
-import type { Store } from "../store.ts";
+import type { Shown } from "../store.ts";
 import { TOOL_STATUSES, type ToolCallsRow } from "../tables.ts";
 import { type ToolUse, toolUses } from "./tools-use.ts";
 
-const facetsOf = (store: Store): readonly Facet<ToolCallsRow>[] => [
+const facetsOf = (store: Shown): readonly Facet<ToolCallsRow>[] => [
   { key: "status", title: "status", values: (row) => [row.status], order: TOOL_STATUSES },
   { key: "agent_id", title: "agent", values: (row) => [row.agent_id], name: (id) => agentName(store, id), menu: true },
 ];
 
 const text = (row: ToolCallsRow) => joined(row.name, row.status, row.input, row.output, row.error, row.agent_id);
 
-const toolColumns = (store: Store, most: number): readonly Column<ToolUse>[] => [
+const toolColumns = (store: Shown, most: number): readonly Column<ToolUse>[] => [
   {
     key: "name",
     title: "tool",
@@ -83,7 +83,7 @@ const toolColumns = (store: Store, most: number): readonly Column<ToolUse>[] => 
   },
 ];
 
-const callColumns = (store: Store): readonly Column<ToolCallsRow>[] => [
+const callColumns = (store: Shown): readonly Column<ToolCallsRow>[] => [
   {
     key: "at",
     title: "time",
