@@ -1,0 +1,102 @@
+"""The shared ``memory/`` directory that a team of agents writes: registry, tasks, message bus, sessions, logs.
+
+Read :data:`FILES` first: it says which file is read by which function. What the format teaches, and what follows:
+
+- Four instances of one plugin write the same event a millisecond apart, and a rotated file is a copy. So ids come
+  from the content, and of several claims about one row the choice never depends on which was read first.
+- Agents leave the registry when they stop, and whole files are rewritten in place. So agents, sessions and
+  messages stay; only what was taken out of a list that says all there is (tasks, assessments, knowledge) is gone.
+- Files disagree about totals. Totals are counted from the rows; a *stated* total becomes a row of ``stats``.
+- Tasks come from ``tasks.json`` alone; agents and sessions from whatever names them, so every reference resolves.
+
+What more than one file tells is kept in a :class:`Team`; every function that reads a file gets it, the :class:`File`
+and the bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal
+
+from ..base import Reader, Source
+from . import agents, figures, logs, memory, messages, quality, sessions, tasks, tool_calls
+from .file import File, Items
+from .team import HEARTBEAT_TTL_MS as HEARTBEAT_TTL_MS
+from .team import Team
+
+Read = Callable[[Team, File, bytes], Items]
+
+FILES: Final[tuple[tuple[str, Literal["lines", "document"], Read], ...]] = (
+    # patterns, part by part from the root; how the file is read; what reads a line of it, or the document
+    ("agent-registry.json", "document", agents.registry),
+    ("agent-performance-metrics.json", "document", agents.performance),
+    ("agent-health-metrics.json", "document", agents.health),
+    ("orchestrator-state.json", "document", agents.leader),
+    ("tasks.json", "document", tasks.tasks),
+    ("message-bus.jsonl message-archives/*.jsonl", "lines", messages.message),
+    ("message-archives/index.json", "document", messages.archives),
+    ("user-messages.jsonl", "lines", messages.user_message),
+    ("sessions.jsonl session-archives/*.jsonl", "lines", sessions.event),
+    ("session-summaries.json", "document", sessions.summaries),
+    ("opencode-sessions.json", "document", sessions.opencode),
+    ("sessions/*/checkpoint.json", "document", sessions.checkpoint),
+    ("sessions/*/handoff-state.json .handoff-state.json", "document", sessions.handoff),
+    ("tool-timing.jsonl", "lines", tool_calls.tool_call),
+    ("quality-assessments.json", "document", quality.assessments),
+    ("knowledge-base.json", "document", memory.knowledge),
+    ("working.md working-archives/*.md critiques/*.md reports/*.md", "document", memory.markdown),
+    ("state.json", "document", figures.state),
+    (" ".join(figures.STATED), "document", figures.stated),
+    ("git-activity.jsonl", "lines", logs.commit),
+    ("*.log *.log.[0-9]* *-archives/*.log logs/*.log", "lines", logs.log),
+)
+
+TELLING: Final = (
+    "agent-registry.json message-bus.jsonl user-messages.jsonl tool-timing.jsonl realtime.log coordination.log "
+    "session-summaries.json opencode-sessions.json quality-assessments.json agent-performance-metrics.json"
+).split()
+"""Any one of these names says that a directory is a workspace; of :data:`COMMON` it takes two."""
+
+COMMON: Final = "tasks.json state.json working.md sessions.jsonl knowledge-base.json metrics.json".split()
+
+_SKIPPED = frozenset({"node_modules", ".git", ".venv", "__pycache__"})
+
+
+class Workspace(Source):
+    """One ``memory/`` directory."""
+
+    name = "workspace"
+
+    def __init__(self, root: Path, namespace: str = "") -> None:
+        super().__init__(root, namespace)
+        self._team = Team(namespace)
+
+    @classmethod
+    def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
+        """The directories in ``AGENT_WIDGET_WORKSPACE``; there is no place where workspaces usually are."""
+        named = environ.get("AGENT_WIDGET_WORKSPACE", "").split(os.pathsep)
+        return [home / name[2:] if name.startswith("~/") else Path(name) for name in named if name]
+
+    @classmethod
+    def recognises(cls, directory: Path) -> bool:
+        """Whether one telling name is there, or two of the common ones."""
+
+        def count(names: Iterable[str]) -> int:
+            return sum(os.path.exists(directory / name) for name in names)  # Path.exists can raise
+
+        return count(TELLING) > 0 or count(COMMON) > 1
+
+    def reader(self, path: PurePosixPath) -> Reader | None:
+        """The reader of the first pattern in :data:`FILES` that fits."""
+        for patterns, mode, read in FILES:
+            for pattern in patterns.split():
+                if pattern.count("/") == len(path.parts) - 1 and path.match(pattern):
+                    return Reader(mode, partial(read, self._team, File(path)))
+        return None
+
+    def skips(self, path: PurePosixPath) -> bool:
+        """Directories of other tools."""
+        return path.name in _SKIPPED

@@ -1,0 +1,62 @@
+"""What the team wrote down: the knowledge base, working notes, critiques and reports."""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from pathlib import PurePosixPath
+from typing import Any
+
+import msgspec
+
+from ..base import Record, millis, parse_json, preview
+from .file import File, Items
+from .team import Team
+from .values import entries, session_of, texts, time_of, whole_of
+
+_KIND = {"working-archives": "working_notes", "critiques": "critique", "reports": "report"}
+
+_LEARNED = ("key_insights", "discoveries", "decisions", "problems_solved", "solutions", "techniques", "code_created")
+
+
+def knowledge(team: Team, file: File, data: bytes) -> Items:
+    """What was learned in each session."""
+    ids = set()
+    for entry in entries(parse_json(data), "entries", "session_id"):
+        session, at = session_of(entry, "session_id"), time_of(entry, "timestamp")
+        id = f"knowledge:{session or ''}:{entry.get('timestamp', '')}"
+        ids.add(id)
+        learned = [text for key in _LEARNED for text in texts(entry.get(key))]
+        title = learned[0] if learned else f"Session {session or 'unknown'}"
+        text = "\n".join(learned) or None
+        yield _row(team, file, id, msgspec.json.encode(entry), title, text, kind="knowledge", updated_at=at)
+        yield from team.session(session, at)
+        if session is not None:
+            yield team.record("sessions", session, messages=whole_of(entry, "messages"))
+    yield from team.gone(file.path, "memory", ids)
+
+
+def markdown(team: Team, file: File, data: bytes) -> Items:
+    """Working notes, critiques and reports."""
+    path, text = PurePosixPath(file.path), data.decode("utf-8", "replace")
+    heading = re.search(r"^#{1,6}[ \t]+(.*\S)", text, re.MULTILINE)
+    written = re.search(r"\d{4}-\d\d-\d\d(T\d\d-\d\d-\d\d(-\d{1,6})?Z)?", path.name)
+    kind, at = _KIND.get(path.parts[0], "working_notes"), _filename_time(written.group()) if written else None
+    yield _row(team, file, file.path, data, heading.group(1) if heading else path.stem, text, kind=kind, updated_at=at)
+
+
+def _row(team: Team, file: File, id: str, content: bytes, title: str, text: str | None, **fields: Any) -> Record:
+    fields |= {
+        "size": len(content),
+        "tokens": len(content) // 4,
+        "version": blake2b(content, digest_size=6).hexdigest(),
+    }
+    return team.record("memory", id, title=preview(title), path=file.path, text=preview(text), **fields)
+
+
+def _filename_time(text: str) -> int | None:
+    """``2026-01-02T11-12-22-167Z`` as in file names, or a date alone."""
+    date, _, time = text.rstrip("Z").partition("T")
+    parts = time.split("-")
+    fraction = f".{parts[3][:3]:0<3}" if len(parts) > 3 else ""
+    return millis(f"{date}T{':'.join(parts[:3])}{fraction}" if time else f"{date}T00:00:00")

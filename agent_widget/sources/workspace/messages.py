@@ -1,0 +1,158 @@
+"""The message bus: what agents and people wrote, and what it says about the agents."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..base import Record, named, parse_object, preview
+from .file import File, Items
+from .sessions import spawned
+from .tasks import current_task
+from .team import AGENT_STATUS, Team
+from .values import (
+    Entry,
+    as_object,
+    entries,
+    field_of,
+    id_of,
+    looks_like_session,
+    number_of,
+    object_of,
+    session_of,
+    text_of,
+    time_of,
+)
+
+_KIND = {"task_complete": "task_completed"}
+"""Two names of one event."""
+
+_EVERYBODY = ("*", "all", "broadcast", "everyone")
+
+_SPOKEN = (
+    "status message text content title task summary instruction question blocker "
+    "description reason result event action details"
+).split()
+"""The payload fields in which agents write sentences, in the order in which they are joined."""
+
+
+def message(team: Team, file: File, line: bytes) -> Items:
+    """One line of the message bus or its archives."""
+    entry = parse_object(line)
+    at, sender, recipient = time_of(entry, "timestamp"), text_of(entry, "from_agent", "from"), _recipient(entry)
+    word = text_of(entry, "type") or ("direct" if recipient else "broadcast")
+    kind = _KIND.get(word, word)
+    payload = field_of(entry, "payload", "message", "content", "text")
+    told = as_object(payload)
+    session = session_of(told, "session_id", "child_session") or session_of(object_of(told, "details"), "session_id")
+    about = {"session_id": session, "task_id": text_of(told, "task_id"), "text": _sentence(kind, payload)}
+    id = id_of(entry, "message_id", "id")
+    yield _row(team, id, entry, at=at, sender=sender, recipient=recipient or "*", kind=kind, **about)
+    yield from team.agent(sender, at)
+    yield from team.agent(recipient)
+    yield from team.session(session, at)
+    if kind == "session_spawned":
+        yield from spawned(team, told, at)
+    if sender is None:
+        return
+    if kind == "heartbeat":
+        yield from team.does(sender, at, told.get("status", "working"), "heartbeat")
+    elif kind == "broadcast":
+        yield from _broadcast(team, sender, at, told, session)
+    elif kind == "task_claim":
+        yield from _claim(team, text_of(told, "claimed_by") or sender, at, told)
+    elif kind == "task_completed":
+        yield from _completion(team, sender, text_of(told, "completed_by") or sender, at, told)
+
+
+def user_message(team: Team, file: File, line: bytes) -> Items:
+    """One line that a person wrote to the agents."""
+    entry = parse_object(line)
+    at, sender = time_of(entry, "timestamp"), text_of(entry, "from") or "user"
+    about = {"task_id": text_of(entry, "task_id"), "text": preview(field_of(entry, "message", "text", "content"))}
+    yield _row(team, id_of(entry, "id", "message_id"), entry, at=at, sender=sender, recipient="*", kind="user", **about)
+    yield from team.agent(sender, at)
+    if not sender.startswith("agent-"):
+        yield team.person(sender)
+    yield from team.session(looks_like_session(text_of(entry, "read_by")), time_of(entry, "read_at"))
+
+
+def archives(team: Team, file: File, data: bytes) -> Items:
+    """How many messages the archives are said to hold."""
+    document = parse_object(data)
+    stated = sum(number_of(entry, "message_count") or 0 for entry in entries(document, "archives"))
+    yield from team.stat("messages_archived_stated", stated, "count", document.get("lastUpdated"))
+
+
+def _row(team: Team, id: str, entry: Entry, **fields: Any) -> Record:
+    """A message; once read it stays read, whichever copy of it is read last."""
+    if entry.get("read_by") or entry.get("read") is True:
+        team.read.add(id)
+    return team.record("messages", id, read=id in team.read, **fields)
+
+
+def _recipient(entry: Entry) -> str | None:
+    """Whom it is for; ``None`` is everybody."""
+    name = text_of(entry, "to_agent", "to")
+    return None if name in _EVERYBODY else name
+
+
+def _broadcast(team: Team, sender: str, at: int | None, told: Entry, session: str | None) -> Items:
+    """What an agent tells everybody: that it came online, or how it is getting on."""
+    words, details = text_of(told, "status"), object_of(told, "details")
+    yield team.tell("agents", sender, at, role=text_of(details, "role"), activity=preview(words))
+    if session_of(details, "session_id") is not None:
+        yield team.tell("agents", sender, at, session_id=session)
+        yield from team.works_in(sender, session, at)
+    if words is not None and words.lower() in AGENT_STATUS:
+        yield from team.does(sender, at, words, "broadcast")
+    elif words is not None and re.search(r"\b(idle|online and ready)\b", words, re.IGNORECASE):
+        yield from team.saw(sender, at, "idle", "broadcast says ready")
+    else:
+        yield from team.saw(sender, at, "working", "sent a broadcast")
+
+
+def _claim(team: Team, agent: str, at: int | None, told: Entry) -> Items:
+    task, title = text_of(told, "task_id"), _title(told)
+    yield from team.agent(agent, at)
+    yield team.tell("agents", agent, at, activity=preview(title))
+    yield from team.saw(agent, at, "working", f"claimed task {title}" if title else "claimed a task")
+    if task is not None:
+        team.claimed[agent][task] = max(team.claimed[agent].get(task, 0), at or 0)
+        yield from current_task(team, [agent])
+
+
+def _completion(team: Team, sender: str, agent: str, at: int | None, told: Entry) -> Items:
+    task, result = text_of(told, "task_id"), _result(told)
+    title = text_of(told, "title", "task") or (None if result else task)
+    yield from team.agent(agent, at if agent == sender else None)
+    if agent == sender:  # else the sender only keeps the books of somebody who may be long gone
+        yield team.tell("agents", agent, at, activity=preview(f"completed {title}" if title else result))
+        what = f" {title}" if title else f": {result}" if result else ""
+        yield from team.saw(agent, at, "idle", f"completed {'task' if title else 'a task'}{what}")
+    if task is not None:
+        team.completed[task] = max(team.completed.get(task, 0), at or 0)
+        team.completers[agent].add(task)
+        yield team.record("agents", agent, tasks_completed=len(team.completers[agent]))
+        yield from current_task(team, [who for who, claimed in team.claimed.items() if task in claimed])
+
+
+def _title(told: Entry) -> str | None:
+    return text_of(told, "title", "task_title", "task", "task_id")
+
+
+def _result(told: Entry) -> str | None:
+    return text_of(told, "summary") or text_of(told, "result")
+
+
+def _sentence(kind: str, payload: Any) -> str | None:
+    """A payload of any shape as something to read."""
+    if not isinstance(payload, dict):
+        return preview(payload)
+    title, result = _title(payload), _result(payload)
+    if title and kind == "task_claim":
+        return preview(f"claimed {title}")
+    if title and kind == "task_completed":
+        return preview(f"completed {title}" + (f": {result}" if result else ""))
+    spoken = [text for key in _SPOKEN if key in payload and (text := named(payload[key])) is not None]
+    return preview(" — ".join(dict.fromkeys(spoken)) or payload or None)

@@ -1,0 +1,203 @@
+"""The agents and sessions that files name, and how they belong together.
+
+A session is ``failed`` or ``ended`` when the newest error or end (of ``sessions.jsonl`` or a summary) is not older
+than its newest start; ``active`` while the registry lists an agent in it that beat after any such end and does not
+call itself idle; otherwise ``idle``, since the files do not tell.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, Final, NamedTuple
+
+from ..base import Evidence, Record, preview
+from .file import Items
+from .rows import Rows
+from .values import HUMANS
+
+HEARTBEAT_TTL_MS: Final = 180_000
+"""An agent that says nothing for this long counts as offline; it should beat every 30 s to 60 s."""
+
+AGENT_STATUS: Final = {
+    **dict.fromkeys("active working busy in_progress running".split(), "working"),
+    **dict.fromkeys("idle ready available".split(), "idle"),
+    **dict.fromkeys("blocked waiting".split(), "waiting"),
+    **dict.fromkeys("done completed stopped shutdown exited".split(), "done"),
+    **dict.fromkeys("failed error crashed".split(), "failed"),
+    **dict.fromkeys("offline dead stale".split(), "offline"),
+}
+_FOR_EVER = ("done", "failed", "offline")
+
+
+@dataclass(slots=True)
+class Session:
+    """What is known of one session from all files."""
+
+    first: float = inf
+    last: float = -inf
+    started: int = 0
+    ended: int = 0
+    failures: set[tuple[int, str]] = field(default_factory=set)
+    """When it reported which error."""
+    claims: dict[str, int] = field(default_factory=dict)
+    """Agents that said they work in it, and since when."""
+    children: set[str] = field(default_factory=set)
+    calls: set[str] = field(default_factory=set)
+    errors: set[str] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
+
+    @property
+    def agent(self) -> str | None:
+        """Who works in it: of several instances under several names, always the same one."""
+        return min(self.claims, key=lambda agent: (self.claims[agent], agent), default=None)
+
+    @property
+    def failed(self) -> int:
+        """When it reported an error last."""
+        return max(self.failures, default=(0, ""))[0]
+
+
+class Checkpoint(NamedTuple):
+    """How far one session said it was with its task."""
+
+    at: int
+    session: str
+    progress: float | None
+
+
+class Team(Rows):
+    """What all files together tell."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(namespace)
+        self.sessions: defaultdict[str, Session] = defaultdict(Session)
+        self._agent_sessions: defaultdict[str, set[str]] = defaultdict(set)
+        self.alive: dict[str, tuple[int, str]] = {}  # session → last heartbeat and status of its agent in the registry
+        self.tasks: dict[str, dict[str, Any]] = {}  # the task list as it is now: the fields of each row
+        self.owned: dict[str, dict[str, int]] = {}  # agent → open task on the list → since when
+        self.claimed: defaultdict[str, dict[str, int]] = defaultdict(dict)  # agent → task → claimed on the bus at
+        self.completed: dict[str, int] = {}  # task → completed on the bus at
+        self.completers: defaultdict[str, set[str]] = defaultdict(set)  # agent → tasks it completed, by the bus
+        self.checkpoints: defaultdict[str, dict[str, Checkpoint]] = defaultdict(dict)  # task → file → what it says
+        self.calls: dict[str, tuple[tuple[Any, ...], str]] = {}  # call → the claim that counts, and its session
+        self.read: set[str] = set()  # messages that somebody has read
+
+    # Agents
+
+    def agent(self, agent: str | None, *times: int | None) -> Items:
+        """Somebody was named, or seen at these times."""
+        if agent is None:
+            return
+        known = [at for at in times if at is not None]
+        seen = {"started_at": min(known), "last_seen_at": max(known)} if known else {}
+        yield self.record("agents", agent, name=agent, **seen)
+        if agent in HUMANS:
+            yield self.person(agent)
+
+    def person(self, name: str) -> Record:
+        """Somebody is human."""
+        return self.record("agents", name, role="human", status="unknown", status_reason="a person")
+
+    def does(self, agent: str, at: int | None, word: Any, teller: str, about: str | None = None) -> Items:
+        """What somebody says an agent is doing; of a blocked one, ``about`` says what it waits for."""
+        status = AGENT_STATUS.get(word.strip().lower()) if isinstance(word, str) else None
+        if status:
+            known = about if status == "waiting" else None
+            reason = known or f"{teller} says {word.strip().lower()}"
+            yield from self.saw(agent, at, status, reason, routine=known is None)
+
+    def saw(self, agent: str, at: int | None, status: str, reason: str, *, routine: bool = False) -> Items:
+        """Evidence of what an agent is doing; people give none."""
+        if at is not None and agent not in HUMANS:
+            ttl_ms = None if status in _FOR_EVER else HEARTBEAT_TTL_MS
+            yield Evidence(self.namespace + agent, at, status, preview(reason) or status, ttl_ms, routine)
+
+    # Sessions
+
+    def session(self, session: str | None, *times: int | None) -> Items:
+        """A session was named, or seen at these times."""
+        if session is None:
+            return
+        if session not in self.sessions:
+            yield self.session_state(session)
+        known = self.sessions[session]
+        for at in times:
+            if at is not None and not known.first < at < known.last:
+                known.first, known.last = min(known.first, at), max(known.last, at)
+                yield self.record("sessions", session, started_at=at, updated_at=at)
+
+    def session_state(self, session: str) -> Record:
+        """Status and agent of a session, from everything that is known of it; see the module's text."""
+        known = self.sessions[session]
+        stopped = max(known.ended, known.failed)
+        beat, word = self.alive.get(session, (0, ""))
+        if beat > stopped:
+            status = "idle" if AGENT_STATUS.get(word) == "idle" else "active"
+        elif not stopped or stopped < known.started:
+            status = "idle"
+        else:
+            status = "failed" if known.failed >= known.ended else "ended"
+        ended_at = stopped if status in ("ended", "failed") else None
+        return self.record("sessions", session, status=status, ended_at=ended_at, agent_id=known.agent)
+
+    def counts(self, session: str) -> Items:
+        """Tool calls and errors of a session; each of its agents is told those of its sessions."""
+        known = self.sessions[session]
+        if known.calls or known.errors:
+            yield self.record("sessions", session, tool_calls=len(known.calls), errors=len(known.errors))
+            for agent in sorted(known.claims):
+                sessions = [self.sessions[own] for own in self._agent_sessions[agent]]
+                calls, errors = sum(len(s.calls) for s in sessions), sum(len(s.errors) for s in sessions)
+                yield self.record("agents", agent, tool_calls=calls, errors=errors)
+
+    def failures(self, session: str, *agents: str) -> Items:
+        """An error of its session stops an agent, until it gives a sign of life again."""
+        for agent in agents:
+            for at, error in sorted(self.sessions[session].failures):
+                yield from self.saw(agent, at or None, "failed", f"session error: {error}")
+
+    # Who works where, and who started whom
+
+    def works_in(self, agent: str | None, session: str | None, at: int | None) -> Items:
+        """An agent says that it works in a session."""
+        if agent is None or session is None:
+            return
+        yield from self.session(session, at)
+        known = self.sessions[session]
+        before = known.agent
+        known.claims[agent] = min(known.claims.get(agent, at or 0), at or 0)
+        self._agent_sessions[agent].add(session)
+        yield self.session_state(session)
+        yield from self.counts(session)
+        yield from self.failures(session, agent)
+        if known.agent != before:
+            for call in sorted(known.calls):
+                if self.calls[call][1] == session:
+                    yield self.record("tool_calls", call, agent_id=known.agent)
+            for child in sorted(known.children):
+                yield from self._parents(child)
+        yield from self._parents(session)
+
+    def spawned(self, parent: str | None, child: str | None, at: int | None) -> Items:
+        """One session started another."""
+        if parent is None or child is None:
+            return
+        yield from self.session(parent, at)
+        yield from self.session(child, at)
+        if parent != child:
+            self.sessions[parent].children.add(child)
+            yield self.tell("sessions", child, at, parent_id=parent)
+            yield from self._parents(child)
+
+    def _parents(self, session: str) -> Items:
+        """The agents of a session are children of the agent of the session that started it."""
+        for agent in sorted(self.sessions[session].claims):
+            parents: set[str] = set()
+            for own in self._agent_sessions[agent]:
+                parent = self.told("sessions", own, "parent_id")
+                found = self.sessions[parent].agent if parent is not None else None
+                if found not in (None, agent):
+                    parents.add(found)
+            yield self.record("agents", agent, parent_id=min(parents, default=None))
