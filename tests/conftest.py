@@ -13,6 +13,8 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
+    from workspace_reading import Reading
+
     from agent_widget.client import Client
     from agent_widget.server import Server
 
@@ -35,6 +37,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def root() -> Path:
     """The root of the repository."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def team() -> Reading:
+    """The rows of a small team's workspace; only to be looked at."""
+    from workspace_reading import read
+    from workspace_team import TEAM
+
+    return read(TEAM)
 
 
 @pytest.fixture

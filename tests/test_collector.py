@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agent_widget import collector as collecting
 from agent_widget.collector import Collector, PathError
-from agent_widget.sources.workspace import HEARTBEAT_TTL_MS, Workspace
+from agent_widget.sources.workspace import FILES, HEARTBEAT_TTL_MS
 from agent_widget.store import Row
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "data" / "hyrm-workspace" / "memory"
@@ -387,8 +387,8 @@ def test_a_fault_in_a_source_is_logged_and_does_not_keep_the_others_from_being_r
     def fail(*_: object) -> Iterator[Any]:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(Workspace, "tasks", fail)
-    monkeypatch.setattr(Workspace, "session_event", fail)
+    faulty = (("tasks.json", "document", fail), ("sessions.jsonl", "lines", fail))
+    monkeypatch.setattr("agent_widget.sources.workspace.FILES", faulty + FILES)
     collector = collected(root)
     assert (collector.store.count("messages"), collector.store.count("logs")) == (3, 2)
     assert sorted(collector.states()[0].problems) == [
