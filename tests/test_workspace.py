@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from workspace_reading import MISREAD, Files, Reading, differences, mistyped, read, unresolved
+from workspace_reading import Files, Reading, differences, mistyped, read, unresolved
 from workspace_team import TEAM, document
 
+from agent_widget.sources.base import MISREAD
 from agent_widget.sources.workspace import FILES, Workspace
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from transcripts import lines
-from workspace_reading import MISREAD, Reading, read
+from workspace_reading import Reading, read
 from workspace_team import a_message
+
+from agent_widget.sources.base import MISREAD
 
 
 def test_messages_have_sender_recipient_kind_and_a_sentence(team: Reading) -> None:

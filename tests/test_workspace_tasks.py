@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from transcripts import at, iso
-from workspace_reading import MISREAD, Reading, read
+from workspace_reading import Reading, read
 from workspace_team import TEAM, document
+
+from agent_widget.sources.base import MISREAD
 
 
 def test_a_task_has_everything_the_list_says(team: Reading) -> None:

@@ -13,12 +13,11 @@ import pytest
 
 from agent_widget import collector
 from agent_widget.collector import Collector
-from agent_widget.sources.base import Source
+from agent_widget.sources.base import MISREAD, Source
 from agent_widget.tables import AGENT_STATUSES, DERIVED, SESSION_STATUSES, TABLES, TASK_STATUSES, TOOL_STATUSES
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 NEW_YEAR = 1_767_225_600_000  # 2026-01-01
-MISREAD = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 Rows = dict[str, dict[str, Any]]
 
 

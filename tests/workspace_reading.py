@@ -10,7 +10,6 @@ from agent_widget.sources.workspace import Workspace
 from agent_widget.store import Store
 from agent_widget.tables import AGENT_STATUSES, LOG_LEVELS, SESSION_STATUSES, TABLES, TASK_STATUSES, TOOL_STATUSES
 
-MISREAD = (ValueError, KeyError, TypeError, AttributeError)
 Files = dict[str, bytes]
 
 

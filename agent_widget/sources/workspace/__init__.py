@@ -37,7 +37,7 @@ FILES: Final[tuple[tuple[str, Literal["lines", "document"], Read], ...]] = (
     ("orchestrator-state.json", "document", agents.leader),
     ("tasks.json", "document", tasks.tasks),
     ("message-bus.jsonl message-archives/*.jsonl", "lines", messages.message),
-    ("message-archives/index.json", "document", messages.archives),
+    ("message-archives/index.json", "document", figures.message_archives),
     ("user-messages.jsonl", "lines", messages.user_message),
     ("sessions.jsonl session-archives/*.jsonl", "lines", sessions.event),
     ("session-summaries.json", "document", sessions.summaries),

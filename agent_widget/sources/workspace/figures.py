@@ -7,7 +7,7 @@ from typing import Final
 from ..base import first_of, parse_object
 from .file import File, Items
 from .team import Team
-from .values import columns, object_of, session_name, session_of, time_of
+from .values import columns, entries, field_of, number_of, object_of, session_name, session_of, time_of
 
 _totals = columns("sessions", "messages duration_ms")
 
@@ -40,6 +40,13 @@ def stated(team: Team, file: File, data: bytes) -> Items:
     document = parse_object(data)
     for name, (field, unit, at) in STATED[file.path].items():
         yield from team.stat(name, document.get(field), unit, document.get(at))
+
+
+def message_archives(team: Team, file: File, data: bytes) -> Items:
+    """How many messages the archives are said to hold."""
+    document = parse_object(data)
+    stated = sum(number_of(entry, "message_count") or 0 for entry in entries(document, "archives"))
+    yield from team.stat("messages_archived_stated", stated, "count", field_of(document, "last_updated"))
 
 
 def state(team: Team, file: File, data: bytes) -> Items:

@@ -10,19 +10,7 @@ from .file import File, Items
 from .sessions import spawned
 from .tasks import current_task
 from .team import AGENT_STATUS, Team
-from .values import (
-    Entry,
-    as_object,
-    entries,
-    field_of,
-    id_of,
-    looks_like_session,
-    number_of,
-    object_of,
-    session_of,
-    text_of,
-    time_of,
-)
+from .values import Entry, as_object, field_of, id_of, looks_like_session, object_of, session_of, text_of, time_of
 
 _KIND = {"task_complete": "task_completed"}
 """Two names of one event."""
@@ -75,13 +63,6 @@ def user_message(team: Team, file: File, line: bytes) -> Items:
     if not sender.startswith("agent-"):
         yield team.person(sender)
     yield from team.session(looks_like_session(text_of(entry, "read_by")), time_of(entry, "read_at"))
-
-
-def archives(team: Team, file: File, data: bytes) -> Items:
-    """How many messages the archives are said to hold."""
-    document = parse_object(data)
-    stated = sum(number_of(entry, "message_count") or 0 for entry in entries(document, "archives"))
-    yield from team.stat("messages_archived_stated", stated, "count", document.get("lastUpdated"))
 
 
 def _row(team: Team, id: str, entry: Entry, **fields: Any) -> Record:

@@ -98,12 +98,9 @@ def opencode(team: Team, file: File, data: bytes) -> Items:
 def checkpoint(team: Team, file: File, data: bytes) -> Items:
     """What a session was doing when it saved itself, and how far it was."""
     document = parse_object(data)
-    agent, at, current = (
-        text_of(document, "agent_id"),
-        time_of(document, "created_at"),
-        object_of(document, "current_task"),
-    )
+    agent, current = text_of(document, "agent_id"), object_of(document, "current_task")
     session = session_of(document, "session_id") or PurePosixPath(file.path).parent.name
+    at = time_of(document, "created_at")
     yield from team.session(session, at)
     yield team.record("sessions", session, files_changed=length_of(document, "files_modified"))
     if agent is not None:
