@@ -30,13 +30,14 @@ class Rows:
     def record(self, table: str, id: str, **fields: Any) -> Record:
         """A claim about a row; its id and those it refers to are put into the namespace here."""
         for column in _REFERENCES & fields.keys() if self.namespace else ():
-            fields[column] = self._referring(fields[column])
+            fields[column] = self._referring(column, fields[column])
         return Record(table, self.namespace + id, fields)
 
-    def _referring(self, value: Any) -> Any:
+    def _referring(self, column: str, value: Any) -> Any:
         if isinstance(value, list):
             return [self.namespace + id for id in value]
-        return value if value in (None, "*") else self.namespace + value
+        nobody = value is None or (column == "recipient" and value == "*")  # everybody is nobody in particular
+        return value if nobody else self.namespace + value
 
     def tell(self, table: str, id: str, at: int | None, said_in: str = "", **facts: Any) -> Record:
         """A record of what counts after one more claim: of each fact, the newest told by anyone.

@@ -57,12 +57,11 @@ def _spelled(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _of(convert: Callable[[Any], T]) -> Callable[..., T]:
-    def pick(entry: Entry, *names: str) -> T:
-        for name in _spelled(names):
-            value = entry.get(name)
-            if value is not None and value != "":
-                return convert(value)
-        return convert(None)
+    def pick(entry: Entry, name: str, *others: str) -> T:
+        value = entry.get(name)  # nearly always it is there
+        if value is None or value == "":
+            value = first_of(entry, *_spelled((name, *others)))
+        return convert(value)
 
     return pick
 
