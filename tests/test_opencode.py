@@ -32,6 +32,10 @@ CREATE TABLE session_v2 (id text PRIMARY KEY, parent_id text, directory text, ti
 CREATE TABLE session_message (id text PRIMARY KEY, session_id text, type text, seq integer, time_created integer,
     time_updated integer, data text);
 """
+TODO = """
+CREATE TABLE todo (session_id text, content text, status text, priority text, position integer, time_created integer,
+    time_updated integer, PRIMARY KEY (session_id, position));
+"""
 DONE: dict[str, Any] = {"type": "step-finish", "reason": "stop", "cost": 0.25}
 USED = {"input": 100, "output": 20, "reasoning": 5, "cache": {"read": 1000, "write": 50}}
 
@@ -70,6 +74,26 @@ class Writer:
     def part(self, id: str, at: int, message: str, session: str = "ses_1", **data: Any) -> None:
         stamps = {"time_created": T + at, "time_updated": T + at}
         self.put("part", id=id, message_id=message, session_id=session, **stamps, data=data)
+
+    def fork(self, session: str, at: int) -> None:
+        """A session that begins with all messages of ``ses_1``, with new ids and the times that they had."""
+        self.session(session, at)
+        new = session.removeprefix("ses_")
+        messages = "SELECT id, time_created, data FROM message WHERE session_id = 'ses_1' ORDER BY id"
+        for id, made, data in list(self.db.execute(messages)):
+            told = {"session_id": session, "time_created": made, "time_updated": T + at}
+            self.put("message", id=f"{id}_{new}", **told, data=json.loads(data))
+        parts = "SELECT id, message_id, data FROM part WHERE session_id = 'ses_1' ORDER BY id"
+        for id, message, data in list(self.db.execute(parts)):
+            self.part(f"{id}_{new}", at, f"{message}_{new}", session, **json.loads(data))
+
+    def todos(self, at: int, *entries: tuple[str, str, str], session: str = "ses_1") -> None:
+        """The list is deleted and written anew."""
+        self.db.execute("DELETE FROM todo WHERE session_id = ?", (session,))
+        for position, (content, status, priority) in enumerate(entries):
+            told = {"content": content, "status": status, "priority": priority, "position": position}
+            self.put("todo", session_id=session, **told, time_created=T + at, time_updated=T + at)
+        self.db.commit()
 
     def turn(self) -> None:
         """A prompt, a command, an answer."""
@@ -307,6 +331,124 @@ def test_a_question_a_todo_list_and_a_permission_that_was_refused(root: Path) ->
     assert status(collector) == ("waiting", "Which one?")
 
 
+def tasks(collector: Collector) -> list[tuple[Any, ...]]:
+    found = collector.store.rows("tasks")
+    return sorted((t["id"], t["title"], t["status"], t["priority"], t["session_id"]) for t in found)
+
+
+def test_the_list_in_the_database_is_the_tasks_of_its_session(root: Path) -> None:
+    writer = Writer(root, V1 + TODO)
+    writer.turn()
+    writer.todos(131, ("read", "completed", "high"), ("write", "in_progress", "medium"), ("sleep", "pending", "low"))
+    collector = reading(root)
+    assert tasks(collector) == [
+        ("ses_1:1", "read", "completed", "high", "ses_1"),
+        ("ses_1:2", "write", "in_progress", "medium", "ses_1"),
+        ("ses_1:3", "sleep", "pending", "low", "ses_1"),
+    ]
+    row = collector.store.get("tasks", "ses_1:2")
+    assert row is not None and (row["owner"], row["created_at"], row["updated_at"]) == ("ses_1", T + 131, T + 131)
+    writer.todos(140, ("read", "completed", "high"), ("write", "cancelled", "medium"))
+    collector.refresh([writer.path])
+    assert [(id, status) for id, _, status, _, _ in tasks(collector)] == [
+        ("ses_1:1", "completed"),
+        ("ses_1:2", "cancelled"),
+    ]
+    writer.todos(150)
+    collector.refresh([writer.path])
+    assert [id for id, *_ in tasks(collector)] == ["ses_1:1"]  # it was done
+
+
+def test_a_call_and_the_table_tell_of_one_list(root: Path) -> None:
+    writer = Writer(root, V1 + TODO)
+    writer.turn()
+    entries = [{"id": "a", "content": "read", "status": "pending", "priority": "high"}]
+    state = {"status": "completed", "input": {"todos": entries}, "time": {"start": T + 111, "end": T + 115}}
+    writer.part("prt_51", 111, "msg_3", type="tool", tool="todowrite", state=state)
+    writer.todos(114, ("read", "pending", "high"))
+    assert tasks(reading(root)) == [("ses_1:1", "read", "pending", "high", "ses_1")]
+
+
+def test_a_todo_table_of_another_shape_is_left_alone(root: Path) -> None:
+    writer = Writer(root, V1 + "CREATE TABLE todo (id text, data text);")
+    writer.turn()
+    collector = reading(root)
+    assert collector.store.rows("tasks") == [] and collector.states()[0].problems == []
+    assert status(collector) == ("idle", "end of turn")
+
+
+USE = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
+
+
+def used(collector: Collector, session: str) -> tuple[Any, ...]:
+    row = collector.store.get("sessions", session)
+    assert row is not None
+    return tuple(row[column] for column in USE)
+
+
+def test_what_a_fork_copied_was_billed_and_said_once(root: Path) -> None:
+    writer = Writer(root)
+    writer.turn()
+    before = used(reading(root), "ses_1")
+    assert before == (200, 50, 2000, 100, 0.5)
+    writer.fork("ses_0", 500)  # newer sessions have smaller ids
+    writer.message("msg_g1", 510, "user", "ses_0")
+    writer.part("prt_g1", 510, "msg_g1", "ses_0", type="text", text="And the other way?")
+    writer.message("msg_g2", 520, "assistant", "ses_0")
+    writer.part("prt_g2", 530, "msg_g2", "ses_0", **DONE, tokens=USED)
+    collector = reading(root, 600)
+    assert used(collector, "ses_1") == before
+    assert used(collector, "ses_0") == (100, 25, 1000, 50, 0.25)
+    assert [m["text"] for m in collector.store.rows("messages") if m["session_id"] == "ses_0"] == ["And the other way?"]
+    assert len(collector.store.rows("tool_calls")) == 1
+    assert status(collector, "ses_0") == ("idle", "end of turn")
+
+
+def test_a_fork_whose_origin_was_deleted_was_paid_for_all_the_same(root: Path) -> None:
+    writer = Writer(root)
+    writer.turn()
+    writer.fork("ses_0", 500)
+    writer.fork("ses_00", 600)
+    for table, column in (("session", "id"), ("message", "session_id"), ("part", "session_id")):
+        writer.db.execute(f"DELETE FROM {table} WHERE {column} = 'ses_1'")
+    writer.db.commit()
+    collector = reading(root, 700)
+    assert {used(collector, "ses_0")[0], used(collector, "ses_00")[0]} == {200, 0}
+
+
+def test_two_homes_with_the_same_ids_stay_apart(tmp_path: Path) -> None:
+    homes = [tmp_path / name / "opencode" for name in ("mine", "yours")]
+    for home in homes:
+        writer = Writer(home, V1 + TODO)
+        writer.turn()
+        writer.todos(131, ("read", "pending", "high"))
+        writer.session("ses_2", 50, parent="ses_1")
+        run = {
+            "status": "completed",
+            "input": {"prompt": "Look."},
+            "output": "Seen.",
+            "metadata": {"sessionId": "ses_2"},
+        }
+        writer.part("prt_41", 60, "msg_2", type="tool", tool="task", state={**run, "time": {"start": T + 60}})
+    collector = Collector(homes, clock=lambda: T + 200, host="here")
+    collector.scan()
+    spaces = [source.namespace for source in collector.sources]
+    assert spaces[0] == "" and spaces[1]
+    for table, ids in {
+        "sessions": ("ses_1", "ses_2"),
+        "agents": ("ses_1", "ses_2"),
+        "tasks": ("ses_1:1",),
+        "tool_calls": ("prt_3", "prt_41"),
+    }.items():
+        found = {row["id"] for row in collector.store.rows(table)} - {"user"}
+        assert found == {space + id for space in spaces for id in ids}, table
+    for space in spaces:
+        child = collector.store.get("agents", f"{space}ses_2")
+        assert child is not None and child["parent_id"] == f"{space}ses_1"
+        texts = [m["text"] for m in collector.store.rows("messages") if m["session_id"] == f"{space}ses_1"]
+        assert sorted(texts) == ["Look.", "Seen.", "The rule is missing.", "Why does it fail?"]
+
+
 def second_generation(writer: Writer) -> Writer:
     stamps = {"time_created": T + 400, "time_updated": T + 400}
     model = json.dumps({"id": "big-2", "providerID": "lab"})
@@ -390,6 +532,28 @@ def tree(root: Path) -> list[tuple[Path, dict[str, Any]]]:
 def put(path: Path, document: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document))
+
+
+def test_the_tree_has_lists_and_forks_too(root: Path) -> None:
+    for path, document in tree(root):
+        put(path, document)
+    storage = root / "storage"
+    forked = {"id": "ses_0", "title": "Fork", "time": {"created": T + 500, "updated": T + 500}}
+    put(storage / "session" / "abc" / "ses_0.json", forked)
+    copied = json.loads((storage / "message" / "ses_1" / "msg_3.json").read_text())
+    put(storage / "message" / "ses_0" / "msg_f3.json", {**copied, "id": "msg_f3", "sessionID": "ses_0"})
+    for part in (storage / "part" / "msg_3").iterdir():
+        put(storage / "part" / "msg_f3" / f"f{part.name}", json.loads(part.read_text()))
+    todo = storage / "todo" / "ses_1.json"
+    todo.parent.mkdir()
+    todo.write_text(json.dumps([{"id": "x", "content": "read", "status": "in_progress", "priority": "high"}]))
+    collector = reading(root, 600)
+    assert tasks(collector) == [("ses_1:1", "read", "in_progress", "high", "ses_1")]
+    assert used(collector, "ses_1") == (200, 50, 2000, 100, 0.5)
+    assert used(collector, "ses_0")[1] == 0
+    todo.write_text("[]")
+    collector.refresh([todo])
+    assert tasks(collector) == []
 
 
 @pytest.mark.parametrize("seed", range(5))

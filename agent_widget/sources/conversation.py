@@ -139,6 +139,7 @@ class Todo(NamedTuple):
     description: str | None = None
     owner: str | None = None
     depends_on: tuple[str, ...] = ()
+    priority: str | None = None
 
 
 class Plan(NamedTuple):
@@ -479,6 +480,8 @@ class Conversation:
             }
             if todo.description is not None:
                 fields["description"] = preview(todo.description)
+            if todo.priority is not None:
+                fields["priority"] = todo.priority
             if todo.depends_on:
                 fields["depends_on"] = [f"{self.session}:{id}" for id in todo.depends_on]
             if todo.id not in self._todos:

@@ -1,17 +1,19 @@
 """OpenCode: conversations in a database that it keeps open while it works, or in a tree of small files before that.
 
-Facts: anomalyco/opencode ``packages/core/src/session/sql.ts``, ``database/database.ts``, ``packages/schema/src/
-session-message.ts``; Irrlicht's recordings. Three generations in one place:
+Facts: anomalyco/opencode ``packages/core/src/session/sql.ts``, ``session/session.ts`` (which forks), ``database/
+database.ts``, ``packages/schema/src/session-message.ts``; Irrlicht's recordings. Three generations in one place:
 
-- ``storage/{session,message,part}/…/*.json`` (before 1.2): small files, rewritten, in any order. Not read where a
-  database is: what was in them was carried over.
-- ``opencode.db`` (1.2 on; ``opencode-<channel>.db``): tables session, message (a prompt, or one answer of the model)
-  and part (its texts, thoughts, tool calls and their results), rows changed in place, ids kept from the files.
+- ``storage/{session,message,part}/…/*.json`` and ``storage/todo/<session>.json`` (before 1.2): small files, rewritten,
+  in any order. Not read where a database is: what was in them was carried over.
+- ``opencode.db`` (1.2 on; ``opencode-<channel>.db``): tables session, message (a prompt, or one answer of the model),
+  part (its texts, thoughts, tool calls and their results) and todo (a session's list, written anew each time), rows
+  changed in place, ids kept from the files.
 - the same file (2.x): session_v2 and session_message, which has the parts inside. It counts as soon as it has a prompt
   or an answer (1.17 already wrote switches of the model there); the older tables stand still then and are left out.
 
 A message is told whole each time anything of it changed, always with the same ids, so neither order nor repetition
-matters. What a message says is in :mod:`.opencode_messages`.
+matters. What a message says is in :mod:`.opencode_messages`. A message that is older than its session was copied from
+the session that was forked: it is told there, and here only what it cost, in case that one was deleted.
 """
 
 from __future__ import annotations
@@ -25,9 +27,9 @@ from typing import Any, Final
 import msgspec
 
 from ..records import Record
-from .base import Ask, Item, Malformed, Query, Reader, Source, millis, named, parse_object
-from .conversation import About, Book, Closed, Conversation, Plan
-from .opencode_messages import Message, Piece, model_name, read_message, read_part, steps
+from .base import Ask, Item, Malformed, Query, Reader, Source, millis, named, parse_json, parse_object
+from .conversation import About, Book, Closed, Conversation, Plan, Usage
+from .opencode_messages import Message, Piece, model_name, read_message, read_part, steps, todos
 
 WINDOW: Final = 500
 """So many of the newest rows of a table are looked at again for changes: rows are rewritten in place."""
@@ -39,10 +41,14 @@ _LATEST_ONLY: Final = frozenset({"status", "ended_at", "activity", "context_toke
 """Columns of sessions and agents that an older message must not set back."""
 
 
+_TODO: Final = ("content", "status", "priority", "position", "time_updated")
+
+
 @dataclass(slots=True)
 class _Session:
     id: str
     parent: str | None = None
+    created: int = 0
     told: bool = False
     newest: tuple[int, str] = (0, "")
     """The newest message that was told."""
@@ -90,13 +96,14 @@ class OpenCode(Source):
     def told_with(self, path: PurePosixPath, agent_id: str) -> Iterable[PurePosixPath]:
         """Of the tree: all messages of the session, each with its parts."""
         storage = self.root / "storage"
-        for message in sorted((storage / "message" / agent_id).glob("*.json")):
+        for message in sorted((storage / "message" / agent_id.removeprefix(self.namespace)).glob("*.json")):
             for file in (message, *sorted((storage / "part" / message.stem).glob("*.json"))):
                 yield PurePosixPath(file.relative_to(self.root).as_posix())
 
     def excerpt(self, path: PurePosixPath, agent_id: str, before: str | None, since: str | None, limit: int) -> Query:
-        """Only some messages of one session."""
-        return lambda ask: _Database(self, str(path)).some(ask, agent_id, before, since, limit)
+        """Only some messages of one session; of a fork also those that it copied."""
+        session = agent_id.removeprefix(self.namespace)
+        return lambda ask: _Database(self, str(path)).some(ask, session, before, since, limit)
 
     def odd(self, kind: str, id: str) -> None:
         """Count what cannot be used, however often it is read."""
@@ -108,24 +115,24 @@ class OpenCode(Source):
     # From messages to rows, the same for all generations
 
     def session(self, id: str) -> _Session:
-        """What is known of a session."""
-        return self._sessions.setdefault(id, _Session(id))
+        """What is known of a session; ``id`` is the one in the database, the row's has the namespace before it."""
+        return self._sessions.setdefault(id, _Session(self.namespace + id))
 
     def about(self, id: str, file: str, facts: Mapping[str, Any]) -> Iterator[Item]:
         """What a session's own row says; ``facts`` has the columns of the database as its keys."""
         session = self.session(id)
-        session.parent = named(facts.get("parent_id"))
-        at = millis(facts.get("time_created"))
+        parent, at = named(facts.get("parent_id")), millis(facts.get("time_created"))
         if at is None:
             raise Malformed("a session without a time")
+        session.parent, session.created = self.namespace + parent if parent else None, at
         directory, title = named(facts.get("directory")), named(facts.get("title"))
         model = model_name(facts.get("model"))
         project = PurePosixPath(directory.replace("\\", "/")).name if directory else None
         name = named(facts.get("agent")) or title if session.parent else project or title
-        conversation = Conversation(self.book, file, id, parent=session.parent)
+        conversation = Conversation(self.book, file, session.id, parent=session.parent)
         about = About(
             at,
-            {"title": title, "project": project, "path": file, "parent_id": session.parent, "agent_id": id}
+            {"title": title, "project": project, "path": file, "parent_id": session.parent, "agent_id": session.id}
             | {"model": model},
             {"name": name, "role": named(facts.get("agent")), "project": project, "model": model},
         )
@@ -139,13 +146,20 @@ class OpenCode(Source):
 
     def tell(self, session: _Session, message: Message) -> Iterator[Item]:
         """All that follows from a message as it is now."""
+        told = steps(message, session.parent, self.odd, self.namespace)
+        if message.at < session.created:
+            copied = Conversation(self.book, message.id, session.id, parent=session.parent)
+            for step in told:
+                if isinstance(step, Usage):
+                    yield from copied.take(step._replace(copy=True))
+            return
         latest = (message.at, message.id) >= session.newest
         if latest:
             session.newest = (message.at, message.id)
         conversation = Conversation(self.book, message.id, session.id, parent=session.parent)
-        for step in steps(message, session.parent, self.odd):
+        for step in told:
             if isinstance(step, Plan):
-                yield from self._plan(session, step)
+                yield from self.plan(session, step)
                 continue
             for item in conversation.take(step):
                 if not latest and isinstance(item, Record) and item.table in ("sessions", "agents"):
@@ -156,7 +170,8 @@ class OpenCode(Source):
                 else:
                     yield item
 
-    def _plan(self, session: _Session, step: Plan) -> Iterator[Item]:
+    def plan(self, session: _Session, step: Plan) -> Iterator[Item]:
+        """A session's list as it is now; the newest counts."""
         if step.at >= session.planned_at:
             session.planned_at = step.at
             session.plans = session.plans or Conversation(self.book, "", session.id, parent=session.parent)
@@ -180,6 +195,8 @@ class _Database:
         self._rows: Counter[str] = Counter()  # table → largest row number seen
         self._since: Counter[str] = Counter()  # table → latest change seen
         self._open: dict[str, None] = {}
+        self._todos: dict[str, list[dict[str, Any]]] = {}  # session → its list
+        self._todos_mark: tuple[Any, ...] = ()
 
     def query(self, ask: Ask) -> Iterator[Item]:
         """What is new, sessions first."""
@@ -202,6 +219,7 @@ class _Database:
             ids = list(changed)
             for start in range(0, len(ids), WINDOW):
                 yield from self._tell(ask, ids[start : start + WINDOW], messages, parts)
+        yield from self._plans(ask)
         for table, (row, since) in marks.items():  # only now: a reading that failed is done again
             self._rows[table], self._since[table] = row, since
 
@@ -221,7 +239,7 @@ class _Database:
         )
         ids = [id for (id,) in ask(sql, session=session, place=before or since or "", n=limit)]
         for (parent,) in ask(f"SELECT parent_id FROM {sessions} WHERE id = :session", session=session):
-            self.source.session(session).parent = named(parent)
+            self.source.session(session).parent = self.source.namespace + parent if parent else None
         yield from self._tell(ask, ids, messages, parts)
 
     def _generation(self, ask: Ask) -> tuple[str, str, str | None] | None:
@@ -235,6 +253,26 @@ class _Database:
         if self._v2:
             return "session_v2", "session_message", None
         return ("session", "message", "part") if {"session", "message", "part"} <= tables else None
+
+    def _plans(self, ask: Ask) -> Iterator[Item]:
+        """Lists that changed: a list is deleted and written anew, so its rows have no history."""
+        has = {name for (name,) in ask("SELECT name FROM pragma_table_info('todo')")}
+        if not has.issuperset(_TODO):
+            if has:
+                self.source.odd("todo/columns", self.file)
+            return
+        (mark,) = ask("SELECT count(*), max(rowid), max(time_updated) FROM todo")
+        if mark == self._todos_mark:
+            return
+        lists: dict[str, list[dict[str, Any]]] = {}
+        for session, *row in ask(f"SELECT session_id, {', '.join(_TODO)} FROM todo ORDER BY session_id, position"):
+            lists.setdefault(session, []).append(dict(zip(_TODO, row, strict=True)))
+        for session in sorted(self._todos.keys() | lists.keys()):
+            listed, known = lists.get(session, []), self.source.session(session)
+            if listed != self._todos.get(session):
+                at = max((millis(entry["time_updated"]) or 0 for entry in listed), default=known.planned_at)
+                yield from self.source.plan(known, Plan(at, todos(listed)))
+        self._todos, self._todos_mark = lists, mark
 
     def _mark(self, ask: Ask, table: str) -> tuple[int, int]:
         ((row,),) = ask(f"SELECT max(rowid) FROM {table}")
@@ -297,20 +335,26 @@ class _Database:
 class _Tree:
     """Sessions, messages and parts in files of their own, which come in any order."""
 
-    FOLDERS: Final = ("session", "message", "part")
+    FOLDERS: Final = ("session", "message", "part", "todo")
 
     def __init__(self, source: OpenCode) -> None:
         self.source = source
         self._messages: dict[str, tuple[str, Message]] = {}
         self._parts: dict[str, dict[str, Piece]] = {}
         self._expected: dict[str, set[str]] = {}
+        self._sessions: set[str] = set()
+        """Sessions with a file that was not read yet."""
+        self._todos: dict[str, list[Any]] = {}
 
     def reader(self, path: PurePosixPath) -> Reader | None:
-        """``session/<project>/<id>.json``, ``message/<session>/<id>.json``, ``part/<message>/<id>.json``."""
+        """``session/<project>/<id>.json``, ``{message/<session>,part/<message>}/<id>.json``, ``todo/<id>.json``."""
+        if len(path.parts) == 3 and path.parts[1] == "todo":
+            return Reader("document", lambda data: self._listed(path.stem, data))
         if len(path.parts) != 4:
             return None
         _, folder, above, _ = path.parts
         if folder == "session":
+            self._sessions.add(path.stem)
             return Reader("document", lambda data: self._session(path, parse_object(data)))
         if folder == "message":
             return Reader("document", lambda data: self._message(above, path.stem, data))
@@ -321,14 +365,18 @@ class _Tree:
 
     def _session(self, path: PurePosixPath, document: dict[str, Any]) -> Iterator[Item]:
         time = document["time"]
-        known = self.source.session(path.stem).parent
+        session = self.source.session(path.stem)
+        known = session.parent, session.created
+        self._sessions.discard(path.stem)
         yield from self.source.about(
             path.stem,
             str(path),
             {**document, "parent_id": document.get("parentID")}
             | {"time_created": time.get("created"), "time_archived": time.get("archived")},
         )
-        if self.source.session(path.stem).parent != known:  # what came before was told without it
+        if path.stem in self._todos:
+            yield from self._plan(path.stem)
+        if (session.parent, session.created) != known:  # what came before was held back, or told without it
             for id in [id for id, (session, _) in self._messages.items() if session == path.stem]:
                 yield from self._tell(id)
 
@@ -341,9 +389,20 @@ class _Tree:
         if message in self._messages:
             yield from self._tell(message)
 
+    def _listed(self, session: str, data: bytes) -> Iterator[Item]:
+        listed = parse_json(data)
+        self._todos[session] = listed if isinstance(listed, list) else []
+        if self.source.session(session).created:
+            yield from self._plan(session)
+
+    def _plan(self, id: str) -> Iterator[Item]:
+        """The file has no time: it is never older than what was said of the list."""
+        session = self.source.session(id)
+        yield from self.source.plan(session, Plan(max(session.planned_at, session.created), todos(self._todos[id])))
+
     def _tell(self, id: str) -> Iterator[Item]:
         session, message = self._messages[id]
-        if self._expected.get(id, set()) - self._parts.get(id, {}).keys():
+        if session in self._sessions or self._expected.get(id, set()) - self._parts.get(id, {}).keys():
             return
         message.pieces = [piece for _, piece in sorted(self._parts.get(id, {}).items())]
         yield from self.source.tell(self.source.session(session), message)

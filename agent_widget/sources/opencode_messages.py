@@ -4,6 +4,9 @@ Facts: anomalyco/opencode ``packages/schema/src/session-message.ts`` (2.x) and `
 message is a prompt, or one answer of the model with its parts: texts, thoughts, tool calls and their results. An answer
 that ends with anything but ``tool-calls`` or ``unknown`` ends the turn. Questions for permission are kept in memory
 only. Tokens are given for each step, without what came from a cache; a cost of 0 says nothing.
+
+A fork gets copies of all messages with new ids and the old times, so a billed answer is known by when it was begun, by
+its model and by its tokens. Todos have had no ids since 1.2: an entry is known by its place in the list.
 """
 
 from __future__ import annotations
@@ -145,8 +148,11 @@ def read_message(id: str, made_at: Any, kind: str | None, data: bytes) -> Messag
     return message
 
 
-def steps(message: Message, parent: str | None, odd: Odd) -> Iterator[Step]:
-    """What it says; ``parent`` is the session that this one works for, what nobody knows goes to ``odd``."""
+def steps(message: Message, parent: str | None, odd: Odd, space: str = "") -> Iterator[Step]:
+    """What it says; ``parent`` is the session that this one works for, what nobody knows goes to ``odd``.
+
+    ``space`` is put before ids of tool calls and sessions.
+    """
     data, at = message.data, message.at
     if message.kind == "user":
         texts = [data.text] if data.text else []
@@ -158,28 +164,28 @@ def steps(message: Message, parent: str | None, odd: Odd) -> Iterator[Step]:
         if prompt := "\n".join(filter(None, texts)):
             yield Prompt(at, message.id, prompt, **({"sender": parent} if parent else {}))
     elif message.kind == "assistant":
-        yield from _answer(message, parent, odd)
+        yield from _answer(message, parent, odd, space)
     elif message.kind == "shell":
-        yield Call(at, message.id, "shell", {"command": data.command})
+        yield Call(at, space + message.id, "shell", {"command": data.command})
         if data.status != "running":
             ended = millis(data.time.get("completed")) or at
-            yield Result(ended, message.id, "error" if data.exit else "ok", data.output)
+            yield Result(ended, space + message.id, "error" if data.exit else "ok", data.output)
             yield TurnEnd(ended, "done", "your command ended")
     elif message.kind == "idle":
         if data.outcome in ("failed", "interrupted"):
             yield TurnEnd(at, "failed" if data.outcome == "failed" else "interrupted")
     elif message.kind == "compaction":
-        yield from _usage(message.id, at, data.tokens, data.cost, model_name(data.model))
+        yield from _usage(at, at, data.tokens, data.cost, model_name(data.model))
     elif message.kind not in _QUIET:
         odd(f"message/{message.kind}", message.id)
 
 
-def _answer(message: Message, parent: str | None, odd: Odd) -> Iterator[Step]:
+def _answer(message: Message, parent: str | None, odd: Odd, space: str) -> Iterator[Step]:
     """The steps of an answer in order of time: tools run side by side."""
     data, at = message.data, message.at
     model = named(data.modelID) or model_name(data.model)
     completed = millis(data.time.get("completed"))
-    said, finish, finished, bills = "", data.finish, completed, 0
+    said, finish, finished, billed = "", data.finish, completed, False
     found: list[Step] = []
     for id, made_at, part in message.pieces:
         started, ended = _times(part)
@@ -190,16 +196,15 @@ def _answer(message: Message, parent: str | None, odd: Odd) -> Iterator[Step]:
                 found.append((Reply if part.type == "text" else Thinking)(at, id, part.text))
                 said = part.text if part.type == "text" else said
         elif part.type == "tool":
-            found.extend(_tool(id, at, ended, part))
+            found.extend(_tool(space, id, at, ended, part))
         elif part.type == "step-finish":
             at = made_at or completed or at
-            finish, finished, bills = part.reason or finish, made_at or completed, bills + 1
-            bill = message.id if bills == 1 else f"{message.id}:{bills}"
-            found.extend(_usage(bill, at, part.tokens, part.cost, model))
+            finish, finished, billed = part.reason or finish, made_at or completed, True
+            found.extend(_usage(message.at, at, part.tokens, part.cost, model))
         elif part.type not in _QUIET:
             odd(f"part/{part.type}", id)
-    if not bills:
-        found.extend(_usage(message.id, completed or at, data.tokens, data.cost, model))
+    if not billed and not message.open:  # until then they may still grow
+        found.extend(_usage(message.at, completed or at, data.tokens, data.cost, model))
     yield TurnStart(message.at, "asks the model")
     yield from sorted(found, key=lambda step: step.at)
     last = max((step.at for step in found), default=message.at)
@@ -212,7 +217,8 @@ def _answer(message: Message, parent: str | None, odd: Odd) -> Iterator[Step]:
         yield TurnEnd(max(last, finished), "asked" if not parent and asks(said) else "done")
 
 
-def _tool(id: str, at: int, ended: int | None, part: Part) -> Iterator[Step]:
+def _tool(space: str, id: str, at: int, ended: int | None, part: Part) -> Iterator[Step]:
+    id = space + id
     state = part.state if isinstance(part.state, dict) else {}
     status, given = state.get("status"), state.get("input")
     name = part.tool or part.name or "tool"
@@ -223,6 +229,7 @@ def _tool(id: str, at: int, ended: int | None, part: Part) -> Iterator[Step]:
     yield Call(at, id, name, given, asks=_question(inputs) if name == "question" else None)
     child = named(told.get("sessionId")) or named(told.get("sessionID"))
     if child:
+        child = space + child
         task = named(inputs.get("prompt")) or named(inputs.get("description")) or ""
         yield Spawn(at, id, child, task, named(inputs.get("subagent_type")) or named(inputs.get("agent")))
     if status == "running":
@@ -237,11 +244,10 @@ def _tool(id: str, at: int, ended: int | None, part: Part) -> Iterator[Step]:
     files = () if failed or name not in _EDITS else (named(inputs.get("filePath")) or named(inputs.get("path")),)
     yield Result(at, id, how, output, error, files=tuple(filter(None, files)))  # type: ignore[arg-type]
     if name == "todowrite" and not failed and isinstance(inputs.get("todos"), list):
-        todos = [entry for entry in inputs["todos"] if isinstance(entry, dict)]
-        yield Plan(at, tuple(_todo(number, entry) for number, entry in enumerate(todos)))
+        yield Plan(at, todos(inputs["todos"]))
 
 
-def _usage(id: str, at: int, tokens: Any, cost: float | None, model: str | None) -> Iterator[Usage]:
+def _usage(begun: int, at: int, tokens: Any, cost: float | None, model: str | None) -> Iterator[Usage]:
     if not isinstance(tokens, dict):
         return
     cache = tokens["cache"] if isinstance(tokens.get("cache"), dict) else {}
@@ -249,6 +255,7 @@ def _usage(id: str, at: int, tokens: Any, cost: float | None, model: str | None)
     if whole(tokens.get("total")) != sum(counts):  # else the thoughts are in the output already
         counts[1] += whole(tokens.get("reasoning")) or 0
     if any(counts):
+        id = f"{begun}:{model}:" + "+".join(map(str, counts))
         yield Usage(at, id, Tokens(*counts), model, number(cost) or None)
 
 
@@ -305,5 +312,15 @@ def _question(given: dict[str, Any]) -> str:
     return named(first.get("question")) or "a question to you"
 
 
-def _todo(number: int, entry: dict[str, Any]) -> Todo:
-    return Todo(named(entry.get("id")) or str(number + 1), str(entry.get("content", "")), str(entry.get("status", "")))
+def todos(listed: list[Any]) -> tuple[Todo, ...]:
+    """A list of things to do, from a tool call, a file, or the rows of the database."""
+    entries = enumerate((entry for entry in listed if isinstance(entry, dict)), 1)
+    return tuple(
+        Todo(
+            str(place),
+            str(entry.get("content", "")),
+            str(entry.get("status", "")),
+            priority=named(entry.get("priority")),
+        )
+        for place, entry in entries
+    )
