@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -312,6 +313,73 @@ def test_a_todo_list_is_tasks(home: Home) -> None:
     home.write(LOG, lines(call("10:02:00", "c2", "update_todo", todos="- [x] apple\n- [x] pear")))
     tasks = {task.title: (task.status, task.owner, task.session_id) for task in home.rows("tasks").values()}
     assert tasks == {"apple": ("completed", SESSION, SESSION), "pear": ("completed", SESSION, SESSION)}
+
+
+class SessionDatabase:
+    """The tables that the program makes, and what the agent does to them."""
+
+    def __init__(self, home: Home, tables: str | None = None) -> None:
+        path = home.root / "session-state" / SESSION / "session.db"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.db = sqlite3.connect(path, isolation_level=None)
+        self.db.execute("PRAGMA journal_mode = WAL")
+        self.db.executescript(
+            tables
+            or """CREATE TABLE todos (id TEXT PRIMARY KEY, title TEXT NOT NULL, description TEXT,
+            status TEXT DEFAULT 'pending', created_at TEXT, updated_at TEXT);
+            CREATE TABLE todo_deps (todo_id TEXT, depends_on TEXT, PRIMARY KEY (todo_id, depends_on));"""
+        )
+
+    def add(self, clock: str, id: str, title: str, status: str = "pending", description: str | None = None) -> None:
+        stamp = f"2026-01-01 {clock}"
+        self.db.execute("INSERT INTO todos VALUES (?, ?, ?, ?, ?, ?)", (id, title, description, status, stamp, stamp))
+
+    def turn(self, clock: str, id: str, status: str) -> None:
+        self.db.execute("UPDATE todos SET status = ?, updated_at = ? WHERE id = ?", (status, f"2026-01-01 {clock}", id))
+
+
+def test_the_list_in_the_session_database_is_tasks_with_what_they_wait_for(home: Home) -> None:
+    database = SessionDatabase(home)
+    database.add("10:01:00", "pick", "Pick the apples", description="All of them")
+    database.add("10:01:00", "press", "Press them")
+    database.add("10:01:01", "taste", "Taste it", "blocked")
+    database.db.execute("INSERT INTO todo_deps VALUES ('press', 'pick'), ('taste', 'press')")
+    home.write(LOG, lines(started(), prompt("10:00:30")))
+    tasks = home.rows("tasks")
+    assert {id: (task.title, task.status, task.depends_on) for id, task in tasks.items()} == {
+        f"{SESSION}:pick": ("Pick the apples", "pending", []),
+        f"{SESSION}:press": ("Press them", "pending", [f"{SESSION}:pick"]),
+        f"{SESSION}:taste": ("Taste it", "blocked", [f"{SESSION}:press"]),
+    }
+    pick = tasks[f"{SESSION}:pick"]
+    assert (pick.description, pick.owner, pick.session_id) == ("All of them", SESSION, SESSION)
+    assert (pick.created_at, pick.started_at, pick.completed_at) == (at("10:01:00"), None, None)
+
+    database.turn("10:05:00", "pick", "in_progress")
+    assert home.row("tasks", f"{SESSION}:pick").started_at == at("10:05:00")
+    database.turn("10:09:00", "pick", "done")
+    pick = home.row("tasks", f"{SESSION}:pick")
+    assert (pick.status, pick.progress) == ("completed", 1.0)
+    assert (pick.started_at, pick.completed_at) == (at("10:05:00"), at("10:09:00"))
+
+    database.db.execute("DELETE FROM todos WHERE id = 'taste'")
+    assert sorted(home.rows("tasks")) == [f"{SESSION}:pick", f"{SESSION}:press"]
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        "CREATE TABLE notes (text TEXT);",
+        "CREATE TABLE todos (task TEXT);",
+        "CREATE VIEW todos AS SELECT 1 AS id, NULL AS title, x'ff' AS description, 7 AS status, 'now' AS created_at,"
+        " -1 AS updated_at; CREATE TABLE todo_deps (a TEXT);",
+    ],
+)
+def test_what_an_agent_made_of_its_database_breaks_nothing(home: Home, tables: str) -> None:
+    SessionDatabase(home, tables)
+    home.write(LOG, lines(started(), prompt("10:00:30")))
+    assert home.row("agents", SESSION).status == "working"
+    assert [state.problems for state in home.collector.states()] == [[]]
 
 
 def test_a_subagent_has_its_own_row_in_the_same_file(home: Home) -> None:

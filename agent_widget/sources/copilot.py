@@ -10,6 +10,7 @@ counted in recordings of versions 1.0.77 and 1.0.78. What the format teaches, an
 - An answer tells only its output tokens; the rest comes as running totals per model at ``session.shutdown``, which
   go on over a resume and start again after a compaction. Until then input is unknown. Cost is in credits: unknown.
 - The totals name no agent: what subagents read is the main agent's, what each wrote is its own.
+- The list of things to do is in a database beside the log (:mod:`.copilot_todos`); the log has only the calls' SQL.
 """
 
 from __future__ import annotations
@@ -48,15 +49,16 @@ from .conversation import (
     asks,
 )
 from .copilot_events import Changes, Context, Counts, Data, data_decoder, event_decoder
+from .copilot_todos import Todos
 
-FILES: Final[tuple[tuple[str, Literal["lines", "document"], str], ...]] = (
+FILES: Final[tuple[tuple[str, Literal["lines", "document", "database"], str], ...]] = (
     # pattern, part by part from the root; how it is read; the method of Copilot that reads it
     ("session-state/*/events.jsonl", "lines", "events"),
     ("session-state/*.jsonl", "lines", "events"),  # before sessions had directories
     ("session-state/*/workspace.yaml", "document", "workspace"),
     ("session-state/*/plan.md", "document", "plan"),
+    ("session-state/*/session.db", "database", "todos"),
 )
-
 _EDITORS: Final = frozenset({"create", "edit", "write", "insert", "str_replace", "str_replace_editor"})
 _ASKING: Final = {"ask_user": "question", "exit_plan_mode": "summary"}
 """Tools that are a question to the person, and the argument that says it."""
@@ -116,6 +118,8 @@ class Copilot(Source):
             if len(PurePosixPath(pattern).parts) == len(path.parts) and path.match(pattern):
                 if method == "events":
                     return Reader("lines", _Log(self, path).read)
+                if method == "todos":
+                    return Reader("database", query=Todos(self.namespace + path.parts[1]).query)
                 return Reader(mode, partial(getattr(self, method), path))
         return None
 
