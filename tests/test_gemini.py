@@ -85,6 +85,7 @@ def test_a_home_is_known_by_its_chats(tmp_path: Path) -> None:
         (CHAT, "lines"),
         (f"tmp/orchard/chats/{SESSION}/a1b2c3.jsonl", "lines"),
         ("tmp/orchard/chats/session-2026-01-01T10-00-5e551011.json", "document"),
+        (f"tmp/orchard/{SESSION}/tracker/a1b2c3.json", "document"),
         ("projects.json", "document"),
         ("tmp/orchard/logs.json", None),
         ("tmp/orchard/chats/session-x.jsonl.unreadable-17", None),
@@ -100,7 +101,9 @@ def test_other_directories_are_skipped() -> None:
     source = Gemini(Path("/"))
     assert source.skips(PurePosixPath("history"))
     assert source.skips(PurePosixPath("tmp/orchard/shell-history"))
+    assert source.skips(PurePosixPath(f"tmp/orchard/{SESSION}/plans"))
     assert not source.skips(PurePosixPath(f"tmp/orchard/chats/{SESSION}"))
+    assert not source.skips(PurePosixPath(f"tmp/orchard/{SESSION}/tracker"))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -291,6 +294,50 @@ def test_a_todo_list_is_tasks_and_what_is_dropped_goes(home: Home) -> None:
     home.write(CHAT, lines(todos("10:02:00", apple="completed", pear="blocked")))
     tasks = {task.title: task.status for task in home.rows("tasks").values()}
     assert tasks == {"apple": "completed", "pear": "blocked"}
+
+
+@pytest.mark.parametrize("first", ["chat", "tracker"])
+def test_a_task_of_the_tracker_is_what_its_file_says_when_its_calls_say(home: Home, first: str) -> None:
+    def track(id: str, **fields: Any) -> None:
+        told = {"id": id, "title": id.upper(), "description": "", "type": "task", "status": "open", "dependencies": []}
+        home.replace(f"tmp/orchard/{SESSION}/tracker/{id}.json", json.dumps(told | fields).encode())
+        home.read()
+
+    def made(clock: str, id: str) -> dict[str, Any]:
+        returned = [{"functionResponse": {"response": {"output": f"Created task {id}: {id.upper()}"}}}]
+        arguments = {"title": id.upper(), "description": "", "type": "task"}
+        return answer(clock, "", call(clock, f"c{clock}", "tracker_create_task", args=arguments, result=returned))
+
+    def changed(clock: str, id: str, status: str) -> dict[str, Any]:
+        arguments = {"id": id, "status": status}
+        return answer(clock, "", call(clock, f"c{clock}", "tracker_update_task", args=arguments))
+
+    chat = lines(header(), made("10:01:00", "aaaaaa"), made("10:01:01", "bbbbbb"))
+    if first == "chat":
+        home.write(CHAT, chat).read()
+    track("aaaaaa", type="epic")
+    track("bbbbbb", parentId="aaaaaa", dependencies=["cccccc"], status="blocked", description="Prune it")
+    if first == "tracker":
+        home.write(CHAT, chat)
+    epic, task = home.row("tasks", f"{SESSION}:aaaaaa"), home.row("tasks", f"{SESSION}:bbbbbb")
+    assert (epic.title, epic.status, epic.tags, epic.parent_id, epic.depends_on) == (
+        "AAAAAA",
+        "pending",
+        ["epic"],
+        None,
+        [],
+    )
+    assert (task.status, task.description, task.parent_id) == ("blocked", "Prune it", epic.id)
+    assert (task.depends_on, task.owner, task.session_id) == ([f"{SESSION}:cccccc"], SESSION, SESSION)
+    assert [epic.created_at, task.created_at] == [at("10:01:00"), at("10:01:01")]
+
+    track("aaaaaa", type="epic", status="closed")
+    home.write(CHAT, lines(changed("10:02:00", "aaaaaa", "in_progress"), changed("10:03:00", "aaaaaa", "closed")))
+    epic = home.row("tasks", epic.id)
+    assert (epic.status, epic.progress) == ("completed", 1.0)
+    assert (epic.started_at, epic.completed_at, epic.updated_at) == (at("10:02:00"), at("10:03:00"), at("10:03:00"))
+    home.write(CHAT, lines(changed("10:04:00", "dddddd", "closed")))
+    assert len(home.rows("tasks")) == 2  # without a file nobody knows what it is
 
 
 @pytest.mark.parametrize("first", ["parent", "child"])

@@ -1,6 +1,7 @@
 """Gemini CLI: the chats that it records for each project below ``~/.gemini/tmp/<project>/chats/``.
 
-Facts are from the producer's ``chatRecordingService.ts`` and ``chatRecordingTypes.ts`` and from recordings of 2026.
+Facts are from the producer's ``chatRecordingService.ts``, ``chatRecordingTypes.ts``, ``trackerService.ts`` and
+``trackerTools.ts`` and from recordings of 2026.
 What the format teaches, and what follows:
 
 - A chat is an event log in which the last write wins: a message is written again when its tools have returned, and
@@ -12,6 +13,8 @@ What the format teaches, and what follows:
 - ``input`` includes ``cached``; ``thoughts`` are not in ``output``; no cost. ``tool`` is input, too.
 - A subagent's chat is in a directory named like its parent session; its id is ``agentId`` in the parent's call.
 - Older chats are one JSON document each. A resumed one goes on as ``.jsonl`` with all its messages: same ids.
+- Todos are told whole by each call of ``write_todos``. With the newer task tracker each task is a small file in
+  ``tmp/<project>/<session>/tracker/``, rewritten and never deleted. It has no times: those are its calls'.
 - A project is a slug, formerly the SHA-256 of its path; ``projects.json`` has the paths.
 """
 
@@ -20,6 +23,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from hashlib import blake2b, sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
@@ -39,6 +43,7 @@ from .base import (
 )
 from .conversation import (
     PERSON,
+    TASK_STATUS,
     About,
     Book,
     Call,
@@ -57,13 +62,14 @@ from .conversation import (
     Usage,
     asks,
 )
-from .gemini_records import Facts, Message, ToolCall, document_decoder, line_decoder, message_decoder
+from .gemini_records import Facts, Message, ToolCall, document_decoder, line_decoder, message_decoder, task_decoder
 
 FILES: Final[tuple[tuple[str, Literal["lines", "document"], str], ...]] = (
     # pattern, part by part from the root; how it is read; what it holds
     ("tmp/*/chats/session-*.jsonl", "lines", "chat"),
     ("tmp/*/chats/*/*.jsonl", "lines", "subagent"),
     ("tmp/*/chats/session-*.json", "document", "chat"),
+    ("tmp/*/*/tracker/*.json", "document", "task"),
     ("projects.json", "document", "projects"),
 )
 
@@ -71,6 +77,10 @@ _UNSAID: Final = ("<session_context>", "This is the Gemini CLI. We are setting u
 _WHERE: Final = re.compile(r"(?:Workspace Directories:[* ]*|working in the [a-z ]+:)\s*(?:- )?(/.*|[A-Z]:\\.*)")
 _COMMAND: Final = "I ran the following shell command:"
 _EDITORS: Final = frozenset({"write_file", "replace", "edit"})
+_SESSION: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+_TRACKS: Final = frozenset({"tracker_create_task", "tracker_update_task", "tracker_add_dependency"})
+_CREATED: Final = re.compile(r"Created task ([0-9a-f]{6})\b")
+_TURNS: Final = {"in_progress": "started_at", "closed": "completed_at"}
 _STATUS: Final[dict[str, Literal["ok", "error", "cancelled"]]] = {
     "success": "ok",
     "error": "error",
@@ -90,6 +100,10 @@ class Gemini(Source):
         """Directory below ``tmp`` → what the project is called."""
         self.chats: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
         """Directory below ``tmp`` → sessions and agents in it."""
+        self.tracks: set[str] = set()
+        """Tasks of trackers."""
+        self.times: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        """Task → when it was made, begun, closed or changed."""
 
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
@@ -103,8 +117,12 @@ class Gemini(Source):
         return any(directory.glob("tmp/*/chats"))
 
     def skips(self, path: PurePosixPath) -> bool:
-        """All but the chats."""
-        return path.parts[0] != "tmp" or (len(path.parts) > 2 and path.parts[2] != "chats")
+        """All but the chats and the trackers of sessions."""
+        if path.parts[0] != "tmp":
+            return True
+        if len(path.parts) < 3 or path.parts[2] == "chats":
+            return False
+        return not _SESSION.fullmatch(path.parts[2]) or path.parts[3:] not in ((), ("tracker",))
 
     def reader(self, path: PurePosixPath) -> Reader | None:
         """By :data:`FILES`."""
@@ -112,6 +130,8 @@ class Gemini(Source):
             if len(PurePosixPath(pattern).parts) == len(path.parts) and path.match(pattern):
                 if what == "projects":
                     return Reader("document", self.named_projects)
+                if what == "task":
+                    return Reader("document", partial(self.tracked, self.namespace + path.parts[2]))
                 chat = _Chat(self, path, path.parts[3] if what == "subagent" else None)
                 return Reader(mode, chat.read if mode == "lines" else chat.read_document)
         return None
@@ -135,6 +155,31 @@ class Gemini(Source):
                     main = {"name": name} if session == agent else {}
                     yield Record("agents", agent, {"project": name, **main})
 
+    def tracked(self, session: str, data: bytes) -> Iterator[Item]:
+        """``tracker/<task>.json``: one task of a session, as it is now."""
+        task = parse_as(task_decoder, data)
+        status = TASK_STATUS.get(task.status, "pending")
+        fields: dict[str, Any] = {
+            "title": preview(task.title),
+            "description": preview(named(task.description)),
+            "status": status,
+            "progress": {"completed": 1.0, "pending": 0.0}.get(status),
+            "owner": f"{session}/{task.subagentSessionId}" if task.subagentSessionId else session,
+            "session_id": session,
+            "parent_id": f"{session}:{task.parentId}" if task.parentId else None,
+            "depends_on": [f"{session}:{other}" for other in task.dependencies],
+            "tags": [task.type] if task.type else [],
+        }
+        row = f"{session}:{task.id}"
+        self.tracks.add(row)
+        yield Record("tasks", row, {**fields, **self.times[row]})
+
+    def happened(self, task: str, times: dict[str, int]) -> Iterator[Item]:
+        """A call tells when something happened to a task of the tracker; what it is, its file tells."""
+        self.times[task].update(times)
+        if task in self.tracks:
+            yield Record("tasks", task, times)
+
 
 class _Chat:
     """Reads one chat, from either format."""
@@ -154,6 +199,8 @@ class _Chat:
             self.talk = Conversation(self.source.book, file, space + session)
         self.at = 0
         self.seen: set[str] = set()
+        self.tracking: dict[str, ToolCall] = {}
+        """Calls of the task tracker that have not returned."""
         self.titled = False
 
     def read(self, line: bytes) -> Iterable[Item]:
@@ -173,7 +220,7 @@ class _Chat:
             self.source.unknown["line"] += 1
             return
         for step in steps:
-            yield from self.talk.take(step)
+            yield from self._rows(step)
 
     def read_document(self, data: bytes) -> Iterator[Item]:
         """A whole chat; what was in it before says nothing new."""
@@ -181,7 +228,25 @@ class _Chat:
         if facts.sessionId is None:
             raise Malformed("not a chat")
         for step in self._update(facts):
-            yield from self.talk.take(step)
+            yield from self._rows(step)
+
+    def _rows(self, step: Step) -> Iterator[Item]:
+        yield from self.talk.take(step)
+        if isinstance(step, Result) and step.status == "ok" and (call := self.tracking.pop(step.call_id, None)):
+            yield from self._tracked(call, step)
+
+    def _tracked(self, call: ToolCall, result: Result) -> Iterator[Item]:
+        """When a task was made or changed: its file says what it is."""
+        given = call.args if isinstance(call.args, dict) else {}
+        if call.name == "tracker_create_task":
+            found = _CREATED.match(result.output) if isinstance(result.output, str) else None
+            id, fields = found and found.group(1), {"created_at": result.at, "updated_at": result.at}
+        else:
+            id, fields = named(given.get("id") or given.get("taskId")), {"updated_at": result.at}
+            if given.get("status") in _TURNS:
+                fields[_TURNS[given["status"]]] = result.at
+        if id:
+            yield from self.source.happened(f"{self.talk.session}:{id}", fields)
 
     def _time(self, text: str | None) -> int:
         at = millis(text)
@@ -292,6 +357,8 @@ class _Chat:
             agent = f"{self.talk.session}/{call.agentId}"
             task = named(given.get("prompt")) or named(given.get("objective")) or preview(call.args) or ""
             yield Spawn(at, call_id, agent, task, named(given.get("agent_name")) or call.name)
+        if call.name in _TRACKS:
+            self.tracking[call_id] = call
         yield Result(ended, call_id, status, output, error, files=(str(path),) if edits else ())
         if call.agentId:
             yield Return(ended, agent, output or error, status != "ok")

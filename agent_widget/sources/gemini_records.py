@@ -77,6 +77,21 @@ class Line(Facts):
     rewind: str | None = msgspec.field(default=None, name="$rewindTo")
 
 
+class Task(msgspec.Struct):
+    """A task of the tracker, in a file of its own."""
+
+    id: str
+    title: str
+    status: str
+    description: str | None = None
+    type: str | None = None
+    """``epic``, ``task`` or ``bug``."""
+    parentId: str | None = None
+    dependencies: list[str] = []
+    subagentSessionId: str | None = None
+
+
 line_decoder = msgspec.json.Decoder(Line)
 message_decoder = msgspec.json.Decoder(Message)
 document_decoder = msgspec.json.Decoder(Facts)
+task_decoder = msgspec.json.Decoder(Task)
