@@ -17,9 +17,10 @@ from typing import Any, Final
 
 from . import database, transcript
 from .masking import masked
+from .processes import Processes, domain
 from .records import Gone, Record
 from .sources import SOURCES
-from .sources.base import MISREAD, Evidence, Item, Reader, Source, Speaker
+from .sources.base import MISREAD, Evidence, Item, Process, Reader, Source, Speaker
 from .stats import Stats
 from .status import Statuses
 from .store import Store
@@ -95,6 +96,7 @@ class Collector:
         self.masking = masking
         self.sources = resolve(paths)
         self._files: dict[Path, _File] = {}
+        self.processes = Processes(domain=domain())
         self._statuses = Statuses()
         self._stats = Stats()
         self._changed_at: dict[Path, float] = {}
@@ -135,6 +137,10 @@ class Collector:
         """Derive statuses and spans from new evidence and the clock; with ``stats`` the figures too."""
         before = self.store.seq
         now = self.clock()
+        for process, seen in self.processes.ended(now):
+            agent = self.store.get("agents", process.agent_id)
+            last = now if seen or agent is None else max(process.at, agent["last_seen_at"] or 0) + 1
+            self._statuses.observe(Evidence(process.agent_id, last, "offline", "its process has ended"))
         self._apply(list(self._statuses.settle(now)))
         self._apply(
             [
@@ -354,6 +360,9 @@ class Collector:
                 continue
             if isinstance(item, Speaker):
                 self._tellers.setdefault(item.agent_id, {})[file.path] = file.source
+                continue
+            if isinstance(item, Process):
+                self.processes.note(item)
                 continue
             if item.table == "sessions" and isinstance(item, Record) and "status" in item.fields:
                 if item.fields["status"] == "active":

@@ -24,6 +24,7 @@ from transcripts import (
     same_however_it_is_fed,
 )
 
+from agent_widget.processes import Processes
 from agent_widget.sources.claude import FILES, Claude
 
 ANN = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -689,6 +690,125 @@ def test_a_question_in_plain_text_is_no_idleness(home: Home, process_first: bool
     for step in steps if process_first else reversed(steps):
         step()
     assert status(home) == ("waiting", "a question to you")
+
+
+class Machine:
+    """Processes that run, by their number, and when they were started."""
+
+    def __init__(self, home: Home, domain: str | None = None, **running: str) -> None:
+        self.running = {int(pid.removeprefix("p")): start for pid, start in running.items()}
+        home.collector.processes = Processes(self.running.get, domain)
+
+
+def test_a_process_that_has_ended_takes_its_agent_with_it(home: Home) -> None:
+    machine, ann = Machine(home, p7="4711"), Session()
+    tell(home, ann.person("Paint"), ann.calls("t1"))
+    home.replace("sessions/7.json", a_process("busy", "09:00:05", procStart="4711"))
+    assert status(home)[0] == "working"
+    home.now += 60_000
+    assert status(home)[0] == "working"
+    machine.running[7] = "9999"  # killed, and its number given to another one
+    home.now += 60_000
+    assert status(home) == ("offline", "its process has ended")
+    assert home.row("agents", ANN).status_at == home.now
+    assert home.row("sessions", ANN).status == "idle"
+    tell(home, ann.person("Go on", clock="09:20:00"))
+    home.replace("sessions/8.json", a_process("busy", "09:20:01", pid=8, procStart="5000"))
+    assert status(home)[0] == "working", "resumed in another process"
+
+
+@pytest.mark.parametrize("pid_domain", [None, "linux:yours:pid:[1]", "darwin"])
+def test_a_process_that_was_never_seen_here_may_run_elsewhere(home: Home, pid_domain: str | None) -> None:
+    Machine(home, "linux:mine:pid:[1]", p7="another one")
+    home.replace("sessions/7.json", a_process("busy", "09:00:05", procStart="4711", pidDomain=pid_domain))
+    assert status(home) == ("working", "busy")
+
+
+def test_a_process_of_this_machine_that_ended_while_nobody_looked(home: Home) -> None:
+    Machine(home, "linux:mine:pid:[1]")
+    ann = Session()
+    tell(home, ann.person("Paint"), ann.calls("t1"))
+    process = a_process("busy", "09:00:01", procStart="4711", pidDomain="linux:mine:pid:[1]")
+    home.replace("sessions/7.json", process)
+    assert status(home) == ("offline", "its process has ended")
+    assert home.row("agents", ANN).status_at == at("09:00:02") + 1, "it wrote a line after that"
+    home.replace("sessions/7.json", process).read()
+    assert home.spans(ANN) == ["working", "offline"]
+
+
+def test_the_process_that_told_last_counts(home: Home) -> None:
+    machine = Machine(home, p7="1", p8="2")
+    home.replace("sessions/8.json", a_process("busy", "09:00:09", pid=8, procStart="2"))
+    home.replace("sessions/7.json", a_process("busy", "09:00:05", procStart="1")).read()
+    home.now += 60_000
+    del machine.running[7]
+    assert status(home) == ("working", "busy")
+
+
+def test_a_process_that_goes_on_with_another_session_leaves_the_first(home: Home) -> None:
+    machine = Machine(home, p7="4711")
+    home.replace("sessions/7.json", a_process("idle", "09:00:05", procStart="4711")).read()
+    home.replace("sessions/7.json", a_process("busy", "09:00:30", procStart="4711", sessionId=BEN))
+    assert (status(home, ANN)[0], status(home, BEN)[0]) == ("done", "working")
+    home.now += 60_000
+    machine.running.clear()
+    assert (status(home, ANN)[0], status(home, BEN)[0]) == ("done", "offline")
+
+
+def test_files_of_processes_in_another_form_are_left_alone(home: Home) -> None:
+    home.replace("sessions/pid-7.json", b'{"session_id": "x", "pid": 7}').read()
+    assert (home.malformed, home.rows("agents")) == (0, {})
+
+
+def a_job(clock: str, **fields: Any) -> bytes:
+    told = {"sessionId": ANN, "resumeSessionId": ANN, "cwd": "/work/shop", "intent": "Paint", "createdAt": iso(clock)}
+    return json.dumps({**told, "updatedAt": iso(clock), **fields}).encode()
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"state": "working", "tempo": "active"}, ("working", "at work in the background")),
+        ({"state": "blocked", "tempo": "blocked", "needs": "Which colour?"}, ("waiting", "Which colour?")),
+        ({"state": "blocked", "tempo": "blocked", "detail": "asks"}, ("waiting", "asks")),
+        ({"state": "blocked", "tempo": "active"}, ("working", "at work in the background")),
+        ({"tempo": "blocked", "needs": "send a prompt to start"}, ("idle", "waits for its first prompt")),
+        ({"state": "done", "tempo": "idle"}, ("done", "the job in the background is done")),
+        ({"state": "failed", "tempo": "idle", "detail": "no disk"}, ("failed", "no disk")),
+        ({"state": "stopped"}, ("done", "the job in the background was stopped")),
+        ({"state": "working", "tempo": "idle"}, ("idle", "end of turn")),
+    ],
+)
+def test_a_job_in_the_background_tells_what_its_session_does(
+    home: Home, told: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    ann = Session()
+    tell(home, ann.person("Paint"), ann.says("Painted."))
+    home.replace("jobs/1a2b3c4d/state.json", a_job("09:01:00", **told))
+    assert status(home) == expected
+
+
+def test_a_job_that_nobody_has_taken_has_no_session(home: Home) -> None:
+    home.replace("jobs/1a2b3c4d/state.json", a_job("09:01:00", sessionId="pending-1", resumeSessionId=None)).read()
+    assert (home.malformed, home.rows("sessions")) == (0, {})
+
+
+@pytest.mark.parametrize("tasks_first", [True, False])
+def test_tasks_that_outlive_their_team_belong_to_its_session(home: Home, tasks_first: bool) -> None:
+    task = {"id": "1", "subject": "sand", "status": "completed", "blocks": [], "blockedBy": [], "owner": "team-lead"}
+    steps: list[Callable[[], Any]] = [
+        lambda: home.replace(f"tasks/session-{ANN[:8]}/1.json", json.dumps(task).encode()).read(),
+        lambda: tell(home, Session().person("Paint")),
+    ]
+    for step in steps if tasks_first else reversed(steps):
+        step()
+    row = home.only("tasks")
+    assert (row.id, row.session_id, row.owner) == (f"{ANN}:1", ANN, ANN)
+
+
+def test_all_tasks_in_one_file_are_left_to_their_own(home: Home) -> None:
+    home.replace(f"tasks/{ANN}/tasks.json", b'[{"id": "1", "subject": "sand"}]').read()
+    assert (home.malformed, home.rows("tasks")) == (0, {})
 
 
 def test_processes_of_old_versions_say_nothing(home: Home) -> None:

@@ -51,7 +51,21 @@ class Speaker(NamedTuple):
     agent_id: str
 
 
-Item = Record | Gone | Evidence | Speaker
+class Process(NamedTuple):
+    """The process that an agent runs in, as it said at a moment: when that has ended, the agent does nothing more.
+
+    ``start``: when the process was started, in the words of its system (:func:`agent_widget.processes.started`).
+    ``domain``: the machine and the space of process numbers that ``pid`` is from, if it is told.
+    """
+
+    agent_id: str
+    at: int
+    pid: int
+    start: str
+    domain: str | None = None
+
+
+Item = Record | Gone | Evidence | Speaker | Process
 
 T = TypeVar("T")
 

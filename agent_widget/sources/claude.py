@@ -34,6 +34,7 @@ from .base import (
     Gone,
     Item,
     Malformed,
+    Process,
     Reader,
     Record,
     Source,
@@ -54,7 +55,8 @@ FILES: Final[tuple[tuple[str, Literal["lines", "document"], str], ...]] = (
     ("projects/*/*/subagents/workflows/*/agent-*.jsonl", "lines", "transcript"),
     ("projects/*/*/subagents/agent-*.meta.json", "document", "sidecar"),
     ("projects/*/*/subagents/workflows/*/agent-*.meta.json", "document", "sidecar"),
-    ("sessions/*.json", "document", "process"),
+    ("sessions/[0-9]*.json", "document", "process"),
+    ("jobs/*/state.json", "document", "job"),
     ("tasks/*/*.json", "document", "task"),
     ("todos/*.json", "document", "todos"),
     ("teams/*/config.json", "document", "team"),
@@ -66,7 +68,7 @@ FILES: Final[tuple[tuple[str, Literal["lines", "document"], str], ...]] = (
 )
 
 _OPENED: Final = frozenset(pattern.split("/")[0] for pattern, _, _ in FILES)
-_NOT_OPENED: Final = frozenset({"tool-results", "file-history"})
+_NOT_OPENED: Final = frozenset({"tool-results", "file-history", "tmp"})
 
 _INBOX, _CALL, _HEARD = 0, 1, 2
 """Who tells of a message, best first."""
@@ -76,6 +78,13 @@ _PROCESS: Final = {
     "waiting": ("waiting", "waiting for you"),
     "idle": ("idle", "end of turn"),
     "shell": ("idle", "end of turn; a shell runs in the background"),
+}
+_UNPROMPTED: Final = "send a prompt to start"
+"""What a job in the background needs that nobody has given anything to do."""
+_JOB_ENDS: Final = {
+    "done": ("done", "the job in the background is done"),
+    "failed": ("failed", "the job in the background failed"),
+    "stopped": ("done", "the job in the background was stopped"),
 }
 _TIMES: Final = frozenset({"created_at", "updated_at", "started_at", "completed_at"})
 _LEAD: Final = "team-lead"
@@ -112,6 +121,7 @@ class Claude(Source):
         self._memories: defaultdict[str, set[str]] = defaultdict(set)  # directory → rows
         self._idle: dict[str, int] = {}  # session → when its process said that it is idle
         self._asked: dict[str, int] = {}  # session → when it ended a turn with a question
+        self._hosts: dict[str, str] = {}  # file of a process → session it runs
 
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
@@ -174,6 +184,9 @@ class Claude(Source):
         if session not in self.transcripts or known < self.transcripts[session]:
             self.transcripts[session] = known
             yield Record("sessions", session, {"path": known[1]})
+            team = _team_of(session.removeprefix(self.namespace))
+            if team in self._documents and team not in self.leads:
+                yield from self._leads(team, session)
         for id in sorted(self._prompts.pop(session, ())):
             yield Gone("messages", id)
 
@@ -264,7 +277,16 @@ class Claude(Source):
             raise Malformed("no sessionId")
         session = self.namespace + session
         at = millis(first_of(document, "statusUpdatedAt", "updatedAt", "startedAt"))
-        if word is None or at is None:
+        if at is None:
+            return
+        before, self._hosts[file] = self._hosts.get(file, session), session
+        if before != session:
+            yield Evidence(before, at, "done", "its process went on with another session")
+        pid, start = document.get("pid"), named(document.get("procStart"))
+        if start is not None and isinstance(pid, int) and pid > 0:
+            told = millis(document.get("updatedAt")) or at
+            yield Process(session, max(at, told), pid, " ".join(start.split()), named(document.get("pidDomain")))
+        if word is None:  # an old version, or a session of the SDK: its transcript tells
             return
         project = folder(document.get("cwd"))
         yield Record("sessions", session, {"agent_id": session, **({"project": project} if project else {})})
@@ -280,6 +302,34 @@ class Claude(Source):
             self._idle[session] = at
             if session in self._asked:
                 yield from self.ended_asking(session, self._asked[session])
+
+    def job(self, file: str, data: bytes) -> Iterator[Item]:
+        """``jobs/<short id>/state.json``: a session in the background. What it does between turns its transcript tells.
+
+        ``tempo`` (active, idle, blocked) is what it does; ``state`` stays blocked long after an answer.
+        """
+        document = parse_object(data)
+        session, at = named(first_of(document, "resumeSessionId", "sessionId")), millis(document.get("updatedAt"))
+        if session is None:
+            raise Malformed("no session")
+        if at is None or session.startswith("pending"):
+            return
+        session, project = self.namespace + session, folder(document.get("cwd"))
+        yield Record("sessions", session, {"agent_id": session, **({"project": project} if project else {})})
+        yield Record("agents", session, {"session_id": session, **({"name": project} if project else {})})
+        tempo, state = document.get("tempo"), document.get("state")
+        needs, detail = named(document.get("needs")), named(document.get("detail"))
+        if tempo == "blocked":
+            status, reason = ("idle", "waits for its first prompt") if needs == _UNPROMPTED else ("waiting", needs)
+        elif tempo == "active":
+            status, reason = "working", "at work in the background"
+        elif state in _JOB_ENDS:
+            status, reason = _JOB_ENDS[state]
+            reason = detail or reason if status == "failed" else reason
+        else:
+            return
+        ttl_ms, routine = SILENCE_MS.get(status), status == "working"
+        yield Evidence(session, at, status, reason or detail or "waiting for you", ttl_ms, routine, "sign of life")
 
     def todos(self, file: str, data: bytes) -> Iterator[Item]:
         """``todos/<session>-agent-<agent>.json``: the list of a session whose transcript tells none."""
@@ -298,6 +348,8 @@ class Claude(Source):
 
     def task(self, file: str, data: bytes) -> Iterator[Item]:
         """``tasks/<session or team>/<n>.json``."""
+        if not PurePosixPath(file).stem.isdecimal():  # an old version also kept all of them in one
+            return
         yield from self._of_team(PurePosixPath(file).parts[1], file, self._task, data)
 
     def _task(self, file: str, data: bytes) -> Iterator[Item]:
@@ -330,12 +382,7 @@ class Claude(Source):
         document, team = parse_object(data), PurePosixPath(file).parts[1]
         lead = named(document.get("leadSessionId"))
         if lead is not None and self.leads.get(team) != self.namespace + lead:
-            self.leads[team] = self.namespace + lead
-            for id, column in sorted(self._leaderless.pop(team, ())):
-                if any(id in tellers for tellers in self._told.values()):
-                    yield Record("messages", id, {column: self.leads[team]})
-            for path, (read, before) in sorted(self._documents[team].items()):
-                yield from self._again(path, read, before)
+            yield from self._leads(team, self.namespace + lead)
         leader = self.member(team, _LEAD)
         for member in document.get("members") or ():
             name = named(member.get("name"))
@@ -355,6 +402,15 @@ class Claude(Source):
                 fields = {"at": at, "sender": leader, "recipient": agent, "kind": "delegate", "text": preview(task)}
                 message = Record("messages", f"{agent}>", {**fields, "session_id": self.leads.get(team)})
                 yield from self._message(message, _INBOX)
+
+    def _leads(self, team: str, session: str) -> Iterator[Item]:
+        """Somebody says which session leads a team: what was read of the team before means that one."""
+        self.leads[team] = session
+        for id, column in sorted(self._leaderless.pop(team, ())):
+            if any(id in tellers for tellers in self._told.values()):
+                yield Record("messages", id, {column: session})
+        for path, (read, before) in sorted(self._documents[team].items()):
+            yield from self._again(path, read, before)
 
     def inbox(self, file: str, data: bytes) -> Iterator[Item]:
         """``teams/<team>/inboxes/<recipient>.json``: rewritten with every message and when one is read."""
@@ -390,6 +446,10 @@ class Claude(Source):
     def _of_team(
         self, team: str, file: str, read: Callable[[str, bytes], Iterable[Item]], data: bytes
     ) -> Iterator[Item]:
+        if team not in self.leads and team.startswith("session-"):  # a team's directory may be gone, its tasks stay
+            named_so = (id for id in self.transcripts if _team_of(id.removeprefix(self.namespace)) == team)
+            if (session := min(named_so, default=None)) is not None:
+                yield from self._leads(team, session)
         items = list(read(file, data))
         self._documents[team][file] = read, data
         self._said[file] = _rows(items) | self._said.get(file, set())
@@ -441,6 +501,11 @@ class Claude(Source):
         yield Record("agents", session, {"name": project, "project": project, "session_id": session})
         fields = {"at": at, "sender": PERSON, "recipient": session, "kind": "prompt", "text": preview(text)}
         yield Record("messages", id, {**fields, "session_id": session})
+
+
+def _team_of(session: str) -> str:
+    """What the team that a session leads is called, since 2.1.178."""
+    return f"session-{session[:8]}"
 
 
 def _progress(status: str) -> float | None:
