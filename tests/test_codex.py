@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import shutil
@@ -18,6 +17,7 @@ import msgspec
 import pytest
 
 from agent_widget.collector import Collector
+from agent_widget.sources import codex
 from agent_widget.sources.base import Malformed
 from agent_widget.sources.codex import Codex
 
@@ -368,6 +368,29 @@ class TestTools:
         assert only(collector, "tool_calls")["status"] == "denied"
         assert row(collector, "sessions")["files_changed"] is None
 
+    @pytest.mark.parametrize(
+        ("result", "expected"),
+        [
+            ({"Ok": {"content": [{"type": "text", "text": "three shelves"}]}}, ("ok", None)),
+            ({"Ok": {"content": [{"type": "text", "text": "no shelves"}], "isError": True}}, ("error", "no shelves")),
+            ({"Err": "the server is gone"}, ("error", "the server is gone")),
+            ("", ("ok", None)),
+        ],
+    )
+    def test_what_a_server_of_tools_says_of_a_call(
+        self, tmp_path: Path, result: Any, expected: tuple[str, str | None]
+    ) -> None:
+        invocation = {"server": "shop", "tool": "count", "arguments": {}}
+        end = event(2_500, "mcp_tool_call_end", call_id="c1", invocation=invocation, result=result)
+        end["payload"]["duration"] = {"secs": 1, "nanos": 500_000_000}
+        told = turn(called(2_000, "c1", "mcp__shop__count"), end, returned(3_000, "c1", "said so"))
+        call = only(read(tmp_path, told), "tool_calls")
+        assert (call["status"], call["error"], call["name"], call["duration_ms"]) == (
+            *expected,
+            "mcp__shop__count",
+            1500,
+        )
+
     def test_what_a_script_of_the_agent_changed_is_a_call_too(self, tmp_path: Path) -> None:
         change = {"type": "FileChange", "id": "f1", "changes": {"/a": {}, "/b": {}}, "status": "completed"}
         collector = read(tmp_path, turn(event(2_000, "item_completed", item=change)))
@@ -592,43 +615,96 @@ class TestFiles:
         assert {id for id in ids if id and not id.startswith("work2/")} == {"user"}
 
 
+MODULES = ("compression.zstd", "backports.zstd", "zstandard")
+
+
 class TestCompressed:
     """Rollouts of some days ago."""
 
-    @pytest.fixture
-    def packed(self, tmp_path: Path) -> Path:
+    @staticmethod
+    def packed(tmp_path: Path, compress: Callable[[bytes], bytes]) -> Path:
         path = rollout(tmp_path).with_suffix(".jsonl.zst")
-        path.write_bytes(zlib.compress(as_bytes(turn())))  # the stand-in below reads this
+        path.write_bytes(compress(as_bytes(turn())))
         return path
 
     @staticmethod
     def without(monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "compression.zstd", None)
-        monkeypatch.setitem(sys.modules, "zstandard", None)
+        for name in MODULES:
+            monkeypatch.setitem(sys.modules, name, None)
 
-    def test_it_says_what_is_missing(self, packed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_it_says_what_is_missing(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         self.without(monkeypatch)
+        self.packed(tmp_path, zlib.compress)
         collector = watching(tmp_path)
         collector.scan()
         (state,) = collector.states()
         assert state.malformed == 1
-        assert "install the package zstandard" in state.problems[0]
+        assert "pip install 'agent-widget[zst]'" in state.problems[0]
 
-    def test_it_reads_the_same(self, packed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        class Decompressor:
-            def stream_reader(self, data: bytes) -> io.BytesIO:
-                return io.BytesIO(zlib.decompress(data))
-
-        self.without(monkeypatch)
-        module = types.ModuleType("zstandard")
-        module.ZstdDecompressor = Decompressor  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "zstandard", module)
+    @staticmethod
+    def reads(path: Path, tmp_path: Path, end: bytes) -> None:
+        """The whole file is the conversation; ``end`` is a further frame."""
+        whole = path.read_bytes()
         collector = watching(tmp_path)
         collector.scan()
         assert row(collector, "sessions")["title"] == "Tidy up"
-        packed.write_bytes(b"no zlib")
+        assert row(collector, "agents")["status"] == "idle"
+        path.write_bytes(whole + end)
         collector.scan()
-        assert "not a whole zstd file" in collector.states()[0].problems[0]
+        assert (collector.states()[0].problems, collector.states()[0].malformed) == ([], 0)
+        assert row(collector, "agents")["status"] == "working"
+        for broken in (whole[:-20], b"no zlib"):
+            path.write_bytes(broken)
+            collector.scan()
+            assert "not a whole zstd file" in collector.states()[0].problems[0]
+        assert row(collector, "agents")["status"] == "working"  # what was read stays
+
+    def test_it_reads_what_decompressors_of_a_common_shape_give(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        self.without(monkeypatch)
+        module = types.ModuleType("backports.zstd")
+        module.ZstdDecompressor = zlib.decompressobj  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "backports.zstd", module)
+        more = as_bytes([event(9_000, "task_started", turn_id="t9")])
+        self.reads(self.packed(tmp_path, zlib.compress), tmp_path, zlib.compress(more))
+
+    @pytest.mark.parametrize("name", MODULES)
+    def test_it_reads_real_files_with_each_library(
+        self, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        library = pytest.importorskip(name)
+        compress = library.ZstdCompressor().compress if name == "zstandard" else library.compress
+        self.without(monkeypatch)
+        monkeypatch.setitem(sys.modules, name, library)
+        more = as_bytes([event(9_000, "task_started", turn_id="t9")])
+        self.reads(self.packed(tmp_path, compress), tmp_path, compress(more))
+
+    def test_what_would_take_the_memory_is_not_unpacked(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        self.without(monkeypatch)
+        module = types.ModuleType("backports.zstd")
+        module.ZstdDecompressor = zlib.decompressobj  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "backports.zstd", module)
+        monkeypatch.setattr(codex, "MAX_UNPACKED", 2**20)
+        self.packed(tmp_path, lambda data: zlib.compress(data + b" " * 2**24))
+        collector = watching(tmp_path)
+        collector.scan()
+        assert "larger than 1 MiB" in collector.states()[0].problems[0]
+
+
+def test_what_it_remembers_is_memory(tmp_path: Path) -> None:
+    (tmp_path / "memories" / "rollout_summaries").mkdir(parents=True)
+    (tmp_path / "sessions" / "2026").mkdir(parents=True)
+    (tmp_path / "memories" / "MEMORY.md").write_text("# What I know\n")
+    (tmp_path / "memories" / "rollout_summaries" / "a.md").write_text("Shelves.\n")
+    collector = watching(tmp_path)
+    collector.scan()
+    told = {(m["id"], m["title"], m["kind"], m["text"]) for m in collector.store.rows("memory")}
+    assert told == {
+        ("memories/MEMORY.md", "What I know", "memory", "# What I know\n"),
+        ("memories/rollout_summaries/a.md", "a", "memory", "Shelves.\n"),
+    }
+    assert Codex(tmp_path).skips(PurePosixPath("memories/skills"))
 
 
 def sample(pattern: str) -> bytes:

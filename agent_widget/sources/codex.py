@@ -14,12 +14,12 @@ are from the producer's source (0.144 to 0.147), real rollouts of 0.118 to 0.147
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from functools import partial
+from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
@@ -35,10 +35,13 @@ FILES: Final[tuple[tuple[str, str, Literal["lines", "document"], str], ...]] = (
     ("archived_sessions", "rollout-*.jsonl.zst", "document", "packed"),
     ("", "session_index.jsonl", "lines", "index"),
     ("", "history.jsonl", "lines", "history"),
+    ("memories", "*.md", "document", "memory"),
 )
 
 MAX_UNPACKED: Final = 256 * 2**20
 """A compressed rollout that is larger than this is not read: it must not take the memory."""
+_STEP: Final = 1024
+"""So many bytes are decompressed at once: each of them may become 32 KiB."""
 
 
 class Codex(Source):
@@ -81,8 +84,9 @@ class Codex(Source):
         return None
 
     def skips(self, path: PurePosixPath) -> bool:
-        """Everything but the two directories of rollouts."""
-        return path.parts[0] not in ("sessions", "archived_sessions")
+        """Everything but the two directories of rollouts and what is kept of them."""
+        kept = path.parts[0] == "memories" and path.parts[1:] in ((), ("rollout_summaries",))
+        return not kept and path.parts[0] not in ("sessions", "archived_sessions")
 
     def rollout(self, path: PurePosixPath) -> Callable[[bytes], Iterable[Item]]:
         """One conversation, line by line."""
@@ -119,6 +123,25 @@ class Codex(Source):
 
         return read
 
+    def memory(self, path: PurePosixPath) -> Callable[[bytes], Iterable[Item]]:
+        """What Codex wrote down of its conversations: a summary, and one file for each of them."""
+
+        def read(data: bytes) -> Iterator[Item]:
+            text = data.decode("utf-8", "replace")
+            heading = re.search(r"^#{1,6}[ \t]+(.*\S)", text, re.MULTILINE)
+            fields = {
+                "title": preview(heading.group(1)) if heading else path.stem,
+                "kind": "memory",
+                "path": str(path),
+                "size": len(data),
+                "tokens": len(data) // 4,
+                "text": preview(text),
+                "version": blake2b(data, digest_size=6).hexdigest(),
+            }
+            yield Record("memory", f"{self.namespace}{path}", fields)
+
+        return read
+
     def title(self, thread: Any, text: Any, rank: int, at: int) -> Iterator[Record]:
         """One more claim about a session's title; the lowest rank, then the lowest time counts."""
         if isinstance(thread, str) and (text := named(text)):
@@ -136,23 +159,36 @@ class Codex(Source):
             yield Record("sessions", self.namespace + thread, {"title": title})
 
 
+def _unpacker() -> Callable[[], Any]:
+    """What makes decompressors of one frame: Python's own (3.14), its backport, or the ``zstandard`` package."""
+    for name in ("compression.zstd", "backports.zstd"):
+        with contextlib.suppress(ImportError):
+            made: Callable[[], Any] = importlib.import_module(name).ZstdDecompressor
+            return made
+    with contextlib.suppress(ImportError):
+        zstandard = importlib.import_module("zstandard")
+        return lambda: zstandard.ZstdDecompressor().decompressobj()
+    raise Malformed("compressed: pip install 'agent-widget[zst]', or use Python 3.14, to read it")
+
+
 def _unpacked(data: bytes) -> bytes:
-    """Decompress, with Python's own module (3.14) or the ``zstandard`` package."""
-    opening: Callable[[], Any]
+    """All frames, decompressed."""
+    make = _unpacker()
+    frame, unpacked = make(), bytearray()
     try:
-        opening = partial(importlib.import_module("compression.zstd").ZstdFile, io.BytesIO(data))
-    except ImportError:
-        try:
-            opening = partial(importlib.import_module("zstandard").ZstdDecompressor().stream_reader, data)
-        except ImportError:
-            raise Malformed("compressed: install the package zstandard, or use Python 3.14, to read it") from None
-    unpacked = bytearray()
-    try:
-        opened = opening()
-        while len(unpacked) <= MAX_UNPACKED and (portion := opened.read(2**20)):
-            unpacked += portion
+        for start in range(0, len(data), _STEP):
+            rest = data[start : start + _STEP]
+            while rest:
+                if frame.eof:
+                    frame = make()
+                unpacked += frame.decompress(rest)
+                rest = frame.unused_data if frame.eof else b""
+            if len(unpacked) > MAX_UNPACKED:
+                break
     except Exception as error:  # each module has its own
         raise Malformed(f"not a whole zstd file: {error}") from None
     if len(unpacked) > MAX_UNPACKED:
         raise Malformed(f"larger than {MAX_UNPACKED // 2**20} MiB when unpacked")
+    if not frame.eof:
+        raise Malformed("not a whole zstd file: its end is missing")
     return bytes(unpacked)

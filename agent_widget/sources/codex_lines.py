@@ -62,7 +62,8 @@ _FIELDS: Final = (
     "type id timestamp session_id forked_from_id parent_thread_id source thread_source agent_nickname agent_role "
     "agent_path cwd git model turn_id started_at last_agent_message reason message kind role content summary "
     "call_id name arguments input output action command aggregated_output exit_code duration status success stderr "
-    "changes item info author recipient agent_thread_id thread_name new_thread_id new_agent_role prompt record_type"
+    "changes item info result invocation author recipient agent_thread_id thread_name new_thread_id new_agent_role "
+    "prompt record_type"
 )
 _Payload: Any = msgspec.defstruct("_Payload", [(name, Any, None) for name in _FIELDS.split()])
 """Everything read of any line; what is not listed (instructions, ciphers, outputs told twice) is not built."""
@@ -432,7 +433,11 @@ class Rollout:
         status: _Status = _STATUS.get(str(entry.get("status")), "ok")
         if status == "ok" and (code or entry.get("success") is False):
             status = "error"
-        error = None if status == "ok" else named(entry.get("stderr")) or (f"exit code {code}" if code else status)
+        broken = _mcp_error(entry.get("result"))
+        if status == "ok" and broken is not None:
+            status = "error"
+        exit_code = f"exit code {code}" if code else None
+        error = None if status == "ok" else named(entry.get("stderr")) or exit_code or broken or status
         files = tuple(sorted(changes)) if isinstance(changes, dict) and status == "ok" else ()
         end = _End(status, error, _duration(entry), files, entry.get("aggregated_output"))
         if call_id in thread.calls:
@@ -542,6 +547,7 @@ _TAKES: Final[dict[str, _Take]] = {
     "event_msg/item_completed": Rollout._on_item,
     "event_msg/exec_command_end": Rollout._on_ended,
     "event_msg/patch_apply_end": Rollout._on_ended,
+    "event_msg/mcp_tool_call_end": Rollout._on_ended,
     "event_msg/collab_agent_spawn_end": Rollout._on_spawn_end,
     "event_msg/sub_agent_activity": Rollout._on_activity,
     "event_msg/thread_name_updated": Rollout._on_thread_name,
@@ -551,7 +557,7 @@ _TAKES: Final[dict[str, _Take]] = {
 _SILENT: Final = frozenset(
     "compacted world_state inter_agent_communication_metadata response_item/compaction response_item/ghost_snapshot "
     "event_msg/agent_message event_msg/agent_reasoning event_msg/agent_reasoning_raw_content event_msg/warning "
-    "event_msg/context_compacted event_msg/mcp_tool_call_end event_msg/web_search_end event_msg/image_generation_end "
+    "event_msg/context_compacted event_msg/web_search_end event_msg/image_generation_end "
     "event_msg/entered_review_mode event_msg/exited_review_mode event_msg/thread_rolled_back event_msg/stream_error "
     "event_msg/thread_goal_updated event_msg/thread_settings_applied item/AgentMessage item/Reasoning item/Sleep "
     "item/ContextCompaction item/EnteredReviewMode item/ExitedReviewMode item/HookPrompt item/WebSearch item/ImageView "
@@ -559,8 +565,11 @@ _SILENT: Final = frozenset(
 )
 """Known, and nothing to say: told by another line as well, or not about what an agent does."""
 
-_ENDS: Final = {"exec_command_end": "exec_command", "patch_apply_end": "apply_patch"}
-_ENDED: Final = ("status", "success", "exit_code", "stderr", "duration", "changes", "command", "aggregated_output")
+_ENDS: Final = {"exec_command_end": "exec_command", "patch_apply_end": "apply_patch", "mcp_tool_call_end": "mcp"}
+_ENDED: Final = (
+    *("status", "success", "exit_code", "stderr", "duration", "changes", "command", "aggregated_output"),
+    *("result", "invocation"),
+)
 _ITEM_CALLS: Final = {"CommandExecution": "exec_command", "FileChange": "apply_patch", "McpToolCall": "mcp"}
 
 
@@ -633,6 +642,17 @@ def _patched(given: Any) -> list[str]:
     """Files in a patch, which may also be part of a shell command."""
     text = given if isinstance(given, str) else " ".join(map(_text, given.values())) if isinstance(given, dict) else ""
     return _PATCHED.findall(text) if "*** Begin Patch" in text else []
+
+
+def _mcp_error(result: Any) -> str | None:
+    """What went wrong in a call of an MCP server: ``{Err: text}``, or ``{Ok: {isError: true, content}}``."""
+    if not isinstance(result, dict):
+        return None
+    if "Err" in result:
+        return named(result["Err"]) or "error"
+    told = result.get("Ok")
+    failed = isinstance(told, dict) and (told.get("isError") is True or told.get("is_error") is True)
+    return (named(_text(told.get("content"))) or "error") if failed else None  # type: ignore[union-attr]
 
 
 def _duration(entry: Mapping[str, Any]) -> int | None:
