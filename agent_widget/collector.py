@@ -139,8 +139,9 @@ class Collector:
         now = self.clock()
         for process, seen in self.processes.ended(now):
             agent = self.store.get("agents", process.agent_id)
-            last = now if seen or agent is None else max(process.at, agent["last_seen_at"] or 0) + 1
-            self._statuses.observe(Evidence(process.agent_id, last, "offline", "its process has ended"))
+            if agent is not None:
+                last = now if seen else max(process.at, agent["last_seen_at"] or 0) + 1
+                self._statuses.observe(Evidence(process.agent_id, last, "offline", "its process has ended"))
         self._apply(list(self._statuses.settle(now)))
         self._apply(
             [

@@ -736,6 +736,14 @@ def test_a_process_of_this_machine_that_ended_while_nobody_looked(home: Home) ->
     assert home.spans(ANN) == ["working", "offline"]
 
 
+def test_the_process_of_a_session_without_lines_says_nothing(home: Home) -> None:
+    machine = Machine(home, p7="4711")
+    home.replace("sessions/7.json", a_process("busy", "09:00:05", procStart="4711", status=None)).read()
+    home.now += 60_000
+    machine.running.clear()
+    assert not home.rows("agents")
+
+
 def test_the_process_that_told_last_counts(home: Home) -> None:
     machine = Machine(home, p7="1", p8="2")
     home.replace("sessions/8.json", a_process("busy", "09:00:09", pid=8, procStart="2"))

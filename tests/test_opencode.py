@@ -401,6 +401,8 @@ def test_what_a_fork_copied_was_billed_and_said_once(root: Path) -> None:
     assert used(collector, "ses_0") == (100, 25, 1000, 50, 0.25)
     assert [m["text"] for m in collector.store.rows("messages") if m["session_id"] == "ses_0"] == ["And the other way?"]
     assert len(collector.store.rows("tool_calls")) == 1
+    prompts = [entry["text"] for entry in collector.transcript("ses_0").entries if entry["kind"] == "prompt"]
+    assert prompts == ["Why does it fail?", "And the other way?"]  # what was copied is part of its conversation
     assert status(collector, "ses_0") == ("idle", "end of turn")
 
 
@@ -443,6 +445,7 @@ def test_two_homes_with_the_same_ids_stay_apart(tmp_path: Path) -> None:
         found = {row["id"] for row in collector.store.rows(table)} - {"user"}
         assert found == {space + id for space in spaces for id in ids}, table
     for space in spaces:
+        assert [entry["kind"] for entry in collector.transcript(f"{space}ses_1").entries][:1] == ["prompt"]
         child = collector.store.get("agents", f"{space}ses_2")
         assert child is not None and child["parent_id"] == f"{space}ses_1"
         texts = [m["text"] for m in collector.store.rows("messages") if m["session_id"] == f"{space}ses_1"]

@@ -34,11 +34,9 @@ from .base import (
     Gone,
     Item,
     Malformed,
-    Process,
     Reader,
     Record,
     Source,
-    first_of,
     millis,
     named,
     parse_json,
@@ -46,10 +44,11 @@ from .base import (
     preview,
 )
 from .claude_lines import Transcript, folder, is_internal, team_message
+from .claude_live import Live
 from .conversation import PERSON, SILENCE_MS, TASK_STATUS, Book, Ledger
 
 FILES: Final[tuple[tuple[str, Literal["lines", "document"], str], ...]] = (
-    # pattern, part by part from the root; how it is read; the method of Claude that reads it
+    # pattern, part by part from the root; how it is read; the method of Claude (or Live) that reads it
     ("projects/*/*.jsonl", "lines", "transcript"),
     ("projects/*/*/subagents/agent-*.jsonl", "lines", "transcript"),
     ("projects/*/*/subagents/workflows/*/agent-*.jsonl", "lines", "transcript"),
@@ -73,23 +72,9 @@ _NOT_OPENED: Final = frozenset({"tool-results", "file-history", "tmp"})
 _INBOX, _CALL, _HEARD = 0, 1, 2
 """Who tells of a message, best first."""
 
-_PROCESS: Final = {
-    "busy": ("working", "busy"),
-    "waiting": ("waiting", "waiting for you"),
-    "idle": ("idle", "end of turn"),
-    "shell": ("idle", "end of turn; a shell runs in the background"),
-}
-_UNPROMPTED: Final = "send a prompt to start"
-"""What a job in the background needs that nobody has given anything to do."""
-_JOB_ENDS: Final = {
-    "done": ("done", "the job in the background is done"),
-    "failed": ("failed", "the job in the background failed"),
-    "stopped": ("done", "the job in the background was stopped"),
-}
 _TIMES: Final = frozenset({"created_at", "updated_at", "started_at", "completed_at"})
+_LIVE: Final = frozenset({"process", "job"})
 _LEAD: Final = "team-lead"
-_SAME_MOMENT_MS: Final = 10_000
-"""The process registry and the transcript tell of the end of one turn at most this far apart."""
 
 
 class Claude(Source):
@@ -106,6 +91,7 @@ class Claude(Source):
         """Team → session of its lead."""
         self.transcripts: dict[str, tuple[bool, str]] = {}
         """Session → its file; of several, the one that bears its name."""
+        self.live = Live(namespace, self.unknown)
         self.mates: set[str] = set()
         """Members of teams that have transcripts of their own."""
         self._prompts: defaultdict[str, set[str]] = defaultdict(set)  # session → prompts of history.jsonl
@@ -119,9 +105,6 @@ class Claude(Source):
         self._said: dict[str, set[tuple[str, str]]] = {}  # document of a team → rows it tells of
         self._projects: dict[str, str] = {}  # directory → project
         self._memories: defaultdict[str, set[str]] = defaultdict(set)  # directory → rows
-        self._idle: dict[str, int] = {}  # session → when its process said that it is idle
-        self._asked: dict[str, int] = {}  # session → when it ended a turn with a question
-        self._hosts: dict[str, str] = {}  # file of a process → session it runs
 
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
@@ -149,7 +132,7 @@ class Claude(Source):
             if pattern.count("/") == len(path.parts) - 1 and path.match(pattern):
                 if method == "transcript":
                     return Reader(mode, Transcript(self, path).read)
-                return Reader(mode, partial(getattr(self, method), str(path)))
+                return Reader(mode, partial(getattr(self.live if method in _LIVE else self, method), str(path)))
         return None
 
     def skips(self, path: PurePosixPath) -> bool:
@@ -244,13 +227,6 @@ class Claude(Source):
         tellers[message.id] = rank
         yield message
 
-    def ended_asking(self, session: str, at: int) -> Iterator[Item]:
-        """A turn ended with a question: the process registry calls that idle."""
-        self._asked[session] = at
-        idle = self._idle.get(session)
-        if idle is not None and abs(idle - at) <= _SAME_MOMENT_MS:
-            yield Evidence(session, max(idle, at) + 1, "waiting", "a question to you")
-
     # -----------------------------------------------------------------------------------------------------------------
     # Documents
 
@@ -268,68 +244,6 @@ class Claude(Source):
         self.belongs(agent, self.subagent(session, parent) if parent else session)
         known = {name: value for name, value in facts.items() if value is not None}
         yield Record("agents", agent, {"session_id": session, "parent_id": self.parents[agent], **known})
-
-    def process(self, file: str, data: bytes) -> Iterator[Item]:
-        """``sessions/<pid>.json``: what a running process says of itself."""
-        document = parse_object(data)
-        session, word = named(document.get("sessionId")), named(document.get("status"))
-        if session is None:
-            raise Malformed("no sessionId")
-        session = self.namespace + session
-        at = millis(first_of(document, "statusUpdatedAt", "updatedAt", "startedAt"))
-        if at is None:
-            return
-        before, self._hosts[file] = self._hosts.get(file, session), session
-        if before != session:
-            yield Evidence(before, at, "done", "its process went on with another session")
-        pid, start = document.get("pid"), named(document.get("procStart"))
-        if start is not None and isinstance(pid, int) and pid > 0:
-            told = millis(document.get("updatedAt")) or at
-            yield Process(session, max(at, told), pid, " ".join(start.split()), named(document.get("pidDomain")))
-        if word is None:  # an old version, or a session of the SDK: its transcript tells
-            return
-        project = folder(document.get("cwd"))
-        yield Record("sessions", session, {"agent_id": session, **({"project": project} if project else {})})
-        yield Record("agents", session, {"session_id": session, **({"name": project} if project else {})})
-        if word not in _PROCESS:
-            self.unknown[f"process/{word}"] += 1
-            return
-        status, reason = _PROCESS[word]
-        if status == "waiting":
-            reason = named(document.get("waitingFor")) or reason
-        yield Evidence(session, at, status, reason, SILENCE_MS.get(status), beat="sign of life")
-        if word == "idle":
-            self._idle[session] = at
-            if session in self._asked:
-                yield from self.ended_asking(session, self._asked[session])
-
-    def job(self, file: str, data: bytes) -> Iterator[Item]:
-        """``jobs/<short id>/state.json``: a session in the background. What it does between turns its transcript tells.
-
-        ``tempo`` (active, idle, blocked) is what it does; ``state`` stays blocked long after an answer.
-        """
-        document = parse_object(data)
-        session, at = named(first_of(document, "resumeSessionId", "sessionId")), millis(document.get("updatedAt"))
-        if session is None:
-            raise Malformed("no session")
-        if at is None or session.startswith("pending"):
-            return
-        session, project = self.namespace + session, folder(document.get("cwd"))
-        yield Record("sessions", session, {"agent_id": session, **({"project": project} if project else {})})
-        yield Record("agents", session, {"session_id": session, **({"name": project} if project else {})})
-        tempo, state = document.get("tempo"), document.get("state")
-        needs, detail = named(document.get("needs")), named(document.get("detail"))
-        if tempo == "blocked":
-            status, reason = ("idle", "waits for its first prompt") if needs == _UNPROMPTED else ("waiting", needs)
-        elif tempo == "active":
-            status, reason = "working", "at work in the background"
-        elif state in _JOB_ENDS:
-            status, reason = _JOB_ENDS[state]
-            reason = detail or reason if status == "failed" else reason
-        else:
-            return
-        ttl_ms, routine = SILENCE_MS.get(status), status == "working"
-        yield Evidence(session, at, status, reason or detail or "waiting for you", ttl_ms, routine, "sign of life")
 
     def todos(self, file: str, data: bytes) -> Iterator[Item]:
         """``todos/<session>-agent-<agent>.json``: the list of a session whose transcript tells none."""

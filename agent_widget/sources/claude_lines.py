@@ -241,7 +241,7 @@ class Transcript:
             return
         yield from self.source.once(items, step.at)
         if isinstance(step, TurnEnd) and step.how == "asked":
-            yield from self.source.ended_asking(talk.session, step.at)
+            yield from self.source.live.ended_asking(talk.session, step.at)
 
     def _talk(self, session: str, agent: str | None, entry: _Line) -> _Talk:
         book, file = self.source.book, str(self.path)
