@@ -137,10 +137,12 @@ class Collector:
         """Derive statuses and spans from new evidence and the clock; with ``stats`` the figures too."""
         before = self.store.seq
         now = self.clock()
-        for process, seen in self.processes.ended(now):
+        for process, found in self.processes.look(now):
             agent = self.store.get("agents", process.agent_id)
-            if agent is not None:
-                last = now if seen else max(process.at, agent["last_seen_at"] or 0) + 1
+            if found == "runs":
+                self._statuses.goes_on(process.agent_id, now)
+            elif agent is not None:
+                last = now if found == "ended" else max(process.at, agent["last_seen_at"] or 0) + 1
                 self._statuses.observe(Evidence(process.agent_id, last, "offline", "its process has ended"))
         self._apply(list(self._statuses.settle(now)))
         self._apply(

@@ -12,9 +12,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from .sources.base import Process
+
+Found = Literal["runs", "ended", "was gone"]
+"""``ended``: since it was seen to run; ``was gone``: nobody knows when."""
 
 LOOK_MS: Final = 1000
 """At most this often: on macOS each look starts a program."""
@@ -82,8 +85,8 @@ class Processes:
         self._held[process.agent_id] = process
         self._looked = None
 
-    def ended(self, now: int) -> Iterator[tuple[Process, bool]]:
-        """Processes that have ended, each once, and whether they were seen alive before."""
+    def look(self, now: int) -> Iterator[tuple[Process, Found]]:
+        """What is known of the processes now; of one that has ended it is said once."""
         if self._looked is not None and 0 <= now - self._looked < LOOK_MS:
             return
         self._looked = now
@@ -91,7 +94,8 @@ class Processes:
             key = process.pid, process.start
             if self._started(process.pid) == process.start:
                 self._seen.add(key)
+                yield process, "runs"
             elif key in self._seen or (process.domain is not None and process.domain == self._domain):
                 del self._held[agent]
                 self._ended.add(key)
-                yield process, key in self._seen
+                yield process, "ended" if key in self._seen else "was gone"

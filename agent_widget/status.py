@@ -17,6 +17,8 @@ from .records import Gone, Record
 from .sources.base import Evidence
 from .tables import AGENT_STATUSES
 
+_LONGEST = 2000
+"""An agent that is there and says nothing is told of so many times at most: six weeks if it is idle."""
 _RANK = {status: rank for rank, status in enumerate(AGENT_STATUSES)}
 
 
@@ -125,6 +127,16 @@ class Statuses:
         if index < course.folded:
             course.folded = 0
         self._dirty.add(evidence.agent_id)
+
+    def goes_on(self, agent_id: str, now: int) -> None:
+        """The agent was there all the time, though it said nothing: what was last seen of it holds until now."""
+        course = self._courses.get(agent_id)
+        if course is None or not course.points:
+            return
+        last = course.points[-1]
+        if (step := last.ttl_ms // 2) > 0:
+            for at in range(max(last.at, now - _LONGEST * step) + step, now, step):
+                self.observe(Evidence(agent_id, at, last.status, last.reason, last.ttl_ms, True, last.beat))
 
     @property
     def next_expiry(self) -> int | None:

@@ -717,6 +717,19 @@ def test_a_process_that_has_ended_takes_its_agent_with_it(home: Home) -> None:
     assert status(home)[0] == "working", "resumed in another process"
 
 
+@pytest.mark.parametrize("hours", [0, 5])
+def test_a_process_that_runs_keeps_a_silent_agent_where_it_is(home: Home, hours: int) -> None:
+    home.now += hours * 3_600_000  # nobody looked until then
+    machine = Machine(home, p7="4711")
+    home.replace("sessions/7.json", a_process("idle", "09:00:05", procStart="4711"))
+    for _ in range(10):
+        assert status(home) == ("idle", "end of turn")
+        home.now += 20 * 60_000
+    machine.running.clear()
+    assert status(home)[0] == "offline"
+    assert home.spans(ANN) == ["idle", "offline"]
+
+
 @pytest.mark.parametrize("pid_domain", [None, "linux:yours:pid:[1]", "darwin"])
 def test_a_process_that_was_never_seen_here_may_run_elsewhere(home: Home, pid_domain: str | None) -> None:
     Machine(home, "linux:mine:pid:[1]", p7="another one")

@@ -54,7 +54,7 @@ def test_a_machine_is_known_by_its_id_and_its_space_of_process_numbers() -> None
     assert domain() == f"linux:{machine.read_text().strip()}:{os.readlink('/proc/self/ns/pid')}"
 
 
-def test_an_end_is_told_once_and_not_looked_for_all_the_time() -> None:
+def test_what_is_known_is_told_and_not_looked_for_all_the_time() -> None:
     running, looks = {7: "a"}, []
 
     def look(pid: int) -> str | None:
@@ -64,9 +64,9 @@ def test_an_end_is_told_once_and_not_looked_for_all_the_time() -> None:
     processes = Processes(look)
     process = Process("ann", 1, 7, "a")
     processes.note(process)
-    assert list(processes.ended(10_000)) == []
+    assert list(processes.look(10_000)) == [(process, "runs")]
     running.clear()
-    assert list(processes.ended(10_000 + LOOK_MS - 1)) == [] and looks == [7]
-    assert list(processes.ended(10_000 + LOOK_MS)) == [(process, True)]
+    assert list(processes.look(10_000 + LOOK_MS - 1)) == [] and looks == [7]
+    assert list(processes.look(10_000 + LOOK_MS)) == [(process, "ended")]
     processes.note(process)  # its file is read again
-    assert list(processes.ended(20_000)) == []
+    assert list(processes.look(20_000)) == []
