@@ -641,6 +641,17 @@ def test_a_message_stays_one_when_it_is_read_and_when_the_inbox_is_emptied(home:
     assert (message.sender, message.recipient, message.read) == (ANN, "bob@painters", True)
 
 
+def test_a_team_whose_members_have_written_nothing_yet(home: Home) -> None:
+    home.replace(f"{TEAM}/config.json", a_team()).read()
+    lead, session = home.row("agents", ANN), home.row("sessions", ANN)
+    assert (lead.name, lead.role, lead.project, lead.session_id) == ("shop", "team-lead", "shop", ANN)
+    assert (session.agent_id, session.project) == (ANN, "shop")
+    assert status(home, "bob@painters") == ("working", "was given work")
+    tell(home, Session(cwd="/work/attic").person("Paint"))
+    home.replace(f"{TEAM}/config.json", a_team() + b"\n")
+    assert (home.row("agents", ANN).name, home.row("sessions", ANN).status) == ("attic", "active")
+
+
 @pytest.mark.parametrize("inbox_first", [True, False])
 def test_a_message_that_inbox_and_transcript_tell_is_one(home: Home, inbox_first: bool) -> None:
     ann = Session(teamName="painters")

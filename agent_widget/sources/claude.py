@@ -306,6 +306,9 @@ class Claude(Source):
             project = folder(member.get("cwd"))
             if agent == leader:
                 yield Record("agents", agent, {"role": named(member.get("agentType"))})
+                if team in self.leads and leader not in self.transcripts:  # which would say it better
+                    yield Record("sessions", agent, {"agent_id": agent, "status": "idle", "project": project})
+                    yield Record("agents", agent, {"name": project or name, "project": project, "session_id": agent})
                 continue
             facts = {"role": named(member.get("agentType")), "model": named(member.get("model")), "project": project}
             told = {"name": name, "parent_id": leader, "session_id": self.leads.get(team), "started_at": at, **facts}
@@ -316,6 +319,7 @@ class Claude(Source):
                 fields = {"at": at, "sender": leader, "recipient": agent, "kind": "delegate", "text": preview(task)}
                 message = Record("messages", f"{agent}>", {**fields, "session_id": self.leads.get(team)})
                 yield from self._message(message, _INBOX)
+                yield Evidence(agent, at, "working", "was given work", SILENCE_MS["working"], True, "message")
 
     def _leads(self, team: str, session: str) -> Iterator[Item]:
         """Somebody says which session leads a team: what was read of the team before means that one."""
