@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .live import LiveTable
     from .pages import Transcript
     from .process import Server, ServerError, serve
-    from .server import VERSION as __version__
     from .store import Row
+    from .version import VERSION as __version__
     from .widget import Dashboard
 
 _HOMES = {

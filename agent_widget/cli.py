@@ -25,9 +25,10 @@ from .access import runtimes
 from .api import connect
 from .client import ENDED, Client, ConnectionFailed, find_server
 from .collector import Collector, PathError
-from .server import VERSION, Server, StartError
+from .server import Server, StartError
 from .store import Row
 from .tables import TABLES
+from .version import VERSION
 
 
 class _Failure(Exception):

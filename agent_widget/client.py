@@ -30,7 +30,8 @@ from .live import LiveTable
 from .pages import Transcript
 from .protocol import Assembler, ProtocolError
 from .store import Change, Gap, Row, Store
-from .tables import TABLES, now_ms
+from .tables import TABLES, now_ms, schema
+from .version import VERSION
 
 log = logging.getLogger("agent_widget")
 
@@ -157,6 +158,11 @@ class Client:
         if self.connection.state in ENDED:
             raise ConnectionFailed(self.connection.message)
         return self
+
+    def welcome(self) -> protocol.Welcome:
+        """What this replica says to one that asks it, as a server does."""
+        epoch, seq = self.store.position
+        return protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, now_ms(), self.sources, schema())
 
     @property
     def alive(self) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 
 from .protocol import ProtocolError
 from .transcript import TEXT_CHARS, NoTranscript
+from .version import VERSION
 
 if TYPE_CHECKING:
     from .server import Server
@@ -31,7 +32,7 @@ def _status(server: Server, params: _Nothing) -> dict[str, Any]:
     """What the server reads and how it is."""
     epoch, seq = server.store.position
     return {
-        "server": server.version,
+        "server": VERSION,
         "pid": os.getpid(),
         "started_at": server.started_at,
         "epoch": epoch,

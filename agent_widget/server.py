@@ -7,20 +7,14 @@ position. A client's whole state here is that position; a slow one is told less 
 from __future__ import annotations
 
 import asyncio
-import base64
 import errno
 import functools
-import hashlib
-import html
 import logging
 import os
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
-from importlib import metadata
-from importlib.resources import files
 from typing import Final
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -30,15 +24,15 @@ from websockets.http11 import Request, Response
 
 from . import protocol, tables
 from .access import Gate, Runtime, bracketed, is_loopback, new_token, published
+from .bundle import document
 from .collector import Collector
 from .methods import METHODS
 from .protocol import ProtocolError
 from .store import Position, Store
+from .version import VERSION
 from .watcher import Watcher
 
 log = logging.getLogger("agent_widget")
-
-VERSION: Final = metadata.version("agent-widget")
 
 PACE: Final = 0.004
 """Seconds between two answers to one client while changes keep coming; the first goes out at once."""
@@ -110,7 +104,6 @@ class Server:
         self.port = port
         self.token = None if no_token else token or new_token()
         self.idle_timeout = idle_timeout
-        self.version = VERSION
         self.started_at = tables.now_ms()
         self.connections = 0
         self._refused = 0
@@ -364,29 +357,8 @@ def _response(
 
 @functools.cache
 def page() -> tuple[str, str]:
-    """The dashboard as a page of its own, and its content security policy: one document, nothing to load."""
-    script = re.sub("</(script)", r"<\\/\1", bundle(), flags=re.IGNORECASE)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    title = html.escape("agents")
-    body = (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        "<style>html,body{margin:0;height:100%}</style>\n</head>\n<body>\n"
-        '<div id="agent-widget-page" style="height:100%"></div>\n'
-        f'<script type="module">{script}</script>\n</body>\n</html>\n'
-    )
-    policy = (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; connect-src 'self'; "
-        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return body, policy
-
-
-@functools.cache
-def bundle() -> str:
-    """The built front end, one ES module."""
-    return files("agent_widget").joinpath("static/widget.js").read_text("utf-8")
+    """The dashboard page and its content security policy."""
+    return document()
 
 
 def _bind_failure(host: str, port: int, error: OSError) -> str:

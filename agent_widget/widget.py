@@ -9,23 +9,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import html
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anywidget
 import msgspec
 import traitlets
 
-from . import protocol, tables
+from . import protocol, summary, tables
+from .bundle import bundle
 from .client import ENDED, Client, ConnectionFailed, Feed
+from .export import saved_page, write_page
 from .protocol import ProtocolError
-from .server import VERSION, bundle
 from .store import Position
 
 if TYPE_CHECKING:
@@ -144,6 +146,14 @@ class Dashboard(anywidget.AnyWidget):
         """
         self._show(at=None if time is None else _millis(time))
 
+    def save(self, path: str | os.PathLike[str], *, transcripts: int = 20) -> Path:
+        """Write the dashboard as one HTML file that works without network and kernel; returns where it is.
+
+        All rows as they are now (of long tables the newest 10,000), with tabs, search, filters and time travel; and of
+        the ``transcripts`` sessions that changed last the newest entries. Secrets are masked as everywhere.
+        """
+        return write_page(path, saved_page(self.client, transcripts=transcripts))
+
     def _show(self, **wishes: Any) -> None:
         self._wishes |= wishes
         if self._context is not None:
@@ -164,12 +174,24 @@ class Dashboard(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         shown = super()._repr_mimebundle_(**kwargs)
-        # what a saved notebook shows without a kernel: no row, no path, no token
         data = shown[0] if isinstance(shown, tuple) else shown
         if isinstance(data, dict):
-            data["text/plain"] = "agent-widget dashboard: run the cell to see it live"
-            data["text/html"] = f"<p>{html.escape(data['text/plain'])}</p>"
+            data["text/plain"] = summary.plain(self.client.store)
+            data["text/html"] = summary.table(self.client.store)
         return shown
+
+    def _ipython_display_(self, **kwargs: Any) -> None:
+        """Two outputs: the dashboard, and what stands in for it where a saved notebook is read without a kernel.
+
+        JupyterLab prefers the widget in a bundle even when there is none any more, and says "model not found".
+        """
+        from IPython.display import display
+
+        shown = self._repr_mimebundle_(**kwargs)
+        data, metadata = shown if isinstance(shown, tuple) else (shown or {}, {})
+        stands_in = {kind: data.pop(kind) for kind in ("text/plain", "text/html")}
+        display({**data, "text/plain": repr(self)}, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+        display(stands_in, raw=True)  # type: ignore[no-untyped-call]
 
     # From the browser. Called on the main thread or on a subshell's: only note and wake.
 
@@ -257,7 +279,7 @@ class Dashboard(anywidget.AnyWidget):
         def messages() -> Iterator[list[bytes]]:
             before = [self._state()]
             if welcome:
-                before.append(protocol.encode(self._welcome()))
+                before.append(protocol.encode(self.client.welcome()))
             for frame in protocol.encode_answer(answer):
                 yield [*before, frame]
                 before = []
@@ -270,12 +292,6 @@ class Dashboard(anywidget.AnyWidget):
         rtt = None if connection.rtt_ms is None else round(connection.rtt_ms, 2)
         state = "stopped" if connection.state in ENDED else connection.state
         return protocol.encode(protocol.State(state, connection.message, rtt, heard))
-
-    def _welcome(self) -> protocol.Welcome:
-        epoch, seq = self.client.store.position
-        return protocol.Welcome(
-            protocol.VERSION, VERSION, epoch, seq, tables.now_ms(), self.client.sources, tables.schema()
-        )
 
     def _post(self, frames: list[bytes]) -> None:
         context = self._context

@@ -457,7 +457,7 @@ def test_only_get_and_only_known_paths(play: Play) -> None:
 
 def test_the_page_holds_no_token_and_runs_only_its_own_script(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = 'const tag = "</script><SCRIPT>"; const end = "</SCRIPT >"; export default tag;'
-    monkeypatch.setattr(agent_widget.server, "bundle", lambda: bundle)
+    monkeypatch.setattr(agent_widget.bundle, "bundle", lambda: bundle)
     agent_widget.server.page.cache_clear()
 
     async def scene(server: Server) -> None:

@@ -9,6 +9,7 @@ import type { Nav, ViewName } from "./nav.ts";
 import { ConnectionNotice, LoadingNotice } from "./notices.tsx";
 import { Past } from "./past.ts";
 import type { Shown, Store } from "./store.ts";
+import { Travel } from "./travel.tsx";
 import { Agents } from "./views/agents.tsx";
 import { Logs } from "./views/logs.tsx";
 import { Memory } from "./views/memory.tsx";
@@ -42,6 +43,7 @@ export function App({ store: live, nav, ask }: AppProps) {
     <AppContext.Provider value={app}>
       <div class="app" onKeyDown={onKeyDown}>
         <Header searchField={search} />
+        {nav.travels.value && <Travel />}
         <ConnectionNotice />
         <div id={PANEL_ID} class="panel" role="tabpanel" aria-labelledby={tabId(tab)}>
           <Boundary key={`${tab} ${travels}`}>

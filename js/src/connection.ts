@@ -2,7 +2,8 @@
 // so that nothing can look live which is not.
 import type { KernelState } from "./protocol.ts";
 
-export type ConnectionState = "connecting" | "live" | "reconnecting" | "stale" | "stopped" | "refused";
+/** "saved": there is no connection, the rows are in the page. */
+export type ConnectionState = "connecting" | "live" | "reconnecting" | "stale" | "stopped" | "refused" | "saved";
 
 export interface Connection {
   readonly state: ConnectionState;

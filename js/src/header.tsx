@@ -3,7 +3,7 @@ import { useComputed } from "@preact/signals";
 import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useApp } from "./context.ts";
-import { age, duration } from "./format.ts";
+import { age, duration, when } from "./format.ts";
 import { VIEWS, type ViewName } from "./nav.ts";
 import type { Connection } from "./store.ts";
 import { needsOf } from "./needs.ts";
@@ -37,6 +37,16 @@ export function Header({ searchField }: { searchField: RefObject<HTMLInputElemen
         />
         <button
           type="button"
+          class="button"
+          aria-pressed={nav.travels.value}
+          title={nav.travels.value ? "Back to the present" : "See everything as it was at a moment of the past"}
+          onClick={() => nav.travel(!nav.travels.value)}
+        >
+          History
+        </button>
+        {live.connection.value.state !== "saved" && (
+        <button
+          type="button"
           class="button pause"
           aria-pressed={paused}
           title={paused ? "Show what happened meanwhile, and go on" : "Freeze what is shown; the data goes on arriving"}
@@ -44,6 +54,7 @@ export function Header({ searchField }: { searchField: RefObject<HTMLInputElemen
         >
           {paused ? "Resume" : "Pause"}
         </button>
+        )}
       </div>
     </header>
   );
@@ -56,19 +67,31 @@ function roundTrip({ rtt, server }: Connection): string {
 }
 
 function State() {
-  const { store } = useApp();
-  const connection = store.connection.value;
+  const { store, live } = useApp();
+  const connection = live.connection.value;
   const { state, rtt, heardAt } = connection;
+  const moves = !store.past && state !== "saved";
   const now = useNow(state === "live" ? 500 : 1000);
-  const shown = state !== "live" ? state : !store.loading.value.done ? "loading" : store.paused.value ? "paused" : state;
+  const shown = store.past
+    ? "past"
+    : state !== "live"
+      ? state
+      : !live.loading.value.done
+        ? "loading"
+        : live.paused.value
+          ? "paused"
+          : state;
   return (
     <div class={`state state-${shown}`}>
       <span class="state-dot" aria-hidden="true" />
       <strong>{shown}</strong>
-      <span class="muted figures state-age" title={`${roundTrip(connection)}; age of the last word from the watcher`}>
-        {rtt !== null && state === "live" ? `${duration(rtt)} · ` : ""}
-        {heardAt === 0 ? "" : age(now - heardAt)}
-      </span>
+      {moves && (
+        <span class="muted figures state-age" title={`${roundTrip(connection)}; age of the last word from the watcher`}>
+          {rtt !== null && state === "live" ? `${duration(rtt)} · ` : ""}
+          {heardAt === 0 ? "" : age(now - heardAt)}
+        </span>
+      )}
+      {state === "saved" && <span class="muted figures state-age">{when(heardAt, now)}</span>}
     </div>
   );
 }

@@ -1,4 +1,5 @@
 // Puts one view of a store into a shadow root on an element, and takes all of it away again.
+import { effect } from "@preact/signals";
 import { render } from "preact";
 import { App } from "./app.tsx";
 import type { Ask } from "./context.ts";
@@ -29,6 +30,10 @@ export function mount(host: HTMLElement, store: Store, signal: AbortSignal, opti
   const root = shadow.appendChild(document.createElement("div"));
   root.className = "root";
   render(<App store={store} nav={nav} ask={ask} />, root);
+
+  // What a saved notebook shows instead of us goes when there is something better to see.
+  const stop = effect(() => void host.classList.toggle("agent-widget-live", store.loading.value.done));
+  signal.addEventListener("abort", stop);
 
   followTheme(signal);
   followVisibility(host, store, signal);

@@ -50,6 +50,8 @@ export class Nav {
   readonly selected: Signal<Selection | null> = signal(null);
   /** The moment that is shown, ms; null: the present. */
   readonly moment: Signal<number | null> = signal(null);
+  /** Whether the bar of the time travel is there. */
+  readonly travels = signal(false);
   readonly #filters = new Map<ViewName, Signal<Filter>>();
   readonly #sorts = new Map<string, Signal<Sort | null>>();
   readonly #switches = new Map<string, Signal<boolean>>();
@@ -94,6 +96,14 @@ export class Nav {
         typeof value === "string" ? [value] : value,
       ]);
       this.filter(view).value = Object.fromEntries(entries) as Filter;
+    });
+  }
+
+  /** Show the bar of the time travel, or go back to the present. */
+  travel(travels: boolean): void {
+    batch(() => {
+      this.travels.value = travels;
+      if (!travels) this.moment.value = null;
     });
   }
 

@@ -14,6 +14,7 @@ const REMEDIES: Readonly<Record<Connection["state"], string>> = {
   stale: "Asking again; if the kernel was restarted, run the cell again.",
   stopped: "Run the cell again to start it.",
   refused: "",
+  saved: "",
 };
 
 /** Before anything could be loaded this is all there is to say, and stands in the place of the view. */

@@ -48,7 +48,10 @@ export function show(nav: Nav, view: ViewState): void {
     if (view.tab !== undefined && isView(view.tab)) nav.tab.value = view.tab;
     if (view.search !== undefined) nav.search.value = view.search;
     if (view.filter !== undefined) nav.filter(nav.tab.value).value = view.filter;
-    if (view.at !== undefined) nav.moment.value = view.at;
+    if (view.at !== undefined) {
+      nav.moment.value = view.at;
+      nav.travels.value ||= view.at !== null;
+    }
   });
 }
 

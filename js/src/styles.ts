@@ -3,7 +3,8 @@ import grid from "./parts/grid.css";
 import lanes from "./parts/lanes.css";
 import parts from "./parts/parts.css";
 import base from "./style.css";
+import travel from "./travel.css";
 import overview from "./views/overview.css";
 import views from "./views/views.css";
 
-export const styles = [base, parts, grid, lanes, views, overview].join("\n");
+export const styles = [base, travel, parts, grid, lanes, views, overview].join("\n");

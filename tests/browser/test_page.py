@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from browser.board import TABS, Board
@@ -94,3 +95,39 @@ def test_the_demo_is_a_team_at_work(command: Command) -> None:
     board.open("Messages")
     before = board.total()
     wait_for(lambda: board.total() > before + 5, "the agents talk")
+
+
+def test_a_saved_page_works_from_a_file_without_network(
+    command: Command, chrome: BrowserContext, lab: Lab, workspace: Workspace, tmp_path: Path
+) -> None:
+    server, _ = command("serve", str(workspace.directory), "--port", "0")
+    script = (
+        f"import agent_widget as aw; c = aw.connect(); c.wait(); aw.Dashboard(c).save({str(tmp_path / 'run.html')!r})"
+    )
+    subprocess.run([sys.executable, "-c", script], env=lab.environment, check=True, timeout=60)
+    server.terminate()
+    page = chrome.new_page()
+    problems: list[object] = []
+    page.on("pageerror", lambda error: problems.append(error))
+    page.on("console", lambda message: problems.extend([message.text] if message.type == "error" else []))
+    page.on("request", lambda request: problems.extend([request.url] if request.url.startswith("http") else []))
+    page.goto((tmp_path / "run.html").as_uri())
+    board = Board(page)
+    expect(board.state).to_have_text("saved")
+    for tab in TABS[1:]:
+        board.open(tab)
+        expect(board.rows.first).to_be_visible()
+    board.open("Tasks")
+    every = board.total()
+    board.search("readings")
+    expect(board.count).to_contain_text(f"of {every} ")
+    board.search("")
+    board.root.get_by_role("button", name="History").click()
+    moment = board.root.get_by_role("slider", name="Moment")
+    moment.press("Home")
+    expect(board.state).to_have_text("past")
+    expect(board.count).not_to_contain_text(f"{every} ")
+    board.root.get_by_role("button", name="Live").click()
+    expect(board.state).to_have_text("saved")
+    assert problems == []
+    page.close()

@@ -1,0 +1,47 @@
+"""The built front end, and the page it makes by itself."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import html
+import re
+from importlib.resources import files
+
+
+@functools.cache
+def bundle() -> str:
+    """The built front end, one ES module."""
+    return files("agent_widget").joinpath("static/widget.js").read_text("utf-8")
+
+
+def document(title: str = "agents", data: str | None = None) -> tuple[str, str]:
+    """The dashboard as a page of its own, and its content security policy: one document, nothing to load.
+
+    ``data``: JSON that the page shows instead of asking its server.
+    """
+    script = re.sub("</(script)", r"<\\/\1", bundle(), flags=re.IGNORECASE)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; connect-src 'self'; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    saved = ""
+    head = ""
+    if data is not None:
+        # a policy in the document itself knows no frame-ancestors, and a file has nobody to connect to
+        own = policy.replace("connect-src 'self'", "connect-src 'none'").partition("; frame-ancestors")[0]
+        head = f'<meta http-equiv="Content-Security-Policy" content="{html.escape(own)}">\n'
+        inert = data.replace("<", "\\u003c")  # no text in it can end the element
+        saved = f'<script type="application/json" id="agent-widget-saved">{inert}</script>\n'
+    body = (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"{head}<title>{html.escape(title)}</title>\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        "<style>html,body{margin:0;height:100%}</style>\n</head>\n<body>\n"
+        '<div id="agent-widget-page" style="height:100%"></div>\n'
+        f'{saved}<script type="module">{script}</script>\n</body>\n</html>\n'
+    )
+    return body, policy
