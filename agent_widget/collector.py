@@ -23,7 +23,7 @@ from .sources import SOURCES
 from .sources.base import MISREAD, Evidence, Item, Process, Reader, Source, Speaker
 from .stats import Stats
 from .status import Statuses
-from .store import Store
+from .store import Store, joined
 from .tables import now_ms
 from .tail import Tail, Unreadable, read_document
 
@@ -356,25 +356,27 @@ class Collector:
             self._take(file, items)
 
     def _take(self, file: _File, items: list[Item]) -> None:
-        operations = []
+        operations: list[Record | Gone] = []
         for item in items:
             if isinstance(item, Evidence):
                 self._statuses.observe(item)
-                continue
-            if isinstance(item, Speaker):
+            elif isinstance(item, Speaker):
                 self._tellers.setdefault(item.agent_id, {})[file.path] = file.source
-                continue
-            if isinstance(item, Process):
+            elif isinstance(item, Process):
                 self.processes.note(item)
-                continue
-            if item.table == "sessions" and isinstance(item, Record) and "status" in item.fields:
-                if item.fields["status"] == "active":
-                    self._called_active.add(item.id)
-                    item = Record(item.table, item.id, {k: v for k, v in item.fields.items() if k != "status"})
-                else:
-                    self._called_active.discard(item.id)
-            operations.append(item)
-        self._apply(operations, file.source.name)
+            else:
+                operations.append(item)
+        self._apply(map(self._without_active, joined(operations)), file.source.name)
+
+    def _without_active(self, operation: Record | Gone) -> Record | Gone:
+        """Sessions that a file calls active are noted; whether they are follows from their agents."""
+        if operation.table == "sessions" and isinstance(operation, Record) and "status" in operation.fields:
+            if operation.fields["status"] == "active":
+                self._called_active.add(operation.id)
+                fields = {name: value for name, value in operation.fields.items() if name != "status"}
+                return Record(operation.table, operation.id, fields)
+            self._called_active.discard(operation.id)
+        return operation
 
     def _apply(self, operations: Iterable[Record | Gone], source: str | None = None) -> None:
         defaults: dict[str, Any] = {"source": source or "agent_widget", "host": self.host}

@@ -74,6 +74,44 @@ class Gap(Exception):
     """An answer does not join on to what this replica holds; ask again from one's own position."""
 
 
+_MERGES: Final = {
+    table.name: {column.name: column.merge for column in table.columns if column.merge != "replace"}
+    for table in TABLES.values()
+}
+"""The columns of each table in which a later claim does not simply win."""
+
+
+def _stays(merge: str, now: Any, value: Any) -> bool:
+    """Whether a cell of a ``min`` or ``max`` column stays what it is ``now`` in spite of the claim ``value``."""
+    return now is not None and (value is None or (value > now if merge == "min" else value < now))
+
+
+def joined(operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
+    """The same with one record for all claims about a row: what follows from a row is then done once, not per claim.
+
+    Rows come in the order of the last claim about each.
+    """
+    claims: dict[tuple[str, str], dict[str, Any]] = {}
+    for operation in operations:
+        if isinstance(operation, Gone):  # what was claimed before comes before, what follows makes the row anew
+            yield from (Record(table, id, fields) for (table, id), fields in claims.items())
+            claims.clear()
+            yield operation
+            continue
+        table, id, fields = operation
+        held = claims.pop((table, id), None)
+        if held is None:
+            held = fields.copy()
+        elif merges := _MERGES[table]:
+            for name, value in fields.items():
+                if name not in merges or name not in held or not _stays(merges[name], held[name], value):
+                    held[name] = value
+        else:
+            held.update(fields)
+        claims[table, id] = held
+    yield from (Record(table, id, fields) for (table, id), fields in claims.items())
+
+
 class _Keyed:
     """One table's rows in order of their last change, and the keys that went."""
 
@@ -82,7 +120,7 @@ class _Keyed:
     def __init__(self, definition: Table) -> None:
         self.definition = definition
         self.template = definition.blank()
-        self.merges = {column.name: column.merge for column in definition.columns if column.merge != "replace"}
+        self.merges = _MERGES[definition.name]
         self.rows: dict[str, tuple[int, Row]] = {}
         self.gone: dict[str, int] = {}
         self.floor = 0  # the newest seq among the keys that were forgotten
@@ -111,7 +149,7 @@ class _Keyed:
             if now == value:
                 continue
             merge = self.merges.get(name)
-            if merge and now is not None and (value is None or (value > now if merge == "min" else value < now)):
+            if merge and _stays(merge, now, value):
                 continue
             if new is None:
                 new = Row(old)  # type: ignore[arg-type]

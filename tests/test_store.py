@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 import threading
@@ -9,13 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from agent_widget import protocol, store
 from agent_widget.records import Gone, Record
-from agent_widget.store import Answer, Change, Gap, Position, Row, Store
+from agent_widget.store import Answer, Change, Gap, Position, Row, Store, joined
 from agent_widget.tables import TABLES
 
 
@@ -472,3 +473,31 @@ def test_frames_are_about_as_large_as_asked_and_repeat_the_position() -> None:
     frames = [json.loads(frame) for frame in protocol.encode_answer(answer, frame_bytes=1000)]
     assert {(frame["epoch"], frame["seq"], frame["reset"]) for frame in frames} == {(answer.epoch, 30, True)}
     assert [frame["more"] for frame in frames] == [True] * (len(frames) - 1) + [False]
+
+
+CLAIMS = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.sampled_from(["x", "y", None]),
+        "started_at": st.sampled_from([1, 2, 3, None]),
+        "last_seen_at": st.sampled_from([1, 2, 3, None]),
+    },
+)
+SAYINGS = st.lists(st.builds(Record, st.just("agents"), KEYS, CLAIMS) | st.builds(Gone, st.just("agents"), KEYS))
+
+
+@given(SAYINGS, SAYINGS)
+def test_claims_that_are_joined_first_make_the_same_rows(
+    before: list[Record | Gone], operations: list[Record | Gone]
+) -> None:
+    singly, together = filled(*before), filled(*before)
+    said = copy.deepcopy(operations)
+    singly.apply(operations)
+    together.apply(joined(operations))
+    assert everything(together) == everything(singly)
+    assert operations == said, "what was claimed is left as it is"
+
+
+def test_claims_that_are_joined_change_a_row_once() -> None:
+    said = [task("1", status="pending"), task("2", title="two"), task("1", status="completed")]
+    assert list(joined(said)) == [task("2", title="two"), task("1", status="completed")]

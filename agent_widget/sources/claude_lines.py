@@ -187,24 +187,24 @@ class Transcript:
         self.waiting: list[_Line] = []
         """Lines before the first one with a time."""
 
-    def read(self, line: bytes) -> Iterator[Item]:
+    def read(self, line: bytes) -> Iterable[Item]:
         """One line."""
         if _is_progress(line) or not line.strip():
-            return
+            return ()
         entry = parse_as(_DECODER, line)
         if entry.type in SILENT:
-            return
+            return ()
         at = millis(entry.timestamp)
         if at is None:
             if not self.at:
                 if entry.type in _SAYS and len(self.waiting) < 100:
                     self.waiting.append(entry)
-                return
+                return ()
             at = self.at
         self.at = at
         waiting, self.waiting = self.waiting, []
         items = self._line(entry, at)
-        yield from _joined(chain(*(self._line(early, at) for early in waiting), items) if waiting else items)
+        return chain(*(self._line(early, at) for early in waiting), items) if waiting else items
 
     def _line(self, entry: _Line, at: int) -> Iterator[Item]:
         says = _SAYS.get(entry.type)
@@ -587,25 +587,6 @@ def _is_progress(line: bytes) -> bool:
     """Whether this is a progress line: its type stands near its start, before anything of any size."""
     found = line.find(b'"type":"progress"', 0, 1000)
     return found >= 0 and line.find(b'"message":', 0, found) < 0 and line.find(b'"toolUseResult":', 0, found) < 0
-
-
-def _joined(items: Iterable[Item]) -> Iterator[Item]:
-    """The same with one record for each agent and session: steps speak of them again and again."""
-    joined: dict[tuple[str, str], dict[str, Any]] = {}
-    for item in items:
-        if type(item) is Record and item.table in _OFTEN:
-            key = item[:2]
-            if (fields := joined.get(key)) is None:
-                joined[key] = dict(item.fields)
-            else:
-                fields.update(item.fields)
-        else:
-            yield item
-    for (table, id), fields in joined.items():
-        yield Record(table, id, fields)
-
-
-_OFTEN: Final = frozenset({"agents", "sessions"})
 
 
 def _usage(entry: _Line, message: _Message, at: int) -> Usage | None:

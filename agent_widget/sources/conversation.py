@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from operator import add, neg
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -104,10 +105,10 @@ class Tokens(NamedTuple):
     cache_write_1h: int = 0
 
     def __add__(self, other: tuple[int, ...]) -> Tokens:  # type: ignore[override]
-        return Tokens(*(a + b for a, b in zip(self, other, strict=True)))
+        return Tokens._make(map(add, self, other))
 
     def __neg__(self) -> Tokens:
-        return Tokens(*(-count for count in self))
+        return Tokens._make(map(neg, self))
 
     @property
     def total(self) -> int:
@@ -345,6 +346,7 @@ class Conversation:
         self._todos: dict[str, str] = {}  # id → status
         self._said: tuple[int, str] = (0, "")  # time and status of the last evidence
         self._known = False
+        self._at: int | None = None
         self._prompted = False
 
     def take(self, step: Step) -> Iterator[Item]:
@@ -356,8 +358,10 @@ class Conversation:
             self._known = True
             yield Speaker(self.agent)
             yield from self._introduce(step.at)
-        yield Record("sessions", self.session, {"updated_at": step.at, "started_at": step.at})
-        yield Record("agents", self.agent, {"last_seen_at": step.at, "started_at": step.at})
+        if step.at != self._at:  # one line has many steps
+            self._at = step.at
+            yield Record("sessions", self.session, {"updated_at": step.at, "started_at": step.at})
+            yield Record("agents", self.agent, {"last_seen_at": step.at, "started_at": step.at})
         yield from _TAKES[type(step)](self, step)
 
     def _introduce(self, at: int) -> Iterator[Item]:
