@@ -1,37 +1,43 @@
 """From files to the store: which source reads which file, in what order, and what follows from it.
 
 The collector is told which paths may have changed (by the watcher, or all of them by :meth:`Collector.scan`) and
-brings the store in step with the files. It is single-threaded: one thread calls it, any thread may read the store.
+brings the store in step with the files. What is to be read is kept in a list, the newest first, and read in portions,
+so that a big first reading shows what it has come to and is interrupted by what happens meanwhile. It is
+single-threaded: one thread calls it, any thread may read the store and :meth:`Collector.states`.
 """
 
 from __future__ import annotations
 
+import heapq
 import logging
 import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count, islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from . import database, transcript
 from .masking import masked
 from .processes import Processes, domain
+from .reading import File, Rank
 from .records import Gone, Record
 from .sources import SOURCES
-from .sources.base import MISREAD, Evidence, Item, Process, Reader, Source, Speaker
+from .sources.base import Evidence, Item, Process, Source, Speaker
 from .stats import Stats
 from .status import Statuses
 from .store import Store, joined
 from .tables import now_ms
-from .tail import Tail, Unreadable, read_document
 
 log = logging.getLogger("agent_widget")
 
 MAX_FILES: Final = 100_000
 """Over all roots; directories that hold more are not agents'."""
-_CLOCK_TICK_NS: Final = 50_000_000
+_AT_ONCE: Final = 5000
+"""So many claims go into the store at once: whoever asks it meanwhile waits."""
 
 
 class PathError(Exception):
@@ -39,35 +45,17 @@ class PathError(Exception):
 
 
 @dataclass(slots=True)
-class _File:
-    """One file: who reads it, how far, and what went wrong."""
-
-    path: Path
-    source: Source
-    reader: Reader
-    tail: Tail | None
-    stamp: tuple[int, int, int] | None = None
-    """Inode, size and time of writing when last read: another one means that something is new."""
-    size: int = 0
-    torn: bool = False
-    malformed: int = 0
-    error: str | None = None
-    inode: int = 0
-    """Of a database: another one is read from its start."""
-
-    def look(self) -> tuple[int, int, int] | None:
-        """The stamp that the file has now."""
-        return database.stamp(self.path) if self.reader.mode == "database" else _stamp(self.path)
-
-
-@dataclass(slots=True)
 class SourceState:
-    """What is read from one root, as the ``welcome`` frame and ``doctor`` tell it."""
+    """What is read from one root, as the ``welcome`` frame and ``doctor`` tell it.
+
+    ``state``: ``reading`` (``read`` of ``bytes`` so far), ``watching`` or ``missing``.
+    """
 
     name: str
     path: str
     files: int = 0
     bytes: int = 0
+    read: int = 0
     state: str = "watching"
     malformed: int = 0
     problems: list[str] = field(default_factory=list)
@@ -95,7 +83,10 @@ class Collector:
         self.host = host or socket.gethostname()
         self.masking = masking
         self.sources = resolve(paths)
-        self._files: dict[Path, _File] = {}
+        self._files: dict[Path, File] = {}
+        self._list: list[tuple[Rank, int, File]] = []
+        self._numbers = count()
+        self._looked = False
         self.processes = Processes(domain=domain())
         self._statuses = Statuses()
         self._stats = Stats()
@@ -112,32 +103,66 @@ class Collector:
 
     def scan(self) -> None:
         """Look at every file below every root and read what is new; then bring the derived tables up to date."""
-        self.refresh(path for source in self.sources for path in self._walk(source, source.root))
+        self.look()
+        self.read_on()
         self.settle(stats=True)
 
     def refresh(self, paths: Iterable[Path]) -> bool:
         """Read what is new in ``paths``; directories are looked through. Returns whether the store changed."""
         before = self.store.seq
-        files: list[tuple[int, float, _File]] = []
-        known: set[Path] = set()
-        for path in paths:
-            for file in self._resolve(path):
-                if file.path in known:  # a database and its log are one
-                    continue
-                known.add(file.path)
-                stamp = file.look()
-                # documents first (they say what things are), then the files that were written last
-                files.append((file.tail is not None, -(stamp[2] if stamp else 0), file))
-        for _, _, file in sorted(files, key=lambda entry: entry[:2]):
-            self._read(file)
+        self.look(paths)
+        self.read_on()
         self.settle()
         return self.store.seq != before
+
+    def look(self, paths: Iterable[Path] | None = None) -> None:
+        """Put what ``paths`` are or hold on the list of files to be read; without ``paths`` all there is."""
+        everything = (path for source in self.sources for path in self._walk(source, source.root))
+        for path in everything if paths is None else paths:
+            for file in self._resolve(path):
+                self._await(file)
+        self._looked |= paths is None
+
+    def _await(self, file: File) -> None:
+        stamp = file.look()
+        if file.reading is not None:
+            file.again = True
+        elif stamp == file.stamp and not file.unfinished and not file.unread:
+            return
+        rank = file.rank_of(stamp)
+        if file.rank is None or rank < file.rank:  # what is written now comes before what was
+            file.rank = rank
+            heapq.heappush(self._list, (rank, next(self._numbers), file))
+        if file.unread and stamp is not None:
+            file.size = stamp[1]
+
+    def read_on(self, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Read what is on the list, portion by portion until ``stop()``; returns whether nothing is left."""
+        while self._list:
+            rank, _, file = self._list[0]
+            if rank != file.rank:  # it had another place on the list since
+                heapq.heappop(self._list)
+                continue
+            if file.reading is None:
+                file.reading = file.read(partial(self._take, file))
+            try:
+                next(file.reading)
+            except StopIteration:
+                heapq.heappop(self._list)
+                again, file.rank, file.reading, file.again = file.again, None, None, False
+                self._changed_at[file.path] = time.monotonic()
+                if again:
+                    self._await(file)
+            if stop():
+                break
+        return not self._list
 
     def settle(self, *, stats: bool = False) -> bool:
         """Derive statuses and spans from new evidence and the clock; with ``stats`` the figures too."""
         before = self.store.seq
         now = self.clock()
-        for process, found in self.processes.look(now):
+        # an agent whose process has gone did something for as long as its files say, and they must all have been read
+        for process, found in () if self._list else self.processes.look(now):
             agent = self.store.get("agents", process.agent_id)
             if found == "runs":
                 self._statuses.goes_on(process.agent_id, now)
@@ -183,8 +208,7 @@ class Collector:
         for path, file in self._files.items():
             if since is not None and self._changed_at.get(path, since) <= since and not file.torn:
                 continue
-            unfinished = file.torn or (file.tail is not None and file.tail.unfinished)
-            if unfinished or file.look() != file.stamp:
+            if file.unfinished or file.look() != file.stamp:
                 found.append(path)
         return found
 
@@ -195,21 +219,25 @@ class Collector:
 
     def states(self) -> list[SourceState]:
         """What is read, root by root."""
-        states = []
-        for source in self.sources:
-            state = SourceState(source.name, str(source.root), unknown=dict(source.unknown))
-            if not os.path.isdir(source.root):
+        states = {source: SourceState(source.name, str(source.root)) for source in self.sources}
+        for source, state in states.items():
+            state.unknown = dict(source.unknown)
+            if not self._looked:
+                state.state = "reading"
+        for file in list(self._files.values()):
+            state = states[file.source]
+            state.files += 1
+            state.bytes += file.size
+            state.read += file.done
+            state.malformed += file.malformed + (file.tail.skipped_lines if file.tail else 0)
+            if file.unread:
+                state.state = "reading"
+            if file.error:
+                state.problems.append(f"{file.path}: {file.error}")
+        for state in states.values():
+            if not os.path.isdir(state.path):
                 state.state = "missing"
-            for file in list(self._files.values()):
-                if file.source is not source:
-                    continue
-                state.files += 1
-                state.bytes += file.size
-                state.malformed += file.malformed + (file.tail.skipped_lines if file.tail else 0)
-                if file.error:
-                    state.problems.append(f"{file.path}: {file.error}")
-            states.append(state)
-        return states
+        return list(states.values())
 
     def transcript(
         self,
@@ -239,7 +267,7 @@ class Collector:
                 todo["title"] = (row and row["title"]) or todo["title"]
         return page
 
-    def _resolve(self, path: Path) -> Iterator[_File]:
+    def _resolve(self, path: Path) -> Iterator[File]:
         """The files that ``path`` is or holds."""
         main = database.main_file(path)
         if main is not None and os.path.exists(main):
@@ -258,16 +286,10 @@ class Collector:
                 for below in self._walk(source, path):
                     yield from self._resolve(below)
             return
-        reader = self._reader(source, path)
-        if reader is None or not os.path.exists(path) or len(self._files) >= MAX_FILES:
-            return
-        tail = Tail(path, source.root) if reader.mode == "lines" else None
-        file = self._files[path] = _File(path, source, reader, tail)
-        yield file
-
-    @staticmethod
-    def _reader(source: Source, path: Path) -> Reader | None:
-        return source.reader(PurePosixPath(path.relative_to(source.root).as_posix()))
+        file = File.of(source, path) if os.path.exists(path) and len(self._files) < MAX_FILES else None
+        if file is not None:
+            self._files[path] = file
+            yield file
 
     def _walk(self, source: Source, directory: Path) -> Iterator[Path]:
         """Every file below a directory that is worth a look; symlinks to directories are not followed."""
@@ -288,74 +310,7 @@ class Collector:
             except OSError as error:
                 log.warning("%s: cannot be read: %s", current, error.strerror)
 
-    def _read(self, file: _File) -> None:
-        stamp, moment = file.look(), time.time_ns()
-        if stamp == file.stamp and not file.torn and not (file.tail and file.tail.unfinished):
-            return
-        try:
-            if file.reader.mode == "database":
-                self._read_database(file)
-                file.error = None
-            elif file.tail is None:
-                self._read_document(file)
-            else:
-                self._read_lines(file, file.tail)
-                file.error = None
-        except FileNotFoundError:
-            # its rows stay; a new file of that name is read from its start
-            stamp, file.torn, file.error = None, False, None
-        except (Unreadable, OSError) as problem:
-            reason = (isinstance(problem, OSError) and problem.strerror) or str(problem)
-            if file.error != reason:
-                log.warning("%s: %s", file.path, reason)
-            file.error = reason
-        except Exception as fault:  # a fault in one source must not keep the other files from being read
-            log.exception("%s: could not be taken in", file.path)
-            file.error = f"could not be taken in ({type(fault).__name__}: {fault})"
-        # A write within the same tick of the file system's clock would leave the same stamp: do not trust it yet.
-        fresh = stamp is not None and abs(moment - stamp[2]) < _CLOCK_TICK_NS
-        file.stamp = None if fresh else stamp
-        file.size = stamp[1] if stamp else 0
-        self._changed_at[file.path] = time.monotonic()
-
-    def _read_document(self, file: _File) -> None:
-        data = read_document(file.path, file.source.root)
-        try:
-            items = list(file.reader.read(data))
-        except MISREAD as error:
-            # most likely caught in the middle of a write: the last good state stays and it is read again
-            if not file.torn:
-                file.malformed += 1
-            file.torn = True
-            file.error = f"not readable as {file.path.suffix or 'text'} ({error})"
-            return
-        file.torn, file.error = False, None
-        self._take(file, items)
-
-    def _read_lines(self, file: _File, tail: Tail) -> None:
-        for portion in tail.read():
-            if portion.restarted:
-                file.reader = (
-                    file.source.reader(PurePosixPath(file.path.relative_to(file.source.root).as_posix())) or file.reader
-                )
-            items: list[Item] = []
-            for line in portion.lines:
-                try:
-                    items.extend(file.reader.read(line))
-                except MISREAD as error:
-                    file.malformed += 1
-                    log.debug("%s: a line was skipped: %s", file.path, error)
-            self._take(file, items)
-
-    def _read_database(self, file: _File) -> None:
-        inode = os.stat(file.path).st_ino
-        if file.inode not in (0, inode):
-            file.reader = self._reader(file.source, file.path) or file.reader
-        file.inode = inode
-        for items in database.read(file.path, file.source.root, file.reader.query):
-            self._take(file, items)
-
-    def _take(self, file: _File, items: list[Item]) -> None:
+    def _take(self, file: File, items: list[Item]) -> None:
         operations: list[Record | Gone] = []
         for item in items:
             if isinstance(item, Evidence):
@@ -366,7 +321,9 @@ class Collector:
                 self.processes.note(item)
             else:
                 operations.append(item)
-        self._apply(map(self._without_active, joined(operations)), file.source.name)
+        claims = map(self._without_active, joined(operations))
+        while portion := list(islice(claims, _AT_ONCE)):
+            self._apply(portion, file.source.name)
 
     def _without_active(self, operation: Record | Gone) -> Record | Gone:
         """Sessions that a file calls active are noted; whether they are follows from their agents."""
@@ -385,14 +342,6 @@ class Collector:
         changes = self.store.apply(operations, defaults)
         self._stats.note(changes)
         self._newcomers.update(change.id for change in changes if change.table == "agents" and change.old is None)
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def resolve(paths: Iterable[str | os.PathLike[str]]) -> list[Source]:

@@ -45,6 +45,7 @@ def _status(server: Server, params: _Nothing) -> dict[str, Any]:
                 "path": state.path,
                 "files": state.files,
                 "bytes": state.bytes,
+                "read": state.read,
                 "state": state.state,
                 "malformed": state.malformed,
                 "problems": state.problems,

@@ -90,8 +90,8 @@ def serve(
     """Start a server that watches ``paths`` (every known agent of this machine if there are none), or reuse one.
 
     A live server of this user that watches the same paths is returned as it is, unless a ``port`` is asked for that it
-    does not have. Returns when the server has read all files and answers. Raises :class:`ServerError`, and
-    :class:`~agent_widget.collector.PathError` for a path that cannot be watched.
+    does not have. Returns when the server answers; a large home is still being read then. Raises
+    :class:`ServerError`, and :class:`~agent_widget.collector.PathError` for a path that cannot be watched.
     """
     roots = [str(source.root) for source in resolve(paths)]
     if roots or not paths:

@@ -60,13 +60,17 @@ class Hello(_Frame):
 
 
 class SourceInfo(msgspec.Struct):
-    """What the server reads from one root."""
+    """What the server reads from one root.
+
+    ``state``: ``reading`` (``read`` of ``bytes`` so far), ``watching`` or ``missing``.
+    """
 
     name: str
     path: str
     files: int
     bytes: int
     state: str
+    read: int = 0
 
 
 class Welcome(_Frame):

@@ -40,6 +40,8 @@ SEND_DEADLINE: Final = 5.0
 """A client that does not take a frame within this many seconds is dropped; it asks again when it is back."""
 HELLO_DEADLINE: Final = 10.0
 MAX_CONNECTIONS: Final = 64
+FIRST_LOOK: Final = 0.3
+"""What is read within this many seconds is in everyone's first answer; all else comes while they look on."""
 
 
 class StartError(Exception):
@@ -94,8 +96,12 @@ class Server:
         token: str | None = None,
         no_token: bool = False,
         idle_timeout: float | None = None,
+        first_look: float = FIRST_LOOK,
     ) -> None:
-        """``idle_timeout``: end after so many seconds without any client. Raises :class:`StartError`."""
+        """``idle_timeout``: end after so many seconds without any client. Raises :class:`StartError`.
+
+        ``first_look``: for so many seconds at most clients are kept waiting for all files to be read.
+        """
         if no_token and not is_loopback(host):
             raise StartError(f"refusing to serve {host} without a token; leave out --no-token")
         self.collector = collector
@@ -104,6 +110,7 @@ class Server:
         self.port = port
         self.token = None if no_token else token or new_token()
         self.idle_timeout = idle_timeout
+        self.first_look = first_look
         self.started_at = tables.now_ms()
         self.connections = 0
         self._refused = 0
@@ -128,7 +135,7 @@ class Server:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Server]:
-        """Serve until the context ends: bind, read all files, then let clients in."""
+        """Serve until the context ends: bind, begin to read, and let clients in."""
         loop = asyncio.get_running_loop()
         self._hub = Hub(self.store)
         watcher = Watcher(self.collector, lambda: _soon(loop, self._hub.wake))
@@ -152,7 +159,8 @@ class Server:
         try:
             self.port = listener.sockets[0].getsockname()[1]
             self._gate = Gate(self.host, self.port, self.token)
-            await loop.run_in_executor(None, watcher.start)
+            watcher.start()
+            await loop.run_in_executor(None, watcher.wait, self.first_look)
             try:
                 await listener.start_serving()
             except OSError as error:  # somebody else took the bound port and began to listen while we read
@@ -265,7 +273,7 @@ class Server:
         """The ``welcome`` frame of this moment."""
         epoch, seq = self.store.position
         sources = [
-            protocol.SourceInfo(state.name, state.path, state.files, state.bytes, state.state)
+            protocol.SourceInfo(state.name, state.path, state.files, state.bytes, state.state, state.read)
             for state in self.collector.states()
         ]
         return protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, tables.now_ms(), sources, tables.schema())

@@ -4,6 +4,9 @@ One thread drains a set of changed paths: the first change is read at once, then
 while changes keep coming, so nothing waits for a quiet moment. Notifications get lost in ways nobody reports (a
 full queue, a watch limit, a root that was made anew, a network mount), so files that changed lately are checked
 every two seconds and the tree every fifteen, always.
+
+The first look at the tree may find a gigabyte. It is read a slice at a time, the newest first, and between the slices
+what was read is told and what changed meanwhile is read: nobody waits for the end.
 """
 
 from __future__ import annotations
@@ -39,6 +42,8 @@ HOT_CHECK: Final = 2.0
 HOT_FOR: Final = 300.0
 TREE_CHECK: Final = 15.0
 STATS_PACE: Final = 0.25
+SLICE: Final = 0.05
+"""Seconds of reading after which what has been read is told, when there is more to read."""
 
 # Deletions and attribute changes need no reading; every further kind of event costs the kernel and us time.
 _EVENTS: Final = [FileModifiedEvent, FileCreatedEvent, FileMovedEvent, DirCreatedEvent, DirMovedEvent]
@@ -68,17 +73,20 @@ class Watcher:
         self._stopping = False
         self._observer: BaseObserver | None = None
         self._watches: dict[Path, tuple[ObservedWatch, int]] = {}
+        self._caught_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="agent-widget-watcher", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch, read all there is, and go on in the background."""
+        """Begin to watch and to read all there is, in the background."""
         # watchdog dumps its whole watch table into a RuntimeWarning for directories that come and go quickly
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
         self._observer = Observer()
         self._observer.start()
-        self._watch_roots()
-        self.collector.scan()
         self._thread.start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until all that was there at the start has been read; returns whether it has."""
+        return self._caught_up.wait(timeout)
 
     def stop(self) -> None:
         """Stop watching; returns when the threads have ended."""
@@ -124,36 +132,39 @@ class Watcher:
     def _run(self) -> None:
         store = self.collector.store
         told = store.seq
-        next_stats = time.monotonic()
-        next_hot, next_tree = next_stats + HOT_CHECK, next_stats + TREE_CHECK
-        stats_due = False
+        next_stats = next_tree = time.monotonic()  # the first look at the tree finds what there is to read
+        next_hot = next_tree + HOT_CHECK
+        stats_due = all_read = False
         while not self._stopping:
-            timeout = max(0.0, min(next_hot, next_tree, next_stats if stats_due else next_hot) - time.monotonic())
-            self._wake.wait(timeout)
+            if all_read:
+                timeout = min(next_hot, next_tree, next_stats if stats_due else next_hot) - time.monotonic()
+                self._wake.wait(max(0.0, timeout))
             self._wake.clear()
             if self._stopping:
                 return
             try:
                 self._drain()
                 moment = time.monotonic()
+                all_read = True  # a round that fails goes on with the next check, not at once
                 # The next check is set before this one begins: one that fails must not be due again at once.
                 if moment >= next_tree:
                     next_hot, next_tree = moment + HOT_CHECK, moment + TREE_CHECK
                     self._watch_roots()
-                    self.collector.scan()
+                    self.collector.look()
                 elif moment >= next_hot:
                     next_hot = moment + HOT_CHECK
-                    self.collector.refresh(self.collector.stale(within=HOT_FOR))
-                expiry = self.collector.next_expiry
-                if expiry is not None and expiry < self.collector.clock():
-                    self.collector.settle()
+                    self.collector.look(self.collector.stale(within=HOT_FOR))
+                all_read = self._read_on()
+                self.collector.settle()
                 stats_due |= store.seq != told
-                if stats_due and moment >= next_stats:
+                if stats_due and (moment >= next_stats or (all_read and not self._caught_up.is_set())):
                     next_stats, stats_due = moment + STATS_PACE, False
                     self.collector.settle(stats=True)
                 if store.seq != told:  # also what a round that failed has read
                     told = store.seq
                     self._on_change()
+                if all_read:
+                    self._caught_up.set()
             except Exception:
                 # one bad moment must not end the watching: the next check makes up for what was missed
                 log.exception("a round of reading failed")
@@ -164,4 +175,9 @@ class Watcher:
         while self._paths:  # watchdog's thread may add meanwhile: pop is atomic, iterating is not
             paths.add(Path(self._paths.pop()))
         if paths:
-            self.collector.refresh(paths)
+            self.collector.look(paths)
+
+    def _read_on(self) -> bool:
+        """Read what is on the collector's list, until something else happens or it is time to tell what was read."""
+        until = time.monotonic() + SLICE
+        return self.collector.read_on(lambda: self._stopping or bool(self._paths) or time.monotonic() >= until)

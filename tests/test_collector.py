@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_widget import collector as collecting
+from agent_widget import reading
 from agent_widget.collector import Collector, PathError
 from agent_widget.sources.workspace import FILES, HEARTBEAT_TTL_MS
 from agent_widget.store import Row
@@ -375,7 +376,7 @@ def test_a_file_that_fails_while_it_is_read_does_not_keep_the_others_from_being_
     def fail(*_: object) -> bytes:
         raise error
 
-    monkeypatch.setattr(collecting, "read_document", fail)
+    monkeypatch.setattr(reading, "read_document", fail)
     collector = collected(root)
     assert collector.store.count("messages") == 3
     assert f"{root}/tasks.json: {error.strerror}" in collector.states()[0].problems

@@ -673,6 +673,7 @@ def test_a_watched_database_is_seen_at_once_and_left_alone_when_it_is_quiet(
     watcher = Watcher(collector)
     watcher.start()
     try:
+        assert watcher.wait(10)
         writer.message("msg_4", 300, "user")
         writer.part("prt_7", 300, "msg_4", type="text", text="Then write it.")
         since = time.monotonic()

@@ -81,7 +81,7 @@ def test_hello_of_somebody_who_has_nothing() -> None:
 
 
 def test_welcome_says_where_the_server_is_and_what_it_reads() -> None:
-    source = protocol.SourceInfo("workspace", "/w", 2, 300, "watching")
+    source = protocol.SourceInfo("workspace", "/w", 2, 300, "reading", 150)
     assert shape(protocol.Welcome(1, "0.1.0", "e", 57, 1000, [source], schema())) == {
         "type": "welcome",
         "protocol": 1,
@@ -89,7 +89,7 @@ def test_welcome_says_where_the_server_is_and_what_it_reads() -> None:
         "epoch": "e",
         "seq": 57,
         "now": 1000,
-        "sources": [{"name": "workspace", "path": "/w", "files": 2, "bytes": 300, "state": "watching"}],
+        "sources": [{"name": "workspace", "path": "/w", "files": 2, "bytes": 300, "state": "reading", "read": 150}],
         "schema": schema(),
     }
 

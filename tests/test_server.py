@@ -684,19 +684,19 @@ def test_a_port_that_is_taken_while_the_files_are_read_is_said_in_one_line(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thieves = []
-    scan = Collector.scan
+    look = Collector.look
 
-    def slow_scan(collector: Collector) -> None:
+    def slow_look(collector: Collector) -> None:
         thief = socket.socket()
         thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         thief.bind(("127.0.0.1", port))
         thief.listen()
         thieves.append(thief)
-        scan(collector)
+        look(collector)
 
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    monkeypatch.setattr(Collector, "scan", slow_scan)
+    monkeypatch.setattr(Collector, "look", slow_look)
 
     async def run() -> None:
         async with served(workspace, port=port):

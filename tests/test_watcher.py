@@ -147,6 +147,7 @@ def watched(root: Path) -> Iterator[Live]:
     live = Live(root)
     live.watcher.start()
     try:
+        assert live.watcher.wait(15)
         yield live
     finally:
         live.watcher.stop()
@@ -383,7 +384,7 @@ def test_a_round_that_fails_does_not_end_the_watching(
     checks(monkeypatch, hot=0.05, tree=NEVER)
     with watched(root) as live:
         with monkeypatch.context() as broken:
-            broken.setattr(live.collector, "refresh", fail)
+            broken.setattr(live.collector, "look", fail)
             append(root / "message-bus.jsonl", message(4))
             until(lambda: "a round of reading failed" in caplog.text)
         live.comes_to_agree()
@@ -413,14 +414,8 @@ def test_a_check_that_always_fails_is_not_repeated_at_once(root: Path, monkeypat
 def test_what_a_failing_round_has_read_is_announced(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checks(monkeypatch, hot=0.05, tree=NEVER)
     with watched(root) as live:
-        refresh = live.collector.refresh
-
-        def read_and_fail(paths: Any) -> bool:
-            refresh(paths)
-            raise RuntimeError("a bug")
-
         with monkeypatch.context() as broken:
-            broken.setattr(live.collector, "refresh", read_and_fail)
+            broken.setattr(live.collector, "settle", fail)
             append(root / "message-bus.jsonl", message(4))
             until(lambda: live.has("messages", "m4"))
         until(lambda: live.rounds > 0)
@@ -431,6 +426,7 @@ def test_a_listener_that_fails_does_not_end_the_watching(root: Path, caplog: pyt
     watcher = Watcher(collector, fail)
     watcher.start()
     try:
+        assert watcher.wait(15)
         for number in (4, 5):
             append(root / "message-bus.jsonl", message(number))
             until(lambda number=number: collector.store.get("messages", f"m{number}") is not None)  # type: ignore[misc]

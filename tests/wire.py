@@ -124,8 +124,8 @@ class Raw:
 
 @contextlib.asynccontextmanager
 async def served(workspace: Path, **options: Any) -> AsyncIterator[Server]:
-    """A server of this workspace on this loop."""
-    async with Server(Collector([workspace]), **options).running() as server:
+    """A server of this workspace on this loop, which has read it."""
+    async with Server(Collector([workspace]), **{"first_look": PATIENCE, **options}).running() as server:
         yield server
 
 
