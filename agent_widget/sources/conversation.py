@@ -348,130 +348,134 @@ class Conversation:
         self._known = False
         self._at: int | None = None
         self._prompted = False
+        # what follows from the step that is being taken
+        self._of_session: dict[str, Any] = {}
+        self._of_agent: dict[str, Any] = {}
+        self._items: list[Item] = []
 
-    def take(self, step: Step) -> Iterator[Item]:
-        """The rows and evidence that follow from one step."""
+    def take(self, step: Step) -> list[Item]:
+        """The rows and evidence that follow from one step; of the session and the agent at most one record each."""
+        self._of_session, self._of_agent, self._items = {}, {}, []
         if self.book.hear is not None:
             self.book.hear(self, step)
-            return
+            return self._items
         if not self._known:
             self._known = True
-            yield Speaker(self.agent)
-            yield from self._introduce(step.at)
+            self._items.append(Speaker(self.agent))
+            self._introduce()
         if step.at != self._at:  # one line has many steps
             self._at = step.at
-            yield Record("sessions", self.session, {"updated_at": step.at, "started_at": step.at})
-            yield Record("agents", self.agent, {"last_seen_at": step.at, "started_at": step.at})
-        yield from _TAKES[type(step)](self, step)
+            self._of_session["updated_at"] = self._of_session["started_at"] = step.at
+            self._of_agent["last_seen_at"] = self._of_agent["started_at"] = step.at
+        _TAKES[type(step)](self, step)
+        if self._of_session:
+            self._items.append(Record("sessions", self.session, self._of_session))
+        if self._of_agent:
+            self._items.append(Record("agents", self.agent, self._of_agent))
+        return self._items
 
-    def _introduce(self, at: int) -> Iterator[Item]:
-        yield Record("sessions", self.session, {} if self.parent else {"agent_id": self.agent, "status": "idle"})
-        yield Record("agents", self.agent, {"session_id": self.session, "parent_id": self.parent})
+    def _introduce(self) -> None:
+        self._of_agent |= {"session_id": self.session, "parent_id": self.parent}
         if self.parent is None:
-            yield Record(
-                "agents", PERSON, {"name": "you", "role": "human", "status": "unknown", "status_reason": "a person"}
-            )
+            self._of_session |= {"agent_id": self.agent, "status": "idle"}
+            you = {"name": "you", "role": "human", "status": "unknown", "status_reason": "a person"}
+            self._items.append(Record("agents", PERSON, you))
 
     # What each step says
 
-    def _about(self, step: About) -> Iterator[Item]:
-        for table, id, facts in (("sessions", self.session, step.session), ("agents", self.agent, step.agent)):
-            if known := {name: value for name, value in facts.items() if value is not None}:
-                yield Record(table, id, known)
+    def _about(self, step: About) -> None:
+        self._of_session.update((name, value) for name, value in step.session.items() if value is not None)
+        self._of_agent.update((name, value) for name, value in step.agent.items() if value is not None)
 
-    def _prompt(self, step: Prompt) -> Iterator[Item]:
+    def _prompt(self, step: Prompt) -> None:
         self._prompter = step.sender
         self._reply = None
         if self._prompted or step.sender != self.parent:  # what it was spawned for is told by the one who did
-            yield self._message(step.id, step.at, step.sender, self.agent, "prompt", step.text)
+            self._message(step.id, step.at, step.sender, self.agent, "prompt", step.text)
         self._prompted = True
-        yield from self._count("messages")
-        yield from self._is("working", step.at, "prompted")
-        yield from self._opened(step.at)
+        self._count("messages")
+        self._is("working", step.at, "prompted")
+        self._opened()
 
-    def _turn_start(self, step: TurnStart) -> Iterator[Item]:
+    def _turn_start(self, step: TurnStart) -> None:
         self._calls.clear()  # nothing of an earlier turn runs any more
-        yield from self._is("working", step.at, step.reason, routine=True)
-        yield from self._opened(step.at)
+        self._is("working", step.at, step.reason, routine=True)
+        self._opened()
 
-    def _reply_given(self, step: Reply) -> Iterator[Item]:
+    def _reply_given(self, step: Reply) -> None:
         self._reply = step
-        yield from self._count("messages")
-        yield Record("agents", self.agent, {"activity": preview(step.text)})
-        yield from self._is("working", step.at, "writes an answer", routine=True)
+        self._count("messages")
+        self._of_agent["activity"] = preview(step.text)
+        self._is("working", step.at, "writes an answer", routine=True)
 
-    def _thought(self, step: Thinking) -> Iterator[Item]:
-        yield from self._is("working", step.at, "thinks", routine=True)
+    def _thought(self, step: Thinking) -> None:
+        self._is("working", step.at, "thinks", routine=True)
 
-    def _call(self, step: Call) -> Iterator[Item]:
+    def _call(self, step: Call) -> None:
         if self._calls.setdefault(step.id, step) is step:  # else it only waits for permission now, or got it
             caller = (step.copy, step.at, self.session, self.agent)
             caller = self.book.callers[step.id] = min(self.book.callers.get(step.id, caller), caller)
-            yield Record(
-                "tool_calls",
-                step.id,
-                {
-                    "at": caller[1],
-                    "agent_id": caller[3],
-                    "session_id": caller[2],
-                    "name": step.name,
-                    "input": preview(step.input),
-                    "input_bytes": _size(step.input),
-                    **({} if step.id in self.book.returned else {"status": "running"}),
-                },
-            )
-            yield from self._count("tool_calls")
-            yield Record("agents", self.agent, {"activity": preview(f"{step.name} {_gist(step.input)}".strip())})
-            yield from self._opened(step.at)
+            fields = {
+                "at": caller[1],
+                "agent_id": caller[3],
+                "session_id": caller[2],
+                "name": step.name,
+                "input": preview(step.input),
+                "input_bytes": _size(step.input),
+            }
+            if step.id not in self.book.returned:
+                fields["status"] = "running"
+            self._items.append(Record("tool_calls", step.id, fields))
+            self._count("tool_calls")
+            self._of_agent["activity"] = preview(f"{step.name} {_gist(step.input)}".strip())
+            self._opened()
         if step.asks is not None:
-            yield from self._is("waiting", step.at, step.asks)
+            self._is("waiting", step.at, step.asks)
         elif step.approval:
-            yield from self._is("waiting", step.at, f"permission for {step.name} {_gist(step.input)}".strip())
+            self._is("waiting", step.at, f"permission for {step.name} {_gist(step.input)}".strip())
         else:
-            yield from self._is("working", step.at, f"tool call {step.name} pending: it runs, or waits for permission")
+            self._is("working", step.at, f"tool call {step.name} pending: it runs, or waits for permission")
 
-    def _result(self, step: Result) -> Iterator[Item]:
+    def _result(self, step: Result) -> None:
         call = self._calls.pop(step.call_id, None)
         self.book.returned.add(step.call_id)
         duration = step.duration_ms
         if duration is None and call is not None:
             duration = max(0, step.at - call.at)
-        yield Record(
-            "tool_calls",
-            step.call_id,
-            {
-                "status": step.status,
-                "duration_ms": duration,
-                "output": preview(step.output),
-                "output_bytes": _size(step.output),
-                "error": preview(step.error),
-            },
-        )
+        fields = {
+            "status": step.status,
+            "duration_ms": duration,
+            "output": preview(step.output),
+            "output_bytes": _size(step.output),
+            "error": preview(step.error),
+        }
+        self._items.append(Record("tool_calls", step.call_id, fields))
         if step.status == "error":
-            yield from self._count("errors")
+            self._count("errors")
         if step.files:
             changed = self.book.changed_files[self.session]
             changed.update(step.files)
-            yield Record("sessions", self.session, {"files_changed": len(changed)})
+            self._of_session["files_changed"] = len(changed)
         asking = next((call.asks for call in self._calls.values() if call.asks is not None), None)
         pending = next(iter(self._calls.values()), None)
         if asking is not None:
-            yield from self._is("waiting", step.at, asking)
+            self._is("waiting", step.at, asking)
         elif pending is not None:
-            yield from self._is(
-                "working", step.at, f"tool call {pending.name} pending: it runs, or waits for permission"
-            )
+            self._is("working", step.at, f"tool call {pending.name} pending: it runs, or waits for permission")
         else:
-            yield from self._is("working", step.at, "tool result")
+            self._is("working", step.at, "tool result")
 
-    def _usage(self, step: Usage) -> Iterator[Item]:
-        yield from self.book.ledger.bill(step, self.session, self.agent)
+    def _usage(self, step: Usage) -> None:
+        self._items.extend(self.book.ledger.bill(step, self.session, self.agent))
         if not step.copy:
-            context = step.tokens.input + step.tokens.cache_read + step.tokens.cache_write
-            yield Record("agents", self.agent, {"context_tokens": context or None, "model": step.model})
-            yield Record("sessions", self.session, {"model": step.model} if self.parent is None else {})
+            self._of_agent["context_tokens"] = (
+                step.tokens.input + step.tokens.cache_read + step.tokens.cache_write
+            ) or None
+            self._of_agent["model"] = step.model
+            if self.parent is None:
+                self._of_session["model"] = step.model
 
-    def _plan(self, step: Plan) -> Iterator[Item]:
+    def _plan(self, step: Plan) -> None:
         for todo in step.todos:
             status = TASK_STATUS.get(todo.status.lower(), "pending")
             fields: dict[str, Any] = {
@@ -492,18 +496,18 @@ class Conversation:
                 fields["created_at"] = step.at
             if status == "completed":
                 fields["completed_at"] = step.at
-            yield Record("tasks", f"{self.session}:{todo.id}", fields)
+            self._items.append(Record("tasks", f"{self.session}:{todo.id}", fields))
             self._todos[todo.id] = status
         for id in sorted(self._todos.keys() - {todo.id for todo in step.todos}) if step.whole else ():
             if self._todos[id] != "completed":
                 del self._todos[id]
-                yield Gone("tasks", f"{self.session}:{id}")
+                self._items.append(Gone("tasks", f"{self.session}:{id}"))
 
-    def _turn_end(self, step: TurnEnd) -> Iterator[Item]:
+    def _turn_end(self, step: TurnEnd) -> None:
         reply, self._reply = self._reply, None
         if reply is not None:
             kind = "ask" if step.how == "asked" else "reply"
-            yield self._message(reply.id, reply.at, self.agent, self._prompter, kind, reply.text)
+            self._message(reply.id, reply.at, self.agent, self._prompter, kind, reply.text)
         status, reason = {
             "done": ("done" if self.parent else "idle", "end of turn"),
             "asked": ("waiting", "a question to you"),
@@ -511,57 +515,55 @@ class Conversation:
             "failed": ("failed", "the turn failed"),
         }[step.how]
         if step.how == "failed":
-            yield from self._count("errors")
-        yield from self._is(status, step.at, step.reason or reason)
+            self._count("errors")
+        self._is(status, step.at, step.reason or reason)
         if self.parent is None:
-            yield Record("sessions", self.session, {"status": "failed" if step.how == "failed" else "idle"})
+            self._of_session["status"] = "failed" if step.how == "failed" else "idle"
 
-    def _spawn(self, step: Spawn) -> Iterator[Item]:
+    def _spawn(self, step: Spawn) -> None:
         facts = {"parent_id": self.agent, "session_id": self.session, "started_at": step.at, "role": step.kind}
-        yield Record("agents", step.agent_id, {name: value for name, value in facts.items() if value is not None})
-        yield self._message(f"{step.call_id}>", step.at, self.agent, step.agent_id, "delegate", step.task)
+        known = {name: value for name, value in facts.items() if value is not None}
+        self._items.append(Record("agents", step.agent_id, known))
+        self._message(f"{step.call_id}>", step.at, self.agent, step.agent_id, "delegate", step.task)
 
-    def _return(self, step: Return) -> Iterator[Item]:
-        yield self._message(f"{step.agent_id}<", step.at, step.agent_id, self.agent, "result", step.text)
+    def _return(self, step: Return) -> None:
+        self._message(f"{step.agent_id}<", step.at, step.agent_id, self.agent, "result", step.text)
         status, reason = ("failed", "reported a failure") if step.failed else ("done", "reported its result")
-        yield Evidence(step.agent_id, step.at, status, reason)
+        self._items.append(Evidence(step.agent_id, step.at, status, reason))
 
-    def _closed(self, step: Closed) -> Iterator[Item]:
-        yield from self._is(
-            "failed" if step.failed else "done", step.at, "ended with an error" if step.failed else "closed"
-        )
+    def _closed(self, step: Closed) -> None:
+        self._is("failed" if step.failed else "done", step.at, "ended with an error" if step.failed else "closed")
         if self.parent is None:
-            status = "failed" if step.failed else "ended"
-            yield Record("sessions", self.session, {"status": status, "ended_at": step.at})
+            self._of_session |= {"status": "failed" if step.failed else "ended", "ended_at": step.at}
 
     # Shared
 
-    def _opened(self, at: int) -> Iterator[Item]:
+    def _opened(self) -> None:
         if self.parent is None:
-            yield Record("sessions", self.session, {"status": "active", "ended_at": None})
+            self._of_session |= {"status": "active", "ended_at": None}
 
-    def _message(self, id: str, at: int, sender: str, recipient: str, kind: str, text: str | None) -> Record:
+    def _message(self, id: str, at: int, sender: str, recipient: str, kind: str, text: str | None) -> None:
         fields = {"at": at, "sender": sender, "recipient": recipient, "kind": kind, "text": preview(text)}
-        return Record("messages", f"{self.session}:{id}", {**fields, "session_id": self.session})
+        self._items.append(Record("messages", f"{self.session}:{id}", {**fields, "session_id": self.session}))
 
-    def _count(self, column: str) -> Iterator[Item]:
+    def _count(self, column: str) -> None:
         self._counts[column] += 1
-        total = self.book.tallies.put("sessions", self.session, column, self.file, self._counts[column])
-        yield Record("sessions", self.session, {column: total})
+        count, put = self._counts[column], self.book.tallies.put
+        self._of_session[column] = put("sessions", self.session, column, self.file, count)
         if column != "messages":
-            own = self.book.tallies.put("agents", self.agent, column, self.file, self._counts[column])
-            yield Record("agents", self.agent, {column: own})
+            self._of_agent[column] = put("agents", self.agent, column, self.file, count)
 
-    def _is(self, status: str, at: int, reason: str, *, routine: bool = False) -> Iterator[Item]:
+    def _is(self, status: str, at: int, reason: str, *, routine: bool = False) -> None:
         """Evidence in file order, whatever the clocks say: a later line never counts as earlier."""
         last_at, last_status = self._said
         at = max(at, last_at + (status != last_status))
         self._said = (at, status)
         ttl_ms = SILENCE_MS.get(status)
-        yield Evidence(self.agent, at, status, preview(reason) or status, ttl_ms, routine, "new line")
+        told = preview(reason) or status
+        self._items.append(Evidence(self.agent, at, status, told, ttl_ms, routine, "new line"))
 
 
-_TAKES: Final[dict[type, Callable[[Conversation, Any], Iterator[Item]]]] = {
+_TAKES: Final[dict[type, Callable[[Conversation, Any], None]]] = {
     About: Conversation._about,
     Prompt: Conversation._prompt,
     TurnStart: Conversation._turn_start,
