@@ -20,6 +20,7 @@ from transcripts import (
 )
 
 from agent_widget.sources.gemini import Gemini
+from agent_widget.sources.gemini_records import message_decoder
 
 SESSION = "5e551011-0000-4000-8000-000000000001"
 CHAT = "tmp/orchard/chats/session-2026-01-01T10-00-5e551011.jsonl"
@@ -255,6 +256,39 @@ def test_an_older_chat_is_one_document_that_is_rewritten(home: Home) -> None:
     session = home.row("sessions", SESSION)
     assert (session.messages, session.tool_calls, session.output_tokens) == (3, 1, 50)
     assert home.row("agents", SESSION).status == "working"
+
+
+def test_of_a_document_that_is_rewritten_only_what_is_new_is_looked_at(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = []
+
+    class Counting:
+        def decode(self, data: bytes) -> Any:
+            decoded.append(json.loads(data)["id"])
+            return message_decoder.decode(data)
+
+    monkeypatch.setattr("agent_widget.sources.gemini.message_decoder", Counting())
+    said = [
+        prompt("10:01:00"),
+        answer("10:02:00", "Done."),
+        prompt("10:03:00"),
+        answer("10:04:00", "", call("10:05:00", "c1")),
+    ]
+    for count in range(1, len(said) + 1):
+        home.replace(CHAT.removesuffix("l"), json.dumps({**header(), "messages": said[:count]}).encode()).read()
+    assert decoded == [message["id"] for message in said]
+    assert home.row("sessions", SESSION)["messages"] == 3
+
+
+def test_a_document_with_a_message_that_makes_no_sense_is_read_when_it_makes_sense(home: Home) -> None:
+    said = [prompt("10:01:00"), {**answer("10:02:00", "Done."), "id": None}]
+    home.replace(CHAT.removesuffix("l"), json.dumps({**header(), "messages": said}).encode())
+    assert home.rows("sessions") == {}
+    home.replace(
+        CHAT.removesuffix("l"), json.dumps({**header(), "messages": [said[0], answer("10:02:00", "Done.")]}).encode()
+    )
+    assert home.row("sessions", SESSION)["messages"] == 2
 
 
 def test_a_document_that_is_no_chat_is_malformed(home: Home) -> None:

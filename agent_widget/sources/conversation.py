@@ -255,7 +255,7 @@ class Ledger:
         owner = (usage.copy, usage.at, session, agent)
         held = self._answers.get(usage.id)
         if held is not None:
-            better = max(held.usage, usage, key=_weight)
+            better = held.usage if usage == held.usage else max(held.usage, usage, key=_weight)
             if better is held.usage and owner >= held.owner:
                 if session not in self._sessions or agent not in self._agents:  # it only repeats what others used
                     yield Record("sessions", session, self._sessions[session].fields)

@@ -28,6 +28,8 @@ from hashlib import blake2b, sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
+import msgspec
+
 from .base import (
     Item,
     Malformed,
@@ -199,6 +201,8 @@ class _Chat:
             self.talk = Conversation(self.source.book, file, space + session)
         self.at = 0
         self.seen: set[str] = set()
+        self.told: set[bytes] = set()
+        """What was in a list of all messages, by its digest: the list is written again with each that comes."""
         self.tracking: dict[str, ToolCall] = {}
         """Calls of the task tracker that have not returned."""
         self.titled = False
@@ -227,7 +231,7 @@ class _Chat:
         facts = parse_as(document_decoder, data)
         if facts.sessionId is None:
             raise Malformed("not a chat")
-        for step in self._update(facts):
+        for step in self._update(facts, grows=True):
             yield from self._rows(step)
 
     def _rows(self, step: Step) -> Iterator[Item]:
@@ -255,11 +259,15 @@ class _Chat:
         self.at = max(self.at, at)
         return at
 
-    def _update(self, facts: Facts) -> Iterator[Step]:
-        began = len(self.seen) > 1
+    def _update(self, facts: Facts, *, grows: bool = False) -> Iterator[Step]:
+        """``grows``: the list of messages is the one there was, and more; else it may be what a compression left."""
+        began = len(self.seen) > 1 and not grows
         if facts.startTime is not None and facts.sessionId is not None and self._new(f"session:{facts.sessionId}"):
             yield from self._start(facts.sessionId, self._time(facts.startTime))
-        for message in facts.messages or ():
+        new = {digest: data for data in facts.messages or () if (digest := _digest(data)) not in self.told}
+        messages = [parse_as(message_decoder, bytes(data)) for data in new.values()]  # all, or it is malformed
+        self.told.update(new)
+        for message in messages:
             if not began or message.id in self.seen or message.tokens is not None:
                 yield from self._said(message)
         if (summary := named(facts.summary)) is not None:
@@ -364,6 +372,10 @@ class _Chat:
             yield Return(ended, agent, output or error, status != "ok")
         if call.name == "write_todos" and status == "ok" and isinstance(todos := given.get("todos"), list):
             yield Plan(ended, tuple(_todos(todos)))
+
+
+def _digest(data: msgspec.Raw) -> bytes:
+    return blake2b(data, digest_size=12).digest()
 
 
 def _text(content: Any) -> str:

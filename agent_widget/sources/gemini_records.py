@@ -66,7 +66,7 @@ class Facts(msgspec.Struct):
     startTime: str | None = None
     lastUpdated: str | None = None
     summary: str | None = None
-    messages: list[Message] | None = None
+    messages: list[msgspec.Raw] | None = None
 
 
 class Line(Facts):
