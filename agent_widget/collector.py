@@ -214,8 +214,13 @@ class Collector:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no file at all that any source reads."""
-        return not self._files
+        """Whether there is no file at all that any source reads; ``False`` while nobody has looked."""
+        return self._looked and not self._files
+
+    @property
+    def left(self) -> int:
+        """How many bytes of what is on the list are still to be read for the first time."""
+        return sum(file.size - file.done for file in {file for _, _, file in self._list})
 
     def states(self) -> list[SourceState]:
         """What is read, root by root."""

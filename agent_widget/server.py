@@ -40,8 +40,8 @@ SEND_DEADLINE: Final = 5.0
 """A client that does not take a frame within this many seconds is dropped; it asks again when it is back."""
 HELLO_DEADLINE: Final = 10.0
 MAX_CONNECTIONS: Final = 64
-FIRST_LOOK: Final = 0.3
-"""What is read within this many seconds is in everyone's first answer; all else comes while they look on."""
+FIRST_LOOK: Final = 2.0
+"""Seconds for which clients are kept waiting at most: what a small home holds is in everyone's first answer."""
 
 
 class StartError(Exception):
@@ -100,7 +100,7 @@ class Server:
     ) -> None:
         """``idle_timeout``: end after so many seconds without any client. Raises :class:`StartError`.
 
-        ``first_look``: for so many seconds at most clients are kept waiting for all files to be read.
+        ``first_look``: for so many seconds at most clients are kept waiting for a small home to be read.
         """
         if no_token and not is_loopback(host):
             raise StartError(f"refusing to serve {host} without a token; leave out --no-token")
@@ -160,7 +160,7 @@ class Server:
             self.port = listener.sockets[0].getsockname()[1]
             self._gate = Gate(self.host, self.port, self.token)
             watcher.start()
-            await loop.run_in_executor(None, watcher.wait, self.first_look)
+            await loop.run_in_executor(None, watcher.wait_if_little, self.first_look)
             try:
                 await listener.start_serving()
             except OSError as error:  # somebody else took the bound port and began to listen while we read

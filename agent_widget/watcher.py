@@ -42,6 +42,8 @@ HOT_CHECK: Final = 2.0
 HOT_FOR: Final = 300.0
 TREE_CHECK: Final = 15.0
 STATS_PACE: Final = 0.25
+MUCH: Final = 16 * 2**20
+"""Bytes still to be read for which nobody is kept waiting."""
 SLICE: Final = 0.05
 """Seconds of reading after which what has been read is told, when there is more to read."""
 
@@ -74,6 +76,7 @@ class Watcher:
         self._observer: BaseObserver | None = None
         self._watches: dict[Path, tuple[ObservedWatch, int]] = {}
         self._caught_up = threading.Event()
+        self._presentable = threading.Event()
         self._thread = threading.Thread(target=self._run, name="agent-widget-watcher", daemon=True)
 
     def start(self) -> None:
@@ -87,6 +90,10 @@ class Watcher:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all that was there at the start has been read; returns whether it has."""
         return self._caught_up.wait(timeout)
+
+    def wait_if_little(self, timeout: float) -> None:
+        """The same, but not if that is much: then the newest of it is enough to begin with."""
+        self._presentable.wait(timeout)
 
     def stop(self) -> None:
         """Stop watching; returns when the threads have ended."""
@@ -165,6 +172,8 @@ class Watcher:
                     self._on_change()
                 if all_read:
                     self._caught_up.set()
+                if all_read or (not self._presentable.is_set() and self.collector.left > MUCH):
+                    self._presentable.set()
             except Exception:
                 # one bad moment must not end the watching: the next check makes up for what was missed
                 log.exception("a round of reading failed")

@@ -154,6 +154,19 @@ async def status(client: Any) -> dict[str, Any]:
     return source
 
 
+def test_nobody_waits_for_a_large_home(home: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent_widget.watcher.MUCH", 100_000)
+    monkeypatch.setattr("agent_widget.watcher.SLICE", 0.0)
+    gate.held.add(transcript(home, SESSIONS - 1))
+
+    async def scene() -> None:
+        async with served(home, first_look=PATIENCE) as server:
+            assert server.collector.states()[0].state == "reading"
+            gate.open()
+
+    asyncio.run(scene())
+
+
 def test_a_small_home_is_whole_in_the_first_answer(workspace: Path) -> None:
     async def scene() -> None:
         async with served(workspace) as server, raw(server) as client:
