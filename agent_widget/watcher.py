@@ -11,6 +11,7 @@ what was read is told and what changed meanwhile is read: nobody waits for the e
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import threading
@@ -162,6 +163,8 @@ class Watcher:
                     next_hot = moment + HOT_CHECK
                     self.collector.look(self.collector.stale(within=HOT_FOR))
                 all_read = self._read_on()
+                if not self._caught_up.is_set():
+                    gc.freeze()  # rows stay: looking for garbage among all of them halts every thread for long
                 self.collector.settle()
                 stats_due |= store.seq != told
                 if stats_due and (moment >= next_stats or (all_read and not self._caught_up.is_set())):
