@@ -352,7 +352,8 @@ class Collector:
 def resolve(paths: Iterable[str | os.PathLike[str]]) -> list[Source]:
     """The sources for some paths, or for every known place of this machine if there are none.
 
-    A directory nobody recognises is taken as a workspace that is still to be filled. Raises :class:`PathError`.
+    A path is the directory of a source, or a project that holds such directories (:attr:`Source.folder`), or both. A
+    directory nobody recognises is taken as a workspace that is still to be filled. Raises :class:`PathError`.
     """
     found: list[tuple[type[Source], Path]] = []
     given = list(paths)
@@ -360,7 +361,7 @@ def resolve(paths: Iterable[str | os.PathLike[str]]) -> list[Source]:
         for kind in SOURCES:
             found += [(kind, root.resolve()) for root in kind.default_roots(os.environ, Path.home()) if root.is_dir()]
     for path in given:
-        found.append(_recognise(path))
+        found += _recognise(path)
     sources: list[Source] = []
     for kind, root in dict.fromkeys(found):
         same = sum(type(source) is kind for source in sources)
@@ -368,7 +369,7 @@ def resolve(paths: Iterable[str | os.PathLike[str]]) -> list[Source]:
     return sources
 
 
-def _recognise(path: str | os.PathLike[str]) -> tuple[type[Source], Path]:
+def _recognise(path: str | os.PathLike[str]) -> list[tuple[type[Source], Path]]:
     shown = os.fspath(path)
     if not shown.strip():
         raise PathError("an empty path was given; name a directory, e.g. memory/")
@@ -384,8 +385,8 @@ def _recognise(path: str | os.PathLike[str]) -> tuple[type[Source], Path]:
         raise PathError(f"{shown}: cannot be read ({error.strerror}); check its permissions") from None
     except (RuntimeError, ValueError) as error:  # no such user, symlinks in a circle, a NUL
         raise PathError(f"{shown!r}: not a usable path ({error}); name a directory, e.g. memory/") from None
-    for directory in (root, root / "memory"):
-        for kind in SOURCES:
-            if directory.is_dir() and kind.recognises(directory):
-                return kind, directory
-    return SOURCES[0], root
+    found = [(kind, root) for kind in SOURCES if kind.recognises(root)][:1]
+    for kind in SOURCES:
+        if kind.folder is not None and (directory := root / kind.folder).is_dir() and kind.recognises(directory):
+            found.append((kind, directory))
+    return found or [(SOURCES[0], root)]

@@ -13,7 +13,7 @@ import pytest
 from replays.databases import SCHEMA
 from transcripts import Home, at, iso, lines
 
-from agent_widget.sources import SOURCES, Source, Workspace
+from agent_widget.sources import SOURCES, Source
 
 ID = "5e551011-0000-4000-8000-000000000001"
 PROMPTED, CALLED = "10:01:00", "10:01:05"
@@ -70,6 +70,14 @@ def pi() -> list[dict[str, Any]]:
     ]
 
 
+def kimi() -> list[dict[str, Any]]:
+    def line(clock: str, kind: str, **payload: Any) -> dict[str, Any]:
+        return {"timestamp": at(clock) / 1000, "message": {"type": kind, "payload": payload}}
+
+    call = {"id": "c1", "function": {"name": "shell", "arguments": json.dumps({"command": "ls"})}}
+    return [line(PROMPTED, "TurnBegin", user_input="Prune."), line(CALLED, "ToolCall", **call)]
+
+
 def qwen() -> list[dict[str, Any]]:
     told = {"sessionId": ID, "cwd": "/home/eva/orchard"}
     call = {"functionCall": {"id": "c1", "name": "shell", "args": {"command": "ls"}}}
@@ -94,12 +102,13 @@ WRITTEN: dict[str, tuple[str, Callable[[], list[dict[str, Any]]]]] = {
     "codex": (f"sessions/2026/01/01/rollout-2026-01-01T10-00-00-{ID}.jsonl", codex),
     "copilot": (f"session-state/{ID}/events.jsonl", copilot),
     "gemini": ("tmp/orchard/chats/session-2026-01-01T10-00-5e551011.jsonl", gemini),
+    "kimi": (f"sessions/orchard/{ID}/wire.jsonl", kimi),
     "pi": (f"sessions/--home-eva-orchard--/2026-01-01T10-00-00-000Z_{ID}.jsonl", pi),
     "qwen": (f"projects/-home-eva-orchard/chats/{ID}.jsonl", qwen),
 }
 
 
-@pytest.mark.parametrize("kind", [kind for kind in SOURCES if kind is not Workspace], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [kind for kind in SOURCES if kind.folder is None], ids=lambda kind: kind.name)
 def test_nobody_can_tell_whether_a_call_without_result_runs_or_waits_for_permission(
     tmp_path: Path, kind: type[Source]
 ) -> None:

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from .base import Evidence, Gone, Item, Malformed, Reader, Record, Source
+from .beads import Beads
 from .claude import Claude
 from .codex import Codex
 from .copilot import Copilot
 from .gemini import Gemini
+from .kimi import Kimi
 from .opencode import OpenCode
 from .pi import Pi
 from .qwen import Qwen
+from .taskmaster import TaskMaster
 from .workspace import Workspace
 
-SOURCES: tuple[type[Source], ...] = (Workspace, Claude, Codex, Copilot, Gemini, OpenCode, Pi, Qwen)
+SOURCES: tuple[type[Source], ...] = (
+    Workspace,
+    Claude,
+    Codex,
+    Copilot,
+    Gemini,
+    Kimi,
+    OpenCode,
+    Pi,
+    Qwen,
+    Beads,
+    TaskMaster,
+)
 """All of them; a directory belongs to the first that recognises it."""
 
 __all__ = ["SOURCES", "Evidence", "Gone", "Item", "Malformed", "Reader", "Record", "Source"]

@@ -109,6 +109,8 @@ class Source(ABC):
 
     name: ClassVar[str]
     """The word in every row's ``source`` column."""
+    folder: ClassVar[str | None] = None
+    """What its directory is called inside a project, if it lives there: who names the project means it too."""
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         self.root = root
@@ -116,6 +118,7 @@ class Source(ABC):
         """Put before ids when two roots of one format are read at once; else empty."""
         self.unknown: Counter[str] = Counter()
         """Kinds of lines, blocks and records that this version of the format has and we do not know."""
+        self._odd: set[tuple[str, str]] = set()
 
     @classmethod
     @abstractmethod
@@ -134,6 +137,13 @@ class Source(ABC):
     def skips(self, path: PurePosixPath) -> bool:
         """Whether a directory (relative to the root) need not be looked into."""
         return False
+
+    def odd(self, kind: str, id: str) -> None:
+        """Count what cannot be used once, however often its document or row is read."""
+        kind = kind[:80]
+        if (kind, id) not in self._odd:
+            self._odd.add((kind, id))
+            self.unknown[kind] += 1
 
     def told_with(self, path: PurePosixPath, agent_id: str) -> Iterable[PurePosixPath]:
         """The documents that together tell what ``path`` tells of an agent's conversation, in their order."""
@@ -226,6 +236,13 @@ def millis(value: Any) -> int | None:
         return None
 
 
+def moved(environ: Mapping[str, str], home: Path, name: str, separator: str = "") -> list[Path]:
+    """The directories that an environment variable names, ``~`` being ``home``; none if it is unset or empty."""
+    given = environ.get(name, "")
+    places = [place.strip() for place in (given.split(separator) if separator else [given])]
+    return [home / place[2:] if place.startswith("~/") else Path(place) for place in places if place]
+
+
 def named(value: Any) -> str | None:
     """A text that says something: not empty, and not the word that some language writes for nothing."""
     if not isinstance(value, str):
@@ -257,8 +274,8 @@ def preview(value: Any) -> str | None:
 
 
 def number(value: Any) -> float | None:
-    """A finite number, or ``None``."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or abs(value) == float("inf"):
+    """A finite number that can be sent (63 bits), or ``None``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 2**63:
         return None
     return value
 

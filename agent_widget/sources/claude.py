@@ -38,6 +38,7 @@ from .base import (
     Record,
     Source,
     millis,
+    moved,
     named,
     parse_json,
     parse_object,
@@ -109,11 +110,10 @@ class Claude(Source):
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
         """``CLAUDE_CONFIG_DIR`` (several with commas between them), or the two places where it usually is."""
-        given = [name.strip() for name in environ.get("CLAUDE_CONFIG_DIR", "").split(",") if name.strip()]
-        if given:
-            return [home / name[2:] if name.startswith("~/") else Path(name) for name in given]
-        config = environ.get("XDG_CONFIG_HOME", "")
-        return [(Path(config) if config else home / ".config") / "claude", home / ".claude"]
+        if given := moved(environ, home, "CLAUDE_CONFIG_DIR", ","):
+            return given
+        (config,) = moved(environ, home, "XDG_CONFIG_HOME") or [home / ".config"]
+        return [config / "claude", home / ".claude"]
 
     @classmethod
     def recognises(cls, directory: Path) -> bool:

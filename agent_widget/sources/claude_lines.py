@@ -262,7 +262,7 @@ class Transcript:
         yield Record("agents", row, {"name": self.source.called_by(row) or agent})
         if talk.session not in self.source.transcripts:  # its parent's may be empty or gone
             project = folder(entry.cwd)
-            yield Record("sessions", talk.session, {"agent_id": talk.session, "status": "idle"})
+            yield Record("sessions", talk.session, {"agent_id": talk.session, "status": "ended"})
             yield Record("agents", talk.session, {"session_id": talk.session, "name": project, "project": project})
 
     def _whereabouts(self, talk: _Talk, entry: _Line, at: int) -> Iterator[Item]:

@@ -23,7 +23,7 @@ from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
-from .base import Item, Malformed, Reader, Record, Source, clean, millis, named, parse_object, preview
+from .base import Item, Malformed, Reader, Record, Source, clean, millis, moved, named, parse_object, preview
 from .codex_lines import Rollout
 from .conversation import Book
 
@@ -59,10 +59,7 @@ class Codex(Source):
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
         """``$CODEX_HOME``, else ``~/.codex``."""
-        moved = environ.get("CODEX_HOME", "").strip()
-        if not moved:
-            return [home / ".codex"]
-        return [home / moved[2:] if moved.startswith("~/") else Path(moved)]
+        return moved(environ, home, "CODEX_HOME") or [home / ".codex"]
 
     @classmethod
     def recognises(cls, directory: Path) -> bool:

@@ -20,7 +20,7 @@ import msgspec
 
 from ..prices import price
 from ..records import Gone, Record
-from .base import Evidence, Item, Speaker, preview
+from .base import Evidence, Item, Malformed, Speaker, preview
 
 PERSON: Final = "user"
 """The agents row that stands for whoever sits at the keyboard."""
@@ -30,6 +30,11 @@ PLACEHOLDER: Final = {"image": "[image]", "document": "[document]", "audio": "[a
 
 SILENCE_MS: Final = {"working": 30 * 60_000, "idle": 60 * 60_000, "waiting": 24 * 60 * 60_000}
 """An agent that writes nothing for this long counts as offline: crashed, closed or asleep. A question stays longest."""
+
+
+MOST_TOKENS: Final = 10**12
+MOST_DOLLARS: Final = 10**6
+"""In one answer: more is no count, and their sums must fit into what can be sent."""
 
 
 class Prompt(NamedTuple):
@@ -251,7 +256,9 @@ class Ledger:
         self._agents: defaultdict[str, _Account] = defaultdict(_Account)
 
     def bill(self, usage: Usage, session: str, agent: str) -> Iterator[Record]:
-        """Take in one claim; yields the accounts that it moved."""
+        """Take in one claim; yields the accounts that it moved. Raises :class:`Malformed` for what nobody can use."""
+        if min(usage.tokens) < 0 or usage.tokens.total > MOST_TOKENS or not 0 <= (usage.cost_usd or 0) <= MOST_DOLLARS:
+            raise Malformed("no number of tokens or dollars")
         owner = (usage.copy, usage.at, session, agent)
         held = self._answers.get(usage.id)
         if held is not None:
@@ -355,6 +362,8 @@ class Conversation:
 
     def take(self, step: Step) -> list[Item]:
         """The rows and evidence that follow from one step; of the session and the agent at most one record each."""
+        if self.agent == PERSON:
+            raise Malformed("an agent that is called as the person is")
         self._of_session, self._of_agent, self._items = {}, {}, []
         if self.book.hear is not None:
             self.book.hear(self, step)
@@ -375,7 +384,9 @@ class Conversation:
         return self._items
 
     def _introduce(self) -> None:
-        self._of_agent |= {"session_id": self.session, "parent_id": self.parent}
+        self._of_agent["session_id"] = self.session
+        if self.parent is not None:  # else somebody else may know it
+            self._of_agent["parent_id"] = self.parent
         if self.parent is None:
             self._of_session |= {"agent_id": self.agent, "status": "idle"}
             you = {"name": "you", "role": "human", "status": "unknown", "status_reason": "a person"}
@@ -468,12 +479,12 @@ class Conversation:
     def _usage(self, step: Usage) -> None:
         self._items.extend(self.book.ledger.bill(step, self.session, self.agent))
         if not step.copy:
-            self._of_agent["context_tokens"] = (
-                step.tokens.input + step.tokens.cache_read + step.tokens.cache_write
-            ) or None
-            self._of_agent["model"] = step.model
-            if self.parent is None:
-                self._of_session["model"] = step.model
+            context = step.tokens.input + step.tokens.cache_read + step.tokens.cache_write
+            self._of_agent["context_tokens"] = context or None
+            if step.model is not None:
+                self._of_agent["model"] = step.model
+                if self.parent is None:
+                    self._of_session["model"] = step.model
 
     def _plan(self, step: Plan) -> None:
         for todo in step.todos:
@@ -529,6 +540,7 @@ class Conversation:
     def _return(self, step: Return) -> None:
         self._message(f"{step.agent_id}<", step.at, step.agent_id, self.agent, "result", step.text)
         status, reason = ("failed", "reported a failure") if step.failed else ("done", "reported its result")
+        self._items.append(Record("agents", step.agent_id, {}))  # it may be told of here alone
         self._items.append(Evidence(step.agent_id, step.at, status, reason))
 
     def _closed(self, step: Closed) -> None:

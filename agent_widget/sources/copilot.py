@@ -24,7 +24,20 @@ from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
-from .base import Item, Malformed, Reader, Record, Source, directory_name, millis, named, parse_as, preview
+from .base import (
+    Item,
+    Malformed,
+    Reader,
+    Record,
+    Source,
+    directory_name,
+    millis,
+    moved,
+    named,
+    parse_as,
+    preview,
+    whole,
+)
 from .conversation import (
     PERSON,
     About,
@@ -98,10 +111,9 @@ class Copilot(Source):
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
         """``$COPILOT_HOME``, else ``.copilot`` in ``$XDG_STATE_HOME`` and in the home directory."""
-        if given := environ.get("COPILOT_HOME"):
-            return [Path(given).expanduser()]
-        state = environ.get("XDG_STATE_HOME")
-        return [home / ".copilot", *([Path(state).expanduser() / ".copilot"] if state else [])]
+        if given := moved(environ, home, "COPILOT_HOME"):
+            return given
+        return [home / ".copilot", *(state / ".copilot" for state in moved(environ, home, "XDG_STATE_HOME"))]
 
     @classmethod
     def recognises(cls, directory: Path) -> bool:
@@ -265,7 +277,9 @@ class _Log:
             # a copy, since it is no answer: it must not count as what fills the context
             yield Usage(at, f"{self.session}:{id}:{model}", new._replace(output=unsaid), model, copy=True)
         changed = (data.codeChanges or Changes()).filesModified
-        yield About(at, {"files_changed": len(changed) if changed else None}, {"context_tokens": data.currentTokens})
+        yield About(
+            at, {"files_changed": len(changed) if changed else None}, {"context_tokens": whole(data.currentTokens)}
+        )
         yield Closed(at, data.shutdownType == "error")
 
     # What is said

@@ -38,6 +38,7 @@ from .base import (
     Source,
     directory_name,
     millis,
+    moved,
     named,
     parse_as,
     parse_object,
@@ -110,8 +111,7 @@ class Gemini(Source):
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
         """``.gemini`` in ``$GEMINI_CLI_HOME``, else in the home directory."""
-        given = environ.get("GEMINI_CLI_HOME")
-        return [(Path(given).expanduser() if given else home) / ".gemini"]
+        return [place / ".gemini" for place in moved(environ, home, "GEMINI_CLI_HOME") or [home]]
 
     @classmethod
     def recognises(cls, directory: Path) -> bool:

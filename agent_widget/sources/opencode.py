@@ -27,7 +27,7 @@ from typing import Any, Final
 import msgspec
 
 from ..records import Record
-from .base import Ask, Item, Malformed, Query, Reader, Source, millis, named, parse_json, parse_object
+from .base import Ask, Item, Malformed, Query, Reader, Source, millis, moved, named, parse_json, parse_object, preview
 from .conversation import About, Book, Closed, Conversation, Plan, Usage
 from .opencode_messages import Message, Piece, model_name, read_message, read_part, steps, todos
 
@@ -64,17 +64,16 @@ class OpenCode(Source):
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
         self.book = Book()
-        self._odd: set[tuple[str, str]] = set()
         self._sessions: dict[str, _Session] = {}
         self._tree = _Tree(self)
 
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
         """``OPENCODE_DB`` names another database, relative to the data directory."""
-        data = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "opencode"
-        moved = environ.get("OPENCODE_DB")
-        roots = [data] if not moved or moved == ":memory:" else [data, (data / moved).parent]
-        return list(dict.fromkeys(roots))
+        (share,) = moved(environ, home, "XDG_DATA_HOME") or [home / ".local" / "share"]
+        data = share / "opencode"
+        others = [(data / path).parent for path in moved(environ, home, "OPENCODE_DB") if path != Path(":memory:")]
+        return list(dict.fromkeys([data, *others]))
 
     @classmethod
     def recognises(cls, directory: Path) -> bool:
@@ -105,12 +104,6 @@ class OpenCode(Source):
         session = agent_id.removeprefix(self.namespace)
         return lambda ask: _Database(self, str(path)).some(ask, session, before, since, limit)
 
-    def odd(self, kind: str, id: str) -> None:
-        """Count what cannot be used, however often it is read."""
-        if (kind, id) not in self._odd:
-            self._odd.add((kind, id))
-            self.unknown[kind] += 1
-
     # -----------------------------------------------------------------------------------------------------------------
     # From messages to rows, the same for all generations
 
@@ -126,13 +119,22 @@ class OpenCode(Source):
             raise Malformed("a session without a time")
         session.parent, session.created = self.namespace + parent if parent else None, at
         directory, title = named(facts.get("directory")), named(facts.get("title"))
-        model = model_name(facts.get("model"))
+        spoke = (
+            session.newest > _Session(session.id).newest
+        )  # then its messages tell the model, each when it is written
+        model = None if spoke else model_name(facts.get("model"))
         project = PurePosixPath(directory.replace("\\", "/")).name if directory else None
         name = named(facts.get("agent")) or title if session.parent else project or title
         conversation = Conversation(self.book, file, session.id, parent=session.parent)
         about = About(
             at,
-            {"title": title, "project": project, "path": file, "parent_id": session.parent, "agent_id": session.id}
+            {
+                "title": preview(title),
+                "project": project,
+                "path": file,
+                "parent_id": session.parent,
+                "agent_id": session.id,
+            }
             | {"model": model},
             {"name": name, "role": named(facts.get("agent")), "project": project, "model": model},
         )
@@ -210,12 +212,13 @@ class _Database:
         if first:
             for (session,) in list(ask(f"SELECT id FROM {sessions} ORDER BY time_created, id")):
                 found = ask(f"SELECT id FROM {messages} WHERE session_id = :id", id=session)
-                yield from self._tell(ask, [id for (id,) in found], messages, parts)
+                yield from self._tell(ask, [id for (id,) in found if isinstance(id, str)], messages, parts)
         else:
             changed = dict(self._open)
             for table, column in ((messages, "id"), (parts, "message_id")):
                 if table:
-                    changed.update(dict.fromkeys(id for (id,) in self._changes(ask, table, column)))
+                    found = self._changes(ask, table, column)
+                    changed.update(dict.fromkeys(id for (id,) in found if isinstance(id, str)))
             ids = list(changed)
             for start in range(0, len(ids), WINDOW):
                 yield from self._tell(ask, ids[start : start + WINDOW], messages, parts)
@@ -266,7 +269,8 @@ class _Database:
             return
         lists: dict[str, list[dict[str, Any]]] = {}
         for session, *row in ask(f"SELECT session_id, {', '.join(_TODO)} FROM todo ORDER BY session_id, position"):
-            lists.setdefault(session, []).append(dict(zip(_TODO, row, strict=True)))
+            if isinstance(session, str):
+                lists.setdefault(session, []).append(dict(zip(_TODO, row, strict=True)))
         for session in sorted(self._todos.keys() | lists.keys()):
             listed, known = lists.get(session, []), self.source.session(session)
             if listed != self._todos.get(session):
@@ -276,7 +280,8 @@ class _Database:
 
     def _mark(self, ask: Ask, table: str) -> tuple[int, int]:
         ((row,),) = ask(f"SELECT max(rowid) FROM {table}")
-        newest = ask(f"SELECT max(time_updated) FROM {table} WHERE rowid > :after", after=(row or 0) - WINDOW)
+        sql = f"SELECT max(time_updated) FROM {table} WHERE rowid > :after AND typeof(time_updated) = 'integer'"
+        newest = ask(sql, after=(row or 0) - WINDOW)
         return row or 0, max(self._since[table], *(since or 0 for (since,) in newest))
 
     def _changes(self, ask: Ask, table: str, column: str) -> Iterable[tuple[Any, ...]]:
@@ -290,6 +295,9 @@ class _Database:
         columns = [column for column in columns if column in has]
         sql = f"SELECT {', '.join(columns)} FROM {table} WHERE rowid > :after OR time_updated >= :since ORDER BY rowid"
         for row in list(ask(sql, after=self._rows[table], since=self._since[table])):
+            if not isinstance(row[0], str):  # a column of SQLite takes any type
+                self.source.odd("session/malformed", repr(row[0]))
+                continue
             try:
                 yield from self.source.about(row[0], self.file, dict(zip(columns, row, strict=True)))
             except Malformed:
@@ -307,6 +315,10 @@ class _Database:
         found: dict[str, tuple[str, Message]] = {}
         for id, session, at, type_, data in ask(sql, ids=wanted):
             self._open.pop(id, None)
+            # a page of a transcript is asked for without the sessions
+            if not isinstance(session, str) or not (self.source.book.hear or self.source.session(session).told):
+                self.source.odd("message/malformed", repr(id))
+                continue
             try:
                 found[id] = session, read_message(id, at, type_, data or b"")
             except Malformed:
@@ -315,7 +327,7 @@ class _Database:
             columns = "id, message_id, time_created, CAST(data AS BLOB)"
             sql = f"SELECT {columns} FROM {parts} WHERE message_id {among} ORDER BY id"
             for id, message_id, at, data in ask(sql, ids=wanted):
-                if message_id in found:
+                if message_id in found and isinstance(id, str):
                     try:
                         found[message_id][1].pieces.append(read_part(id, at, data or b""))
                     except Malformed:
@@ -323,7 +335,10 @@ class _Database:
         for id, (session, message) in found.items():
             if message.open:
                 self._open[id] = None
-            yield from self.source.tell(self.source.session(session), message)
+            try:
+                yield from self.source.tell(self.source.session(session), message)
+            except Malformed:
+                self.source.odd("message/malformed", id)
         while len(self._open) > OPEN:
             del self._open[next(iter(self._open))]
 

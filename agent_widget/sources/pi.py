@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
-from .base import Item, Malformed, Reader, Source, directory_name, millis, named, parse_as, preview
+from .base import Item, Malformed, Reader, Source, directory_name, millis, moved, named, parse_as, preview
 from .conversation import (
     About,
     Book,
@@ -38,7 +38,8 @@ from .conversation import (
     asks,
 )
 
-FILES: Final = ("sessions/*/*.jsonl", "sessions/*.jsonl")
+FILES: Final = ("sessions/*/*.jsonl", "sessions/*.jsonl", "--*--/*.jsonl", "*_*.jsonl")
+"""Below Pi's own directory, or below the one that was given for sessions alone."""
 
 _EDITORS: Final = frozenset({"edit", "write"})
 _SILENT: Final = frozenset({"thinking_level_change", "compaction", "branch_summary", "label", "custom", "ephemeral"})
@@ -120,9 +121,9 @@ class Pi(Source):
 
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
-        """``$PI_CODING_AGENT_DIR``, else ``~/.pi/agent``."""
-        given = environ.get("PI_CODING_AGENT_DIR")
-        return [Path(given).expanduser()] if given else [home / ".pi" / "agent"]
+        """``$PI_CODING_AGENT_DIR``, else ``~/.pi/agent``; and ``$PI_CODING_AGENT_SESSION_DIR`` if there is one."""
+        own = moved(environ, home, "PI_CODING_AGENT_DIR") or [home / ".pi" / "agent"]
+        return [*own, *moved(environ, home, "PI_CODING_AGENT_SESSION_DIR")]
 
     @classmethod
     def recognises(cls, directory: Path) -> bool:
@@ -131,11 +132,12 @@ class Pi(Source):
 
     def skips(self, path: PurePosixPath) -> bool:
         """All but the sessions."""
-        return path.parts[0] != "sessions" or len(path.parts) > 2
+        parts = path.parts
+        return len(parts) > 1 + (parts[0] == "sessions") or (parts[0] != "sessions" and not path.match("--*--"))
 
     def reader(self, path: PurePosixPath) -> Reader | None:
         """By :data:`FILES`."""
-        ours = any(path.match(pattern) and path.parts[0] == "sessions" for pattern in FILES)
+        ours = any(pattern.count("/") == len(path.parts) - 1 and path.match(pattern) for pattern in FILES)
         return Reader("lines", _File(self, path).read) if ours else None
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from .base import Item, Malformed, Reader, Source, directory_name, millis, named, parse_as, preview
+from .base import Item, Malformed, Reader, Source, directory_name, millis, moved, named, parse_as, preview
 from .conversation import (
     PERSON,
     About,
@@ -148,8 +148,7 @@ class Qwen(Source):
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
         """``$QWEN_RUNTIME_DIR``, else ``$QWEN_HOME``, else ``~/.qwen``."""
-        given = environ.get("QWEN_RUNTIME_DIR") or environ.get("QWEN_HOME")
-        return [Path(given).expanduser() if given else home / ".qwen"]
+        return moved(environ, home, "QWEN_RUNTIME_DIR") or moved(environ, home, "QWEN_HOME") or [home / ".qwen"]
 
     @classmethod
     def recognises(cls, directory: Path) -> bool:

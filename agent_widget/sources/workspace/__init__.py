@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
-from ..base import Reader, Source
+from ..base import Reader, Source, moved
 from . import agents, figures, logs, memory, messages, quality, sessions, tasks, tool_calls
 from .file import File, Items
 from .team import HEARTBEAT_TTL_MS as HEARTBEAT_TTL_MS
@@ -69,6 +69,7 @@ class Workspace(Source):
     """One ``memory/`` directory."""
 
     name = "workspace"
+    folder = "memory"
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
@@ -77,8 +78,7 @@ class Workspace(Source):
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
         """The directories in ``AGENT_WIDGET_WORKSPACE``; there is no place where workspaces usually are."""
-        named = environ.get("AGENT_WIDGET_WORKSPACE", "").split(os.pathsep)
-        return [home / name[2:] if name.startswith("~/") else Path(name) for name in named if name]
+        return moved(environ, home, "AGENT_WIDGET_WORKSPACE", os.pathsep)
 
     @classmethod
     def recognises(cls, directory: Path) -> bool:

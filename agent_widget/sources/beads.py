@@ -1,0 +1,330 @@
+"""beads (steveyegge/beads, the command ``bd``): the issues of a project, in its directory ``.beads``.
+
+Facts are from the producer's ``internal/types/types.go``, ``internal/audit/audit.go`` and ``cmd/bd/export*.go``, and
+from lists that others published (2026). What they teach, and what follows:
+
+- The truth is a Dolt database that only ``bd`` can read. ``issues.jsonl`` is its export: one issue a line, made anew
+  beside the old one and renamed, at most once a minute and only if ``export.auto`` is on.
+- ``interactions.jsonl`` is an audit that is only appended to, at once. So a change that is newer than the issue's
+  ``updated_at`` in the export counts until the next export. It never makes an issue that the export does not list:
+  the audit also tells of deleted ones, and of ephemeral ones that are not exported.
+- The export is kept in git, so it can hold the marks of a conflict: such lines are left out, and then nothing counts
+  as deleted.
+- Priority is 0 (critical) to 4 (backlog). ``deferred``, ``pinned`` and ``hooked`` have no equal in our words; the
+  word itself becomes a tag, and so does any kind of issue but a task.
+- An issue of the kind ``message`` is one; so is a comment. Mentioned people and agents are not told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar, Final, NamedTuple
+
+from .base import (
+    Gone,
+    Item,
+    Malformed,
+    Reader,
+    Record,
+    Source,
+    clean,
+    first_of,
+    millis,
+    moved,
+    named,
+    number,
+    parse_object,
+    preview,
+)
+
+ISSUES: Final = "issues.jsonl"
+AUDIT: Final = "interactions.jsonl"
+
+_STATUS: Final = {
+    "open": "pending",
+    "deferred": "pending",
+    "pinned": "pending",
+    "in_progress": "in_progress",
+    "hooked": "in_progress",
+    "blocked": "blocked",
+    "closed": "completed",
+    "tombstone": "cancelled",
+}
+_NO_EQUAL: Final = frozenset({"deferred", "pinned", "hooked"})
+_PRIORITY: Final = ("critical", "high", "medium", "low", "backlog")
+_NEEDS: Final = frozenset({"blocks", "conditional-blocks", "waits-for"})
+"""Kinds of dependencies that an issue waits for."""
+_FIELDS: Final = frozenset({"status", "assignee", "priority", "title", "description", "notes"})
+"""Fields whose change in the audit changes the row."""
+
+
+class _Change(NamedTuple):
+    """What the audit says of one field of an issue."""
+
+    at: int
+    value: Any
+
+
+class Beads(Source):
+    """``.beads`` in the directory of a project."""
+
+    name = "beads"
+    folder: ClassVar[str | None] = ".beads"
+
+    def __init__(self, root: Path, namespace: str = "") -> None:
+        super().__init__(root, namespace)
+        self._issues: dict[str, dict[str, Any]] = {}
+        self._changes: dict[str, dict[str, _Change]] = {}  # issue → field → its newest change
+        self._listed: set[tuple[str, str]] = set()  # table and row
+
+    @classmethod
+    def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
+        """``$BEADS_DIR``; there is no place where projects usually are."""
+        return moved(environ, home, "BEADS_DIR")
+
+    @classmethod
+    def recognises(cls, directory: Path) -> bool:
+        """By its name, so that a project whose export is still to come is watched too, or by its files."""
+        if directory.name == ".beads":
+            return True
+        return (directory / ISSUES).is_file() and any((directory / n).is_file() for n in ("metadata.json", AUDIT))
+
+    def skips(self, path: PurePosixPath) -> bool:
+        """Databases, backups and hooks."""
+        return True
+
+    def reader(self, path: PurePosixPath) -> Reader | None:
+        """The export and the audit."""
+        if str(path) == ISSUES:
+            return Reader("document", self._export)
+        return Reader("lines", self._interaction) if str(path) == AUDIT else None
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # The export
+
+    def _export(self, data: bytes) -> Iterable[Item]:
+        entries: list[dict[str, Any]] = []
+        bad = False
+        for index, line in enumerate(data.split(b"\n")):
+            if line.strip():
+                try:
+                    entries.append(parse_object(line))
+                except Malformed:
+                    bad = True
+                    self.odd("line", str(index))
+        if bad and (not entries or not data.endswith(b"\n")):
+            raise Malformed("not an issue in every line")
+        issues = {id: entry for entry in entries if (id := named(entry.get("id"))) is not None}
+        self._issues = self._issues | issues if bad else issues
+        items: list[Item] = [item for entry in entries for item in self._entry(entry)]
+        yield from items
+        listed = {(item.table, item.id) for item in items if isinstance(item, Record) and item.table != "agents"}
+        if bad:
+            listed |= self._listed
+        for table, id in sorted(self._listed - listed):
+            yield Gone(table, id)
+        self._listed = listed
+
+    def _entry(self, entry: Mapping[str, Any]) -> Iterator[Item]:
+        if entry.get("_type") == "memory":
+            yield from self._memory(entry)
+            return
+        id = named(entry.get("id"))
+        if id is None:
+            self.odd("issue without id", str(entry.get("title")))
+        elif _kind(entry) == "message":
+            yield from self._message(entry, id)
+        else:
+            yield self._task(id)
+            yield from self._agent(entry.get("assignee"), None)
+            yield from self._comments(entry, id)
+
+    def _task(self, id: str) -> Record:
+        """The row of an issue: what the export says, and what was changed since."""
+        told = self._issues[id]
+        exported_at = millis(told.get("updated_at")) or 0
+        changes = {f: change for f, change in self._changes.get(id, {}).items() if change.at > exported_at}
+        issue = {**told, **{field: change.value for field, change in changes.items()}}
+        word = named(issue.get("status")) or "open"
+        status = _STATUS.get(word)
+        if status is None:
+            self.odd(f"status/{word}", id)
+        kind, needs, parent = _kind(issue), [], None
+        for dependency in _objects(issue, "dependencies"):
+            on = named(dependency.get("depends_on_id"))
+            if on is None or dependency.get("issue_id") not in (id, None):
+                continue
+            if dependency.get("type") in _NEEDS:
+                needs.append(self._id(on))
+            elif dependency.get("type") == "parent-child":
+                parent = self._id(on)
+        labels = issue.get("labels")
+        tags = [text for label in (labels if isinstance(labels, list) else ()) if (text := named(label))]
+        tags += [kind] if kind not in (None, "task") else []
+        tags += [word] if status is None or word in _NO_EQUAL else []
+        closed = named(issue.get("close_reason"))
+        notes = [named(issue.get("notes")), closed and f"closed: {closed}"]
+        return Record(
+            "tasks",
+            self._id(id),
+            {
+                "title": preview(named(issue.get("title"))),
+                "description": preview(named(issue.get("description"))),
+                "status": status or "pending",
+                "priority": _priority(issue.get("priority")),
+                "owner": self._name(issue.get("assignee")),
+                "progress": {"completed": 1.0, "pending": 0.0}.get(status or ""),
+                "session_id": named(issue.get("closed_by_session")),
+                "parent_id": parent,
+                "depends_on": needs,
+                "tags": list(dict.fromkeys(tags)),
+                "created_at": _time(issue.get("created_at")),
+                "updated_at": max([exported_at, *(change.at for change in changes.values())]) or None,
+                "started_at": _time(issue.get("started_at")) or _since(changes, "in_progress"),
+                "completed_at": _time(issue.get("closed_at")) or _since(changes, "completed"),
+                "notes": preview("\n".join(note for note in notes if note) or None),
+            },
+        )
+
+    def _message(self, entry: Mapping[str, Any], id: str) -> Iterator[Item]:
+        at = _time(entry.get("created_at"))
+        sender = first_of(entry, "sender", "created_by")
+        yield from self._agent(sender, at)
+        text = [named(entry.get("title")), named(entry.get("description"))]
+        yield Record(
+            "messages",
+            self._id(id),
+            {
+                "at": at,
+                "sender": self._name(sender),
+                "recipient": self._name(entry.get("assignee")) or "*",
+                "kind": "message",
+                "text": preview("\n".join(part for part in text if part) or None),
+                "read": entry.get("status") == "closed",
+            },
+        )
+
+    def _comments(self, entry: Mapping[str, Any], id: str) -> Iterator[Item]:
+        for comment in _objects(entry, "comments"):
+            at = _time(comment.get("created_at"))
+            yield from self._agent(comment.get("author"), at)
+            yield Record(
+                "messages",
+                f"{self._id(id)}#{_text(comment.get('id')) or at}",
+                {
+                    "at": at,
+                    "sender": self._name(comment.get("author")),
+                    "recipient": self._name(entry.get("assignee")) or "*",
+                    "kind": "comment",
+                    "text": preview(named(comment.get("text"))),
+                    "task_id": self._id(id),
+                },
+            )
+
+    def _memory(self, entry: Mapping[str, Any]) -> Iterator[Item]:
+        key, text = named(entry.get("key")), named(entry.get("value"))
+        if key is not None and text is not None:
+            size = len(text.encode("utf-8", "replace"))
+            fields = {"title": preview(key), "kind": "memory", "text": preview(text), "size": size, "tokens": size // 4}
+            yield Record("memory", self._id(key), fields)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # The audit
+
+    def _interaction(self, line: bytes) -> Iterable[Item]:
+        if not line.strip():
+            return
+        entry = parse_object(line)
+        id, kind, at = named(entry.get("id")), named(entry.get("kind")), _time(entry.get("created_at"))
+        if id is None or kind is None or at is None:
+            raise Malformed("an interaction has an id, a kind and a time")
+        actor, issue = entry.get("actor"), named(entry.get("issue_id"))
+        yield from self._agent(actor, at)
+        if kind == "field_change" and issue is not None:
+            yield from self._changed(entry, id, at, issue)
+        elif kind == "tool_call":
+            code = number(entry.get("exit_code"))
+            called = {"at": at, "agent_id": self._name(actor), "name": named(entry.get("tool_name"))}
+            error = named(entry.get("error"))
+            status = "error" if code or error else "ok"
+            yield Record("tool_calls", self._id(id), {**called, "status": status, "error": preview(error)})
+        elif kind == "label":
+            score = {"good": 1.0, "bad": 0.0}.get(str(entry.get("label")))
+            told: dict[str, Any] = {"at": at, "kind": "label", "assessor": self._name(actor), "score": score}
+            subject = {"subject": named(entry.get("parent_id")), "task_id": issue and self._id(issue)}
+            yield Record("quality", self._id(id), {**told, **subject, "notes": preview(named(entry.get("reason")))})
+        elif kind == "llm_call":
+            text = " ".join(part for part in (named(entry.get("model")), named(entry.get("error"))) if part)
+            yield self._log(id, at, actor, f"llm call {text}".strip(), "error" if entry.get("error") else "info")
+        else:
+            self.odd(f"interaction/{kind}", id)
+
+    def _changed(self, entry: Mapping[str, Any], id: str, at: int, issue: str) -> Iterator[Item]:
+        extra = entry.get("extra")
+        extra = extra if isinstance(extra, dict) else {}
+        field, new = named(extra.get("field")), extra.get("new_value")
+        if field is None:
+            raise Malformed("a change of no field")
+        reason = named(extra.get("reason"))
+        said = f"{issue} {field}: {_text(extra.get('old_value'))} → {_text(new)}" + (f" ({reason})" if reason else "")
+        yield self._log(id, at, entry.get("actor"), said)
+        if field in _FIELDS:
+            held = self._changes.setdefault(issue, {})
+            before = held.get(field)
+            if before is None or (at, str(new)) > (before.at, str(before.value)):
+                held[field] = _Change(at, new)
+            if issue in self._issues and _kind(self._issues[issue]) != "message":
+                yield self._task(issue)
+
+    def _log(self, id: str, at: int, actor: Any, text: str, level: str = "info") -> Record:
+        told = {"at": at, "level": level, "agent_id": self._name(actor), "logger": "beads", "text": preview(text)}
+        return Record("logs", self._id(id), told)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Shared
+
+    def _id(self, id: str) -> str:
+        return self.namespace + id
+
+    def _name(self, name: Any) -> str | None:
+        name = named(name)
+        return None if name is None else self.namespace + name
+
+    def _agent(self, name: Any, at: int | None) -> Iterator[Item]:
+        """Somebody who did something, or to whom an issue is given."""
+        id = self._name(name)
+        if id is not None:
+            seen = {} if at is None else {"started_at": at, "last_seen_at": at}
+            yield Record("agents", id, {"name": named(name), **seen})
+
+
+def _kind(issue: Mapping[str, Any]) -> str | None:
+    return named(first_of(issue, "issue_type", "type"))
+
+
+def _time(value: Any) -> int | None:
+    """A time; the export writes the epoch where there is none."""
+    return millis(value) or None
+
+
+def _since(changes: Mapping[str, _Change], status: str) -> int | None:
+    change = changes.get("status")
+    return change.at if change is not None and _STATUS.get(str(change.value)) == status else None
+
+
+def _priority(value: Any) -> str | None:
+    text = _text(value)
+    return _PRIORITY[int(text)] if text in ("0", "1", "2", "3", "4") else text
+
+
+def _text(value: Any) -> str | None:
+    """A field that the audit writes as text and the export as a number."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
+        return str(value)
+    return clean(value)[:80] if isinstance(value, str) and value.strip() else None
+
+
+def _objects(entry: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    found = entry.get(name)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
