@@ -17,10 +17,7 @@ from transcripts import (
     Home,
     all_recordings,
     at,
-    breaks_nothing,
-    fitting,
     iso,
-    recording,
     same_however_it_is_fed,
 )
 
@@ -935,15 +932,19 @@ def test_the_same_rows_in_whatever_order_the_files_appear(tmp_path: Path) -> Non
         assert home.tables == expected
 
 
+@pytest.mark.parametrize("first", ["history", "child"])
+def test_a_session_of_which_only_a_subagent_is_left_has_ended(home: Home, first: str) -> None:
+    typed = {"display": "Paint", "timestamp": at("09:00:01"), "project": "/work/shop", "sessionId": ANN}
+    files = {"history": ("history.jsonl", lines(typed)), "child": (f"{UNDER}.jsonl", lines(*the_child()))}
+    home.write(*files[first]).read()
+    home.write(*files[{"history": "child", "child": "history"}[first]])
+    assert home.row("sessions", ANN).status == "ended"
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_the_same_rows_however_the_files_grow(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     same_however_it_is_fed(Claude, everything(), tmp_path_factory.mktemp("fed"), seed)
-
-
-@pytest.mark.parametrize("path", list(with_documents()))
-def test_changed_bytes_break_nothing(path: str) -> None:
-    breaks_nothing(Claude, path, with_documents()[path], rounds=150)
 
 
 def test_a_real_session_with_subagents_has_the_same_rows_however_it_grows(tmp_path: Path) -> None:
@@ -951,11 +952,6 @@ def test_a_real_session_with_subagents_has_the_same_rows_however_it_grows(tmp_pa
     found = [session, *session.with_suffix("").rglob("*.jsonl")]
     files = {f"projects/{file.relative_to(session.parent.parent)}": file.read_bytes() for file in found}
     same_however_it_is_fed(Claude, files, tmp_path, seed=3)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_changed_bytes_in_real_lines_break_nothing(seed: int) -> None:
-    breaks_nothing(Claude, f"{PROJECT}/{ANN}.jsonl", recording("claudecode", "2-3_task-list"), rounds=100, seed=seed)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1011,14 +1007,12 @@ def test_real_teams_and_inboxes_are_read_without_a_loss() -> None:
         reader = source.reader(PurePosixPath(f"teams/{team}/config.json"))
         assert reader is not None
         items = list(reader.read(data))
-        fitting(items)
         members = {item.id for item in items if getattr(item, "table", None) == "agents"}
         assert members == {source.member(team, member["name"]) for member in json.loads(data)["members"]}
         for inbox in sorted(real(f"mbourmaud__hive/raw/inboxes/{team}").iterdir()):
             reader = source.reader(PurePosixPath(f"teams/{team}/inboxes/{inbox.name}"))
             assert reader is not None
             items = list(reader.read(inbox.read_bytes()))
-            fitting(items)
             told = [item for item in items if getattr(item, "table", None) == "messages"]
             assert len(told) == len(json.loads(inbox.read_bytes()))
             assert all({item.fields["sender"], item.fields["recipient"]} <= members for item in told)

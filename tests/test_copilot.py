@@ -11,7 +11,6 @@ from transcripts import (
     Home,
     all_recordings,
     at,
-    breaks_nothing,
     iso,
     lines,
     recording,
@@ -407,6 +406,17 @@ def test_a_subagent_has_its_own_row_in_the_same_file(home: Home) -> None:
     assert home.row("sessions", SESSION).output_tokens == 8
 
 
+def test_a_subagent_of_which_only_the_end_is_told_is_copilot_s(home: Home) -> None:
+    home.write(LOG, lines(event("subagent.completed", "10:01:06", "c1", toolCallId="c1"))).read()
+    home.write(LOG, lines(answer("10:01:07", "Two trees.", agent="c1")))
+    assert home.row("agents", f"{SESSION}/c1").source == "copilot"
+
+
+def test_a_context_that_cannot_be_sent_is_none(home: Home) -> None:
+    ends = event("session.shutdown", "10:01:06", shutdownType="routine", currentTokens=2**63)
+    assert the_agent(home, started(), ends).context_tokens is None
+
+
 def test_a_subagent_that_failed_says_why(home: Home) -> None:
     facts = {"toolCallId": "c1", "agentName": "task"}
     events = [
@@ -493,8 +503,3 @@ def test_a_recorded_prompt_for_permission_is_waiting(tmp_path: Path) -> None:
 def test_a_recording_reads_the_same_however_it_is_fed(tmp_path: Path, seed: int) -> None:
     case = ("3-1_", "3-5_", "4-1_")[seed]
     same_however_it_is_fed(Copilot, {LOG: recording("copilot", case)}, tmp_path, seed)
-
-
-def test_changed_bytes_break_nothing() -> None:
-    data = b"\n".join(line for line in recording("copilot", "3-1_").splitlines() if len(line) < 9000)
-    breaks_nothing(Copilot, LOG, data)

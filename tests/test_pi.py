@@ -10,7 +10,6 @@ from transcripts import (
     Home,
     all_recordings,
     at,
-    breaks_nothing,
     iso,
     lines,
     recording,
@@ -303,6 +302,7 @@ def test_a_recording_reads_the_same_however_it_is_fed(tmp_path: Path, seed: int)
     same_however_it_is_fed(Pi, {FILE: recording("pi", case)}, tmp_path, seed)
 
 
-def test_changed_bytes_break_nothing() -> None:
-    data = b"\n".join(line for line in recording("pi", "01-example").splitlines()[:300] if len(line) < 4000)
-    breaks_nothing(Pi, FILE, data)
+@pytest.mark.parametrize("cost", [1e308, -1.0])
+def test_a_cost_that_is_none_is_malformed(home: Home, cost: float) -> None:
+    home.write(FILE, lines(header(), prompt("10:01:00"), answer("10:01:05", "One.", cost=cost)))
+    assert (home.malformed, home.row("sessions", SESSION).cost_usd) == (1, None)

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from transcripts import Home, at, breaks_nothing, iso, lines, same_however_it_is_fed
+from transcripts import Home, at, iso, lines, same_however_it_is_fed
 
 from agent_widget.sources.qwen import Qwen
 
@@ -199,5 +199,13 @@ def test_a_chat_reads_the_same_however_it_is_fed(tmp_path: Path, seed: int) -> N
     same_however_it_is_fed(Qwen, {CHAT: _a_long_day()}, tmp_path, seed)
 
 
-def test_changed_bytes_break_nothing() -> None:
-    breaks_nothing(Qwen, CHAT, _a_long_day())
+@pytest.mark.parametrize("count", [2**63, 10**12 + 1, -1])
+def test_a_count_that_is_none_is_malformed(home: Home, count: int) -> None:
+    usage = {"promptTokenCount": 1, "cachedContentTokenCount": count, "totalTokenCount": 1}
+    home.write(CHAT, lines(prompt("10:01:00"), answer("10:01:05", "One.", usageMetadata=usage)))
+    assert (home.malformed, home.row("sessions", SESSION).cache_read_tokens) == (1, None)
+
+
+def test_no_session_takes_the_place_of_the_person(home: Home) -> None:
+    home.write(CHAT, lines(prompt("10:01:00", sessionId="user"), prompt("10:02:00")))
+    assert (home.malformed, home.row("agents", "user").role) == (1, "human")

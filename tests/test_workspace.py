@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from workspace_reading import Files, Reading, differences, mistyped, read, unresolved
 from workspace_team import TEAM, document
 
-from agent_widget.sources.base import MISREAD
+from agent_widget.sources.base import MISREAD, Record
 from agent_widget.sources.workspace import FILES, Workspace
 
 
@@ -222,3 +222,10 @@ def test_arbitrary_bytes_break_nothing(path: str, data: bytes) -> None:
     except MISREAD:
         assert not path.endswith((".log", ".md"))
     assert mistyped(reading) == []
+
+
+def test_a_figure_that_cannot_be_sent_is_no_figure() -> None:
+    reader = Workspace(Path("/w")).reader(PurePosixPath("metrics.json"))
+    assert reader is not None
+    told = list(reader.read(b'{"total_sessions": 39, "total_tool_calls": 9223372036854775808}'))
+    assert [item.fields["value"] for item in told if isinstance(item, Record) and item.table == "stats"] == [39]
