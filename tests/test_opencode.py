@@ -667,7 +667,10 @@ def test_cells_of_any_type_are_skipped_and_counted(root: Path) -> None:
     writer.db.execute("UPDATE part SET time_updated = 'late' WHERE id = 'prt_1'")
     writer.db.execute("UPDATE message SET session_id = x'ff' WHERE id = 'msg_3'")
     writer.put("session", id=b"\xff", time_created=T, time_updated=T)
+    writer.db.execute("UPDATE session SET parent_id = x'ff' WHERE id = 'ses_1'")
+    writer.db.commit()
     collector = reading(root)
+    assert collector.transcript("ses_1").entries[0]["kind"] == "prompt"
     (source,) = collector.sources
     assert collector.states()[0].problems == []
     assert source.unknown == {"session/malformed": 1, "message/malformed": 1}

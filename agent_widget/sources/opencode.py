@@ -242,8 +242,8 @@ class _Database:
         )
         ids = [id for (id,) in ask(sql, session=session, place=before or since or "", n=limit)]
         for (parent,) in ask(f"SELECT parent_id FROM {sessions} WHERE id = :session", session=session):
-            self.source.session(session).parent = self.source.namespace + parent if parent else None
-        yield from self._tell(ask, ids, messages, parts)
+            self.source.session(session).parent = self.source.namespace + parent if named(parent) else None
+        yield from self._tell(ask, [id for id in ids if isinstance(id, str)], messages, parts)
 
     def _generation(self, ask: Ask) -> tuple[str, str, str | None] | None:
         """The tables that count: of sessions, of messages, and of parts if they are in one of their own."""
