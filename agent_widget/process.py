@@ -13,8 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from http.client import HTTPConnection, HTTPException
 from types import TracebackType
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -96,9 +98,21 @@ def serve(
     roots = [str(source.root) for source in resolve(paths)]
     if roots or not paths:
         found = find_server(roots)
-        if found is not None and port in (0, found.port):
+        if found is not None and port in (0, found.port) and _answers(found):
             return Server(found)
     return _start([os.fspath(path) for path in paths], port, host, idle_timeout)
+
+
+def _answers(found: Runtime) -> bool:
+    """Whether the server is there: one that was killed this moment may still hold its runtime file."""
+    where = urlsplit(found.url)
+    try:
+        connection = HTTPConnection(where.hostname or "", where.port, timeout=5)
+        with contextlib.closing(connection):
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
 
 
 def _start(paths: list[str], port: int, host: str, idle_timeout: float) -> Server:
