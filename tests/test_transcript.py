@@ -17,6 +17,7 @@ from wire import hosted
 
 import agent_widget as aw
 from agent_widget.collector import Collector
+from agent_widget.sources.base import Source
 from agent_widget.sources.claude import Claude
 from agent_widget.sources.codex import Codex
 from agent_widget.transcript import NoTranscript, Page
@@ -357,6 +358,37 @@ def test_a_tree_of_documents_is_one_conversation(tmp_path: Path) -> None:
         [entry.get(name) for name in told] for entry in expected
     ]
     assert joined(list(all_pages(collector, "ses_1", 1))) == page.entries
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "told"),
+    [
+        (
+            Codex,
+            "sessions/2026/01/01/rollout-2026-01-01T09-00-00-019e0000-0000-7000-8000-000000000001.jsonl",
+            [
+                ("session_meta", {"id": "019e0000-0000-7000-8000-000000000001", "cwd": "/work/shop"}),
+                ("response_item", {"type": "function_call", "name": "view_image", "call_id": "1", "arguments": "{}"}),
+                (
+                    "response_item",
+                    {
+                        "type": "function_call_output",
+                        "call_id": "1",
+                        "output": [{"type": "input_image", "image_url": "data:image/png;base64,xxxx"}],
+                    },
+                ),
+            ],
+        )
+    ],
+)
+def test_pictures_of_other_agents_are_placeholders(
+    tmp_path: Path, kind: type[Source], path: str, told: list[tuple[str, dict[str, Any]]]
+) -> None:
+    home = Home(kind, tmp_path / "home")
+    home.write(path, lines(*({"timestamp": iso("09:00:00"), "type": t, "payload": payload} for t, payload in told)))
+    (agent,) = home.read().collector._tellers
+    (call,) = [entry for entry in home.collector.transcript(agent).entries if entry["kind"] == "tool"]
+    assert call["output"] == "[image]"
 
 
 def test_a_page_in_the_middle_of_a_long_turn_knows_whose_it_is(tmp_path: Path) -> None:

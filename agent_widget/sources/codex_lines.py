@@ -18,6 +18,7 @@ import msgspec
 from .base import Item, Malformed, clean, directory_name, millis, named, number, parse_json, parse_object, whole
 from .conversation import (
     PERSON,
+    PLACEHOLDER,
     About,
     Call,
     Conversation,
@@ -596,7 +597,9 @@ def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, dict):
-        return _text(content.get("text") or content.get("content") or content.get("output"))
+        kind = str(content.get("type")).removeprefix("input_").removeprefix("output_")
+        told = content.get("text") or content.get("content") or content.get("output")
+        return _text(told) or PLACEHOLDER.get(kind, "")
     if isinstance(content, list):
         return "\n".join(text for part in content if (text := _text(part)))
     return ""

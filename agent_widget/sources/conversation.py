@@ -28,6 +28,12 @@ PERSON: Final = "user"
 PLACEHOLDER: Final = {"image": "[image]", "document": "[document]", "audio": "[audio]", "file": "[file]"}
 """What stands in a text for what is none."""
 
+
+def placeholder(mime: Any) -> str:
+    """What stands for data of a MIME type: ``image/png`` is an image, and what nobody knows a file."""
+    return PLACEHOLDER.get(str(mime).partition("/")[0], PLACEHOLDER["file"])
+
+
 SILENCE_MS: Final = {"working": 30 * 60_000, "idle": 60 * 60_000, "waiting": 24 * 60 * 60_000}
 """An agent that writes nothing for this long counts as offline: crashed, closed or asleep. A question stays longest."""
 

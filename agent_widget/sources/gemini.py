@@ -64,6 +64,7 @@ from .conversation import (
     TurnEnd,
     Usage,
     asks,
+    placeholder,
 )
 from .gemini_records import Facts, Message, ToolCall, document_decoder, line_decoder, message_decoder, task_decoder
 
@@ -383,8 +384,13 @@ def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else [content]
-    texts = (part if isinstance(part, str) else part.get("text") if isinstance(part, dict) else None for part in parts)
+    texts = (part if isinstance(part, str) else _of_part(part) if isinstance(part, dict) else None for part in parts)
     return "\n".join(text for text in texts if isinstance(text, str) and text)
+
+
+def _of_part(part: dict[str, Any]) -> Any:
+    data = part.get("inlineData") or part.get("fileData")
+    return part.get("text") or (placeholder(data.get("mimeType")) if isinstance(data, dict) else None)
 
 
 def _returned(result: Any) -> tuple[str | None, str | None]:

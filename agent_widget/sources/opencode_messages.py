@@ -34,6 +34,7 @@ from .conversation import (
     TurnStart,
     Usage,
     asks,
+    placeholder,
 )
 
 Odd = Callable[[str, str], None]
@@ -95,6 +96,7 @@ class Part(msgspec.Struct):
     tokens: Any = None
     time: dict[str, Any] | None = None
     prompt: str | None = None
+    mime: str | None = None
 
 
 _data = msgspec.json.Decoder(Data)
@@ -159,6 +161,8 @@ def steps(message: Message, parent: str | None, odd: Odd, space: str = "") -> It
         for _, _, part in message.pieces:
             if part.type == "text" and part.text and not part.synthetic and not part.ignored:
                 texts.append(part.text)
+            elif part.type == "file" and str(part.mime).startswith("image/"):  # other files are named in the text
+                texts.append(placeholder(part.mime))
             elif part.type == "subtask":
                 texts.append(part.prompt or "")
         if prompt := "\n".join(filter(None, texts)):

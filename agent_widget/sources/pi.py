@@ -22,6 +22,7 @@ import msgspec
 
 from .base import Item, Malformed, Reader, Source, directory_name, millis, moved, named, parse_as, preview
 from .conversation import (
+    PLACEHOLDER,
     About,
     Book,
     Call,
@@ -86,7 +87,8 @@ class _Message(msgspec.Struct):
         """All that is said in it."""
         if isinstance(self.content, str):
             return self.content
-        return "\n".join(block.text for block in self.content or () if block.type == "text" and block.text)
+        texts = (block.text if block.type == "text" else PLACEHOLDER.get(block.type) for block in self.content or ())
+        return "\n".join(text for text in texts if text)
 
     def blocks(self, kind: str) -> Iterator[_Block]:
         """Its parts of one kind."""

@@ -40,6 +40,7 @@ from .conversation import (
     TurnStart,
     Usage,
     asks,
+    placeholder,
 )
 
 FILES: Final = ("projects/*/chats/*.jsonl", "projects/*/subagents/*/*.jsonl")
@@ -68,6 +69,13 @@ class _Part(msgspec.Struct):
     thought: bool | None = None
     functionCall: _FunctionCall | None = None
     functionResponse: _FunctionResponse | None = None
+    inlineData: dict[str, Any] | None = None
+    fileData: dict[str, Any] | None = None
+
+    def told(self) -> str | None:
+        """Its text, or what stands for what is none."""
+        data = self.inlineData or self.fileData
+        return self.text or (placeholder(data.get("mimeType")) if data else None)
 
 
 class _Message(msgspec.Struct):
@@ -130,7 +138,8 @@ class _Record(msgspec.Struct):
 
     def text(self, *, thought: bool = False) -> str:
         """What is said in it, or what is thought."""
-        return "\n".join(part.text for part in self.parts if part.text and bool(part.thought) == thought)
+        texts = (part.told() for part in self.parts if bool(part.thought) == thought)
+        return "\n".join(text for text in texts if text)
 
 
 _record = msgspec.json.Decoder(_Record)
