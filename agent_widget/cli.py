@@ -97,9 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--table", choices=TABLES, help="only this table")
     sub.add_argument("--json", action="store_true", help="one JSON object a line")
 
-    sub = command("demo", _demo, "Simulate a team of agents and open the dashboard on it.")
+    sub = command("demo", _demo, "Simulate a team of agents and two coding agents, and open the dashboard on them.")
     sub.add_argument("directory", nargs="?", metavar="DIR", help="where they write (default: a temporary directory)")
-    sub.add_argument("--agents", type=_team_size, default=7, help="how many (default: %(default)s)")
+    sub.add_argument("--agents", type=_team_size, default=7, help="how many are in the team (default: %(default)s)")
     sub.add_argument("--rate", type=_rate, default=1.0, help="how fast they live (default: %(default)s)")
     sub.add_argument("--seconds", type=float, help="end after so many seconds")
     sub.add_argument("--port", type=_port, default=0, help=argparse.SUPPRESS)
@@ -197,13 +197,13 @@ def _demo(options: argparse.Namespace) -> None:
         if options.directory is None:
             memory = memory / "memory"
         memory.mkdir(parents=True, exist_ok=True)
-        team = demo.prepared(memory, agents=options.agents, rate=options.rate)
+        simulated = demo.prepared(memory, agents=options.agents, rate=options.rate)
         stop = threading.Event()
 
         async def show() -> None:
-            server = Server(Collector([memory]), port=options.port)
+            server = Server(Collector(simulated.roots), port=options.port)
             showing = asyncio.ensure_future(_run_server(server, False, not options.no_open))
-            simulating = asyncio.ensure_future(asyncio.to_thread(demo.live, team, options.seconds, stop))
+            simulating = asyncio.ensure_future(asyncio.to_thread(demo.live, simulated, options.seconds, stop))
             try:
                 done, _ = await asyncio.wait({showing, simulating}, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:

@@ -1,4 +1,4 @@
-"""The demo team: its files are whole, its story holds together, and it leaves other people's directories alone."""
+"""The demo: its files are whole, its story holds together, and it leaves other people's directories alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agent_widget.collector import Collector
-from agent_widget.demo import Team, run
+from agent_widget.demo import Demo, Team, prepared, run
 from agent_widget.demo.files import MARKER, OWN_FILES, iso
 
 NOW = 1_790_000_000_000
@@ -38,7 +38,7 @@ def contents(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
-def live(team: Team, minutes: float, step_ms: int = 500) -> None:
+def live(team: Team | Demo, minutes: float, step_ms: int = 500) -> None:
     """Let the simulated clock go on."""
     for _ in range(round(minutes * 60_000 / step_ms)):
         team.step(team.now + step_ms)
@@ -425,3 +425,167 @@ def test_the_workspace_source_reads_all_of_it(team: Team, directory: Path) -> No
     assert workers
     assert all(row["parent_id"] == lead and row["tool_calls"] for row in workers)
     assert {row["status"] for row in rows["sessions"]} >= {"active", "ended", "failed"}
+
+
+# The coding agents beside the team
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """A demo with its history and ten minutes of presence."""
+    demo = prepared(tmp_path_factory.mktemp("demo"), seed=7, now_ms=NOW)
+    live(demo, 10)
+    return demo
+
+
+@pytest.fixture(scope="module")
+def seen(demo: Demo) -> Collector:
+    """What is read of it."""
+    collector = Collector(demo.roots, clock=lambda: demo.now)
+    collector.scan()
+    return collector
+
+
+def coding(collector: Collector, source: str) -> dict[str, dict[str, Any]]:
+    """Those agents of one kind, by id; the person, whom all name, is none."""
+    rows = (dict(row) for row in collector.store.rows("agents") if row["source"] == source)
+    return {row["id"]: row for row in rows if row["role"] != "human"}
+
+
+def usages(home: Path) -> list[dict[str, Any]]:
+    """What every answer of the model took, by the lines of Claude Code."""
+    rows = [json.loads(line) for file in home.rglob("*.jsonl") for line in file.read_text("utf-8").splitlines()]
+    return list({row["message"]["id"]: row["message"]["usage"] for row in rows if row["type"] == "assistant"}.values())
+
+
+def test_all_that_the_coding_agents_write_is_read(demo: Demo, seen: Collector) -> None:
+    states = {state.name: state for state in seen.states()}
+    assert set(states) == {"workspace", "claude", "codex"}
+    for state in states.values():
+        assert (state.malformed, state.problems, state.unknown) == (0, [], {}), state.name
+    for name in ("claude", "codex"):
+        rows = [row for row in seen.store.rows("sessions") if row["source"] == name]
+        rows.sort(key=lambda row: row["started_at"])
+        assert len(rows) >= 2
+        assert NOW - 15 * 60_000 <= rows[0]["started_at"] < NOW - 14 * 60_000
+        assert all(row["title"] and row["project"] and row["branch"] for row in rows)
+        assert rows[0]["files_changed"] >= 4
+        assert demo.now - 120_000 < rows[-1]["updated_at"] <= demo.now
+
+
+def test_one_root_alone_is_read_as_if_the_others_were_not_there(demo: Demo) -> None:
+    for root, name in zip(demo.roots, ("workspace", "claude", "codex"), strict=True):
+        collector = Collector([root], clock=lambda: demo.now)
+        collector.scan()
+        (state,) = collector.states()
+        assert (state.name, state.malformed) == (name, 0)
+        assert {row["source"] for row in collector.store.rows("agents")} == {name}
+
+
+@pytest.mark.parametrize("source", ["claude", "codex"])
+def test_the_coding_agents_work_wait_and_rest(seen: Collector, source: str) -> None:
+    mains = {id for id, row in coding(seen, source).items() if not row["parent_id"]}
+    assert {row["status"] for row in seen.store.rows("spans") if row["agent_id"] in mains} == {
+        "working",
+        "waiting",
+        "idle",
+    }
+    said = [entry for id in mains for entry in seen.transcript(id, limit=500).entries]
+    assert any(entry.get("asks") for entry in said), "by a tool"
+    assert any(entry["kind"] == "end" and entry["how"] == "asked" for entry in said), "and at the end of a turn"
+    assert any(row["status"] == "completed" for row in seen.store.rows("tasks") if row["source"] == source)
+
+
+def test_every_answer_of_claude_code_is_counted_once_and_has_its_price(demo: Demo, seen: Collector) -> None:
+    sessions = [row for row in seen.store.rows("sessions") if row["source"] == "claude"]
+    told = usages(demo.roots[1])
+    for column, name in (
+        ("input_tokens", "input_tokens"),
+        ("output_tokens", "output_tokens"),
+        ("cache_read_tokens", "cache_read_input_tokens"),
+        ("cache_write_tokens", "cache_creation_input_tokens"),
+    ):
+        assert sum(row[column] for row in sessions) == sum(usage[name] for usage in told) > 0
+    assert all(row["cost_usd"] > 0 for row in sessions)
+    agents = coding(seen, "claude").values()
+    assert len({row["model"] for row in agents}) == 2, "subagents have a smaller model"
+    assert all(10_000 < row["context_tokens"] < 200_000 and row["cost_usd"] > 0 for row in agents)
+
+
+def test_the_total_of_codex_is_counted_and_has_its_price(demo: Demo, seen: Collector) -> None:
+    for session in (row for row in seen.store.rows("sessions") if row["source"] == "codex"):
+        rows = [json.loads(line) for line in (demo.roots[2] / session["path"]).read_text("utf-8").splitlines()]
+        told = [row["payload"]["info"] for row in rows if row["payload"].get("type") == "token_count"][-1]
+        total = told["total_token_usage"]
+        assert session["input_tokens"] + session["cache_read_tokens"] == total["input_tokens"]
+        assert session["output_tokens"] == total["output_tokens"]
+        assert session["cost_usd"] > 0
+        context = seen.store.get("agents", session["agent_id"])["context_tokens"]  # type: ignore[index]
+        assert context == told["last_token_usage"]["input_tokens"]
+
+
+@pytest.mark.parametrize(("source", "edits"), [("claude", {"Edit", "Write"}), ("codex", {"apply_patch"})])
+def test_a_conversation_has_everything_that_can_be_shown(seen: Collector, source: str, edits: set[str]) -> None:
+    first = min((row["started_at"], row["id"]) for row in seen.store.rows("sessions") if row["source"] == source)
+    entries = seen.transcript(first[1], limit=500).entries
+    assert {entry["kind"] for entry in entries} >= {"prompt", "thinking", "reply", "tool", "plan", "end"}
+    tools = [entry for entry in entries if entry["kind"] == "tool"]
+    assert {entry["name"] for entry in tools if entry["diff"]} == edits
+    changes = [entry["diff"].splitlines() for entry in tools if entry["diff"]]
+    assert any(line.startswith("-") for diff in changes for line in diff[2:])
+    assert all(any(line.startswith("+") for line in diff[2:]) for diff in changes)
+    assert {entry["status"] for entry in tools} >= {"ok", "error"}
+    assert all(entry["output"] for entry in tools if entry["status"] != "running")
+
+
+def test_a_subagent_of_claude_code_has_a_conversation_of_its_own(seen: Collector) -> None:
+    helpers = [row for row in coding(seen, "claude").values() if row["parent_id"]]
+    assert helpers
+    for helper in helpers:
+        assert (helper["status"], helper["name"]) == ("done", "Explore")
+        calls = [entry for entry in seen.transcript(helper["parent_id"], limit=500).entries if entry.get("child")]
+        assert helper["id"] in {entry["child"] for entry in calls}
+        assert {entry["kind"] for entry in seen.transcript(helper["id"]).entries} >= {"prompt", "tool", "reply"}
+
+
+def test_the_size_of_the_steps_does_not_matter_to_the_coding_agents_either(tmp_path: Path) -> None:
+    for name, step in (("a", 250), ("b", 4000)):
+        live(prepared(tmp_path / name, seed=11, now_ms=NOW), 2, step)
+    prepared(tmp_path / "c", seed=12, now_ms=NOW)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    same = homes(tmp_path / "a").keys() & homes(tmp_path / "c").keys()
+    assert {Path(name).name for name in same} == {MARKER}, "another seed, other sessions"
+
+
+def homes(directory: Path) -> dict[str, bytes]:
+    """Every file of the coding agents."""
+    return {name: data for name, data in contents(directory).items() if name.startswith(("claude/", "codex/"))}
+
+
+def test_another_run_of_the_demo_begins_where_the_last_one_stopped(tmp_path: Path) -> None:
+    live(prepared(tmp_path, seed=1, now_ms=NOW), 1)
+    before = homes(tmp_path)
+    prepared(tmp_path, seed=1, now_ms=NOW + 300_000)
+    after = homes(tmp_path)
+    assert after.items() > before.items()
+    new = [json.loads(after[name].splitlines()[0]) for name in after.keys() - before if name.endswith(".jsonl")]
+    assert len(new) >= 2
+    assert all(row["timestamp"] > iso(NOW + 55_000) for row in new)
+
+
+def test_what_is_postponed_has_not_happened(tmp_path: Path) -> None:
+    demo = prepared(tmp_path, seed=1, now_ms=NOW)
+    before = homes(tmp_path)
+    demo.postpone(3_600_000)
+    demo.step(NOW + 3_600_000)
+    assert homes(tmp_path) == before
+    live(demo, 1)
+    assert homes(tmp_path) != before
+
+
+def test_a_foreign_home_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "codex" / "sessions").mkdir(parents=True)
+    with pytest.raises(FileExistsError) as refusal:
+        prepared(tmp_path)
+    assert "\n" not in str(refusal.value)
+    assert contents(tmp_path) == {}, "not even the team has begun"

@@ -1,22 +1,70 @@
-"""A simulated team of agents that writes the real files of an agent workspace.
+"""A simulated team of agents that writes the real files of an agent workspace, and two coding agents beside it.
 
-It knows the file format and nothing of the server or the widget, so whatever shows the team has read it from disk.
-A person can take part: a message in ``user-messages.jsonl`` answers an agent that waits, or becomes a task; a task
-put into ``tasks.json`` is worked on; one that is cancelled there is dropped.
+It knows the file formats and nothing of the server or the widget, so whatever shows them has read it from disk.
+A person can take part in the team: a message in ``user-messages.jsonl`` answers an agent that waits, or becomes a
+task; a task put into ``tasks.json`` is worked on; one that is cancelled there is dropped.
 
-``story`` holds the words, ``team`` who does what when, ``journal``, ``tasks`` and ``people`` what that looks like in
-the workspace, ``files`` how it is written.
+``story`` holds the team's words, ``team`` who does what when, ``journal``, ``tasks`` and ``people`` what that looks
+like in the workspace, ``files`` how it is written. ``jobs`` holds the words of the coding agents, ``coder`` how they
+go about them, ``claude`` and ``codex`` what files that leaves.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+from .claude import ClaudeCode
+from .coder import Coder
+from .codex import Codex
+from .files import millis
 from .team import Team
 
-__all__ = ["Team", "live", "prepared", "run"]
+__all__ = ["Demo", "Team", "live", "prepared", "run"]
+
+CODERS: dict[str, type[Coder]] = {"claude": ClaudeCode, "codex": Codex}
+"""The home of each coding agent, below the team's directory."""
+
+
+@dataclass
+class Demo:
+    """All who take part, and the clock they live by."""
+
+    team: Team
+    coders: list[Coder]
+
+    @property
+    def roots(self) -> list[Path]:
+        """What there is to watch: the team's workspace, and the homes of the coding agents below it."""
+        return [self.team.files.root, *(coder.home for coder in self.coders)]
+
+    @property
+    def now(self) -> int:
+        """The simulated time, in ms since the epoch."""
+        return self.team.now
+
+    @property
+    def next_ms(self) -> int:
+        """When something happens next."""
+        return min([self.team.next_ms, *(coder.next_ms for coder in self.coders)])
+
+    def step(self, now_ms: int) -> None:
+        """Do all that happens until ``now_ms``."""
+        self.team.step(now_ms)
+        for coder in self.coders:
+            coder.play(self.now, self.team.rate)
+
+    def postpone(self, ms: int) -> None:
+        """Let ``ms`` pass in which nothing happens."""
+        self.team.postpone(ms)
+        for coder in self.coders:
+            coder.postpone(ms)
+
+    def finish(self) -> None:
+        """Write what is not yet written."""
+        self.team.finish()
 
 
 def run(
@@ -28,30 +76,40 @@ def run(
     seed: int | None = None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Let a team work in ``directory`` in real time, until ``seconds`` have passed or ``stop`` is set.
+    """Let a team of ``agents``, and two coding agents, work in ``directory`` in real time.
 
-    Some minutes of history are written first. Raises :class:`FileExistsError` for a workspace that is not the demo's.
+    It ends when ``seconds`` have passed or ``stop`` is set. Some minutes of history are written first; ``rate``
+    scales how fast they work. Raises :class:`FileExistsError` if there is a workspace or a home that is not the demo's.
     """
     live(prepared(directory, agents=agents, rate=rate, seed=seed), seconds, stop)
 
 
-def prepared(directory: Path, *, agents: int = 7, rate: float = 1.0, seed: int | None = None) -> Team:
-    """A team with some minutes of history in ``directory``, written now."""
+def prepared(
+    directory: Path, *, agents: int = 7, rate: float = 1.0, seed: int | None = None, now_ms: int | None = None
+) -> Demo:
+    """A demo with some minutes of history in ``directory``, written now and up to now (or ``now_ms``)."""
+    now = now_ms if now_ms is not None else int(time.time() * 1000)
+    coders = [kind(directory / home, seed) for home, kind in CODERS.items()]
     team = Team(directory, agents, rate, seed)
-    team.history(max(4.0, min(12.0, 400 / agents)))
-    return team
+    stopped = team.journal.stopped_at
+    team.history(max(4.0, min(12.0, 400 / agents)), now)
+    begin = now - 15 * 60_000
+    for coder in coders:
+        coder.begin(max(begin, min(now, millis(stopped) + 1000)) if stopped else begin)
+        coder.play(now)
+    return Demo(team, coders)
 
 
-def live(team: Team, seconds: float | None = None, stop: threading.Event | None = None) -> None:
-    """Let a team work on in real time, until ``seconds`` have passed or ``stop`` is set."""
+def live(show: Demo, seconds: float | None = None, stop: threading.Event | None = None) -> None:
+    """Let a demo go on in real time, until ``seconds`` have passed or ``stop`` is set."""
     stop = stop or threading.Event()
     offset = time.time() - time.monotonic()  # the real time, without its jumps
     end = None if seconds is None else time.monotonic() + seconds
     while not stop.is_set() and (end is None or time.monotonic() < end):
         now = int((time.monotonic() + offset) * 1000)
-        if now - team.now > 2000:
-            team.postpone(now - team.now - 1000)
-        team.step(min(now, team.now + 100))
-        if team.now >= now:
-            stop.wait(max(0.005, min(0.1, (team.next_ms - now) / 1000)))
-    team.finish()
+        if now - show.now > 2000:
+            show.postpone(now - show.now - 1000)
+        show.step(min(now, show.now + 100))
+        if show.now >= now:
+            stop.wait(max(0.005, min(0.1, (show.next_ms - now) / 1000)))
+    show.finish()
