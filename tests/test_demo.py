@@ -496,6 +496,13 @@ def test_the_coding_agents_work_wait_and_rest(seen: Collector, source: str) -> N
     assert any(row["status"] == "completed" for row in seen.store.rows("tasks") if row["source"] == source)
 
 
+@pytest.mark.parametrize("source", ["claude", "codex"])
+def test_no_question_is_left_behind_in_a_session_that_is_over(seen: Collector, source: str) -> None:
+    mains = [row for row in coding(seen, source).values() if not row["parent_id"]]
+    mains.sort(key=lambda row: row["started_at"])
+    assert {row["status"] for row in mains[:-1]} == {"idle"}
+
+
 def test_every_answer_of_claude_code_is_counted_once_and_has_its_price(demo: Demo, seen: Collector) -> None:
     sessions = [row for row in seen.store.rows("sessions") if row["source"] == "claude"]
     told = usages(demo.roots[1])

@@ -19,7 +19,9 @@ from .jobs import Step
 
 Life = Generator[float, None, None]
 
-TAKES: Final = {"bash": (2.0, 12.0), "fail": (1.0, 6.0), "ask": (20.0, 60.0)}
+PATIENCE: Final = (20.0, 60.0)
+"""Seconds until the person says something."""
+TAKES: Final = {"bash": (2.0, 12.0), "fail": (1.0, 6.0), "ask": PATIENCE}
 """Seconds from a call to its result, where it is more than a moment."""
 
 
@@ -75,7 +77,7 @@ class Coder(ABC):
                     self.open(title.about)
                 self.prompted(prompt.about)
                 yield from self.work(work)
-                yield self.between(20, 60)
+                yield self.between(*PATIENCE)
 
     def work(self, work: list[Step]) -> Life:
         """Take some steps."""
@@ -85,6 +87,9 @@ class Coder(ABC):
                 self.think(step.about)
             elif step.verb in ("say", "reply"):
                 self.say(step.about, last=step.verb == "reply")
+            elif step.verb == "answer":
+                yield self.between(*PATIENCE)
+                self.prompted(step.about)
             elif step.verb == "task":
                 yield from self.delegate(step)
             else:

@@ -4,7 +4,7 @@ A line that begins at the margin is a step: a verb and what it is about; what is
 begins with its ``prompt``, and a ``title`` for the session that it opens. ``plan`` lists what there is to do, ``next``
 ticks off one of it; ``edit`` changes a file by the lines of a patch; ``fail`` is a ``bash`` that goes wrong; ``ask``
 asks the person (who answers what stands behind ``>``); ``task`` is given to a subagent, with the steps that it takes;
-``reply`` ends the turn.
+``reply`` ends the turn, after which the person may ``answer``, as they must if it was a question.
 """
 
 from __future__ import annotations
@@ -177,6 +177,11 @@ bash python -m pytest -q tests/test_page.py
   7 passed in 1.90s
 next
 reply Done: a station that said nothing for 24 hours is marked offline. Should a new station count too?
+answer No, only one that has had readings.
+edit skylark/web/app.py
+  -    return station.last_reading is None or now - station.last_reading > timedelta(days=1)
+  +    return station.last_reading is not None and now - station.last_reading > timedelta(days=1)
+reply A station without any reading is left as it is now.
 """)
 
 CODEX_JOBS: Final = _jobs("""
@@ -271,4 +276,6 @@ bash npm test -- chart --update
   PASS  tests/chart.test.js (12 tests, 1 snapshot written)
 next
 reply The band goes from blue to orange now. The light end has little contrast on white; shall I add an outline?
+answer No, leave it as it is.
+reply All right, nothing else changes.
 """)
