@@ -11,7 +11,7 @@ NODE_MODULES := js/node_modules/.package-lock.json
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
-demo: .venv/run.installed ## a simulated team of agents, and the dashboard on it in your browser
+demo: .venv/prices.installed ## a simulated team and two coding agents, and the dashboard on them in your browser
 	$(BIN)/agent-widget demo
 
 lab: .venv/lab.installed ## JupyterLab on the quickstart notebook

@@ -11,6 +11,7 @@ go about them, ``claude`` and ``codex`` what files that leaves.
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from .codex import Codex
 from .files import millis
 from .team import Team
 
-__all__ = ["Demo", "Team", "live", "prepared", "run"]
+__all__ = ["Demo", "Playing", "Team", "live", "prepared", "run", "start"]
 
 CODERS: dict[str, type[Coder]] = {"claude": ClaudeCode, "codex": Codex}
 """The home of each coding agent, below the team's directory."""
@@ -113,3 +114,34 @@ def live(show: Demo, seconds: float | None = None, stop: threading.Event | None 
         if show.now >= now:
             stop.wait(max(0.005, min(0.1, (show.next_ms - now) / 1000)))
     show.finish()
+
+
+class Playing:
+    """A demo that goes on in the background of a notebook; a context manager that stops it."""
+
+    def __init__(self, show: Demo) -> None:
+        self.roots = show.roots
+        """What there is to watch: ``aw.watch(*playing.roots)``."""
+        self._enough = threading.Event()
+        self._thread = threading.Thread(
+            target=live, args=[show], kwargs={"stop": self._enough}, name="agent-widget demo", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it; the files stay."""
+        self._enough.set()
+        self._thread.join(10)
+
+    def __enter__(self) -> Playing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def start(directory: Path | str | None = None, *, agents: int = 7, rate: float = 1.0) -> Playing:
+    """Let a simulated team and two coding agents work in the background, in a temporary directory unless told where."""
+    path = Path(directory) if directory is not None else Path(tempfile.mkdtemp(prefix="agent-widget-demo-")) / "memory"
+    path.mkdir(parents=True, exist_ok=True)
+    return Playing(prepared(path, agents=agents, rate=rate))
