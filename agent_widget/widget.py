@@ -113,7 +113,8 @@ class Dashboard(anywidget.AnyWidget):
             return
         found = self.client.store.get(table, id)
         if found is None and table == "agents":
-            found = next((agent for agent in self.client.store.rows("agents") if agent["name"] == id), None)
+            names = (id, f"agent-{id}")  # the dashboard leaves the prefix out
+            found = next((agent for agent in self.client.store.rows("agents") if agent["name"] in names), None)
         if found is None:
             raise KeyError(f"no row {id!r} in {table}")
         self._show(selected=protocol.Selected(table, found["id"]))

@@ -369,7 +369,7 @@ def test_what_was_clicked_is_a_frame_and_can_be_observed(show: Show, server: Any
 
 def test_python_drives_the_view_even_before_there_is_one(show: Show, server: Any) -> None:
     dash, browser = show()
-    server.put(Record("agents", "a1", {"name": "ann"}))
+    server.put(Record("agents", "a1", {"name": "agent-ann"}))
     until(lambda: "a1" in dash.agents)
     dash.show("tasks")
     dash.filter(status="blocked", owner=["ann", "ben"])
