@@ -8,6 +8,7 @@ import { Header, PANEL_ID, tabId } from "./header.tsx";
 import type { Nav, ViewName } from "./nav.ts";
 import { ConnectionNotice, LoadingNotice } from "./notices.tsx";
 import { Past } from "./past.ts";
+import { ReadingNotice } from "./reading.tsx";
 import type { Shown, Store } from "./store.ts";
 import { Travel } from "./travel.tsx";
 import { Agents } from "./views/agents.tsx";
@@ -45,6 +46,7 @@ export function App({ store: live, nav, ask }: AppProps) {
         <Header searchField={search} />
         {nav.travels.value && <Travel />}
         <ConnectionNotice />
+        <ReadingNotice />
         <div id={PANEL_ID} class="panel" role="tabpanel" aria-labelledby={tabId(tab)}>
           <Boundary key={`${tab} ${travels}`}>
             <LoadingNotice>

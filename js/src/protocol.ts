@@ -47,6 +47,8 @@ export interface SourceState {
   readonly path: string;
   readonly files: number | null;
   readonly bytes: number | null;
+  /** How much of them has been read. */
+  readonly read?: number | null;
   readonly state: string | null;
 }
 
