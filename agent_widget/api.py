@@ -20,8 +20,8 @@ def connect(server: Server | str | None = None, token: str | None = None, *, tim
 
     ``server``: what :func:`serve` returned, a url (``"ws://host:8765/ws"``, then with its ``token``), or nothing to
     find one that runs on this machine. One process has one client per server: connecting again returns the same.
-    Returns when the tables hold what the server has read so far (of a large home the newest); raises :class:`ConnectionFailed` after ``timeout`` seconds or if it is
-    refused.
+    Returns when the tables hold what the server has read so far (of a large home that is the newest); raises
+    :class:`ConnectionFailed` after ``timeout`` seconds or if it is refused.
     """
     found: Server | Runtime | None = server if isinstance(server, Server) else None
     if server is None:
