@@ -1,0 +1,57 @@
+"""Other places than JupyterLab where the widget runs, and what a notebook shows where nothing runs."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from browser.board import Board
+from browser.conftest import OpenNotebook
+from browser.lab import TOKEN, Lab
+from browser.test_dashboard import WATCH, show
+from browser.workspace import Workspace
+from playwright.sync_api import BrowserContext, expect
+
+pytestmark = pytest.mark.slow
+
+
+def test_notebook_7_shows_the_same_dashboard(
+    lab: Lab, chrome: BrowserContext, workspace: Workspace, place: str
+) -> None:
+    lab.write(f"{place}/hosts.ipynb", [WATCH])
+    page = chrome.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(f"{lab.url}/notebooks/{place}/hosts.ipynb?token={TOKEN}")
+    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(timeout=60_000)
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.keyboard.press("Shift+Enter")
+    board = Board(page.locator(".jp-Cell-outputArea"))
+    expect(board.state).to_have_text("live", timeout=30_000)
+    expect(page.locator(".agent-widget-summary")).to_be_hidden()
+    board.open("Messages")
+    workspace.say("said to Notebook 7")
+    expect(board.rows.filter(has_text="said to Notebook 7")).to_be_visible()
+    board.screenshot("notebook-7")
+    board.root.get_by_role("searchbox").fill("d d x")  # no key of the notebook's
+    expect(page.locator(".jp-CodeCell")).not_to_have_count(0)
+    assert problems == []
+    page.close()
+
+
+def test_a_saved_notebook_without_its_kernel_says_how_it_was(
+    notebook: OpenNotebook, workspace: Workspace, lab: Lab
+) -> None:
+    page = notebook(WATCH)
+    board = show(page)
+    summary = page.output(0).locator(".agent-widget-summary")
+    expect(summary).to_be_hidden()
+    expect(board.panel).to_be_visible()
+    name = page.name
+    page.shut_down()
+    page.page.goto(f"{lab.url}/lab/tree/{name}?reset&token={TOKEN}")
+    page.page.wait_for_function("() => window.jupyterapp?.restored.then(() => true)")
+    stands_in = page.page.locator(".agent-widget-summary")
+    expect(stands_in).to_be_visible(timeout=30_000)
+    expect(stands_in).to_contain_text(re.compile(r"Agents as of .*: \d+ agents"))
+    page.page.goto("about:blank")  # the next test begins with a fresh JupyterLab
