@@ -1,0 +1,150 @@
+"""How the dashboard does in a real browser: frames under load, the heap over minutes, scrolling a long table.
+
+    python tests/benchmarks/dashboard.py [--seconds 20] [--rate 5000]
+
+Prints each figure beside the same page at rest, measured in the same run. For the growth of the heap give it
+``--seconds 600``. Needs the extra ``test`` and a Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from browser.lab import FLAGS
+from machine import NO_BROWSER, chromium
+from playwright.sync_api import CDPSession, Page, sync_playwright
+from wire import hosted
+
+from agent_widget.records import Record
+from agent_widget.tables import now_ms
+
+FRAMES = """(ms) => new Promise((resolve) => {
+  const frames = [], began = performance.now();
+  let last = began;
+  requestAnimationFrame(function note(now) {
+    frames.push(now - last);
+    last = now;
+    if (now - began < ms) requestAnimationFrame(note); else resolve(frames.slice(1));
+  });
+})"""
+SCROLL = """(ms) => new Promise((resolve) => {
+  const scroller = document.querySelector("#agent-widget-page > div").shadowRoot.querySelector(".grid-scroller");
+  const frames = [], began = performance.now();
+  let last = began;
+  requestAnimationFrame(function note(now) {
+    frames.push(now - last);
+    last = now;
+    scroller.scrollTop = (scroller.scrollTop + 400) % (scroller.scrollHeight - scroller.clientHeight);
+    if (now - began < ms) requestAnimationFrame(note); else resolve(frames.slice(1));
+  });
+})"""
+
+
+def rows(numbers: Iterator[int], count: int) -> list[Record]:
+    """Changes as a busy day brings them: mostly calls and messages, agents and tasks that change again and again."""
+    now, made = now_ms(), []
+    for number in itertools.islice(numbers, count):
+        agent = f"agent-{number % 40}"
+        if number % 10 < 4:
+            call = {"at": now, "agent_id": agent, "name": "Bash", "status": "ok", "duration_ms": 40, "input": "make test"}
+            made.append(Record("tool_calls", f"call-{number}", call))
+        elif number % 10 < 7:
+            message = {"at": now, "sender": agent, "recipient": "agent-1", "kind": "direct", "text": f"line {number}"}
+            made.append(Record("messages", f"message-{number}", message))
+        elif number % 10 < 9:
+            log = {"at": now, "level": "info", "agent_id": agent, "text": f"line {number} of the log"}
+            made.append(Record("logs", f"log-{number}", log))
+        else:
+            made.append(Record("agents", agent, {"activity": f"step {number}", "last_seen_at": now, "name": agent}))
+    return made
+
+
+def heap(tools: CDPSession) -> float:
+    """Megabytes in use after a garbage collection."""
+    tools.send("HeapProfiler.collectGarbage")
+    return float(tools.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
+
+
+def told(name: str, frames: list[float], rest: list[float] | None = None) -> None:
+    """One line of figures."""
+    ordered = sorted(frames)
+    p95 = ordered[int(len(ordered) * 0.95)]
+    ratio = f"{median(frames) / median(rest):5.2f}" if rest else "     "
+    print(f"{name:44}{median(frames):8.1f}{p95:8.1f}{max(frames):8.1f}  {ratio}")
+
+
+def measure(page: Page, server: Any, tools: CDPSession, seconds: float, rate: int) -> None:
+    """All figures of one page."""
+    numbers = itertools.count()
+    print(f"{'frames, ms':44}{'median':>8}{'p95':>8}{'longest':>8}  ratio to rest")
+    rest = page.evaluate(FRAMES, 3000)
+    told("at rest", rest)
+    enough = threading.Event()
+
+    def pour() -> None:
+        began, sent = time.monotonic(), 0
+        while not enough.wait(0.02):
+            due = int((time.monotonic() - began) * rate) - sent
+            server.put(*rows(numbers, due))
+            sent += due
+
+    pouring = threading.Thread(target=pour)
+    pouring.start()
+    try:
+        time.sleep(5)  # the long tables fill up to what the page keeps
+        for tab in ("Overview", "Messages", "Tools", "Logs", "Agents"):
+            page.get_by_role("tab", name=tab).click()
+            told(f"{rate:,} changed rows a second, {tab}", page.evaluate(FRAMES, 3000), rest)
+        page.get_by_role("tab", name="Overview").click()
+        before, began = heap(tools), time.monotonic()
+        while time.monotonic() - began < seconds:
+            page.evaluate(FRAMES, 1000)
+        after = heap(tools)
+        print(f"{'heap, MB':44}{before:8.1f} → {after:.1f} after {seconds:.0f} s of it")
+    finally:
+        enough.set()
+        pouring.join()
+    many = [Record("tasks", f"task-{n}", {"title": f"Task {n}", "status": "pending"}) for n in range(100_000)]
+    for start in range(0, len(many), 5000):
+        server.put(*many[start : start + 5000])
+    page.get_by_role("tab", name="Tasks").click()
+    page.wait_for_function(
+        """() => document.querySelector("#agent-widget-page > div").shadowRoot.querySelector(".toolbar-end")
+             ?.textContent.includes("100,000")""",
+        timeout=60_000,
+    )
+    told("scrolling 100,000 rows", page.evaluate(SCROLL, 4000), rest)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=20, help="how long the heap is watched")
+    parser.add_argument("--rate", type=int, default=5000, help="changed rows a second")
+    options = parser.parse_args()
+    program = chromium()
+    if program is None:
+        sys.exit(NO_BROWSER)
+    with tempfile.TemporaryDirectory() as directory, hosted(Path(directory)) as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        page = browser.new_page(viewport={"width": 1000, "height": 640})
+        page.goto(server.page_url)
+        server.put(*rows(itertools.count(), 10))
+        page.get_by_role("tab", name="Overview").wait_for()
+        measure(page, server, page.context.new_cdp_session(page), options.seconds, options.rate)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
