@@ -1,4 +1,5 @@
 // Every style sheet, in one text for the shadow root.
+import flow from "./parts/flow.css";
 import grid from "./parts/grid.css";
 import lanes from "./parts/lanes.css";
 import parts from "./parts/parts.css";
@@ -7,4 +8,4 @@ import travel from "./travel.css";
 import overview from "./views/overview.css";
 import views from "./views/views.css";
 
-export const styles = [base, travel, parts, grid, lanes, views, overview].join("\n");
+export const styles = [base, travel, parts, grid, lanes, flow, views, overview].join("\n");

@@ -1,19 +1,25 @@
-// Messages: who said what to whom, the newest first. Heartbeats are state, not news: hidden unless asked for.
+// Messages: who said what to whom, as a list with the newest first or as a sequence. Heartbeats are state, not news:
+// hidden unless asked for.
+import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
-import { exactTime, integer, stamp, words } from "../format.ts";
-import { AgentName, agentName } from "../parts/agentname.tsx";
+import { integer, words } from "../format.ts";
+import { agentName } from "../parts/agentname.tsx";
 import { Details } from "../parts/details.tsx";
+import { Either } from "../parts/either.tsx";
+import { pairUp, standingOf } from "../parts/flow-pairs.ts";
+import { Sequence } from "../parts/flow.tsx";
 import { Frame } from "../parts/frame.tsx";
-import { type Column, Grid } from "../parts/grid.tsx";
-import { KindPill } from "../parts/kind.tsx";
+import { Grid } from "../parts/grid.tsx";
+import { isHuman } from "../parts/lanes-index.ts";
 import { Switch } from "../parts/switch.tsx";
-import { Line } from "../parts/text.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
 import type { Shown } from "../store.ts";
 import type { MessagesRow } from "../tables.ts";
+import { messageColumns } from "./messages-columns.tsx";
+import { Thread } from "./messages-thread.tsx";
 
 const HEARTBEAT = "heartbeat";
 
@@ -28,64 +34,40 @@ const facetsOf = (store: Shown): readonly Facet<MessagesRow>[] => [
   },
 ];
 
-const columnsOf = (store: Shown): readonly Column<MessagesRow>[] => [
-  {
-    key: "at",
-    title: "time",
-    min: 96,
-    rank: 1,
-    value: (row) => row.at,
-    cell: (row) => (
-      <span class="muted figures" title={exactTime(row.at)}>
-        {stamp(row.at, store.now.value)}
-      </span>
-    ),
-  },
-  {
-    key: "sender",
-    title: "from → to",
-    min: 150,
-    grow: 3,
-    value: (row) => row.sender && agentName(store, row.sender),
-    cell: (row) => (
-      <span class="route">
-        <AgentName id={row.sender} />
-        <span class="muted" aria-label="to">
-          →
-        </span>
-        <AgentName id={row.recipient} />
-      </span>
-    ),
-  },
-  {
-    key: "kind",
-    title: "kind",
-    min: 118,
-    rank: 2,
-    value: (row) => row.kind,
-    cell: (row) => <KindPill kind={row.kind} />,
-  },
-  { key: "text", title: "text", min: 120, grow: 5, cell: (row) => <Line text={row.text} /> },
-];
-
 export function Messages() {
   const { store, nav } = useApp();
   const { messages, agents } = store.tables;
   messages.version.value;
-  agents.version.value;
+  const who = agents.version.value;
   const facets = useMemo(() => facetsOf(store), [store]);
-  const columns = useMemo(() => columnsOf(store), [store]);
   const text = (row: MessagesRow) =>
     joined(row.sender && agentName(store, row.sender), row.recipient && agentName(store, row.recipient), row.kind, row.text);
   const beats = nav.switch("messages", "heartbeats");
+  const sequence = nav.switch("messages", "sequence");
+  const unfolded = useSignal<ReadonlySet<string>>(new Set());
   const wanted = beats.value || (nav.filter("messages").value.kind?.includes(HEARTBEAT) ?? false);
   const all = messages.list();
   const { rows, hidden } = useMemo(() => {
     const kept = wanted ? all : all.filter((row) => row.kind !== HEARTBEAT);
     return { rows: newestFirst(kept, (row) => row.at), hidden: all.length - kept.length };
   }, [all, wanted]);
+  // Joined before they are filtered: an answer took as long, whatever is shown.
+  const pairs = useMemo(() => {
+    const isPerson = (id: string) => {
+      const agent = agents.rows.get(id);
+      return agent !== undefined && isHuman(agent);
+    };
+    return pairUp(rows.toReversed(), isPerson);
+  }, [rows]);
+  const standing = useMemo(
+    () => (row: MessagesRow) => standingOf(row, pairs, (id) => agents.rows.get(id)?.status ?? null),
+    [pairs, who],
+  );
+  const columns = useMemo(() => messageColumns(store, pairs, standing), [store, pairs, standing]);
   const query = useQuery("messages", rows, text, facets);
+  const inOrder = useMemo(() => (sequence.value ? query.rows.toReversed() : []), [query.rows, sequence.value]);
   const selected = nav.selected.value?.table === "messages" ? nav.selected.value.id : null;
+  const select = (id: string | null) => nav.select("messages", id);
   return (
     <Frame
       view="messages"
@@ -96,23 +78,44 @@ export function Messages() {
       nouns={["message", "messages"]}
       nothing="What agents say to each other, and to you, appears here."
       tools={
-        (hidden > 0 || beats.value) && (
-          <Switch on={beats}>{beats.value ? "heartbeats shown" : `${integer(hidden)} heartbeats hidden`}</Switch>
-        )
+        <>
+          {(hidden > 0 || beats.value) && (
+            <Switch on={beats}>{beats.value ? "heartbeats shown" : `${integer(hidden)} heartbeats hidden`}</Switch>
+          )}
+          <Either label="show messages as" on={sequence} names={["List", "Sequence"]} />
+        </>
       }
-      details={(row) => <Details table="messages" row={row} title={row.kind ? words(row.kind) : "message"} />}
+      details={(row) => (
+        <Details table="messages" row={row} title={row.kind ? words(row.kind) : "message"}>
+          <Thread row={row} pairs={pairs} standing={standing(row)} />
+        </Details>
+      )}
     >
-      <Grid
-        label="Messages"
-        columns={columns}
-        rows={query.rows}
-        sort={nav.sort("messages")}
-        question={`${query.question} ${wanted}`}
-        latest={messages.rows}
-        changedAt={messages.changedAt}
-        selected={selected}
-        onSelect={(id) => nav.select("messages", id)}
-      />
+      {sequence.value ? (
+        <Sequence
+          label="Messages in order, the newest at the end"
+          messages={inOrder}
+          pairs={pairs}
+          standing={standing}
+          question={`${query.question} ${wanted}`}
+          changedAt={messages.changedAt}
+          unfolded={unfolded}
+          selected={selected}
+          onSelect={select}
+        />
+      ) : (
+        <Grid
+          label="Messages"
+          columns={columns}
+          rows={query.rows}
+          sort={nav.sort("messages")}
+          question={`${query.question} ${wanted}`}
+          latest={messages.rows}
+          changedAt={messages.changedAt}
+          selected={selected}
+          onSelect={select}
+        />
+      )}
     </Frame>
   );
 }

@@ -1,0 +1,225 @@
+// The sequence as rows of one height: messages and runs of similar ones, silences, and heads where an agent takes
+// over a lane; beside them the stretches of work on the lanes.
+
+import { assignLanes, EVERYONE, type Lanes } from "./flow-lanes.ts";
+import { type Pairs, type Standing, isWork, workerOn } from "./flow-pairs.ts";
+import type { Agent, Message } from "./lanes-index.ts";
+
+export interface MessageItem {
+  readonly type: "message";
+  readonly id: string;
+  readonly message: Message;
+  /** How many it stands for; the first of them is `message`. */
+  readonly count: number;
+  /** The last of a run. */
+  readonly until: number | null;
+  /** The run it is in, folded or not. */
+  readonly run: string | null;
+  readonly folded: boolean;
+}
+
+export interface PauseItem {
+  readonly type: "pause";
+  readonly id: string;
+  /** How long nothing was said, ms; null where only the day changes. */
+  readonly ms: number | null;
+  /** When the day that begins here, if one does. */
+  readonly day: number | null;
+}
+
+export interface HeadsItem {
+  readonly type: "heads";
+  readonly id: string;
+  readonly heads: readonly { readonly id: string; readonly lane: number }[];
+}
+
+export type FlowItem = MessageItem | PauseItem | HeadsItem;
+
+/** From one row to another, both counted. */
+export interface Stretch {
+  readonly id: string;
+  readonly lane: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Work extends Stretch {
+  /** How many other stretches of work of the agent it lies in. */
+  readonly depth: number;
+  /** How it is going; null when it is over. */
+  readonly status: string | null;
+}
+
+export interface Flow {
+  readonly items: readonly FlowItem[];
+  readonly lanes: Lanes;
+  /** Who is on which lane, by rows. */
+  readonly lives: readonly Stretch[];
+  readonly works: readonly Work[];
+}
+
+interface Given {
+  /** In the order of time. */
+  readonly messages: readonly Message[];
+  readonly pairs: Pairs;
+  readonly agents: ReadonlyMap<string, Agent>;
+  /** How many lanes there is room for. */
+  readonly capacity: number;
+  readonly standing: (message: Message) => Standing;
+  readonly isUnfolded: (run: string) => boolean;
+  /** The selected message is never hidden in a run. */
+  readonly selected: string | null;
+}
+
+/** Similar messages in a row are one when each came this soon after the one before, ms. */
+const RUN_MS = 2 * 60_000;
+const LEAST_RUN = 3;
+
+const PAUSES_MS = [5, 15, 60, 6 * 60, 24 * 60].map((minutes) => minutes * 60_000);
+
+/** How far to look ahead for agents that can be introduced in the same row. */
+const HEADS_AHEAD = 10;
+
+export const senderOf = (message: Message): string => message.sender ?? "";
+export const recipientOf = (message: Message): string => message.recipient ?? EVERYONE;
+
+export function layFlow(given: Given): Flow {
+  const entries = collapse(given);
+  const ends = entries.map((entry) =>
+    entry.type === "message" ? { sender: senderOf(entry.message), recipient: recipientOf(entry.message) } : null,
+  );
+  const lanes = assignLanes(ends, given.agents, given.capacity);
+  const { items, rowOf, lives } = lanes.shared ? withHeads(entries, lanes) : wholeLives(entries, lanes);
+  return { items, lanes, lives, works: worksOf(items, lanes, given, rowOf(entries.length)) };
+}
+
+/** What is worth a row: messages, runs of at least three, silences and new days. */
+function collapse({ messages, pairs, standing, isUnfolded, selected }: Given): (MessageItem | PauseItem)[] {
+  const pauseMs = pauseOf(messages);
+  // The ends of a stretch of work, and what somebody waits for, are never folded away.
+  const single = (message: Message): boolean => {
+    const asked = pairs.answered.get(message.id);
+    const given = isWork(message) && pairs.answerTo.has(message.id);
+    return given || (asked !== undefined && isWork(asked)) || standing(message) !== null;
+  };
+  const items: (MessageItem | PauseItem)[] = [];
+  let before: number | null = null;
+  let day = "";
+  for (let i = 0; i < messages.length; ) {
+    const first = messages[i]!;
+    const at: number = first.at ?? before ?? 0;
+    const silent = before !== null && at - before >= pauseMs ? at - before : null;
+    const date = new Date(at).toDateString();
+    if (silent !== null || date !== day) {
+      items.push({ type: "pause", id: `pause ${first.id}`, ms: silent, day: date === day ? null : at });
+      day = date;
+    }
+    let end = i + 1;
+    if (!single(first)) {
+      while (end < messages.length && isSimilar(messages[end - 1]!, messages[end]!) && !single(messages[end]!)) end++;
+    }
+    const members = messages.slice(i, end);
+    const isRun = members.length >= LEAST_RUN;
+    const run = isRun ? first.id : null;
+    const until = members[members.length - 1]!.at;
+    if (isRun && !isUnfolded(first.id) && !members.some(({ id }) => id === selected)) {
+      items.push({ type: "message", id: first.id, message: first, count: members.length, until, run, folded: true });
+    } else {
+      members.forEach((message, k) => {
+        const count = isRun && k === 0 ? members.length : 1;
+        items.push({ type: "message", id: message.id, message, count, until: null, run, folded: false });
+      });
+    }
+    before = until ?? at;
+    i = end;
+  }
+  return items;
+}
+
+function isSimilar(a: Message, b: Message): boolean {
+  return (
+    a.sender === b.sender &&
+    a.recipient === b.recipient &&
+    a.kind === b.kind &&
+    (b.at ?? 0) - (a.at ?? 0) <= RUN_MS &&
+    new Date(a.at ?? 0).getDate() === new Date(b.at ?? 0).getDate()
+  );
+}
+
+/** A silence is one that is long for these messages: in sparse ones minutes are no news. */
+function pauseOf(messages: readonly Message[]): number {
+  const gaps: number[] = [];
+  for (let i = 1; i < messages.length; i++) gaps.push((messages[i]!.at ?? 0) - (messages[i - 1]!.at ?? 0));
+  const usual = gaps.sort((a, b) => a - b)[gaps.length >> 1] ?? 0;
+  return PAUSES_MS.find((ms) => ms >= 3 * usual) ?? PAUSES_MS.at(-1)!;
+}
+
+interface Placed {
+  readonly items: readonly FlowItem[];
+  /** The row of an entry. */
+  readonly rowOf: (entry: number) => number;
+  readonly lives: readonly Stretch[];
+}
+
+function wholeLives(entries: readonly FlowItem[], { stays }: Lanes): Placed {
+  const lives = stays.map(({ id, lane }) => ({ id, lane, from: 0, to: Infinity }));
+  return { items: entries, rowOf: (entry) => entry, lives };
+}
+
+/** Before somebody's first message on a lane that was another's, a row with the name. */
+function withHeads(entries: readonly (MessageItem | PauseItem)[], { stays, count, others }: Lanes): Placed {
+  const items: FlowItem[] = [];
+  const rows: number[] = [];
+  const lives: Stretch[] = [];
+  const starts = stays.toSorted((a, b) => a.first - b.first);
+  const freeAt = new Map<number, number>(); // lane → the last entry of who had it
+  const headRow = new Map<string, number>();
+  let next = 0;
+  entries.forEach((entry, i) => {
+    const heads: { id: string; lane: number }[] = [];
+    while (next < starts.length) {
+      const { id, lane, first, last } = starts[next]!;
+      const had = freeAt.get(lane);
+      const due = first <= i;
+      // Ahead of time only in company, and only on a lane that is free by now.
+      if (!due && (heads.length === 0 || first > i + HEADS_AHEAD || (had !== undefined && had >= i))) break;
+      if (had !== undefined) heads.push({ id, lane });
+      freeAt.set(lane, last);
+      headRow.set(id, had === undefined ? 0 : items.length);
+      next++;
+    }
+    if (heads.length > 0) items.push({ type: "heads", id: `heads ${entry.id}`, heads });
+    rows.push(items.length);
+    items.push(entry);
+  });
+  rows.push(items.length);
+  const rowOf = (entry: number) => rows[entry] ?? items.length;
+  for (const { id, lane, last } of stays) lives.push({ id, lane, from: headRow.get(id)!, to: rowOf(last) });
+  if (others.length > 0) lives.push({ id: EVERYONE, lane: count - 1, from: 0, to: Infinity });
+  return { items, rowOf, lives };
+}
+
+function worksOf(items: readonly FlowItem[], { laneOf, others }: Lanes, given: Given, end: number): Work[] {
+  const rowOf = new Map<string, number>();
+  items.forEach((item, row) => item.type === "message" && rowOf.set(item.message.id, row));
+  const crowd = new Set(others);
+  const until = new Map<string, number[]>(); // agent → where its stretches of work end, by depth
+  const works: Work[] = [];
+  items.forEach((item, from) => {
+    if (item.type !== "message" || !isWork(item.message)) return;
+    const answer = given.pairs.answerTo.get(item.message.id);
+    if (answer === undefined && given.standing(item.message) !== "working") return;
+    const worker = workerOn(item.message) ?? "";
+    const status = answer === undefined ? (given.agents.get(worker)?.status ?? null) : null;
+    const lane = laneOf.get(worker);
+    const to = answer === undefined ? end : rowOf.get(answer.id);
+    if (lane === undefined || to === undefined || crowd.has(worker)) return;
+    const ends = until.get(worker) ?? [];
+    const free = ends.findIndex((row) => row <= from);
+    const depth = free < 0 ? ends.length : free;
+    ends[depth] = to;
+    until.set(worker, ends);
+    works.push({ id: item.message.id, lane, from, to, depth, status });
+  });
+  return works;
+}
