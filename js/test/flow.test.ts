@@ -173,11 +173,12 @@ test("work is a stretch on the lane of who does it, from the delegation to the r
     said("r", 60, "w>lead", "result"),
   ];
   const { works, lanes } = lay(messages, { agents });
+  const laneOf = (id: string) => lanes.stays.find((stay) => stay.id === id)?.lane;
   assert.deepEqual(
     works.map(({ id, lane, from, to, status }) => [id, lane, from, to, status]),
     [
-      ["d", lanes.laneOf.get("w"), 1, 4, null],
-      ["e", lanes.laneOf.get("v"), 2, 5, "working"],
+      ["d", laneOf("w"), 1, 4, null],
+      ["e", laneOf("v"), 2, 5, "working"],
     ],
   );
 });
@@ -188,7 +189,10 @@ test("people come first, then orchestrators, children behind their parent", () =
     row("agents", "lead", { role: "orchestrator" }),
     row("agents", "kid", { parent_id: "w1" }),
   ];
-  const ends = ["w1>w2", "w2>kid", "lead>user"].map((way) => said("m", 0, way, "message") as never);
+  const ends = ["w1>w2", "w2>kid", "lead>user"].map((way) => {
+    const [sender, recipient] = way.split(">") as [string, string];
+    return { sender, recipient, work: null };
+  });
   const { stays } = assignLanes(ends, new Map(agents.map((agent) => [agent.id, agent])), 9);
   assert.deepEqual(stays.map(({ id }) => id), ["user", "lead", "w1", "kid", "w2"]);
 });
@@ -200,7 +204,7 @@ test("with more agents than lanes, who is through gives the lane to the next, un
   ]);
   const { items, lanes } = lay(messages, { capacity: 2 });
   assert.deepEqual(items.slice(1).map(brief), ["a>", "a<", "heads", "b>", "b<", "heads", "c>", "c<"]);
-  assert.deepEqual([lanes.laneOf.get("a"), lanes.laneOf.get("b"), lanes.laneOf.get("c")], [1, 1, 1]);
+  assert.deepEqual(lanes.stays.filter(({ lane }) => lane === 1).map(({ id }) => id), ["a", "b", "c"]);
   assert.deepEqual(lanes.others, []);
 });
 
@@ -208,7 +212,40 @@ test("who finds no lane is among the others", () => {
   const messages = ["a", "b", "c", "a", "b", "c"].map((worker, i) => said(`m${i}`, i, `lead>${worker}`, "message"));
   const { lanes } = lay(messages, { capacity: 3 });
   assert.deepEqual(lanes.others, ["b", "c"]);
-  assert.equal(lanes.laneOf.get("c"), 2);
+  assert.deepEqual(lanes.ways.slice(1).map((way) => way?.to), [1, 2, 2, 1, 2, 2]);
+});
+
+test("a lane passes from who was silent longest, and never from who is at work", () => {
+  const messages = [
+    said("d", 0, "lead>w", "delegate"),
+    said("m", 1, "lead>v", "message"),
+    ...[2, 3, 4, 5, 6].map((second) => said(`n${second}`, second * 10, second % 2 ? "lead>x" : "x>lead", "message")),
+    said("o", 80, "lead>y", "message"),
+    said("r", 90, "w>lead", "result"),
+  ];
+  const { lanes } = lay(messages, { capacity: 4 });
+  const laneOf = (id: string) => lanes.stays.filter((stay) => stay.id === id).map(({ lane }) => lane);
+  assert.deepEqual([laneOf("w"), laneOf("v"), laneOf("y")], [[1], [2], [2]]);
+});
+
+test("a lane whose agent has long been silent is used again before a new one is", () => {
+  const talk = (id: string, from: number) =>
+    Array.from({ length: 14 }, (_, i) => said(`${id}${i}`, from + i, i % 2 ? `${id}>lead` : `lead>${id}`, "message"));
+  const { lanes } = lay(["a", "b", "c", "d", "e"].flatMap((id, i) => talk(id, i * 20)), { capacity: 5 });
+  assert.deepEqual(lanes.stays.toSorted((a, b) => a.first - b.first).map(({ id, lane }) => `${id} ${lane}`), [
+    "lead 0",
+    "a 1",
+    "b 2",
+    "c 1",
+    "d 2",
+    "e 1",
+  ]);
+});
+
+test("what is laid out stays where it is when more comes", () => {
+  const messages = Array.from({ length: 60 }, (_, i) => said(`m${i}`, i, `lead>w${(i * 7) % 11}`, "message"));
+  const before = lay(messages.slice(0, 40), { capacity: 4 }).lanes.ways;
+  assert.deepEqual(lay(messages, { capacity: 4 }).lanes.ways.slice(0, before.length), before);
 });
 
 test("ten thousand messages are laid out, and none is lost", () => {

@@ -1,6 +1,6 @@
 // What is drawn of the rows in sight: lifelines, stretches of work on them, and the arrows.
 import { ARROW, ROW, type Geometry } from "./flow-geometry.ts";
-import { recipientOf, senderOf, type Flow, type MessageItem, type Stretch } from "./flow-layout.ts";
+import type { Flow, MessageItem, Stretch } from "./flow-layout.ts";
 import type { Standing } from "./flow-pairs.ts";
 import { isForAll } from "./flow-words.ts";
 
@@ -53,7 +53,7 @@ export function Drawing({ flow, first, last, geometry, standing }: DrawingProps)
         const tone = state === "waiting" ? "waiting" : message.kind === "error" ? "failed" : "";
         return (
           <g key={item.id} class={`flow-arrow ${tone}`}>
-            <Arrow item={item} flow={flow} geometry={geometry} y={i * ROW + ARROW} />
+            <Arrow item={item} geometry={geometry} y={i * ROW + ARROW} />
           </g>
         );
       })}
@@ -63,14 +63,13 @@ export function Drawing({ flow, first, last, geometry, standing }: DrawingProps)
 
 interface ArrowProps {
   readonly item: MessageItem;
-  readonly flow: Flow;
   readonly geometry: Geometry;
   readonly y: number;
 }
 
-function Arrow({ item: { message }, flow, geometry, y }: ArrowProps) {
+function Arrow({ item: { message, way: lanes }, geometry, y }: ArrowProps) {
   const { x } = geometry;
-  const from = x(flow.lanes.laneOf.get(senderOf(message)) ?? 0);
+  const from = x(lanes.from);
   if (isForAll(message)) {
     const left = x(0) - 8;
     const right = x(geometry.lanes - 1) + 8;
@@ -82,7 +81,7 @@ function Arrow({ item: { message }, flow, geometry, y }: ArrowProps) {
       </>
     );
   }
-  const to = x(flow.lanes.laneOf.get(recipientOf(message)) ?? 0);
+  const to = x(lanes.to);
   if (from === to) {
     const out = from + 16;
     return (

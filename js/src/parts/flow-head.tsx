@@ -69,8 +69,8 @@ export function FlowHead({ flow, geometry, top }: FlowHeadProps) {
         const names = others.slice(0, 30).map((other) => nameOf(store, other));
         return (
           <div key={lane} role="columnheader" class="flow-name" style={{ left, width: `${geometry.lane}px` }}>
-            <span class="muted" title={`${plural(others.length, "agent")} for whom there is no room: ${names.join(", ")}`}>
-              {others.length} others
+            <span class="muted" title={`${plural(others.length, "agent")} for whom there was no lane at times: ${names.join(", ")}`}>
+              others
             </span>
           </div>
         );

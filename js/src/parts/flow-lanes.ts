@@ -1,9 +1,10 @@
-// Which agent has which lane of the sequence. Everyone has one of their own while there is room; with more agents
-// than that, whoever is through gives the lane to the next, and who finds none is among the others.
+// Which agent has which lane of the sequence. Everyone has one of their own while there is room. With more agents
+// than that, a lane passes from who was silent longest to who speaks next: it is decided as the messages come, so
+// what is on the screen stays where it is when more arrive.
 
 import { isHuman, isLive, type Agent } from "./lanes-index.ts";
 
-/** An agent on a lane, from the entry it first takes part in to the last one. */
+/** An agent on a lane, from one entry to another. */
 export interface Stay {
   readonly id: string;
   readonly lane: number;
@@ -11,106 +12,160 @@ export interface Stay {
   readonly last: number;
 }
 
+/** The lanes of an entry's two ends. */
+export interface Way {
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface Lanes {
   readonly count: number;
   readonly stays: readonly Stay[];
-  readonly laneOf: ReadonlyMap<string, number>;
-  /** The agents that share the last lane; empty if everyone has their own. */
+  /** By entry. */
+  readonly ways: readonly (Way | null)[];
+  /** The agents that share the last lane when they find no other. */
   readonly others: readonly string[];
   /** Whether lanes pass from one to the next. */
   readonly shared: boolean;
 }
 
-interface Part {
-  readonly id: string;
-  readonly first: number;
-  last: number;
-}
-
-/** Somebody who sends or gets an entry; `*` is no lane. */
-interface Ends {
+/** Who sends an entry to whom; `*` is no lane. */
+export interface Ends {
   readonly sender: string;
   readonly recipient: string;
+  /** The work it gives, and the entry up to which that lasts: a lane is not taken from who is at work. */
+  readonly work: { readonly worker: string; readonly until: number } | null;
 }
 
 export const EVERYONE = "*";
+
+/** A lane is taken only from who had nothing to do with this many entries. */
+const CALM = 4;
+
+/** After so many it is given away even while others are free: arrows stay short, and names near. */
+const QUIET = 12;
 
 export function assignLanes(
   entries: readonly (Ends | null)[],
   agents: ReadonlyMap<string, Agent>,
   capacity: number,
 ): Lanes {
-  const parts = new Map<string, Part>();
+  const firsts = new Map<string, number>();
   entries.forEach((entry, i) => {
-    if (entry === null) return;
-    for (const id of [entry.sender, entry.recipient]) {
-      if (id === EVERYONE) continue;
-      const part = parts.get(id);
-      if (part === undefined) parts.set(id, { id, first: i, last: i });
-      else part.last = i;
-    }
+    for (const id of idsOf(entry)) if (!firsts.has(id)) firsts.set(id, i);
   });
-  const isPerson = ({ id }: Part): boolean => {
+  const ids = [...firsts.keys()];
+  const people = ids.filter((id) => {
     const agent = agents.get(id);
     return agent !== undefined && isHuman(agent);
-  };
-  const people = [...parts.values()].filter(isPerson);
-  const rest = [...parts.values()].filter((part) => !isPerson(part));
-  if (parts.size <= capacity) {
-    const order = [...people, ...inTree(rest, agents)];
-    const stays = order.map(({ id }, lane) => ({ id, lane, first: 0, last: Infinity }));
-    return { ...byId(stays), count: stays.length, others: [], shared: false };
+  });
+  const rest = ids.filter((id) => !people.includes(id));
+  if (ids.length > capacity) {
+    const whole = passOn(entries, agents, people, capacity, false);
+    return whole.others.length === 0 ? whole : passOn(entries, agents, people, capacity, true);
   }
-  // Who is there to speak again, and people, keep their lane to the end.
-  for (const part of rest) if (isLive(agents.get(part.id)?.status ?? null)) part.last = Infinity;
-  for (const part of people) part.last = Infinity;
-  const all = [...people, ...rest];
-  const whole = pack(all, capacity);
-  if (whole.others.length === 0) return { ...byId(whole.stays), ...whole, shared: true };
-  const { stays, others } = pack(all, Math.max(1, capacity - 1));
-  const { laneOf } = byId(stays);
-  for (const id of others) (laneOf as Map<string, number>).set(id, capacity - 1);
-  return { stays, laneOf, others, count: Math.max(2, capacity), shared: true };
+  const order = [...people, ...inTree(rest, firsts, agents)];
+  const laneOf = new Map(order.map((id, lane) => [id, lane]));
+  const ways = entries.map((entry) => entry && { from: laneOf.get(entry.sender)!, to: laneOf.get(entry.recipient) ?? 0 });
+  const stays = order.map((id, lane) => ({ id, lane, first: 0, last: Infinity }));
+  return { count: order.length, stays, ways, others: [], shared: false };
 }
 
-const byId = (stays: readonly Stay[]) => ({ stays, laneOf: new Map(stays.map(({ id, lane }) => [id, lane])) });
+const idsOf = (entry: Ends | null): readonly string[] =>
+  entry === null ? [] : entry.recipient === EVERYONE ? [entry.sender] : [entry.sender, entry.recipient];
 
-/** Each in turn to the first lane that is free; lanes once given do not change when more comes. */
-function pack(parts: readonly Part[], most: number): { stays: Stay[]; others: string[]; count: number } {
-  const until: number[] = [];
+interface Holder {
+  readonly id: string;
+  readonly lane: number;
+  readonly first: number;
+  last: number;
+  busyUntil: number;
+}
+
+function passOn(
+  entries: readonly (Ends | null)[],
+  agents: ReadonlyMap<string, Agent>,
+  people: readonly string[],
+  capacity: number,
+  crowded: boolean,
+): Lanes {
+  const most = Math.max(1, crowded ? capacity - 1 : capacity);
+  const holders: Holder[] = [];
+  const holderOf = new Map<string, Holder>();
   const stays: Stay[] = [];
-  const others: string[] = [];
-  for (const { id, first, last } of parts) {
-    let lane = until.findIndex((end) => end < first);
-    if (lane < 0 && until.length < most) lane = until.length;
-    if (lane < 0) others.push(id);
-    else {
-      until[lane] = last;
-      stays.push({ id, lane, first, last });
+  const others = new Set<string>();
+  const crowd = most;
+
+  const settle = (id: string, lane: number, first: number, busyUntil = 0): Holder => {
+    const holder = { id, lane, first, last: first, busyUntil };
+    holders[lane] = holder;
+    holderOf.set(id, holder);
+    return holder;
+  };
+  const leave = ({ id, lane, first, last }: Holder): void => {
+    stays.push({ id, lane, first, last });
+    holderOf.delete(id);
+  };
+  const find = (id: string, now: number): Holder | undefined => {
+    const known = holderOf.get(id);
+    if (known !== undefined) return known;
+    const quiet = holders.find((holder) => holder.last <= now - QUIET && holder.busyUntil < now);
+    if (quiet !== undefined) {
+      leave(quiet);
+      return settle(id, quiet.lane, now);
     }
+    if (holders.length < most) return settle(id, holders.length, now);
+    let longest: Holder | undefined;
+    for (const holder of holders) {
+      const isThrough = holder.busyUntil > 0 && holder.busyUntil <= holder.last;
+      if (holder.last > now - (isThrough ? 1 : CALM) || holder.busyUntil >= now) continue;
+      if (longest === undefined || holder.last < longest.last) longest = holder;
+    }
+    if (longest === undefined) return undefined;
+    leave(longest);
+    return settle(id, longest.lane, now);
+  };
+
+  // People keep theirs.
+  for (const id of people.slice(0, most)) settle(id, holders.length, 0, Infinity);
+  const ways = entries.map((entry, now): Way | null => {
+    if (entry === null) return null;
+    const [from = crowd, to = crowd] = idsOf(entry).map((id) => {
+      const holder = find(id, now);
+      if (holder === undefined) others.add(id);
+      else holder.last = now;
+      return holder?.lane;
+    });
+    const worker = entry.work === null ? undefined : holderOf.get(entry.work.worker);
+    if (worker !== undefined) worker.busyUntil = Math.max(worker.busyUntil, entry.work!.until);
+    return { from, to };
+  });
+  for (const holder of holders) {
+    const stays = holder.busyUntil === Infinity || isLive(agents.get(holder.id)?.status ?? null);
+    leave(stays ? { ...holder, last: Infinity } : holder);
   }
-  return { stays, others, count: until.length };
+  return { count: crowded ? most + 1 : holders.length, stays, ways, others: [...others], shared: true };
 }
 
 /** Orchestrators first, children behind their parent, otherwise in the order of the first message. */
-function inTree(parts: readonly Part[], agents: ReadonlyMap<string, Agent>): Part[] {
-  const byParent = new Map<string | null, Part[]>();
-  const ids = new Set(parts.map(({ id }) => id));
-  const leads = (part: Part) => Number(agents.get(part.id)?.role !== "orchestrator");
-  for (const part of parts.toSorted((a, b) => leads(a) - leads(b) || a.first - b.first)) {
-    const named = agents.get(part.id)?.parent_id ?? null;
-    const parent = named !== null && named !== part.id && ids.has(named) ? named : null;
-    const siblings = byParent.get(parent);
-    if (siblings === undefined) byParent.set(parent, [part]);
-    else siblings.push(part);
+function inTree(ids: readonly string[], firsts: ReadonlyMap<string, number>, agents: ReadonlyMap<string, Agent>): string[] {
+  const known = new Set(ids);
+  const children = new Map<string | null, string[]>();
+  const leads = (id: string) => Number(agents.get(id)?.role !== "orchestrator");
+  for (const id of ids.toSorted((a, b) => leads(a) - leads(b) || firsts.get(a)! - firsts.get(b)!)) {
+    const named = agents.get(id)?.parent_id ?? null;
+    const parent = named !== null && named !== id && known.has(named) ? named : null;
+    const siblings = children.get(parent);
+    if (siblings === undefined) children.set(parent, [id]);
+    else siblings.push(id);
   }
-  const order = new Set<Part>();
-  const place = (part: Part): void => {
-    if (order.has(part)) return;
-    order.add(part);
-    for (const child of byParent.get(part.id) ?? []) place(child);
+  const order = new Set<string>();
+  const place = (id: string): void => {
+    if (order.has(id)) return;
+    order.add(id);
+    for (const child of children.get(id) ?? []) place(child);
   };
-  for (const root of byParent.get(null) ?? []) place(root);
-  for (const part of parts) place(part); // parents that name each other have no root
+  for (const root of children.get(null) ?? []) place(root);
+  for (const id of ids) place(id); // parents that name each other have no root
   return [...order];
 }

@@ -1,7 +1,7 @@
 // The sequence as rows of one height: messages and runs of similar ones, silences, and heads where an agent takes
 // over a lane; beside them the stretches of work on the lanes.
 
-import { assignLanes, EVERYONE, type Lanes } from "./flow-lanes.ts";
+import { assignLanes, EVERYONE, type Ends, type Lanes, type Stay, type Way } from "./flow-lanes.ts";
 import { type Pairs, type Standing, isWork, workerOn } from "./flow-pairs.ts";
 import type { Agent, Message } from "./lanes-index.ts";
 
@@ -16,6 +16,7 @@ export interface MessageItem {
   /** The run it is in, folded or not. */
   readonly run: string | null;
   readonly folded: boolean;
+  readonly way: Way;
 }
 
 export interface PauseItem {
@@ -83,18 +84,32 @@ const HEADS_AHEAD = 10;
 export const senderOf = (message: Message): string => message.sender ?? "";
 export const recipientOf = (message: Message): string => message.recipient ?? EVERYONE;
 
+/** Before the lanes are known. */
+type Entry = Omit<MessageItem, "way"> | PauseItem;
+
 export function layFlow(given: Given): Flow {
   const entries = collapse(given);
-  const ends = entries.map((entry) =>
-    entry.type === "message" ? { sender: senderOf(entry.message), recipient: recipientOf(entry.message) } : null,
-  );
-  const lanes = assignLanes(ends, given.agents, given.capacity);
-  const { items, rowOf, lives } = lanes.shared ? withHeads(entries, lanes) : wholeLives(entries, lanes);
-  return { items, lanes, lives, works: worksOf(items, lanes, given, rowOf(entries.length)) };
+  const lanes = assignLanes(endsOf(entries, given), given.agents, given.capacity);
+  const ready = entries.map((entry, i) => (entry.type === "message" ? { ...entry, way: lanes.ways[i]! } : entry));
+  const { items, lives } = lanes.shared ? withHeads(ready, lanes) : { items: ready, lives: wholeLives(lanes) };
+  return { items, lanes, lives, works: worksOf(items, lanes, given) };
+}
+
+function endsOf(entries: readonly Entry[], given: Given): readonly (Ends | null)[] {
+  const entryOf = new Map<string, number>();
+  entries.forEach((entry, i) => entry.type === "message" && entryOf.set(entry.message.id, i));
+  return entries.map((entry) => {
+    if (entry.type !== "message") return null;
+    const { message } = entry;
+    const answer = given.pairs.answerTo.get(message.id);
+    const until = answer !== undefined ? entryOf.get(answer.id) : given.standing(message) === "working" ? Infinity : undefined;
+    const work = until === undefined || !isWork(message) ? null : { worker: workerOn(message) ?? "", until };
+    return { sender: senderOf(message), recipient: recipientOf(message), work };
+  });
 }
 
 /** What is worth a row: messages, runs of at least three, silences and new days. */
-function collapse({ messages, pairs, standing, isUnfolded, selected }: Given): (MessageItem | PauseItem)[] {
+function collapse({ messages, pairs, standing, isUnfolded, selected }: Given): Entry[] {
   const pauseMs = pauseOf(messages);
   // The ends of a stretch of work, and what somebody waits for, are never folded away.
   const single = (message: Message): boolean => {
@@ -102,7 +117,7 @@ function collapse({ messages, pairs, standing, isUnfolded, selected }: Given): (
     const given = isWork(message) && pairs.answerTo.has(message.id);
     return given || (asked !== undefined && isWork(asked)) || standing(message) !== null;
   };
-  const items: (MessageItem | PauseItem)[] = [];
+  const items: Entry[] = [];
   let before: number | null = null;
   let day = "";
   for (let i = 0; i < messages.length; ) {
@@ -154,55 +169,49 @@ function pauseOf(messages: readonly Message[]): number {
   return PAUSES_MS.find((ms) => ms >= 3 * usual) ?? PAUSES_MS.at(-1)!;
 }
 
-interface Placed {
-  readonly items: readonly FlowItem[];
-  /** The row of an entry. */
-  readonly rowOf: (entry: number) => number;
-  readonly lives: readonly Stretch[];
-}
-
-function wholeLives(entries: readonly FlowItem[], { stays }: Lanes): Placed {
-  const lives = stays.map(({ id, lane }) => ({ id, lane, from: 0, to: Infinity }));
-  return { items: entries, rowOf: (entry) => entry, lives };
+function wholeLives({ stays }: Lanes): readonly Stretch[] {
+  return stays.map(({ id, lane }) => ({ id, lane, from: 0, to: Infinity }));
 }
 
 /** Before somebody's first message on a lane that was another's, a row with the name. */
-function withHeads(entries: readonly (MessageItem | PauseItem)[], { stays, count, others }: Lanes): Placed {
+function withHeads(entries: readonly (MessageItem | PauseItem)[], { stays, count, others }: Lanes): Pick<Flow, "items" | "lives"> {
   const items: FlowItem[] = [];
   const rows: number[] = [];
   const lives: Stretch[] = [];
   const starts = stays.toSorted((a, b) => a.first - b.first);
   const freeAt = new Map<number, number>(); // lane → the last entry of who had it
-  const headRow = new Map<string, number>();
+  const begins = new Map<Stay, number>();
   let next = 0;
   entries.forEach((entry, i) => {
     const heads: { id: string; lane: number }[] = [];
     while (next < starts.length) {
-      const { id, lane, first, last } = starts[next]!;
+      const stay = starts[next]!;
+      const { id, lane, first, last } = stay;
       const had = freeAt.get(lane);
       const due = first <= i;
       // Ahead of time only in company, and only on a lane that is free by now.
       if (!due && (heads.length === 0 || first > i + HEADS_AHEAD || (had !== undefined && had >= i))) break;
       if (had !== undefined) heads.push({ id, lane });
       freeAt.set(lane, last);
-      headRow.set(id, had === undefined ? 0 : items.length);
+      begins.set(stay, had === undefined ? 0 : items.length);
       next++;
     }
     if (heads.length > 0) items.push({ type: "heads", id: `heads ${entry.id}`, heads });
     rows.push(items.length);
     items.push(entry);
   });
-  rows.push(items.length);
-  const rowOf = (entry: number) => rows[entry] ?? items.length;
-  for (const { id, lane, last } of stays) lives.push({ id, lane, from: headRow.get(id)!, to: rowOf(last) });
+  for (const stay of starts) {
+    const { id, lane, last } = stay;
+    lives.push({ id, lane, from: begins.get(stay)!, to: rows[last] ?? Infinity });
+  }
   if (others.length > 0) lives.push({ id: EVERYONE, lane: count - 1, from: 0, to: Infinity });
-  return { items, rowOf, lives };
+  return { items, lives };
 }
 
-function worksOf(items: readonly FlowItem[], { laneOf, others }: Lanes, given: Given, end: number): Work[] {
+function worksOf(items: readonly FlowItem[], { count, others }: Lanes, given: Given): Work[] {
   const rowOf = new Map<string, number>();
   items.forEach((item, row) => item.type === "message" && rowOf.set(item.message.id, row));
-  const crowd = new Set(others);
+  const crowd = others.length > 0 ? count - 1 : -1;
   const until = new Map<string, number[]>(); // agent → where its stretches of work end, by depth
   const works: Work[] = [];
   items.forEach((item, from) => {
@@ -211,9 +220,9 @@ function worksOf(items: readonly FlowItem[], { laneOf, others }: Lanes, given: G
     if (answer === undefined && given.standing(item.message) !== "working") return;
     const worker = workerOn(item.message) ?? "";
     const status = answer === undefined ? (given.agents.get(worker)?.status ?? null) : null;
-    const lane = laneOf.get(worker);
-    const to = answer === undefined ? end : rowOf.get(answer.id);
-    if (lane === undefined || to === undefined || crowd.has(worker)) return;
+    const lane = worker === senderOf(item.message) ? item.way.from : item.way.to;
+    const to = answer === undefined ? items.length : rowOf.get(answer.id);
+    if (to === undefined || lane === crowd) return;
     const ends = until.get(worker) ?? [];
     const free = ends.findIndex((row) => row <= from);
     const depth = free < 0 ? ends.length : free;

@@ -32,11 +32,12 @@ export function MessageRow(props: MessageProps) {
   const { item, flow, geometry, pairs, standing } = props;
   const { store } = useApp();
   const { message } = item;
-  const { laneOf, others } = flow.lanes;
-  const from = geometry.x(laneOf.get(senderOf(message)) ?? 0);
-  const to = isForAll(message) ? from : geometry.x(laneOf.get(recipientOf(message)) ?? 0);
+  const { others, count } = flow.lanes;
+  const { way } = item;
+  const from = geometry.x(way.from);
+  const to = isForAll(message) ? from : geometry.x(way.to);
   const { end, ...place } = placeOfWords(from, to, geometry);
-  const hidden = others.length > 0 && [senderOf(message), recipientOf(message)].some((id) => others.includes(id));
+  const hidden = others.length > 0 && (way.from === count - 1 || (way.to === count - 1 && !isForAll(message)));
   const names = ["row", "flow-row", props.cursor && "cursor", props.fresh && "fresh"];
   const took = latencyOf(pairs, message);
   const failed = message.kind === "error";

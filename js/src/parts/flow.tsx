@@ -92,6 +92,11 @@ export function Sequence(props: SequenceProps) {
   }, [selected, height, flow.lanes.count]);
 
   useLayoutEffect(() => {
+    const row = items.findIndex((item) => item.id === active);
+    if (row >= 0) reveal(row);
+  }, [open]);
+
+  useLayoutEffect(() => {
     const element = scroller.current;
     if (element === null) return;
     if (atEnd) element.scrollTop = element.scrollHeight;

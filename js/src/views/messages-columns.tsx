@@ -56,7 +56,7 @@ export const messageColumns = (
   {
     key: "latency",
     title: "latency",
-    min: 92,
+    min: 86,
     rank: 3,
     end: true,
     value: (row) => latencyOf(pairs, row) ?? (standing(row) === null ? null : store.now.peek() - (row.at ?? 0)),
