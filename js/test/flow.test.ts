@@ -232,7 +232,7 @@ test("a lane whose agent has long been silent is used again before a new one is"
   const talk = (id: string, from: number) =>
     Array.from({ length: 14 }, (_, i) => said(`${id}${i}`, from + i, i % 2 ? `${id}>lead` : `lead>${id}`, "message"));
   const { lanes } = lay(["a", "b", "c", "d", "e"].flatMap((id, i) => talk(id, i * 20)), { capacity: 5 });
-  assert.deepEqual(lanes.stays.toSorted((a, b) => a.first - b.first).map(({ id, lane }) => `${id} ${lane}`), [
+  assert.deepEqual(lanes.stays.toSorted((a, b) => a.first - b.first || a.lane - b.lane).map(({ id, lane }) => `${id} ${lane}`), [
     "lead 0",
     "a 1",
     "b 2",

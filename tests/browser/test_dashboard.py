@@ -76,6 +76,20 @@ def test_a_message_is_on_the_screen_while_a_cell_runs(notebook: OpenNotebook, wo
     print("appended line to screen, ms:", sorted(round(delay) for delay in delays))
 
 
+def test_messages_are_a_sequence_that_follows_the_newest(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook(WATCH)
+    board = show(page)
+    board.open("Messages")
+    board.root.get_by_role("button", name="Sequence").click()
+    workspace.say("said into the sequence")
+    row = board.grid.get_by_role("row", name="orchestrator to everyone, broadcast: said into the sequence")
+    expect(row).to_be_in_viewport()
+    row.click()
+    expect(board.details).to_contain_text("said into the sequence")
+    page.screenshot("sequence")
+    assert page.problems == []
+
+
 def test_tabs_search_and_details_answer_while_a_cell_runs(notebook: OpenNotebook, workspace: Workspace) -> None:
     page = notebook(WATCH, SLEEP)
     board = show(page)

@@ -10,7 +10,7 @@ const EDGE = 14;
 const LEAST_LANE = 60;
 const MOST_LANE = 176;
 /** About the width of a character of a name. */
-const CHARACTER = 7.1;
+const CHARACTER = 7.5;
 
 export interface Geometry {
   readonly lane: number;

@@ -39,7 +39,7 @@ export function MessageRow(props: MessageProps) {
   const { end, ...place } = placeOfWords(from, to, geometry);
   const hidden = others.length > 0 && (way.from === count - 1 || (way.to === count - 1 && !isForAll(message)));
   const names = ["row", "flow-row", props.cursor && "cursor", props.fresh && "fresh"];
-  const took = latencyOf(pairs, message);
+  const took = item.folded ? null : latencyOf(pairs, message); // a run has as many latencies as messages
   const failed = message.kind === "error";
   return (
     <div
@@ -116,7 +116,7 @@ export function HeadsRow({ item, domId, index, geometry }: RowProps<HeadsItem>) 
   return (
     <div id={domId} class="row flow-row flow-heads" role="row" aria-rowindex={index}>
       {item.heads.map(({ id, lane }) => (
-        <LaneName key={id} id={id} lane={lane} geometry={geometry} lines={1} role="gridcell" alone={item.heads.length === 1} />
+        <LaneName key={id} id={id} lane={lane} geometry={geometry} lines={2} role="gridcell" alone={item.heads.length === 1} />
       ))}
     </div>
   );

@@ -16,12 +16,12 @@ export const kindOf = (message: Message): string => (message.kind === null ? "me
 export function spoken(store: Shown, item: MessageItem, pairs: Pairs, standing: Standing): string {
   const { message } = item;
   const answer = pairs.answerTo.get(message.id);
-  const took = latencyOf(pairs, message);
+  const took = item.folded ? null : latencyOf(pairs, message);
   const parts = [
     `${nameOf(store, senderOf(message))} to ${nameOf(store, recipientOf(message))}`,
     item.folded ? `${item.count} times ${kindOf(message)}` : kindOf(message),
     took !== null && `after ${duration(took)}`,
-    answer !== undefined && `answered after ${duration(latencyOf(pairs, answer))}`,
+    answer !== undefined && !item.folded && `answered after ${duration(latencyOf(pairs, answer))}`,
     standing === "waiting" && "waits for an answer",
     standing === "working" && "in work",
   ];
