@@ -19,7 +19,7 @@ export const messageColumns = (
   {
     key: "at",
     title: "time",
-    min: 96,
+    min: 112,
     rank: 1,
     value: (row) => row.at,
     cell: (row) => (
