@@ -28,13 +28,16 @@ export function capacityOf(width: number): number {
 export function geometryOf(width: number, { count }: Lanes): Geometry {
   const area = Math.max(0, width - TIME);
   const lane = Math.min(MOST_LANE, Math.max(LEAST_LANE, (area - EDGE) / Math.max(1, count)));
-  return { lane, area, lanes: count, x: (i) => (i + 0.5) * lane, characters: Math.floor((lane - 6) / CHARACTER) };
+  return { lane, area, lanes: count, x: (i) => (i + 0.5) * lane, characters: Math.floor((lane - 2) / CHARACTER) };
 }
 
 export interface Place {
   readonly left: string;
   readonly right: string;
 }
+
+/** Too narrow for everything that could be said of an arrow. */
+export const isNarrow = ({ area }: Geometry): boolean => area < 420;
 
 /** The words of an arrow begin where it does; at the right edge they end there, for they need room. */
 export function placeOfWords(from: number, to: number, { area }: Geometry): Place & { readonly end: boolean } {

@@ -2,7 +2,7 @@
 import { useApp } from "../context.ts";
 import { duration, exactTime, hourMinute, longDuration, day, timeOfDay } from "../format.ts";
 import { LaneName } from "./flow-head.tsx";
-import { placeOfWords, type Geometry } from "./flow-geometry.ts";
+import { isNarrow, placeOfWords, type Geometry } from "./flow-geometry.ts";
 import { recipientOf, senderOf, type Flow, type FlowItem, type HeadsItem, type MessageItem, type PauseItem } from "./flow-layout.ts";
 import { latencyOf, type Pairs, type Standing } from "./flow-pairs.ts";
 import { isForAll, kindOf, nameOf, spoken, told } from "./flow-words.ts";
@@ -38,6 +38,7 @@ export function MessageRow(props: MessageProps) {
   const to = isForAll(message) ? from : geometry.x(way.to);
   const { end, ...place } = placeOfWords(from, to, geometry);
   const hidden = others.length > 0 && (way.from === count - 1 || (way.to === count - 1 && !isForAll(message)));
+  const brief = hidden && isNarrow(geometry); // then who is worth more than what
   const names = ["row", "flow-row", props.cursor && "cursor", props.fresh && "fresh"];
   const took = item.folded ? null : latencyOf(pairs, message); // a run has as many latencies as messages
   const failed = message.kind === "error";
@@ -74,15 +75,18 @@ export function MessageRow(props: MessageProps) {
           )}
           {standing === "waiting" && <StatusMark status="waiting" />}
           {failed && <StatusMark status="failed" />}
-          <span class={`flow-kind ${standing === "waiting" ? "ink-waiting" : failed ? "ink-failed" : ""}`}>
-            {kindOf(message)}
-          </span>
-          {hidden && (
-            <span class="flow-kind">
-              {nameOf(store, senderOf(message))} → {nameOf(store, recipientOf(message))}
+          {!brief && (
+            <span class={`flow-kind ${standing === "waiting" ? "ink-waiting" : failed ? "ink-failed" : ""}`}>
+              {kindOf(message)}
             </span>
           )}
-          {took !== null && <span class="flow-kind figures">after {duration(took)}</span>}
+          {hidden && (
+            <span class="flow-kind flow-ends">
+              {nameOf(store, senderOf(message))}
+              {!isForAll(message) && ` → ${nameOf(store, recipientOf(message))}`}
+            </span>
+          )}
+          {took !== null && !brief && <span class="flow-kind figures">after {duration(took)}</span>}
           {standing !== null && <Since message={message} waits={standing === "waiting"} />}
           {message.text !== null && <span class="flow-text">{oneLine(message.text)}</span>}
         </span>

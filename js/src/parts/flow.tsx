@@ -78,8 +78,8 @@ export function Sequence(props: SequenceProps) {
     if (element === null) return;
     const y = row * ROW;
     if (y < element.scrollTop) element.scrollTop = y;
-    else if (y + HEAD_PX + ROW > element.scrollTop + element.clientHeight) {
-      element.scrollTop = y + HEAD_PX + ROW - element.clientHeight;
+    else if (y + HEAD_PX + 3 * ROW > element.scrollTop + element.clientHeight) {
+      element.scrollTop = y + HEAD_PX + 3 * ROW - element.clientHeight; // clear of the button at the end
     }
   };
 
