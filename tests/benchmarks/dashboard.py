@@ -39,7 +39,7 @@ FRAMES = """(ms) => new Promise((resolve) => {
   });
 })"""
 SCROLL = """(ms) => new Promise((resolve) => {
-  const scroller = document.querySelector("#agent-widget-page > div").shadowRoot.querySelector(".grid-scroller");
+  const scroller = document.getElementById("agent-widget-page").shadowRoot.querySelector(".grid-scroller");
   const frames = [], began = performance.now();
   let last = began;
   requestAnimationFrame(function note(now) {
@@ -120,7 +120,7 @@ def measure(page: Page, server: Any, tools: CDPSession, seconds: float, rate: in
         server.put(*many[start : start + 5000])
     page.get_by_role("tab", name="Tasks").click()
     page.wait_for_function(
-        """() => document.querySelector("#agent-widget-page > div").shadowRoot.querySelector(".toolbar-end")
+        """() => document.getElementById("agent-widget-page").shadowRoot.querySelector(".toolbar-end")
              ?.textContent.includes("100,000")""",
         timeout=60_000,
     )

@@ -37,12 +37,22 @@ interface ControlProps {
 
 const label = (facet: ControlProps["facet"], value: string) => oneLine(facet.name?.(value) ?? words(value));
 
+/** More chips than this are a wall; the rest is in a menu behind them. */
+const MOST_CHIPS = 7;
+
 function Chips({ facet, counts, chosen, set }: ControlProps) {
   const toggle = (value: string) =>
     set(chosen.includes(value) ? chosen.filter((other) => other !== value) : [...chosen, value]);
+  const many = counts.length > MOST_CHIPS;
+  const [shown, rest] = many
+    ? [
+        counts.filter(({ value }, i) => i < MOST_CHIPS - 2 || chosen.includes(value)),
+        counts.filter(({ value }, i) => i >= MOST_CHIPS - 2 && !chosen.includes(value)),
+      ]
+    : [counts, []];
   return (
     <div class="chips" role="group" aria-label={facet.title}>
-      {counts.map(({ value, count }) => (
+      {shown.map(({ value, count }) => (
         <button
           key={value}
           type="button"
@@ -53,6 +63,23 @@ function Chips({ facet, counts, chosen, set }: ControlProps) {
           {label(facet, value)} <span class="chip-count">{integer(count)}</span>
         </button>
       ))}
+      {rest.length > 0 && (
+        <select
+          class="menu"
+          aria-label={`more: ${facet.title}`}
+          value=""
+          onChange={(event) => {
+            if (event.currentTarget.value !== "") toggle(event.currentTarget.value);
+          }}
+        >
+          <option value="">{rest.length} more</option>
+          {rest.map(({ value, count }) => (
+            <option key={value} value={value}>
+              {label(facet, value)} ({integer(count)})
+            </option>
+          ))}
+        </select>
+      )}
     </div>
   );
 }
