@@ -209,7 +209,7 @@ export class Conversation implements LinkEvents {
     const waiting = this.#calls.get(rid);
     this.#calls.delete(rid);
     if (ok) waiting?.resolve(result);
-    else waiting?.reject(new Error(error?.message ?? "refused"));
+    else waiting?.reject(Object.assign(new Error(error?.message ?? "refused"), { code: error?.code }));
   }
 
   /** Calls that were made before a time get no answer any more. */

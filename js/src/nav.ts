@@ -52,6 +52,8 @@ export class Nav {
   readonly moment: Signal<number | null> = signal(null);
   /** Whether the bar of the time travel is there. */
   readonly travels = signal(false);
+  /** Whose transcript is read (`trail.ts`): the selected session, then the subagents one went down to. */
+  readonly trail: Signal<readonly string[]> = signal([]);
   readonly #filters = new Map<ViewName, Signal<Filter>>();
   readonly #sorts = new Map<string, Signal<Sort | null>>();
   readonly #switches = new Map<string, Signal<boolean>>();

@@ -20,7 +20,15 @@ async function copy(text: string, near: HTMLElement): Promise<boolean> {
   }
 }
 
-export function CopyButton({ text, children }: { text: string; children: ComponentChildren }) {
+interface CopyButtonProps {
+  readonly text: string;
+  readonly children: ComponentChildren;
+  /** What is copied, where the text itself would be too long to say it. */
+  readonly title?: string;
+  readonly class?: string;
+}
+
+export function CopyButton({ text, children, title = text, class: name = "" }: CopyButtonProps) {
   const [said, say] = useState<string | null>(null);
   const onClick = async (event: MouseEvent) => {
     const button = event.currentTarget as HTMLElement;
@@ -29,7 +37,7 @@ export function CopyButton({ text, children }: { text: string; children: Compone
     setTimeout(() => say(null), SAID_MS);
   };
   return (
-    <button type="button" class="button copy" title={text} onClick={onClick}>
+    <button type="button" class={`button copy ${name}`} title={title} onClick={onClick}>
       {said ?? children}
     </button>
   );

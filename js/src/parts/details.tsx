@@ -9,6 +9,7 @@ import { AgentName } from "./agentname.tsx";
 import { CopyButton } from "./copy.tsx";
 import { StatusMark } from "./status.tsx";
 import { Prose, oneLine } from "./text.tsx";
+import { TranscriptLink } from "./transcript-link.tsx";
 
 /** The tables a column may name a row of. `parent_id` names one of its own table. */
 const REFERENCES: Readonly<Record<string, TableName>> = {
@@ -62,6 +63,7 @@ export function Details<T extends TableName>({ table, row, title, without = [], 
         </button>
       </header>
       <div class="details-body">
+        {table === "agents" && <TranscriptLink agent={row.id} />}
         {children}
         <dl>
           {known.map(([name, type]) => (

@@ -1,18 +1,16 @@
-// Sessions: one line for each conversation or run, the latest first.
+// Sessions: one line for each conversation or run, the latest first, and the transcript of the selected one.
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
-import { UNKNOWN, duration, exactTime, integer, money, short, when, words } from "../format.ts";
-import { agentColumn } from "../parts/agent-column.tsx";
 import { Details } from "../parts/details.tsx";
 import { Frame } from "../parts/frame.tsx";
-import { type Column, Grid } from "../parts/grid.tsx";
-import { StatusMark } from "../parts/status.tsx";
-import { Line } from "../parts/text.tsx";
-import { type Facet, useQuery } from "../query.ts";
-import { joined } from "../search.ts";
-import { newestFirst } from "../sorting.ts";
-import type { Shown } from "../store.ts";
+import { Grid } from "../parts/grid.tsx";
+import { type Facet, runQuery } from "../query.ts";
+import { joined, matcher } from "../search.ts";
+import { sortedBy } from "../sorting.ts";
 import { SESSION_STATUSES, type SessionsRow } from "../tables.ts";
+import { sessionColumns } from "./sessions-columns.tsx";
+import { type SessionItem, flat, nested } from "./sessions-tree.ts";
+import { Transcript } from "./transcript.tsx";
 
 const facets: readonly Facet<SessionsRow>[] = [
   { key: "status", title: "status", values: (row) => [row.status], order: SESSION_STATUSES },
@@ -24,119 +22,66 @@ const facets: readonly Facet<SessionsRow>[] = [
 const text = (row: SessionsRow) =>
   joined(row.id, row.title, row.project, row.branch, row.status, row.agent_id, row.model, row.path);
 
-/** All tokens that went through the model, from a cache or not. */
-function tokens(row: SessionsRow): number | null {
-  const parts = [row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cache_write_tokens];
-  return parts.every((part) => part === null) ? null : parts.reduce<number>((sum, part) => sum + (part ?? 0), 0);
-}
-
-const figure = (
-  key: "messages" | "tool_calls" | "files_changed",
-  title: string,
-  rank: number,
-): Column<SessionsRow> => ({
-  key,
-  title,
-  min: 62,
-  rank,
-  end: true,
-  value: (row) => row[key],
-  cell: (row) => integer(row[key]),
-});
-
-const columnsOf = (store: Shown): readonly Column<SessionsRow>[] => [
-  {
-    key: "title",
-    title: "session",
-    min: 150,
-    grow: 4,
-    value: (row) => row.title,
-    cell: (row) => (
-      <span class="with-mark">
-        <StatusMark status={row.status} />
-        <Line text={row.title ?? row.id} />
-      </span>
-    ),
-  },
-  { key: "status", title: "status", min: 52, rank: 6, value: (row) => row.status, cell: (row) => words(row.status) },
-  agentColumn(store, "agent_id", { title: "agent", rank: 4 }),
-  {
-    key: "started_at",
-    title: "started",
-    min: 90,
-    rank: 1,
-    value: (row) => row.started_at,
-    cell: (row) => (
-      <span class="muted" title={exactTime(row.started_at)}>
-        {when(row.started_at, store.now.value)}
-      </span>
-    ),
-  },
-  {
-    key: "duration_ms",
-    title: "duration",
-    min: 84,
-    rank: 2,
-    end: true,
-    value: (row) => row.duration_ms,
-    cell: (row) => duration(row.duration_ms),
-  },
-  figure("messages", "messages", 5),
-  figure("tool_calls", "tools", 3),
-  figure("files_changed", "files", 7),
-  {
-    key: "tokens",
-    title: "tokens",
-    min: 58,
-    rank: 5,
-    end: true,
-    value: tokens,
-    cell: (row) => <span title={`${integer(tokens(row))} tokens, cache included`}>{short(tokens(row))}</span>,
-  },
-  {
-    key: "cost_usd",
-    title: "cost",
-    min: 66,
-    rank: 3,
-    end: true,
-    value: (row) => row.cost_usd,
-    cell: (row) => {
-      // Without tokens there is nothing to price.
-      const cost = row.cost_usd === null && tokens(row) === null ? UNKNOWN : money(row.cost_usd);
-      return <span class={row.cost_usd === null ? "muted" : ""}>{cost}</span>;
-    },
-  },
-];
-
 export function Sessions() {
   const { store, nav } = useApp();
   const { sessions, agents } = store.tables;
   sessions.version.value;
   agents.version.value;
   const all = sessions.list();
-  const rows = useMemo(() => newestFirst(all, (row) => row.started_at ?? row.updated_at), [all]);
-  const query = useQuery("sessions", rows, text, facets);
-  const columns = useMemo(() => columnsOf(store), [store]);
+  const selected = nav.selected.value?.table === "sessions" ? nav.selected.value.id : null;
+  const search = nav.search.value;
+  const filter = nav.filter("sessions").value;
+  const fields = nav.switch("sessions", "fields");
+  const columns = useMemo(() => sessionColumns(store), [store]);
+  const query = useMemo(() => {
+    const matches = matcher(search, text);
+    // The search goes into the open transcript too: its session stays, whatever it is called.
+    return runQuery(all, (row) => matches(row) || row.id === selected, facets, filter);
+  }, [all, search, filter, selected]);
+  const question = `${search} ${JSON.stringify(filter)}`;
+  const sort = nav.sort("sessions");
+  const by = sort.value;
+  const items = useMemo(() => {
+    const value = columns.find((column) => column.key === by?.column)?.value;
+    return by !== null && value ? sortedBy(flat(query.rows), value, by.descending) : nested(query.rows);
+  }, [query.rows, by, columns]);
+  const details = (row: SessionsRow) => {
+    if (row.source === "workspace" || fields.value) {
+      return (
+        <Details table="sessions" row={row} title={row.title ?? row.id}>
+          {row.source === "workspace" ? (
+            <p class="muted">No transcript: a workspace keeps figures of its sessions, not what was said in them.</p>
+          ) : (
+            <button type="button" class="button transcript-link" onClick={() => (fields.value = false)}>
+              Transcript →
+            </button>
+          )}
+        </Details>
+      );
+    }
+    const trail = nav.trail.value[0] === row.id ? nav.trail.value : [row.id];
+    return <Transcript key={row.id} session={row} trail={trail} onFields={() => (fields.value = true)} />;
+  };
   return (
     <Frame
       view="sessions"
       table="sessions"
       facets={facets}
-      query={query}
+      query={{ ...query, question }}
       total={all.length}
       nouns={["session", "sessions"]}
       nothing="A session appears here with the first line an agent writes to its transcript."
-      details={(row) => <Details table="sessions" row={row} title={row.title ?? row.id} />}
+      details={details}
     >
-      <Grid
+      <Grid<SessionItem>
         label="Sessions"
         columns={columns}
-        rows={query.rows}
-        sort={nav.sort("sessions")}
-        question={query.question}
-        latest={sessions.rows}
+        rows={items}
+        sort={sort}
+        sorted
+        question={question}
         changedAt={sessions.changedAt}
-        selected={nav.selected.value?.table === "sessions" ? nav.selected.value.id : null}
+        selected={selected}
         onSelect={(id) => nav.select("sessions", id)}
       />
     </Frame>

@@ -1,0 +1,43 @@
+// What an edit changed: signs in front of the lines, and a tint for those who see it.
+import { useMemo, useState } from "preact/hooks";
+import { diffLines } from "../diff.ts";
+import { integer } from "../format.ts";
+import { Marked } from "./highlight.tsx";
+import { visible } from "./text.tsx";
+
+const LINES = 24;
+const SIGNS = { added: "+", removed: "−", same: " ", file: "", gap: "" } as const;
+const NAMES = { added: "added", removed: "removed", same: "", file: "", gap: "" } as const;
+
+export function Diff({ diff, whole = false }: { diff: string; whole?: boolean }) {
+  const [all, showAll] = useState(false);
+  const lines = useMemo(() => {
+    const parsed = diffLines(visible(diff));
+    const files = parsed.filter((line) => line.kind === "file");
+    // One file is named by the call itself; a gap in front of everything parts nothing.
+    const kept = files.length > 1 ? parsed : parsed.filter((line) => line.kind !== "file");
+    return kept[0]?.kind === "gap" && kept[0].text === "" ? kept.slice(1) : kept;
+  }, [diff]);
+  const clipped = !whole && lines.length > LINES * 1.25;
+  return (
+    <>
+      <div class="diff mono-block" role="group" aria-label="what it changes">
+        {(clipped && !all ? lines.slice(0, LINES) : lines).map(({ kind, text }, i) => (
+          <div key={i} class={`diff-line diff-${kind}`}>
+            <span class="diff-sign" aria-label={NAMES[kind]}>
+              {SIGNS[kind]}
+            </span>
+            <span>
+              <Marked text={text} />
+            </span>
+          </div>
+        ))}
+      </div>
+      {clipped && (
+        <button type="button" class="link clip-more" aria-expanded={all} onClick={() => showAll(!all)}>
+          {all ? "show less" : `show all ${integer(lines.length)} lines`}
+        </button>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,19 @@
+// Marks what is searched for inside a text, wherever a text is shown below the provider.
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+
+export const Highlight = createContext<RegExp | null>(null);
+
+/** Any of the words that were typed; null if none was. */
+export function highlightOf(search: string): RegExp | null {
+  const words = search.split(/\s+/).filter(Boolean);
+  if (words.length === 0) return null;
+  const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`(${escaped.join("|")})`, "gi");
+}
+
+export function Marked({ text }: { text: string }) {
+  const pattern = useContext(Highlight);
+  if (pattern === null) return <>{text}</>;
+  return <>{text.split(pattern).map((part, i) => (i % 2 === 1 ? <mark key={i}>{part}</mark> : part))}</>;
+}

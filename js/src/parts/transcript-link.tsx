@@ -1,0 +1,15 @@
+// The way from an agent to what it said and did, where somebody wrote that down.
+import { useApp } from "../context.ts";
+import { read, trailTo } from "../trail.ts";
+
+export function TranscriptLink({ agent }: { agent: string }) {
+  const { store, nav } = useApp();
+  store.tables.sessions.version.value;
+  const trail = trailTo(store, agent);
+  if (trail === null) return null;
+  return (
+    <button type="button" class="button transcript-link" onClick={() => read(nav, trail)}>
+      Transcript →
+    </button>
+  );
+}
