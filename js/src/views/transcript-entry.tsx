@@ -111,7 +111,7 @@ function Thinking({ text, open, onToggle }: { text: string | null; open: boolean
   return (
     <>
       <button type="button" class="thinking-head" aria-expanded={open} onClick={onToggle}>
-        thinking · <Marked text={oneLine(text).slice(0, 300)} />
+        thinking{!open && <> · <Marked text={oneLine(text).slice(0, 300)} /></>}
       </button>
       {open && (
         <div class="muted">

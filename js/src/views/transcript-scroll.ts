@@ -83,6 +83,8 @@ export function useScroll(scroller: RefObject<HTMLElement | null>, wantMore: () 
       follows.current = true;
       setAtEnd(true);
       scroller.current!.scrollTop = scroller.current!.scrollHeight;
+      // The button that led here goes, and with it would the focus.
+      scroller.current!.focus({ preventScroll: true });
     },
     hold: () => {
       follows.current = false;

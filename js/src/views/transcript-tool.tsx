@@ -112,10 +112,14 @@ function DiffSize({ diff }: { diff: string }) {
   );
 }
 
+/** Whoever has not returned after this will not. */
+const GIVEN_UP_MS = 86_400_000;
+
 /** How long it goes on already. */
-export function Elapsed({ since }: { since: number }) {
+function Elapsed({ since }: { since: number }) {
   const { store } = useApp();
-  return <>{longDuration(store.now.value - since)}</>;
+  const ms = store.now.value - since;
+  return <>{ms > GIVEN_UP_MS ? "no result" : longDuration(ms)}</>;
 }
 
 interface CallsProps {

@@ -5,7 +5,7 @@ type Input = Readonly<Record<string, unknown>>;
 
 /** What tells most, first. Agents name the same things differently. */
 const TELLING = [
-  "command", "cmd", "file_path", "filePath", "absolute_path", "notebook_path", "path", "pattern", "query", "url",
+  "command", "cmd", "pattern", "query", "file_path", "filePath", "absolute_path", "notebook_path", "path", "url",
   "description", "subject", "summary", "title", "skill", "prompt", "message", "text", "name",
 ];
 const PATHS = new Set(["file_path", "filePath", "absolute_path", "notebook_path", "path"]);
