@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from browser.board import TABS, Board
@@ -131,3 +135,56 @@ def test_a_saved_page_works_from_a_file_without_network(
     expect(board.state).to_have_text("saved")
     assert problems == []
     page.close()
+
+
+def test_a_transcript_is_read_beside_the_sessions_and_followed(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "projects" / "-here" / f"{SESSION}.jsonl"
+    file.parent.mkdir(parents=True)
+    said = _Said(file)
+    said.line("user", "Please **rename** it.")
+    said.line("assistant", [{"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "make check"}}])
+    said.line(
+        "user", [{"type": "tool_result", "tool_use_id": "t1", "content": "no rule\nto make check", "is_error": True}]
+    )
+    _, page = command("serve", str(tmp_path), "--port", "0")
+    board = Board(page)
+    board.open("Sessions")
+    board.rows.first.locator("[role=gridcell]").first.click()
+    entries = board.details.get_by_role("listitem")
+    expect(board.details.locator("strong", has_text="rename")).to_be_visible()
+    expect(entries.filter(has_text="to make check")).to_be_visible()  # what failed is open
+    said.line("assistant", [{"type": "text", "text": "There is no such rule."}])
+    expect(entries.filter(has_text="There is no such rule.")).to_be_visible()
+    board.details.get_by_role("button", name="Errors").click()
+    expect(entries.filter(has_text="There is no such rule.")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(board.details).to_have_count(0)
+    expect(board.grid).to_be_focused()
+
+
+SESSION = "11111111-2222-4333-8444-555555555555"
+
+
+class _Said:
+    """A conversation of Claude Code, line by line."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.last: str | None = None
+
+    def line(self, role: str, content: Any) -> None:
+        """One line, said now."""
+        uuid, parent = str(uuid4()), self.last
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        message = {"role": role, "content": content, "id": f"msg_{uuid}", "model": "claude-sonnet-5"}
+        line = {
+            "type": role,
+            "uuid": uuid,
+            "parentUuid": parent,
+            "sessionId": SESSION,
+            "timestamp": now,
+            "cwd": "/here",
+        }
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**line, "version": "2.1.0", "message": message}) + "\n")
+        self.last = uuid

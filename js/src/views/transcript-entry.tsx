@@ -153,7 +153,7 @@ function Todos({ plan }: { plan: Plan }) {
 
 const ENDS: Readonly<Record<string, { readonly says: string; readonly status: string | null }>> = {
   done: { says: "end of turn", status: null },
-  asked: { says: "asked, and waits for an answer", status: "waiting" },
+  asked: { says: "ended with a question", status: "waiting" },
   interrupted: { says: "interrupted", status: "cancelled" },
   failed: { says: "failed", status: "failed" },
   closed: { says: "session closed", status: null },

@@ -25,11 +25,13 @@ interface ReaderProps {
   readonly agent: string;
   readonly ask: Ask;
   readonly only: Only;
+  /** Whose transcript one came from. */
+  readonly parent: string | null;
   readonly onChild: (agent: string) => void;
   readonly children: (hits: ComponentChildren) => ComponentChildren;
 }
 
-export function Reader({ id, agent, ask, only, onChild, children }: ReaderProps) {
+export function Reader({ id, agent, ask, only, parent, onChild, children }: ReaderProps) {
   const { store, nav } = useApp();
   const feed = useFeed(ask, id, agent);
   const talk = feed.talk.value;
@@ -130,7 +132,7 @@ export function Reader({ id, agent, ask, only, onChild, children }: ReaderProps)
           {later > 0 && `; ${integer(later)} later ${later === 1 ? "entry is" : "entries are"} hidden`}.
         </p>
       )}
-      {trouble !== null && <Trouble message={trouble.message} none={trouble.none} retry={feed.follow} />}
+      {trouble !== null && <Trouble message={trouble.message} none={trouble.none} parent={parent} retry={feed.follow} />}
       <div class="transcript-body">
         <div
           ref={scroller}
@@ -175,11 +177,18 @@ function hitsText({ hits, current }: Search, among: number | null): string {
   return among === null ? count : `${count} in the last ${integer(among)}`;
 }
 
-function Trouble({ message, none, retry }: { message: string; none: boolean; retry: () => void }) {
+interface TroubleProps {
+  readonly message: string;
+  readonly none: boolean;
+  readonly parent: string | null;
+  readonly retry: () => void;
+}
+
+function Trouble({ message, none, parent, retry }: TroubleProps) {
   return (
     <p class="transcript-note" role="status">
       {none ? "No transcript: " : "The transcript could not be read: "}
-      {message}.{" "}
+      {message}.{none && parent !== null && ` What it was asked and what it reported stands in the one of ${parent}.`}{" "}
       {!none && (
         <button type="button" class="button" onClick={retry}>
           Try again
