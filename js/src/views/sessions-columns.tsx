@@ -43,7 +43,7 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     ));
   const agent = agentColumn<"agent_id", SessionsRow>(store, "agent_id", { title: "agent" });
   return [
-    column("title", "session", { min: 150, grow: 8 }, (row) => row.title, (row, depth) => (
+    column("title", "session", { min: 184, grow: 8 }, (row) => row.title, (row, depth) => (
       <span class="with-mark" style={{ paddingInlineStart: `${depth * INDENT_PX}px` }}>
         <StatusMark status={row.status} />
         <Line text={row.title ?? row.id} class={row.title === null ? "muted" : ""} />
@@ -54,12 +54,12 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     text("project", { min: 96, grow: 1, rank: 6 }),
     text("branch", { min: 100, grow: 1, rank: 11 }),
     text("model", { min: 124, rank: 9 }),
-    column("started_at", "started", { min: 92, rank: 1 }, (row) => row.started_at, (row) => (
+    column("started_at", "started", { min: 90, rank: 1 }, (row) => row.started_at, (row) => (
       <span class="muted figures" title={exactTime(row.started_at)}>
         {when(row.started_at, store.now.value)}
       </span>
     )),
-    column("duration_ms", "duration", { min: 88, rank: 3, end: true }, lasted, (row) => (
+    column("duration_ms", "duration", { min: 84, rank: 3, end: true }, lasted, (row) => (
       <span title={row.duration_ms === null && lasted(row) !== null ? "from its beginning to the last that was heard of it" : undefined}>
         {duration(lasted(row))}
       </span>
@@ -71,7 +71,7 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     column("tokens", "tokens", { min: 52, rank: 5, end: true }, tokens, (row) => (
       <span title={tokens(row) === null ? undefined : `${integer(tokens(row))} tokens, cache included`}>{short(tokens(row))}</span>
     )),
-    column("cost_usd", "cost", { min: 66, rank: 2, end: true }, (row) => row.cost_usd, (row) => {
+    column("cost_usd", "cost", { min: 62, rank: 2, end: true }, (row) => row.cost_usd, (row) => {
       // Without tokens there is nothing to price.
       const cost = row.cost_usd === null && tokens(row) === null ? UNKNOWN : money(row.cost_usd);
       return <span class={row.cost_usd === null ? "muted" : ""}>{cost}</span>;

@@ -25,13 +25,13 @@ interface ReaderProps {
   readonly agent: string;
   readonly ask: Ask;
   readonly only: Only;
-  /** Whose transcript one came from. */
-  readonly parent: string | null;
+  /** Whether another agent began this one. */
+  readonly begun: boolean;
   readonly onChild: (agent: string) => void;
   readonly children: (hits: ComponentChildren) => ComponentChildren;
 }
 
-export function Reader({ id, agent, ask, only, parent, onChild, children }: ReaderProps) {
+export function Reader({ id, agent, ask, only, begun, onChild, children }: ReaderProps) {
   const { store, nav } = useApp();
   const feed = useFeed(ask, id, agent);
   const talk = feed.talk.value;
@@ -132,7 +132,7 @@ export function Reader({ id, agent, ask, only, parent, onChild, children }: Read
           {later > 0 && `; ${integer(later)} later ${later === 1 ? "entry is" : "entries are"} hidden`}.
         </p>
       )}
-      {trouble !== null && <Trouble message={trouble.message} none={trouble.none} parent={parent} retry={feed.follow} />}
+      {trouble !== null && <Trouble message={trouble.message} none={trouble.none} begun={begun} retry={feed.follow} />}
       <div class="transcript-body">
         <div
           ref={scroller}
@@ -180,15 +180,15 @@ function hitsText({ hits, current }: Search, among: number | null): string {
 interface TroubleProps {
   readonly message: string;
   readonly none: boolean;
-  readonly parent: string | null;
+  readonly begun: boolean;
   readonly retry: () => void;
 }
 
-function Trouble({ message, none, parent, retry }: TroubleProps) {
+function Trouble({ message, none, begun, retry }: TroubleProps) {
   return (
     <p class="transcript-note" role="status">
       {none ? "No transcript: " : "The transcript could not be read: "}
-      {message}.{none && parent !== null && ` What it was asked and what it reported stands in the one of ${parent}.`}{" "}
+      {message}.{none && begun && " What it was asked and what it reported stands in the transcript of the one that began it."}{" "}
       {!none && (
         <button type="button" class="button" onClick={retry}>
           Try again

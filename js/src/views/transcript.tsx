@@ -79,7 +79,7 @@ export function Transcript({ session, trail, onFields }: TranscriptProps) {
       {ask === null ? (
         <p class="transcript-note muted">Transcripts are read from the agents' files: not in a saved page.</p>
       ) : (
-        <Reader key={id} id={id} agent={agent} ask={ask} only={only} parent={trail.length > 1 ? nameOf(trail.at(-2)!, trail.length - 2) : null} onChild={(child) => (nav.trail.value = down(trail, child))}>
+        <Reader key={id} id={id} agent={agent} ask={ask} only={only} begun={trail.length > 1} onChild={(child) => (nav.trail.value = down(trail, child))}>
           {(hits) => (
             <div class="transcript-tools">
               <div class="chips" role="group" aria-label="What is shown">
