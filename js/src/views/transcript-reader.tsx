@@ -50,8 +50,11 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
   const entries = useMemo(() => (moment === null ? all : asOf(all, moment)), [all, moment]);
   const later = all.length - entries.length;
   const before = talk?.before ?? null;
+  /** A saved page holds one page of a transcript, and nobody else can be asked. */
+  const saved = store.connection.peek().state === "saved";
+  const hasEarlier = before !== null && !saved;
 
-  const more = { left: before !== null && trouble === null, busy: feed.loadingEarlier.value, read: () => void feed.earlier(4 * NEXT_PAGE) };
+  const more = { left: hasEarlier && trouble === null, busy: feed.loadingEarlier.value, read: () => void feed.earlier(4 * NEXT_PAGE) };
   const found = useSearch(search, entries, scroller, more, (key) => {
     const at = items.findIndex((item) => item.key === key);
     if (at >= 0) setHeld((old) => Math.max(old, items.length - at + STEP));
@@ -74,7 +77,7 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
 
   const scroll = useScroll(scroller, () => {
     if (shown.length < items.length) setHeld(held + STEP);
-    else if (before !== null && trouble === null && read.current < PATIENCE) {
+    else if (hasEarlier && trouble === null && read.current < PATIENCE) {
       read.current++;
       void feed.earlier(only === "all" && later === 0 ? NEXT_PAGE : 4 * NEXT_PAGE);
     }
@@ -132,7 +135,7 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
           {later > 0 && `; ${integer(later)} later ${later === 1 ? "entry is" : "entries are"} hidden`}.
         </p>
       )}
-      {trouble !== null && <Trouble message={trouble.message} none={trouble.none} begun={begun} retry={feed.follow} />}
+      {trouble !== null && <Trouble message={trouble.message} none={trouble.none || saved} begun={begun} retry={feed.follow} />}
       <div class="transcript-body">
         <div
           ref={scroller}
@@ -147,6 +150,8 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
             <p class="transcript-edge muted">
               {before === null ? (
                 entries.length === 0 ? "Nothing was said yet." : "The beginning."
+              ) : saved ? (
+                "Earlier entries were not saved with this page."
               ) : (
                 <button type="button" class="link" onClick={earlier}>
                   {feed.loadingEarlier.value ? "reading earlier entries…" : "earlier entries"}
