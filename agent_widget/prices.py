@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from .tables import now_ms
 
 if TYPE_CHECKING:
-    from .sources.conversation import Tokens
+    from .sources.steps import Tokens
 
 _PERIOD_MS: Final = 30 * 60_000
 """Prices that depend on the time change at full or half hours."""

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from agent_widget import prices
 from agent_widget.prices import price
-from agent_widget.sources.conversation import Book, Ledger, Tokens, Usage
+from agent_widget.sources.ledger import Book, Ledger
+from agent_widget.sources.steps import Tokens, Usage
 
 AUTUMN = 1_758_000_000_000  # September 2025
 MILLION = 1_000_000

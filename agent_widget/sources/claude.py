@@ -46,7 +46,9 @@ from .base import (
 )
 from .claude_lines import Transcript, folder, is_internal, team_message
 from .claude_live import Live
-from .conversation import PERSON, SILENCE_MS, TASK_STATUS, Book, Ledger
+from .conversation import SILENCE_MS, TASK_STATUS
+from .ledger import Book, Ledger
+from .steps import PERSON
 
 FILES: Final[tuple[tuple[str, Literal["lines", "document"], str], ...]] = (
     # pattern, part by part from the root; how it is read; the method of Claude (or Live) that reads it

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from .base import Evidence, Item, Malformed, Record, clean, millis, named, parse_as, parse_json, preview
-from .conversation import (
+from .conversation import SILENCE_MS, Conversation
+from .steps import (
     PERSON,
     PLACEHOLDER,
-    SILENCE_MS,
     About,
     Call,
-    Conversation,
     Plan,
     Prompt,
     Reply,

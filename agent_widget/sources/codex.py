@@ -25,7 +25,7 @@ from typing import Any, Final, Literal
 
 from .base import Item, Malformed, Reader, Record, Source, clean, millis, moved, named, parse_object, preview
 from .codex_lines import Rollout
-from .conversation import Book
+from .ledger import Book
 
 FILES: Final[tuple[tuple[str, str, Literal["lines", "document"], str], ...]] = (
     # first directory below the root, name, how it is read, the method of Codex that reads it; never auth.json

@@ -11,17 +11,30 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from .base import Item, Malformed, clean, directory_name, millis, named, number, parse_json, parse_object, whole
-from .conversation import (
+from .base import Item, Malformed, clean, directory_name, millis, named, parse_object, whole
+from .codex_values import (
+    STATUS,
+    UUID,
+    End,
+    Status,
+    counts,
+    duration,
+    json_in,
+    judged,
+    made,
+    mcp_error,
+    patched,
+    text_of,
+)
+from .conversation import Conversation
+from .steps import (
     PERSON,
-    PLACEHOLDER,
     About,
     Call,
-    Conversation,
     Plan,
     Prompt,
     Reply,
@@ -41,16 +54,9 @@ from .conversation import (
 if TYPE_CHECKING:
     from .codex import Codex
 
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 _PUT_IN = re.compile(r"\s*(?:<[a-z_]+[ >]|# AGENTS\.md instructions )")
 """How a user message begins that Codex wrote by itself."""
 _SHELL = re.compile(r"<user_shell_command>\s*<command>\s*(.*?)\s*</command>", re.DOTALL)
-_EXIT = re.compile(r"^(?:Process exited with code|Exit code:) (-?\d+)", re.MULTILINE)
-_FAILED = ("script failed", "failed to parse", "execution error", "exec_command failed", "unsupported call", "error:")
-_REFUSED = ("rejected by user", "denied by user", "declined by user")
-_PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+?)\s*$", re.MULTILINE)
-_Status = Literal["ok", "error", "denied", "cancelled"]
-_STATUS: Final[dict[str, _Status]] = {"failed": "error", "declined": "denied", "interrupted": "cancelled"}
 _ABORTED = {
     "interrupted": "interrupted",
     "replaced": "interrupted by another prompt",
@@ -80,16 +86,6 @@ _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_payload = msgspec.json.Decoder(_Payload).decode
 
 
-class _End(NamedTuple):
-    """What an event says of how a call ended."""
-
-    status: _Status
-    error: str | None = None
-    duration_ms: int | None = None
-    files: tuple[str, ...] = ()
-    output: Any = None
-
-
 @dataclass
 class _Thread:
     """One conversation, as far as it was read."""
@@ -116,7 +112,7 @@ class _Thread:
     total: tuple[int, ...] | None = None
     calls: dict[str, tuple[str, Any]] = field(default_factory=dict)
     """Calls without a result."""
-    ends: dict[str, _End] = field(default_factory=dict)
+    ends: dict[str, End] = field(default_factory=dict)
     returned: OrderedDict[str, None] = field(default_factory=OrderedDict)
     tasks: dict[str, tuple[str, str, str | None]] = field(default_factory=dict)
     """Task name → call, text and kind of agent."""
@@ -130,10 +126,10 @@ class _Thread:
 
     def is_own(self, turn_id: Any, started_at: Any) -> bool:
         """Whether a turn was begun in this thread and not in the one it was copied from."""
-        made, born = _made(turn_id), _made(self.id)
-        if made is None or born is None:
-            made, born = millis(started_at), self.created and self.created - 1000  # started_at is in whole seconds
-        return made is None or born is None or made >= born
+        began, born = made(turn_id), made(self.id)
+        if began is None or born is None:
+            began, born = millis(started_at), self.created and self.created - 1000  # started_at is in whole seconds
+        return began is None or born is None or began >= born
 
 
 class Rollout:
@@ -172,7 +168,7 @@ class Rollout:
             return
         thread = self.thread
         if thread is None:
-            found = _UUID.search(self.file)
+            found = UUID.search(self.file)
             yield from self._begin(_Payload(id=found.group() if found else self.file))
             thread = self.thread
             assert thread is not None
@@ -240,7 +236,7 @@ class Rollout:
         created = millis(meta.timestamp) or self.at
         parents = frozenset(other for other in (parent, forked) if other)
         thread = self.thread = _Thread(id, talk, created, parents, path, copying=bool(parents))
-        at = created or self.at or _made(id) or 0
+        at = created or self.at or made(id) or 0
         if parent:
             agent = {"name": name or role or "subagent", "role": role}
             yield from self._steps(thread, [About(at, {}, agent)])
@@ -301,7 +297,7 @@ class Rollout:
     def _stopped(self, thread: _Thread, at: int) -> Iterator[Step]:
         """The turn is over: what has not returned never will."""
         for call_id in list(thread.calls):
-            end = thread.ends.get(call_id) or _End("cancelled")
+            end = thread.ends.get(call_id) or End("cancelled")
             yield from self._returned(thread, call_id, at, end)
 
     # What is said
@@ -315,7 +311,7 @@ class Rollout:
         return Prompt(at, thread.step_id(id, at), text, thread.talk.parent or PERSON)
 
     def _on_message(self, thread: _Thread, payload: Any, at: int) -> Iterator[Step]:
-        text = _text(payload.content)
+        text = text_of(payload.content)
         if payload.role == "assistant" and text:
             thread.replied = True
             yield Reply(at, thread.step_id(payload.id, at), text)
@@ -325,18 +321,18 @@ class Rollout:
             if shell := _SHELL.match(text):
                 yield self._prompt(thread, at, payload.id, f"!{shell.group(1)}")
             elif text.startswith("<subagent_notification>"):
-                told = _json_in(text.removeprefix("<subagent_notification>").partition("</subagent_notification>")[0])
+                told = json_in(text.removeprefix("<subagent_notification>").partition("</subagent_notification>")[0])
                 agent = told.get("agent_id") or told.get("agent_path")
                 yield from self._reports(thread, {agent: told.get("status")} if isinstance(agent, str) else {}, at)
             elif self.bare and text and not _PUT_IN.match(text):
                 yield self._prompt(thread, at, payload.id, text)
 
     def _on_reasoning(self, thread: _Thread, payload: Any, at: int) -> Iterator[Step]:
-        yield Thinking(at, thread.step_id(payload.id, at), _text(payload.summary) or _text(payload.content))
+        yield Thinking(at, thread.step_id(payload.id, at), text_of(payload.summary) or text_of(payload.content))
 
     def _on_token_count(self, thread: _Thread, payload: Any, at: int) -> Iterator[Step]:
         info = payload.info if isinstance(payload.info, dict) else {}
-        total, last = _counts(info.get("total_token_usage")), _counts(info.get("last_token_usage"))
+        total, last = counts(info.get("total_token_usage")), counts(info.get("last_token_usage"))
         if total is None or total == thread.total:
             return
         before, thread.total = thread.total, total
@@ -361,7 +357,7 @@ class Rollout:
         given = payload.arguments if payload.arguments is not None else payload.input
         if payload.type == "local_shell_call" and isinstance(payload.action, dict):
             given = {"command": payload.action.get("command")}
-        parsed = _json_in(given) if payload.type != "custom_tool_call" else {}
+        parsed = json_in(given) if payload.type != "custom_tool_call" else {}
         name = named(payload.name) or str(payload.type).removesuffix("_call")
         yield from self._called(thread, named(payload.call_id) or payload.id, name, parsed or given, at)
 
@@ -376,7 +372,7 @@ class Rollout:
             texts = [q.get("question") for q in questions if isinstance(q, dict)] if isinstance(questions, list) else []
             question = " ".join(text for text in texts if isinstance(text, str)) or "a question to you"
         elif name == "spawn_agent":
-            task = named(told.get("message")) or _text(told.get("items"))
+            task = named(told.get("message")) or text_of(told.get("items"))
             known = named(told.get("task_name")) or call_id
             thread.tasks[known] = (call_id, task, named(told.get("agent_type")))
         yield Call(at, self._row_id(thread, call_id), name, given, asks=question)
@@ -391,29 +387,29 @@ class Rollout:
         name = str(payload.type).removesuffix("_call")
         id = thread.step_id(payload.id, at)
         yield from self._called(thread, id, name, payload.action or payload.prompt, at)
-        yield from self._returned(thread, id, at, _End(_STATUS.get(str(payload.status), "ok")))
+        yield from self._returned(thread, id, at, End(STATUS.get(str(payload.status), "ok")))
 
     def _on_output(self, thread: _Thread, payload: Any, at: int) -> Iterator[Step]:
         call_id = named(payload.call_id)
         if call_id is None:
             raise Malformed("a result of nothing")
-        text = _text(payload.output)
-        end, seen = _judged(text, payload.output), thread.ends.pop(call_id, None)
+        text = text_of(payload.output)
+        end, seen = judged(text, payload.output), thread.ends.pop(call_id, None)
         if seen is not None:
             error = end.error or seen.error if seen.status != "ok" else None
             end = seen._replace(output=end.output, error=error)
         name, given = thread.calls.get(call_id, ("", None))
-        if end.status == "ok" and not end.files and (found := _patched(given)):
+        if end.status == "ok" and not end.files and (found := patched(given)):
             cwd = PurePosixPath(given.get("workdir") or "" if isinstance(given, dict) else "")
             end = end._replace(files=tuple(str(cwd / path) for path in found))
         yield from self._returned(thread, call_id, at, end)
-        told = _json_in(text)
+        told = json_in(text)
         if name == "spawn_agent" and (agent := named(told.get("agent_id"))):
             yield from self._spawned(thread, call_id, agent, at)
         elif isinstance(told.get("status"), dict) and name.startswith("wait"):
             yield from self._reports(thread, told["status"], at)
 
-    def _returned(self, thread: _Thread, call_id: str, at: int, end: _End) -> Iterator[Step]:
+    def _returned(self, thread: _Thread, call_id: str, at: int, end: End) -> Iterator[Step]:
         thread.calls.pop(call_id, None)
         thread.ends.pop(call_id, None)
         thread.returned[call_id] = None
@@ -431,16 +427,16 @@ class Rollout:
 
     def _over(self, thread: _Thread, call_id: str, name: str, entry: dict[str, Any], at: int) -> Iterator[Step]:
         code, changes = whole(entry.get("exit_code")), entry.get("changes")
-        status: _Status = _STATUS.get(str(entry.get("status")), "ok")
+        status: Status = STATUS.get(str(entry.get("status")), "ok")
         if status == "ok" and (code or entry.get("success") is False):
             status = "error"
-        broken = _mcp_error(entry.get("result"))
+        broken = mcp_error(entry.get("result"))
         if status == "ok" and broken is not None:
             status = "error"
         exit_code = f"exit code {code}" if code else None
         error = None if status == "ok" else named(entry.get("stderr")) or exit_code or broken or status
         files = tuple(sorted(changes)) if isinstance(changes, dict) and status == "ok" else ()
-        end = _End(status, error, _duration(entry), files, entry.get("aggregated_output"))
+        end = End(status, error, duration(entry), files, entry.get("aggregated_output"))
         if call_id in thread.calls:
             thread.ends[call_id] = end
         elif call_id in thread.returned:
@@ -455,7 +451,7 @@ class Rollout:
         item = payload.item if isinstance(payload.item, dict) else {}
         kind, id = item.get("type"), named(item.get("id"))
         if kind == "UserMessage":
-            text = _text(item.get("content"))
+            text = text_of(item.get("content"))
             if not _PUT_IN.match(text):
                 yield self._prompt(thread, at, id, text or "(no text)")
         elif kind == "Plan":
@@ -499,7 +495,7 @@ class Rollout:
             yield from self._spawned(thread, task[0] if task else path, agent, at)
 
     def _on_between_agents(self, thread: _Thread, payload: Any, at: int) -> Iterator[Step]:
-        text = _text(payload.content)
+        text = text_of(payload.content)
         author = str(payload.author)
         if thread.talk.parent and payload.recipient == thread.path and author not in thread.agents:
             yield self._prompt(thread, at, payload.id, text)
@@ -574,104 +570,16 @@ _ENDED: Final = (
 _ITEM_CALLS: Final = {"CommandExecution": "exec_command", "FileChange": "apply_patch", "McpToolCall": "mcp"}
 
 
-def _made(id: Any) -> int | None:
-    """When a thread or a turn was made: the first 48 bits of a UUIDv7 are milliseconds."""
-    found = _UUID.fullmatch(id) if isinstance(id, str) else None
-    return int(id[:8] + id[9:13], 16) if found and found.group(1) == "7" else None
-
-
 def _is_ancestor(thread: _Thread, id: str) -> bool:
     """Whether lines of ``id`` at the start of a thread are a copy."""
     if id in thread.parents or thread.copying:
         return True
-    other, own = _made(id), _made(thread.id)
+    other, own = made(id), made(thread.id)
     return other is not None and own is not None and other < own
 
 
 def _branch(meta: Any) -> Any:
     return meta.git.get("branch") if isinstance(meta.git, dict) else None
-
-
-def _text(content: Any) -> str:
-    """The text of a content list in any of its shapes."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, dict):
-        kind = str(content.get("type")).removeprefix("input_").removeprefix("output_")
-        told = content.get("text") or content.get("content") or content.get("output")
-        return _text(told) or PLACEHOLDER.get(kind, "")
-    if isinstance(content, list):
-        return "\n".join(text for part in content if (text := _text(part)))
-    return ""
-
-
-def _json_in(text: Any) -> dict[str, Any]:
-    """The object that a text holds, if it does."""
-    if isinstance(text, str) and text.lstrip()[:1] == "{":
-        try:
-            text = parse_json(text.encode())
-        except Malformed:
-            return {}
-    return text if isinstance(text, dict) else {}
-
-
-def _judged(text: str, output: Any) -> _End:
-    """What the output of a call says about how it went."""
-    told = _json_in(text) if text.startswith('{"output"') else {}
-    facts = told.get("metadata") if isinstance(told.get("metadata"), dict) else {}
-    code, shown = whole((facts or {}).get("exit_code")), text
-    if isinstance(told.get("output"), str):
-        shown = told["output"]
-    head = text.partition("\nOutput:")[0]
-    if code is None and (found := _EXIT.search(head)):
-        code = int(found.group(1))
-    seconds = number((facts or {}).get("duration_seconds"))
-    duration = None if seconds is None else round(min(max(0, seconds * 1000), 2**53))
-    start = head[:200].lower()
-    last = next((line for line in reversed(shown[-2000:].splitlines()) if line.strip()), "")
-    if any(word in start for word in _REFUSED):
-        return _End("denied", last, duration, output=shown)
-    if start.startswith("aborted"):
-        return _End("cancelled", None, duration, output=shown)
-    if code:
-        return _End("error", f"exit code {code}: {last}", duration, output=shown)
-    failed = isinstance(output, dict) and output.get("success") is False
-    if code is None and (failed or start.startswith(_FAILED)):
-        return _End("error", last, duration, output=shown)
-    return _End("ok", None, duration, output=shown)
-
-
-def _patched(given: Any) -> list[str]:
-    """Files in a patch, which may also be part of a shell command."""
-    text = given if isinstance(given, str) else " ".join(map(_text, given.values())) if isinstance(given, dict) else ""
-    return _PATCHED.findall(text) if "*** Begin Patch" in text else []
-
-
-def _mcp_error(result: Any) -> str | None:
-    """What went wrong in a call of an MCP server: ``{Err: text}``, or ``{Ok: {isError: true, content}}``."""
-    if not isinstance(result, dict):
-        return None
-    if "Err" in result:
-        return named(result["Err"]) or "error"
-    told = result.get("Ok")
-    failed = isinstance(told, dict) and (told.get("isError") is True or told.get("is_error") is True)
-    return (named(_text(told.get("content"))) or "error") if failed else None  # type: ignore[union-attr]
-
-
-def _duration(entry: Mapping[str, Any]) -> int | None:
-    span = entry.get("duration")
-    if not isinstance(span, dict):
-        return None
-    seconds, nanos = number(span.get("secs")) or 0, number(span.get("nanos")) or 0
-    return round(min(max(0, seconds * 1000 + nanos / 1e6), 2**53))
-
-
-def _counts(usage: Any) -> tuple[int, ...] | None:
-    """Input, of it read from a cache and written to it, and output."""
-    if not isinstance(usage, dict):
-        return None
-    names = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens")
-    return tuple(min(max(0, whole(usage.get(name)) or 0), 2**53) for name in names)
 
 
 def _plan(thread: _Thread, steps: Any, at: int) -> Iterator[Step]:

@@ -1,333 +1,40 @@
-"""A conversation with a coding agent, in words that all formats share, and the rows that follow from it.
+"""A conversation with a coding agent as rows of all tables: what follows from each step.
 
-The reader of one format turns bytes into *steps*: somebody prompted, the agent replied, a tool was called and
-returned, an answer of the model was billed, a plan was written, the turn ended. :class:`Conversation` turns steps
-into rows of all tables. So a new agent is a reader of steps, and what a status rests on, how tokens are
-counted and how a delegation becomes a message is said once, here.
-
-Steps are also what a transcript is made of (``client.transcript``), so they carry whole texts; rows get previews.
+So a new agent is a reader of steps, and what a status rests on and how a delegation becomes a message is said
+once, here.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from operator import add, neg
-from typing import Any, Final, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final
 
 import msgspec
 
-from ..prices import price
 from ..records import Gone, Record
 from .base import Evidence, Item, Malformed, Speaker, preview
-
-PERSON: Final = "user"
-"""The agents row that stands for whoever sits at the keyboard."""
-
-PLACEHOLDER: Final = {"image": "[image]", "document": "[document]", "audio": "[audio]", "file": "[file]"}
-"""What stands in a text for what is none."""
-
-
-def placeholder(mime: Any) -> str:
-    """What stands for data of a MIME type: ``image/png`` is an image, and what nobody knows a file."""
-    return PLACEHOLDER.get(str(mime).partition("/")[0], PLACEHOLDER["file"])
-
+from .ledger import Book
+from .steps import (
+    PERSON,
+    About,
+    Call,
+    Closed,
+    Plan,
+    Prompt,
+    Reply,
+    Result,
+    Return,
+    Spawn,
+    Step,
+    Thinking,
+    TurnEnd,
+    TurnStart,
+    Usage,
+)
 
 SILENCE_MS: Final = {"working": 30 * 60_000, "idle": 60 * 60_000, "waiting": 24 * 60 * 60_000}
 """An agent that writes nothing for this long counts as offline: crashed, closed or asleep. A question stays longest."""
-
-
-MOST_TOKENS: Final = 10**12
-MOST_DOLLARS: Final = 10**6
-"""In one answer: more is no count, and their sums must fit into what can be sent."""
-
-
-class Prompt(NamedTuple):
-    """Somebody (a person unless ``sender`` says who) told the agent something; a turn begins."""
-
-    at: int
-    id: str
-    text: str
-    sender: str = PERSON
-
-
-class TurnStart(NamedTuple):
-    """The agent set to work, whoever asked for it; a prompt may follow."""
-
-    at: int
-    reason: str = "a turn began"
-
-
-class Reply(NamedTuple):
-    """The agent said something to whoever prompted it."""
-
-    at: int
-    id: str
-    text: str
-
-
-class Thinking(NamedTuple):
-    """The agent thought aloud."""
-
-    at: int
-    id: str
-    text: str
-
-
-class Call(NamedTuple):
-    """A tool was called. ``asks``: the call is a question to the person, who must answer before anything goes on.
-
-    ``approval``: the format says that the call waits for permission. ``copy``: this file only repeats it (a fork).
-    """
-
-    at: int
-    id: str
-    name: str
-    input: Any = None
-    asks: str | None = None
-    approval: bool = False
-    copy: bool = False
-
-
-class Result(NamedTuple):
-    """A tool returned. ``status`` is one of :data:`agent_widget.tables.TOOL_STATUSES`."""
-
-    at: int
-    call_id: str
-    status: Literal["ok", "error", "denied", "cancelled"] = "ok"
-    output: Any = None
-    error: str | None = None
-    duration_ms: int | None = None
-    files: tuple[str, ...] = ()
-    """Paths the call changed."""
-
-
-class Tokens(NamedTuple):
-    """What one answer of the model took; ``input`` excludes what came from a cache.
-
-    ``cache_write_1h``: how many of those in ``cache_write`` were written to be kept for an hour, which costs more.
-    """
-
-    input: int = 0
-    output: int = 0
-    cache_read: int = 0
-    cache_write: int = 0
-    cache_write_1h: int = 0
-
-    def __add__(self, other: tuple[int, ...]) -> Tokens:  # type: ignore[override]
-        return Tokens._make(map(add, self, other))
-
-    def __neg__(self) -> Tokens:
-        return Tokens._make(map(neg, self))
-
-    @property
-    def total(self) -> int:
-        """All of them together."""
-        return self.input + self.output + self.cache_read + self.cache_write
-
-
-class Usage(NamedTuple):
-    """An answer of the model was billed.
-
-    ``id`` is the same wherever the answer is written down, in several lines or files: it is counted once.
-    ``cost_usd`` is what the agent itself says, if it does. ``copy``: this file only repeats it (a fork, a side chain).
-    """
-
-    at: int
-    id: str
-    tokens: Tokens
-    model: str | None = None
-    cost_usd: float | None = None
-    copy: bool = False
-
-
-class Todo(NamedTuple):
-    """One entry of a plan or a task list."""
-
-    id: str
-    title: str
-    status: str
-    description: str | None = None
-    owner: str | None = None
-    depends_on: tuple[str, ...] = ()
-    priority: str | None = None
-
-
-class Plan(NamedTuple):
-    """The list of things to do as it is now. ``whole``: entries that are not in it are gone, unless they were done."""
-
-    at: int
-    todos: tuple[Todo, ...]
-    whole: bool = True
-
-
-class TurnEnd(NamedTuple):
-    """The agent stopped and it is the person's turn.
-
-    ``how``: ``done``, ``asked`` (with a question to the person), ``interrupted`` (by the person) or ``failed``.
-    """
-
-    at: int
-    how: Literal["done", "asked", "interrupted", "failed"] = "done"
-    reason: str | None = None
-
-
-class Spawn(NamedTuple):
-    """The agent gave work to another one, by the tool call ``call_id``."""
-
-    at: int
-    call_id: str
-    agent_id: str
-    task: str
-    kind: str | None = None
-
-
-class Return(NamedTuple):
-    """An agent it gave work to has answered."""
-
-    at: int
-    agent_id: str
-    text: str | None
-    failed: bool = False
-
-
-class Closed(NamedTuple):
-    """The conversation was ended: the program was left."""
-
-    at: int
-    failed: bool = False
-
-
-class About(NamedTuple):
-    """Facts about the session or the agent as columns of the tables; ``None`` says nothing."""
-
-    at: int
-    session: dict[str, Any]
-    agent: dict[str, Any]
-
-
-Step = Prompt | TurnStart | Reply | Thinking | Call | Result | Usage | Plan | TurnEnd | Spawn | Return | Closed | About
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# What is counted over all files of a root
-
-Price = Callable[[str | None, Tokens, int], float | None]
-"""US dollars for some tokens of a model at a time; ``None`` if nobody knows its price."""
-
-
-@dataclass(slots=True)
-class _Account:
-    """What one session or agent has used."""
-
-    tokens: Tokens = field(default_factory=Tokens)
-    cost_usd: float = 0.0
-    priced: int = 0
-
-    def add(self, tokens: Tokens, cost_usd: float | None, sign: int) -> None:
-        self.tokens += tokens if sign > 0 else -tokens
-        if cost_usd is not None:
-            self.cost_usd += sign * cost_usd
-            self.priced += sign
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        told = self.tokens.total == 0 or self.tokens.total > self.tokens.output  # no answer without a question
-        return {
-            "input_tokens": self.tokens.input if told else None,
-            "output_tokens": self.tokens.output,
-            "cache_read_tokens": self.tokens.cache_read if told else None,
-            "cache_write_tokens": self.tokens.cache_write if told else None,
-            "cost_usd": round(self.cost_usd, 6) if self.priced else None,
-        }
-
-
-@dataclass(slots=True)
-class _Answer:
-    """One billed answer: the largest claim about it counts, and its owner is whoever wrote it first."""
-
-    owner: tuple[bool, int, str, str]
-    """Whether it is a copy, when, session, agent: the least one owns it."""
-    usage: Usage
-
-
-class Ledger:
-    """Every billed answer of the model once, however many lines and files repeat it and in whatever order."""
-
-    def __init__(self, price: Price = price) -> None:
-        self._price = price
-        self._answers: dict[str, _Answer] = {}
-        self._sessions: defaultdict[str, _Account] = defaultdict(_Account)
-        self._agents: defaultdict[str, _Account] = defaultdict(_Account)
-
-    def bill(self, usage: Usage, session: str, agent: str) -> Iterator[Record]:
-        """Take in one claim; yields the accounts that it moved. Raises :class:`Malformed` for what nobody can use."""
-        if min(usage.tokens) < 0 or usage.tokens.total > MOST_TOKENS or not 0 <= (usage.cost_usd or 0) <= MOST_DOLLARS:
-            raise Malformed("no number of tokens or dollars")
-        owner = (usage.copy, usage.at, session, agent)
-        held = self._answers.get(usage.id)
-        if held is not None:
-            better = held.usage if usage == held.usage else max(held.usage, usage, key=_weight)
-            if better is held.usage and owner >= held.owner:
-                if session not in self._sessions or agent not in self._agents:  # it only repeats what others used
-                    yield Record("sessions", session, self._sessions[session].fields)
-                    yield Record("agents", agent, self._agents[agent].fields)
-                return
-            self._book(held, -1)
-            moved = {held.owner[2:], (session, agent)}
-            held.usage, held.owner = better, min(held.owner, owner)
-        else:
-            held = self._answers[usage.id] = _Answer(owner, usage)
-            moved = {(session, agent)}
-        self._book(held, +1)
-        for session_id, agent_id in sorted(moved):
-            yield Record("sessions", session_id, self._sessions[session_id].fields)
-            yield Record("agents", agent_id, self._agents[agent_id].fields)
-
-    def _book(self, answer: _Answer, sign: int) -> None:
-        usage = answer.usage
-        cost = usage.cost_usd if usage.cost_usd is not None else self._price(usage.model, usage.tokens, usage.at)
-        self._sessions[answer.owner[2]].add(usage.tokens, cost, sign)
-        self._agents[answer.owner[3]].add(usage.tokens, cost, sign)
-
-
-def _weight(usage: Usage) -> tuple[Any, ...]:
-    return usage.tokens.total, usage.tokens, usage.cost_usd or 0.0, usage.model or ""
-
-
-class Tallies:
-    """Counts that several files of one session or agent add up to; a file that is read again counts anew."""
-
-    def __init__(self) -> None:
-        self._counts: dict[tuple[str, str, str, str], int] = {}
-        self._sums: defaultdict[tuple[str, str, str], int] = defaultdict(int)
-
-    def put(self, table: str, id: str, column: str, file: str, count: int) -> int:
-        """What ``file`` has counted so far; returns the sum over all files."""
-        self._sums[table, id, column] += count - self._counts.get((table, id, column, file), 0)
-        self._counts[table, id, column, file] = count
-        return self._sums[table, id, column]
-
-
-@dataclass
-class Book:
-    """What the conversations of one root share."""
-
-    ledger: Ledger = field(default_factory=Ledger)
-    tallies: Tallies = field(default_factory=Tallies)
-    changed_files: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """Session → paths that its tools changed."""
-    returned: set[str] = field(default_factory=set)
-    """Calls that have a result in some file: a copy of the call elsewhere does not make it run again."""
-    callers: dict[str, tuple[bool, int, str, str]] = field(default_factory=dict)
-    """Call → whether a copy tells of it, when, session, agent: of several claims the least one counts."""
-    hear: Callable[[Conversation, Step], None] | None = None
-    """Where steps go instead of becoming rows: to whoever wants a transcript (:mod:`agent_widget.transcript`)."""
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# One conversation
 
 TASK_STATUS: Final = {
     **dict.fromkeys(("pending", "todo", "open", "not_started"), "pending"),
@@ -617,9 +324,3 @@ def _size(value: Any) -> int | None:
     if value is None:
         return None
     return len(value.encode("utf-8", "replace")) if isinstance(value, str) else len(msgspec.json.encode(value))
-
-
-def asks(text: str) -> bool:
-    """Whether an answer ends with a question to whoever reads it."""
-    lines = [line.strip().rstrip("*_`\"')") for line in text.strip().splitlines() if line.strip()]
-    return bool(lines) and lines[-1].endswith(("?", "？"))

@@ -38,14 +38,15 @@ from .base import (
     preview,
     whole,
 )
-from .conversation import (
+from .conversation import Conversation
+from .copilot_events import Changes, Context, Counts, Data, data_decoder, event_decoder
+from .copilot_todos import Todos
+from .ledger import Book, Ledger
+from .steps import (
     PERSON,
     About,
-    Book,
     Call,
     Closed,
-    Conversation,
-    Ledger,
     Plan,
     Prompt,
     Reply,
@@ -61,8 +62,6 @@ from .conversation import (
     Usage,
     asks,
 )
-from .copilot_events import Changes, Context, Counts, Data, data_decoder, event_decoder
-from .copilot_todos import Todos
 
 FILES: Final[tuple[tuple[str, Literal["lines", "document", "database"], str], ...]] = (
     # pattern, part by part from the root; how it is read; the method of Copilot that reads it

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from .conversation import Tokens
+from .steps import Tokens
 
 
 class Event(msgspec.Struct):

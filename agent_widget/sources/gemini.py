@@ -44,14 +44,13 @@ from .base import (
     parse_object,
     preview,
 )
-from .conversation import (
+from .conversation import TASK_STATUS, Conversation
+from .gemini_records import Facts, Message, ToolCall, document_decoder, line_decoder, message_decoder, task_decoder
+from .ledger import Book, Ledger
+from .steps import (
     PERSON,
-    TASK_STATUS,
     About,
-    Book,
     Call,
-    Conversation,
-    Ledger,
     Plan,
     Prompt,
     Reply,
@@ -66,7 +65,6 @@ from .conversation import (
     asks,
     placeholder,
 )
-from .gemini_records import Facts, Message, ToolCall, document_decoder, line_decoder, message_decoder, task_decoder
 
 FILES: Final[tuple[tuple[str, Literal["lines", "document"], str], ...]] = (
     # pattern, part by part from the root; how it is read; what it holds

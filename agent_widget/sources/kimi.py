@@ -44,14 +44,13 @@ from .base import (
     parse_object,
     preview,
 )
-from .conversation import (
+from .conversation import SILENCE_MS, Conversation
+from .kimi_wire import Called, Line, Message, Request, Response, Returned, StatusUpdate, Subagent, SubagentEvent
+from .ledger import Book, Ledger
+from .steps import (
     PERSON,
-    SILENCE_MS,
     About,
-    Book,
     Call,
-    Conversation,
-    Ledger,
     Plan,
     Prompt,
     Reply,
@@ -67,7 +66,6 @@ from .conversation import (
     Usage,
     asks,
 )
-from .kimi_wire import Called, Line, Message, Request, Response, Returned, StatusUpdate, Subagent, SubagentEvent
 
 _ASKING: Final = {"AskUserQuestion": "a question to you"}
 _DENIED: Final = "rejected by the user"

@@ -28,8 +28,10 @@ import msgspec
 
 from ..records import Record
 from .base import Ask, Item, Malformed, Query, Reader, Source, millis, moved, named, parse_json, parse_object, preview
-from .conversation import About, Book, Closed, Conversation, Plan, Usage
+from .conversation import Conversation
+from .ledger import Book
 from .opencode_messages import Message, Piece, model_name, read_message, read_part, steps, todos
+from .steps import About, Closed, Plan, Usage
 
 WINDOW: Final = 500
 """So many of the newest rows of a table are looked at again for changes: rows are rewritten in place."""

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from .base import Malformed, millis, named, number, parse_as, parse_object, whole
-from .conversation import (
+from .steps import (
     Call,
     Plan,
     Prompt,

@@ -21,23 +21,9 @@ from typing import Any, Final
 import msgspec
 
 from .base import Item, Malformed, Reader, Source, directory_name, millis, moved, named, parse_as, preview
-from .conversation import (
-    PLACEHOLDER,
-    About,
-    Book,
-    Call,
-    Conversation,
-    Ledger,
-    Prompt,
-    Reply,
-    Result,
-    Step,
-    Thinking,
-    Tokens,
-    TurnEnd,
-    Usage,
-    asks,
-)
+from .conversation import Conversation
+from .ledger import Book, Ledger
+from .steps import PLACEHOLDER, About, Call, Prompt, Reply, Result, Step, Thinking, Tokens, TurnEnd, Usage, asks
 
 FILES: Final = ("sessions/*/*.jsonl", "sessions/*.jsonl", "--*--/*.jsonl", "*_*.jsonl")
 """Below Pi's own directory, or below the one that was given for sessions alone."""

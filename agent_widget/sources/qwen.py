@@ -21,13 +21,12 @@ from typing import Any, Final, Literal
 import msgspec
 
 from .base import Item, Malformed, Reader, Source, directory_name, millis, moved, named, parse_as, preview
-from .conversation import (
+from .conversation import Conversation
+from .ledger import Book, Ledger
+from .steps import (
     PERSON,
     About,
-    Book,
     Call,
-    Conversation,
-    Ledger,
     Plan,
     Prompt,
     Reply,

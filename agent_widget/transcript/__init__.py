@@ -2,7 +2,7 @@
 
 Nothing of it is kept in memory: each page reads the stretch of the file that it shows, with a fresh reader of the
 same format that feeds the tables. A growing file is read backwards from its end, so the newest page of a session of
-any size takes milliseconds. Steps (:mod:`agent_widget.sources.conversation`) become :data:`entries <KINDS>`: a tool
+any size takes milliseconds. Steps (:mod:`agent_widget.sources.steps`) become :data:`entries <KINDS>`: a tool
 call and what it returned are one entry, standing where the call was made.
 """
 

@@ -5,20 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from ..sources.conversation import (
-    Call,
-    Closed,
-    Conversation,
-    Plan,
-    Prompt,
-    Reply,
-    Result,
-    Return,
-    Spawn,
-    Step,
-    Thinking,
-    TurnEnd,
-)
+from ..sources.conversation import Conversation
+from ..sources.steps import Call, Closed, Plan, Prompt, Reply, Result, Return, Spawn, Step, Thinking, TurnEnd
 from .diffs import diff_of
 
 KINDS: Final = ("prompt", "reply", "thinking", "tool", "plan", "answer", "end")

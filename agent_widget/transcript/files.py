@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from .. import database
 from ..sources.base import MISREAD, Item, Reader, Source
-from ..sources.conversation import Book
+from ..sources.ledger import Book
 from ..tail import BOM, open_regular, read_document
 from .entries import Entry, Listener, Place
 

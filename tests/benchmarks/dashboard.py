@@ -57,7 +57,14 @@ def rows(numbers: Iterator[int], count: int) -> list[Record]:
     for number in itertools.islice(numbers, count):
         agent = f"agent-{number % 40}"
         if number % 10 < 4:
-            call = {"at": now, "agent_id": agent, "name": "Bash", "status": "ok", "duration_ms": 40, "input": "make test"}
+            call = {
+                "at": now,
+                "agent_id": agent,
+                "name": "Bash",
+                "status": "ok",
+                "duration_ms": 40,
+                "input": "make test",
+            }
             made.append(Record("tool_calls", f"call-{number}", call))
         elif number % 10 < 7:
             message = {"at": now, "sender": agent, "recipient": "agent-1", "kind": "direct", "text": f"line {number}"}

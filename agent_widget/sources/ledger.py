@@ -1,0 +1,137 @@
+"""What is counted over all files of a root: answers of models, calls, changed files.
+
+The rule: an answer of a model is billed once, however many lines and files repeat it; of several claims the largest one
+counts, and it belongs to the least claimant (no copy before a copy, the earliest, then by id), whatever the order of
+reading. What was counted is taken back when a better claim comes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from ..prices import price
+from ..records import Record
+from .base import Malformed
+from .steps import Step, Tokens, Usage
+
+if TYPE_CHECKING:
+    from .conversation import Conversation
+
+MOST_TOKENS: Final = 10**12
+MOST_DOLLARS: Final = 10**6
+"""In one answer: more is no count, and their sums must fit into what can be sent."""
+
+Price = Callable[[str | None, Tokens, int], float | None]
+"""US dollars for some tokens of a model at a time; ``None`` if nobody knows its price."""
+
+
+@dataclass(slots=True)
+class _Account:
+    """What one session or agent has used."""
+
+    tokens: Tokens = field(default_factory=Tokens)
+    cost_usd: float = 0.0
+    priced: int = 0
+
+    def add(self, tokens: Tokens, cost_usd: float | None, sign: int) -> None:
+        self.tokens += tokens if sign > 0 else -tokens
+        if cost_usd is not None:
+            self.cost_usd += sign * cost_usd
+            self.priced += sign
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        told = self.tokens.total == 0 or self.tokens.total > self.tokens.output  # no answer without a question
+        return {
+            "input_tokens": self.tokens.input if told else None,
+            "output_tokens": self.tokens.output,
+            "cache_read_tokens": self.tokens.cache_read if told else None,
+            "cache_write_tokens": self.tokens.cache_write if told else None,
+            "cost_usd": round(self.cost_usd, 6) if self.priced else None,
+        }
+
+
+@dataclass(slots=True)
+class _Answer:
+    """One billed answer: the largest claim about it counts, and its owner is whoever wrote it first."""
+
+    owner: tuple[bool, int, str, str]
+    """Whether it is a copy, when, session, agent: the least one owns it."""
+    usage: Usage
+
+
+class Ledger:
+    """Every billed answer of the model once, however many lines and files repeat it and in whatever order."""
+
+    def __init__(self, price: Price = price) -> None:
+        self._price = price
+        self._answers: dict[str, _Answer] = {}
+        self._sessions: defaultdict[str, _Account] = defaultdict(_Account)
+        self._agents: defaultdict[str, _Account] = defaultdict(_Account)
+
+    def bill(self, usage: Usage, session: str, agent: str) -> Iterator[Record]:
+        """Take in one claim; yields the accounts that it moved. Raises :class:`Malformed` for what nobody can use."""
+        if min(usage.tokens) < 0 or usage.tokens.total > MOST_TOKENS or not 0 <= (usage.cost_usd or 0) <= MOST_DOLLARS:
+            raise Malformed("no number of tokens or dollars")
+        owner = (usage.copy, usage.at, session, agent)
+        held = self._answers.get(usage.id)
+        if held is not None:
+            better = held.usage if usage == held.usage else max(held.usage, usage, key=_weight)
+            if better is held.usage and owner >= held.owner:
+                if session not in self._sessions or agent not in self._agents:  # it only repeats what others used
+                    yield Record("sessions", session, self._sessions[session].fields)
+                    yield Record("agents", agent, self._agents[agent].fields)
+                return
+            self._book(held, -1)
+            moved = {held.owner[2:], (session, agent)}
+            held.usage, held.owner = better, min(held.owner, owner)
+        else:
+            held = self._answers[usage.id] = _Answer(owner, usage)
+            moved = {(session, agent)}
+        self._book(held, +1)
+        for session_id, agent_id in sorted(moved):
+            yield Record("sessions", session_id, self._sessions[session_id].fields)
+            yield Record("agents", agent_id, self._agents[agent_id].fields)
+
+    def _book(self, answer: _Answer, sign: int) -> None:
+        usage = answer.usage
+        cost = usage.cost_usd if usage.cost_usd is not None else self._price(usage.model, usage.tokens, usage.at)
+        self._sessions[answer.owner[2]].add(usage.tokens, cost, sign)
+        self._agents[answer.owner[3]].add(usage.tokens, cost, sign)
+
+
+def _weight(usage: Usage) -> tuple[Any, ...]:
+    return usage.tokens.total, usage.tokens, usage.cost_usd or 0.0, usage.model or ""
+
+
+class Tallies:
+    """Counts that several files of one session or agent add up to; a file that is read again counts anew."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str, str, str], int] = {}
+        self._sums: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+
+    def put(self, table: str, id: str, column: str, file: str, count: int) -> int:
+        """What ``file`` has counted so far; returns the sum over all files."""
+        self._sums[table, id, column] += count - self._counts.get((table, id, column, file), 0)
+        self._counts[table, id, column, file] = count
+        return self._sums[table, id, column]
+
+
+@dataclass
+class Book:
+    """What the conversations of one root share."""
+
+    ledger: Ledger = field(default_factory=Ledger)
+    tallies: Tallies = field(default_factory=Tallies)
+    changed_files: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Session → paths that its tools changed."""
+    returned: set[str] = field(default_factory=set)
+    """Calls that have a result in some file: a copy of the call elsewhere does not make it run again."""
+    callers: dict[str, tuple[bool, int, str, str]] = field(default_factory=dict)
+    """Call → whether a copy tells of it, when, session, agent: of several claims the least one counts."""
+    hear: Callable[[Conversation, Step], None] | None = None
+    """Where steps go instead of becoming rows: to whoever wants a transcript (:mod:`agent_widget.transcript`)."""

@@ -1,0 +1,195 @@
+"""What happens in a conversation with a coding agent, in words that all formats share: *steps*.
+
+Somebody prompted, the agent replied, a tool was called and returned, an answer of the model was billed, a plan was
+written, the turn ended. Readers turn bytes into steps; :mod:`.conversation` turns them into rows, and a transcript is
+made of them (``client.transcript``), so they carry whole texts.
+"""
+
+from __future__ import annotations
+
+from operator import add, neg
+from typing import Any, Final, Literal, NamedTuple
+
+PERSON: Final = "user"
+"""The agents row that stands for whoever sits at the keyboard."""
+
+PLACEHOLDER: Final = {"image": "[image]", "document": "[document]", "audio": "[audio]", "file": "[file]"}
+"""What stands in a text for what is none."""
+
+
+def placeholder(mime: Any) -> str:
+    """What stands for data of a MIME type: ``image/png`` is an image, and what nobody knows a file."""
+    return PLACEHOLDER.get(str(mime).partition("/")[0], PLACEHOLDER["file"])
+
+
+class Prompt(NamedTuple):
+    """Somebody (a person unless ``sender`` says who) told the agent something; a turn begins."""
+
+    at: int
+    id: str
+    text: str
+    sender: str = PERSON
+
+
+class TurnStart(NamedTuple):
+    """The agent set to work, whoever asked for it; a prompt may follow."""
+
+    at: int
+    reason: str = "a turn began"
+
+
+class Reply(NamedTuple):
+    """The agent said something to whoever prompted it."""
+
+    at: int
+    id: str
+    text: str
+
+
+class Thinking(NamedTuple):
+    """The agent thought aloud."""
+
+    at: int
+    id: str
+    text: str
+
+
+class Call(NamedTuple):
+    """A tool was called. ``asks``: the call is a question to the person, who must answer before anything goes on.
+
+    ``approval``: the format says that the call waits for permission. ``copy``: this file only repeats it (a fork).
+    """
+
+    at: int
+    id: str
+    name: str
+    input: Any = None
+    asks: str | None = None
+    approval: bool = False
+    copy: bool = False
+
+
+class Result(NamedTuple):
+    """A tool returned. ``status`` is one of :data:`agent_widget.tables.TOOL_STATUSES`."""
+
+    at: int
+    call_id: str
+    status: Literal["ok", "error", "denied", "cancelled"] = "ok"
+    output: Any = None
+    error: str | None = None
+    duration_ms: int | None = None
+    files: tuple[str, ...] = ()
+    """Paths the call changed."""
+
+
+class Tokens(NamedTuple):
+    """What one answer of the model took; ``input`` excludes what came from a cache.
+
+    ``cache_write_1h``: how many of those in ``cache_write`` were written to be kept for an hour, which costs more.
+    """
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    cache_write_1h: int = 0
+
+    def __add__(self, other: tuple[int, ...]) -> Tokens:  # type: ignore[override]
+        return Tokens._make(map(add, self, other))
+
+    def __neg__(self) -> Tokens:
+        return Tokens._make(map(neg, self))
+
+    @property
+    def total(self) -> int:
+        """All of them together."""
+        return self.input + self.output + self.cache_read + self.cache_write
+
+
+class Usage(NamedTuple):
+    """An answer of the model was billed.
+
+    ``id`` is the same wherever the answer is written down, in several lines or files: it is counted once.
+    ``cost_usd`` is what the agent itself says, if it does. ``copy``: this file only repeats it (a fork, a side chain).
+    """
+
+    at: int
+    id: str
+    tokens: Tokens
+    model: str | None = None
+    cost_usd: float | None = None
+    copy: bool = False
+
+
+class Todo(NamedTuple):
+    """One entry of a plan or a task list."""
+
+    id: str
+    title: str
+    status: str
+    description: str | None = None
+    owner: str | None = None
+    depends_on: tuple[str, ...] = ()
+    priority: str | None = None
+
+
+class Plan(NamedTuple):
+    """The list of things to do as it is now. ``whole``: entries that are not in it are gone, unless they were done."""
+
+    at: int
+    todos: tuple[Todo, ...]
+    whole: bool = True
+
+
+class TurnEnd(NamedTuple):
+    """The agent stopped and it is the person's turn.
+
+    ``how``: ``done``, ``asked`` (with a question to the person), ``interrupted`` (by the person) or ``failed``.
+    """
+
+    at: int
+    how: Literal["done", "asked", "interrupted", "failed"] = "done"
+    reason: str | None = None
+
+
+class Spawn(NamedTuple):
+    """The agent gave work to another one, by the tool call ``call_id``."""
+
+    at: int
+    call_id: str
+    agent_id: str
+    task: str
+    kind: str | None = None
+
+
+class Return(NamedTuple):
+    """An agent it gave work to has answered."""
+
+    at: int
+    agent_id: str
+    text: str | None
+    failed: bool = False
+
+
+class Closed(NamedTuple):
+    """The conversation was ended: the program was left."""
+
+    at: int
+    failed: bool = False
+
+
+class About(NamedTuple):
+    """Facts about the session or the agent as columns of the tables; ``None`` says nothing."""
+
+    at: int
+    session: dict[str, Any]
+    agent: dict[str, Any]
+
+
+Step = Prompt | TurnStart | Reply | Thinking | Call | Result | Usage | Plan | TurnEnd | Spawn | Return | Closed | About
+
+
+def asks(text: str) -> bool:
+    """Whether an answer ends with a question to whoever reads it."""
+    lines = [line.strip().rstrip("*_`\"')") for line in text.strip().splitlines() if line.strip()]
+    return bool(lines) and lines[-1].endswith(("?", "？"))
