@@ -9,13 +9,11 @@ import {
   errorsFigure,
   histogram,
   liveCourse,
-  paceFigure,
   taskTotals,
   tasksFigure,
-  timeLeft,
-  worthFigure,
 } from "../src/views/overview-figures.ts";
 import { Meter } from "../src/views/overview-meter.ts";
+import { paceFigure, worthFigure } from "../src/views/overview-rates.ts";
 import { needs } from "../src/views/overview-needs.ts";
 
 const MINUTE = 60_000;
@@ -54,9 +52,7 @@ test("people and agents that are gone are not counted as agents", () => {
     agent("you", { role: "human", status: "idle" }),
   ];
   const figure = agentsFigure(agents, index(), STRETCH);
-  assert.equal(figure.value, "2");
-  assert.equal(figure.note, "1 working · 1 waiting");
-  assert.match(figure.about, /3 agents known/);
+  assert.deepEqual([figure.value, figure.unit, figure.note], ["2", "/3", "1 working · 1 waiting"]);
 });
 
 test("the course of the agents counts each span where it lasted", () => {
@@ -80,13 +76,18 @@ test("cancelled tasks are no part of the whole", () => {
   });
 });
 
-test("time left is told from the pace, and not told without one", () => {
-  const pace = [40, 30, 20, 10].map((minutes) => NOW - minutes * MINUTE);
-  assert.equal(timeLeft(pace, 3, NOW), 30 * MINUTE);
-  assert.equal(timeLeft(pace.slice(1), 3, NOW), null, "three tasks are no pace");
-  assert.equal(timeLeft(pace, 0, NOW), null, "nothing is left");
-  assert.equal(timeLeft(pace, 3, NOW + 100 * MINUTE), null, "nothing was finished for long");
-  assert.equal(tasksFigure([task("a", "in_progress"), task("b", "completed")], STRETCH).note, "done · 1 in progress");
+test("what is left of the tasks is told in the fewest words that are true", () => {
+  const note = (...tasks: TasksRow[]) => tasksFigure(tasks, STRETCH).note;
+  assert.equal(note(), "none known");
+  assert.equal(note(task("a", "completed")), "all done");
+  assert.equal(note(task("a", "in_progress"), task("b", "completed")), "done · 1 in progress");
+  assert.equal(note(task("a", "failed"), task("b", "completed")), "done · 1 failed");
+});
+
+test("agents that are long gone are counted as a whole, not as none", () => {
+  const gone = agent("a", { status: "offline", last_seen_at: NOW - 3 * 24 * 60 * MINUTE });
+  const figure = agentsFigure([gone, { ...gone, id: "b" }], index(), STRETCH);
+  assert.deepEqual([figure.value, figure.unit, figure.note], ["2", "", "none live, last 3 d ago"]);
 });
 
 test("pace is in tokens where they are counted, else in messages", () => {
@@ -98,7 +99,7 @@ test("pace is in tokens where they are counted, else in messages", () => {
   assert.deepEqual([figure.label, figure.value], ["Messages / min", "2"]);
   const counted = agent("a", { input_tokens: 10, output_tokens: 5, cache_read_tokens: 80, cache_write_tokens: 10 });
   const tokens = paceFigure([counted], index(), new Meter(), STRETCH);
-  assert.deepEqual([tokens.label, tokens.value, tokens.note], ["Tokens / min", "–", "measuring"]);
+  assert.deepEqual([tokens.label, tokens.value, tokens.note], ["Tokens", "105", "80% from cache"]);
   const over = paceFigure([{ ...counted, status: "done" }], index(), new Meter(), STRETCH);
   assert.deepEqual([over.label, over.value, over.note], ["Tokens", "105", "80% from cache"]);
 });
@@ -116,19 +117,29 @@ test("the meter counts growth only: neither what was there before nor what went"
 });
 
 test("cost leaves unpriced models out and says so; without any cost there is quality", () => {
-  const cost = worthFigure([agent("a", { cost_usd: 1.5 }), agent("b", { output_tokens: 5 })], [], new Meter(), NOW);
+  const cost = worthFigure([agent("a", { cost_usd: 1.5 }), agent("b", { output_tokens: 5 })], [], index(), new Meter(), NOW);
   assert.deepEqual([cost.label, cost.value, cost.note], ["Cost", "$1.50", "1 unpriced"]);
   const scores = [0.5, 1, null].map((score, i) => ({ id: `${i}`, at: NOW, score }) as QualityRow);
-  const quality = worthFigure([agent("a")], scores, new Meter(), NOW);
+  const quality = worthFigure([agent("a")], scores, index(), new Meter(), NOW);
   assert.deepEqual([quality.label, quality.value, quality.note], ["Quality", "0.75", "mean of 2"]);
 });
 
+test("an hour costs what was spent over the time in which somebody worked", () => {
+  const spans = index([
+    { agent_id: "a", status: "working", started_at: NOW - 40 * MINUTE, ended_at: NOW - 20 * MINUTE },
+    { agent_id: "b", status: "working", started_at: NOW - 30 * MINUTE, ended_at: NOW - 10 * MINUTE },
+    { agent_id: "a", status: "idle", started_at: NOW - 20 * MINUTE, ended_at: null },
+  ]);
+  const agents = [agent("a", { cost_usd: 1, status: "offline" }), agent("b", { cost_usd: 2, status: "offline" })];
+  assert.equal(worthFigure(agents, [], spans, new Meter(), NOW).note, "$6.00 an hour of work");
+});
+
 test("errors are failed calls and error lines of the window", () => {
-  const calls = [NOW - 2 * MINUTE, NOW - 60 * MINUTE].map((at) => ({ at, status: "error" }) as ToolCallsRow);
-  const logs = [{ at: NOW - 5 * MINUTE, level: "critical" } as LogsRow, { at: NOW, level: "info" } as LogsRow];
-  const figure = errorsFigure(calls, logs, STRETCH);
-  assert.deepEqual([figure.value, figure.note, figure.view], ["2", "last 2 min ago", "tools"]);
-  assert.equal(errorsFigure([], logs, STRETCH).view, "logs");
+  const calls = [NOW - 2 * MINUTE, NOW - 60 * MINUTE].map((at) => ({ at, name: "Bash", agent_id: null, status: "error" }) as ToolCallsRow);
+  const logs = [{ at: NOW - 5 * MINUTE, level: "critical", agent_id: "a" } as LogsRow, { at: NOW, level: "info" } as LogsRow];
+  const figure = errorsFigure(calls, logs, STRETCH, String);
+  assert.deepEqual([figure.value, figure.note, figure.view], ["2", "last 2 min ago · 1 Bash", "tools"]);
+  assert.equal(errorsFigure([], logs, STRETCH, String).view, "logs");
 });
 
 test("a histogram holds what is in the stretch, ends included", () => {

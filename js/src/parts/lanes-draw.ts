@@ -2,6 +2,8 @@
 
 import type { Colours } from "../theme.ts";
 import { isLive } from "./lanes-index.ts";
+import { paintLabels, paintLinks } from "./lanes-draw-detail.ts";
+import type { Link } from "./lanes-links.ts";
 import { BAR, broadcastTop, curvePoints, rowMiddle, type Bar, type Curve, type Scene } from "./lanes-layout.ts";
 
 const RADIUS = 3;
@@ -22,6 +24,8 @@ export interface Picture {
   /** The row whose messages stand out. */
   lit: number | null;
   colours: Colours;
+  /** What only a detailed picture has; the font is that of its labels. */
+  detail: { readonly links: readonly Link[]; readonly font: string } | null;
 }
 
 export function paintLanes(context: CanvasRenderingContext2D, picture: Picture): void {
@@ -35,8 +39,10 @@ export function paintLanes(context: CanvasRenderingContext2D, picture: Picture):
   );
   context.save();
   context.translate(0, -top);
+  if (picture.detail !== null) paintLinks(context, picture.detail.links, picture.lit, colours);
   paintBars(context, scene.bars, colours);
   paintTicks(context, scene, colours);
+  if (picture.detail !== null) paintLabels(context, scene.bars, colours, picture.detail.font);
   paintCurves(context, picture);
   context.restore();
   if (picture.nowX !== null)

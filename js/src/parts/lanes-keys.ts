@@ -1,5 +1,5 @@
 // The lanes from the keyboard: up and down choose a lane, Enter opens it, left and right move through time, plus and
-// minus zoom, End is now, Escape lets go.
+// minus zoom, End is now, Space unfolds, Escape lets go.
 
 import { ROW } from "./lanes-layout.ts";
 import type { LaneModel } from "./lanes-model.ts";
@@ -8,7 +8,7 @@ const PAN = 0.1;
 const ZOOM = 1.25;
 
 export const KEYS_HINT =
-  "Up and down choose an agent, Enter opens it, left and right move through time, plus and minus zoom, End is now.";
+  "Up and down choose an agent, Enter opens it, Space unfolds its finished subagents, left and right move through time, plus and minus zoom, End is now.";
 
 export function onLaneKey(event: KeyboardEvent, model: LaneModel, scroller: HTMLElement): void {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -19,6 +19,7 @@ export function onLaneKey(event: KeyboardEvent, model: LaneModel, scroller: HTML
     ArrowDown: () => step(1, model, scroller),
     ArrowUp: () => step(-1, model, scroller),
     Enter: () => model.openActive(),
+    " ": () => unfold(model),
     Escape: () => (model.active.value = null),
     ArrowLeft: () => pan(-PAN),
     ArrowRight: () => pan(PAN),
@@ -30,6 +31,11 @@ export function onLaneKey(event: KeyboardEvent, model: LaneModel, scroller: HTML
   if (action === undefined) return;
   event.preventDefault();
   action();
+}
+
+function unfold(model: LaneModel): void {
+  const row = model.rows.peek().find(({ agent }) => agent.id === model.active.peek());
+  if (row?.fold !== undefined) model.toggle(row.agent.id);
 }
 
 /** To the next lane, scrolled into sight. */

@@ -67,6 +67,8 @@ export interface Scene {
 }
 
 export interface SceneInput {
+  /** Links stand for the messages that start and end a child's work. */
+  detailed?: boolean;
   index: LaneIndex;
   rows: readonly LaneRow[];
   /** The rows in sight: first and one past the last. */
@@ -131,13 +133,14 @@ function layoutTicks(
   }
 }
 
-function layoutCurves({ index, rows, first, last, scale }: SceneInput, curves: Curve[]): void {
+function layoutCurves({ index, rows, first, last, scale, detailed }: SceneInput, curves: Curve[]): void {
   const rowOf = rowsByNameAndId(rows);
   const nearest = new Map<string, number>();
   const messages = index.messages;
   const begin = lowerBound(messages, scale.from, messageAt);
   for (let i = lowerBound(messages, scale.to, messageAt) - 1; i >= begin && curves.length < MOST_CURVES; i--) {
     const message = messages[i]!;
+    if (detailed && (message.kind === "delegate" || message.kind === "result")) continue;
     const ends = endsOf(message, rowOf);
     if (ends === null || Math.max(...ends) < first || Math.min(...ends) >= last) continue;
     const x = xOf(scale, messageAt(message));

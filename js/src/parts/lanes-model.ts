@@ -28,6 +28,13 @@ export function indexOf(store: Shown): ReadonlySignal<LaneIndex> {
   return index;
 }
 
+export interface LaneOptions {
+  /** More finished subagents than this fold under their parent. */
+  readonly fold: number;
+  /** Who worked for whom as lines, and what was waited for in words. */
+  readonly detailed: boolean;
+}
+
 export interface Pointed {
   hit: Hit;
   x: number;
@@ -44,6 +51,8 @@ export class LaneModel {
   readonly pointed = signal<Pointed | null>(null);
   /** The row under the pointer, in its bar or beside it. */
   readonly hovered = signal<number | null>(null);
+  /** Whose finished subagents are shown. */
+  readonly unfolded = signal<ReadonlySet<string>>(new Set());
   readonly scrollTop = signal(0);
   /** How many rows stand before the rest is scrolled to. */
   readonly most = signal(12);
@@ -52,6 +61,7 @@ export class LaneModel {
     readonly store: Shown,
     readonly nav: Nav,
     readonly window: TimeWindow,
+    readonly options: LaneOptions,
   ) {
     this.index = indexOf(store);
     const agents = store.tables.agents;
@@ -64,7 +74,8 @@ export class LaneModel {
     let last: readonly LaneRow[] = [];
     this.rows = computed(() => {
       agents.version.value;
-      const rows = laneRows(agents.list(), shown.value);
+      const unfolded = this.unfolded.value;
+      const rows = laneRows(agents.list(), shown.value, { over: options.fold, isOpen: (id) => unfolded.has(id) });
       last = this.hovered.peek() === null ? rows : keepOrder(last, rows);
       return last;
     });
@@ -101,6 +112,13 @@ export class LaneModel {
   hold(row: number): void {
     const id = this.rows.peek()[row]?.agent.id ?? null;
     this.active.value = this.active.peek() === id ? null : id;
+  }
+
+  /** Show or fold away the finished subagents of an agent. */
+  toggle(id: string): void {
+    const unfolded = new Set(this.unfolded.peek());
+    if (!unfolded.delete(id)) unfolded.add(id);
+    this.unfolded.value = unfolded;
   }
 
   openActive(): void {

@@ -6,6 +6,7 @@ import { readColors, theme, type Colours } from "../theme.ts";
 import { axisLabels } from "./lanes-axis.ts";
 import { paintLanes } from "./lanes-draw.ts";
 import { hitTest, type Hit } from "./lanes-hit.ts";
+import { layoutLinks } from "./lanes-links.ts";
 import { layoutScene, timeOf, type Scale, type Scene } from "./lanes-layout.ts";
 import type { LaneModel } from "./lanes-model.ts";
 
@@ -17,6 +18,7 @@ export class LanePainter {
   #inSight = true;
   #stale = false;
   #colours!: Colours;
+  #font = "sans-serif";
   readonly #stop: (() => void)[];
 
   constructor(
@@ -40,6 +42,7 @@ export class LanePainter {
       effect(() => {
         theme.value;
         this.#colours = readColors(canvas.parentElement!);
+        this.#font = getComputedStyle(canvas.parentElement!).fontFamily;
         this.#schedule();
       }),
       effect(() => {
@@ -101,7 +104,9 @@ export class LanePainter {
     const now = model.store.clock();
     const [first, last] = model.range;
     const follows = model.window.follows.peek();
-    this.#scene = layoutScene({ index: model.index.peek(), rows: model.rows.peek(), first, last, scale, now });
+    const { detailed } = model.options;
+    const input = { index: model.index.peek(), rows: model.rows.peek(), first, last, scale, now, detailed };
+    this.#scene = layoutScene(input);
     context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     paintLanes(context, {
       scene: this.#scene,
@@ -112,6 +117,7 @@ export class LanePainter {
       nowX: follows ? scale.width : null,
       lit: model.lit,
       colours: this.#colours,
+      detail: detailed ? { links: layoutLinks(input), font: this.#font } : null,
     });
   }
 }

@@ -33,7 +33,7 @@ export function LaneRows({ model }: { model: LaneModel }) {
   const context = knowsContext(rows);
   return (
     <>
-      {rows.slice(first, last).map(({ agent, depth }, i) => {
+      {rows.slice(first, last).map(({ agent, depth, fold }, i) => {
         const row = first + i;
         return (
           <div
@@ -50,6 +50,7 @@ export function LaneRows({ model }: { model: LaneModel }) {
             <div class="lane-who" style={{ paddingInlineStart: `${Math.min(depth, DEEPEST) * INDENT}px` }}>
               <StatusMark status={agent.status} />
               <strong class="line">{agentName(model.store, agent.id)}</strong>
+              {fold !== undefined && <Fold fold={fold} onToggle={() => model.toggle(agent.id)} />}
               <span class="lane-kind line muted" title={kindOf(agent)}>
                 {kindOf(agent)}
               </span>
@@ -65,6 +66,31 @@ export function LaneRows({ model }: { model: LaneModel }) {
         );
       })}
     </>
+  );
+}
+
+interface FoldProps {
+  readonly fold: NonNullable<LaneRow["fold"]>;
+  readonly onToggle: () => void;
+}
+
+function Fold({ fold, onToggle }: FoldProps) {
+  const says = plural(fold.count, "finished subagent");
+  return (
+    <button
+      type="button"
+      class="lane-fold figures"
+      tabIndex={-1}
+      aria-expanded={fold.open}
+      aria-label={says}
+      title={`${says}: ${fold.open ? "fold" : "show"}`}
+      onClick={(event) => {
+        event.stopPropagation();
+        onToggle();
+      }}
+    >
+      {fold.open ? "▾" : "▸"} {fold.count} ✓
+    </button>
   );
 }
 

@@ -5,10 +5,20 @@ import { isHuman, isLive, type Agent } from "./lanes-index.ts";
 export interface LaneRow {
   agent: Agent;
   depth: number;
+  /** Of a parent with many children that are finished: how many, and whether they are shown. */
+  fold?: { readonly count: number; readonly open: boolean };
 }
 
+export interface Folding {
+  /** More finished children than this fold under their parent. */
+  readonly over: number;
+  readonly isOpen: (parent: string) => boolean;
+}
+
+const NO_FOLDING: Folding = { over: Infinity, isOpen: () => true };
+
 /** Agents as an indented tree: children under their parent, those who live first, then who was seen last. */
-export function laneRows(agents: Iterable<Agent>, shown: ReadonlySet<string>): LaneRow[] {
+export function laneRows(agents: Iterable<Agent>, shown: ReadonlySet<string>, folding = NO_FOLDING): LaneRow[] {
   const members = new Map<string, Agent>();
   for (const agent of agents) {
     if (!isHuman(agent) && (shown.has(agent.id) || shown.has(agent.name ?? agent.id))) members.set(agent.id, agent);
@@ -25,8 +35,21 @@ export function laneRows(agents: Iterable<Agent>, shown: ReadonlySet<string>): L
   const place = (agent: Agent, depth: number): void => {
     if (placed.has(agent.id)) return;
     placed.add(agent.id);
-    rows.push({ agent, depth });
-    for (const child of (children.get(agent.id) ?? []).sort(order)) place(child, depth + 1);
+    const row: LaneRow = { agent, depth };
+    rows.push(row);
+    const own = (children.get(agent.id) ?? []).sort(order);
+    const finished = own.filter((child) => !placed.has(child.id) && !lives(child));
+    if (finished.length > folding.over) {
+      row.fold = { count: finished.length, open: folding.isOpen(agent.id) };
+      if (!row.fold.open) for (const child of finished) hide(child);
+    }
+    for (const child of own) place(child, depth + 1);
+  };
+  /** Folded away with all that hangs on it. */
+  const hide = (agent: Agent): void => {
+    if (placed.has(agent.id)) return;
+    placed.add(agent.id);
+    for (const child of children.get(agent.id) ?? []) hide(child);
   };
   const subtreeLives = new Map<string, boolean>();
   const lives = (agent: Agent): boolean => {

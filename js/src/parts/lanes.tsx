@@ -5,11 +5,13 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { Nav } from "../nav.ts";
 import type { Shown } from "../store.ts";
 import { LaneCanvas } from "./lanes-canvas.tsx";
+import { LanesBrush } from "./lanes-brush.tsx";
 import { LanesAxis, LanesHead } from "./lanes-head.tsx";
 import { KEYS_HINT, onLaneKey } from "./lanes-keys.ts";
 import { ROW } from "./lanes-layout.ts";
 import { LaneModel } from "./lanes-model.ts";
 import { knowsContext, LaneRows, LaneTable, rowId } from "./lanes-rows.tsx";
+import { AtOnceStrip, Pulse } from "./lanes-strips.tsx";
 import { LaneTip } from "./lanes-tip.tsx";
 import type { TimeWindow } from "./lanes-window.ts";
 import { useSize } from "./size.ts";
@@ -20,10 +22,18 @@ export interface LanesProps {
   readonly window: TimeWindow;
   /** How many rows stand before the rest is scrolled to. */
   readonly most: number;
+  /** The whole picture: how many worked at once, who worked for whom, what was waited for, a brush for the time. */
+  readonly detailed?: boolean;
 }
 
-export function Lanes({ store, nav, window, most }: LanesProps) {
-  const model = useMemo(() => new LaneModel(store, nav, window), [store, nav, window]);
+/** Beside other zones there is room for few; in a view of their own, for some more. */
+const FOLD_OVER = { brief: 2, detailed: 5 };
+
+export function Lanes({ store, nav, window, most, detailed = false }: LanesProps) {
+  const model = useMemo(() => {
+    const fold = detailed ? FOLD_OVER.detailed : FOLD_OVER.brief;
+    return new LaneModel(store, nav, window, { fold, detailed });
+  }, [store, nav, window, detailed]);
   useLayoutEffect(() => {
     model.most.value = most;
   }, [model, most]);
@@ -45,7 +55,11 @@ function Stage({ model }: { model: LaneModel }) {
   const lit = model.lit;
   return (
     <>
-      <LanesAxis model={model} width={width} />
+      <div class="lanes-top">
+        <LanesAxis model={model} width={width} />
+        {model.options.detailed ? <AtOnceStrip model={model} width={width} /> : <Pulse model={model} width={width} />}
+        {model.options.detailed && <LanesBrush model={model} width={width} />}
+      </div>
       <div class="lanes-stage">
         <div
           ref={scroller}

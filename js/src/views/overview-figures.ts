@@ -1,12 +1,14 @@
-// The five figures above the lanes, computed from the rows: pure functions of tables, window and clock.
+// The figures above the lanes of which every source knows: agents, tasks, errors. Pure functions of tables, window
+// and clock; what has a price or a pace is in overview-rates.ts.
 
-import { ago, exactTime, integer, longDuration, money, percent, plural, score, short, when } from "../format.ts";
+import { ago, exactTime, integer, plural, when } from "../format.ts";
 import type { ViewName } from "../nav.ts";
+import { burnOf, estimateText } from "../parts/burndown.ts";
 import type { FigureProps } from "../parts/figure.tsx";
-import { isHuman, isLive, messageAt, spanStart, lowerBound, type LaneIndex } from "../parts/lanes-index.ts";
+import { isHuman, isLive, spanStart, type LaneIndex } from "../parts/lanes-index.ts";
 import { HOUR, MINUTE } from "../parts/lanes-window.ts";
-import type { AgentsRow, LogsRow, QualityRow, TasksRow, ToolCallsRow } from "../tables.ts";
-import type { Meter } from "./overview-meter.ts";
+import { oneLine } from "../parts/text.tsx";
+import type { AgentsRow, LogsRow, TasksRow, ToolCallsRow } from "../tables.ts";
 
 export interface FigureData extends Omit<FigureProps, "onOpen"> {
   /** Where the rows behind it are. */
@@ -20,31 +22,40 @@ export interface Stretch {
   now: number;
 }
 
-const POINTS = 40;
+export const POINTS = 40;
 
 /** "between 14:07:00 and now": what a figure of the window is about. */
-function between({ from, to, now }: Stretch): string {
+export function between({ from, to, now }: Stretch): string {
   return `between ${when(from, now)} and ${now - to < 2 * MINUTE ? "now" : when(to, now)}`;
 }
+
+/** Nobody there, and nobody seen for so long: what counts is how many there were. */
+const OVER_MS = HOUR;
 
 export function agentsFigure(rows: readonly AgentsRow[], index: LaneIndex, stretch: Stretch): FigureData {
   const agents = rows.filter((agent) => !isHuman(agent));
   const count = (status: string): number => agents.filter((agent) => agent.status === status).length;
   const parts = ["working", "waiting", "idle"].map((status) => ({ status, n: count(status) })).filter(({ n }) => n > 0);
   const live = parts.reduce((sum, { n }) => sum + n, 0);
+  const seen = agents.reduce((last, agent) => Math.max(last, agent.last_seen_at ?? 0), 0);
+  const over = live === 0 && stretch.now - seen > OVER_MS;
+  const failed = count("failed");
   return {
     label: "Agents",
-    value: integer(live),
+    value: integer(over ? agents.length : live),
+    unit: over || agents.length === live ? "" : `/${integer(agents.length)}`,
     note:
       live > 0
         ? parts
             .slice(0, 2)
             .map(({ status, n }) => `${n} ${status}`)
             .join(" · ")
-        : `none live of ${integer(agents.length)}`,
+        : over
+          ? `none live${seen === 0 ? "" : `, last ${ago(seen, stretch.now)}`}`
+          : "none live now",
     about:
-      `Agents that work, wait or are idle now, of ${plural(agents.length, "agent")} known. ` +
-      `The line: how many there were ${between(stretch)}.`,
+      `${plural(live, "agent")} working, waiting or idle now, of ${integer(agents.length)} known` +
+      `${failed > 0 ? `; ${integer(failed)} failed` : ""}. The line: how many there were ${between(stretch)}.`,
     course: liveCourse(index, stretch),
     view: "agents",
     ...(live > 0 && { filter: { status: parts.map(({ status }) => status) } }),
@@ -71,22 +82,30 @@ export function liveCourse(index: LaneIndex, { from, to, now }: Stretch): number
 export function tasksFigure(tasks: readonly TasksRow[], stretch: Stretch): FigureData {
   const { done, total, cancelled } = taskTotals(tasks);
   const count = (status: string): number => tasks.filter((task) => task.status === status).length;
+  const burn = burnOf(tasks, stretch.now);
   const times = tasks
     .filter((task) => task.status === "completed")
     .map((task) => task.completed_at)
-    .filter((at) => at !== null)
-    .sort((a, b) => a - b);
-  const left = timeLeft(times, total - done - count("failed"), stretch.now);
+    .filter((at) => at !== null);
+  const rest = [
+    [count("in_progress"), "in progress"],
+    [count("blocked"), "blocked"],
+    [count("failed"), "failed"],
+    [count("pending"), "pending"],
+  ] as const;
+  const [next] = rest.filter(([n]) => n > 0);
+  const says =
+    burn.estimate !== null ? `${estimateText(burn.estimate)} left` : next === undefined ? null : `${next[0]} ${next[1]}`;
   return {
     label: "Tasks",
     value: integer(done),
     unit: `/${integer(total)}`,
-    note: left === null ? `done · ${count("in_progress")} in progress` : `done · ≈ ${longDuration(left)} left`,
+    note: total === 0 ? "none known" : done === total ? "all done" : ["done", says].filter(Boolean).join(" · "),
     about:
-      `Tasks completed, of all that were not cancelled (${cancelled} were). ` +
-      (left === null ? "" : "Time left at the pace of the last two hours. ") +
+      `Tasks completed, of all that were not cancelled (${plural(cancelled, "was", "were")}). ` +
+      `${burn.left > 0 ? `${plural(burn.left, "is", "are")} left: ${burn.says}. ` : ""}` +
       `The line: completed ${between(stretch)}.`,
-    course: runningSums(histogram(times, stretch)),
+    course: total === 0 ? [] : runningSums(histogram(times, stretch)),
     view: "tasks",
   };
 }
@@ -101,139 +120,31 @@ export function taskTotals(tasks: readonly TasksRow[]): { done: number; total: n
   };
 }
 
-const PACE_SINCE = 2 * HOUR;
-const PACE_TASKS = 4;
-
-/** How long the rest takes at the pace of the last two hours; null when there was hardly any pace. */
-export function timeLeft(completedAt: readonly number[], remaining: number, now: number): number | null {
-  const recent = completedAt.slice(lowerBound(completedAt, now - PACE_SINCE, (at) => at));
-  if (recent.length < PACE_TASKS || remaining <= 0) return null;
-  const each = (now - recent[0]!) / recent.length;
-  const stalled = now - recent[recent.length - 1]! > 4 * each;
-  return stalled ? null : Math.ceil((each * remaining) / MINUTE) * MINUTE;
-}
-
-/** How fast it goes: tokens where a source counts them, else messages. */
-export function paceFigure(agents: readonly AgentsRow[], index: LaneIndex, meter: Meter, stretch: Stretch): FigureData {
-  return agents.some((agent) => agent.output_tokens !== null || agent.input_tokens !== null)
-    ? tokensFigure(agents, meter)
-    : messagesFigure(index, stretch);
-}
-
-function tokensFigure(agents: readonly AgentsRow[], meter: Meter): FigureData {
-  const sum = (of: (agent: AgentsRow) => number | null): number =>
-    agents.reduce((total, agent) => total + (of(agent) ?? 0), 0);
-  const cached = sum((agent) => agent.cache_read_tokens);
-  const input = cached + sum((agent) => agent.input_tokens) + sum((agent) => agent.cache_write_tokens);
-  const output = sum((agent) => agent.output_tokens);
-  const rate = meter.perMinute("tokens", MINUTE);
-  const growing = agents.some((agent) => isLive(agent.status));
-  const [value, unit] = split(short(growing ? rate : input + output));
-  const tokens = meter.readings.map((reading) => reading.tokens);
-  return {
-    label: growing ? "Tokens / min" : "Tokens",
-    value,
-    unit,
-    note: growing && rate === null ? "measuring" : `${percent(input === 0 ? null : cached / input)} from cache`,
-    about:
-      `${integer(input + output)} tokens in all: ${integer(input)} in (${integer(cached)} of them from cache), ` +
-      `${integer(output)} out. ` +
-      "The rate is of the last minute, the line since this page opened, 15 minutes at most.",
-    course: tokens.slice(1).map((value, i) => value - tokens[i]!),
-    view: "sessions",
-  };
-}
-
-/** "84.2k" as figure and unit. */
-function split(text: string): [string, string] {
-  const match = /^(.*\d)([GMk]?)$/.exec(text);
-  return match === null ? [text, ""] : [match[1]!, match[2]!];
-}
-
-function messagesFigure({ messages }: LaneIndex, stretch: Stretch): FigureData {
-  const times = within(messages, messageAt, stretch);
-  const minutes = (stretch.to - stretch.from) / MINUTE;
-  const last = messages.at(-1);
-  return {
-    label: "Messages / min",
-    value: short(times.length / minutes),
-    note: last === undefined ? "none yet" : `last ${ago(messageAt(last), stretch.now)}`,
-    about: `${plural(times.length, "message")} ${between(stretch)}, heartbeats left out.`,
-    course: histogram(times, stretch),
-    view: "messages",
-  };
-}
-
-/** What it costs; where no source knows prices, how good it is. */
-export function worthFigure(
-  agents: readonly AgentsRow[],
-  quality: readonly QualityRow[],
-  meter: Meter,
-  now: number,
+/** Which errors, and whose: failed tool calls and error lines of the stretch. */
+export function errorsFigure(
+  calls: readonly ToolCallsRow[],
+  logs: readonly LogsRow[],
+  stretch: Stretch,
+  nameOf: (agent: string) => string,
 ): FigureData {
-  return agents.some((agent) => agent.cost_usd !== null) ? costFigure(agents, meter) : qualityFigure(quality, now);
-}
-
-function costFigure(agents: readonly AgentsRow[], meter: Meter): FigureData {
-  const priced = agents.filter((agent) => agent.cost_usd !== null);
-  const total = priced.reduce((sum, agent) => sum + agent.cost_usd!, 0);
-  const unpriced = agents.filter((agent) => agent.cost_usd === null && agent.output_tokens !== null).length;
-  const rate = meter.perMinute("cost", 15 * MINUTE);
-  const notes = [
-    rate !== null && rate * 60 >= 0.01 && `${money(rate * 60)} an hour`,
-    unpriced > 0 && `${unpriced} unpriced`,
-  ];
-  return {
-    label: "Cost",
-    value: money(total),
-    note: notes.filter((note) => note !== false).join(" · ") || plural(priced.length, "agent"),
-    about:
-      `US dollars of ${plural(priced.length, "agent")} since the first started` +
-      (unpriced > 0 ? `; ${plural(unpriced, "agent")} used models without a known price and are not in it. ` : ". ") +
-      "The hourly rate and the line are of what was spent since this page opened, 15 minutes at most.",
-    course: meter.readings.map((reading) => reading.cost),
-    view: "agents",
-  };
-}
-
-function qualityFigure(rows: readonly QualityRow[], now: number): FigureData {
-  const judged = rows.filter((row) => row.score !== null).sort((a, b) => (a.at ?? 0) - (b.at ?? 0));
-  const mean = judged.length === 0 ? null : judged.reduce((sum, row) => sum + row.score!, 0) / judged.length;
-  return {
-    label: "Quality",
-    value: score(mean),
-    note: judged.length === 0 ? "nothing judged yet" : `mean of ${integer(judged.length)}`,
-    about:
-      judged.length === 0
-        ? "The mean score of all judgements: assessments, test runs, evaluations."
-        : `The mean of ${plural(judged.length, "score")} from 0 to 1, since ${when(judged[0]!.at, now)}. ` +
-          `The line: the last ${Math.min(POINTS, judged.length)}.`,
-    course: judged.slice(-POINTS).map((row) => row.score!),
-    view: "quality",
-  };
-}
-
-export function errorsFigure(calls: readonly ToolCallsRow[], logs: readonly LogsRow[], stretch: Stretch): FigureData {
   const { from, to, now } = stretch;
-  const inside = (at: number | null): at is number => at !== null && at >= from && at <= to;
-  const called = calls
-    .filter((call) => call.status === "error")
-    .map((call) => call.at)
-    .filter(inside);
-  const logged = logs
-    .filter((log) => log.level === "error" || log.level === "critical")
-    .map((log) => log.at)
-    .filter(inside);
-  const times = [...called, ...logged];
+  const inside = ({ at }: ToolCallsRow | LogsRow): boolean => at !== null && at >= from && at <= to;
+  const called = calls.filter((call) => call.status === "error" && inside(call));
+  const logged = logs.filter((log) => (log.level === "error" || log.level === "critical") && inside(log));
+  const all = [...called, ...logged];
+  const times = all.map(({ at }) => at!);
   const last = times.reduce((latest, at) => Math.max(latest, at), -Infinity);
+  const which = mostFrequent([...called.map(({ name }) => name ?? "unknown tool"), ...logged.map(() => "log lines")]);
+  const who = mostFrequent(all.flatMap(({ agent_id }) => (agent_id === null ? [] : [nameOf(agent_id)])));
   return {
     label: "Errors",
     value: integer(times.length),
-    note: times.length === 0 ? "none in this time" : `last ${ago(last, now)}`,
+    note: times.length === 0 ? "none in this time" : `last ${ago(last, now)} · ${oneLine(which[0]!)}`,
     about:
       `${plural(called.length, "failed tool call")} and ${plural(logged.length, "error line")} in the logs ` +
       between(stretch) +
-      (times.length === 0 ? "." : `, the last at ${exactTime(last)}.`),
+      (times.length === 0 ? "." : `, the last at ${exactTime(last)}. In: ${oneLine(which.slice(0, 5).join(", "))}. `) +
+      (who.length > 0 ? `By: ${oneLine(who.slice(0, 5).join(", "))}.` : ""),
     course: histogram(times, stretch),
     ...(called.length > 0 || logged.length === 0
       ? { view: "tools", filter: { status: ["error"] } }
@@ -241,10 +152,11 @@ export function errorsFigure(calls: readonly ToolCallsRow[], logs: readonly Logs
   };
 }
 
-function within<R>(rows: readonly R[], at: (row: R) => number, { from, to }: Stretch): number[] {
-  const times: number[] = [];
-  for (let i = lowerBound(rows, from, at); i < rows.length && at(rows[i]!) <= to; i++) times.push(at(rows[i]!));
-  return times;
+/** "12 Bash", "3 Read": the most frequent first. */
+function mostFrequent(names: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1]).map(([name, n]) => `${integer(n)} ${name}`);
 }
 
 /** How many fall into each part of the stretch. */

@@ -5,6 +5,7 @@ import { integer, percent, timeOfDay, when } from "../format.ts";
 import type { Nav } from "../nav.ts";
 import { agentName } from "../parts/agentname.tsx";
 import { Bar } from "../parts/bar.tsx";
+import { Burndown } from "../parts/burndown.tsx";
 import { KindPill } from "../parts/kind.tsx";
 import { lowerBound, messageAt, type LaneIndex } from "../parts/lanes-index.ts";
 import { MINUTE } from "../parts/lanes-window.ts";
@@ -53,7 +54,7 @@ export function LatestMessages({ store, nav, index }: { store: Shown; nav: Nav; 
   );
 }
 
-export function TasksInHand({ store, nav }: { store: Shown; nav: Nav }) {
+export function TasksInHand({ store, nav, burndown }: { store: Shown; nav: Nav; burndown: boolean }) {
   const tasks = store.tables.tasks;
   tasks.version.value;
   const rows = tasks.list();
@@ -67,6 +68,7 @@ export function TasksInHand({ store, nav }: { store: Shown; nav: Nav }) {
         note={`${integer(done)} of ${integer(total)} done`}
         onOpen={() => nav.show("tasks")}
       />
+      {burndown && <Burndown store={store} height={44} />}
       {inHand.map((task) => (
         <button
           key={task.id}

@@ -4,19 +4,22 @@ import { useComputed, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { day, hourMinute, longDuration } from "../format.ts";
 import type { Nav } from "../nav.ts";
+import { agentName } from "../parts/agentname.tsx";
 import { Empty } from "../parts/empty.tsx";
 import { Figure } from "../parts/figure.tsx";
 import { ROW } from "../parts/lanes-layout.ts";
-import { activeBetween, lastStretch, withMargin } from "../parts/lanes-index.ts";
+import { withMargin } from "../parts/lanes-index.ts";
 import { indexOf } from "../parts/lanes-model.ts";
-import { SECOND, TimeWindow, USUAL_LENGTH } from "../parts/lanes-window.ts";
+import { useQuiet, windowOf } from "../parts/lanes-quiet.ts";
+import { SECOND, type TimeWindow } from "../parts/lanes-window.ts";
 import { Lanes } from "../parts/lanes.tsx";
 import { useSize } from "../parts/size.ts";
 import type { Shown } from "../store.ts";
 import { Attention } from "./overview-attention.tsx";
-import { agentsFigure, errorsFigure, paceFigure, tasksFigure, worthFigure } from "./overview-figures.ts";
+import { agentsFigure, errorsFigure, tasksFigure } from "./overview-figures.ts";
 import { LatestMessages, TasksInHand } from "./overview-lists.tsx";
 import { Meter } from "./overview-meter.ts";
+import { paceFigure, worthFigure } from "./overview-rates.ts";
 
 interface Props {
   store: Shown;
@@ -33,32 +36,27 @@ export function Overview({ store, nav }: Props) {
 
 function Zones({ store, nav }: Props) {
   const zones = useRef<HTMLDivElement>(null);
-  const { height } = useSize(zones);
-  const window = windowOf(nav, store);
+  const { width, height } = useSize(zones);
+  const window = windowOf(nav, store, "overview");
   return (
     <div ref={zones} class="overview">
       <Attention store={store} nav={nav} />
       <Figures store={store} nav={nav} window={window} />
       <Quiet store={store} window={window} />
       <Lanes store={store} nav={nav} window={window} most={lanesThatFit(height)} />
-      <Lists store={store} nav={nav} />
+      <Lists store={store} nav={nav} burndown={width >= BURNDOWN_FROM_PX} />
     </div>
   );
 }
 
 /** What the other zones need at least, px. */
-const OTHER_ZONES = 387;
+const OTHER_ZONES = 411;
+
+/** Narrower, the tasks themselves need the room; the figure tells the estimate anyway. */
+const BURNDOWN_FROM_PX = 1100;
 
 function lanesThatFit(height: number): number {
   return Math.min(16, Math.max(7, Math.floor((height - OTHER_ZONES) / ROW)));
-}
-
-/** The window outlives the tab: who comes back finds the stretch they left. */
-const windows = new WeakMap<Nav, TimeWindow>();
-function windowOf(nav: Nav, store: Shown): TimeWindow {
-  const window = windows.get(nav) ?? new TimeWindow(store.now);
-  windows.set(nav, window);
-  return window;
 }
 
 const meters = new WeakMap<Shown, Meter>();
@@ -84,13 +82,13 @@ function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
       agentsFigure(rows, index.peek(), stretch),
       tasksFigure(tasks.list(), stretch),
       paceFigure(rows, index.peek(), meter, stretch),
-      worthFigure(rows, quality.list(), meter, now),
-      errorsFigure(tool_calls.list(), logs.list(), stretch),
+      worthFigure(rows, quality.list(), index.peek(), meter, now),
+      errorsFigure(tool_calls.list(), logs.list(), stretch, (id) => agentName(store, id)),
     ];
   });
   useSignalEffect(() => {
     second.value;
-    meter.read(store.tables.agents.list(), store.now.peek());
+    if (!store.past) meter.read(store.tables.agents.list(), store.now.peek());
   });
   return (
     <div class="five">
@@ -103,16 +101,10 @@ function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
 
 /** An old workspace opens on its last active stretch, and on now again as soon as something happens. */
 function Quiet({ store, window }: { store: Shown; window: TimeWindow }) {
-  const index = indexOf(store);
-  const stretch = useComputed(() => lastStretch(index.value, store.now.peek()));
-  const quiet = useComputed(() => {
-    const now = store.now.value;
-    return stretch.value !== null && activeBetween(index.value, now - USUAL_LENGTH, now).size === 0;
-  });
-  useSignalEffect(() => window.suggest(quiet.value ? withMargin(stretch.value!) : null));
-  if (!quiet.value) return null;
-  const [first, last] = stretch.value!;
-  const [from, to] = withMargin(stretch.value!);
+  const stretch = useQuiet(store, window).value;
+  if (stretch === null) return null;
+  const [first, last] = stretch;
+  const [from, to] = withMargin(stretch);
   const shown = window.from.value === from && window.to.value === to;
   return (
     <p class="quiet muted">
@@ -127,12 +119,12 @@ function Quiet({ store, window }: { store: Shown; window: TimeWindow }) {
   );
 }
 
-function Lists({ store, nav }: Props) {
+function Lists({ store, nav, burndown }: Props & { burndown: boolean }) {
   const index = indexOf(store).value;
   return (
     <div class="overview-lists">
       <LatestMessages store={store} nav={nav} index={index} />
-      <TasksInHand store={store} nav={nav} />
+      <TasksInHand store={store} nav={nav} burndown={burndown} />
     </div>
   );
 }

@@ -1,0 +1,78 @@
+// What stands above and between the lanes: the pulse, how many worked at once, who worked for whom, what is folded.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { atOnce, eventsInMinute, pulseOf, workedFor } from "../src/parts/lanes-bins.ts";
+import { callsByAgent, messagesInOrder, spansByAgent, type LaneIndex } from "../src/parts/lanes-index.ts";
+import { layoutLinks } from "../src/parts/lanes-links.ts";
+import { laneRows } from "../src/parts/lanes-tree.ts";
+import type { MessagesRow, SpansRow, ToolCallsRow } from "../src/tables.ts";
+import { row } from "./rows.ts";
+
+const span = (agent_id: string, status: string, started_at: number, ended_at: number | null) =>
+  row("spans", `${agent_id} ${started_at}`, { agent_id, status, started_at, ended_at });
+const indexOf = (spans: SpansRow[], calls: ToolCallsRow[] = [], messages: MessagesRow[] = []): LaneIndex => ({
+  spans: spansByAgent(spans),
+  calls: callsByAgent(calls),
+  messages: messagesInOrder(messages),
+});
+
+test("the pulse counts calls and messages, and which of them failed, in bins that stand still", () => {
+  const call = (at: number, status = "ok") => row("tool_calls", `${at}`, { agent_id: "a", at, status });
+  const index = indexOf([], [call(1_000), call(61_500, "error"), call(62_000)], [row("messages", "m", { at: 62_500 })]);
+  const pulse = pulseOf(index, { from: 0, to: 100_000, width: 250 });
+  assert.equal(pulse.bin, 2_000);
+  assert.deepEqual([pulse.events[0], pulse.events[30], pulse.events[31], pulse.errors[30]], [1, 1, 2, 1]);
+  const later = pulseOf(index, { from: 700, to: 100_700, width: 250 });
+  assert.equal(later.from % later.bin, 0);
+  assert.equal(eventsInMinute(index, 100_000), 3);
+});
+
+test("how many worked at once is the most in each pixel, and nothing after now", () => {
+  const index = indexOf([
+    span("a", "working", 1, 50),
+    span("b", "working", 40, null),
+    span("c", "working", 10, 20),
+    span("d", "waiting", 1, 100),
+    span("e", "working", 20, 30),
+  ]);
+  const { working, waiting, most } = atOnce(index, { from: 0, to: 100, width: 10 }, 80);
+  assert.deepEqual(working, [1, 2, 2, 1, 2, 1, 1, 1, 0, 0]);
+  assert.equal(most, 2);
+  assert.equal(waiting[5], 1);
+});
+
+test("two that work at once work for one stretch of time", () => {
+  const index = indexOf([span("a", "working", 1, 50), span("b", "working", 40, 61), span("c", "working", 1, 500)]);
+  assert.equal(workedFor(index, ["a", "b", "unknown"], 1_000), 60);
+});
+
+test("many finished children fold under their parent, with all that hangs on them; the living stay", () => {
+  const child = (id: string, status: string, parent_id = "boss") => row("agents", id, { status, parent_id });
+  const agents = [
+    row("agents", "boss", { status: "offline" }),
+    ...["c1", "c2", "c3"].map((id) => child(id, "done")),
+    child("grandchild", "done", "c2"),
+    child("busy", "working"),
+  ];
+  const shown = new Set(agents.map(({ id }) => id));
+  const folded = laneRows(agents, shown, { over: 2, isOpen: () => false });
+  assert.deepEqual(folded.map(({ agent }) => agent.id), ["boss", "busy"]);
+  assert.deepEqual(folded[0]!.fold, { count: 3, open: false });
+  assert.equal(laneRows(agents, shown, { over: 2, isOpen: () => true }).length, 6);
+  assert.equal(laneRows(agents, shown, { over: 3, isOpen: () => false }).length, 6);
+});
+
+test("a child hangs on its parent from its start to its end", () => {
+  const rows = [
+    { agent: row("agents", "boss", { status: "working" }), depth: 0 },
+    { agent: row("agents", "done", { status: "done", parent_id: "boss", started_at: 10 }), depth: 1 },
+    { agent: row("agents", "busy", { status: "working", parent_id: "boss", started_at: 200 }), depth: 1 },
+    { agent: row("agents", "later", { status: "working", parent_id: "boss", started_at: 50 }), depth: 1 },
+  ];
+  const index = indexOf([span("done", "working", 10, 40), span("done", "done", 40, null)]);
+  const links = layoutLinks({ index, rows, first: 0, last: 4, scale: { from: 0, to: 100, width: 1000 } });
+  assert.deepEqual(links, [
+    { parent: 0, child: 1, out: 100, back: 400 },
+    { parent: 0, child: 3, out: 500, back: null },
+  ]);
+});
