@@ -18,7 +18,7 @@ class Board:
         self.state = self.root.locator(".state strong")
         self.notice = self.root.locator(".notice")
         self.panel = self.root.get_by_role("tabpanel")
-        self.grid = self.root.get_by_role("grid")
+        self.grid = self.root.locator("[role=grid], [role=treegrid]")
         self.rows = self.grid.locator("[role=row]:has([role=gridcell])")
         self.count = self.root.locator(".toolbar-end .figures")
         self.details = self.root.get_by_role("complementary")

@@ -41,7 +41,7 @@ export function Details<T extends TableName>({ table, row, title, without = [], 
   /** Back to the list, or the keys would go to the page around. */
   const close = () => {
     nav.select(table, null);
-    aside.current?.parentElement?.querySelector<HTMLElement>("[role=grid]")?.focus();
+    aside.current?.parentElement?.querySelector<HTMLElement>("[role=grid], [role=treegrid], [role=listbox]")?.focus();
   };
   const all = Object.entries(COLUMNS[table]) as [keyof Rows[T] & string, ColumnType][];
   const columns = all

@@ -13,6 +13,9 @@ interface GridRowProps<R> {
   readonly cursor: boolean;
   readonly fresh: boolean;
   readonly selected: boolean;
+  /** In a tree: how deep, and whether what hangs on it is shown. */
+  readonly level: number | undefined;
+  readonly expanded: boolean | undefined;
   readonly onChoose: () => void;
 }
 
@@ -26,6 +29,8 @@ export function GridRow<R>(props: GridRowProps<R>) {
       role="row"
       aria-rowindex={props.index}
       aria-selected={props.selected}
+      aria-level={props.level}
+      aria-expanded={props.expanded}
       onClick={props.onChoose}
     >
       {band !== null ? (

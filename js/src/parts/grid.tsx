@@ -31,6 +31,15 @@ export interface Column<R> {
   readonly cell: (row: R) => ComponentChildren;
 }
 
+/** Rows that hang on others: the arrows left and right fold them. */
+export interface Tree<R> {
+  readonly level: (row: R) => number;
+  /** null where there is nothing to fold. */
+  readonly expanded: (row: R) => boolean | null;
+  /** Open or close; gives the row to go to instead, if any. */
+  readonly step: (row: R, opens: boolean) => string | null;
+}
+
 export interface GridProps<R extends Identified> {
   readonly label: string;
   readonly columns: readonly Column<R>[];
@@ -52,6 +61,7 @@ export interface GridProps<R extends Identified> {
   readonly follow?: boolean;
   readonly mono?: boolean;
   readonly rowClass?: (row: R) => string;
+  readonly tree?: Tree<R>;
 }
 
 export function Grid<R extends Identified>(props: GridProps<R>) {
@@ -125,6 +135,13 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
     else props.onSelect(row.id);
   };
 
+  const fold = (row: R, opens: boolean) => {
+    const to = props.tree!.step(row, opens);
+    if (to === null) return;
+    setActive(to);
+    reveal(shown.findIndex(({ id }) => id === to));
+  };
+
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.target !== scroller.current || event.ctrlKey || event.metaKey || event.altKey) return;
     const at = shown.findIndex((row) => row.id === cursor);
@@ -149,6 +166,9 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
       const row = shown[at];
       if (row !== undefined) choose(row);
       event.preventDefault();
+    } else if (props.tree !== undefined && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
+      if (shown[at] !== undefined) fold(shown[at]!, event.key === "ArrowRight");
+      event.preventDefault();
     } else if (event.key === "Escape" && selected !== null) {
       props.onSelect(null);
     }
@@ -172,7 +192,7 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
       <div
         ref={scroller}
         class="grid-scroller"
-        role="grid"
+        role={props.tree === undefined ? "grid" : "treegrid"}
         tabIndex={0}
         aria-label={props.label}
         aria-rowcount={shown.length + 1}
@@ -203,6 +223,8 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
                 cursor={row.id === cursor}
                 fresh={isFresh(row.id)}
                 selected={row.id === selected}
+                level={props.tree?.level(row)}
+                expanded={props.tree?.expanded(row) ?? undefined}
                 onChoose={() => choose(row)}
               />
             ))}

@@ -5,7 +5,7 @@ import type { Link } from "./lanes-links.ts";
 import { oneLine } from "./text.tsx";
 
 const HEAD = 4;
-const LABEL_LEAST = 46;
+const LABEL_LEAST = 40;
 const LABEL_PAD = 5;
 
 export function paintLinks(

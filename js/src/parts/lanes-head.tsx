@@ -20,13 +20,13 @@ export function LanesHead({ model }: { model: LaneModel }) {
   return (
     <div class="lanes-head">
       <h3>{shown === all ? plural(all, "agent") : `${integer(shown)} of ${plural(all, "agent")}`}</h3>
-      <Legend />
+      <Legend detailed={model.options.detailed} />
       <Lengths model={model} />
     </div>
   );
 }
 
-function Legend() {
+function Legend({ detailed }: { detailed: boolean }) {
   return (
     <ul class="lanes-legend muted" aria-hidden="true">
       {["working", "waiting", "idle"].map((status) => (
@@ -47,6 +47,12 @@ function Legend() {
         <i class="swatch-curve" />
         message
       </li>
+      {detailed && (
+        <li>
+          <i class="swatch-link">↓</i>
+          started, <i class="swatch-link">↑</i> ended
+        </li>
+      )}
     </ul>
   );
 }

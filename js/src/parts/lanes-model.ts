@@ -53,6 +53,8 @@ export class LaneModel {
   readonly hovered = signal<number | null>(null);
   /** Whose finished subagents are shown. */
   readonly unfolded = signal<ReadonlySet<string>>(new Set());
+  /** Of all agents, only these; null: all. */
+  readonly only = signal<ReadonlySet<string> | null>(null);
   readonly scrollTop = signal(0);
   /** How many rows stand before the rest is scrolled to. */
   readonly most = signal(12);
@@ -75,7 +77,9 @@ export class LaneModel {
     this.rows = computed(() => {
       agents.version.value;
       const unfolded = this.unfolded.value;
-      const rows = laneRows(agents.list(), shown.value, { over: options.fold, isOpen: (id) => unfolded.has(id) });
+      const only = this.only.value;
+      const asked = only === null ? agents.list() : agents.list().filter(({ id }) => only.has(id));
+      const rows = laneRows(asked, shown.value, { over: options.fold, isOpen: (id) => unfolded.has(id) });
       last = this.hovered.peek() === null ? rows : keepOrder(last, rows);
       return last;
     });
@@ -90,7 +94,7 @@ export class LaneModel {
   /** The rows in sight: first and one past the last. */
   get range(): [number, number] {
     const first = Math.floor(this.scrollTop.value / ROW);
-    return [first, Math.min(this.rows.value.length, first + this.most.value + 2)];
+    return [first, Math.min(this.rows.value.length, first + Math.ceil(this.most.value) + 2)];
   }
 
   /** The row the pointer or the keyboard is on. */

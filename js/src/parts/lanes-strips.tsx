@@ -69,6 +69,16 @@ export function AtOnceStrip({ model, width }: StripProps) {
     for (let x = 1; x < counts.length; x++) if (counts[x] !== counts[x - 1]) path += `H${x}V${y(counts[x]!)}`;
     return `${path}H${counts.length}`;
   };
+  /** The same, without a line along the ground where there is nobody. */
+  const islands = (counts: readonly number[]): string => {
+    let path = "";
+    counts.forEach((n, x) => {
+      if (n === counts[x - 1]) return;
+      const before = counts[x - 1] ?? 0;
+      path += before === 0 ? `M${x} ${y(0)}V${y(n)}` : `H${x}V${y(n)}`;
+    });
+    return (counts.at(-1) ?? 0) > 0 ? `${path}H${counts.length}` : path;
+  };
   const about = `How many agents worked at once: at most ${integer(most)} in the time shown. The dashed line: how many waited.`;
   return (
     <div class="lanes-strip at-once lane-grid" title={about}>
@@ -79,7 +89,7 @@ export function AtOnceStrip({ model, width }: StripProps) {
         <svg width={width} height={AT_ONCE_PX} role="img" aria-label={about}>
           <path class="at-once-area" d={`${steps(working)}V${AT_ONCE_PX}H0Z`} />
           <path class="at-once-working" d={steps(working)} />
-          {waiting.some((n) => n > 0) && <path class="at-once-waiting" d={steps(waiting)} />}
+          {waiting.some((n) => n > 0) && <path class="at-once-waiting" d={islands(waiting)} />}
         </svg>
       </div>
     </div>

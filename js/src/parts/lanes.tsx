@@ -8,6 +8,7 @@ import { LaneCanvas } from "./lanes-canvas.tsx";
 import { LanesBrush } from "./lanes-brush.tsx";
 import { LanesAxis, LanesHead } from "./lanes-head.tsx";
 import { KEYS_HINT, onLaneKey } from "./lanes-keys.ts";
+import type { Agent } from "./lanes-index.ts";
 import { ROW } from "./lanes-layout.ts";
 import { LaneModel } from "./lanes-model.ts";
 import { knowsContext, LaneRows, LaneTable, rowId } from "./lanes-rows.tsx";
@@ -24,19 +25,22 @@ export interface LanesProps {
   readonly most: number;
   /** The whole picture: how many worked at once, who worked for whom, what was waited for, a brush for the time. */
   readonly detailed?: boolean;
+  /** Of all agents, only these; null: all. */
+  readonly only?: readonly Agent[] | null;
 }
 
 /** Beside other zones there is room for few; in a view of their own, for some more. */
 const FOLD_OVER = { brief: 2, detailed: 5 };
 
-export function Lanes({ store, nav, window, most, detailed = false }: LanesProps) {
+export function Lanes({ store, nav, window, most, detailed = false, only = null }: LanesProps) {
   const model = useMemo(() => {
     const fold = detailed ? FOLD_OVER.detailed : FOLD_OVER.brief;
     return new LaneModel(store, nav, window, { fold, detailed });
   }, [store, nav, window, detailed]);
   useLayoutEffect(() => {
     model.most.value = most;
-  }, [model, most]);
+    model.only.value = only && new Set(only.map(({ id }) => id));
+  }, [model, most, only]);
   const name = knowsContext(model.rows.value) ? "lanes" : "lanes without-context";
   return (
     <section class={name} aria-label="Agents over time">

@@ -1,29 +1,44 @@
-// The order of the agents view: a tree of those who are present, then people, then a folded group for each
-// status of those who are gone.
+// The order of the agents view: the trees in which somebody is present, then a group for each status of those
+// that are over, then people. Finished subagents fold under their parent when there are many.
 import { plural, words } from "../format.ts";
 import { isHuman } from "../parts/lanes-index.ts";
 import { type SortValue, sortedBy } from "../sorting.ts";
 import type { AgentsRow } from "../tables.ts";
 
-/** A line of the view: an agent at its depth, or the head of a group. */
+/** A line of the view: an agent at its depth, or a band: the head of a group, or of an agent's finished children. */
 export interface AgentItem {
   readonly id: string;
   readonly agent: AgentsRow | null;
   readonly depth: number;
   readonly band: string | null;
+  /** Whether its children are shown; null where it has none. */
+  readonly expanded: boolean | null;
+  /** The line it hangs on. */
+  readonly parent: string | null;
 }
+
+/** true: everything under an agent is shown, false: nothing; not there: all but many finished ones. */
+export type Folds = ReadonlyMap<string, boolean>;
 
 export interface Arrangement {
   /** Whoever was seen after this is present, whatever the status. */
   readonly since: number;
-  /** Whether the group of a status is open. */
-  readonly open: (status: string) => boolean;
+  /** Whether the group of a status is open, given whether it is by itself. */
+  readonly open: (status: string, byItself: boolean) => boolean;
+  readonly folds?: Folds;
   /** null: as a tree, by urgency. */
   readonly order: { readonly value: (item: AgentItem) => SortValue; readonly descending: boolean } | null;
 }
 
+/** More finished children than this fold. */
+export const FINISHED_OVER = 5;
+const FINISHED = "finished of ";
+export const finishedOf = (id: string): string | null => (id.startsWith(FINISHED) ? id.slice(FINISHED.length) : null);
+
 /** Who may need somebody first. */
 const URGENCY = ["waiting", "failed", "working", "idle", "unknown", "done", "offline"];
+/** Those that are over: what went wrong, what came to an end, what is not known. */
+const OVER = ["failed", "done", "waiting", "working", "idle", "offline", "unknown"];
 const PRESENT = new Set(["waiting", "working", "idle"]);
 
 const statusOf = (row: AgentsRow): string => row.status ?? "unknown";
@@ -32,8 +47,8 @@ const byUrgency = (a: AgentsRow, b: AgentsRow): number =>
   urgency(a) - urgency(b) || (a.started_at ?? 0) - (b.started_at ?? 0);
 const byLastSeen = (a: AgentsRow, b: AgentsRow): number => (b.last_seen_at ?? 0) - (a.last_seen_at ?? 0);
 
-const line = (agent: AgentsRow, depth = 0): AgentItem => ({ id: agent.id, agent, depth, band: null });
-const head = (id: string, band: string): AgentItem => ({ id, agent: null, depth: 0, band });
+const line = (agent: AgentsRow, depth = 0): AgentItem => ({ id: agent.id, agent, depth, band: null, expanded: null, parent: null });
+const head = (id: string, band: string): AgentItem => ({ ...line({ id } as AgentsRow), agent: null, band });
 
 /** Offline is offline, however short ago; the rest are gone when they have not been seen for long. */
 function isPresent(row: AgentsRow, since: number): boolean {
@@ -41,45 +56,94 @@ function isPresent(row: AgentsRow, since: number): boolean {
   return PRESENT.has(status) || (status !== "offline" && (row.last_seen_at ?? 0) >= since);
 }
 
-export function arrange(rows: readonly AgentsRow[], { since, open, order }: Arrangement): readonly AgentItem[] {
+export function arrange(rows: readonly AgentsRow[], how: Arrangement): readonly AgentItem[] {
+  const { since, open, order } = how;
   const people = rows.filter(isHuman);
   const agents = rows.filter((row) => !isHuman(row));
-  const flat = (group: readonly AgentsRow[]) => {
-    const lines = group.map((row) => line(row));
-    return order === null ? lines : sortedBy(lines, order.value, order.descending);
-  };
-  const present = agents.filter((row) => isPresent(row, since));
-  const items = order === null ? tree(present) : flat(present);
-  if (people.length > 0) items.push(head("people", plural(people.length, "person", "people")), ...flat(people));
-  for (const status of URGENCY) {
-    const gone = agents.filter((row) => statusOf(row) === status && !isPresent(row, since)).sort(byLastSeen);
+  const forest = new Forest(agents, since, how.folds ?? new Map());
+  const flat = (group: readonly AgentsRow[]) => sortedBy(group.map((row) => line(row)), order!.value, order!.descending);
+  const roots = forest.roots.toSorted(byUrgency);
+  const here = roots.filter((root) => forest.isLively(root));
+  const items = order === null ? forest.lines(here) : flat(here.flatMap((root) => forest.all(root)));
+  for (const status of OVER) {
+    const gone = roots.filter((row) => statusOf(row) === status && !forest.isLively(row)).sort(byLastSeen);
     if (gone.length === 0) continue;
     const name = status === "unknown" ? "of unknown status" : words(status);
-    items.push(head(status, `${open(status) ? "▾" : "▸"} ${plural(gone.length, name, name)}`));
-    if (open(status)) items.push(...flat(gone));
+    const isOpen = open(status, here.length === 0);
+    items.push(head(status, `${isOpen ? "▾" : "▸"} ${plural(gone.length, name, name)}`));
+    if (isOpen) items.push(...(order === null ? forest.lines(gone) : flat(gone.flatMap((root) => forest.all(root)))));
+  }
+  if (people.length > 0) {
+    const own = people.map((row) => line(row));
+    items.push(head("people", plural(people.length, "person", "people")), ...own);
   }
   return items;
 }
 
 /** Children under their parent; whose parent is not among the rows is a root. Circles are cut. */
-function tree(rows: readonly AgentsRow[]): AgentItem[] {
-  const ids = new Set(rows.map((row) => row.id));
-  const children = new Map<string | null, AgentsRow[]>();
-  for (const row of rows.toSorted(byUrgency)) {
-    const parent = row.parent_id !== null && row.parent_id !== row.id && ids.has(row.parent_id) ? row.parent_id : null;
-    const siblings = children.get(parent);
-    if (siblings === undefined) children.set(parent, [row]);
-    else siblings.push(row);
+class Forest {
+  readonly roots: AgentsRow[] = [];
+  readonly #children = new Map<string, AgentsRow[]>();
+  readonly #lively = new Map<string, boolean>();
+
+  constructor(
+    rows: readonly AgentsRow[],
+    readonly since: number,
+    readonly folds: Folds,
+  ) {
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    for (const row of rows) {
+      const parent = row.parent_id === null || circles(row, byId) ? undefined : byId.get(row.parent_id);
+      if (parent === undefined) this.roots.push(row);
+      else if (this.#children.has(parent.id)) this.#children.get(parent.id)!.push(row);
+      else this.#children.set(parent.id, [row]);
+    }
+    for (const own of this.#children.values()) own.sort(byUrgency);
   }
-  const items: AgentItem[] = [];
+
+  /** Whether somebody in the tree is present. */
+  isLively(row: AgentsRow): boolean {
+    const known = this.#lively.get(row.id);
+    if (known !== undefined) return known;
+    const answer = isPresent(row, this.since) || this.#of(row).some((child) => this.isLively(child));
+    this.#lively.set(row.id, answer);
+    return answer;
+  }
+
+  all(row: AgentsRow): AgentsRow[] {
+    return [row, ...this.#of(row).flatMap((child) => this.all(child))];
+  }
+
+  lines(rows: readonly AgentsRow[], depth = 0, parent: string | null = null): AgentItem[] {
+    return rows.flatMap((row) => {
+      const own = this.#of(row);
+      const fold = this.folds.get(row.id);
+      const item = { ...line(row, depth), expanded: own.length === 0 ? null : fold !== false, parent };
+      return item.expanded ? [item, ...this.#under(row, own, fold, depth + 1)] : [item];
+    });
+  }
+
+  #under(row: AgentsRow, own: readonly AgentsRow[], fold: boolean | undefined, depth: number): AgentItem[] {
+    const over = own.filter((child) => !PRESENT.has(statusOf(child)) && !this.#of(child).some((one) => this.isLively(one)));
+    if (over.length <= FINISHED_OVER) return this.lines(own, depth, row.id);
+    const going = own.filter((child) => !over.includes(child));
+    const failed = over.filter(({ status }) => status === "failed").length;
+    const says = `${fold ? "▾" : "▸"} ${plural(over.length, "finished subagent")}${failed > 0 ? `, ${failed} failed` : ""}`;
+    const band: AgentItem = { ...head(`${FINISHED}${row.id}`, says), depth, parent: row.id };
+    return [...this.lines(going, depth, row.id), band, ...(fold ? this.lines(over.sort(byLastSeen), depth, row.id) : [])];
+  }
+
+  #of(row: AgentsRow): readonly AgentsRow[] {
+    return this.#children.get(row.id) ?? [];
+  }
+}
+
+/** Whether one comes back to a row by going from parent to parent. */
+function circles(row: AgentsRow, byId: ReadonlyMap<string, AgentsRow>): boolean {
   const seen = new Set<string>();
-  const add = (row: AgentsRow, depth: number) => {
-    if (seen.has(row.id)) return;
-    seen.add(row.id);
-    items.push(line(row, depth));
-    for (const child of children.get(row.id) ?? []) add(child, depth + 1);
-  };
-  for (const root of children.get(null) ?? []) add(root, 0);
-  for (const row of rows) add(row, 0);
-  return items;
+  for (let at: AgentsRow | undefined = row; at !== undefined; at = at.parent_id === null ? undefined : byId.get(at.parent_id)) {
+    if (seen.has(at.id)) return at.id === row.id;
+    seen.add(at.id);
+  }
+  return false;
 }

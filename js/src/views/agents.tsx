@@ -1,16 +1,20 @@
-// Agents: the live ones as a tree, people apart from them, those that went silent folded away.
+// Agents: as a tree with what each is doing and what it took, or as a timeline of who worked when.
+import { useComputed } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
-import { agentName } from "../parts/agentname.tsx";
-import { Details } from "../parts/details.tsx";
 import { Frame } from "../parts/frame.tsx";
 import { Grid } from "../parts/grid.tsx";
-import { isHuman } from "../parts/lanes-index.ts";
+import { isHuman, isLive } from "../parts/lanes-index.ts";
+import { indexOf } from "../parts/lanes-model.ts";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { AGENT_STATUSES, type AgentsRow } from "../tables.ts";
-import { agentColumns } from "./agents-columns.tsx";
-import { type AgentItem, arrange } from "./agents-tree.ts";
+import { agentColumns, withKnown } from "./agents-columns.tsx";
+import { AgentDetails } from "./agents-details.tsx";
+import { foldsOf, stepFold, toggleFold } from "./agents-folds.ts";
+import { sentBy, sumsOf } from "./agents-sums.ts";
+import { Timeline } from "./agents-timeline.tsx";
+import { type AgentItem, arrange, finishedOf } from "./agents-tree.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -30,36 +34,12 @@ const text = (row: AgentsRow) =>
 
 export function Agents() {
   const { store, nav } = useApp();
-  const { agents, tasks } = store.tables;
+  const { agents } = store.tables;
   agents.version.value;
-  tasks.version.value;
   const all = agents.list();
   const query = useQuery("agents", all, text, facets);
-  const sort = nav.sort("agents");
-  const selected = nav.selected.value?.table === "agents" ? nav.selected.value.id : null;
-  const selectedStatus = selected === null ? undefined : agents.rows.get(selected)?.status;
-  const columns = useMemo(() => agentColumns(store), [store]);
-  // What is searched for is shown, and so is what is selected.
+  const timeline = nav.switch("agents", "timeline").value;
   const narrowed = query.rows.length !== all.length;
-  const open = AGENT_STATUSES.filter(
-    (status) => narrowed || status === selectedStatus || nav.switch("agents", status).value,
-  ).join(" ");
-  const minute = Math.floor(store.now.value / MINUTE_MS);
-  const by = sort.value;
-  const items = useMemo(() => {
-    const value = columns.find((column) => column.key === by?.column)?.value;
-    return arrange(query.rows, {
-      since: minute * MINUTE_MS - PRESENCE_MS,
-      open: (status) => open.split(" ").includes(status),
-      order: by !== null && value ? { value, descending: by.descending } : null,
-    });
-  }, [query.rows, open, minute, by, columns]);
-  const fold = (id: string) => {
-    if (id === "people") return;
-    const unfolded = nav.switch("agents", id);
-    unfolded.value = !unfolded.value;
-  };
-  const hasPeople = all.some(isHuman);
   return (
     <Frame
       view="agents"
@@ -67,24 +47,125 @@ export function Agents() {
       facets={facets}
       query={query}
       total={all.length}
-      nouns={hasPeople ? ["agent or person", "agents and people"] : ["agent", "agents"]}
+      nouns={all.some(isHuman) ? ["agent or person", "agents and people"] : ["agent", "agents"]}
       nothing="Agents appear here as soon as one writes to a watched folder."
-      details={(row) => <Details table="agents" row={row} title={agentName(store, row.id)} />}
+      tools={<Shape />}
+      details={(row) => <AgentDetails row={row} />}
     >
-      <Grid<AgentItem>
-        label="Agents"
-        columns={columns}
-        rows={items}
-        sort={sort}
-        sorted
-        question={`${query.question} ${open}`}
-        changedAt={agents.changedAt}
-        selected={selected}
-        onSelect={(id) => nav.select("agents", id)}
-        band={(item) => item.band}
-        onBand={fold}
-        rowClass={(item) => (item.agent?.status === "offline" ? "faint" : "")}
-      />
+      {timeline ? (
+        <Timeline only={narrowed ? query.rows : null} />
+      ) : (
+        <AgentTree rows={query.rows} narrowed={narrowed} question={query.question} />
+      )}
     </Frame>
   );
+}
+
+/** Tree or timeline. */
+function Shape() {
+  const { nav } = useApp();
+  const timeline = nav.switch("agents", "timeline");
+  const option = (label: string, on: boolean) => (
+    <button type="button" aria-pressed={timeline.value === on} onClick={() => (timeline.value = on)}>
+      {label}
+    </button>
+  );
+  return (
+    <span class="agent-shape" role="group" aria-label="Shown as">
+      {option("tree", false)}
+      {option("timeline", true)}
+    </span>
+  );
+}
+
+interface TreeProps {
+  readonly rows: readonly AgentsRow[];
+  readonly narrowed: boolean;
+  readonly question: string;
+}
+
+function AgentTree({ rows, narrowed, question }: TreeProps) {
+  const { store, nav } = useApp();
+  const { agents, tasks } = store.tables;
+  tasks.version.value;
+  const sort = nav.sort("agents");
+  const index = indexOf(store);
+  const sent = useComputed(() => sentBy(index.value));
+  const sums = useComputed(() => (agents.version.value, sumsOf(agents.list())));
+  const folds = foldsOf(nav);
+  const every = useMemo(
+    () =>
+      agentColumns(store, {
+        sums: () => sums.value,
+        index: () => index.value,
+        sent: () => sent.value,
+        onFold: (id) => toggleFold(folds, id),
+      }),
+    [store, folds],
+  );
+  const all = agents.list();
+  const columns = useMemo(() => withKnown(every, all, sums.value), [every, all, sums.value]);
+  const selected = nav.selected.value?.table === "agents" ? nav.selected.value.id : null;
+  // What is searched for is shown, and so is what is selected.
+  const toggled = AGENT_STATUSES.filter((status) => nav.switch("agents", status).value).join(" ");
+  const folded = folds.value;
+  const minute = Math.floor(store.now.value / MINUTE_MS);
+  const by = sort.value;
+  const items = useMemo(() => {
+    const value = columns.find((column) => column.key === by?.column)?.value;
+    const reached = withAncestors(selected, agents.rows);
+    const root = reached.at(-1)?.status;
+    const open = new Map(folded);
+    if (narrowed) for (const row of rows) open.set(row.id, true);
+    for (const one of reached.slice(1)) if (open.get(one.id) !== true) open.set(one.id, true);
+    return arrange(rows, {
+      since: minute * MINUTE_MS - PRESENCE_MS,
+      open: (status, byItself) => narrowed || status === (root ?? undefined) || byItself !== toggled.split(" ").includes(status),
+      folds: open,
+      order: by !== null && value ? { value, descending: by.descending } : null,
+    });
+  }, [rows, toggled, folded, narrowed, selected, minute, by, columns]);
+  // Where somebody works, those that are over stand back.
+  const present = useMemo(() => all.some(({ status }) => isLive(status)), [all]);
+  const onBand = (id: string) => {
+    if (finishedOf(id) !== null) return toggleFold(folds, id);
+    if (id === "people") return;
+    const group = nav.switch("agents", id);
+    group.value = !group.value;
+  };
+  return (
+    <Grid<AgentItem>
+      label="Agents"
+      columns={columns}
+      rows={items}
+      sort={sort}
+      sorted
+      question={`${question} ${toggled} ${[...folded].join(" ")}`}
+      changedAt={agents.changedAt}
+      selected={selected}
+      onSelect={(id) => nav.select("agents", id)}
+      band={(item) => item.band && <Band item={item} />}
+      onBand={onBand}
+      rowClass={(item) => (present && /^(offline|done)$/.test(item.agent?.status ?? "") ? "faint" : "")}
+      tree={{
+        level: (item) => item.depth + 1,
+        expanded: (item) => item.expanded,
+        step: (item, opens) => stepFold(folds, item, opens),
+      }}
+    />
+  );
+}
+
+/** Under an agent a band stands where its children stand. */
+function Band({ item }: { item: AgentItem }) {
+  return <span class="agent-band" style={{ paddingInlineStart: `${item.depth * 16 + (item.depth > 0 ? 16 : 0)}px` }}>{item.band}</span>;
+}
+
+/** An agent and those it hangs on, up to the root. */
+function withAncestors(id: string | null, rows: ReadonlyMap<string, AgentsRow>): AgentsRow[] {
+  const found: AgentsRow[] = [];
+  for (let row = rows.get(id ?? ""); row !== undefined && !found.includes(row); row = rows.get(row.parent_id ?? "")) {
+    found.push(row);
+  }
+  return found;
 }

@@ -45,17 +45,13 @@ export function agentsFigure(rows: readonly AgentsRow[], index: LaneIndex, stret
     value: integer(over ? agents.length : live),
     unit: over || agents.length === live ? "" : `/${integer(agents.length)}`,
     note:
-      live > 0
-        ? parts
-            .slice(0, 2)
-            .map(({ status, n }) => `${n} ${status}`)
-            .join(" · ")
-        : over
-          ? `none live${seen === 0 ? "" : `, last ${ago(seen, stretch.now)}`}`
-          : "none live now",
+      parts
+        .slice(0, 2)
+        .map(({ status, n }) => `${n} ${status}`)
+        .join(" · ") || "none live now",
     about:
       `${plural(live, "agent")} working, waiting or idle now, of ${integer(agents.length)} known` +
-      `${failed > 0 ? `; ${integer(failed)} failed` : ""}. The line: how many there were ${between(stretch)}.`,
+      `${failed > 0 ? `; ${integer(failed)} failed` : ""}${seen > 0 ? `; the last was seen ${ago(seen, stretch.now)}` : ""}. The line: how many there were ${between(stretch)}.`,
     course: liveCourse(index, stretch),
     view: "agents",
     ...(live > 0 && { filter: { status: parts.map(({ status }) => status) } }),
@@ -95,12 +91,12 @@ export function tasksFigure(tasks: readonly TasksRow[], stretch: Stretch): Figur
   ] as const;
   const [next] = rest.filter(([n]) => n > 0);
   const says =
-    burn.estimate !== null ? `${estimateText(burn.estimate)} left` : next === undefined ? null : `${next[0]} ${next[1]}`;
+    burn.estimate !== null ? `${estimateText(burn.estimate)} left` : next === undefined ? "done" : `${next[0]} ${next[1]}`;
   return {
     label: "Tasks",
-    value: integer(done),
-    unit: `/${integer(total)}`,
-    note: total === 0 ? "none known" : done === total ? "all done" : ["done", says].filter(Boolean).join(" · "),
+    value: total === 0 ? "–" : integer(done),
+    unit: total === 0 ? "" : `/${integer(total)}`,
+    note: total === 0 ? "none known" : done === total ? "all done" : says,
     about:
       `Tasks completed, of all that were not cancelled (${plural(cancelled, "was", "were")}). ` +
       `${burn.left > 0 ? `${plural(burn.left, "is", "are")} left: ${burn.says}. ` : ""}` +
@@ -139,7 +135,7 @@ export function errorsFigure(
   return {
     label: "Errors",
     value: integer(times.length),
-    note: times.length === 0 ? "none in this time" : `last ${ago(last, now)} · ${oneLine(which[0]!)}`,
+    note: times.length === 0 ? "none in this time" : `${oneLine(which[0]!)} · ${ago(last, now)}`,
     about:
       `${plural(called.length, "failed tool call")} and ${plural(logged.length, "error line")} in the logs ` +
       between(stretch) +

@@ -65,7 +65,7 @@ export function TasksInHand({ store, nav, burndown }: { store: Shown; nav: Nav; 
     <section class="overview-list" aria-label="Tasks in progress">
       <Heading
         title="Tasks in progress"
-        note={`${integer(done)} of ${integer(total)} done`}
+        note={total === 0 ? "" : `${integer(done)} of ${integer(total)} done`}
         onOpen={() => nav.show("tasks")}
       />
       {burndown && <Burndown store={store} height={44} />}

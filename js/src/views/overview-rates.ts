@@ -39,10 +39,10 @@ function tokensFigure(agents: readonly AgentsRow[], index: LaneIndex, meter: Met
     unit,
     note:
       rate !== null
-        ? `${short(total)} in all · ${fromCache}`
-        : [fromCache, hourly !== null && `${short(hourly.rate)} an hour`].filter(Boolean).join(" · "),
+        ? `${short(total)} in all`
+        : hourly === null ? fromCache : `${short(hourly.rate)} an hour of work`,
     about:
-      `${integer(total)} tokens in all: ${integer(input)} in (${integer(cached)} of them from cache), ` +
+      `${integer(total)} tokens in all: ${integer(input)} in (${integer(cached)} of them from cache, ${percent(input === 0 ? null : cached / input)}), ` +
       `${integer(output)} out; counted for ${noun(counted.length)}. ` +
       (hourly === null ? "" : `${integer(hourly.rate)} an hour over the ${longDuration(hourly.worked)} of work. `) +
       (rate === null ? "" : "The rate is of the last minute, the line since this page opened, 15 minutes at most."),
