@@ -99,6 +99,11 @@ def test_the_demo_is_a_team_at_work(command: Command) -> None:
     board.open("Messages")
     before = board.total()
     wait_for(lambda: board.total() > before + 5, "the agents talk")
+    board.open("Agents")
+    board.root.get_by_role("button", name="timeline").click()
+    timeline = board.root.get_by_label("Agents over time")
+    expect(timeline).to_contain_text("Working at once")
+    expect(timeline.get_by_role("option").first).to_contain_text("orchestrator")
 
 
 def test_a_saved_page_works_from_a_file_without_network(

@@ -55,7 +55,8 @@ export function burnOf(tasks: readonly TasksRow[], now: number): Burn {
   }
   finished.sort((a, b) => a - b);
   const estimate = timeLeft(finished, left, now);
-  return { course: courseOf(changes, now), left, total, estimate, says: saysOf(estimate, left, total, finished.at(-1), now) };
+  const added = estimate === null ? 0 : changes.filter(([at, by]) => by > 0 && at > now - estimate.over).length;
+  return { course: courseOf(changes, now), left, total, estimate, says: saysOf(estimate, left, total, finished.at(-1), now) + (added > 0 ? ", if no more are added" : "") };
 }
 
 function courseOf(changes: [number, number][], now: number): Left[] {

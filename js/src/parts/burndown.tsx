@@ -8,7 +8,7 @@ import { DAY, MINUTE } from "./lanes-window.ts";
 import { useSize } from "./size.ts";
 
 /** The wedge takes at most so much of the width: what was is known better than what will be. */
-const FUTURE = 0.4;
+const FUTURE = 0.5;
 const TOP = 3;
 
 interface BurndownProps {

@@ -7,6 +7,8 @@ import { oneLine } from "./text.tsx";
 const HEAD = 4;
 const LABEL_LEAST = 40;
 const LABEL_PAD = 5;
+/** Fewer letters of a longer text say nothing. */
+const LEAST_LETTERS = 6;
 
 export function paintLinks(
   context: CanvasRenderingContext2D,
@@ -70,7 +72,7 @@ function fitting(context: CanvasRenderingContext2D, text: string, width: number)
     if (context.measureText(`${text.slice(0, middle)}…`).width <= width) low = middle;
     else high = middle - 1;
   }
-  return low < 2 ? "" : `${text.slice(0, low).trimEnd()}…`;
+  return low < LEAST_LETTERS ? "" : `${text.slice(0, low).trimEnd()}…`;
 }
 
 function brightness(colour: string): number {

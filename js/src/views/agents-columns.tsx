@@ -49,7 +49,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
   const task = (row: AgentsRow) =>
     row.task_id === null ? null : (store.tables.tasks.rows.get(row.task_id)?.title ?? row.task_id);
   return [
-    column("name", "agent", { min: 190, grow: 2 }, (row) => agentName(store, row.id), (row, item) => (
+    column("name", "agent", { min: 172, grow: 2.4 }, (row) => agentName(store, row.id), (row, item) => (
       <span class="with-mark" style={{ paddingInlineStart: `${Math.min(item.depth, DEEPEST) * INDENT_PX}px` }}>
         <Twisty item={item} onFold={known.onFold} />
         <StatusMark status={row.status} />
@@ -65,7 +65,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
         <span class="muted">{oneLine(row.status_reason ?? "")}</span>
       </span>
     )),
-    column("status_at", "since", { min: 70, rank: 2, end: true }, (row) => row.status_at, (row) => (
+    column("status_at", "since", { min: 80, rank: 2, end: true }, (row) => row.status_at, (row) => (
       <span class="muted" title={row.status_at === null ? "" : `${words(row.status)} since ${exactTime(row.status_at)}`}>
         {row.status_at === null ? "–" : sinceText(store.now.value - row.status_at)}
       </span>

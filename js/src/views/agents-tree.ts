@@ -48,7 +48,16 @@ const byUrgency = (a: AgentsRow, b: AgentsRow): number =>
 const byLastSeen = (a: AgentsRow, b: AgentsRow): number => (b.last_seen_at ?? 0) - (a.last_seen_at ?? 0);
 
 const line = (agent: AgentsRow, depth = 0): AgentItem => ({ id: agent.id, agent, depth, band: null, expanded: null, parent: null });
-const head = (id: string, band: string): AgentItem => ({ ...line({ id } as AgentsRow), agent: null, band });
+const OPEN = "▾";
+const CLOSED = "▸";
+const head = (id: string, says: string, isOpen: boolean | null): AgentItem => ({
+  id,
+  agent: null,
+  depth: 0,
+  band: isOpen === null ? says : `${isOpen ? OPEN : CLOSED} ${says}`,
+  expanded: isOpen,
+  parent: null,
+});
 
 /** Offline is offline, however short ago; the rest are gone when they have not been seen for long. */
 function isPresent(row: AgentsRow, since: number): boolean {
@@ -70,12 +79,12 @@ export function arrange(rows: readonly AgentsRow[], how: Arrangement): readonly 
     if (gone.length === 0) continue;
     const name = status === "unknown" ? "of unknown status" : words(status);
     const isOpen = open(status, here.length === 0);
-    items.push(head(status, `${isOpen ? "▾" : "▸"} ${plural(gone.length, name, name)}`));
+    items.push(head(status, plural(gone.length, name, name), isOpen));
     if (isOpen) items.push(...(order === null ? forest.lines(gone) : flat(gone.flatMap((root) => forest.all(root)))));
   }
   if (people.length > 0) {
     const own = people.map((row) => line(row));
-    items.push(head("people", plural(people.length, "person", "people")), ...own);
+    items.push(head("people", plural(people.length, "person", "people"), null), ...own);
   }
   return items;
 }
@@ -128,8 +137,8 @@ class Forest {
     if (over.length <= FINISHED_OVER) return this.lines(own, depth, row.id);
     const going = own.filter((child) => !over.includes(child));
     const failed = over.filter(({ status }) => status === "failed").length;
-    const says = `${fold ? "▾" : "▸"} ${plural(over.length, "finished subagent")}${failed > 0 ? `, ${failed} failed` : ""}`;
-    const band: AgentItem = { ...head(`${FINISHED}${row.id}`, says), depth, parent: row.id };
+    const says = `${plural(over.length, "finished subagent")}${failed > 0 ? `, ${failed} failed` : ""}`;
+    const band: AgentItem = { ...head(`${FINISHED}${row.id}`, says, fold === true), depth, parent: row.id };
     return [...this.lines(going, depth, row.id), band, ...(fold ? this.lines(over.sort(byLastSeen), depth, row.id) : [])];
   }
 

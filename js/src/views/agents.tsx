@@ -150,7 +150,12 @@ function AgentTree({ rows, narrowed, question }: TreeProps) {
       tree={{
         level: (item) => item.depth + 1,
         expanded: (item) => item.expanded,
-        step: (item, opens) => stepFold(folds, item, opens),
+        step: (item, opens) => {
+          const isGroup = item.band !== null && finishedOf(item.id) === null;
+          if (!isGroup) return stepFold(folds, item, opens);
+          if (item.expanded !== null && item.expanded !== opens) onBand(item.id);
+          return null;
+        },
       }}
     />
   );

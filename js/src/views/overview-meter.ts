@@ -46,11 +46,11 @@ export class Meter {
     while (this.readings[0]!.at < now - KEEP_MS) this.readings.shift();
   }
 
-  /** Growth a minute over the last `over` ms, or null while too little was seen. */
-  perMinute(what: "tokens" | "cost", over: number): number | null {
+  /** Growth a minute over the last `over` ms, or null while less than `least` ms was seen. */
+  perMinute(what: "tokens" | "cost", over: number, least = LEAST_MS): number | null {
     const last = this.readings.at(-1);
     const first = this.readings.find((reading) => last !== undefined && reading.at >= last.at - over);
-    if (last === undefined || first === undefined || last.at - first.at < LEAST_MS) return null;
+    if (last === undefined || first === undefined || last.at - first.at < least) return null;
     return ((last[what] - first[what]) / (last.at - first.at)) * MINUTE;
   }
 }

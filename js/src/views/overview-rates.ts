@@ -10,6 +10,8 @@ import { tokensOf, type Meter } from "./overview-meter.ts";
 
 /** Work of less than this is no rate an hour. */
 const LEAST_WORK_MS = 5 * MINUTE;
+/** What was spent in less is no rate an hour either: one answer of a model is a dollar or nothing. */
+const LEAST_SEEN_MS = 3 * MINUTE;
 
 const counts = (agent: AgentsRow): boolean => agent.output_tokens !== null || agent.input_tokens !== null;
 const noun = (agents: number): string => plural(agents, "agent");
@@ -101,7 +103,7 @@ function costFigure(agents: readonly AgentsRow[], index: LaneIndex, meter: Meter
   const total = priced.reduce((sum, agent) => sum + agent.cost_usd!, 0);
   const unpriced = agents.filter((agent) => agent.cost_usd === null && counts(agent)).length;
   const growing = priced.some((agent) => isLive(agent.status));
-  const rate = growing ? meter.perMinute("cost", 15 * MINUTE) : null;
+  const rate = growing ? meter.perMinute("cost", 15 * MINUTE, LEAST_SEEN_MS) : null;
   const hourly = perHour(total, priced, index, now);
   const notes = [
     rate !== null && rate * 60 >= 0.01

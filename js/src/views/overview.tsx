@@ -121,10 +121,14 @@ function Quiet({ store, window }: { store: Shown; window: TimeWindow }) {
 
 function Lists({ store, nav, burndown }: Props & { burndown: boolean }) {
   const index = indexOf(store).value;
+  const { tasks } = store.tables;
+  tasks.version.value;
+  // Where nobody keeps a task list, the messages need not make room for one.
+  const alone = tasks.rows.size === 0;
   return (
-    <div class="overview-lists">
+    <div class={`overview-lists ${alone ? "alone" : ""}`}>
       <LatestMessages store={store} nav={nav} index={index} />
-      <TasksInHand store={store} nav={nav} burndown={burndown} />
+      {!alone && <TasksInHand store={store} nav={nav} burndown={burndown} />}
     </div>
   );
 }
