@@ -59,5 +59,5 @@ test("what it says is plain in each case", () => {
   assert.equal(says(task("a", "pending", 9), task("b", "completed", 600, 300)), "no task completed for 5 h");
   const done = [40, 30, 20, 10].map((minutes) => task(`${minutes}`, "completed", 60, minutes));
   assert.match(says(task("a", "pending", 50), ...done), /^≈ .* min at the pace of the last 40 min$/);
-  assert.match(says(task("a", "pending", 9), ...done), /, if no more are added$/);
+  assert.match(says(task("a", "pending", 9), ...done), / if none is added$/);
 });

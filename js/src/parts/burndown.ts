@@ -56,7 +56,7 @@ export function burnOf(tasks: readonly TasksRow[], now: number): Burn {
   finished.sort((a, b) => a - b);
   const estimate = timeLeft(finished, left, now);
   const added = estimate === null ? 0 : changes.filter(([at, by]) => by > 0 && at > now - estimate.over).length;
-  return { course: courseOf(changes, now), left, total, estimate, says: saysOf(estimate, left, total, finished.at(-1), now) + (added > 0 ? ", if no more are added" : "") };
+  return { course: courseOf(changes, now), left, total, estimate, says: saysOf(estimate, left, total, finished.at(-1), now) + (added > 0 ? " if none is added" : "") };
 }
 
 function courseOf(changes: [number, number][], now: number): Left[] {
@@ -68,7 +68,8 @@ function courseOf(changes: [number, number][], now: number): Left[] {
     if (course.at(-1)?.at === at) course.pop();
     course.push({ at, left });
   }
-  if (course.length > 0) course.push({ at: Math.max(now, course.at(-1)!.at), left });
+  // What is over ended with the last of them, however long ago.
+  if (left > 0) course.push({ at: Math.max(now, course.at(-1)!.at), left });
   return course;
 }
 

@@ -30,8 +30,8 @@ export function Burndown({ store, height = 56 }: BurndownProps) {
   const drawn = drawing(burn, burn.now, width, height);
   return (
     <figure class="burndown" aria-label={`Tasks left: ${integer(burn.left)} of ${integer(burn.total)}; ${burn.says}`}>
-      <figcaption class="muted">
-        <strong>{integer(burn.left)}</strong> left of {plural(burn.total, "task")} · {burn.says}
+      <figcaption class="muted" title={`${integer(burn.left)} left of ${plural(burn.total, "task")}; ${burn.says}`}>
+        <strong>{integer(burn.left)}</strong> left · {burn.says}
       </figcaption>
       <div ref={box} style={{ height: `${height}px` }}>
         {drawn !== null && (
@@ -47,7 +47,7 @@ export function Burndown({ store, height = 56 }: BurndownProps) {
         <div class="burndown-ends muted" aria-hidden="true">
           <span>{instant(drawn.from, burn.now)}</span>
           <span style={{ insetInlineStart: `${drawn.nowX}px` }} class={drawn.nowX > width - 40 ? "last" : "now"}>
-            {store.past ? hourMinute(burn.now) : "now"}
+            {store.past || burn.left === 0 ? instant(drawn.end, burn.now) : "now"}
           </span>
           {drawn.wedge !== null && drawn.nowX < width - 90 && <span class="last">{instant(drawn.to, burn.now)}</span>}
         </div>
@@ -61,16 +61,17 @@ const instant = (at: number, now: number): string => (Math.abs(now - at) < DAY ?
 function drawing({ course, estimate, left }: Burn, now: number, width: number, height: number) {
   if (course.length < 2 || width <= 0) return null;
   const from = course[0]!.at;
-  const past = Math.max(MINUTE, now - from);
+  const end = left === 0 ? course.at(-1)!.at : now;
+  const past = Math.max(MINUTE, end - from);
   // A wedge longer than its share is cut, which reads as "far".
   const future = estimate === null ? 0 : Math.min(estimate.high, (past * FUTURE) / (1 - FUTURE));
-  const to = now + future;
+  const to = end + future;
   const most = Math.max(1, ...course.map((step) => step.left));
   const x = (at: number): number => ((at - from) / (past + future)) * width;
   const y = (n: number): number => height - 0.5 - (n / most) * (height - TOP);
   let line = `M${x(from).toFixed(1)} ${y(0).toFixed(1)}`;
   for (const step of course) line += `H${x(step.at).toFixed(1)}V${y(step.left).toFixed(1)}`;
-  const nowX = x(now);
+  const nowX = x(end);
   const reaches = (after: number): string => {
     const share = Math.min(1, future / after);
     return `${x(now + after * share).toFixed(1)} ${y(left * (1 - share)).toFixed(1)}`;
@@ -79,5 +80,5 @@ function drawing({ course, estimate, left }: Burn, now: number, width: number, h
     estimate === null
       ? null
       : `M${nowX.toFixed(1)} ${y(left).toFixed(1)}L${reaches(estimate.low)}L${reaches(estimate.high)}Z`;
-  return { from, to, nowX, line, area: `${line}V${height}H0Z`, wedge };
+  return { from, to, end, nowX, line, area: `${line}V${height}H0Z`, wedge };
 }

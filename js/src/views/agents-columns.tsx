@@ -70,11 +70,11 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
         {row.status_at === null ? "–" : sinceText(store.now.value - row.status_at)}
       </span>
     )),
-    column("activity", "doing", { min: 140, grow: 3, rank: 3 }, (row) => row.activity, (row) => <Line text={row.activity} />),
-    column("task_id", "task", { min: 110, grow: 2, rank: 6 }, task, (row) => <Line text={task(row)} />),
-    column("model", "model", { min: 104, grow: 0.4, rank: 7 }, (row) => row.model, (row) => (
+    column("activity", "doing", { min: 170, grow: 3, rank: 3 }, (row) => row.activity, (row) => <Line text={row.activity} />),
+    column("task_id", "task", { min: 124, grow: 2, rank: 6 }, task, (row) => <Line text={task(row)} />),
+    column("model", "model", { min: 92, grow: 0.4, rank: 7 }, (row) => row.model, (row) => (
       <span class="line muted" title={oneLine(row.model ?? "")}>
-        {row.model === null ? "–" : oneLine(row.model.replace(/-\d{8}$/, ""))}
+        {row.model === null ? "–" : oneLine(row.model.replace(/^claude-|-\d{8}$/g, ""))}
       </span>
     )),
     column("recent", "activity", { min: 68, rank: 5 }, (row) => recentTotal(row, known, store.now.peek()), (row) => <Recent row={row} known={known} now={store.now.value} />),

@@ -68,7 +68,7 @@ export function TasksInHand({ store, nav, burndown }: { store: Shown; nav: Nav; 
         note={total === 0 ? "" : `${integer(done)} of ${integer(total)} done`}
         onOpen={() => nav.show("tasks")}
       />
-      {burndown && <Burndown store={store} height={44} />}
+      {burndown && done < total && <Burndown store={store} height={44} />}
       {inHand.map((task) => (
         <button
           key={task.id}

@@ -42,7 +42,7 @@ function tokensFigure(agents: readonly AgentsRow[], index: LaneIndex, meter: Met
     note:
       rate !== null
         ? `${short(total)} in all`
-        : hourly === null ? fromCache : `${short(hourly.rate)} an hour of work`,
+        : hourly === null ? fromCache : `${short(hourly.rate)} / h of work`,
     about:
       `${integer(total)} tokens in all: ${integer(input)} in (${integer(cached)} of them from cache, ${percent(input === 0 ? null : cached / input)}), ` +
       `${integer(output)} out; counted for ${noun(counted.length)}. ` +
@@ -107,8 +107,8 @@ function costFigure(agents: readonly AgentsRow[], index: LaneIndex, meter: Meter
   const hourly = perHour(total, priced, index, now);
   const notes = [
     rate !== null && rate * 60 >= 0.01
-      ? `${money(rate * 60)} an hour now`
-      : hourly !== null && hourly.rate >= 0.01 && `${money(hourly.rate)} an hour of work`,
+      ? `${money(rate * 60)} / h now`
+      : hourly !== null && hourly.rate >= 0.01 && `${money(hourly.rate)} / h of work`,
     unpriced > 0 && `${unpriced} unpriced`,
   ];
   return {
