@@ -31,6 +31,12 @@ test("more than five finished subagents fold into one line under their parent, w
   assert.equal(arranged(team.slice(0, -1)).length, 7, "five are few enough");
 });
 
+test("whoever waits stands first, and whoever it hangs on with it", () => {
+  const waits = row("agents", "waits", { status: "waiting", parent_id: "idle" });
+  const rows = [boss, row("agents", "idle", { status: "idle" }), row("agents", "other", { status: "working", parent_id: "idle" }), waits];
+  assert.deepEqual(shape(arranged(rows)), ["idle", "  waits", "  other", "boss"]);
+});
+
 test("right opens step by step, left closes and then goes to the parent", () => {
   const folds = foldsOf(new Nav());
   const at = (id: string) => arranged(team, folds.value).find((item) => item.id === id)!;

@@ -43,8 +43,6 @@ const PRESENT = new Set(["waiting", "working", "idle"]);
 
 const statusOf = (row: AgentsRow): string => row.status ?? "unknown";
 const urgency = (row: AgentsRow): number => URGENCY.indexOf(statusOf(row));
-const byUrgency = (a: AgentsRow, b: AgentsRow): number =>
-  urgency(a) - urgency(b) || (a.started_at ?? 0) - (b.started_at ?? 0);
 const byLastSeen = (a: AgentsRow, b: AgentsRow): number => (b.last_seen_at ?? 0) - (a.last_seen_at ?? 0);
 
 const line = (agent: AgentsRow, depth = 0): AgentItem => ({ id: agent.id, agent, depth, band: null, expanded: null, parent: null });
@@ -71,7 +69,7 @@ export function arrange(rows: readonly AgentsRow[], how: Arrangement): readonly 
   const agents = rows.filter((row) => !isHuman(row));
   const forest = new Forest(agents, since, how.folds ?? new Map());
   const flat = (group: readonly AgentsRow[]) => sortedBy(group.map((row) => line(row)), order!.value, order!.descending);
-  const roots = forest.roots.toSorted(byUrgency);
+  const roots = forest.roots.toSorted(forest.byUrgency);
   const here = roots.filter((root) => forest.isLively(root));
   const items = order === null ? forest.lines(here) : flat(here.flatMap((root) => forest.all(root)));
   for (const status of OVER) {
@@ -93,6 +91,7 @@ export function arrange(rows: readonly AgentsRow[], how: Arrangement): readonly 
 class Forest {
   readonly roots: AgentsRow[] = [];
   readonly #children = new Map<string, AgentsRow[]>();
+  readonly #urgencies = new Map<string, number>();
   readonly #lively = new Map<string, boolean>();
 
   constructor(
@@ -107,7 +106,20 @@ class Forest {
       else if (this.#children.has(parent.id)) this.#children.get(parent.id)!.push(row);
       else this.#children.set(parent.id, [row]);
     }
-    for (const own of this.#children.values()) own.sort(byUrgency);
+    for (const own of this.#children.values()) own.sort(this.byUrgency);
+  }
+
+  /** Whoever waits comes first, and whoever it hangs on with it. */
+  readonly byUrgency = (a: AgentsRow, b: AgentsRow): number =>
+    this.#urgency(a) - this.#urgency(b) || (a.started_at ?? 0) - (b.started_at ?? 0);
+
+  #urgency(row: AgentsRow): number {
+    const known = this.#urgencies.get(row.id);
+    if (known !== undefined) return known;
+    const below = this.#of(row).filter((child) => isPresent(child, this.since) || this.#of(child).length > 0);
+    const answer = Math.min(urgency(row), ...below.map((child) => this.#urgency(child)));
+    this.#urgencies.set(row.id, answer);
+    return answer;
   }
 
   /** Whether somebody in the tree is present. */
