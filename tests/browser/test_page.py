@@ -17,6 +17,8 @@ from browser.lab import Lab
 from browser.workspace import Workspace
 from playwright.sync_api import BrowserContext, Page, expect
 from processes import wait_for
+from test_claude import ANN, PROJECT, Session
+from transcripts import lines
 
 pytestmark = pytest.mark.slow
 
@@ -109,7 +111,12 @@ def test_the_demo_is_a_team_at_work(command: Command) -> None:
 def test_a_saved_page_works_from_a_file_without_network(
     command: Command, chrome: BrowserContext, lab: Lab, workspace: Workspace, tmp_path: Path
 ) -> None:
-    server, _ = command("serve", str(workspace.directory), "--port", "0")
+    ann = Session()
+    told = lines(ann.person("Paint the door"), ann.says("It is **green** now."), ann.system("turn_duration"))
+    transcript = tmp_path / "claude" / PROJECT / f"{ANN}.jsonl"
+    transcript.parent.mkdir(parents=True)
+    transcript.write_bytes(told)
+    server, _ = command("serve", str(workspace.directory), str(tmp_path / "claude"), "--port", "0")
     script = (
         f"import agent_widget as aw; c = aw.connect(); c.wait(); aw.Dashboard(c).save({str(tmp_path / 'run.html')!r})"
     )
@@ -126,6 +133,9 @@ def test_a_saved_page_works_from_a_file_without_network(
     for tab in TABS[1:]:
         board.open(tab)
         expect(board.rows.first).to_be_visible()
+    board.open("Sessions")
+    board.rows.filter(has_text="Paint the door").click()
+    expect(board.details).to_contain_text("It is green now.")
     board.open("Tasks")
     every = board.total()
     board.search("readings")
