@@ -20,7 +20,7 @@ from itertools import count, islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from . import database, transcript
+from . import database, memories, transcript
 from .masking import masked
 from .processes import Processes, domain
 from .reading import File, Rank
@@ -271,6 +271,30 @@ class Collector:
                 row = None if todo["title"] else self.store.get("tasks", f"{id}:{todo['id']}")
                 todo["title"] = (row and row["title"]) or todo["title"]
         return page
+
+    def memory(self, id: str) -> memories.MemoryText:
+        """The whole text of a memory entry, from its file as it is now; may be called from any thread.
+
+        Raises :class:`agent_widget.memories.NoMemory`.
+        """
+        row = self.store.get("memory", id)
+        if row is None:
+            raise memories.NoMemory(f"no memory entry {id!r}")
+        path = row["path"] or ""
+        holding = [
+            source
+            for source in self.sources
+            if source.name == row["source"] and id.startswith(source.namespace) and self._is_document(source, path)
+        ]
+        if not holding:
+            raise memories.NoMemory("nobody wrote down where it stands")
+        source = max(holding, key=lambda source: len(source.namespace))
+        return memories.read_memory(source, PurePosixPath(path), id, masking=self.masking)
+
+    def _is_document(self, source: Source, path: str) -> bool:
+        """Whether the source has read this file of its root, as a whole."""
+        file = self._files.get(source.root / path)
+        return file is not None and file.source is source and file.reader.mode == "document"
 
     def _resolve(self, path: Path) -> Iterator[File]:
         """The files that ``path`` is or holds."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from .memories import NoMemory
 from .protocol import ProtocolError
 from .transcript import TEXT_CHARS, NoTranscript
 from .version import VERSION
@@ -26,6 +27,10 @@ class _Transcript(msgspec.Struct, forbid_unknown_fields=True):
     after: str | None = None
     limit: int = 50
     chars: int = TEXT_CHARS
+
+
+class _Memory(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
 
 
 def _status(server: Server, params: _Nothing) -> dict[str, Any]:
@@ -68,6 +73,14 @@ def _transcript(server: Server, params: _Transcript) -> dict[str, Any]:
     return page._asdict()
 
 
+def _memory(server: Server, params: _Memory) -> dict[str, Any]:
+    """The whole text of a memory entry: ``text``, its ``version``, ``truncated`` (:mod:`agent_widget.memories`)."""
+    try:
+        return server.collector.memory(params.id)._asdict()
+    except NoMemory as error:
+        raise ProtocolError("not_found", str(error)) from None
+
+
 def _taking(shape: type[Any], method: Callable[[Server, Any], Any]) -> Callable[[Server, Mapping[str, Any]], Any]:
     """``method`` with its parameters checked."""
 
@@ -82,6 +95,7 @@ def _taking(shape: type[Any], method: Callable[[Server, Any], Any]) -> Callable[
 
 
 METHODS: Final[dict[str, Callable[[Server, Mapping[str, Any]], Any]]] = {
+    "memory": _taking(_Memory, _memory),
     "status": _taking(_Nothing, _status),
     "transcript": _taking(_Transcript, _transcript),
 }

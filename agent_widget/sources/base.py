@@ -145,6 +145,13 @@ class Source(ABC):
             self._odd.add((kind, id))
             self.unknown[kind] += 1
 
+    def memory_text(self, path: PurePosixPath, id: str, data: bytes) -> tuple[str, bytes] | None:
+        """The text of a memory entry, and what its version is of, from the document that holds it.
+
+        ``None``: it is not there any more. Raises what readers raise.
+        """
+        return data.decode("utf-8", "replace"), data
+
     def told_with(self, path: PurePosixPath, agent_id: str) -> Iterable[PurePosixPath]:
         """The documents that together tell what ``path`` tells of an agent's conversation, in their order."""
         return (path,)

@@ -97,6 +97,12 @@ class Workspace(Source):
                     return Reader(mode, partial(read, self._team, File(path)))
         return None
 
+    def memory_text(self, path: PurePosixPath, id: str, data: bytes) -> tuple[str, bytes] | None:
+        """One entry of the knowledge base, or a whole file."""
+        if id.startswith(f"{self.namespace}{memory.KNOWLEDGE}"):
+            return memory.knowledge_entry(id.removeprefix(self.namespace), data)
+        return super().memory_text(path, id, data)
+
     def skips(self, path: PurePosixPath) -> bool:
         """Directories of other tools."""
         return path.name in _SKIPPED

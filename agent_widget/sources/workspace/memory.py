@@ -12,9 +12,12 @@ import msgspec
 from ..base import Record, millis, parse_json, preview
 from .file import File, Items
 from .team import Team
-from .values import entries, session_of, texts, time_of, whole_of
+from .values import Entry, entries, session_of, texts, time_of, whole_of
 
 _KIND = {"working-archives": "working_notes", "critiques": "critique", "reports": "report"}
+
+KNOWLEDGE = "knowledge:"
+"""What the ids of entries of the knowledge base begin with."""
 
 _LEARNED = ("key_insights", "discoveries", "decisions", "problems_solved", "solutions", "techniques", "code_created")
 
@@ -24,9 +27,9 @@ def knowledge(team: Team, file: File, data: bytes) -> Items:
     ids = set()
     for entry in entries(parse_json(data), "entries", "session_id"):
         session, at = session_of(entry, "session_id"), time_of(entry, "timestamp")
-        id = f"knowledge:{session or ''}:{entry.get('timestamp', '')}"
+        id = _knowledge_id(entry)
         ids.add(id)
-        learned = [text for key in _LEARNED for text in texts(entry.get(key))]
+        learned = _learned(entry)
         title = learned[0] if learned else f"Session {session or 'unknown'}"
         text = "\n".join(learned) or None
         yield _row(team, file, id, msgspec.json.encode(entry), title, text, kind="knowledge", updated_at=at)
@@ -34,6 +37,22 @@ def knowledge(team: Team, file: File, data: bytes) -> Items:
         if session is not None:
             yield team.record("sessions", session, messages=whole_of(entry, "messages"))
     yield from team.gone(file.path, "memory", ids)
+
+
+def knowledge_entry(id: str, data: bytes) -> tuple[str, bytes] | None:
+    """All that was learned in one session, and the entry itself; the last one of several with the same id."""
+    for entry in reversed(entries(parse_json(data), "entries", "session_id")):
+        if _knowledge_id(entry) == id:
+            return "\n".join(_learned(entry)), msgspec.json.encode(entry)
+    return None
+
+
+def _knowledge_id(entry: Entry) -> str:
+    return f"{KNOWLEDGE}{session_of(entry, 'session_id') or ''}:{entry.get('timestamp', '')}"
+
+
+def _learned(entry: Entry) -> list[str]:
+    return [text for key in _LEARNED for text in texts(entry.get(key))]
 
 
 def markdown(team: Team, file: File, data: bytes) -> Items:
