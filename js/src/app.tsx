@@ -5,6 +5,7 @@ import { Announcer } from "./announcer.tsx";
 import { Boundary } from "./boundary.tsx";
 import { AppContext, type Ask } from "./context.ts";
 import { Header, PANEL_ID, tabId } from "./header.tsx";
+import { memoryVersions } from "./memory-versions.ts";
 import type { Nav, ViewName } from "./nav.ts";
 import { ConnectionNotice, LoadingNotice } from "./notices.tsx";
 import { Past } from "./past.ts";
@@ -30,6 +31,7 @@ interface AppProps {
 export function App({ store: live, nav, ask }: AppProps) {
   const past = useMemo(() => new Past(live, nav.moment), [live, nav]);
   const travels = useComputed(() => nav.moment.value !== null).value;
+  useMemo(() => memoryVersions(live), [live]); // follows what memory says from the opening on, whatever is shown
   const store = travels ? past : live;
   const app = useMemo(() => ({ store, live, nav, ask }), [store, live, nav, ask]);
   const search = useRef<HTMLInputElement>(null);

@@ -9,10 +9,16 @@ import parts from "./parts/parts.css";
 import base from "./style.css";
 import travel from "./travel.css";
 import agents from "./views/agents.css";
+import logs from "./views/logs.css";
+import memory from "./views/memory.css";
 import overview from "./views/overview.css";
+import quality from "./views/quality.css";
+import tasks from "./views/tasks.css";
+import tools from "./views/tools.css";
 import transcript from "./views/transcript.css";
 import views from "./views/views.css";
 
-const sheets = [base, travel, parts, grid, lanes, lanesStrips, flow, burndown, views, overview, agents, markdown, transcript];
+const shared = [base, travel, parts, grid, lanes, lanesStrips, flow, burndown, markdown];
+const own = [views, overview, agents, tasks, quality, memory, logs, tools, transcript];
 
-export const styles = sheets.join("\n");
+export const styles = [...shared, ...own].join("\n");

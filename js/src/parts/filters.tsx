@@ -20,7 +20,7 @@ export function Filters<R>({ facets, query, filter }: FiltersProps<R>) {
         const set = (values: readonly string[]) => {
           filter.value = { ...filter.value, [facet.key]: values };
         };
-        if (counts.length < 2 && chosen.length === 0) return null;
+        if (counts.length < (facet.partial ? 1 : 2) && chosen.length === 0) return null;
         const Control = facet.menu ? Menu : Chips;
         return <Control key={facet.key} facet={facet} counts={counts} chosen={chosen} set={set} />;
       })}

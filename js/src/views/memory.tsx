@@ -1,19 +1,23 @@
-// Memory: the files and entries agents keep for later, with their text beside the list.
+// Memory: the files and entries agents keep for later, what changed in them, and their text beside the list.
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
-import { ago, bytes, exactTime, short, words } from "../format.ts";
+import { ago, bytes, exactTime, integer, short, words } from "../format.ts";
+import { type MemoryHistory, memoryVersions } from "../memory-versions.ts";
 import { agentColumn } from "../parts/agent-column.tsx";
 import { Details } from "../parts/details.tsx";
 import { Frame } from "../parts/frame.tsx";
 import { type Column, Grid } from "../parts/grid.tsx";
-import { Line, Prose, oneLine } from "../parts/text.tsx";
+import { knownColumns } from "../parts/known-columns.ts";
+import { Line, oneLine } from "../parts/text.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
 import type { Shown } from "../store.ts";
 import type { MemoryRow } from "../tables.ts";
+import { MemoryText } from "./memory-text.tsx";
 
-const facets: readonly Facet<MemoryRow>[] = [
+const facetsOf = (changed: (row: MemoryRow) => string | null): readonly Facet<MemoryRow>[] => [
+  { key: "since", title: "since you opened this", values: (row) => [changed(row)], order: ["new", "changed"], partial: true },
   { key: "kind", title: "kind", values: (row) => [row.kind] },
   { key: "project", title: "project", values: (row) => [row.project], menu: true },
   { key: "source", title: "source", values: (row) => [row.source], menu: true },
@@ -21,16 +25,32 @@ const facets: readonly Facet<MemoryRow>[] = [
 
 const text = (row: MemoryRow) => joined(row.id, row.title, row.kind, row.project, row.path, row.text);
 
-const columnsOf = (store: Shown): readonly Column<MemoryRow>[] => [
+/** What happened to an entry while the page was open. */
+function sinceOpening(history: MemoryHistory | undefined): "new" | "changed" | null {
+  if (history === undefined) return null;
+  return history.changes > 0 ? "changed" : history.isNew ? "new" : null;
+}
+
+/** When an entry was last written, by its own word or as it was seen to change: not every file tells a time. */
+function touchedAt(row: MemoryRow, history: MemoryHistory | undefined): number | null {
+  return row.updated_at ?? history?.versions.at(-1)?.seenAt ?? null;
+}
+
+const columnsOf = (store: Shown, historyOf: (row: MemoryRow) => MemoryHistory | undefined): readonly Column<MemoryRow>[] => [
   {
     key: "title",
     title: "entry",
     min: 150,
     grow: 3,
     value: (row) => row.title,
-    cell: (row) => <Line text={row.title ?? row.path ?? row.id} />,
+    cell: (row) => (
+      <span class="with-mark">
+        <Line text={row.title ?? row.path ?? row.id} />
+        <Since history={historyOf(row)} />
+      </span>
+    ),
   },
-  { key: "kind", title: "kind", min: 90, rank: 1, value: (row) => row.kind, cell: (row) => words(row.kind) },
+  { key: "kind", title: "kind", min: 104, rank: 1, value: (row) => row.kind, cell: (row) => words(row.kind) },
   {
     key: "text",
     title: "text",
@@ -56,24 +76,41 @@ const columnsOf = (store: Shown): readonly Column<MemoryRow>[] => [
     min: 80,
     rank: 2,
     end: true,
-    value: (row) => row.updated_at,
+    value: (row) => touchedAt(row, historyOf(row)),
     cell: (row) => (
-      <span class="muted" title={exactTime(row.updated_at)}>
-        {ago(row.updated_at, store.now.value)}
+      <span class="muted" title={exactTime(touchedAt(row, historyOf(row)))}>
+        {ago(touchedAt(row, historyOf(row)), store.now.value)}
       </span>
     ),
   },
 ];
 
+function Since({ history }: { history: MemoryHistory | undefined }) {
+  const since = sinceOpening(history);
+  if (since === null) return null;
+  const times = history!.changes > 1 ? ` ×${integer(history!.changes)}` : "";
+  return (
+    <span class="pill" title={`${since}${times} since you opened this page`}>
+      {since}
+      {times}
+    </span>
+  );
+}
+
 export function Memory() {
-  const { store, nav } = useApp();
+  const { store, live, nav } = useApp();
   const { memory, agents } = store.tables;
   memory.version.value;
   agents.version.value;
   const all = memory.list();
-  const rows = useMemo(() => newestFirst(all, (row) => row.updated_at), [all]);
+  const versions = memoryVersions(live);
+  versions.changed.value;
+  const historyOf = (row: MemoryRow) => (store.past ? undefined : versions.of(row.id));
+  const rows = useMemo(() => newestFirst(all, (row) => touchedAt(row, historyOf(row))), [all]);
+  const facets = useMemo(() => facetsOf((row) => sinceOpening(historyOf(row))), [store, live]);
   const query = useQuery("memory", rows, text, facets);
-  const columns = useMemo(() => columnsOf(store), [store]);
+  const every = useMemo(() => columnsOf(store, historyOf), [store, live]);
+  const columns = useMemo(() => knownColumns(every, all), [every, all]);
   return (
     <Frame
       view="memory"
@@ -82,10 +119,10 @@ export function Memory() {
       query={query}
       total={all.length}
       nouns={["entry", "entries"]}
-      nothing="Memory files and knowledge entries of the agents appear here."
+      nothing="What agents write down for later appears here: memory files, knowledge entries, plans, reports, with each change to them."
       details={(row) => (
         <Details table="memory" row={row} title={row.title ?? row.path ?? row.id} without={["text"]}>
-          {row.text !== null && <Prose class="preview" text={row.text} />}
+          <MemoryText key={row.id} row={row} />
         </Details>
       )}
     >

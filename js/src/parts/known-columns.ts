@@ -1,0 +1,9 @@
+// Columns that say something: one that is unknown in every row takes room and tells nothing.
+import type { Column } from "./grid.tsx";
+
+/** `rank` 0 never goes: it is what the rows are about. */
+export function knownColumns<R>(columns: readonly Column<R>[], rows: readonly R[]): readonly Column<R>[] {
+  return columns.filter(
+    ({ rank, value }) => !rank || value === undefined || rows.length === 0 || rows.some((row) => value(row) !== null),
+  );
+}

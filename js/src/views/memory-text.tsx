@@ -1,0 +1,106 @@
+// What a memory entry says, whole if the server can be asked, and how it changed while the page was open.
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { useApp } from "../context.ts";
+import { ago, integer, plural, timeOfDay } from "../format.ts";
+import { lineDiff } from "../line-diff.ts";
+import { type MemoryHistory, type MemoryVersion, type WholeText, memoryVersions } from "../memory-versions.ts";
+import { Section } from "../parts/section.tsx";
+import { TextChanges } from "../parts/text-changes.tsx";
+import { Prose } from "../parts/text.tsx";
+import type { MemoryRow } from "../tables.ts";
+
+/** Previews are cut here; a shorter text is all there is. */
+const PREVIEW_CHARS = 500;
+
+export function MemoryText({ row }: { row: MemoryRow }) {
+  const { store, live } = useApp();
+  const versions = memoryVersions(live);
+  versions.changed.value;
+  const problem = useWholeText(row);
+  const history = versions.of(row.id);
+  const told = history?.versions.find(({ version, whole }) => whole && version === row.version);
+  const text = told?.text ?? row.text ?? "";
+  const short = text.length < PREVIEW_CHARS;
+  return (
+    <>
+      {history !== undefined && !store.past && <Changes history={history} />}
+      <Section title="text" aside={told?.truncated ? "the beginning" : undefined}>
+        {text === "" ? <p class="muted">Nothing is written in it.</p> : <Prose text={text} />}
+        {told === undefined && !short && <p class="muted">{problem ?? "The first 500 characters; asking for the rest."}</p>}
+        {told?.truncated && <p class="muted">The first {integer(text.length)} characters of a longer text.</p>}
+      </Section>
+    </>
+  );
+}
+
+/** Asks for the whole text of the version that is shown; says what went wrong. */
+function useWholeText({ id, version }: MemoryRow): string | null {
+  const { ask, live } = useApp();
+  const [problem, say] = useState<string | null>(null);
+  useEffect(() => {
+    if (ask === null) {
+      say("The first 500 characters: a saved page has no server to ask for the rest.");
+      return;
+    }
+    let current = true;
+    say(null);
+    ask<WholeText>("memory", { id }).then(
+      (told) => memoryVersions(live).tell(id, told),
+      (error: Error) => current && say(`The first 500 characters: ${error.message}`),
+    );
+    return () => {
+      current = false;
+    };
+  }, [ask, id, version]);
+  return problem;
+}
+
+function Changes({ history }: { history: MemoryHistory }) {
+  const { store } = useApp();
+  const { versions, changes, isNew } = history;
+  // a stepped-back reader stays with the change they read while new ones arrive
+  const [held, hold] = useState<MemoryVersion | null>(null);
+  const at = held === null ? -1 : versions.indexOf(held);
+  const index = at > 0 ? at : Math.max(1, versions.length - 1);
+  const [before, after] = [versions[index - 1], versions[index]];
+  const diff = useMemo(() => (before && after ? lineDiff(before.text, after.text) : null), [before, after]);
+  const last = versions.at(-1)?.seenAt ?? null;
+  if (diff === null || before === undefined || after === undefined) {
+    return isNew ? <p class="muted">New: it came {ago(last, store.now.value)}.</p> : null;
+  }
+  const step = (by: number) => {
+    const to = index + by;
+    hold(to === versions.length - 1 ? null : versions[to]!);
+  };
+  const kept = versions.length - 1;
+  return (
+    <Section
+      title={`${isNew ? "new, then changed" : "changed"} ${changes === 1 ? "once" : plural(changes, "time")} since you opened this`}
+      aside={store.now.value - (last ?? 0) < 2_000 ? "just now" : `last ${ago(last, store.now.value)}`}
+    >
+      <div class="versions">
+        <span class="figures">
+          <span class="ink-done">+{integer(diff.added)}</span> <span class="ink-failed">−{integer(diff.removed)}</span>
+        </span>
+        <span class="muted">at {timeOfDay(after.seenAt)}</span>
+        {kept > 1 && (
+          <span class="versions-steps">
+            <button type="button" class="button" aria-label="The change before" disabled={index <= 1} onClick={() => step(-1)}>
+              ‹
+            </button>
+            <span class="figures muted">
+              {integer(changes - kept + index)} of {integer(changes)}
+            </span>
+            <button type="button" class="button" aria-label="The next change" disabled={index >= kept} onClick={() => step(1)}>
+              ›
+            </button>
+          </span>
+        )}
+      </div>
+      <TextChanges diff={diff} />
+      {!(before.whole && after.whole) && (before.text.length >= PREVIEW_CHARS || after.text.length >= PREVIEW_CHARS) && (
+        <p class="muted">Of the first 500 characters: the whole texts are known from when this entry was first looked at.</p>
+      )}
+    </Section>
+  );
+}
