@@ -1,19 +1,32 @@
 // Tasks: as a table or as a board with a column for each status.
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
+import { agentName } from "../parts/agentname.tsx";
 import { Details } from "../parts/details.tsx";
 import { Frame } from "../parts/frame.tsx";
 import { Grid } from "../parts/grid.tsx";
+import { knownColumns } from "../parts/known-columns.ts";
 import { Switch } from "../parts/switch.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
+import type { Shown } from "../store.ts";
 import { TASK_STATUSES, type TasksRow } from "../tables.ts";
 import { Board } from "./tasks-board.tsx";
 import { PRIORITIES, byUrgency, taskColumns } from "./tasks-columns.tsx";
+import { TASK_TOLD, TaskDetails } from "./tasks-details.tsx";
+import { nested, waitsFor } from "./tasks-links.ts";
 
-const facets: readonly Facet<TasksRow>[] = [
+const facetsOf = (store: Shown): readonly Facet<TasksRow>[] => [
   { key: "status", title: "status", values: (row) => [row.status], order: TASK_STATUSES },
+  {
+    key: "waits",
+    title: "dependencies",
+    values: (row) => [waitsFor(row, store.tables.tasks.rows).open > 0 ? "waits for others" : null],
+    partial: true,
+  },
+  { key: "owner", title: "owner", values: (row) => [row.owner], name: (id) => agentName(store, id), menu: true },
   { key: "priority", title: "priority", values: (row) => [row.priority], order: PRIORITIES, menu: true },
+  { key: "tags", title: "tag", values: (row) => (row.tags ?? []).map(String), menu: true },
 ];
 
 const text = (row: TasksRow) =>
@@ -26,9 +39,14 @@ export function Tasks() {
   agents.version.value;
   const all = tasks.list();
   const rows = useMemo(() => all.toSorted(byUrgency), [all]);
+  const facets = useMemo(() => facetsOf(store), [store]);
   const query = useQuery("tasks", rows, text, facets);
+  const sort = nav.sort("tasks");
+  const inOwnOrder = sort.value === null;
+  const tree = useMemo(() => nested(query.rows), [query.rows]);
+  const every = useMemo(() => taskColumns(store, inOwnOrder ? tree.depths : new Map()), [store, inOwnOrder, tree]);
+  const columns = useMemo(() => knownColumns(every, all), [every, all]);
   const board = nav.switch("tasks", "board");
-  const columns = useMemo(() => taskColumns(store), [store]);
   const selected = nav.selected.value?.table === "tasks" ? nav.selected.value.id : null;
   const select = (id: string | null) => nav.select("tasks", id);
   return (
@@ -39,9 +57,13 @@ export function Tasks() {
       query={query}
       total={all.length}
       nouns={["task", "tasks"]}
-      nothing="Tasks appear here when an agent plans its work, or when a workspace has a task list."
+      nothing="Tasks appear here when an agent plans its work (a to-do list, a task file), or when a workspace has a task list."
       tools={<Switch on={board}>board</Switch>}
-      details={(row) => <Details table="tasks" row={row} title={row.title ?? row.id} />}
+      details={(row) => (
+        <Details table="tasks" row={row} title={row.title ?? row.id} without={TASK_TOLD}>
+          <TaskDetails row={row} />
+        </Details>
+      )}
     >
       {board.value ? (
         <Board rows={query.rows} selected={selected} onSelect={select} />
@@ -49,8 +71,8 @@ export function Tasks() {
         <Grid
           label="Tasks"
           columns={columns}
-          rows={query.rows}
-          sort={nav.sort("tasks")}
+          rows={inOwnOrder ? tree.rows : query.rows}
+          sort={sort}
           question={query.question}
           latest={tasks.rows}
           changedAt={tasks.changedAt}
