@@ -1,9 +1,38 @@
-// Matching rows against what was typed: every word has to occur, in any case.
+// Matching rows against what was typed: every word has to occur, in any case; or a /regular expression/.
 
 const haystacks = new WeakMap<object, string>();
 
+const REGEX = /^\/(.+)\/([a-z]*)$/s;
+
+/** What was typed as `/a regular expression/`; null if it is none, or none yet. */
+export function patternOf(query: string): RegExp | null {
+  const [, source, flags] = REGEX.exec(query.trim()) ?? [];
+  if (source === undefined) return null;
+  try {
+    return new RegExp(source, flags === "" ? "im" : flags!.replace(/[gy]/g, ""));
+  } catch {
+    return null;
+  }
+}
+
+/** Why what looks like a regular expression is none. */
+export function patternProblem(query: string): string | null {
+  if (!REGEX.test(query.trim()) || patternOf(query) !== null) return null;
+  return "not a regular expression: searched for as it stands";
+}
+
+/** What to mark in a text that was found; null for nothing. */
+export function finder(query: string): RegExp | null {
+  const pattern = patternOf(query);
+  if (pattern !== null) return new RegExp(pattern.source, `${pattern.flags}g`);
+  const words = query.split(/\s+/).filter(Boolean);
+  return words.length === 0 ? null : new RegExp(words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|"), "gi");
+}
+
 /** A predicate over rows; `text` says what of a row can be searched. A changed row is a new object, so texts are kept. */
 export function matcher<R extends object>(query: string, text: (row: R) => string): (row: R) => boolean {
+  const pattern = patternOf(query);
+  if (pattern !== null) return (row) => pattern.test(text(row));
   const needles = query.toLowerCase().split(/\s+/).filter(Boolean);
   if (needles.length === 0) return () => true;
   return (row) => {

@@ -12,7 +12,6 @@ import { sortedBy } from "../src/sorting.ts";
 import type { TasksRow } from "../src/tables.ts";
 import { type AgentItem, type Arrangement, arrange } from "../src/views/agents-tree.ts";
 import { collapse } from "../src/views/logs-collapse.ts";
-import { quantile, toolUses } from "../src/views/tools-use.ts";
 import { row } from "./rows.ts";
 
 test("every word searched for has to occur, in any case", () => {
@@ -109,14 +108,6 @@ test("agents that are each other's parents are shown once", () => {
   ];
   const items = arrange(circle, { since: 0, open: () => false, order: null });
   assert.deepEqual(items.map(({ id }) => id).sort(), ["a", "b"]);
-});
-
-test("what the calls of a tool add up to", () => {
-  const call = (id: string, ms: number | null, status: string) =>
-    row("tool_calls", id, { name: "Bash", status, duration_ms: ms, at: Number(id) });
-  const [use] = toolUses([call("1", 10, "ok"), call("2", 30, "error"), call("3", 20, "ok"), call("4", null, "running")]);
-  assert.deepEqual(use, { id: "Bash", calls: 4, errors: 1, median: 20, p95: 30, lastAt: 4 });
-  assert.equal(quantile([], 0.5), null);
 });
 
 test("scores at the edges have a place", () => {

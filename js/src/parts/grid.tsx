@@ -1,6 +1,6 @@
 // The one table: fixed rows of which only the visible ones exist, sortable, driven by keys, with columns that
 // give way to narrow widths. A changed row takes a tint for a moment.
-import type { Signal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
 import { integer } from "../format.ts";
@@ -59,6 +59,8 @@ export interface GridProps<R extends Identified> {
   readonly onBand?: (id: string) => void;
   /** Newest at the end: stay there until the reader scrolls up. */
   readonly follow?: boolean;
+  /** Whether it stays at the end now: for a switch outside, in step with the scrolling. */
+  readonly following?: Signal<boolean>;
   readonly mono?: boolean;
   readonly rowClass?: (row: R) => string;
   readonly tree?: Tree<R>;
@@ -70,7 +72,12 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
   const { width, height } = useSize(scroller);
   const [top, setTop] = useState(0);
   const [inside, setInside] = useState(false);
-  const [atEnd, setAtEnd] = useState(true);
+  const ownEnd = useSignal(true);
+  const end = props.following ?? ownEnd;
+  const atEnd = end.value;
+  const setAtEnd = (is: boolean) => {
+    end.value = is;
+  };
   const [active, setActive] = useState<string | null>(null);
   const [, redraw] = useReducer((n: number) => n + 1, 0);
   const prefix = useId();
@@ -120,8 +127,13 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
     const element = scroller.current;
     if (!follow || element === null) return;
     if (atEnd) element.scrollTop = element.scrollHeight;
-    else if (element.scrollHeight <= element.clientHeight) setAtEnd(true); // nothing is left to scroll to
   });
+
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    // Another question left nothing to scroll to: there is no other way back to the end.
+    if (follow && element !== null && element.scrollHeight <= element.clientHeight) setAtEnd(true);
+  }, [props.question]);
 
   const onScroll = () => {
     const element = scroller.current!;

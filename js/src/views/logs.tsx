@@ -5,16 +5,18 @@ import { exactTime, stamp, timeOfDay } from "../format.ts";
 import { AgentName, agentName } from "../parts/agentname.tsx";
 import { Details } from "../parts/details.tsx";
 import { Frame } from "../parts/frame.tsx";
+import { Found } from "../parts/found.tsx";
 import { type Column, Grid } from "../parts/grid.tsx";
+import { knownColumns } from "../parts/known-columns.ts";
 import { StatusMark } from "../parts/status.tsx";
 import { Switch } from "../parts/switch.tsx";
-import { Line } from "../parts/text.tsx";
 import { type Facet, useQuery } from "../query.ts";
-import { joined } from "../search.ts";
+import { finder, joined, patternProblem } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
 import type { Shown } from "../store.ts";
 import { LOG_LEVELS, type LogsRow } from "../tables.ts";
 import { type LogLine, collapse } from "./logs-collapse.ts";
+import { LINE_TOLD, LineDetails } from "./logs-details.tsx";
 
 const facetsOf = (store: Shown): readonly Facet<LogsRow>[] => [
   { key: "level", title: "level", values: (row) => [row.level], order: LOG_LEVELS },
@@ -24,11 +26,17 @@ const facetsOf = (store: Shown): readonly Facet<LogsRow>[] => [
 
 const text = (row: LogsRow) => joined(row.level, row.logger, row.agent_id, row.text);
 
-const columnsOf = (store: Shown): readonly Column<LogLine>[] => [
+interface Look {
+  /** Whether every line is of the day that is shown: then its date says nothing. */
+  readonly today: boolean;
+  readonly finder: RegExp | null;
+}
+
+const columnsOf = (store: Shown, { today, finder }: Look): readonly Column<LogLine>[] => [
   {
     key: "at",
     title: "time",
-    min: 130,
+    min: today ? 84 : 130,
     cell: ({ row }) => (
       <span class="with-mark">
         <StatusMark status={row.level} label={row.level ?? "unknown level"} />
@@ -39,14 +47,21 @@ const columnsOf = (store: Shown): readonly Column<LogLine>[] => [
     ),
   },
   {
-    key: "level",
-    title: "level",
-    min: 58,
-    rank: 1,
-    cell: ({ row }) => <Line text={row.level} />,
+    key: "logger",
+    title: "logger",
+    min: 96,
+    rank: 2,
+    value: ({ row }) => row.logger,
+    cell: ({ row }) => <Found class="muted" text={row.logger} finder={finder} />,
   },
-  { key: "logger", title: "logger", min: 110, rank: 3, cell: ({ row }) => <Line class="muted" text={row.logger} /> },
-  { key: "agent_id", title: "agent", min: 130, rank: 2, cell: ({ row }) => <AgentName id={row.agent_id} /> },
+  {
+    key: "agent_id",
+    title: "agent",
+    min: 118,
+    rank: 1,
+    value: ({ row }) => row.agent_id,
+    cell: ({ row }) => (row.agent_id === null ? null : <AgentName id={row.agent_id} />),
+  },
   {
     key: "text",
     title: "text",
@@ -54,7 +69,7 @@ const columnsOf = (store: Shown): readonly Column<LogLine>[] => [
     grow: 1,
     cell: ({ row, count, lastAt }) => (
       <span class="repeated">
-        <Line text={row.text} />
+        <Found class={INKS[row.level ?? ""] ?? ""} text={row.text} finder={finder} />
         {count > 1 && (
           <span class="pill" title={`the same line ${count} times until ${timeOfDay(lastAt)}`}>
             ×{count}
@@ -65,6 +80,12 @@ const columnsOf = (store: Shown): readonly Column<LogLine>[] => [
   },
 ];
 
+/** The levels that ask for attention; the mark in front says it without colour. */
+const INKS: Readonly<Record<string, string>> = { warning: "ink-waiting", error: "bad", critical: "bad" };
+
+/** Lines of one level are not sorted, they are in time. */
+const unsorted = (columns: readonly Column<LogLine>[]) => columns.map(({ value, ...column }) => column);
+
 export function Logs() {
   const { store, nav } = useApp();
   const { logs, agents } = store.tables;
@@ -73,10 +94,18 @@ export function Logs() {
   const all = logs.list();
   const rows = useMemo(() => newestFirst(all, (row) => row.at).reverse(), [all]);
   const facets = useMemo(() => facetsOf(store), [store]);
-  const columns = useMemo(() => columnsOf(store), [store]);
   const query = useQuery("logs", rows, text, facets);
   const separate = nav.switch("logs", "separate");
   const lines = useMemo(() => collapse(query.rows, !separate.value), [query.rows, separate.value]);
+  const search = nav.search.value;
+  const oldest = rows[0]?.at ?? null;
+  const today = oldest !== null && new Date(oldest).toDateString() === new Date(store.now.value).toDateString();
+  const columns = useMemo(() => {
+    const look = columnsOf(store, { today, finder: finder(search) });
+    return unsorted(knownColumns(look, lines));
+  }, [store, today, search, lines]);
+  const following = nav.switch("logs", "following", true);
+  const problem = patternProblem(search);
   return (
     <Frame
       view="logs"
@@ -85,13 +114,24 @@ export function Logs() {
       query={query}
       total={all.length}
       nouns={["line", "lines"]}
-      nothing="Log lines of the agents and their tools appear here."
+      nothing="Log lines of the agents and their tools appear here: what they report, errors of their models, watchdogs."
       tools={
-        <Switch on={separate} title="Equal lines in a row are shown as one with a count">
-          show repeats
-        </Switch>
+        <>
+          <Switch on={following} title="Stay at the newest line; off, lines wait until you let them in">
+            follow
+        following={following}
+          </Switch>
+          <Switch on={separate} title="Equal lines in a row are shown as one with a count">
+            show repeats
+          </Switch>
+          {problem !== null && <span class="ink-waiting">{problem}</span>}
+        </>
       }
-      details={(row) => <Details table="logs" row={row} title={`${row.level ?? "log"} ${timeOfDay(row.at)}`} />}
+      details={(row) => (
+        <Details table="logs" row={row} title={row.logger ?? "log line"} without={LINE_TOLD}>
+          <LineDetails row={row} lines={rows} />
+        </Details>
+      )}
     >
       <Grid<LogLine>
         label="Log lines, the newest at the end"

@@ -1,21 +1,21 @@
-// Tools: how each tool fares over all its calls, and the calls of the chosen one.
+// Tools: how each tool fares over all its calls; who uses the chosen one, and its calls.
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
-import { ago, duration, exactTime, integer, percent, when, words } from "../format.ts";
-import { agentColumn } from "../parts/agent-column.tsx";
+import { integer } from "../format.ts";
 import { agentName } from "../parts/agentname.tsx";
-import { Bar } from "../parts/bar.tsx";
 import { Details } from "../parts/details.tsx";
 import { Frame } from "../parts/frame.tsx";
-import { type Column, Grid } from "../parts/grid.tsx";
-import { StatusMark } from "../parts/status.tsx";
-import { Line, oneLine } from "../parts/text.tsx";
+import { Grid } from "../parts/grid.tsx";
+import { knownColumns } from "../parts/known-columns.ts";
+import { oneLine } from "../parts/text.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
 import type { Shown } from "../store.ts";
 import { TOOL_STATUSES, type ToolCallsRow } from "../tables.ts";
-import { type ToolUse, toolUses } from "./tools-use.ts";
+import { agentColumns, callColumns, toolColumns } from "./tools-columns.tsx";
+import { CALL_TOLD, CallDetails } from "./tools-details.tsx";
+import { agentUses, toolUses } from "./tools-use.ts";
 
 const facetsOf = (store: Shown): readonly Facet<ToolCallsRow>[] => [
   { key: "status", title: "status", values: (row) => [row.status], order: TOOL_STATUSES },
@@ -24,99 +24,8 @@ const facetsOf = (store: Shown): readonly Facet<ToolCallsRow>[] => [
 
 const text = (row: ToolCallsRow) => joined(row.name, row.status, row.input, row.output, row.error, row.agent_id);
 
-const toolColumns = (store: Shown, most: number): readonly Column<ToolUse>[] => [
-  {
-    key: "name",
-    title: "tool",
-    min: 120,
-    grow: 2,
-    value: (use) => use.id,
-    cell: (use) => <strong class="line">{oneLine(use.id)}</strong>,
-  },
-  {
-    key: "calls",
-    title: "calls",
-    min: 56,
-    end: true,
-    value: (use) => use.calls,
-    cell: (use) => integer(use.calls),
-  },
-  { key: "share", title: "", min: 90, grow: 2, rank: 3, cell: (use) => <Bar part={use.calls / most} /> },
-  {
-    key: "errors",
-    title: "errors",
-    min: 92,
-    rank: 1,
-    end: true,
-    value: (use) => use.errors / use.calls,
-    cell: (use) =>
-      use.errors === 0 ? (
-        <span class="muted">none</span>
-      ) : (
-        <span class="bad">
-          {integer(use.errors)} · {percent(use.errors / use.calls)}
-        </span>
-      ),
-  },
-  {
-    key: "median",
-    title: "median",
-    min: 84,
-    rank: 1,
-    end: true,
-    value: (use) => use.median,
-    cell: (use) => duration(use.median),
-  },
-  { key: "p95", title: "p95", min: 84, rank: 2, end: true, value: (use) => use.p95, cell: (use) => duration(use.p95) },
-  {
-    key: "last",
-    title: "last used",
-    min: 80,
-    rank: 2,
-    end: true,
-    value: (use) => use.lastAt,
-    cell: (use) => (
-      <span class="muted" title={exactTime(use.lastAt)}>
-        {ago(use.lastAt, store.now.value)}
-      </span>
-    ),
-  },
-];
-
-const callColumns = (store: Shown): readonly Column<ToolCallsRow>[] => [
-  {
-    key: "at",
-    title: "time",
-    min: 96,
-    value: (row) => row.at,
-    cell: (row) => (
-      <span class="with-mark">
-        <StatusMark status={row.status} />
-        <span class="muted" title={exactTime(row.at)}>
-          {when(row.at, store.now.value)}
-        </span>
-      </span>
-    ),
-  },
-  agentColumn(store, "agent_id", { title: "agent", rank: 2 }),
-  {
-    key: "input",
-    title: "call",
-    min: 130,
-    grow: 4,
-    cell: (row) =>
-      row.error !== null ? <Line class="bad" text={row.error} /> : <Line class="mono" text={row.input ?? row.name} />,
-  },
-  {
-    key: "duration_ms",
-    title: "duration",
-    min: 84,
-    rank: 1,
-    end: true,
-    value: (row) => row.duration_ms,
-    cell: (row) => (row.duration_ms === null ? <span class="muted">{words(row.status)}</span> : duration(row.duration_ms)),
-  },
-];
+/** Rows shown of the agents that use a tool, before they scroll. */
+const AGENT_ROWS = 4;
 
 export function Tools() {
   const { store, nav } = useApp();
@@ -127,20 +36,13 @@ export function Tools() {
   const rows = useMemo(() => newestFirst(all, (row) => row.at), [all]);
   const facets = useMemo(() => facetsOf(store), [store]);
   const every = useQuery("tools", rows, text, facets);
-  const uses = useMemo(() => toolUses(every.rows), [every.rows]);
-  const most = uses[0]?.calls ?? 1;
-  const columns = useMemo(() => toolColumns(store, most), [store, most]);
-  const columnsOfCalls = useMemo(() => callColumns(store), [store]);
   const filter = nav.filter("tools");
-  const selected = nav.selected.value?.table === "tool_calls" ? nav.selected.value.id : null;
   const chosen = filter.value.name?.[0] ?? null;
   const query = useMemo(
     () => (chosen === null ? every : { ...every, rows: every.rows.filter((row) => row.name === chosen) }),
     [every.rows, chosen],
   );
-  const choose = (name: string | null) => {
-    filter.value = { ...filter.value, name: name === null || name === chosen ? [] : [name] };
-  };
+  const selected = nav.selected.value?.table === "tool_calls" ? nav.selected.value.id : null;
   return (
     <Frame
       view="tools"
@@ -149,31 +51,83 @@ export function Tools() {
       query={query}
       total={all.length}
       nouns={["call", "calls"]}
-      nothing="Tool calls appear here as agents make them."
-      details={(row) => <Details table="tool_calls" row={row} title={row.name ?? "tool call"} />}
+      nothing="Tool calls appear here as agents make them: reading a file, running a command, searching."
+      details={(row) => (
+        <Details table="tool_calls" row={row} title={row.name ?? "tool call"} without={CALL_TOLD}>
+          <CallDetails row={row} />
+        </Details>
+      )}
     >
-      <div class="stacked" style={{ "--stacked-rows": uses.length + 1 }}>
-        <Grid
-          label="Tools"
-          columns={columns}
-          rows={uses}
-          sort={nav.sort("tools")}
-          question={every.question}
-          selected={chosen}
-          onSelect={choose}
-        />
-        <Grid
-          label={chosen === null ? "Calls" : `Calls of ${chosen}`}
-          columns={columnsOfCalls}
-          rows={query.rows}
-          sort={nav.sort("tools", "calls")}
-          question={query.question}
-          latest={calls.rows}
-          changedAt={calls.changedAt}
-          selected={selected}
-          onSelect={(id) => nav.select("tool_calls", id)}
-        />
+      <div class={`stacked ${chosen === null ? "" : "chosen"}`}>
+        <Uses rows={every.rows} chosen={chosen} question={every.question} />
+        {chosen !== null && <Users rows={query.rows} tool={chosen} question={query.question} />}
+        <Calls rows={query.rows} tool={chosen} question={query.question} selected={selected} />
       </div>
     </Frame>
+  );
+}
+
+interface PartProps {
+  readonly rows: readonly ToolCallsRow[];
+  readonly question: string;
+}
+
+function Uses({ rows, chosen, question }: PartProps & { chosen: string | null }) {
+  const { store, nav } = useApp();
+  const filter = nav.filter("tools");
+  const uses = useMemo(() => toolUses(rows), [rows]);
+  const columns = useMemo(() => knownColumns(toolColumns(store, rows.length), uses), [store, uses]);
+  const choose = (name: string | null) => {
+    filter.value = { ...filter.value, name: name === null || name === chosen ? [] : [name] };
+  };
+  return (
+    <div class="stack" style={{ "--stack-rows": uses.length + 1 }}>
+      <Grid label="Tools" columns={columns} rows={uses} sort={nav.sort("tools")} question={question} selected={chosen} onSelect={choose} />
+    </div>
+  );
+}
+
+function Users({ rows, tool, question }: PartProps & { tool: string }) {
+  const { store, nav } = useApp();
+  const filter = nav.filter("tools");
+  const uses = useMemo(() => agentUses(rows), [rows]);
+  const columns = useMemo(() => knownColumns(agentColumns(store, rows.length), uses), [store, uses]);
+  const chosen = filter.value.agent_id?.[0] ?? null;
+  if (uses.length === 0) return null;
+  const choose = (id: string | null) => {
+    filter.value = { ...filter.value, agent_id: id === null || id === chosen ? [] : [id] };
+  };
+  return (
+    <div class="stack" style={{ "--stack-rows": Math.min(AGENT_ROWS, uses.length) + 1 }}>
+      <Grid
+        label={`Agents that use ${oneLine(tool)}, ${integer(uses.length)}`}
+        columns={columns}
+        rows={uses}
+        sort={nav.sort("tools", "agents")}
+        question={question}
+        selected={chosen}
+        onSelect={choose}
+      />
+    </div>
+  );
+}
+
+function Calls({ rows, tool, question, selected }: PartProps & { tool: string | null; selected: string | null }) {
+  const { store, nav } = useApp();
+  const { tool_calls: calls } = store.tables;
+  const columns = useMemo(() => callColumns(store).filter(({ key }) => key !== "name" || tool === null), [store, tool]);
+  const shown = useMemo(() => knownColumns(columns, rows), [columns, rows]);
+  return (
+    <Grid
+      label={tool === null ? "Calls" : `Calls of ${oneLine(tool)}`}
+      columns={shown}
+      rows={rows}
+      sort={nav.sort("tools", "calls")}
+      question={question}
+      latest={calls.rows}
+      changedAt={calls.changedAt}
+      selected={selected}
+      onSelect={(id) => nav.select("tool_calls", id)}
+    />
   );
 }

@@ -1,0 +1,38 @@
+// One line with what was searched for marked in it.
+import { oneLine, visible } from "./text.tsx";
+
+interface FoundProps {
+  readonly text: string | null;
+  /** Global; null: nothing is searched for. */
+  readonly finder: RegExp | null;
+  readonly class?: string;
+}
+
+export function Found({ text, finder, class: name = "" }: FoundProps) {
+  if (text === null || text === "") return <span class="muted">–</span>;
+  const line = oneLine(text);
+  return (
+    <span class={`line ${name}`} title={visible(text)}>
+      {finder === null ? line : stretches(line, finder).map(({ text, found }, i) => (found ? <mark key={i}>{text}</mark> : text))}
+    </span>
+  );
+}
+
+export interface Stretch {
+  readonly text: string;
+  readonly found: boolean;
+}
+
+/** The text in stretches that were and were not searched for. */
+export function stretches(text: string, finder: RegExp): readonly Stretch[] {
+  const found: Stretch[] = [];
+  let told = 0;
+  for (const match of text.matchAll(finder)) {
+    if (match[0] === "") continue;
+    if (match.index > told) found.push({ text: text.slice(told, match.index), found: false });
+    found.push({ text: match[0], found: true });
+    told = match.index + match[0].length;
+  }
+  if (told < text.length) found.push({ text: text.slice(told), found: false });
+  return found;
+}
