@@ -119,10 +119,9 @@ export function Logs() {
         <>
           <Switch on={following} title="Stay at the newest line; off, lines wait until you let them in">
             follow
-        following={following}
           </Switch>
-          <Switch on={separate} title="Equal lines in a row are shown as one with a count">
-            show repeats
+          <Switch on={separate} title="Show equal lines in a row one by one, not as one with a count">
+            repeats
           </Switch>
           {problem !== null && <span class="ink-waiting">{problem}</span>}
         </>
@@ -143,6 +142,7 @@ export function Logs() {
         onSelect={(id) => nav.select("logs", id)}
         rowClass={({ row }) => (row.level === "debug" ? "faint" : "")}
         follow
+        following={following}
         mono
       />
     </Frame>

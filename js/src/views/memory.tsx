@@ -50,7 +50,7 @@ const columnsOf = (store: Shown, historyOf: (row: MemoryRow) => MemoryHistory | 
       </span>
     ),
   },
-  { key: "kind", title: "kind", min: 104, rank: 1, value: (row) => row.kind, cell: (row) => words(row.kind) },
+  { key: "kind", title: "kind", min: 104, rank: 2, value: (row) => row.kind, cell: (row) => words(row.kind) },
   {
     key: "text",
     title: "text",
@@ -74,7 +74,7 @@ const columnsOf = (store: Shown, historyOf: (row: MemoryRow) => MemoryHistory | 
     key: "updated_at",
     title: "updated",
     min: 80,
-    rank: 2,
+    rank: 1,
     end: true,
     value: (row) => touchedAt(row, historyOf(row)),
     cell: (row) => (

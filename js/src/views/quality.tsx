@@ -1,67 +1,44 @@
-// Quality: how good the work was judged, as a distribution and judgement by judgement.
+// Quality: how good the work was judged, over time and judgement by judgement.
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
-import { exactTime, integer, plural, score, when, words } from "../format.ts";
+import { exactTime, when, words } from "../format.ts";
 import { agentColumn } from "../parts/agent-column.tsx";
-import { Bar } from "../parts/bar.tsx";
+import { AgentName, agentName } from "../parts/agentname.tsx";
 import { Details } from "../parts/details.tsx";
 import { Frame } from "../parts/frame.tsx";
 import { type Column, Grid } from "../parts/grid.tsx";
-import { Histogram } from "../parts/histogram.tsx";
+import { knownColumns } from "../parts/known-columns.ts";
 import { Score } from "../parts/score.tsx";
-import { Line, oneLine } from "../parts/text.tsx";
+import { Section } from "../parts/section.tsx";
+import { Line, Prose } from "../parts/text.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
 import type { Shown } from "../store.ts";
 import type { QualityRow } from "../tables.ts";
+import { Beside, Dimensions, TestBar } from "./quality-parts.tsx";
+import { Summary } from "./quality-summary.tsx";
+import { dimensionsOf, judged, testsOf } from "./quality-sums.ts";
 
-const facets: readonly Facet<QualityRow>[] = [
+const facetsOf = (store: Shown): readonly Facet<QualityRow>[] => [
   { key: "kind", title: "kind", values: (row) => [row.kind] },
+  { key: "agent", title: "agent", values: (row) => [judged(store, row)], name: (id) => agentName(store, id), menu: true },
+  { key: "assessor", title: "assessor", values: (row) => [row.assessor], name: (id) => agentName(store, id), menu: true },
   { key: "scale", title: "scale", values: (row) => [row.scale], menu: true },
   { key: "source", title: "source", values: (row) => [row.source], menu: true },
 ];
 
 const text = (row: QualityRow) => joined(row.id, row.kind, row.subject, row.assessor, row.task_id, row.notes);
 
-interface Dimension {
-  readonly name: string;
-  readonly value: number;
-}
-
-/** The named scores of a judgement. A reader may have kept each as a number or as a record with a score. */
-function dimensionsOf(row: QualityRow): readonly Dimension[] {
-  return Object.entries(row.dimensions ?? {}).flatMap(([name, value]) => {
-    const number = typeof value === "object" && value !== null && "score" in value ? value.score : value;
-    return typeof number === "number" ? [{ name, value: number }] : [];
-  });
-}
-
-/** Dimensions have no fixed scale: from 0 to 1, else to 10, else to 100. */
-function part(value: number): number {
-  return value <= 1 ? value : value <= 10 ? value / 10 : value / 100;
-}
-
-const rounded = (value: number): number => Math.round(value * 100) / 100;
-
 function subject(store: Shown, row: QualityRow): string | null {
   return row.subject ?? (row.task_id && (store.tables.tasks.rows.get(row.task_id)?.title ?? row.task_id));
-}
-
-function tests(row: QualityRow): string {
-  const counts = [
-    [row.passed, "passed"],
-    [row.failed, "failed"],
-    [row.skipped, "skipped"],
-  ] as const;
-  return counts.flatMap(([n, what]) => (n === null || n === 0 ? [] : [`${integer(n)} ${what}`])).join(", ");
 }
 
 const columnsOf = (store: Shown): readonly Column<QualityRow>[] => [
   {
     key: "score",
     title: "score",
-    min: 96,
+    min: 92,
     value: (row) => row.score,
     cell: (row) => <Score value={row.score} />,
   },
@@ -73,18 +50,29 @@ const columnsOf = (store: Shown): readonly Column<QualityRow>[] => [
     value: (row) => subject(store, row),
     cell: (row) => <Line text={subject(store, row)} />,
   },
-  { key: "kind", title: "kind", min: 90, rank: 2, value: (row) => row.kind, cell: (row) => words(row.kind) },
+  { key: "kind", title: "kind", min: 82, rank: 5, value: (row) => row.kind, cell: (row) => words(row.kind) },
   {
     key: "dimensions",
-    title: "dimensions",
+    title: "dimensions, tests",
     min: 150,
     grow: 2,
-    rank: 4,
-    cell: (row) => (
-      <Line text={tests(row) || dimensionsOf(row).map(({ name, value }) => `${words(name)} ${rounded(value)}`).join(" · ")} />
-    ),
+    rank: 2,
+    value: (row) => (row.dimensions === null && testsOf([row]) === null ? null : 0),
+    cell: (row) => <Beside row={row} />,
   },
-  agentColumn(store, "assessor", { title: "by", rank: 3 }),
+  {
+    key: "agent",
+    title: "work of",
+    min: 110,
+    grow: 1,
+    rank: 3,
+    value: (row) => {
+      const agent = judged(store, row);
+      return agent && agentName(store, agent);
+    },
+    cell: (row) => <AgentName id={judged(store, row)} />,
+  },
+  agentColumn(store, "assessor", { title: "judged by", rank: 4 }),
   {
     key: "at",
     title: "when",
@@ -100,16 +88,22 @@ const columnsOf = (store: Shown): readonly Column<QualityRow>[] => [
   },
 ];
 
+/** Told above the fields. */
+const TOLD = ["score", "subject", "dimensions", "notes", "passed", "failed", "skipped"];
+
 export function Quality() {
   const { store, nav } = useApp();
-  const { quality, tasks, agents } = store.tables;
+  const { quality, tasks, agents, sessions } = store.tables;
   quality.version.value;
   tasks.version.value;
   agents.version.value;
+  sessions.version.value;
   const all = quality.list();
   const rows = useMemo(() => newestFirst(all, (row) => row.at), [all]);
+  const facets = useMemo(() => facetsOf(store), [store]);
   const query = useQuery("quality", rows, text, facets);
-  const columns = useMemo(() => columnsOf(store), [store]);
+  const every = useMemo(() => columnsOf(store), [store]);
+  const columns = useMemo(() => knownColumns(every, all), [every, all]);
   return (
     <Frame
       view="quality"
@@ -118,10 +112,10 @@ export function Quality() {
       query={query}
       total={all.length}
       nouns={["judgement", "judgements"]}
-      nothing="Assessments, test runs and evaluations appear here as they are made."
+      nothing="Scores of finished work, test runs and evaluations appear here as agents or people make them."
       details={(row) => (
-        <Details table="quality" row={row} title={subject(store, row) ?? "judgement"}>
-          <Dimensions row={row} />
+        <Details table="quality" row={row} title={subject(store, row) ?? "judgement"} without={TOLD}>
+          <Told row={row} />
         </Details>
       )}
     >
@@ -141,44 +135,38 @@ export function Quality() {
   );
 }
 
-function Summary({ rows }: { rows: readonly QualityRow[] }) {
-  const scores = rows.flatMap((row) => (row.score === null ? [] : [row.score]));
-  const total = (key: "passed" | "failed" | "skipped") => rows.reduce((sum, row) => sum + (row[key] ?? 0), 0);
-  const [passed, failed, skipped] = [total("passed"), total("failed"), total("skipped")];
-  const mean = scores.length === 0 ? null : scores.reduce((sum, one) => sum + one, 0) / scores.length;
-  return (
-    <div class="summary">
-      <div class="summary-figure">
-        <span class="figure-name">Mean score</span>
-        <span class="figure-value">{score(mean)}</span>
-        <span class="muted">of {plural(scores.length, "score")} from 0 to 1</span>
-      </div>
-      {scores.length > 0 && <Histogram values={scores} label="Distribution of the scores from 0 to 1" />}
-      {passed + failed + skipped > 0 && (
-        <div class="summary-figure">
-          <span class="figure-name">Tests</span>
-          <span class="figure-value">{integer(passed)}</span>
-          <span class="muted">
-            passed · <span class={failed > 0 ? "bad" : ""}>{integer(failed)} failed</span> · {integer(skipped)} skipped
-          </span>
-        </div>
-      )}
-    </div>
-  );
-}
-
-function Dimensions({ row }: { row: QualityRow }) {
+function Told({ row }: { row: QualityRow }) {
+  const { store } = useApp();
   const dimensions = dimensionsOf(row);
-  if (dimensions.length === 0) return null;
+  const tests = testsOf([row]);
+  const agent = judged(store, row);
   return (
-    <div class="dimensions">
-      {dimensions.map(({ name, value }) => (
-        <div key={name} class="dimension">
-          <span class="line">{words(oneLine(name))}</span>
-          <Bar part={part(value)} />
-          <span class="figures">{rounded(value)}</span>
-        </div>
-      ))}
-    </div>
+    <>
+      {row.score !== null && (
+        <Section title="score" aside="0 to 1">
+          <Score value={row.score} />
+        </Section>
+      )}
+      {tests !== null && (
+        <Section title="tests">
+          <TestBar tests={tests} />
+        </Section>
+      )}
+      {dimensions.length > 0 && (
+        <Section title="dimensions">
+          <Dimensions dimensions={dimensions} />
+        </Section>
+      )}
+      {row.notes !== null && (
+        <Section title="notes">
+          <Prose text={row.notes} />
+        </Section>
+      )}
+      {agent !== null && (
+        <Section title="work of">
+          <AgentName id={agent} inTabOrder />
+        </Section>
+      )}
+    </>
   );
 }
