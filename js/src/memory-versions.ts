@@ -8,6 +8,9 @@ import type { MemoryRow } from "./tables.ts";
 const MOST_VERSIONS = 20;
 const MOST_ENTRIES = 500;
 
+/** A text in the tables is cut to this; a shorter one is all there is. */
+export const PREVIEW_CHARS = 500;
+
 /** An empty text that is filled again so soon was a file caught between being emptied and being written. */
 const TORN_MS = 1_000;
 
@@ -113,6 +116,17 @@ export class MemoryVersions {
     this.#histories.delete(oldest);
     this.#early.delete(oldest);
   }
+}
+
+/** Texts cut alike, so that a whole one does not differ from a beginning by all that follows. */
+export function comparable(before: MemoryVersion, after: MemoryVersion): readonly [string, string] {
+  if (before.whole === after.whole) return [before.text, after.text];
+  return [beginning(before.text), beginning(after.text)];
+}
+
+/** As the tables cut it. */
+function beginning(text: string): string {
+  return text.length <= PREVIEW_CHARS ? text : `${text.slice(0, PREVIEW_CHARS - 1)}…`;
 }
 
 const followed = new WeakMap<Store, MemoryVersions>();

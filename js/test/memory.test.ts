@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { drawFrame } from "./screen.ts";
 import { lineDiff } from "../src/line-diff.ts";
-import { MemoryVersions, memoryVersions } from "../src/memory-versions.ts";
+import { MemoryVersions, comparable, memoryVersions } from "../src/memory-versions.ts";
 import { Store } from "../src/store.ts";
 import { row } from "./rows.ts";
 
@@ -63,6 +63,14 @@ test("whole texts replace previews of their version, also when they come first",
   versions.note([entry("a", "2")], 10);
   assert.deepEqual(texts(versions, "a"), ["1 whole", "2 whole"]);
   assert.ok(versions.of("a")!.versions.every(({ whole }) => whole));
+});
+
+test("a whole text is compared with a beginning by its own beginning", () => {
+  const long = "x".repeat(900);
+  const version = (text: string, whole: boolean) => ({ version: text, seenAt: 0, text, whole, truncated: false });
+  const cut = `${"x".repeat(499)}…`;
+  assert.deepEqual(comparable(version(long, true), version(cut, false)), [cut, cut]);
+  assert.deepEqual(comparable(version(long, true), version("short", true)), [long, "short"]);
 });
 
 test("a store's first rows are no news, later ones are", async () => {

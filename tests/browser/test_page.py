@@ -72,6 +72,24 @@ def test_the_page_without_jupyter_is_the_same_dashboard(command: Command, worksp
     expect(board.notice).to_be_visible()
 
 
+def test_a_change_in_memory_is_shown_as_a_diff(command: Command, workspace: Workspace) -> None:
+    filler = "".join(f"A line that stays, number {n}.\n" for n in range(40))
+    workspace.write("working.md", f"# Pump diary\n\n{filler}The pump is off.\n")
+    _, page = command("serve", str(workspace.directory), "--port", "0")
+    board = Board(page)
+    board.open("Memory")
+    board.search("diary")
+    board.rows.filter(has_text="Pump diary").click()
+    expect(board.details).to_contain_text("The pump is off.")  # far beyond the preview: the whole text was asked for
+
+    workspace.write("working.md", f"# Pump diary\n\n{filler}The pump is on.\n")
+    expect(board.details).to_contain_text("changed once since you opened this")
+    expect(board.details.locator(".change-removed").filter(has_text="The pump is off.")).to_be_visible()
+    expect(board.details.locator(".change-added").filter(has_text="The pump is on.")).to_be_visible()
+    expect(board.details.locator(".change-removed")).to_have_count(1)
+    expect(board.rows.filter(has_text="Pump diary")).to_contain_text("changed")
+
+
 def test_the_page_shows_nothing_without_the_token(command: Command, workspace: Workspace) -> None:
     _, page = command("serve", str(workspace.directory), "--port", "0", token=False)
     board = Board(page)

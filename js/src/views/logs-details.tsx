@@ -27,7 +27,7 @@ export function LineDetails({ row, lines }: LineDetailsProps) {
   const text = row.text ?? "";
   return (
     <>
-      <p class="call-head">
+      <p class="details-lead">
         <StatusMark status={row.level} label={row.level ?? "unknown level"} />
         <span>{row.level ?? "unknown level"}</span>
         <span class="muted figures">{exactTime(row.at)}</span>

@@ -3,14 +3,11 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { useApp } from "../context.ts";
 import { ago, integer, plural, timeOfDay } from "../format.ts";
 import { lineDiff } from "../line-diff.ts";
-import { type MemoryHistory, type MemoryVersion, type WholeText, memoryVersions } from "../memory-versions.ts";
+import { type MemoryHistory, type MemoryVersion, PREVIEW_CHARS, type WholeText, comparable, memoryVersions } from "../memory-versions.ts";
 import { Section } from "../parts/section.tsx";
 import { TextChanges } from "../parts/text-changes.tsx";
 import { Prose } from "../parts/text.tsx";
 import type { MemoryRow } from "../tables.ts";
-
-/** Previews are cut here; a shorter text is all there is. */
-const PREVIEW_CHARS = 500;
 
 export function MemoryText({ row }: { row: MemoryRow }) {
   const { store, live } = useApp();
@@ -63,7 +60,7 @@ function Changes({ history }: { history: MemoryHistory }) {
   const at = held === null ? -1 : versions.indexOf(held);
   const index = at > 0 ? at : Math.max(1, versions.length - 1);
   const [before, after] = [versions[index - 1], versions[index]];
-  const diff = useMemo(() => (before && after ? lineDiff(before.text, after.text) : null), [before, after]);
+  const diff = useMemo(() => (before && after ? lineDiff(...comparable(before, after)) : null), [before, after]);
   const last = versions.at(-1)?.seenAt ?? null;
   if (diff === null || before === undefined || after === undefined) {
     return isNew ? <p class="muted">New: it came {ago(last, store.now.value)}.</p> : null;
@@ -97,9 +94,12 @@ function Changes({ history }: { history: MemoryHistory }) {
           </span>
         )}
       </div>
-      <TextChanges diff={diff} />
+      {diff.added + diff.removed > 0 && <TextChanges diff={diff} />}
       {!(before.whole && after.whole) && (before.text.length >= PREVIEW_CHARS || after.text.length >= PREVIEW_CHARS) && (
-        <p class="muted">Of the first 500 characters: the whole texts are known from when this entry was first looked at.</p>
+        <p class="muted">
+          {diff.added + diff.removed > 0 ? "Of" : "Nothing changed in"} the first 500 characters: whole texts are
+          known from when this entry was first looked at.
+        </p>
       )}
     </Section>
   );

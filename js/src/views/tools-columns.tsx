@@ -54,8 +54,7 @@ function useColumns(store: Shown, total: number): readonly Column<ToolUse>[] {
     {
       key: "share",
       title: "share",
-      min: 88,
-      grow: 1,
+      min: 100,
       rank: 4,
       cell: (use) => (
         <span class="with-bar" title={`${percent(use.calls / total)} of ${plural(total, "call")}`}>

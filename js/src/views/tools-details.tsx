@@ -15,7 +15,7 @@ export function CallDetails({ row }: { row: ToolCallsRow }) {
   const { store } = useApp();
   return (
     <>
-      <p class="call-head">
+      <p class="details-lead">
         <StatusMark status={row.status} />
         <span>{words(row.status)}</span>
         <span class="muted figures" title={exactTime(row.at)}>
