@@ -83,7 +83,7 @@ const columnsOf = (store: Shown, { today, finder }: Look): readonly Column<LogLi
 /** The levels that ask for attention; the mark in front says it without colour. */
 const INKS: Readonly<Record<string, string>> = { warning: "ink-waiting", error: "bad", critical: "bad" };
 
-/** Lines of one level are not sorted, they are in time. */
+/** Lines stay in the order of time: a heading that sorted them would tear apart what belongs together. */
 const unsorted = (columns: readonly Column<LogLine>[]) => columns.map(({ value, ...column }) => column);
 
 export function Logs() {

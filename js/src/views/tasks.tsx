@@ -58,7 +58,7 @@ export function Tasks() {
       total={all.length}
       nouns={["task", "tasks"]}
       nothing="Tasks appear here when an agent plans its work (a to-do list, a task file), or when a workspace has a task list."
-      tools={<Switch on={board}>board</Switch>}
+      tools={<Switch on={board}>board</Switch>} // the burndown's place is behind the switch
       details={(row) => (
         <Details table="tasks" row={row} title={row.title ?? row.id} without={TASK_TOLD}>
           <TaskDetails row={row} />
