@@ -35,6 +35,7 @@ test("the same by agent; calls without one belong to nobody", () => {
 test("a call says what it does, also when its input was cut", () => {
   assert.equal(callText('{"timeout":5,"command":"npm test\\n# all"}'), "npm test\n# all");
   assert.equal(callText('{"command":"echo \\"hi\\" && sleep 1 …'), 'echo "hi" && sleep 1 …');
+  assert.equal(callText('{"command":"one\\ntwo \\…'), "one\ntwo …");
   assert.equal(callText('{"limit":5,"deep":true}'), "limit 5 · deep true");
   assert.equal(callText("plain words"), "plain words");
   assert.equal(callText("{}"), "{}");

@@ -4,6 +4,7 @@ import { useApp } from "../context.ts";
 import { ago, integer, plural, timeOfDay } from "../format.ts";
 import { lineDiff } from "../line-diff.ts";
 import { type MemoryHistory, type MemoryVersion, PREVIEW_CHARS, type WholeText, comparable, memoryVersions } from "../memory-versions.ts";
+import { Markdown } from "../parts/markdown.tsx";
 import { Section } from "../parts/section.tsx";
 import { TextChanges } from "../parts/text-changes.tsx";
 import { Prose } from "../parts/text.tsx";
@@ -22,12 +23,19 @@ export function MemoryText({ row }: { row: MemoryRow }) {
     <>
       {history !== undefined && !store.past && <Changes history={history} />}
       <Section title="text" aside={told?.truncated ? "the beginning" : undefined}>
-        {text === "" ? <p class="muted">Nothing is written in it.</p> : <Prose text={text} />}
+        {text === "" ? <p class="muted">Nothing is written in it.</p> : <Written path={row.path} text={text} />}
         {told === undefined && !short && <p class="muted">{problem ?? "The first 500 characters; asking for the rest."}</p>}
         {told?.truncated && <p class="muted">The first {integer(text.length)} characters of a longer text.</p>}
       </Section>
     </>
   );
+}
+
+/** Longer texts are not set as Markdown: a page of so many pieces would halt the rest. */
+const MOST_MARKDOWN = 40_000;
+
+function Written({ path, text }: { path: string | null; text: string }) {
+  return path?.endsWith(".md") && text.length <= MOST_MARKDOWN ? <Markdown text={text} /> : <Prose text={text} />;
 }
 
 /** Asks for the whole text of the version that is shown; says what went wrong. */

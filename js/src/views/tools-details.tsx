@@ -4,6 +4,7 @@ import { bytes, exactTime, words } from "../format.ts";
 import { Section } from "../parts/section.tsx";
 import { StatusMark } from "../parts/status.tsx";
 import { Prose } from "../parts/text.tsx";
+import { TranscriptLink } from "../parts/transcript-link.tsx";
 import type { ToolCallsRow } from "../tables.ts";
 import { Lasting } from "./tools-columns.tsx";
 import { givenArguments } from "./tools-input.ts";
@@ -21,6 +22,7 @@ export function CallDetails({ row }: { row: ToolCallsRow }) {
         <span class="muted figures" title={exactTime(row.at)}>
           <Lasting row={row} now={store.now.value} />
         </span>
+        {row.agent_id !== null && <TranscriptLink agent={row.agent_id} />}
       </p>
       {row.error !== null && (
         <Section title="error">

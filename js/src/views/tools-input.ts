@@ -45,6 +45,7 @@ function unescaped(text: string): string {
   try {
     return JSON.parse(`"${text}"`) as string;
   } catch {
-    return text.replace(/\\[nrt]/g, " ").replace(/\\(.)/g, "$1"); // cut within an escape
+    // cut within an escape
+    return text.replace(/\\(.)/g, (_, sign: string) => ({ n: "\n", r: "", t: "\t" })[sign] ?? sign);
   }
 }
