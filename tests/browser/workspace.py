@@ -34,6 +34,10 @@ class Workspace:
         }
         self.append("message-bus.jsonl", json.dumps(message, ensure_ascii=False))
 
+    def enough(self) -> None:
+        """Let a cell of the notebook beside it end that waits for this."""
+        (self.directory.parent / "enough").touch()
+
     def log(self, *texts: str) -> None:
         """Lines in the coordination log."""
         self.append("coordination.log", *(f"{_now()} [INFO] [agent-orchestrator] {text}" for text in texts))
