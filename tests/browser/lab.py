@@ -211,8 +211,8 @@ class Notebook:
         )
 
     def busy(self) -> bool:
-        """A cell is running."""
-        return bool(self._panel("panel.sessionContext.session?.kernel?.status === 'busy'"))
+        """A cell is running: the kernel's own status is idle again after each message of a widget."""
+        return bool(self._panel("panel.content.widgets.some((cell) => cell.promptNode?.textContent.includes('*'))"))
 
     def outputs(self, index: int) -> list[dict[str, Any]]:
         """A cell's outputs as nbformat has them."""
