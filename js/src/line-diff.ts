@@ -1,11 +1,6 @@
 // What changed between two texts, line by line: the longest common subsequence, with lines around each change.
-
-export interface DiffLine {
-  readonly kind: "same" | "added" | "removed" | "skipped";
-  /** Of skipped lines: how many. */
-  readonly count: number;
-  readonly text: string;
-}
+import type { DiffLine } from "./diff.ts";
+import { plural } from "./format.ts";
 
 export interface Diff {
   readonly lines: readonly DiffLine[];
@@ -37,7 +32,7 @@ export function lineDiff(before: string, after: string): Diff {
 
 const line =
   (kind: DiffLine["kind"]) =>
-  (text: string): DiffLine => ({ kind, count: 1, text });
+  (text: string): DiffLine => ({ kind, text });
 const same = line("same");
 const added = line("added");
 const removed = line("removed");
@@ -79,7 +74,7 @@ function shortened(lines: readonly DiffLine[]): readonly DiffLine[] {
   for (let at = 0; at < lines.length; ) {
     let end = at;
     while (end < lines.length && near[end] === 0) end++;
-    if (end - at > 1) short.push({ kind: "skipped", count: end - at, text: "" });
+    if (end - at > 1) short.push({ kind: "gap", text: plural(end - at, "line") });
     else if (end > at) short.push(lines[at]!);
     if (end < lines.length) short.push(lines[end]!);
     at = end + 1;

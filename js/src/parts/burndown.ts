@@ -54,7 +54,8 @@ export function burnOf(tasks: readonly TasksRow[], now: number): Burn {
     if (task.status === "completed" && end !== null) finished.push(end);
   }
   finished.sort((a, b) => a - b);
-  const estimate = timeLeft(finished, left, now);
+  // Of the minute, wherever it is shown: two places must not say two things.
+  const estimate = timeLeft(finished, left, Math.ceil(now / MINUTE) * MINUTE);
   const added = estimate === null ? 0 : changes.filter(([at, by]) => by > 0 && at > now - estimate.over).length;
   return { course: courseOf(changes, now), left, total, estimate, says: saysOf(estimate, left, total, finished.at(-1), now) + (added > 0 ? " if none is added" : "") };
 }

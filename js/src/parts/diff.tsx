@@ -1,16 +1,16 @@
 // What an edit changed: signs in front of the lines, and a tint for those who see it.
 import { useMemo, useState } from "preact/hooks";
-import { diffLines } from "../diff.ts";
+import { type DiffLine, diffLines } from "../diff.ts";
 import { integer } from "../format.ts";
 import { Marked } from "./highlight.tsx";
 import { visible } from "./text.tsx";
 
 const LINES = 24;
-const SIGNS = { added: "+", removed: "−", same: " ", file: "", gap: "" } as const;
+const SIGNS = { added: "+", removed: "−", same: " ", file: "", gap: "⋯" } as const;
 const NAMES = { added: "added", removed: "removed", same: "", file: "", gap: "" } as const;
 
+/** A unified diff, or a patch. */
 export function Diff({ diff, whole = false }: { diff: string; whole?: boolean }) {
-  const [all, showAll] = useState(false);
   const lines = useMemo(() => {
     const parsed = diffLines(visible(diff));
     const files = parsed.filter((line) => line.kind === "file");
@@ -18,6 +18,11 @@ export function Diff({ diff, whole = false }: { diff: string; whole?: boolean })
     const kept = files.length > 1 ? parsed : parsed.filter((line) => line.kind !== "file");
     return kept[0]?.kind === "gap" && kept[0].text === "" ? kept.slice(1) : kept;
   }, [diff]);
+  return <DiffLines lines={lines} whole={whole} />;
+}
+
+export function DiffLines({ lines, whole = false }: { lines: readonly DiffLine[]; whole?: boolean }) {
+  const [all, showAll] = useState(false);
   const clipped = !whole && lines.length > LINES * 1.25;
   return (
     <>

@@ -1,6 +1,7 @@
 // Marks what is searched for inside a text, wherever a text is shown below the provider.
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
+import { stretches } from "./found.tsx";
 
 export const Highlight = createContext<RegExp | null>(null);
 
@@ -15,5 +16,5 @@ export function highlightOf(search: string): RegExp | null {
 export function Marked({ text }: { text: string }) {
   const pattern = useContext(Highlight);
   if (pattern === null) return <>{text}</>;
-  return <>{text.split(pattern).map((part, i) => (i % 2 === 1 ? <mark key={i}>{part}</mark> : part))}</>;
+  return <>{stretches(text, pattern).map(({ text, found }, i) => (found ? <mark key={i}>{text}</mark> : text))}</>;
 }

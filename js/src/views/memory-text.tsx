@@ -3,10 +3,10 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { useApp } from "../context.ts";
 import { ago, integer, plural, timeOfDay } from "../format.ts";
 import { lineDiff } from "../line-diff.ts";
+import { DiffLines } from "../parts/diff.tsx";
 import { type MemoryHistory, type MemoryVersion, PREVIEW_CHARS, type WholeText, comparable, memoryVersions } from "../memory-versions.ts";
 import { Markdown } from "../parts/markdown.tsx";
 import { Section } from "../parts/section.tsx";
-import { TextChanges } from "../parts/text-changes.tsx";
 import { Prose } from "../parts/text.tsx";
 import type { MemoryRow } from "../tables.ts";
 
@@ -102,7 +102,7 @@ function Changes({ history }: { history: MemoryHistory }) {
           </span>
         )}
       </div>
-      {diff.added + diff.removed > 0 && <TextChanges diff={diff} />}
+      {diff.added + diff.removed > 0 && <DiffLines lines={diff.lines} />}
       {!(before.whole && after.whole) && (before.text.length >= PREVIEW_CHARS || after.text.length >= PREVIEW_CHARS) && (
         <p class="muted">
           {diff.added + diff.removed > 0 ? "Of" : "Nothing changed in"} the first 500 characters: whole texts are

@@ -1,4 +1,5 @@
 // Tasks: as a table or as a board with a column for each status.
+import { Burndown } from "../parts/burndown.tsx";
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
 import { agentName } from "../parts/agentname.tsx";
@@ -58,13 +59,16 @@ export function Tasks() {
       total={all.length}
       nouns={["task", "tasks"]}
       nothing="Tasks appear here when an agent plans its work (a to-do list, a task file), or when a workspace has a task list."
-      tools={<Switch on={board}>board</Switch>} // the burndown's place is behind the switch
+      tools={<Switch on={board}>board</Switch>}
       details={(row) => (
         <Details table="tasks" row={row} title={row.title ?? row.id} without={TASK_TOLD}>
           <TaskDetails row={row} />
         </Details>
       )}
     >
+      <div class="tasks-left">
+        <Burndown store={store} height={44} />
+      </div>
       {board.value ? (
         <Board rows={query.rows} selected={selected} onSelect={select} />
       ) : (
