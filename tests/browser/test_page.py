@@ -84,9 +84,9 @@ def test_a_change_in_memory_is_shown_as_a_diff(command: Command, workspace: Work
 
     workspace.write("working.md", f"# Pump diary\n\n{filler}The pump is on.\n")
     expect(board.details).to_contain_text("changed once since you opened this")
-    expect(board.details.locator(".change-removed").filter(has_text="The pump is off.")).to_be_visible()
-    expect(board.details.locator(".change-added").filter(has_text="The pump is on.")).to_be_visible()
-    expect(board.details.locator(".change-removed")).to_have_count(1)
+    expect(board.details.locator(".diff-removed").filter(has_text="The pump is off.")).to_be_visible()
+    expect(board.details.locator(".diff-added").filter(has_text="The pump is on.")).to_be_visible()
+    expect(board.details.locator(".diff-removed")).to_have_count(1)
     expect(board.rows.filter(has_text="Pump diary")).to_contain_text("changed")
 
 
