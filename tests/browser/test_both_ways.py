@@ -1,0 +1,54 @@
+"""What Python wants is on the screen, and what the person clicks is in Python."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from browser.conftest import OpenNotebook
+from browser.test_dashboard import WATCH, show
+from browser.workspace import Workspace
+from playwright.sync_api import expect
+from processes import wait_for
+
+pytestmark = pytest.mark.slow
+
+DRIVE = 'dash.show("tasks")\ndash.filter(status="completed")'
+SELECT = 'dash.select(agent="orchestrator")'
+TOLD = "import json\nprint(json.dumps([dash.view.get('tab'), list(dash.selected.index), dash.view.get('at')]))"
+PAST = "import time\ndash.at(time.time() - 120)"
+PRESENT = "dash.at()"
+
+
+def test_python_drives_the_view_and_hears_what_was_clicked(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook(WATCH, DRIVE, SELECT, TOLD)
+    board = show(page)
+    page.run(1)
+    expect(board.root.get_by_role("tab", name="Tasks", selected=True)).to_be_visible()
+    expect(board.root.get_by_role("button", name="completed", pressed=True)).to_be_visible()
+    page.run(2)
+    expect(board.root.get_by_role("tab", name="Agents", selected=True)).to_be_visible()
+    expect(board.details).to_contain_text("orchestrator")
+    board.open("Memory")
+    board.rows.first.click()
+    expect(board.details).to_be_visible()
+    (chosen,) = wait_for(lambda: json.loads(page.run(3))[1], "Python hears of the click")
+    assert json.loads(page.run(3))[0] == "memory"
+    assert chosen in json.loads(page.run(3))[1]
+
+
+def test_python_sends_the_view_into_the_past_and_back(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook(WATCH, PAST, PRESENT, TOLD)
+    board = show(page)
+    board.open("Messages")
+    every = board.total()
+    page.run(1)
+    expect(board.state).to_have_text("past")
+    expect(board.root.get_by_role("slider", name="Moment")).to_be_visible()
+    workspace.say("said after that moment")
+    wait_for(lambda: board.total() < every, "only what was there then")
+    expect(board.rows.filter(has_text="said after that moment")).to_have_count(0)
+    page.run(2)
+    expect(board.state).to_have_text("live")
+    expect(board.rows.filter(has_text="said after that moment")).to_be_visible()
+    wait_for(lambda: json.loads(page.run(3))[2] is None, "Python knows that it is the present")
