@@ -13,6 +13,7 @@ import hmac
 import ipaddress
 import os
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -119,6 +120,30 @@ def published(runtime: Runtime) -> Iterator[Path]:
             yield path
         finally:
             path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def starting(patience: float = 20.0) -> Iterator[None]:
+    """While one process looks for a server and starts one, others of this user wait, or two would start.
+
+    After ``patience`` seconds they wait no longer: a start that hangs must not keep everybody from starting.
+    """
+    if fcntl is None:
+        yield
+        return
+    directory = runtime_directory()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (directory / "starting.lock").open("w") as file:
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.02)
+            except OSError:  # a file system without locks
+                break
+        yield
 
 
 def runtimes() -> Iterator[Runtime]:

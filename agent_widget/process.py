@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from .access import Runtime, is_alive, runtimes
+from .access import Runtime, is_alive, runtimes, starting
 from .client import find_server
 from .collector import resolve
 
@@ -96,11 +96,12 @@ def serve(
     :class:`ServerError`, and :class:`~agent_widget.collector.PathError` for a path that cannot be watched.
     """
     roots = [str(source.root) for source in resolve(paths)]
-    if roots or not paths:
-        found = find_server(roots)
-        if found is not None and port in (0, found.port) and _answers(found):
-            return Server(found)
-    return _start([os.fspath(path) for path in paths], port, host, idle_timeout)
+    with starting():
+        if roots or not paths:
+            found = find_server(roots)
+            if found is not None and port in (0, found.port) and _answers(found):
+                return Server(found)
+        return _start([os.fspath(path) for path in paths], port, host, idle_timeout)
 
 
 def _answers(found: Runtime) -> bool:

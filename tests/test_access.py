@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from agent_widget import access
-from agent_widget.access import Gate, Runtime, published, runtimes
+from agent_widget.access import Gate, Runtime, published, runtimes, starting
 
 pytestmark = pytest.mark.usefixtures("own_machine")
 
@@ -153,3 +154,30 @@ def test_one_odd_entry_does_not_hide_the_others() -> None:
         assert len(list(runtimes())) == 1
     (access.runtime_directory() / "server-dir.json").rmdir()
     (access.runtime_directory() / "server-link.json").unlink()
+
+
+@pytest.mark.usefixtures("own_machine")
+def test_who_starts_a_server_lets_nobody_else_start_one_meanwhile() -> None:
+    inside: list[int] = []
+    most: list[int] = []
+
+    def start() -> None:
+        with starting():
+            inside.append(1)
+            most.append(len(inside))
+            inside.pop()
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    with starting():
+        for thread in threads:
+            thread.start()
+        assert most == []
+    for thread in threads:
+        thread.join(20)
+    assert most == [1] * 8
+
+
+@pytest.mark.usefixtures("own_machine")
+def test_a_start_that_hangs_does_not_keep_others_from_starting() -> None:
+    with starting(), starting(patience=0.05):
+        pass

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -412,6 +413,13 @@ def test_calls_do_not_wait_where_there_is_nobody(server: Any, client: Client) ->
 
 
 # Servers in processes of their own
+
+
+@pytest.mark.slow
+def test_notebooks_that_start_at_once_share_one_server(started: Callable[..., aw.Server], workspace: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        servers = [future.result() for future in [pool.submit(started) for _ in range(4)]]
+    assert len({server.pid for server in servers}) == 1
 
 
 @pytest.mark.slow
