@@ -44,8 +44,9 @@ from .base import (
     parse_object,
     preview,
 )
-from .claude_lines import Transcript, folder, is_internal, team_message
+from .claude_lines import Transcript
 from .claude_live import Live
+from .claude_values import folder, is_internal, team_message
 from .conversation import SILENCE_MS, TASK_STATUS
 from .ledger import Book, Ledger
 from .steps import PERSON

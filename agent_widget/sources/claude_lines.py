@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from .base import Evidence, Item, Malformed, Record, clean, millis, named, parse_as, parse_json, preview
+from .claude_records import DECODER, Billed, Block, Line, Message, Part
+from .claude_values import folder, in_background, is_internal, outcome, text_in, text_of_parts, todo_of, usage_of
 from .conversation import SILENCE_MS, Conversation
 from .steps import (
     PERSON,
-    PLACEHOLDER,
     About,
     Call,
     Plan,
@@ -26,7 +27,6 @@ from .steps import (
     Step,
     Thinking,
     Todo,
-    Tokens,
     TurnEnd,
     TurnStart,
     Usage,
@@ -52,94 +52,8 @@ SILENT_SYSTEM: Final = frozenset(
 _TITLES: Final = ("last-prompt", "prompt", "summary", "ai-title", "custom-title")
 """What a session's title is taken from, worst first."""
 
-_DENIED: Final = ("The user doesn't want to", "Permission to use ", "Claude requested permissions")
-_CANCELLED: Final = ("<tool_use_error>Sibling tool call errored", "[Request interrupted by user")
 _INTERRUPTED: Final = "[Request interrupted by user"
 _NO_ANSWER: Final = "No response requested."
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# What is decoded of a line: all else is skipped by the decoder
-
-
-class _Part(msgspec.Struct, gc=False):
-    type: str = ""
-    text: str | None = None
-
-
-class _Block(msgspec.Struct):
-    type: str = ""
-    id: str = ""
-    name: str = ""
-    text: str | None = None
-    thinking: str | None = None
-    input: Any = None
-    tool_use_id: str = ""
-    content: str | list[_Part] | None = None
-    is_error: bool | None = None
-
-
-class _CacheWrite(msgspec.Struct, gc=False):
-    ephemeral_1h_input_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_creation: _CacheWrite | None = None
-
-
-class _Message(msgspec.Struct):
-    id: str | None = None
-    model: str | None = None
-    content: str | list[_Block] | None = None
-    stop_reason: str | None = None
-    usage: _Usage | None = None
-
-
-class _Attachment(msgspec.Struct):
-    type: str = ""
-    commandMode: str | None = None
-    prompt: Any = None
-
-
-class _Line(msgspec.Struct):
-    type: str
-    subtype: str | None = None
-    uuid: str | None = None
-    parentUuid: str | None = None
-    sessionId: str | None = None
-    timestamp: str | None = None
-    agentId: str | None = None
-    isSidechain: bool | None = None
-    isMeta: bool | None = None
-    isCompactSummary: bool | None = None
-    isApiErrorMessage: bool | None = None
-    sessionKind: str | None = None
-    cwd: str | None = None
-    gitBranch: str | None = None
-    teamName: str | None = None
-    agentName: str | None = None
-    toolDenialKind: str | None = None
-    message: _Message | None = None
-    toolUseResult: msgspec.Raw = msgspec.Raw()
-    attachment: _Attachment | None = None
-    customTitle: str | None = None
-    aiTitle: str | None = None
-    summary: str | None = None
-    lastPrompt: str | None = None
-    content: Any = None
-    error: Any = None
-    retryAttempt: float | None = None
-    maxRetries: float | None = None
-    compactMetadata: Any = None
-    pendingBackgroundAgentCount: int | None = None
-    pendingWorkflowCount: int | None = None
-
-
-_DECODER: Final = msgspec.json.Decoder(_Line)
 
 
 class _Talk:
@@ -151,13 +65,13 @@ class _Talk:
     def __init__(self, conversation: Conversation) -> None:
         self.conversation = conversation
         self.session = conversation.session
-        self.calls: dict[str, tuple[_Block, int]] = {}
+        self.calls: dict[str, tuple[Block, int]] = {}
         """Tool calls without a result, and when they were made."""
         self.children: dict[str, str] = {}
         """Short ids and names of agents it gave work to → their rows."""
         self.done: set[tuple[str, str]] = set()
         self.todos: dict[str, Todo] = {}
-        self.used: tuple[str | None, _Usage] | None = None
+        self.used: tuple[str | None, Billed] | None = None
         self.replied: Reply | None = None
         """What was said last, if nothing followed."""
         self.ended = False
@@ -183,14 +97,14 @@ class Transcript:
         self.talks: dict[tuple[str, str | None], _Talk] = {}
         self.sidechains: dict[str, str] = {}
         """Lines of side chains inside this file → agent."""
-        self.waiting: list[_Line] = []
+        self.waiting: list[Line] = []
         """Lines before the first one with a time."""
 
     def read(self, line: bytes) -> Iterable[Item]:
         """One line."""
         if _is_progress(line) or not line.strip():
             return ()
-        entry = parse_as(_DECODER, line)
+        entry = parse_as(DECODER, line)
         if entry.type in SILENT:
             return ()
         at = millis(entry.timestamp)
@@ -205,7 +119,7 @@ class Transcript:
         items = self._line(entry, at)
         return chain(*(self._line(early, at) for early in waiting), items) if waiting else items
 
-    def _line(self, entry: _Line, at: int) -> Iterator[Item]:
+    def _line(self, entry: Line, at: int) -> Iterator[Item]:
         says = _SAYS.get(entry.type)
         if says is None:
             self.source.unknown[f"{entry.type}/{entry.subtype or ''}"] += 1
@@ -213,7 +127,7 @@ class Transcript:
         session = self.source.namespace + clean(entry.sessionId or self.session)
         agent = entry.agentId or self.agent or self._sidechain(entry)
         if agent is not None and is_internal(agent):
-            if entry.message is not None and (usage := _usage(entry, entry.message, at)) is not None:
+            if entry.message is not None and (usage := usage_of(entry, entry.message, at)) is not None:
                 yield from self.source.book.ledger.bill(usage, session, session)
             return
         talk = self.talks.get((session, agent))
@@ -242,7 +156,7 @@ class Transcript:
         if isinstance(step, TurnEnd) and step.how == "asked":
             yield from self.source.live.ended_asking(talk.session, step.at)
 
-    def _talk(self, session: str, agent: str | None, entry: _Line) -> _Talk:
+    def _talk(self, session: str, agent: str | None, entry: Line) -> _Talk:
         book, file = self.source.book, str(self.path)
         if agent is not None:
             row = self.source.subagent(session, agent)
@@ -253,7 +167,7 @@ class Transcript:
             self.source.mates.add(row)
         return _Talk(Conversation(book, file, session, row))
 
-    def _introduce(self, talk: _Talk, agent: str | None, entry: _Line) -> Iterator[Item]:
+    def _introduce(self, talk: _Talk, agent: str | None, entry: Line) -> Iterator[Item]:
         if agent is None:
             yield from self.source.came_to_light(talk.session, self.path)
             return
@@ -264,7 +178,7 @@ class Transcript:
             yield Record("sessions", talk.session, {"agent_id": talk.session, "status": "ended"})
             yield Record("agents", talk.session, {"session_id": talk.session, "name": project, "project": project})
 
-    def _whereabouts(self, talk: _Talk, entry: _Line, at: int) -> Iterator[Item]:
+    def _whereabouts(self, talk: _Talk, entry: Line, at: int) -> Iterator[Item]:
         """Project, branch and name, when they are first told or the branch changes."""
         session: dict[str, Any] = {}
         agent: dict[str, Any] = {}
@@ -284,7 +198,7 @@ class Transcript:
         if talk.conversation.agent in self.source.mates and talk.team in self.source.leads:
             yield Record("agents", talk.conversation.agent, {"parent_id": self.source.leads[talk.team]})
 
-    def _sidechain(self, entry: _Line) -> str | None:
+    def _sidechain(self, entry: Line) -> str | None:
         """Old versions wrote what subagents did between the lines of the session."""
         if not entry.isSidechain or entry.uuid is None:
             return None
@@ -295,19 +209,19 @@ class Transcript:
     # -----------------------------------------------------------------------------------------------------------------
     # Kinds of lines
 
-    def _assistant(self, talk: _Talk, entry: _Line, at: int) -> Iterator[Step | Record]:
+    def _assistant(self, talk: _Talk, entry: Line, at: int) -> Iterator[Step | Record]:
         message = entry.message
         if message is None:
             raise Malformed("an answer without message")
         if entry.isApiErrorMessage:
-            text = _text(message.content)
+            text = text_in(message.content)
             yield Reply(at, entry.uuid or "", text)
             yield TurnEnd(at, "failed", preview(text.partition("\n")[0]))
             talk.ended, talk.settled, talk.replied = True, False, None
             return
         if message.usage is not None and (message.id, message.usage) != talk.used:
             talk.used = message.id, message.usage
-            if (usage := _usage(entry, message, at)) is not None:
+            if (usage := usage_of(entry, message, at)) is not None:
                 yield usage
                 if usage.copy:  # it is not known whether it is one: what it tells of this agent holds all the same
                     tokens = usage.tokens
@@ -324,7 +238,7 @@ class Transcript:
                 talk.ended, talk.replied = False, None
                 yield Thinking(at, entry.uuid or "", block.thinking or "")
 
-    def _said(self, talk: _Talk, reply: Reply, entry: _Line, message: _Message) -> Iterator[Step]:
+    def _said(self, talk: _Talk, reply: Reply, entry: Line, message: Message) -> Iterator[Step]:
         if message.model == "<synthetic>" and reply.text == _NO_ANSWER:
             if not talk.ended:
                 yield from self._end(talk, reply.at)
@@ -334,7 +248,7 @@ class Transcript:
         if message.stop_reason in ENDS:
             yield from self._end(talk, reply.at)
 
-    def _tool_use(self, talk: _Talk, block: _Block, at: int, *, copy: bool) -> Iterator[Step | Record]:
+    def _tool_use(self, talk: _Talk, block: Block, at: int, *, copy: bool) -> Iterator[Step | Record]:
         talk.ended, talk.replied = False, None
         id = self.source.namespace + block.id
         talk.calls[id] = block, at
@@ -349,16 +263,16 @@ class Transcript:
         elif block.name == "TodoWrite" and isinstance(todos := given.get("todos"), list):
             whose = "" if talk.conversation.parent is None else talk.conversation.agent.rpartition("/")[2] + "."
             listed = enumerate(todos, 1)
-            yield Plan(at, tuple(_todo(todo, f"{whose}todo-{n}") for n, todo in listed if isinstance(todo, dict)))
+            yield Plan(at, tuple(todo_of(todo, f"{whose}todo-{n}") for n, todo in listed if isinstance(todo, dict)))
         yield Call(at, id, block.name, block.input, question, copy=copy)
 
-    def _user(self, talk: _Talk, entry: _Line, at: int) -> Iterator[Step | Record | Evidence]:
+    def _user(self, talk: _Talk, entry: Line, at: int) -> Iterator[Step | Record | Evidence]:
         content = entry.message.content if entry.message is not None else None
         if isinstance(content, list):
             for block in content:
                 if block.type == "tool_result":
                     yield from self._tool_result(talk, block, entry, at)
-        text = _text(content)
+        text = text_in(content)
         if not text.strip() or entry.isCompactSummary:
             return
         if text.startswith(_INTERRUPTED):
@@ -401,11 +315,11 @@ class Transcript:
         talk.ended, talk.settled, talk.replied = True, not asked, None
         yield TurnEnd(at, "asked" if asked else "done", None if asked else reason)
 
-    def _tool_result(self, talk: _Talk, block: _Block, entry: _Line, at: int) -> Iterator[Step | Record | Evidence]:
+    def _tool_result(self, talk: _Talk, block: Block, entry: Line, at: int) -> Iterator[Step | Record | Evidence]:
         id = self.source.namespace + block.tool_use_id
         call, called_at = talk.calls.pop(id, (None, at))
-        text = block.content if isinstance(block.content, str) else _text(block.content)
-        status = _outcome(block, text, entry)
+        text = block.content if isinstance(block.content, str) else text_in(block.content)
+        status = outcome(block, text, entry)
         talk.ended, talk.replied = False, None
         files: tuple[str, ...] = ()
         if status == "ok" and call is not None and call.name in EDITS and isinstance(call.input, dict):
@@ -420,7 +334,7 @@ class Transcript:
             )
 
     def _told_by_result(
-        self, talk: _Talk, id: str, call: _Block, result: dict[str, Any], text: str, called_at: int, at: int
+        self, talk: _Talk, id: str, call: Block, result: dict[str, Any], text: str, called_at: int, at: int
     ) -> Iterator[Step | Record | Evidence]:
         given = call.input
         if call.name in ("Agent", "Task"):
@@ -450,7 +364,7 @@ class Transcript:
                 if isinstance(item, Record):
                     yield item
 
-    def _mate(self, talk: _Talk, entry: _Line | None, name: str) -> str:
+    def _mate(self, talk: _Talk, entry: Line | None, name: str) -> str:
         """The row of somebody who is called by a name."""
         team = (entry.teamName if entry is not None else None) or talk.team
         if team is None:
@@ -478,7 +392,7 @@ class Transcript:
         yield Record("agents", agent, {"name": self.source.called_by(agent, name, kind)})
         if result.get("status") == "completed":
             talk.done.add((short, "completed"))
-            answer = _text(msgspec.convert(result.get("content"), list[_Part])) if result.get("content") else text
+            answer = text_in(msgspec.convert(result.get("content"), list[Part])) if result.get("content") else text
             yield Return(at, agent, clean(answer))
 
     def _updated(self, talk: _Talk, given: dict[str, Any], at: int) -> Iterator[Step | Record]:
@@ -509,28 +423,28 @@ class Transcript:
             answer = tags.get("result") or tags.get("summary")
             yield Return(at, talk.children[short], clean(answer) if answer else None, status not in ("completed",))
 
-    def _attachment(self, talk: _Talk, entry: _Line, at: int) -> Iterator[Step]:
+    def _attachment(self, talk: _Talk, entry: Line, at: int) -> Iterator[Step]:
         attachment = entry.attachment
         if attachment is None or attachment.type != "queued_command":
             return
-        text = attachment.prompt if isinstance(attachment.prompt, str) else _text_of(attachment.prompt)
+        text = attachment.prompt if isinstance(attachment.prompt, str) else text_of_parts(attachment.prompt)
         if "<task-notification>" in text:
             yield from self._notified(talk, text, at)
         elif attachment.commandMode in (None, "prompt") and text.strip() and not text.startswith("/"):
             yield from self._begins(talk, Prompt(at, entry.uuid or "", clean(text)), mid_turn=True)
 
-    def _queue(self, talk: _Talk, entry: _Line, at: int) -> Iterator[Step]:
+    def _queue(self, talk: _Talk, entry: Line, at: int) -> Iterator[Step]:
         text = entry.content if isinstance(entry.content, str) else ""
         if "<task-notification>" in text:
             yield from self._notified(talk, text, at)
 
-    def _system(self, talk: _Talk, entry: _Line, at: int) -> Iterator[Step | Record]:
+    def _system(self, talk: _Talk, entry: Line, at: int) -> Iterator[Step | Record]:
         kind = entry.subtype
         if kind in ("turn_duration", "stop_hook_summary"):
             if talk.resumed and kind == "stop_hook_summary":
                 talk.resumed = False
             else:
-                more = _in_background(entry)
+                more = in_background(entry)
                 if not talk.ended or (more is not None and talk.settled):
                     yield from self._end(talk, at, more)
         elif kind == "api_error":
@@ -546,12 +460,12 @@ class Transcript:
         elif kind not in SILENT_SYSTEM:
             self.source.unknown[f"system/{kind or ''}"] += 1
 
-    def _log(self, talk: _Talk, entry: _Line, at: int, level: str, text: str) -> Record:
+    def _log(self, talk: _Talk, entry: Line, at: int, level: str, text: str) -> Record:
         fields = {"at": at, "level": level, "logger": "claude", "text": preview(clean(text))}
         agent = talk.conversation.agent
         return Record("logs", f"{talk.session}:{entry.uuid}", {**fields, "agent_id": agent, "session_id": talk.session})
 
-    def _titled(self, talk: _Talk, entry: _Line, at: int) -> Iterator[Step]:
+    def _titled(self, talk: _Talk, entry: Line, at: int) -> Iterator[Step]:
         text = named(entry.customTitle or entry.aiTitle or entry.summary or entry.lastPrompt)
         if text is not None:
             talk.titles[entry.type] = clean(text)
@@ -564,7 +478,7 @@ class Transcript:
             yield About(at, {"title": preview(" ".join(title.split()))}, {})
 
 
-_SAYS: Final[dict[str, Callable[[Transcript, _Talk, _Line, int], Iterator[Any]]]] = {
+_SAYS: Final[dict[str, Callable[[Transcript, _Talk, Line, int], Iterator[Any]]]] = {
     "assistant": Transcript._assistant,
     "user": Transcript._user,
     "system": Transcript._system,
@@ -586,85 +500,3 @@ def _is_progress(line: bytes) -> bool:
     """Whether this is a progress line: its type stands near its start, before anything of any size."""
     found = line.find(b'"type":"progress"', 0, 1000)
     return found >= 0 and line.find(b'"message":', 0, found) < 0 and line.find(b'"toolUseResult":', 0, found) < 0
-
-
-def _usage(entry: _Line, message: _Message, at: int) -> Usage | None:
-    told = message.usage
-    if told is None or message.id is None or message.model == "<synthetic>":
-        return None
-    tokens = Tokens(
-        told.input_tokens or 0,
-        told.output_tokens or 0,
-        told.cache_read_input_tokens or 0,
-        told.cache_creation_input_tokens or 0,
-        (told.cache_creation.ephemeral_1h_input_tokens or 0) if told.cache_creation else 0,
-    )
-    copy = bool(entry.isSidechain) or entry.sessionKind == "bg"
-    return Usage(at, message.id, tokens, message.model, copy=copy)
-
-
-def _outcome(block: _Block, text: str, entry: _Line) -> Any:
-    if not block.is_error:
-        return "ok"
-    if text.startswith(_CANCELLED):
-        return "cancelled"
-    return "denied" if entry.toolDenialKind or text.startswith(_DENIED) else "error"
-
-
-def _in_background(entry: _Line) -> str | None:
-    """A reason that says what goes on after the turn, if anything does."""
-    counts = {"agent": entry.pendingBackgroundAgentCount or 0, "workflow": entry.pendingWorkflowCount or 0}
-    still = ", ".join(f"{count} {what}{'s' if count > 1 else ''}" for what, count in counts.items() if count)
-    return f"end of turn; {still} still at work in the background" if still else None
-
-
-def _text(content: Any) -> str:
-    """The text of what is a text or a list of parts."""
-    if isinstance(content, str):
-        return content
-    texts = [part.text if part.type == "text" else PLACEHOLDER.get(part.type) for part in content or ()]
-    return "\n".join([text for text in texts if text])
-
-
-def _text_of(content: Any) -> str:
-    parts = content if isinstance(content, list) else ()
-    return "\n".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
-
-
-def _todo(todo: dict[str, Any], id: str) -> Todo:
-    title, status = named(todo.get("content")) or id, named(todo.get("status")) or "pending"
-    return Todo(id, clean(title), status)
-
-
-def team_message(text: str) -> tuple[str, str, str | None, tuple[str, str]]:
-    """A message between members of a team: its kind, what it says, the task it is about, what its sender does."""
-    try:
-        told = parse_json(text.encode()) if text.startswith("{") else None
-    except (Malformed, UnicodeEncodeError):
-        told = None
-    if not isinstance(told, dict) or (kind := named(told.get("type"))) is None:
-        return "message", clean(text), None, ("working", "sent a message")
-    task, why = told.get("taskId"), named(told.get("reason")) or named(told.get("idleReason"))
-    if kind == "idle_notification":
-        failed = why == "failed"
-        return kind, f"idle: {why}", None, ("failed" if failed else "idle", f"says that it is idle: {why}")
-    if kind == "task_assignment":
-        return kind, clean(named(told.get("subject")) or "a task"), str(task) if task is not None else None, _AT_WORK
-    if kind in ("shutdown_approved", "shutdown_response") and told.get("approve") is not False:
-        return kind, "agrees to shut down", None, ("done", "agreed to shut down")
-    said = why or named(told.get("content")) or named(told.get("plan")) or kind.replace("_", " ")
-    waits = kind in ("permission_request", "plan_approval_request")
-    return kind, clean(said), None, ("waiting", kind.replace("_", " ")) if waits else _AT_WORK
-
-
-_AT_WORK: Final = ("working", "sent a message")
-
-
-def folder(path: Any) -> str | None:
-    """The last part of a directory's name, on any system."""
-    return named(re.split(r"[/\\]", path.rstrip("/\\"))[-1]) if isinstance(path, str) else None
-
-
-def is_internal(agent: str) -> bool:
-    """Whether Claude Code runs this agent for itself: it compacts, or suggests a prompt."""
-    return agent.startswith(("acompact", "aprompt_suggestion"))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from .base import Evidence, Item, Malformed, Process, Record, first_of, millis, named, parse_object, preview
-from .claude_lines import folder
+from .claude_values import folder
 from .conversation import SILENCE_MS
 
 _PROCESS: Final = {

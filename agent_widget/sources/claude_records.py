@@ -1,0 +1,101 @@
+"""What is decoded of the lines of Claude Code's transcripts: all else is skipped by the decoder."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+
+class Part(msgspec.Struct, gc=False):
+    """A piece of what a tool returned."""
+
+    type: str = ""
+    text: str | None = None
+
+
+class Block(msgspec.Struct):
+    """A piece of a message: text, thought, tool call or result."""
+
+    type: str = ""
+    id: str = ""
+    name: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    input: Any = None
+    tool_use_id: str = ""
+    content: str | list[Part] | None = None
+    is_error: bool | None = None
+
+
+class CacheWrite(msgspec.Struct, gc=False):
+    """What was written to be kept for longer."""
+
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class Billed(msgspec.Struct, gc=False):
+    """What an answer took."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_creation: CacheWrite | None = None
+
+
+class Message(msgspec.Struct):
+    """What was sent to the model, or came from it."""
+
+    id: str | None = None
+    model: str | None = None
+    content: str | list[Block] | None = None
+    stop_reason: str | None = None
+    usage: Billed | None = None
+
+
+class Attachment(msgspec.Struct):
+    """What the program put in by itself."""
+
+    type: str = ""
+    commandMode: str | None = None
+    prompt: Any = None
+
+
+class Line(msgspec.Struct):
+    """One line."""
+
+    type: str
+    subtype: str | None = None
+    uuid: str | None = None
+    parentUuid: str | None = None
+    sessionId: str | None = None
+    timestamp: str | None = None
+    agentId: str | None = None
+    isSidechain: bool | None = None
+    isMeta: bool | None = None
+    isCompactSummary: bool | None = None
+    isApiErrorMessage: bool | None = None
+    sessionKind: str | None = None
+    cwd: str | None = None
+    gitBranch: str | None = None
+    teamName: str | None = None
+    agentName: str | None = None
+    toolDenialKind: str | None = None
+    message: Message | None = None
+    toolUseResult: msgspec.Raw = msgspec.Raw()
+    attachment: Attachment | None = None
+    customTitle: str | None = None
+    aiTitle: str | None = None
+    summary: str | None = None
+    lastPrompt: str | None = None
+    content: Any = None
+    error: Any = None
+    retryAttempt: float | None = None
+    maxRetries: float | None = None
+    compactMetadata: Any = None
+    pendingBackgroundAgentCount: int | None = None
+    pendingWorkflowCount: int | None = None
+
+
+DECODER: Final = msgspec.json.Decoder(Line)
