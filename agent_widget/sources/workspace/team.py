@@ -13,6 +13,7 @@ from math import inf
 from typing import Any, Final, NamedTuple
 
 from ..base import Evidence, Record, preview
+from ..steps import PERSON
 from .file import Items
 from .rows import Rows
 from .values import HUMANS
@@ -92,7 +93,7 @@ class Team(Rows):
             return
         known = [at for at in times if at is not None]
         seen = {"started_at": min(known), "last_seen_at": max(known)} if known else {}
-        yield self.record("agents", agent, name=agent, **seen)
+        yield self.record("agents", agent, name="you" if agent == PERSON else agent, **seen)
         if agent in HUMANS:
             yield self.person(agent)
 

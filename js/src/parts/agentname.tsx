@@ -7,6 +7,7 @@ import { oneLine } from "./text.tsx";
 /** A name for people: the agent's name, "everyone" for `*`, else the id by its ends. */
 export function agentName(store: Shown, id: string): string {
   if (id === "*") return "everyone";
+  if (id === "user") return "you";
   const agent = store.tables.agents.rows.get(id);
   const name = agent?.name || id;
   const made = MADE_BY_A_MACHINE.exec(name);
