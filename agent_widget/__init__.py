@@ -12,19 +12,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .alerts import Alert
     from .api import connect, watch
-    from .client import Client, ConnectionFailed
+    from .client import Client
     from .collector import PathError
+    from .connection import ConnectionFailed
+    from .handles import Agent, AgentFailed
     from .live import LiveTable
     from .pages import Transcript
     from .process import Server, ServerError, serve
     from .store import Row
     from .version import VERSION as __version__
+    from .webhooks import webhook
     from .widget import Dashboard
 
 _HOMES = {
+    "Agent": "handles",
+    "AgentFailed": "handles",
+    "Alert": "alerts",
     "Client": "client",
-    "ConnectionFailed": "client",
+    "ConnectionFailed": "connection",
     "Dashboard": "widget",
     "LiveTable": "live",
     "PathError": "collector",
@@ -35,9 +42,13 @@ _HOMES = {
     "connect": "api",
     "serve": "process",
     "watch": "api",
+    "webhook": "webhooks",
 }
 
 __all__ = [
+    "Agent",
+    "AgentFailed",
+    "Alert",
     "Client",
     "ConnectionFailed",
     "Dashboard",
@@ -51,6 +62,7 @@ __all__ = [
     "connect",
     "serve",
     "watch",
+    "webhook",
 ]
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .access import Runtime
-from .client import Client, ConnectionFailed, find_server, shared_client
+from .client import Client, find_server, shared_client
+from .connection import ConnectionFailed
 from .process import Server, serve
 
 if TYPE_CHECKING:

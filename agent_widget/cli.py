@@ -23,8 +23,9 @@ import msgspec
 from . import demo
 from .access import runtimes
 from .api import connect
-from .client import ENDED, Client, ConnectionFailed, find_server
+from .client import Client, find_server
 from .collector import Collector, PathError
+from .connection import ENDED, ConnectionFailed
 from .server import Server, StartError
 from .store import Row
 from .tables import TABLES
@@ -302,7 +303,7 @@ async def _print_changes(client: Client, options: argparse.Namespace) -> None:
         while client.connection.state not in ENDED:
             await changed.wait()
             changed.clear()
-            for (table, id), row in feed.take().items():
+            for table, id, _, row in feed.take():
                 print(_json_line(table, id, row) if options.json else _text_line(table, id, row), flush=True)
         raise ConnectionFailed(client.connection.message)
     finally:

@@ -14,10 +14,8 @@ import logging
 import random
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection
@@ -26,10 +24,12 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from . import protocol
 from .access import Runtime, is_loopback, runtimes
+from .connection import ENDED, Connection, ConnectionFailed, ConnectionState
 from .live import LiveTable
 from .pages import Transcript
 from .protocol import Assembler, ProtocolError
-from .store import Change, Gap, Row, Store
+from .reactions import Reacting
+from .store import Gap, Store
 from .tables import TABLES, now_ms, schema
 from .version import VERSION
 
@@ -44,67 +44,8 @@ PING_EVERY: Final = 2.0
 MAX_FRAME: Final = 64 * 1024 * 1024
 """Bytes. Frames are small, but a single row is never divided."""
 
-ConnectionState = Literal["connecting", "live", "reconnecting", "refused", "closed"]
-ENDED: Final = frozenset({"refused", "closed"})
-"""The states that nothing follows."""
 
-
-class ConnectionFailed(ConnectionError):
-    """The server cannot be reached or refuses; the message says what to do."""
-
-    def __init__(self, message: str | None, code: str = "failed") -> None:
-        super().__init__(message or "not connected")
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How the connection is.
-
-    ``heard_at``: ``time.monotonic()`` of the last frame; ``rtt_ms``: the last round trip, milliseconds.
-    """
-
-    state: ConnectionState = "connecting"
-    message: str | None = None
-    rtt_ms: float | None = None
-    heard_at: float | None = None
-
-
-class Feed:
-    """What has changed since one consumer last looked, each row once, in its latest state."""
-
-    def __init__(self, wake: Callable[[], object], tables: frozenset[str]) -> None:
-        self.tables = tables
-        self._wake = wake
-        self._pending: dict[tuple[str, str], Row | None] = {}
-        self._lock = threading.Lock()
-
-    def offer(self, changes: list[Change]) -> None:
-        """Take in what happened to rows; called on the network thread."""
-        with self._lock:
-            for table, id, _, row in changes:
-                if table in self.tables:
-                    self._pending.pop((table, id), None)
-                    self._pending[table, id] = row
-            if not self._pending:
-                return
-        self.wake()
-
-    def wake(self) -> None:
-        """Also when something other than a row changed (the connection)."""
-        try:
-            self._wake()
-        except Exception:  # most likely a loop that was closed: no consumer may end the network thread
-            log.debug("a consumer of changes is gone", exc_info=True)
-
-    def take(self) -> dict[tuple[str, str], Row | None]:
-        """``(table, id)`` → the row, ``None`` for one that went."""
-        with self._lock:
-            pending, self._pending = self._pending, {}
-        return pending
-
-
-class Client:
+class Client(Reacting):
     """A live replica of a server's tables.
 
     Each table is an attribute: ``client.tasks``, ``client.messages``, … (:class:`~agent_widget.live.LiveTable`).
@@ -126,18 +67,14 @@ class Client:
         self.url = url
         self.paths = paths
         """What the server watches, if it is known: a restarted server that watches the same is followed."""
-        self.store = Store(epoch="")
-        self.connection = Connection()
+        super().__init__(Store(epoch=""))
         self.sources: list[protocol.SourceInfo] = []
         self.token = token
-        self._feeds: list[Feed] = []
-        self._feeds_lock = threading.Lock()
         self._socket: ClientConnection | None = None
         self._calls: dict[int, Future[Any]] = {}
         self._next_rid = 0
         self._ready = threading.Event()
         self._stop = asyncio.Event()
-        self._dispatcher = _Dispatcher()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"agent-widget {url}", daemon=True)
         for name in TABLES:
@@ -171,75 +108,12 @@ class Client:
 
     def close(self) -> None:
         """End the connection and the thread; the tables stay readable as they are."""
-        self._dispatcher.stop()
+        self.react_no_more()
         if self._thread.is_alive():
             with contextlib.suppress(RuntimeError):  # the loop ended by itself
                 self.loop.call_soon_threadsafe(self._stop.set)
             if threading.current_thread() is not self._thread:
                 self._thread.join(5)
-
-    def subscribe(self, wake: Callable[[], object], tables: list[str] | None = None) -> Feed:
-        """A feed of changes; ``wake`` is called on the network thread and must return at once."""
-        unknown = set(tables or ()) - TABLES.keys()
-        if unknown:
-            raise ValueError(f"no table {unknown.pop()!r}; there are {', '.join(TABLES)}")
-        feed = Feed(wake, frozenset(tables or TABLES))
-        with self._feeds_lock:
-            self._feeds.append(feed)
-        return feed
-
-    def unsubscribe(self, feed: Feed) -> None:
-        """End a feed."""
-        with self._feeds_lock, contextlib.suppress(ValueError):
-            self._feeds.remove(feed)
-
-    def on(self, table: str, callback: Callable[[Row], Any]) -> Callable[[], None]:
-        """Call ``callback`` with each row of ``table`` that changes from now on; returns what ends it.
-
-        Callbacks run one after the other on a thread of their own; several changes of one row between two calls are
-        one call with the latest state. An exception in a callback is logged and ends nothing.
-        """
-        feed = self.subscribe(self._dispatcher.wake, [table])
-        return self._dispatcher.add(feed, callback, lambda: self.unsubscribe(feed))
-
-    async def changes(self, table: str) -> AsyncIterator[Row]:
-        """The rows of ``table`` as they change: ``async for row in client.changes("messages")``.
-
-        Ends when the client is closed or refused; a connection that is lost for a while only makes it wait.
-        """
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
-        feed = self.subscribe(lambda: loop.call_soon_threadsafe(changed.set), [table])
-        try:
-            while True:
-                ended = self.connection.state in ENDED
-                for row in feed.take().values():
-                    if row is not None:
-                        yield row
-                if ended:
-                    return
-                await changed.wait()
-                changed.clear()
-        finally:
-            self.unsubscribe(feed)
-
-    async def until(self, predicate: Callable[[Client], Any], timeout: float | None = None) -> Any:
-        """Wait until ``predicate(client)`` is true and return its value; ``TimeoutError`` after ``timeout`` seconds.
-
-        Raises :class:`ConnectionFailed` when the client is closed or refused, since then nothing changes any more.
-        """
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
-        feed = self.subscribe(lambda: loop.call_soon_threadsafe(changed.set))
-        try:
-            async with asyncio.timeout(timeout):
-                while not (result := predicate(self)):
-                    if self.connection.state in ENDED:
-                        raise ConnectionFailed(self.connection.message)
-                    await changed.wait()
-                    changed.clear()
-                    feed.take()
-                return result
-        finally:
-            self.unsubscribe(feed)
 
     def call(self, method: str, timeout: float = 10.0, **params: Any) -> Any:
         """Ask the server; returns the result, or raises :class:`ConnectionFailed` with the server's message."""
@@ -376,10 +250,8 @@ class Client:
         if isinstance(frame, protocol.Changes):
             answer = assembler.add(frame)
             if answer is not None:
-                changes = self.store.adopt(answer)
+                self.adopt(answer, reading=any(source.state == "reading" for source in self.sources))
                 state, message, live = "live", None, True
-                if changes:
-                    self._offer(changes)
         elif isinstance(frame, protocol.Welcome):
             self.sources = frame.sources
         elif isinstance(frame, protocol.Pong):
@@ -398,7 +270,7 @@ class Client:
         if live:
             self._ready.set()
         if turned:
-            self._wake_feeds()
+            self.wake()
         return live
 
     async def _beat(self, socket: ClientConnection) -> None:
@@ -423,18 +295,6 @@ class Client:
         for future in calls.values():
             future.set_exception(ConnectionFailed("the connection broke before the reply"))
 
-    def _offer(self, changes: list[Change]) -> None:
-        with self._feeds_lock:
-            feeds = list(self._feeds)
-        for feed in feeds:
-            feed.offer(changes)
-
-    def _wake_feeds(self) -> None:
-        with self._feeds_lock:
-            feeds = list(self._feeds)
-        for feed in feeds:
-            feed.wake()
-
     def _set_state(self, state: ConnectionState, message: str) -> None:
         before = self.connection
         self.connection = Connection(state, message, None, before.heard_at)
@@ -443,7 +303,7 @@ class Client:
         else:
             self._ready.clear()
         if (before.state, before.message) != (state, message):
-            self._wake_feeds()
+            self.wake()
 
     def _find_again(self) -> bool:
         """Follow a server that watches the same paths, if ours was restarted elsewhere."""
@@ -464,56 +324,6 @@ class _Refused(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
-
-
-class _Dispatcher:
-    """Runs callbacks one after the other on a thread of its own, which begins with the first of them."""
-
-    def __init__(self) -> None:
-        self._entries: list[tuple[Feed, Callable[[Row], Any]]] = []
-        self._lock = threading.Lock()
-        self._changed = threading.Event()
-        self._stopping = False
-        self._thread: threading.Thread | None = None
-
-    def add(self, feed: Feed, callback: Callable[[Row], Any], ended: Callable[[], None]) -> Callable[[], None]:
-        entry = (feed, callback)
-        with self._lock:
-            self._entries.append(entry)
-            if self._thread is None and not self._stopping:
-                self._thread = threading.Thread(target=self._run, name="agent-widget callbacks", daemon=True)
-                self._thread.start()
-        self.wake()  # something may have come between the subscription and now
-
-        def stop() -> None:
-            ended()
-            with self._lock, contextlib.suppress(ValueError):
-                self._entries.remove(entry)
-
-        return stop
-
-    def wake(self) -> None:
-        self._changed.set()
-
-    def stop(self) -> None:
-        with self._lock:
-            self._stopping = True
-            self._entries.clear()
-        self.wake()
-
-    def _run(self) -> None:
-        while not self._stopping:
-            self._changed.wait()
-            self._changed.clear()
-            for entry in list(self._entries):
-                feed, callback = entry
-                for row in feed.take().values():
-                    if row is None or entry not in self._entries:  # stopped meanwhile, perhaps by the callback
-                        continue
-                    try:
-                        callback(row)
-                    except Exception:
-                        log.exception("a callback on %s failed; it goes on being called", ", ".join(feed.tables))
 
 
 async def _send(socket: ClientConnection, frame: protocol.ClientFrame) -> None:

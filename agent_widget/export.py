@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from . import protocol
 from .bundle import document
-from .client import Client, ConnectionFailed
+from .client import Client
+from .connection import ConnectionFailed
 
 LIMITS: Final = {"logs": 10_000, "messages": 10_000, "tool_calls": 10_000, "spans": 20_000}
 """So many of the newest rows of the long tables are saved, as many as the front end holds."""

@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from .matching import matching
 from .store import Row, Store
 from .tables import TABLES
 
@@ -53,18 +54,11 @@ class LiveTable:
         return self._store.rows(self.name)
 
     def where(self, **conditions: Any) -> list[Row]:
-        """The rows in which every named column equals the value (or is one of a list, tuple or set of values)."""
-        unknown = conditions.keys() - set(self.columns)
-        if unknown:
-            raise ValueError(f"{self.name} has no column {unknown.pop()!r}; it has {', '.join(self.columns)}")
-        return [
-            row
-            for row in self.rows()
-            if all(
-                row[name] in list(value) if isinstance(value, (list, tuple, set, frozenset)) else row[name] == value
-                for name, value in conditions.items()
-            )
-        ]
+        """The rows in which every named column equals the value, or is one of several, or passes a function.
+
+        ``where(status="blocked")``, ``where(status=["blocked", "failed"])``, ``where(progress=lambda done: done == 1)``
+        """
+        return list(filter(matching(self.name, conditions), self.rows()))
 
     def df(self) -> pandas.DataFrame:
         """The table as a pandas DataFrame, one row per ``id`` (the index).

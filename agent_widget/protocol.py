@@ -175,8 +175,23 @@ class View(_Frame, omit_defaults=True):
     at: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
+class AlertLine(msgspec.Struct):
+    """One alert. ``state``: ``ok``, ``pending``, ``firing``, ``error``; ``since``: when that began."""
+
+    name: str
+    state: str
+    since: int
+    text: str | None = None
+
+
+class Alerts(_Frame):
+    """From the kernel to the browser: all alerts that Python watches for."""
+
+    alerts: list[AlertLine]
+
+
 ClientFrame = Hello | Call | Ping | Pong
-ServerFrame = Welcome | Changes | Reply | Error | Ping | Pong | State | View
+ServerFrame = Welcome | Changes | Reply | Error | Ping | Pong | State | View | Alerts
 BrowserFrame = ClientFrame | View
 
 _encoder = msgspec.json.Encoder()

@@ -25,8 +25,11 @@ import traitlets
 
 from . import protocol, summary, tables
 from .bundle import bundle
-from .client import ENDED, Client, ConnectionFailed, Feed
+from .client import Client
+from .connection import ENDED, ConnectionFailed
 from .export import saved_page, write_page
+from .feeds import Feed
+from .handles import find_agent
 from .protocol import ProtocolError
 from .store import Position
 
@@ -67,6 +70,7 @@ class Dashboard(anywidget.AnyWidget):
         self._context: contextvars.Context | None = None
         self._news = asyncio.Event()
         self._wishes: dict[str, Any] = {}
+        self._told_alerts = False
         super().__init__(**traits)
         self.on_msg(self._receive)
         self._feed = client.subscribe(self._news.set)
@@ -111,10 +115,8 @@ class Dashboard(anywidget.AnyWidget):
         if id is None:
             self._show(selected=None)
             return
-        found = self.client.store.get(table, id)
-        if found is None and table == "agents":
-            names = (id, f"agent-{id}")  # the dashboard leaves the prefix out
-            found = next((agent for agent in self.client.store.rows("agents") if agent["name"] in names), None)
+        store = self.client.store
+        found = find_agent(store, id) if table == "agents" else store.get(table, id)
         if found is None:
             raise KeyError(f"no row {id!r} in {table}")
         self._show(selected=protocol.Selected(table, found["id"]))
@@ -278,7 +280,7 @@ class Dashboard(anywidget.AnyWidget):
         answer = self.client.store.since(position, hello.tables, hello.limit)
 
         def messages() -> Iterator[list[bytes]]:
-            before = [self._state()]
+            before = [self._state(), *self._alerts()]
             if welcome:
                 before.append(protocol.encode(self.client.welcome()))
             for frame in protocol.encode_answer(answer):
@@ -293,6 +295,12 @@ class Dashboard(anywidget.AnyWidget):
         rtt = None if connection.rtt_ms is None else round(connection.rtt_ms, 2)
         state = "stopped" if connection.state in ENDED else connection.state
         return protocol.encode(protocol.State(state, connection.message, rtt, heard))
+
+    def _alerts(self) -> list[bytes]:
+        """With every message while there are any, and once when there are none any more: any of them may be lost."""
+        told = [alert.told() for alert in self.client.alerts]
+        due, self._told_alerts = bool(told) or self._told_alerts, bool(told)
+        return [protocol.encode(protocol.Alerts(told))] if due else []
 
     def _post(self, frames: list[bytes]) -> None:
         context = self._context
