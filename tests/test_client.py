@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import functools
 import http.server
 import os
 import queue
@@ -29,7 +27,7 @@ from agent_widget import access, process, protocol
 from agent_widget import client as client_module
 from agent_widget.client import Client, ConnectionFailed, find_server, open_clients
 from agent_widget.process import ServerError
-from agent_widget.records import Gone, Record
+from agent_widget.records import Gone
 
 pytestmark = pytest.mark.usefixtures("own_machine")
 
@@ -243,145 +241,6 @@ def test_no_proxy_is_used_on_loopback(server: Any, monkeypatch: pytest.MonkeyPat
 )
 def test_the_host_of_a_url(url: str, host: str) -> None:
     assert client_module._host(url) == host
-
-
-# Following changes
-
-
-def test_callbacks_get_each_changed_row_off_the_network_thread(server: Any, client: Client) -> None:
-    rows: list[Any] = []
-    threads: set[str] = set()
-
-    def note(row: Any) -> None:
-        rows.append(row)
-        threads.add(threading.current_thread().name)
-
-    stop = client.on("logs", note)
-    server.put(*log_rows("a", "b"))
-    server.put(Record("tasks", "t", {"title": "not a log"}), Gone("logs", "b"))
-    until(lambda: any(row.id == "a" for row in rows))
-    assert threads == {"agent-widget callbacks"}
-    stop()
-    stop()
-    server.put(*log_rows("c"))
-    until(lambda: "c" in client.logs)
-    assert {row.id for row in rows} <= {"a", "b"}
-
-
-def test_many_changes_of_a_row_may_be_one_call_but_the_last_state_always_comes(server: Any, client: Client) -> None:
-    texts: list[str] = []
-    client.on("logs", lambda row: (texts.append(row.text), time.sleep(0.001)))
-    for number in range(500):
-        server.put(*log_rows("a", text=str(number)))
-    until(lambda: texts[-1:] == ["499"])
-    assert texts == sorted(texts, key=int)
-
-
-def test_an_exception_in_a_callback_is_logged_and_ends_nothing(
-    server: Any, client: Client, caplog: pytest.LogCaptureFixture
-) -> None:
-    rows: list[str] = []
-
-    def fail(row: Any) -> None:
-        raise RuntimeError("a mistake in a cell")
-
-    client.on("logs", fail)
-    client.on("logs", lambda row: rows.append(row.id))
-    server.put(*log_rows("a"))
-    until(lambda: rows == ["a"])
-    server.put(*log_rows("b"))
-    until(lambda: rows == ["a", "b"])
-    assert "a mistake in a cell" in caplog.text
-    assert client.connection.state == "live"
-
-
-def test_a_callback_can_stop_itself_and_close_the_client(server: Any, client: Client) -> None:
-    rows: list[str] = []
-
-    def once(row: Any) -> None:
-        rows.append(row.id)
-        stop()
-
-    stop = client.on("logs", once)
-    client.on("tasks", lambda row: client.close())
-    server.put(*log_rows("a", "b"))
-    until(lambda: rows)
-    server.put(*log_rows("c"))
-    until(lambda: "c" in client.logs)
-    assert rows == ["a"]
-    server.put(Record("tasks", "t", {"title": "end"}))
-    until(lambda: not client.alive)
-
-
-def test_callbacks_can_be_added_from_any_thread(server: Any, client: Client) -> None:
-    rows: list[str] = []
-    threads = [threading.Thread(target=lambda: client.on("logs", lambda row: rows.append(row.id))) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    server.put(*log_rows("a"))
-    until(lambda: rows == ["a"] * 20)
-    assert sum(thread.name == "agent-widget callbacks" for thread in threading.enumerate()) == 1
-
-
-def test_an_unknown_table_is_a_mistake_at_once(client: Client) -> None:
-    with pytest.raises(ValueError, match="no table 'nope'"):
-        client.on("nope", print)
-
-
-def test_until_waits_for_what_becomes_true(server: Any, client: Client) -> None:
-    async def run() -> None:
-        assert await client.until(lambda c: len(c.tasks)) == 2
-        asyncio.get_running_loop().call_later(0.05, server.put, *log_rows("a"))
-        row = await client.until(lambda c: c.logs.get("a"), timeout=PATIENCE)
-        assert row.id == "a"
-        with pytest.raises(TimeoutError):
-            await client.until(lambda c: c.logs.get("never"), timeout=0.05)
-        with pytest.raises(ZeroDivisionError):
-            await client.until(lambda c: 1 / 0)
-
-    asyncio.run(run())
-    assert client._feeds == []
-
-
-def test_changes_are_an_async_iteration(server: Any, client: Client) -> None:
-    async def run() -> list[str]:
-        ids = []
-        asyncio.get_running_loop().call_later(0.05, server.put, *log_rows("a", "b", "last"))
-        async for row in client.changes("logs"):
-            ids.append(row.id)
-            if row.id == "last":
-                return ids
-        return []
-
-    assert asyncio.run(run()) == ["a", "b", "last"]
-    until(lambda: client._feeds == [])
-
-
-def test_who_waits_on_a_closed_client_is_not_left_waiting(client: Client) -> None:
-    async def run() -> None:
-        asyncio.get_running_loop().call_later(0.05, functools.partial(threading.Thread(target=client.close).start))
-        assert [row async for row in client.changes("logs")] == []
-        with pytest.raises(ConnectionFailed):
-            await client.until(lambda c: False)
-
-    asyncio.run(asyncio.wait_for(run(), PATIENCE))
-
-
-def test_a_loop_that_was_closed_does_not_disturb_the_client(server: Any, client: Client) -> None:
-    loop = asyncio.new_event_loop()
-    iterator = client.changes("logs")
-    loop.call_later(0.05, loop.stop)
-    waiting = loop.create_task(iterator.__anext__())
-    loop.run_forever()
-    waiting.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        pass
-    loop.close()
-    server.put(*log_rows("a"))
-    until(lambda: "a" in client.logs)
-    assert client.connection.state == "live"
 
 
 # Calls

@@ -407,3 +407,24 @@ def test_wrong_wishes_say_what_there_is(show: Show) -> None:
         dash.select(agent="x")
     with pytest.raises(ValueError, match="Invalid isoformat"):
         dash.at("yesterday")
+
+
+def test_alerts_are_told_with_every_message_and_their_end_once(client: Client, server: Any, show: Show) -> None:
+    _, browser = show()
+    browser.hello()
+    until(lambda: browser.of("changes"))
+    assert browser.of("alerts") == []
+    alert = client.alert("budget", lambda c: "$6.10 spent" if len(c.logs) else None, lambda alert: None)
+    server.put(*log_rows("a"))
+    until(lambda: any(line["state"] == "firing" for frame in browser.of("alerts")[-1:] for line in frame["alerts"]))
+    (told,) = browser.of("alerts")[-1]["alerts"]
+    assert (told["name"], told["text"], told["since"]) == ("budget", "$6.10 spent", alert.since)
+    before = len(browser.of("alerts"))
+    browser.hello()
+    until(lambda: len(browser.of("alerts")) > before)
+    alert.stop()
+    until(lambda: browser.of("alerts")[-1]["alerts"] == [])
+    told_end = len(browser.of("alerts"))
+    server.put(*log_rows("b"))
+    until(lambda: any("b" in str(frame["rows"]) for frame in browser.of("changes")))
+    assert len(browser.of("alerts")) == told_end

@@ -1,6 +1,7 @@
 // The shell: header, what to say about the connection, and the view of the chosen tab.
 import { useComputed } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
+import { AlertStrip } from "./alerts.tsx";
 import { Announcer } from "./announcer.tsx";
 import { Boundary } from "./boundary.tsx";
 import { AppContext, type Ask } from "./context.ts";
@@ -48,6 +49,7 @@ export function App({ store: live, nav, ask }: AppProps) {
         <Header searchField={search} />
         {nav.travels.value && <Travel />}
         <ConnectionNotice />
+        <AlertStrip />
         <ReadingNotice />
         <div id={PANEL_ID} class="panel" role="tabpanel" aria-labelledby={tabId(tab)}>
           <Boundary key={`${tab} ${travels}`}>

@@ -167,6 +167,9 @@ export class Conversation implements LinkEvents {
       case "view":
         for (const handler of this.#watchers) handler(frame);
         break;
+      case "alerts":
+        this.#store.setAlerts(frame.alerts);
+        break;
       case "state":
         this.#learn({ kernel: frame, kernelAt: now });
         break;

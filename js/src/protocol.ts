@@ -118,7 +118,22 @@ export interface KernelState {
   readonly heard_ms: number | null;
 }
 
-export type DownFrame = Welcome | Changes | Ping | Pong | Reply | ProtocolError | KernelState | ViewState;
+/** One condition that Python watches for. */
+export interface Alert {
+  readonly name: string;
+  readonly state: "ok" | "pending" | "firing" | "error";
+  /** When that began, ms. */
+  readonly since: number;
+  readonly text: string | null;
+}
+
+/** Comm only, down: all of them. */
+export interface Alerts {
+  readonly type: "alerts";
+  readonly alerts: readonly Alert[];
+}
+
+export type DownFrame = Welcome | Changes | Ping | Pong | Reply | ProtocolError | KernelState | ViewState | Alerts;
 
 /** The frame in a text, or null for anything that is not one (a later version may send types unknown here). */
 export function parseFrame(text: string): DownFrame | null {

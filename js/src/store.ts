@@ -4,7 +4,7 @@
 // not at all while nobody looks. So thousands of changed rows a second cost one repaint.
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Connection } from "./connection.ts";
-import { type Changes, LIMITS, type SourceState } from "./protocol.ts";
+import { type Alert, type Changes, LIMITS, type SourceState } from "./protocol.ts";
 import { type Rows, TABLE_NAMES, type TableName } from "./tables.ts";
 
 export type { Connection } from "./connection.ts";
@@ -139,6 +139,8 @@ export class Store implements Shown {
   readonly sources: ReadonlySignal<readonly SourceState[]>;
   readonly loading: ReadonlySignal<Loading>;
   readonly paused: ReadonlySignal<boolean>;
+  /** What Python watches for; told at once, even to who cannot be seen: a notification is for those who look elsewhere. */
+  readonly alerts: ReadonlySignal<readonly Alert[]>;
 
   readonly #tables = makeTables();
   readonly #connection = signal<Connection>({
@@ -152,6 +154,7 @@ export class Store implements Shown {
   readonly #sources = signal<readonly SourceState[]>([]);
   readonly #loading = signal<Loading>({ done: false, rows: 0 });
   readonly #paused = signal(false);
+  readonly #alerts = signal<readonly Alert[]>([]);
   readonly #onlookers = new Set<object>();
   #skew = 0;
   #received = 0;
@@ -166,6 +169,7 @@ export class Store implements Shown {
     this.sources = this.#sources;
     this.loading = this.#loading;
     this.paused = this.#paused;
+    this.alerts = this.#alerts;
   }
 
   readonly clock = (): number => Date.now() + this.#skew;
@@ -191,6 +195,10 @@ export class Store implements Shown {
 
   setSources(sources: readonly SourceState[]): void {
     this.#sources.value = sources;
+  }
+
+  setAlerts(alerts: readonly Alert[]): void {
+    if (JSON.stringify(alerts) !== JSON.stringify(this.#alerts.value)) this.#alerts.value = alerts;
   }
 
   setConnection(connection: Connection): void {

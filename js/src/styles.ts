@@ -1,6 +1,7 @@
 // Every style sheet, in one text for the shadow root.
 import burndown from "./parts/burndown.css";
 import flow from "./parts/flow.css";
+import alerts from "./alerts.css";
 import grid from "./parts/grid.css";
 import lanesStrips from "./parts/lanes-strips.css";
 import lanes from "./parts/lanes.css";
@@ -18,7 +19,7 @@ import tools from "./views/tools.css";
 import transcript from "./views/transcript.css";
 import views from "./views/views.css";
 
-const shared = [base, travel, parts, grid, lanes, lanesStrips, flow, burndown, markdown];
+const shared = [base, alerts, travel, parts, grid, lanes, lanesStrips, flow, burndown, markdown];
 const own = [views, overview, agents, tasks, quality, memory, logs, tools, transcript];
 
 export const styles = [...shared, ...own].join("\n");

@@ -334,3 +334,38 @@ def test_hostile_text_stays_text(notebook: OpenNotebook, workspace: Workspace) -
     page.screenshot("hostile")
     board.open("Overview")
     assert page.page.evaluate("window.attacked") is None
+
+
+def test_an_alert_is_on_the_screen_and_a_notification_for_who_asked(
+    notebook: OpenNotebook, workspace: Workspace
+) -> None:
+    watch = """alert = dash.client.alert("readings", lambda c: "they are back" if any(
+        message.text == "readings are back" for message in c.messages) else None)"""
+    page = notebook(WATCH, watch, "alert.clear()", "alert.stop()")
+    board = show(page)
+    strip = board.root.get_by_role("group", name="Alerts")
+    expect(strip).to_have_count(0)
+    page.page.evaluate(
+        """() => {
+          window.notified = [];
+          window.Notification = class {
+            static permission = "default";
+            static requestPermission = async () => "granted";
+            constructor(title, { body }) { window.notified.push(`${title} (${body})`); }
+          };
+        }"""
+    )
+    page.run(1)
+    expect(strip).to_contain_text("1 alert watched, none fires.")
+    strip.get_by_role("button", name="Notify me").click()
+    expect(strip).to_have_count(0)
+    workspace.say("readings are back")
+    expect(strip).to_contain_text("they are back")
+    expect(board.root.get_by_role("status").filter(has_text="alert: readings: they are back")).to_have_count(1)
+    board.screenshot("alert")
+    assert page.page.evaluate("window.notified") == ["Alert: readings (they are back)"]
+    assert "alert readings: they are back" in page.output(1).inner_text(), "and under the cell that set it"
+    page.run(2)
+    expect(strip).to_have_count(0)
+    page.run(3)
+    assert page.problems == []
