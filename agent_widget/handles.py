@@ -80,7 +80,7 @@ class Agent:
         return self._rows("messages", lambda row: self.id in (row["sender"], row["recipient"]))
 
     def tool_calls(self) -> list[Row]:
-        """Its tool calls, oldest first."""
+        """Its tool calls, oldest first (the column of that name, how many there were, is ``.row.tool_calls``)."""
         return self._rows("tool_calls", lambda row: row["agent_id"] == self.id)
 
     def tasks(self) -> list[Row]:

@@ -205,6 +205,44 @@ def test_no_word_for_a_while_counts_as_a_lost_connection(monkeypatch: pytest.Mon
         client.close()
 
 
+@pytest.mark.parametrize(("state", "heard"), [("reading", ["c"]), ("watching", ["b went", "b", "c"])])
+def test_what_a_restarted_server_has_not_read_yet_has_not_gone(state: str, heard: list[str]) -> None:
+    def told(epoch: str, seq: int, *ids: str, since: int = 0) -> bytes:
+        rows = {"logs": [{"id": id, "text": "the same"} for id in ids]}
+        return protocol.encode(protocol.Changes(epoch, seq, since, since == 0, rows))
+
+    def welcome(epoch: str, state: str) -> bytes:
+        source = protocol.SourceInfo("workspace", "memory", 1, 1, state)
+        return protocol.encode(protocol.Welcome(1, "0.1.0", epoch, 0, 0, [source], {}))
+
+    listening, told_first, lives = threading.Event(), threading.Event(), iter("12")
+
+    def handle(connection: Any) -> None:
+        connection.recv()
+        if next(lives) == "1":
+            for frame in (welcome("first", "watching"), told("first", 2, "a", "b")):
+                connection.send(frame.decode())
+            listening.wait(PATIENCE)
+            return
+        for frame in (welcome("second", state), told("second", 1, "a")):
+            connection.send(frame.decode())
+        told_first.wait(PATIENCE)
+        connection.send(told("second", 3, "b", "c", since=1).decode())
+        with contextlib.suppress(Exception):
+            while True:
+                connection.recv()
+
+    with playing(handle=handle) as url:
+        client = aw.connect(url)
+        rows: list[str] = []
+        client.on("logs", lambda row: rows.append(row.id), gone=lambda row: rows.append(f"{row.id} went"))
+        listening.set()
+        until(lambda: client.store.epoch == "second" and (state == "reading" or rows))
+        told_first.set()
+        until(lambda: rows == heard)
+        client.close()
+
+
 def test_the_wait_between_two_tries_stays_bounded_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     bounds: list[float] = []
     monkeypatch.setattr(client_module.random, "uniform", lambda low, high: bounds.append(high) or 0.0)

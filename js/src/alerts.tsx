@@ -40,7 +40,7 @@ function Item({ alert, now }: { alert: Alert; now: number }) {
   const broken = alert.state === "error";
   return (
     <div class="alerts-item">
-      <StatusMark status={broken ? "unknown" : "failed"} />
+      <StatusMark status={broken ? "unknown" : "waiting"} label={broken ? "error" : "alert"} />
       <strong>
         <Line text={alert.name} />
       </strong>

@@ -369,3 +369,23 @@ def test_an_alert_is_on_the_screen_and_a_notification_for_who_asked(
     expect(strip).to_have_count(0)
     page.run(3)
     assert page.problems == []
+
+
+def test_what_a_callback_prints_and_how_it_fails_is_under_the_cell_that_gave_it(
+    notebook: OpenNotebook, workspace: Workspace
+) -> None:
+    give = """def tell(message):
+    print("heard", message.text)
+    raise RuntimeError("a mistake in a cell")
+reaction = dash.client.on("messages", tell, where={"text": ["one", "two"]})"""
+    page = notebook(WATCH, give, "await dash.client.until(lambda c: reaction.errors == 2); print(reaction)")
+    show(page)
+    page.run(1)
+    page.run(2, wait=False)
+    workspace.say("one")
+    expect(page.output(1)).to_contain_text("heard one")
+    workspace.say("two")
+    expect(page.output(2)).to_contain_text("2 calls, 2 errors")
+    expect(page.output(1)).to_contain_text("heard two")
+    assert page.output(1).inner_text().count("RuntimeError: a mistake in a cell") == 1
+    assert "heard" not in page.output(2).inner_text()
