@@ -13,7 +13,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from .alerts import Alert, Alerts
 from .callbacks import Callback, Dispatcher
@@ -26,6 +26,10 @@ from .tables import TABLES
 
 if TYPE_CHECKING:
     from .client import Client
+
+
+LOOK_AGAIN: Final = 0.5
+"""Seconds after which a predicate is asked though no row changed: it may be about the clock, or what a callback did."""
 
 
 class Reaction:
@@ -225,7 +229,8 @@ class Reacting:
     async def until(self, predicate: Callable[[Self], Any], timeout: float | None = None) -> Any:
         """Wait until ``predicate(client)`` is true and return its value; ``TimeoutError`` after ``timeout`` seconds.
 
-        Raises :class:`ConnectionFailed` when the client is closed or refused, since then nothing changes any more.
+        It is asked whenever something changed, and twice a second. Raises :class:`ConnectionFailed` when the client is
+        closed or refused, since then nothing changes any more.
         """
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
         feed = self.subscribe(lambda: loop.call_soon_threadsafe(changed.set))
@@ -233,7 +238,9 @@ class Reacting:
             async with asyncio.timeout(timeout):
                 while not (result := predicate(self)):
                     self._check_goes_on()
-                    await changed.wait()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_AGAIN):
+                            await changed.wait()
                     changed.clear()
                     feed.take()
                 return result
@@ -248,8 +255,10 @@ class Reacting:
         try:
             while not (result := predicate(self)):
                 self._check_goes_on()
-                if not changed.wait(None if deadline is None else max(0.0, deadline - time.monotonic())):
+                left = LOOK_AGAIN if deadline is None else deadline - time.monotonic()
+                if left <= 0:
                     raise TimeoutError(f"not within {timeout:g} s")
+                changed.wait(min(left, LOOK_AGAIN))
                 changed.clear()
                 feed.take()
             return result

@@ -299,6 +299,22 @@ def test_a_cell_without_await_can_wait_and_iterate(server: Any, client: Client) 
     assert client._feeds == []
 
 
+def test_what_is_waited_for_may_be_what_a_callback_does_or_the_clock(server: Any, client: Client) -> None:
+    def slow(row: Row) -> None:
+        heard.wait(PATIENCE)
+        rows.append(row.id)
+
+    rows: list[str] = []
+    heard = threading.Event()
+    client.on("logs", slow)
+    server.put(*log_rows("a"))
+    client.wait_until(lambda c: c.logs.get("a"), PATIENCE)
+    threading.Timer(0.05, heard.set).start()
+    assert asyncio.run(client.until(lambda c: rows, PATIENCE)) == ["a"]
+    end = time.monotonic() + 0.05
+    assert client.wait_until(lambda c: time.monotonic() > end, PATIENCE)
+
+
 def test_several_loops_and_threads_wait_at_once(server: Any, client: Client) -> None:
     heard: queue.Queue[tuple[str, str]] = queue.Queue()
 

@@ -1,7 +1,7 @@
 // Every style sheet, in one text for the shadow root.
+import alerts from "./alerts.css";
 import burndown from "./parts/burndown.css";
 import flow from "./parts/flow.css";
-import alerts from "./alerts.css";
 import grid from "./parts/grid.css";
 import lanesStrips from "./parts/lanes-strips.css";
 import lanes from "./parts/lanes.css";
