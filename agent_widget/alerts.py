@@ -89,8 +89,8 @@ class Alert:
         """What it is about, in words, while it fires."""
         self.error: str | None = None
         """Why it cannot be checked, in the state ``error``."""
-        self.ended: Callable[[Alert], object] = lambda alert: None
-        self.changed: Callable[[], object] = lambda: None
+        self._on_stop: Callable[[Alert], object] = lambda alert: None
+        self._on_change: Callable[[], object] = lambda: None
         self._predicate = predicate
         self._clear = clear
         self._level = Level(for_, clear_for)
@@ -114,11 +114,11 @@ class Alert:
             before = self.state
             self._level.clear()
             self._turned(before)
-        self.changed()
+        self._on_change()
 
     def stop(self) -> None:
         """Watch for it no more."""
-        self.ended(self)
+        self._on_stop(self)
 
     def __repr__(self) -> str:
         said = self.error or self.text
@@ -191,7 +191,7 @@ class Alerts:
 
     def add(self, alert: Alert) -> Alert:
         """Look at it from now on, in place of one of the same name."""
-        alert.ended, alert.changed = self._remove, self._client.wake
+        alert._on_stop, alert._on_change = self._remove, self._client.wake
         with self._lock:
             self._alerts.pop(alert.name, None)
             self._alerts[alert.name] = alert
