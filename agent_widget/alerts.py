@@ -130,7 +130,12 @@ class Alert:
         with self._lock:
             before = self.state
             try:
-                value = self._predicate(client)
+                try:
+                    value = self._predicate(client)
+                except TypeError as error:  # a comparison with what is not known yet, such as a cost without any price
+                    if "'NoneType'" not in str(error):
+                        raise
+                    value = False
                 on = bool(value)
                 off = bool(self._clear(client)) if self._clear and self._level.state == "firing" else not on
             except BaseException as error:  # also sys.exit(): nothing ends the thread for all others

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
+import warnings
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,13 +19,25 @@ if TYPE_CHECKING:
 
 
 def connect(server: Server | str | None = None, token: str | None = None, *, timeout: float = 10.0) -> Client:
-    """A live replica of a server's tables.
+    """A live replica of a server's tables, complete.
 
     ``server``: what :func:`serve` returned, a url (``"ws://host:8765/ws"``, then with its ``token``), or nothing to
     find one that runs on this machine. One process has one client per server: connecting again returns the same.
-    Returns when the tables hold what the server has read so far (of a large home that is the newest); raises
-    :class:`ConnectionFailed` after ``timeout`` seconds or if it is refused.
+    Returns when the tables hold everything. A server that reads a very large home may need longer than ``timeout``
+    seconds: then a warning says so, and the tables fill in by themselves (``client.reading``, ``client.wait_read()``).
+    Raises :class:`ConnectionFailed` after ``timeout`` seconds without an answer, or if it is refused.
     """
+    began = time.monotonic()
+    client = _connected(server, token, timeout)
+    if not client.wait_read(max(0.0, timeout - (time.monotonic() - began))):
+        read, total = client.reading or (0, 0)
+        far = f"{read / 1e6:,.0f} of {total / 1e6:,.0f} MB"
+        warnings.warn(f"the server still reads ({far}); the tables fill in, client.wait_read() waits", stacklevel=2)
+    return client
+
+
+def _connected(server: Server | str | None, token: str | None, timeout: float) -> Client:
+    """A client that has had its first answer."""
     found: Server | Runtime | None = server if isinstance(server, Server) else None
     if server is None:
         found = find_server()
@@ -56,4 +70,4 @@ def watch(*paths: str | os.PathLike[str], height: int = 620) -> Dashboard:
     """
     from .widget import Dashboard  # the command line, which connects too, needs no widget
 
-    return Dashboard(connect(serve(*paths)), height=height)
+    return Dashboard(_connected(serve(*paths), None, 10.0), height=height)  # it shows how far the reading is

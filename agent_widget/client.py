@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
@@ -40,6 +41,8 @@ BACK_OFF: Final = (0.2, 5.0)
 SILENCE: Final = 12.0
 """Seconds without any frame after which a connection counts as dead (the server says something every 5)."""
 PING_EVERY: Final = 2.0
+READ_EVERY: Final = 0.2
+"""Seconds between two questions how far the server has read."""
 
 MAX_FRAME: Final = 64 * 1024 * 1024
 """Bytes. Frames are small, but a single row is never divided."""
@@ -73,7 +76,10 @@ class Client(Reacting):
         self._socket: ClientConnection | None = None
         self._calls: dict[int, Future[Any]] = {}
         self._next_rid = 0
+        self._read_by = 0
+        """Where the server was when it said how far it has read."""
         self._ready = threading.Event()
+        self._read = threading.Event()
         self._stop = asyncio.Event()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"agent-widget {url}", daemon=True)
@@ -95,6 +101,21 @@ class Client(Reacting):
         if self.connection.state in ENDED:
             raise ConnectionFailed(self.connection.message)
         return self
+
+    @property
+    def reading(self) -> tuple[int, int] | None:
+        """How many bytes the server has read, of how many, while it reads a large home for the first time."""
+        if all(source.state != "reading" for source in self.sources):
+            return None
+        total = sum(source.bytes for source in self.sources)
+        return sum(source.read if source.state == "reading" else source.bytes for source in self.sources), total
+
+    def wait_read(self, timeout: float | None = None) -> bool:
+        """Wait until the server has read everything there is and the tables hold it; false if it takes longer.
+
+        A client that is closed or refused waits for nothing more.
+        """
+        return self._read.wait(timeout)
 
     def welcome(self) -> protocol.Welcome:
         """What this replica says to one that asks it, as a server does."""
@@ -252,8 +273,12 @@ class Client(Reacting):
             if answer is not None:
                 self.adopt(answer, reading=any(source.state == "reading" for source in self.sources))
                 state, message, live = "live", None, True
+                self._note_read()
         elif isinstance(frame, protocol.Welcome):
             self.sources = frame.sources
+            self._read_by = frame.seq
+            if self.reading is not None:
+                self._read.clear()
         elif isinstance(frame, protocol.Pong):
             rtt = max(0.0, time.perf_counter() * 1000 - frame.at)
         elif isinstance(frame, protocol.Reply):
@@ -277,7 +302,27 @@ class Client(Reacting):
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await _send(socket, protocol.Ping(time.perf_counter() * 1000))
-                await asyncio.sleep(PING_EVERY)
+                until = time.monotonic() + PING_EVERY
+                while self.reading is not None and time.monotonic() < until:
+                    await self._ask_how_far()
+                    await asyncio.sleep(READ_EVERY)
+                await asyncio.sleep(max(0.0, until - time.monotonic()))
+
+    async def _ask_how_far(self) -> None:
+        """``welcome`` is said once; while a large home is read, ``status`` tells how far that is."""
+        future: Future[Any] = Future()
+        self._ask("status", {}, future)
+        try:
+            status = await asyncio.wrap_future(future)
+        except ConnectionFailed:
+            return  # the connection tells by itself
+        self.sources = msgspec.convert(status["sources"], list[protocol.SourceInfo])
+        self._read_by = status["seq"]
+        self._note_read()
+
+    def _note_read(self) -> None:
+        if self.reading is None and self.store.position.epoch and self.store.position.seq >= self._read_by:
+            self._read.set()
 
     def _ask(self, method: str, params: dict[str, Any], future: Future[Any]) -> None:
         if self._socket is None:
@@ -300,6 +345,7 @@ class Client(Reacting):
         self.connection = Connection(state, message, None, before.heard_at)
         if state in ENDED:
             self._ready.set()
+            self._read.set()
         else:
             self._ready.clear()
         if (before.state, before.message) != (state, message):

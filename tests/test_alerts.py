@@ -195,3 +195,10 @@ def test_an_alert_of_the_same_name_is_replaced_and_a_stopped_one_is_gone(server:
     until(lambda: client._alerts._thread is None)
     third = client.alert("a", lambda c: True, lambda alert: None)
     until(lambda: third.state == "firing")
+
+
+def test_what_is_not_known_yet_does_not_hold(client: Client) -> None:
+    """The most natural condition, while nothing has a price: ``None > 5``."""
+    alert = Alert("budget", lambda told: told.stats["cost_usd"].value > 5)
+    assert alert.look(client, 0.0) is None
+    assert (alert.state, alert.error) == ("ok", None)

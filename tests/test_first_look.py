@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from test_collector import everything
 from transcripts import SHARED, lines
-from wire import PATIENCE, contents, raw, served, until, until_async
+from wire import PATIENCE, contents, hosted, raw, served, until, until_async
 
+import agent_widget as aw
 from agent_widget import reading
 from agent_widget.collector import Collector
 from agent_widget.reading import File
@@ -142,6 +143,19 @@ def test_a_server_answers_while_it_reads_and_the_newest_session_comes_first(home
             assert server.store.count("sessions") == SESSIONS
 
     asyncio.run(scene())
+
+
+def test_who_connects_gets_complete_tables_or_is_told_that_they_are_not(home: Path, gate: Gate) -> None:
+    gate.held.add(transcript(home, 1))
+    with hosted(home, first_look=0) as server:
+        with pytest.warns(UserWarning, match=r"still reads \(\d+ of 1 MB\)"):
+            client = aw.connect(server.url, server.token, timeout=0.5)
+        assert client.reading is not None and client.reading[0] < client.reading[1]
+        assert not client.wait_read(0.01)
+        threading.Timer(0.1, gate.open).start()
+        assert aw.connect(server.url, server.token) is client
+        assert client.reading is None
+        assert len(client.sessions) == SESSIONS
 
 
 async def status(client: Any) -> dict[str, Any]:
