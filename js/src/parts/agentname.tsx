@@ -1,21 +1,16 @@
 // The short name of whoever an id stands for, as a way to them.
 import { useApp } from "../context.ts";
-import { shortId } from "../format.ts";
+import { namesakes, ownName } from "../names.ts";
 import type { Shown } from "../store.ts";
 import { oneLine } from "./text.tsx";
 
-/** A name for people: the agent's name, "everyone" for `*`, else the id by its ends. */
+/** A name for people: the agent's name, with a number if others bear it too; "everyone" for `*`. */
 export function agentName(store: Shown, id: string): string {
   if (id === "*") return "everyone";
-  if (id === "user") return "you";
-  const agent = store.tables.agents.rows.get(id);
-  const name = agent?.name || id;
-  const made = MADE_BY_A_MACHINE.exec(name);
-  return oneLine(made ? `${agent?.role ?? "agent"} ${made[1]}` : shortId(name.replace(/^agent-(?=.)/, "")));
+  const number = namesakes(store).get(id);
+  const name = ownName(id, store.tables.agents.rows.get(id));
+  return number === undefined ? name : `${name} ${number}`;
 }
-
-/** "agent-1767303353127-qvwgix": its role and the end of it say more. */
-const MADE_BY_A_MACHINE = /^agent-\d{10,}-(\w+)$/;
 
 interface AgentNameProps {
   readonly id: string | null;
