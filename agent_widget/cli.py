@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import csv
-import io
 import logging
 import os
 import signal
@@ -16,7 +14,7 @@ import threading
 import webbrowser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any
 
 import msgspec
 
@@ -26,6 +24,8 @@ from .api import connect
 from .client import Client, find_server
 from .collector import Collector, PathError
 from .connection import ENDED, ConnectionFailed
+from .files import csv_text, json_bytes, parquet_bytes
+from .frames import arrow_table
 from .server import Server, StartError
 from .store import Row
 from .tables import TABLES
@@ -236,44 +236,20 @@ def _snapshot(options: argparse.Namespace) -> None:
     names = [options.table] if options.table else list(TABLES)
     tables = {name: collector.store.rows(name) for name in names}
     if options.format == "json":
-        sys.stdout.write(msgspec.json.encode(tables).decode() + "\n")
+        sys.stdout.write(json_bytes(tables).decode() + "\n")
     elif options.format == "csv":
-        _write_csv(options.table, tables[options.table], sys.stdout)
+        columns = [column.name for column in TABLES[options.table].columns]
+        sys.stdout.write(csv_text(columns, tables[options.table]))
     else:
         _write_parquet(options.table, tables[options.table])
 
 
-def _write_csv(table: str, rows: list[Row], file: TextIO) -> None:
-    columns = [column.name for column in TABLES[table].columns]
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_csv_cell(row[name]) for name in columns])
-
-
-_SIGNS: Final = tuple("=+-@＝＋－＠")
-_SPACES: Final = tuple("\t\r\n")
-
-
-def _csv_cell(value: Any) -> Any:
-    if isinstance(value, (list, dict)):
-        value = msgspec.json.encode(value).decode()
-    if isinstance(value, str) and (value[:1] in _SPACES or value.lstrip()[:1] in _SIGNS):
-        return "'" + value  # a spreadsheet would run it as a formula
-    return value
-
-
 def _write_parquet(table: str, rows: list[Row]) -> None:
     try:
-        import pyarrow
-        import pyarrow.parquet
+        data = parquet_bytes(arrow_table(table, rows))
     except ImportError:
         raise _Failure('parquet needs pyarrow: pip install "agent-widget[frames]"') from None
-    from .frames import arrow_table
-
-    buffer = io.BytesIO()
-    pyarrow.parquet.write_table(arrow_table(table, rows), buffer)
-    sys.stdout.buffer.write(buffer.getvalue())
+    sys.stdout.buffer.write(data)
 
 
 def _tail(options: argparse.Namespace) -> None:

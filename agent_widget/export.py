@@ -6,7 +6,6 @@ Everything in it came through the server, which masks secrets; the file loads no
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from . import protocol
 from .bundle import document
 from .client import Client
 from .connection import ConnectionFailed
+from .files import write_whole
 
 LIMITS: Final = {"logs": 10_000, "messages": 10_000, "tool_calls": 10_000, "spans": 20_000}
 """So many of the newest rows of the long tables are saved, as many as the front end holds."""
@@ -55,13 +55,4 @@ def _transcripts(client: Client, count: int) -> dict[str, Any]:
 
 def write_page(path: str | os.PathLike[str], page: str) -> Path:
     """Write a page, whole or not at all; returns where it is."""
-    target = Path(path).expanduser()
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(page)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return target.resolve()
+    return write_whole(path, page.encode())

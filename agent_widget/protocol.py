@@ -204,17 +204,17 @@ def encode(frame: Any) -> bytes:
     try:
         return _encoder.encode(frame)
     except UnicodeEncodeError:  # a file name need not be UTF-8, but a frame is
-        return _encoder.encode(_encodable(msgspec.to_builtins(frame)))
+        return _encoder.encode(encodable(msgspec.to_builtins(frame)))
 
 
-def _encodable(value: Any) -> Any:
+def encodable(value: Any) -> Any:
     """The same with ``?`` for what UTF-8 cannot hold."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list):
-        return [_encodable(item) for item in value]
+        return [encodable(item) for item in value]
     if isinstance(value, dict):
-        return {_encodable(key): _encodable(item) for key, item in value.items()}
+        return {encodable(key): encodable(item) for key, item in value.items()}
     return value
 
 

@@ -206,18 +206,6 @@ def test_snapshot_as_csv_starts_no_formula(capsys: pytest.CaptureFixture[str], w
     assert not any(text.lstrip()[:1] in tuple("=+-@＝") for text in texts)
 
 
-@pytest.mark.parametrize("value", ["=1", "  =1", "+1", "-1", "@a", "\t", "\rx", "\n=1", "＝1", "＋1", "－1", "＠1"])
-def test_a_cell_that_begins_a_formula_is_quoted(value: str) -> None:
-    assert cli._csv_cell(value) == "'" + value
-
-
-@pytest.mark.parametrize(
-    ("value", "cell"), [("", ""), ("a=1", "a=1"), (-5, -5), (None, None), (["=a"], '["=a"]'), ({"a": 1}, '{"a":1}')]
-)
-def test_other_cells_stay_as_they_are(value: Any, cell: Any) -> None:
-    assert cli._csv_cell(value) == cell
-
-
 def test_snapshot_as_parquet(workspace: Path, tmp_path: Path) -> None:
     with (tmp_path / "tasks.parquet").open("wb") as file:
         command = [*COMMAND, "snapshot", "--table", "tasks", "--format", "parquet", str(workspace)]
