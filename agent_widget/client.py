@@ -15,7 +15,7 @@ import random
 import threading
 import time
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -33,6 +33,9 @@ from .reactions import Reacting
 from .store import Gap, Store
 from .tables import TABLES, now_ms, schema
 from .version import VERSION
+
+if TYPE_CHECKING:
+    from .sql import Result
 
 log = logging.getLogger("agent_widget")
 
@@ -173,6 +176,20 @@ class Client(Reacting):
         given = {"session": session, "before": before, "after": after, "limit": limit, "chars": chars}
         params = {name: value for name, value in given.items() if value is not None}
         return Transcript(session, **self.request("transcript", params))
+
+    def sql(self, query: str, *, timeout: float = 10.0, limit: int = 100_000) -> Result:
+        """What a query answers over the tables as they are now.
+
+        ``client.sql("select name, count(*) from tool_calls group by 1").df()``
+
+        DuckDB's SQL over this replica, read-only: one SELECT, WITH, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN. Times are
+        ``TIMESTAMP WITH TIME ZONE`` in UTC, durations integer milliseconds. At most ``limit`` rows (``.cut`` says
+        whether there are more), within ``timeout`` seconds. Raises :class:`SqlError` with one line, and ``ImportError``
+        without DuckDB (``pip install "agent-widget[sql]"``).
+        """
+        from .sql import run
+
+        return run(self.store, query, timeout=timeout, limit=limit)
 
     # The network thread
 

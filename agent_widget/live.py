@@ -95,8 +95,8 @@ class LiveTable(_OfTable):
     def where(self, **conditions: Any) -> Rows:
         """The rows in which every named column equals the value, or is one of several, or passes a function.
 
-        ``where(status="blocked")``, ``where(status=["blocked", "failed"])``, ``where(progress=lambda done: done == 1)``;
-        a function is called with what stands in the column, ``None`` if it is unknown.
+        ``where(status="blocked")``, ``where(status=["blocked", "failed"])``, ``where(progress=lambda done: done == 1)``. A
+        function is called with what stands in the column, ``None`` if it is unknown.
         """
         return Rows(self._store, self.name, list(filter(matching(self.name, conditions), self.rows())))
 

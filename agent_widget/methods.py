@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from . import sql
+from .files import json_bytes
 from .memories import NoMemory
 from .protocol import ProtocolError
 from .transcript import TEXT_CHARS, NoTranscript
@@ -15,6 +17,9 @@ from .version import VERSION
 
 if TYPE_CHECKING:
     from .server import Server
+
+MAX_ANSWER: Final = 16 * 1024 * 1024
+"""Bytes of the answer to a query: it is one frame."""
 
 
 class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -31,6 +36,12 @@ class _Transcript(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Memory(msgspec.Struct, forbid_unknown_fields=True):
     id: str
+
+
+class _Sql(msgspec.Struct, forbid_unknown_fields=True):
+    query: str
+    limit: int = 10_000
+    timeout: float = sql.TIMEOUT
 
 
 def _status(server: Server, params: _Nothing) -> dict[str, Any]:
@@ -81,6 +92,23 @@ def _memory(server: Server, params: _Memory) -> dict[str, Any]:
         raise ProtocolError("not_found", str(error)) from None
 
 
+def _sql(server: Server, params: _Sql) -> msgspec.Raw:
+    """What a query answers: ``columns``, ``types``, ``rows``, ``cut`` (:meth:`agent_widget.sql.Result.told`).
+
+    No more rows and seconds than :mod:`agent_widget.sql` allows by itself, whatever is asked for.
+    """
+    limit, timeout = min(params.limit, sql.LIMIT), min(params.timeout, sql.TIMEOUT)
+    try:
+        told = json_bytes(sql.run(server.store, params.query, limit=limit, timeout=timeout).told())
+    except ImportError as error:
+        raise ProtocolError("unavailable", str(error)) from None
+    except sql.SqlError as error:
+        raise ProtocolError("bad_request", str(error)) from None
+    if len(told) > MAX_ANSWER:
+        raise ProtocolError("too_large", f"the answer has {len(told) / 1e6:.0f} MB; ask for fewer rows or columns")
+    return msgspec.Raw(told)
+
+
 def _taking(shape: type[Any], method: Callable[[Server, Any], Any]) -> Callable[[Server, Mapping[str, Any]], Any]:
     """``method`` with its parameters checked."""
 
@@ -96,6 +124,7 @@ def _taking(shape: type[Any], method: Callable[[Server, Any], Any]) -> Callable[
 
 METHODS: Final[dict[str, Callable[[Server, Mapping[str, Any]], Any]]] = {
     "memory": _taking(_Memory, _memory),
+    "sql": _taking(_Sql, _sql),
     "status": _taking(_Nothing, _status),
     "transcript": _taking(_Transcript, _transcript),
 }
