@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from .api import connect, watch
     from .client import Client
     from .collector import PathError
+    from .compare import compare
     from .connection import ConnectionFailed
     from .handles import Agent, AgentFailed
-    from .live import LiveTable
+    from .live import LiveTable, Rows
     from .pages import Transcript
     from .process import Server, ServerError, serve
+    from .sql import Result, SqlError
     from .store import Row
     from .version import VERSION as __version__
     from .webhooks import webhook
@@ -35,10 +37,14 @@ _HOMES = {
     "Dashboard": "widget",
     "LiveTable": "live",
     "PathError": "collector",
+    "Result": "sql",
     "Row": "store",
+    "Rows": "live",
     "Server": "process",
     "ServerError": "process",
+    "SqlError": "sql",
     "Transcript": "pages",
+    "compare": "compare",
     "connect": "api",
     "serve": "process",
     "watch": "api",
@@ -54,11 +60,15 @@ __all__ = [
     "Dashboard",
     "LiveTable",
     "PathError",
+    "Result",
     "Row",
+    "Rows",
     "Server",
     "ServerError",
+    "SqlError",
     "Transcript",
     "__version__",
+    "compare",
     "connect",
     "serve",
     "watch",
