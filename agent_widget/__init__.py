@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .api import connect, watch
     from .client import Client
     from .collector import PathError
-    from .compare import compare
+    from .comparison import compare
     from .connection import ConnectionFailed
     from .handles import Agent, AgentFailed
     from .live import LiveTable, Rows
@@ -44,7 +44,7 @@ _HOMES = {
     "ServerError": "process",
     "SqlError": "sql",
     "Transcript": "pages",
-    "compare": "compare",
+    "compare": "comparison",
     "connect": "api",
     "serve": "process",
     "watch": "api",

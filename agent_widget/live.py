@@ -95,7 +95,7 @@ class LiveTable(_OfTable):
     def where(self, **conditions: Any) -> Rows:
         """The rows in which every named column equals the value, or is one of several, or passes a function.
 
-        ``where(status="blocked")``, ``where(status=["blocked", "failed"])``, ``where(progress=lambda done: done == 1)``. A
+        ``where(status="blocked")``, ``where(status=["blocked", "failed"])``, ``where(errors=lambda n: n and n > 3)``. A
         function is called with what stands in the column, ``None`` if it is unknown.
         """
         return Rows(self._store, self.name, list(filter(matching(self.name, conditions), self.rows())))

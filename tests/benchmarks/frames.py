@@ -17,10 +17,10 @@ from typing import Any
 
 import pandas
 import pyarrow
-from agent_widget.sql import run
 
 from agent_widget.live import LiveTable
 from agent_widget.records import Record
+from agent_widget.sql import run
 from agent_widget.store import Store
 from agent_widget.tables import TABLES
 
