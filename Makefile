@@ -14,7 +14,7 @@ help: ## this list
 demo: .venv/prices.installed ## a simulated team and two coding agents, and the dashboard on them in your browser
 	$(BIN)/agent-widget demo
 
-lab: .venv/lab.installed ## JupyterLab on the quickstart notebook
+lab: .venv/all.installed ## JupyterLab on the quickstart notebook
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb
 
 test: lint ## every check: ruff, mypy, tsc, then pytest with the JavaScript and the browser tests (ARGS="-k name")
