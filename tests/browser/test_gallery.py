@@ -39,11 +39,12 @@ class View(NamedTuple):
 
 VIEWS = {
     "overview": View("Overview"),
-    "agents": View("Agents"),
-    "messages": View("Messages"),
-    "messages-sequence": View("Messages", form="Sequence"),
-    "tasks": View("Tasks"),
-    "tasks-board": View("Tasks", form="Board"),
+    "agents": View("Agents", "Tree"),
+    "agents-timeline": View("Agents", "Timeline"),
+    "messages": View("Messages", "List"),
+    "messages-sequence": View("Messages", "Sequence"),
+    "tasks": View("Tasks", "Table"),
+    "tasks-board": View("Tasks", "Board"),
     "sessions": View("Sessions"),
     "transcript": View("Sessions", opens="claude"),
     "quality": View("Quality"),
@@ -79,6 +80,7 @@ class Shown:
         self.page = page
         self.board = Board(page)
         self.problems: list[str] = []
+        page.set_default_timeout(5_000)
         page.add_init_script(path=AXE)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
 
@@ -91,8 +93,8 @@ class Shown:
         """Come to see it, with its first rows."""
         board = self.board
         board.open(view.tab)
-        if view.tab in ("Messages", "Tasks", "Agents"):
-            board.root.locator(".either button").nth(int(view.form is not None)).click()
+        if view.form is not None:
+            board.panel.get_by_role("button", name=view.form, exact=True).click()
         if view.opens is not None:
             board.search("")
             board.rows.first.locator("[role=gridcell]").first.click()

@@ -120,7 +120,7 @@ def test_the_demo_is_a_team_at_work(command: Command) -> None:
     before = board.total()
     wait_for(lambda: board.total() > before + 5, "the agents talk")
     board.open("Agents")
-    board.root.get_by_role("button", name="timeline").click()
+    board.root.get_by_role("button", name="Timeline").click()
     timeline = board.root.get_by_label("Agents over time")
     expect(timeline).to_contain_text("Working at once")
     expect(timeline.get_by_role("option").filter(has_text="orchestrator").first).to_be_visible()

@@ -2,6 +2,7 @@
 import { useComputed } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
+import { Either } from "../parts/either.tsx";
 import { Frame } from "../parts/frame.tsx";
 import { Grid } from "../parts/grid.tsx";
 import { isHuman, isLive } from "../parts/lanes-index.ts";
@@ -38,7 +39,7 @@ export function Agents() {
   agents.version.value;
   const all = agents.list();
   const query = useQuery("agents", all, text, facets);
-  const timeline = nav.switch("agents", "timeline").value;
+  const timeline = nav.switch("agents", "timeline");
   const narrowed = query.rows.length !== all.length;
   return (
     <Frame
@@ -49,32 +50,15 @@ export function Agents() {
       total={all.length}
       nouns={all.some(isHuman) ? ["agent or person", "agents and people"] : ["agent", "agents"]}
       nothing="Agents appear here as soon as one writes to a watched folder."
-      tools={<Shape />}
+      tools={<Either label="show agents as" on={timeline} names={["Tree", "Timeline"]} />}
       details={(row) => <AgentDetails row={row} />}
     >
-      {timeline ? (
+      {timeline.value ? (
         <Timeline only={narrowed ? query.rows : null} />
       ) : (
         <AgentTree rows={query.rows} narrowed={narrowed} question={query.question} />
       )}
     </Frame>
-  );
-}
-
-/** Tree or timeline. */
-function Shape() {
-  const { nav } = useApp();
-  const timeline = nav.switch("agents", "timeline");
-  const option = (label: string, on: boolean) => (
-    <button type="button" aria-pressed={timeline.value === on} onClick={() => (timeline.value = on)}>
-      {label}
-    </button>
-  );
-  return (
-    <span class="agent-shape" role="group" aria-label="Shown as">
-      {option("tree", false)}
-      {option("timeline", true)}
-    </span>
   );
 }
 

@@ -4,10 +4,10 @@ import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
 import { agentName } from "../parts/agentname.tsx";
 import { Details } from "../parts/details.tsx";
+import { Either } from "../parts/either.tsx";
 import { Frame } from "../parts/frame.tsx";
 import { Grid } from "../parts/grid.tsx";
 import { knownColumns } from "../parts/known-columns.ts";
-import { Switch } from "../parts/switch.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import type { Shown } from "../store.ts";
@@ -59,7 +59,7 @@ export function Tasks() {
       total={all.length}
       nouns={["task", "tasks"]}
       nothing="Tasks appear here when an agent plans its work (a to-do list, a task file), or when a workspace has a task list."
-      tools={<Switch on={board}>board</Switch>}
+      tools={<Either label="show tasks as" on={board} names={["Table", "Board"]} />}
       details={(row) => (
         <Details table="tasks" row={row} title={row.title ?? row.id} without={TASK_TOLD}>
           <TaskDetails row={row} />
