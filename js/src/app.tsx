@@ -1,17 +1,21 @@
 // The shell: header, what to say about the connection, and the view of the chosen tab.
-import { useComputed } from "@preact/signals";
+import { useComputed, useSignal } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
 import { AlertStrip } from "./alerts.tsx";
 import { Announcer } from "./announcer.tsx";
 import { Boundary } from "./boundary.tsx";
 import { AppContext, type Ask } from "./context.ts";
+import { useKeptFocus } from "./focus.ts";
 import { Header, PANEL_ID, tabId } from "./header.tsx";
+import { Help } from "./help.tsx";
+import { type Command, commandOf, isTyped } from "./keys.ts";
 import { memoryVersions } from "./memory-versions.ts";
 import type { Nav, ViewName } from "./nav.ts";
 import { ConnectionNotice, LoadingNotice } from "./notices.tsx";
 import { Past } from "./past.ts";
 import { ReadingNotice } from "./reading.tsx";
 import type { Shown, Store } from "./store.ts";
+import { times } from "./times.ts";
 import { Travel } from "./travel.tsx";
 import { Agents } from "./views/agents.tsx";
 import { Logs } from "./views/logs.tsx";
@@ -35,23 +39,46 @@ export function App({ store: live, nav, ask }: AppProps) {
   useMemo(() => memoryVersions(live), [live]); // follows what memory says from the opening on, whatever is shown
   const store = travels ? past : live;
   const app = useMemo(() => ({ store, live, nav, ask }), [store, live, nav, ask]);
-  const search = useRef<HTMLInputElement>(null);
   const tab = nav.tab.value;
+  const element = useRef<HTMLDivElement>(null);
+  const help = useSignal(false);
+  useKeptFocus(element);
+  const within = (selector: string) => element.current?.querySelector<HTMLElement>(selector);
+  const obey = (command: Command) => {
+    switch (command) {
+      case "search":
+        return within("input.search")?.focus();
+      case "help":
+        return void (help.value = !help.value);
+      case "travel":
+        nav.travel(!nav.travels.value);
+        return setTimeout(() => within(nav.travels.value ? "[role=slider].travel-bar" : `#${tabId(nav.tab.value)}`)?.focus());
+      case "pause":
+        return live.connection.value.state !== "saved" && live.setPaused(!live.paused.value);
+      case "times":
+        return times.turn();
+      default:
+        nav.tab.value = command;
+        return within(`#${tabId(command)}`)?.focus();
+    }
+  };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (/^(INPUT|SELECT|TEXTAREA)$/.test((event.target as Element).tagName)) return;
+    const command = event.defaultPrevented ? null : commandOf(event, isTyped(event.target));
+    if (command === null) return;
     event.preventDefault();
-    search.current?.focus();
+    obey(command);
   };
   return (
     <AppContext.Provider value={app}>
-      <div class="app" onKeyDown={onKeyDown}>
-        <Header searchField={search} />
+      {/* It takes the focus of clicks beside everything, or the keys after them would be the host's. */}
+      <div ref={element} class="app" tabIndex={-1} onKeyDown={onKeyDown}>
+        <Header help={help} />
         {nav.travels.value && <Travel />}
         <ConnectionNotice />
         <AlertStrip />
         <ReadingNotice />
         <div id={PANEL_ID} class="panel" role="tabpanel" aria-labelledby={tabId(tab)}>
+          {help.value && <Help open={help} />}
           <Boundary key={`${tab} ${travels}`}>
             <LoadingNotice>
               <View tab={tab} store={store} nav={nav} />

@@ -1,62 +1,88 @@
 // The header line: is it live, how old is it, where can one go, what is searched, and Pause.
-import { useComputed } from "@preact/signals";
-import type { RefObject } from "preact";
+import { type Signal, useComputed } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useApp } from "./context.ts";
-import { age, duration, when } from "./format.ts";
+import { age, duration, exactTime, when } from "./format.ts";
 import { VIEWS, type ViewName } from "./nav.ts";
 import type { Connection } from "./store.ts";
 import { needsOf } from "./needs.ts";
+import { Icon } from "./parts/icons.tsx";
 
 export const PANEL_ID = "aw-panel";
 export const tabId = (view: ViewName): string => `aw-tab-${view}`;
 
 const capitalized = (view: ViewName): string => view[0]!.toUpperCase() + view.slice(1);
 
-export function Header({ searchField }: { searchField: RefObject<HTMLInputElement | null> }) {
+export function Header({ help }: { help: Signal<boolean> }) {
   const { live, nav } = useApp();
   const paused = live.paused.value;
+  const travels = nav.travels.value;
   return (
     <header class="header">
       <State />
       <Tabs />
       <div class="header-tools">
-        <input
-          ref={searchField}
-          class="search"
-          type="search"
-          placeholder="Search  /"
-          aria-label="Search what this tab shows"
-          value={nav.search.value}
-          onInput={(event) => {
-            nav.search.value = event.currentTarget.value;
-          }}
-          onKeyDown={(event) => {
-            if (event.key === "Escape") nav.search.value = "";
-          }}
-        />
+        <Search />
         <button
           type="button"
-          class="button"
-          aria-pressed={nav.travels.value}
-          title={nav.travels.value ? "Back to the present" : "See everything as it was at a moment of the past"}
-          onClick={() => nav.travel(!nav.travels.value)}
+          class="button tool"
+          aria-pressed={travels}
+          title={travels ? "Back to the present (t)" : "See everything as it was at a moment of the past (t)"}
+          onClick={() => nav.travel(!travels)}
         >
-          History
+          <Icon name="history" />
+          <span class="tool-word">History</span>
         </button>
         {live.connection.value.state !== "saved" && (
+          <button
+            type="button"
+            class="button tool pause"
+            aria-pressed={paused}
+            title={paused ? "Show what happened meanwhile, and go on (p)" : "Freeze what is shown; the data goes on arriving (p)"}
+            onClick={() => live.setPaused(!paused)}
+          >
+            <Icon name={paused ? "resume" : "pause"} />
+            <span class="tool-word">{paused ? "Resume" : "Pause"}</span>
+          </button>
+        )}
         <button
           type="button"
-          class="button pause"
-          aria-pressed={paused}
-          title={paused ? "Show what happened meanwhile, and go on" : "Freeze what is shown; the data goes on arriving"}
-          onClick={() => live.setPaused(!paused)}
+          class="button tool"
+          aria-label="Keys and times"
+          aria-expanded={help.value}
+          title="Keys and times (?)"
+          onClick={() => (help.value = !help.value)}
         >
-          {paused ? "Resume" : "Pause"}
+          ?
         </button>
-        )}
       </div>
     </header>
+  );
+}
+
+function Search() {
+  const { nav } = useApp();
+  const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLInputElement }) => {
+    if (event.key === "Escape" && nav.search.value !== "") {
+      nav.search.value = "";
+    } else if (event.key === "Escape" || event.key === "ArrowDown") {
+      const app = event.currentTarget.closest(".app")!;
+      (app.querySelector<HTMLElement>(".panel [role=grid], .panel [role=treegrid], .panel [role=listbox]") ?? (app as HTMLElement)).focus();
+    } else return;
+    event.preventDefault();
+  };
+  return (
+    <input
+      class="search"
+      type="search"
+      placeholder="Search  /"
+      aria-label="Search what this tab shows"
+      value={nav.search.value}
+      onInput={(event) => {
+        nav.search.value = event.currentTarget.value;
+      }}
+      onKeyDown={onKeyDown}
+    />
   );
 }
 
@@ -87,11 +113,11 @@ function State() {
       <strong>{shown}</strong>
       {moves && (
         <span class="muted figures state-age" title={`${roundTrip(connection)}; age of the last word from the watcher`}>
-          {rtt !== null && state === "live" ? `${duration(rtt)} · ` : ""}
+          {rtt !== null && state === "live" && <span class="state-trip">{duration(rtt)} · </span>}
           {heardAt === 0 ? "" : age(now - heardAt)}
         </span>
       )}
-      {state === "saved" && <span class="muted figures state-age">{when(heardAt, now)}</span>}
+      {state === "saved" && <span class="muted figures" title={exactTime(heardAt)}>{when(heardAt, now)}</span>}
     </div>
   );
 }
@@ -140,7 +166,7 @@ function Tabs() {
           onClick={() => go(view)}
         >
           {capitalized(view)}
-          {view === "overview" && view !== current && needs > 0 && (
+          {view === "overview" && needs > 0 && (
             <span class="tab-needs" aria-hidden="true" title={`${needs} need you`}>
               ◆ {needs}
             </span>

@@ -1,5 +1,6 @@
 // Every style sheet, in one text for the shadow root.
 import alerts from "./alerts.css";
+import help from "./help.css";
 import burndown from "./parts/burndown.css";
 import flow from "./parts/flow.css";
 import grid from "./parts/grid.css";
@@ -19,7 +20,7 @@ import tools from "./views/tools.css";
 import transcript from "./views/transcript.css";
 import views from "./views/views.css";
 
-const shared = [base, alerts, travel, parts, grid, lanes, lanesStrips, flow, burndown, markdown];
+const shared = [base, alerts, travel, help, parts, grid, lanes, lanesStrips, flow, burndown, markdown];
 const own = [views, overview, agents, tasks, quality, memory, logs, tools, transcript];
 
 export const styles = [...shared, ...own].join("\n");

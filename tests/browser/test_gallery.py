@@ -183,3 +183,17 @@ def test_every_view_is_fit_to_be_seen(shown: Shown, view: str, look: str) -> Non
     found = violations(shown.page) if look in ("light", "dark", "360") else []
     shown.leave()
     assert found == []
+
+
+def test_help_lists_the_keys(shown: Shown) -> None:
+    for name in ("light", "dark", "360"):
+        shown.look(LOOKS[name])
+        shown.board.open("Tasks")
+        shown.page.keyboard.press("?")
+        expect(shown.board.root.get_by_role("dialog")).to_be_visible()
+        shown.settle()
+        shown.picture(f"help-{name}")
+        found = violations(shown.page)
+        shown.page.keyboard.press("Escape")
+        expect(shown.board.root.get_by_role("tab", name="Tasks")).to_be_focused()
+        assert found == []

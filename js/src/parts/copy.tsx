@@ -1,6 +1,7 @@
 // A button that copies a text, and says so for a moment.
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
+import { Icon } from "./icons.tsx";
 
 const SAID_MS = 1_500;
 
@@ -12,6 +13,7 @@ async function copy(text: string, near: HTMLElement): Promise<boolean> {
   } catch {
     const area = document.createElement("textarea");
     area.value = text;
+    area.className = "visually-hidden"; // and the page does not jump
     near.after(area);
     area.select();
     const copied = document.execCommand("copy");
@@ -26,9 +28,11 @@ interface CopyButtonProps {
   /** What is copied, where the text itself would be too long to say it. */
   readonly title?: string;
   readonly class?: string;
+  /** With a sign, which stays when there is no room for the words. */
+  readonly icon?: boolean;
 }
 
-export function CopyButton({ text, children, title = text, class: name = "" }: CopyButtonProps) {
+export function CopyButton({ text, children, title = text, class: name = "", icon = false }: CopyButtonProps) {
   const [said, say] = useState<string | null>(null);
   const onClick = async (event: MouseEvent) => {
     const button = event.currentTarget as HTMLElement;
@@ -37,8 +41,9 @@ export function CopyButton({ text, children, title = text, class: name = "" }: C
     setTimeout(() => say(null), SAID_MS);
   };
   return (
-    <button type="button" class={`button copy ${name}`} title={title} onClick={onClick}>
-      {said ?? children}
+    <button type="button" class={`button copy ${icon ? "tool" : ""} ${name}`} title={title} onClick={onClick}>
+      {icon && <Icon name="copy" />}
+      {icon && said === null ? <span class="tool-word">{children}</span> : (said ?? children)}
     </button>
   );
 }

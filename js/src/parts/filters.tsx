@@ -91,7 +91,7 @@ function Menu({ facet, counts, chosen, set }: ControlProps) {
   };
   return (
     <select class="menu" aria-label={facet.title} value={chosen[0] ?? ""} onChange={onChange}>
-      <option value="">any {facet.title}</option>
+      <option value="">{facet.title}</option>
       {counts.map(({ value, count }) => (
         <option key={value} value={value}>
           {label(facet, value)} ({integer(count)})

@@ -35,10 +35,10 @@ export function LaneName({ id, lane, geometry, lines, role, alone = false }: Lan
           class="link"
           tabIndex={-1}
           title={`${name}, ${agent.status ?? "unknown"}`}
-          aria-label={name}
           onClick={() => nav.open("agents", id)}
         >
-          {text}
+          <span class="visually-hidden">{name}</span>
+          <span aria-hidden="true">{text}</span>
         </button>
       )}
       {role === "columnheader" && agent !== undefined && agent.role !== "human" && <StatusMark status={agent.status} />}

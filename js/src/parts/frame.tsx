@@ -56,7 +56,9 @@ export function Frame<T extends TableName, R>(props: FrameProps<T, R>) {
         {props.tools}
         <span class="toolbar-end">
           <span class="muted figures">{count}</span>
-          <CopyButton text={pythonRows(table, Object.fromEntries(columns))}>Copy Python</CopyButton>
+          <CopyButton text={pythonRows(table, Object.fromEntries(columns))} icon>
+            Copy Python
+          </CopyButton>
         </span>
       </div>
       <div class="split">

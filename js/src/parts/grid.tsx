@@ -8,7 +8,7 @@ import type { Sort } from "../nav.ts";
 import { type SortValue, sortedBy } from "../sorting.ts";
 import { fitColumns, template } from "./columns.ts";
 import { useFresh } from "./fades.ts";
-import { Heading } from "./grid-heading.tsx";
+import { Heading, onHeadKey } from "./grid-heading.tsx";
 import { GridRow } from "./grid-row.tsx";
 import { type Identified, useHeld } from "./held.ts";
 import { useSize } from "./size.ts";
@@ -98,6 +98,7 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
   });
 
   const shownColumns = fitColumns(columns, width);
+  const firstHead = shownColumns.find((column) => column.value !== undefined);
   const first = Math.max(0, Math.floor(top / ROW_PX) - OVERSCAN);
   const last = Math.min(shown.length, Math.ceil((top + height) / ROW_PX) + OVERSCAN);
   const cursor = active ?? selected;
@@ -216,9 +217,9 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
         onFocus={() => setInside(true)}
         onBlur={() => setInside(scroller.current?.matches(":hover") ?? false)}
       >
-        <div class="grid-head" role="row" aria-rowindex={1}>
+        <div class="grid-head" role="row" aria-rowindex={1} onKeyDown={onHeadKey}>
           {shownColumns.map((column) => (
-            <Heading key={column.key} column={column} sort={props.sort} />
+            <Heading key={column.key} column={column} sort={props.sort} inTabOrder={column === firstHead} />
           ))}
         </div>
         <div role="presentation" class="grid-body" style={{ height: `${shown.length * ROW_PX}px` }}>

@@ -1,5 +1,5 @@
 // The columns of the agents view. What nobody knows of takes no room.
-import { ago, exactTime, hourMinute, integer, longDuration, money, percent, plural, score, short, when, words } from "../format.ts";
+import { hourMinute, integer, longDuration, money, percent, plural, score, short, when, words } from "../format.ts";
 import { ActivityBars } from "../parts/activity.tsx";
 import { agentName } from "../parts/agentname.tsx";
 import { Bar } from "../parts/bar.tsx";
@@ -9,6 +9,7 @@ import type { LaneIndex } from "../parts/lanes-index.ts";
 import { DAY } from "../parts/lanes-window.ts";
 import { StatusMark } from "../parts/status.tsx";
 import { Line, oneLine } from "../parts/text.tsx";
+import { Time } from "../parts/time.tsx";
 import type { SortValue } from "../sorting.ts";
 import type { Shown } from "../store.ts";
 import type { AgentsRow } from "../tables.ts";
@@ -66,9 +67,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
       </span>
     )),
     column("status_at", "since", { min: 80, rank: 2, end: true }, (row) => row.status_at, (row) => (
-      <span class="muted" title={row.status_at === null ? "" : `${words(row.status)} since ${exactTime(row.status_at)}`}>
-        {row.status_at === null ? "–" : sinceText(store.now.value - row.status_at)}
-      </span>
+      <Time at={row.status_at} fits="ago" age={sinceText} what={`${words(row.status)} since`} />
     )),
     column("activity", "doing", { min: 170, grow: 3, rank: 3 }, (row) => row.activity, (row) => <Line text={row.activity} />),
     column("task_id", "task", { min: 124, grow: 2, rank: 6 }, task, (row) => <Line text={task(row)} />),
@@ -88,9 +87,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
     figure("tasks_completed", "done", 9),
     column("quality", "quality", { min: 52, rank: 9, end: true }, (row) => row.quality, (row) => <span class="muted">{score(row.quality)}</span>),
     column("last_seen_at", "last seen", { min: 76, rank: 10, end: true }, (row) => row.last_seen_at, (row) => (
-      <span class="muted" title={exactTime(row.last_seen_at)}>
-        {ago(row.last_seen_at, store.now.value)}
-      </span>
+      <Time at={row.last_seen_at} fits="ago" />
     )),
   ];
 }

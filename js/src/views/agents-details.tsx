@@ -1,7 +1,7 @@
 // What there is to know of one agent: why it is as it is, what it did, with what and for whom; then every field.
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
-import { integer, longDuration, money, percent, plural, when, words } from "../format.ts";
+import { integer, longDuration, money, percent, plural, words } from "../format.ts";
 import { AgentName, agentName } from "../parts/agentname.tsx";
 import { Details } from "../parts/details.tsx";
 import { indexOf } from "../parts/lanes-model.ts";
@@ -9,6 +9,7 @@ import { StatusMark } from "../parts/status.tsx";
 import { Line, Prose, oneLine } from "../parts/text.tsx";
 import type { AgentsRow, SpansRow } from "../tables.ts";
 import { contextFill } from "../parts/context-fill.ts";
+import { Time } from "../parts/time.tsx";
 import { sumsOf } from "./agents-sums.ts";
 import { toolUses } from "./tools-use.ts";
 
@@ -202,7 +203,7 @@ function Spans({ row }: { row: AgentsRow }) {
         {spans.slice(-MOST_SPANS).reverse().map((span) => (
           <li key={span.id} class="with-mark agent-row" title={oneLine(span.status_reason ?? "")}>
             <StatusMark status={span.status} />
-            <span class="muted figures">{when(span.started_at, now)}</span>
+            <Time at={span.started_at} fits="clock" />
             <span class="figures agent-lasted">{longDuration(lasted(span))}</span>
             <Line class="muted" text={span.status_reason} />
           </li>

@@ -1,12 +1,13 @@
 // A log line whole, with what was logged just before and after it, whatever the filters let pass.
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
-import { exactTime, timeOfDay } from "../format.ts";
+import { exactTime } from "../format.ts";
 import { agentName } from "../parts/agentname.tsx";
 import { CopyButton } from "../parts/copy.tsx";
 import { Section } from "../parts/section.tsx";
 import { StatusMark } from "../parts/status.tsx";
 import { Prose, oneLine } from "../parts/text.tsx";
+import { Time } from "../parts/time.tsx";
 import type { LogsRow } from "../tables.ts";
 
 /** The fields that are told here. */
@@ -55,7 +56,7 @@ function Context({ row, lines }: LineDetailsProps) {
         {around.map((line) => (
           <li key={line.id} aria-current={line.id === row.id}>
             <StatusMark status={line.level} label={line.level ?? "unknown level"} />
-            <span class="muted">{timeOfDay(line.at)}</span>
+            <Time at={line.at} fits="clock" />
             <button
               type="button"
               class="link line"

@@ -1,7 +1,7 @@
 // Logs: every line in the order of time, following the newest until the reader scrolls up.
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
-import { exactTime, stamp, timeOfDay } from "../format.ts";
+import { timeOfDay } from "../format.ts";
 import { AgentName, agentName } from "../parts/agentname.tsx";
 import { Details } from "../parts/details.tsx";
 import { Frame } from "../parts/frame.tsx";
@@ -10,6 +10,7 @@ import { type Column, Grid } from "../parts/grid.tsx";
 import { knownColumns } from "../parts/known-columns.ts";
 import { StatusMark } from "../parts/status.tsx";
 import { Switch } from "../parts/switch.tsx";
+import { Time } from "../parts/time.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { finder, joined, patternProblem } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
@@ -32,7 +33,7 @@ interface Look {
   readonly finder: RegExp | null;
 }
 
-const columnsOf = (store: Shown, { today, finder }: Look): readonly Column<LogLine>[] => [
+const columnsOf = ({ today, finder }: Look): readonly Column<LogLine>[] => [
   {
     key: "at",
     title: "time",
@@ -40,9 +41,7 @@ const columnsOf = (store: Shown, { today, finder }: Look): readonly Column<LogLi
     cell: ({ row }) => (
       <span class="with-mark">
         <StatusMark status={row.level} label={row.level ?? "unknown level"} />
-        <span class="muted" title={exactTime(row.at)}>
-          {stamp(row.at, store.now.value)}
-        </span>
+        <Time at={row.at} fits="clock" seconds />
       </span>
     ),
   },
@@ -101,9 +100,9 @@ export function Logs() {
   const oldest = rows[0]?.at ?? null;
   const today = oldest !== null && new Date(oldest).toDateString() === new Date(store.now.value).toDateString();
   const columns = useMemo(() => {
-    const look = columnsOf(store, { today, finder: finder(search) });
+    const look = columnsOf({ today, finder: finder(search) });
     return unsorted(knownColumns(look, lines));
-  }, [store, today, search, lines]);
+  }, [today, search, lines]);
   const following = nav.switch("logs", "following", true);
   const problem = patternProblem(search);
   return (

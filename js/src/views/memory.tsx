@@ -1,7 +1,7 @@
 // Memory: the files and entries agents keep for later, what changed in them, and their text beside the list.
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
-import { ago, bytes, exactTime, integer, short, words } from "../format.ts";
+import { bytes, integer, short, words } from "../format.ts";
 import { type MemoryHistory, memoryVersions } from "../memory-versions.ts";
 import { agentColumn } from "../parts/agent-column.tsx";
 import { Details } from "../parts/details.tsx";
@@ -9,6 +9,7 @@ import { Frame } from "../parts/frame.tsx";
 import { type Column, Grid } from "../parts/grid.tsx";
 import { knownColumns } from "../parts/known-columns.ts";
 import { Line, oneLine } from "../parts/text.tsx";
+import { Time } from "../parts/time.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
@@ -78,9 +79,7 @@ const columnsOf = (store: Shown, historyOf: (row: MemoryRow) => MemoryHistory | 
     end: true,
     value: (row) => touchedAt(row, historyOf(row)),
     cell: (row) => (
-      <span class="muted" title={exactTime(touchedAt(row, historyOf(row)))}>
-        {ago(touchedAt(row, historyOf(row)), store.now.value)}
-      </span>
+      <Time at={touchedAt(row, historyOf(row))} fits="ago" />
     ),
   },
 ];

@@ -1,11 +1,12 @@
 // The columns of the list of messages.
-import { duration, exactTime, longDuration, stamp, words } from "../format.ts";
+import { duration, longDuration, stamp, words } from "../format.ts";
 import { AgentName, agentName } from "../parts/agentname.tsx";
 import { latencyOf, type Pairs, type Standing } from "../parts/flow-pairs.ts";
 import type { Column } from "../parts/grid.tsx";
 import { KindPill } from "../parts/kind.tsx";
 import { StatusMark } from "../parts/status.tsx";
 import { Line } from "../parts/text.tsx";
+import { Time } from "../parts/time.tsx";
 import type { Shown } from "../store.ts";
 import type { MessagesRow } from "../tables.ts";
 
@@ -23,9 +24,7 @@ export const messageColumns = (
     rank: 1,
     value: (row) => row.at,
     cell: (row) => (
-      <span class="muted figures" title={exactTime(row.at)}>
-        {stamp(row.at, store.now.value)}
-      </span>
+      <Time at={row.at} fits="clock" seconds />
     ),
   },
   {

@@ -1,7 +1,7 @@
 // What was just said and what is being done: the last messages and the tasks in hand, each row a way to the whole.
 
 import { useEffect, useState } from "preact/hooks";
-import { integer, percent, timeOfDay, when } from "../format.ts";
+import { integer, percent } from "../format.ts";
 import type { Nav } from "../nav.ts";
 import { agentName } from "../parts/agentname.tsx";
 import { Bar } from "../parts/bar.tsx";
@@ -11,6 +11,7 @@ import { lowerBound, messageAt, type LaneIndex } from "../parts/lanes-index.ts";
 import { MINUTE } from "../parts/lanes-window.ts";
 import { statusColor, StatusMark } from "../parts/status.tsx";
 import { Line } from "../parts/text.tsx";
+import { Time } from "../parts/time.tsx";
 import { CHANGE_MEMORY_MS, type Shown, type TableView } from "../store.ts";
 import type { MessagesRow, TasksRow } from "../tables.ts";
 import { taskTotals } from "./overview-figures.ts";
@@ -39,7 +40,7 @@ export function LatestMessages({ store, nav, index }: { store: Shown; nav: Nav; 
           class={`overview-row ${fresh(message.id)}`}
           onClick={() => nav.open("messages", message.id)}
         >
-          <span class="muted figures">{isToday(message.at!, now) ? timeOfDay(message.at) : when(message.at, now)}</span>
+          <Time at={message.at} fits="clock" />
           <span class="overview-ends">
             <strong>{message.sender === null ? "–" : agentName(store, message.sender)}</strong>
             <span class="muted"> → </span>
@@ -108,10 +109,6 @@ function Heading({ title, note, onOpen }: { title: string; note: string; onOpen:
       <span>{note}</span>
     </button>
   );
-}
-
-function isToday(at: number, now: number): boolean {
-  return new Date(at).toDateString() === new Date(now).toDateString();
 }
 
 /** The class of rows that changed a moment ago; drawn once more when the moment is over. */

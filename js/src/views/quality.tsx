@@ -1,7 +1,7 @@
 // Quality: how good the work was judged, over time and judgement by judgement.
 import { useMemo } from "preact/hooks";
 import { useApp } from "../context.ts";
-import { exactTime, when, words } from "../format.ts";
+import { words } from "../format.ts";
 import { agentColumn } from "../parts/agent-column.tsx";
 import { AgentName, agentName } from "../parts/agentname.tsx";
 import { Details } from "../parts/details.tsx";
@@ -11,6 +11,7 @@ import { knownColumns } from "../parts/known-columns.ts";
 import { Score } from "../parts/score.tsx";
 import { Section } from "../parts/section.tsx";
 import { Line, Prose } from "../parts/text.tsx";
+import { Time } from "../parts/time.tsx";
 import { type Facet, useQuery } from "../query.ts";
 import { joined } from "../search.ts";
 import { newestFirst } from "../sorting.ts";
@@ -81,9 +82,7 @@ const columnsOf = (store: Shown): readonly Column<QualityRow>[] => [
     end: true,
     value: (row) => row.at,
     cell: (row) => (
-      <span class="muted" title={exactTime(row.at)}>
-        {when(row.at, store.now.value)}
-      </span>
+      <Time at={row.at} fits="clock" />
     ),
   },
 ];

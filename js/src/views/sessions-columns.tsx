@@ -1,9 +1,10 @@
 // The columns of the sessions view, and which of them give way first.
-import { UNKNOWN, duration, exactTime, integer, money, short, when, words } from "../format.ts";
+import { UNKNOWN, duration, integer, money, short, words } from "../format.ts";
 import { agentColumn } from "../parts/agent-column.tsx";
 import type { Column } from "../parts/grid.tsx";
 import { StatusMark } from "../parts/status.tsx";
 import { Line } from "../parts/text.tsx";
+import { Time } from "../parts/time.tsx";
 import type { SortValue } from "../sorting.ts";
 import type { Shown } from "../store.ts";
 import type { SessionsRow } from "../tables.ts";
@@ -55,9 +56,7 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     text("branch", { min: 100, grow: 1, rank: 11 }),
     text("model", { min: 124, rank: 9 }),
     column("started_at", "started", { min: 90, rank: 1 }, (row) => row.started_at, (row) => (
-      <span class="muted figures" title={exactTime(row.started_at)}>
-        {when(row.started_at, store.now.value)}
-      </span>
+      <Time at={row.started_at} fits="clock" />
     )),
     column("duration_ms", "duration", { min: 84, rank: 3, end: true }, lasted, (row) => (
       <span title={row.duration_ms === null && lasted(row) !== null ? "from its beginning to the last that was heard of it" : undefined}>

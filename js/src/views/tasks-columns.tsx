@@ -1,9 +1,10 @@
 // The columns of the tasks view, and the order in which tasks matter.
-import { ago, exactTime, score, words } from "../format.ts";
+import { score, words } from "../format.ts";
 import { agentName } from "../parts/agentname.tsx";
 import type { Column } from "../parts/grid.tsx";
 import { StatusMark } from "../parts/status.tsx";
 import { Line } from "../parts/text.tsx";
+import { Time } from "../parts/time.tsx";
 import type { Shown } from "../store.ts";
 import type { TasksRow } from "../tables.ts";
 import { Age, Owner, Priority, Progress, Waits } from "./tasks-cells.tsx";
@@ -118,9 +119,7 @@ export function taskColumns(store: Shown, depths: ReadonlyMap<string, number>): 
       end: true,
       value: (row) => touchedAt(row) || null,
       cell: (row) => (
-        <span class="muted" title={exactTime(touchedAt(row) || null)}>
-          {ago(touchedAt(row) || null, store.now.value)}
-        </span>
+        <Time at={touchedAt(row) || null} fits="ago" />
       ),
     },
   ];

@@ -8,6 +8,7 @@ import { Score } from "../parts/score.tsx";
 import { Section } from "../parts/section.tsx";
 import { StatusMark } from "../parts/status.tsx";
 import { Prose, oneLine } from "../parts/text.tsx";
+import { Time } from "../parts/time.tsx";
 import { newestFirst } from "../sorting.ts";
 import type { TasksRow } from "../tables.ts";
 import { dependencies, isOpen, taskLinks } from "./tasks-links.ts";
@@ -122,7 +123,7 @@ function Judgements({ row }: { row: TasksRow }) {
             <button type="button" class="link line" onClick={() => nav.open("quality", one.id)}>
               {words(one.kind)} by {oneLine(one.assessor ?? "nobody named")}
             </button>
-            <span class="muted figures">{stamp(one.at, store.now.value)}</span>
+            <Time at={one.at} fits="clock" seconds />
           </li>
         ))}
       </ul>
@@ -149,7 +150,7 @@ function Said({ row }: { row: TasksRow }) {
                 →
               </span>
               <AgentName id={message.recipient} inTabOrder />
-              <span class="muted figures">{stamp(message.at, store.now.value)}</span>
+              <Time at={message.at} fits="clock" seconds />
             </span>
             <button type="button" class="link line" title={oneLine(message.text ?? "")} onClick={() => nav.open("messages", message.id)}>
               {oneLine(message.text ?? words(message.kind))}

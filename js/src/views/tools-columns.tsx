@@ -1,18 +1,19 @@
 // The columns of the tools, of the agents that use one, and of the calls.
-import { UNKNOWN, ago, duration, exactTime, integer, longDuration, percent, plural, when, words } from "../format.ts";
+import { UNKNOWN, duration, integer, longDuration, percent, plural, words } from "../format.ts";
 import { agentColumn } from "../parts/agent-column.tsx";
 import { AgentName, agentName } from "../parts/agentname.tsx";
 import { Bar } from "../parts/bar.tsx";
 import type { Column } from "../parts/grid.tsx";
 import { StatusMark } from "../parts/status.tsx";
 import { Line, oneLine } from "../parts/text.tsx";
+import { Time } from "../parts/time.tsx";
 import type { Shown } from "../store.ts";
 import type { ToolCallsRow } from "../tables.ts";
 import { callText } from "./tools-input.ts";
 import { Durations } from "./tools-durations.tsx";
 import type { ToolUse } from "./tools-use.ts";
 
-export const toolColumns = (store: Shown, total: number): readonly Column<ToolUse>[] => [
+export const toolColumns = (total: number): readonly Column<ToolUse>[] => [
   {
     key: "name",
     title: "tool",
@@ -25,7 +26,7 @@ export const toolColumns = (store: Shown, total: number): readonly Column<ToolUs
       </strong>
     ),
   },
-  ...useColumns(store, total),
+  ...useColumns(total),
 ];
 
 export const agentColumns = (store: Shown, total: number): readonly Column<ToolUse>[] => [
@@ -37,11 +38,11 @@ export const agentColumns = (store: Shown, total: number): readonly Column<ToolU
     value: (use) => agentName(store, use.id),
     cell: (use) => <AgentName id={use.id} />,
   },
-  ...useColumns(store, total),
+  ...useColumns(total),
 ];
 
 /** The same figures under each other, of tools and of agents. */
-function useColumns(store: Shown, total: number): readonly Column<ToolUse>[] {
+function useColumns(total: number): readonly Column<ToolUse>[] {
   return [
     {
       key: "calls",
@@ -127,9 +128,7 @@ function useColumns(store: Shown, total: number): readonly Column<ToolUse>[] {
       end: true,
       value: (use) => use.lastAt,
       cell: (use) => (
-        <span class="muted" title={exactTime(use.lastAt)}>
-          {ago(use.lastAt, store.now.value)}
-        </span>
+        <Time at={use.lastAt} fits="ago" />
       ),
     },
   ];
@@ -147,9 +146,7 @@ export const callColumns = (store: Shown): readonly Column<ToolCallsRow>[] => [
     cell: (row) => (
       <span class="with-mark">
         <StatusMark status={row.status} />
-        <span class="muted" title={exactTime(row.at)}>
-          {when(row.at, store.now.value)}
-        </span>
+        <Time at={row.at} fits="clock" />
       </span>
     ),
   },

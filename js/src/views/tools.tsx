@@ -76,7 +76,7 @@ function Uses({ rows, chosen, question }: PartProps & { chosen: string | null })
   const { store, nav } = useApp();
   const filter = nav.filter("tools");
   const uses = useMemo(() => toolUses(rows), [rows]);
-  const columns = useMemo(() => knownColumns(toolColumns(store, rows.length), uses), [store, uses]);
+  const columns = useMemo(() => knownColumns(toolColumns(rows.length), uses), [uses]);
   const choose = (name: string | null) => {
     filter.value = { ...filter.value, name: name === null || name === chosen ? [] : [name] };
   };

@@ -1,0 +1,72 @@
+// The keys of the dashboard, in one place: what each asks for, and how the help panel names them. They work while
+// the focus is inside; outside, and with Ctrl, Alt or Meta, every key is the host's.
+import { VIEWS, type ViewName } from "./nav.ts";
+
+export type Command = "search" | "help" | "travel" | "pause" | "times" | ViewName;
+
+const LETTERS: Readonly<Record<string, Command>> = {
+  "/": "search",
+  "?": "help",
+  t: "travel",
+  p: "pause",
+  c: "times",
+};
+
+type Pressed = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "isComposing">;
+
+/** What a key asks for; null where it asks for nothing, or is typed into something. */
+export function commandOf(event: Pressed, typing: boolean): Command | null {
+  if (typing || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return null;
+  const view = /^[1-9]$/.test(event.key) ? VIEWS[Number(event.key) - 1] : undefined;
+  return view ?? LETTERS[event.key] ?? null;
+}
+
+/** Whether keys pressed in this element are text, or choose something in it. */
+export function isTyped(target: EventTarget | null): boolean {
+  return target instanceof Element && target.matches("input, select, textarea, [contenteditable]");
+}
+
+interface Keys {
+  readonly where: string;
+  readonly keys: readonly (readonly [keys: string, does: string])[];
+}
+
+export const KEYS: readonly Keys[] = [
+  {
+    where: "Anywhere in the dashboard",
+    keys: [
+      ["1 – 9", "the views, in the order of their tabs"],
+      ["/", "search what this tab shows"],
+      ["t", "history: everything as it was at a moment"],
+      ["p", "pause what is shown, and go on"],
+      ["c", "times: clock, or how long ago"],
+      ["?", "this list"],
+      ["Esc", "close what is open; clear the search"],
+    ],
+  },
+  {
+    where: "In a table",
+    keys: [
+      ["↑ ↓ PgUp PgDn Home End", "from row to row"],
+      ["Enter", "open the row; Tab goes on into it"],
+      ["← →", "fold and unfold a tree; from one column's head to the next"],
+    ],
+  },
+  {
+    where: "In the lanes",
+    keys: [
+      ["↑ ↓", "from agent to agent; Enter opens it"],
+      ["← → + −", "through time, and how much of it"],
+      ["Space", "unfold the finished subagents"],
+      ["End", "back to now"],
+    ],
+  },
+  {
+    where: "In the history bar",
+    keys: [
+      ["← →", "ten seconds; with Shift a minute"],
+      ["↑ ↓", "from event to event"],
+      ["Home End", "the beginning, the present"],
+    ],
+  },
+];

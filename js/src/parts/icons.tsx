@@ -1,0 +1,17 @@
+// The few signs on buttons. They say nothing by themselves: the button has the words.
+import type { JSX } from "preact";
+
+const SHAPES = {
+  history: <path d="M3.2 5.2A5.5 5.5 0 1 1 2.5 8M3 2.2v3h3M8 5v3.2l2.2 1.4" />,
+  pause: <path d="M5.5 3.5v9M10.5 3.5v9" stroke-width="2" />,
+  resume: <path d="M5 3.2v9.6L12.5 8Z" fill="currentColor" />,
+  copy: <path d="M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8Z" />,
+} satisfies Record<string, JSX.Element>;
+
+export function Icon({ name }: { name: keyof typeof SHAPES }) {
+  return (
+    <svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+      {SHAPES[name]}
+    </svg>
+  );
+}

@@ -1,0 +1,35 @@
+// A moment, as a clock time or as an age; hovering tells the other, to the millisecond.
+import { useApp } from "../context.ts";
+import { ago, exactTime, stamp, when } from "../format.ts";
+import { times } from "../times.ts";
+
+interface TimeProps {
+  readonly at: number | null;
+  /** What suits this column, where the person has not chosen. */
+  readonly fits: "clock" | "ago";
+  /** Seconds matter on earlier days too. */
+  readonly seconds?: boolean;
+  /** In other words than "12 s ago". */
+  readonly age?: (ms: number) => string;
+  /** What happened then. */
+  readonly what?: string;
+}
+
+export function Time({ at, fits, seconds = false, age, what }: TimeProps) {
+  const { store } = useApp();
+  if (at === null) return <span class="muted">–</span>;
+  const way = times.value === "fits" ? fits : times.value;
+  const now = store.now.value;
+  const exact = what === undefined ? exactTime(at) : `${what} ${exactTime(at)}`;
+  return (
+    <span
+      class="muted figures"
+      title={exact}
+      onPointerEnter={(event) => {
+        event.currentTarget.title = `${exact}, ${ago(at, store.now.peek())}`; // not at each tick for every row
+      }}
+    >
+      {way === "ago" ? (age?.(now - at) ?? ago(at, now)) : seconds ? stamp(at, now) : when(at, now)}
+    </span>
+  );
+}
