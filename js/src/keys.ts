@@ -47,9 +47,11 @@ export const KEYS: readonly Keys[] = [
   {
     where: "In a table",
     keys: [
-      ["↑ ↓ PgUp PgDn Home End", "from row to row"],
+      ["↑ ↓", "from row to row; with Page Up and Down by the screen"],
+      ["Home End", "to the first, to the last"],
       ["Enter", "open the row; Tab goes on into it"],
-      ["← →", "fold and unfold a tree; from one column's head to the next"],
+      ["← →", "fold and unfold a tree"],
+      ["Tab, ← →", "from the rows to the heads of the columns; Enter sorts"],
     ],
   },
   {

@@ -27,7 +27,7 @@ export function ReadingNotice() {
   const all = sum((source) => source.bytes);
   const done = sum((source) => (isRead(source) ? source.bytes : source.read));
   return (
-    <div class="reading muted figures" role="progressbar" aria-valuemin={0} aria-valuemax={all} aria-valuenow={done}>
+    <div class="reading muted figures" role="progressbar" aria-label="Reading" aria-valuemin={0} aria-valuemax={all} aria-valuenow={done}>
       <span class="reading-bar" style={{ width: percent(all === 0 ? 0 : done / all) }} />
       reading: {bytes(done)} of {bytes(all)}, newest first
     </div>

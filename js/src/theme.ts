@@ -38,6 +38,7 @@ export function followTheme(signal: AbortSignal): void {
 export function readColors(element: Element): Colours {
   const probe = document.createElement("span");
   probe.hidden = true;
+  probe.style.setProperty("forced-color-adjust", "none"); // a lane without its colours says nothing
   element.append(probe);
   const read = ([name, variable]: [string, string]) => {
     probe.style.color = `var(${variable})`;

@@ -95,7 +95,7 @@ export function Travel() {
       <Bar history={history} go={go} />
       <span class="travel-time figures" title={at === null ? undefined : exactTime(at)}>
         {at === null ? <span class="muted">the present</span> : <strong>{stamp(at, now)}</strong>}
-        {at !== null && <span class="muted"> {ago(at, now)}</span>}
+        {at !== null && <span class="muted travel-ago"> {ago(at, now)}</span>}
       </span>
       <button
         type="button"

@@ -25,7 +25,8 @@ FAULTS = """() => {
   for (let text = walker.nextNode(); text; text = walker.nextNode()) {
     if (!text.data.trim()) continue;
     const own = text.parentElement;
-    if (!own.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || own.closest(".visually-hidden, svg, select")) continue;
+    if (!own.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || own.closest("svg, select")) continue;
+    if (own.offsetWidth <= 1 || own.closest(".visually-hidden")) continue; // for those who listen
     range.selectNodeContents(text);
     const box = range.getBoundingClientRect();
     for (let at = own; at && at !== root; at = at.parentElement) {

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import machine
 import pytest
-from browser.board import Board
+from browser.board import TABS, Board
 from browser.faults import AXE, faults, violations
 from browser.server import started
 from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
@@ -25,6 +26,11 @@ from agent_widget import demo
 pytestmark = pytest.mark.slow
 
 AGENTS, SEED = 7, 3
+
+Server = tuple["subprocess.Popen[str]", str]
+"""A server that runs, and the address of its page."""
+
+Change = Callable[[str], "str | None"]
 
 
 class View(NamedTuple):
@@ -67,8 +73,6 @@ LOOKS = {
     "light": Look(1000),
     "dark": Look(1000, dark=True),
     "360": Look(360, 740),
-    "600": Look(600),
-    "1200": Look(1200),
     "2000": Look(2000, 1000),
 }
 
@@ -142,34 +146,39 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [str(root) for root in demo.prepared(directory, agents=AGENTS, seed=SEED).roots]
 
 
+@pytest.fixture(scope="module")
+def server(env: dict[str, str], team: list[str]) -> Iterator[Server]:
+    """One server of the demo for all pages, and their address."""
+    with started("serve", *team, "--port", "0", env=env) as server:
+        yield server
+
+
 @contextmanager
-def showing(
-    chrome: BrowserContext, env: dict[str, str], roots: list[str], change: Callable[[str], str | None] | None = None
-) -> Iterator[tuple[Shown, Any]]:
-    """A server on these directories, and a page on it; ``change`` is made to what it says, None: it is not heard."""
-    with started("serve", *roots, "--port", "0", env=env) as (process, address):
-        page = chrome.new_page()
-        shown = Shown(page)
-        if change is not None:
+def showing(chrome: BrowserContext, address: str, change: Change | None = None) -> Iterator[Shown]:
+    """A page; ``change`` is made to what the server says, None: it is not heard."""
+    page = chrome.new_page()
+    shown = Shown(page)
+    if change is not None:
 
-            def between(socket: WebSocketRoute) -> None:
-                def heard(frame: str | bytes) -> None:
-                    changed = change(str(frame))
-                    if changed is not None:
-                        socket.send(changed)
+        def between(socket: WebSocketRoute) -> None:
+            def heard(frame: str | bytes) -> None:
+                changed = change(str(frame))
+                if changed is not None:
+                    socket.send(changed)
 
-                socket.connect_to_server().on_message(heard)
+            socket.connect_to_server().on_message(heard)
 
-            page.route_web_socket("**/ws", between)
-        page.goto(address)
-        yield shown, process
-        page.close()
+        page.route_web_socket("**/ws", between)
+    page.goto(address)
+    shown.look(LOOKS["light"])
+    yield shown
+    page.close()
 
 
 @pytest.fixture(scope="module")
-def shown(axe: None, chrome: BrowserContext, env: dict[str, str], team: list[str]) -> Iterator[Shown]:
+def shown(axe: None, chrome: BrowserContext, server: Server) -> Iterator[Shown]:
     """One page for all views of the demo."""
-    with showing(chrome, env, team) as (shown, _):
+    with showing(chrome, server[1]) as shown:
         expect(shown.board.state).to_have_text("live")
         yield shown
 
@@ -180,9 +189,18 @@ def test_every_view_is_fit_to_be_seen(shown: Shown, view: str, look: str) -> Non
     shown.look(LOOKS[look])
     shown.see(VIEWS[view])
     shown.picture(f"{view}-{look}")
-    found = violations(shown.page) if look in ("light", "dark", "360") else []
+    found = violations(shown.page) if look in ("light", "dark") else []
     shown.leave()
     assert found == []
+
+
+def test_no_tab_is_cut_off_where_there_is_room_for_all(shown: Shown) -> None:
+    shown.board.open("Overview")
+    for width in (600, 800, 958, 962, 1000, 1100, 1238, 1242, 1400, 2000):
+        shown.look(Look(width))
+        shown.settle()
+        tabs = shown.board.root.get_by_role("tablist")
+        assert (width, tabs.evaluate("(tabs) => tabs.scrollWidth - tabs.clientWidth")) == (width, 0)
 
 
 def test_help_lists_the_keys(shown: Shown) -> None:
@@ -197,3 +215,174 @@ def test_help_lists_the_keys(shown: Shown) -> None:
         shown.page.keyboard.press("Escape")
         expect(shown.board.root.get_by_role("tab", name="Tasks")).to_be_focused()
         assert found == []
+
+
+def test_the_past_is_fit_to_be_seen(shown: Shown) -> None:
+    shown.look(LOOKS["light"])
+    shown.board.open("Overview")
+    shown.page.keyboard.press("t")
+    moment = shown.board.root.get_by_role("slider", name="Moment")
+    expect(moment).to_be_focused()
+    for _ in range(6):
+        moment.press("Shift+ArrowLeft")
+    expect(shown.board.state).to_have_text("past")
+    for name in ("light", "dark", "360"):
+        shown.look(LOOKS[name])
+        shown.settle()
+        shown.picture(f"past-{name}")
+    assert violations(shown.page) == []
+    moment.press("t")
+    expect(shown.board.state).to_have_text("live")
+
+
+def test_times_are_clocks_or_ages_everywhere(shown: Shown) -> None:
+    shown.look(LOOKS["light"])
+    board = shown.board
+    shown.see(VIEWS["tasks"])
+    seen = board.rows.first
+    expect(seen).to_contain_text(" ago")
+    shown.page.keyboard.press("c")
+    expect(seen).not_to_contain_text(" ago")
+    shown.page.keyboard.press("c")
+    for tab in ("Messages", "Sessions", "Quality", "Memory", "Logs", "Tools"):
+        shown.see(View(tab))
+        expect(board.rows.filter(has_text=" ago").first).to_be_visible()
+        shown.picture(f"ages-{tab.lower()}")
+    shown.page.keyboard.press("?")
+    board.root.get_by_role("button", name="as fits the column").click()
+    shown.page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_without_motion_nothing_moves(shown: Shown, look: str) -> None:
+    shown.look(LOOKS[look])
+    shown.page.emulate_media(reduced_motion="reduce")
+    for view in VIEWS.values():
+        shown.see(view)
+        assert shown.page.evaluate(MOVING) == []
+        shown.leave()
+    shown.page.emulate_media(reduced_motion="no-preference")
+
+
+MOVING = """() => {
+  const host = [...document.querySelectorAll("*")].find((element) => element.shadowRoot);
+  const long = (times) => times.split(", ").some((time) => parseFloat(time) > 0);
+  return [...host.shadowRoot.querySelectorAll(".root *")].filter((element) => {
+    const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(element);
+    return long(transitionDuration) || animationName !== "none" || scrollBehavior === "smooth";
+  }).map((element) => element.className);
+}"""
+
+
+def test_colours_of_the_system_are_enough(shown: Shown) -> None:
+    shown.look(LOOKS["light"])
+    shown.page.emulate_media(forced_colors="active")
+    for view in ("overview", "agents", "tasks"):
+        shown.see(VIEWS[view])
+        shown.picture(f"{view}-forced-colours")
+    shown.page.emulate_media(forced_colors="none")
+
+
+def test_a_button_copies_where_there_is_no_clipboard_api(shown: Shown) -> None:
+    """As on an http page that is not on this machine."""
+    shown.page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    shown.look(LOOKS["2000"])
+    board = shown.board
+    board.open("Tasks")
+    copy = board.root.get_by_role("button", name="Copy Python")
+    copy.click()
+    expect(board.root.get_by_role("button", name="copied")).to_be_focused()
+    shown.page.keyboard.press("/")
+    shown.page.keyboard.press("Control+v")
+    expect(board.root.get_by_role("searchbox")).to_have_value("client.tasks.df()")
+    shown.page.keyboard.press("Escape")
+
+
+def seen_in_all(shown: Shown, name: str) -> None:
+    """The same in light, dark and narrow."""
+    found = []
+    for look in ("light", "dark", "360"):
+        shown.look(LOOKS[look])
+        shown.settle()
+        shown.picture(f"{name}-{look}")
+        found += violations(shown.page) if look != "360" else []
+    assert found == []
+
+
+def test_nothing_yet_says_what_to_do(axe: None, chrome: BrowserContext, env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    with (
+        started("serve", str(tmp_path / "memory"), "--port", "0", env=env) as (_, address),
+        showing(chrome, address) as shown,
+    ):
+        expect(shown.board.state).to_have_text("live")
+        for tab in TABS:
+            shown.board.open(tab)
+            expect(shown.board.root.locator(".empty-title")).to_be_visible()
+            shown.picture(f"empty-{tab.lower()}")
+            assert violations(shown.page) == []
+
+
+def test_what_is_still_read_is_said(axe: None, chrome: BrowserContext, server: Server) -> None:
+    def reading(frame: str) -> str | None:
+        said = json.loads(frame)
+        for source in said.get("sources", said.get("result", {}).get("sources", []) if "result" in said else []):
+            source.update(state="reading", bytes=2_400_000_000, read=910_000_000)
+        return json.dumps(said)
+
+    with showing(chrome, server[1], reading) as shown:
+        expect(shown.board.root.get_by_role("progressbar")).to_be_visible()
+        seen_in_all(shown, "reading")
+
+
+def test_the_first_load_is_said(axe: None, chrome: BrowserContext, server: Server) -> None:
+    with showing(chrome, server[1], lambda frame: None if '"type":"changes"' in frame else frame) as shown:
+        expect(shown.board.state).to_have_text("loading")
+        seen_in_all(shown, "loading")
+
+
+def test_a_view_that_fails_leaves_the_others(axe: None, chrome: BrowserContext, server: Server) -> None:
+    def spoilt(frame: str) -> str | None:
+        said = json.loads(frame)
+        for task in said["rows"].get("tasks", []) if said["type"] == "changes" else []:
+            task["status"] = {"not": "a text"}
+        return json.dumps(said)
+
+    with showing(chrome, server[1], spoilt) as shown:
+        shown.board.open("Tasks")
+        expect(shown.board.root.get_by_text("This view could not be drawn")).to_be_visible()
+        seen_in_all(shown, "failed")
+        shown.board.open("Messages")
+        expect(shown.board.rows.first).to_be_visible()
+
+
+def test_a_flood_of_rows_is_fit_to_be_seen(shown: Shown, team: list[str]) -> None:
+    """Near the end, as the team's files stay full."""
+    files = Path(team[0])
+    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    with (files / "coordination.log").open("a", encoding="utf-8") as log:
+        log.writelines(f"{at} [INFO] [agent-orchestrator] Reading {n} of 4000 stored\n" for n in range(4000))
+    with (files / "message-bus.jsonl").open("a", encoding="utf-8") as bus:
+        for n in range(1000):
+            message = {"message_id": f"msg-flood-{n}", "from_agent": "agent-orchestrator", "timestamp": at}
+            bus.write(json.dumps({**message, "type": "broadcast", "payload": f"stored {n}", "read_by": []}) + "\n")
+    shown.look(LOOKS["light"])
+    board = shown.board
+    for name, last in (("Logs", "Reading 3999"), ("Messages", "stored 999")):
+        shown.see(VIEWS[name.lower()])
+        follow = board.root.get_by_role("button", name="follow", pressed=False)
+        if follow.count():
+            follow.click()
+        expect(board.rows.filter(has_text=last)).to_be_visible(timeout=15_000)
+        shown.settle()
+        shown.picture(f"busy-{name.lower()}")
+    shown.see(View("Overview"))
+    shown.picture("busy-overview")
+
+
+def test_a_lost_server_is_said(shown: Shown, server: Server) -> None:
+    """The last: there is only one."""
+    shown.board.open("Overview")
+    server[0].kill()
+    expect(shown.board.state).to_have_text("reconnecting")
+    seen_in_all(shown, "disconnected")

@@ -80,7 +80,9 @@ export function Messages() {
       tools={
         <>
           {(hidden > 0 || beats.value) && (
-            <Switch on={beats}>{beats.value ? "heartbeats shown" : `${integer(hidden)} heartbeats hidden`}</Switch>
+            <Switch on={beats}>
+              heartbeats <span class="chip-count">{integer(hidden)}</span>
+            </Switch>
           )}
           <Either label="show messages as" on={sequence} names={["List", "Sequence"]} />
         </>

@@ -73,7 +73,7 @@ interface PartProps {
 }
 
 function Uses({ rows, chosen, question }: PartProps & { chosen: string | null }) {
-  const { store, nav } = useApp();
+  const { nav } = useApp();
   const filter = nav.filter("tools");
   const uses = useMemo(() => toolUses(rows), [rows]);
   const columns = useMemo(() => knownColumns(toolColumns(rows.length), uses), [uses]);
