@@ -6,7 +6,7 @@ MACHINE := $(BIN)/python tests/machine.py
 NODE_MODULES := js/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint bundle clean
+.PHONY: help demo lab test lint bundle pictures clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -30,6 +30,10 @@ lint: .venv/test.installed $(NODE_MODULES) ## ruff, mypy and tsc
 bundle: .venv/test.installed $(NODE_MODULES) ## build agent_widget/static/ from js/
 	$(BIN)/python js/tables.py > js/src/tables.ts
 	$(MACHINE) npm run --silent build
+
+pictures: .venv/test.installed $(NODE_MODULES) ## the pictures of the README, taken anew (all others: tests/gallery, by make test)
+	$(BIN)/python -m pytest -q tests/browser/test_gallery.py -k readme
+	for theme in light dark; do cp tests/gallery/readme-$$theme.png .github/overview-$$theme.png; done
 
 clean: ## remove what the other targets made
 	rm -rf .venv js/node_modules tests/gallery dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""What a picture cannot be trusted to show: text cut without a sign, things beside the page, controls without a name."""
+"""What a picture may hide: text cut without a sign, things beside the page, broken rules of accessibility."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ FAULTS = """() => {
   const faults = [];
   const clips = (style) => style.overflowX === "hidden" || style.overflowX === "clip";
   const titled = (element) => {
-    for (let at = element; at && at !== root; at = at.parentElement) if (at.title || at.getAttribute("aria-label")) return true;
+    for (let at = element; at && at !== root; at = at.parentElement) {
+      if (at.title || at.getAttribute("aria-label")) return true;
+    }
     return false;
   };
   if (document.documentElement.scrollWidth > innerWidth) faults.push("the page is wider than the window");
@@ -25,7 +27,7 @@ FAULTS = """() => {
   for (let text = walker.nextNode(); text; text = walker.nextNode()) {
     if (!text.data.trim()) continue;
     const own = text.parentElement;
-    if (!own.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || own.closest("svg, select")) continue;
+    if (!own.checkVisibility({ visibilityProperty: true }) || own.closest("svg, select")) continue;
     if (own.offsetWidth <= 1 || own.closest(".visually-hidden")) continue; // for those who listen
     range.selectNodeContents(text);
     const box = range.getBoundingClientRect();
@@ -47,7 +49,8 @@ FAULTS = """() => {
 AUDIT = """async () => {
   const rules = { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] };
   const { violations } = await axe.run(document, { runOnly: rules, resultTypes: ["violations"], elementRef: false });
-  return violations.flatMap(({ id, nodes }) => nodes.slice(0, 4).map((node) => `${id}: ${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`));
+  const told = (id, node) => `${id}: ${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`;
+  return violations.flatMap(({ id, nodes }) => nodes.slice(0, 4).map((node) => told(id, node)));
 }"""
 
 

@@ -307,6 +307,43 @@ def test_keys_in_the_dashboard_are_not_commands_of_jupyterlab(notebook: OpenNote
     page.page.keyboard.press("/")
     page.page.keyboard.type("abdd")
     expect(board.root.get_by_role("searchbox")).to_have_value("abdd")
+    page.page.keyboard.press("Escape")
+    assert (page.sources(), page.active_cell()) == (cells, active)
+
+
+def test_the_dashboard_has_keys_of_its_own(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook("1", WATCH, "2")
+    board = show(page, 1)
+    cells, active = page.sources(), page.active_cell()
+    press = page.page.keyboard.press
+    board.panel.click(position={"x": 5, "y": 5})  # beside everything: the keys are the dashboard's all the same
+    for key in ("d", "d", "a", "b"):
+        press(key)
+    for number, tab in enumerate(TABS, 1):
+        press(str(number))
+        expect(board.panel).to_have_attribute("aria-labelledby", f"aw-tab-{tab.lower()}")
+        expect(board.root.get_by_role("tab", name=tab)).to_be_focused()
+    press("p")
+    expect(board.state).to_have_text("paused")
+    press("p")
+    expect(board.state).to_have_text("live")
+    press("t")
+    expect(board.root.get_by_role("slider", name="Moment")).to_be_focused()
+    press("t")
+    press("?")
+    expect(board.root.get_by_role("dialog")).to_be_visible()
+    press("Escape")
+    expect(board.root.get_by_role("dialog")).to_have_count(0)
+    press("4")
+    press("/")
+    press("ArrowDown")
+    expect(board.grid).to_be_focused()
+    press("Tab")
+    press("ArrowRight")
+    press("Enter")
+    expect(board.root.get_by_role("columnheader", name="status")).to_have_attribute("aria-sort", "ascending")
+    for key in ("d", "d", "a", "b", "x"):
+        press(key)
     assert (page.sources(), page.active_cell()) == (cells, active)
 
 

@@ -129,6 +129,16 @@ function Value({ table, name, type, value }: ValueProps) {
       </span>
     );
   }
+  if (name === "path") {
+    return (
+      <span class="field-path">
+        <Prose class="mono" text={String(value)} />
+        <CopyButton class="bare" text={String(value)}>
+          Copy
+        </CopyButton>
+      </span>
+    );
+  }
   if (typeof value === "string") return <Prose text={value} />;
   return <Prose class="mono" text={JSON.stringify(value, null, 2)} />;
 }
