@@ -257,7 +257,7 @@ def test_times_are_clocks_or_ages_everywhere(shown: Shown) -> None:
     expect(seen).not_to_contain_text(" ago")
     shown.page.keyboard.press("c")
     for tab in ("Messages", "Sessions", "Quality", "Memory", "Logs", "Tools"):
-        shown.see(View(tab))
+        shown.see(VIEWS[tab.lower()])
         expect(board.rows.filter(has_text=" ago").first).to_be_visible()
         shown.picture(f"ages-{tab.lower()}")
     shown.page.keyboard.press("?")
