@@ -51,8 +51,9 @@ export function App({ store: live, nav, ask }: AppProps) {
       case "help":
         return void (help.value = !help.value);
       case "travel":
+        if (nav.travels.value) within(`#${tabId(nav.tab.value)}`)?.focus(); // before the bar that has it goes
         nav.travel(!nav.travels.value);
-        return setTimeout(() => within(nav.travels.value ? "[role=slider].travel-bar" : `#${tabId(nav.tab.value)}`)?.focus());
+        return void setTimeout(() => nav.travels.value && within(".travel-bar")?.focus());
       case "pause":
         return live.connection.value.state !== "saved" && live.setPaused(!live.paused.value);
       case "times":

@@ -11,16 +11,23 @@ export function useKeptFocus(app: RefObject<HTMLElement | null>): void {
     const note = (event: Event) => {
       focused = event.target as Element;
     };
-    // Who leaves by key or pointer leaves an element that is still there.
-    const leave = (event: FocusEvent) => {
-      if (event.relatedTarget === null && (event.target as Element).isConnected) focused = null;
-    };
-    const observer = new MutationObserver(() => {
+    const keep = () => {
       if (focused === null || focused.isConnected || root.activeElement !== null) return;
       const elsewhere = document.activeElement;
       if (elsewhere === null || elsewhere === document.body) element.focus({ preventScroll: true });
       focused = null;
-    });
+    };
+    // Who leaves by key or pointer leaves an element that is still there; of one that is being removed some browsers
+    // tell while it is there, others not at all.
+    const leave = (event: FocusEvent) => {
+      if (event.relatedTarget !== null) return;
+      const left = event.target as Element;
+      queueMicrotask(() => {
+        if (focused === left && left.isConnected) focused = null;
+        else keep();
+      });
+    };
+    const observer = new MutationObserver(keep);
     observer.observe(element, { childList: true, subtree: true });
     element.addEventListener("focusin", note);
     element.addEventListener("focusout", leave);

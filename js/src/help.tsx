@@ -1,6 +1,6 @@
 // What the keys do, and how times are written: a panel over the view, opened with "?".
 import type { Signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { KEYS } from "./keys.ts";
 import { type Times, times } from "./times.ts";
 
@@ -12,13 +12,14 @@ const WAYS: readonly (readonly [Times, string])[] = [
 
 export function Help({ open }: { open: Signal<boolean> }) {
   const panel = useRef<HTMLElement>(null);
-  useEffect(() => {
-    const root = panel.current!.getRootNode() as ShadowRoot;
-    const before = root.activeElement as HTMLElement | null;
+  const before = useRef<HTMLElement | null>(null);
+  useLayoutEffect(() => {
+    before.current = (panel.current!.getRootNode() as ShadowRoot).activeElement as HTMLElement | null;
     panel.current!.focus();
-    return () => before?.isConnected && before.focus(); // back to where one was
   }, []);
+  /** Back to where one was, before what has the focus goes. */
   const close = () => {
+    before.current?.focus();
     open.value = false;
   };
   return (
@@ -29,8 +30,8 @@ export function Help({ open }: { open: Signal<boolean> }) {
       aria-label="Keys and times"
       tabIndex={-1}
       onKeyDown={(event) => {
-        if (event.key !== "Escape") return;
-        event.stopPropagation();
+        if (event.key !== "Escape" && event.key !== "?") return;
+        event.preventDefault();
         close();
       }}
     >
