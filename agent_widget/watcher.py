@@ -11,6 +11,7 @@ what was read is told and what changed meanwhile is read: nobody waits for the e
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -100,11 +101,12 @@ class Watcher:
         """Stop watching; returns when the threads have ended."""
         self._stopping = True
         self._wake.set()
-        if self._observer is not None:
-            self._observer.stop()
-            self._observer.join(5)
-        if self._thread.is_alive():
+        if self._thread.is_alive():  # first: it may be about to watch a root
             self._thread.join(5)
+        if self._observer is not None:
+            with contextlib.suppress(OSError):  # watchdog's own threads may have closed what it takes back
+                self._observer.stop()
+            self._observer.join(5)
 
     def _note(self, path: str) -> None:
         self._paths.add(path)

@@ -46,7 +46,13 @@ TIDY = """() => {
   [...shell.widgets("main")].filter((widget) => widget.id.startsWith("launcher")).forEach((widget) => widget.close());
 }"""
 # What JupyterLab and Chromium themselves put on the console: not ours to judge.
-FOREIGN = ("WebSocket connection to", "Failed to load resource", "Connection lost", "debugger state")
+FOREIGN = (
+    "WebSocket connection to",
+    "Failed to load resource",
+    "Connection lost",
+    "debugger state",
+    "Canceled future for",
+)
 
 
 class Lab:
