@@ -1,6 +1,6 @@
 // Above the lanes: how many agents are shown, what the signs mean, which time is shown, and its axis.
 
-import { day, integer, plural } from "../format.ts";
+import { day, integer, plural, timeOfDay } from "../format.ts";
 import { axisLabels } from "./lanes-axis.ts";
 import { extent } from "./lanes-index.ts";
 import type { LaneModel } from "./lanes-model.ts";
@@ -99,7 +99,7 @@ export function LanesAxis({ model, width }: { model: LaneModel; width: number })
             {text}
           </span>
         ))}
-        {follows.value && <span class="lanes-now">now</span>}
+        {follows.value && <span class="lanes-now">{model.store.past ? timeOfDay(model.window.now.value) : "now"}</span>}
       </div>
       <div class="lane-doing">doing</div>
       {knowsContext(rows) && <div class="lane-context">context</div>}
