@@ -6,7 +6,7 @@ MACHINE := $(BIN)/python tests/machine.py
 NODE_MODULES := js/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint bundle pictures clean
+.PHONY: help demo lab test lint docs bundle pictures clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -27,6 +27,9 @@ lint: .venv/test.installed $(NODE_MODULES) ## ruff, mypy and tsc
 	$(BIN)/mypy
 	$(MACHINE) npm run --silent check
 
+docs: .venv/docs.installed ## build the documentation site: guide, recipes, reference, in dist/docs
+	$(BIN)/python -m sphinx -W -n -q -b html -d dist/doctrees .docs dist/docs
+
 bundle: .venv/test.installed $(NODE_MODULES) ## build agent_widget/static/ from js/
 	$(BIN)/python js/tables.py > js/src/tables.ts
 	$(MACHINE) npm run --silent build
@@ -36,7 +39,7 @@ pictures: .venv/test.installed $(NODE_MODULES) ## the pictures of the README, ta
 	for theme in light dark; do cp tests/gallery/readme-$$theme.png .github/overview-$$theme.png; done
 
 clean: ## remove what the other targets made
-	rm -rf .venv js/node_modules tests/gallery dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv js/node_modules tests/gallery .docs/notebooks dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/%.installed: pyproject.toml
 	$(PYTHON) tests/machine.py venv $(filter-out run,$*)

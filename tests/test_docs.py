@@ -1,0 +1,154 @@
+"""The documentation: the site builds without a warning and loads nothing from elsewhere, and all code in it runs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from conftest import ROOT
+from documents import PAGES, Block, blocks, environment, place, run
+
+import agent_widget as aw
+from agent_widget import cli, collector, protocol
+from agent_widget.tables import TABLES
+
+each_page = pytest.mark.parametrize(
+    "page", [page for page in PAGES if any(block.language == "python" for block in blocks(page))], ids=lambda p: p.stem
+)
+COMMANDS = [
+    pytest.param(block, line, id=f"{page.stem}: {line.partition('#')[0].strip()}")
+    for page in PAGES
+    for block in blocks(page)
+    if block.language == "sh"
+    for line in block.lines
+]
+HARMLESS = {"snapshot", "servers", "doctor"}
+"""Commands that end by themselves and open nothing."""
+
+
+@pytest.mark.slow
+@each_page
+def test_the_code_of_a_page_runs(
+    page: Path, tmp_path: Path, own_machine: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(collector, "SOURCES", collector.SOURCES)  # a page adds one
+    posts = page.read_text().count('environ["HOOK_URL"]')
+    with place(tmp_path, own_machine / "jupyter_runtime_dir", monkeypatch, posts) as there:
+        run(page)
+    assert len(there.posts) >= posts
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize(("block", "line"), COMMANDS)
+def test_a_command_of_a_page_is_one(
+    block: Block,
+    line: str,
+    root: Path,
+    workspace: Path,
+    own_machine: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert block.not_run is None
+    subprocess.run(["bash", "-n", "-c", line], check=True)
+    words = list(shlex.shlex(line, posix=True, punctuation_chars=True))
+    command, rest = _first(shlex.split(line, comments=True))
+    if command[0] == "agent-widget":
+        cli._parser().parse_args(command[1:])
+        if command[1] in HARMLESS:
+            monkeypatch.chdir(workspace.parent)
+            assert cli.main(command[1:]) == 0
+            if rest[:1] == ["|"] and shutil.which(rest[1]):
+                subprocess.run(rest[1:], input=capsys.readouterr().out, text=True, check=True)
+    elif command[0] == "make":
+        assert re.search(rf"^{command[1]}:", (root / "Makefile").read_text(), re.M)
+    elif command[0] == "pip":
+        extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        assert set(re.findall(r"\w+", command[2])) <= extras.keys()
+    else:
+        assert words[0] == "ssh"
+
+
+def _first(words: list[str]) -> tuple[list[str], list[str]]:
+    """The first command of a pipeline, and what follows."""
+    ends = next((at for at, word in enumerate(words) if word in ("|", ">", "&")), len(words))
+    return words[:ends], words[ends:]
+
+
+def test_a_block_that_does_not_run_says_why() -> None:
+    everything = [block for page in PAGES for block in blocks(page) if not block.language.startswith("{")]
+    drawings = [block for block in everything if block.language not in ("python", "sh")]
+    assert [(block.page.name, block.language) for block in drawings] == [("README.md", "")]
+    assert [(block.page.name, block.not_run) for block in everything if block.not_run is not None] == []
+
+
+@pytest.fixture(scope="module")
+def site(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site as ``make docs`` builds it: a warning, or a reference that leads nowhere, is an error."""
+    built = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html"]
+    command += ["-d", str(tmp_path_factory.mktemp("doctrees")), str(root / ".docs"), str(built)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return built
+
+
+@pytest.mark.slow
+def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
+    loads = re.compile(
+        r"""<(?:script|img|iframe|source)\b[^>]*\bsrc(?:set)?=["'](?:https?:)?//[^>]*>"""
+        r"""|<link\b[^>]*\bhref=["'](?:https?:)?//[^>]*>|@import\b[^;]*|url\(["']?(?:https?:)?//[^)]*\)"""
+        r"""|\b(?:fetch|importScripts)\(["'](?:https?:)?//[^)]*\)"""
+    )
+    files = [file for file in site.rglob("*") if file.suffix in (".html", ".css", ".js")]
+    assert len(files) > 20
+    assert [(file.name, found) for file in files for found in loads.findall(file.read_text())] == []
+
+
+@pytest.mark.slow
+def test_every_notebook_is_a_page(site: Path, root: Path) -> None:
+    for notebook in (root / "notebooks").glob("*.ipynb"):
+        title = json.loads(notebook.read_text())["cells"][0]["source"][0].removeprefix("# ").strip()
+        assert title in _text(site / "notebooks" / f"{notebook.stem}.html")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("tables", [name for table in TABLES.values() for name in (table.name, *table.schema)]),
+        ("protocol", [frame.__struct_config__.tag for frame in get_args(protocol.ServerFrame | protocol.ClientFrame)]),
+        ("command-line", ["serve", "snapshot", "tail", "demo", "servers", "doctor", "--idle-timeout"]),
+        ("api", [name for name in aw.__all__ if not name.startswith("_")]),
+        ("environment", ["CODEX_HOME", "XDG_DATA_HOME", "AGENT_WIDGET_WORKSPACE"]),
+        ("dashboard", re.findall(r'\["([\w/?])", ', (ROOT / "js" / "src" / "keys.ts").read_text())),
+        ("formats", ["message.id", "response_item"]),
+    ],
+)
+def test_the_reference_is_complete(site: Path, page: str, names: list[str]) -> None:
+    words = set(re.findall(r"[\w.-]+|[/?]", _text(site / f"{page}.html")))
+    assert [name for name in names if not any(name == word.rpartition("agent_widget.")[2] for word in words)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [aw.Client, aw.Dashboard, aw.LiveTable, aw.Server, aw.Transcript])
+def test_every_public_method_is_described(site: Path, kind: type) -> None:
+    described = (site / "api.html").read_text()
+    ours = [ancestor for ancestor in kind.__mro__ if ancestor.__module__.startswith("agent_widget")]
+    methods = {
+        name for one in ours for name, value in vars(one).items() if callable(value) and not name.startswith("_")
+    }
+    assert [name for name in sorted(methods) if f'id="agent_widget.{kind.__name__}.{name}"' not in described] == []
+
+
+def _text(page: Path) -> str:
+    return re.sub(r"<[^>]+>", "", page.read_text())
