@@ -27,6 +27,8 @@ FINGERPRINT: Final = 1024
 """How many bytes at the start, and how many before the offset, are remembered to recognise a file."""
 SETTLED_SECONDS: Final = 2.0
 """A last line without newline counts as finished after this long without a write."""
+WRITING_SECONDS: Final = 0.002
+"""A write that has begun shows its size after this long."""
 BOM: Final = b"\xef\xbb\xbf"
 """Some editors begin a UTF-8 file with it; it is no part of the text."""
 
@@ -133,7 +135,7 @@ class Tail:
         """
         descriptor = open_regular(self.path, self.root)
         try:
-            status = os.fstat(descriptor)
+            status = self._status(descriptor)
             restarted = self._mark is not None and not self._mark.fits(descriptor, status)
             if restarted:
                 self._begin()
@@ -153,6 +155,15 @@ class Tail:
             yield from self._finished(status)
         finally:
             os.close(descriptor)
+
+    def _status(self, descriptor: int) -> os.stat_result:
+        """A write shows in the file's time a moment before it shows in its size: that is no file touched in place."""
+        status = os.fstat(descriptor)
+        mark = self._mark
+        if mark is not None and status.st_size == mark.offset and mark.modified_ns not in (None, status.st_mtime_ns):
+            time.sleep(WRITING_SECONDS)
+            status = os.fstat(descriptor)
+        return status
 
     def _split(self, data: bytes) -> list[bytes]:
         head, newline, rest = data.partition(b"\n")

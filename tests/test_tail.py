@@ -50,13 +50,32 @@ def file(tmp_path: Path) -> Growing:
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """A minute has passed since everything was written."""
-    monkeypatch.setattr(tail, "time", SimpleNamespace(time=lambda: time.time() + 60))
+    monkeypatch.setattr(tail, "time", SimpleNamespace(time=lambda: time.time() + 60, sleep=time.sleep))
 
 
 def touch(path: Path, seconds: float = 1) -> None:
     """Let a file be written later than it was."""
     written = path.stat().st_mtime_ns + int(seconds * 1e9)
     os.utime(path, ns=(written, written))
+
+
+def test_a_write_in_the_middle_of_a_look_is_no_other_file(file: Growing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system sets a file's time first, copies the bytes, and only then sets its size."""
+    file.append(b"one\n")
+    assert file.read() == [b"one"]
+    fstat, looks = os.fstat, 0
+
+    def in_the_middle(descriptor: int) -> os.stat_result:
+        nonlocal looks
+        looks += 1
+        if looks == 2:  # the first only asks what kind of file it is
+            touch(file.path)
+        elif looks == 3:
+            file.append(b"two\n")
+        return fstat(descriptor)
+
+    monkeypatch.setattr(os, "fstat", in_the_middle)
+    assert (file.read(), file.restarts) == ([b"two"], 0)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -175,7 +194,9 @@ def test_a_last_line_without_newline_counts_once_nobody_writes_any_more(
 ) -> None:
     file.append(b"one\nlast")
     assert file.read() == [b"one"]
-    monkeypatch.setattr(tail, "time", SimpleNamespace(time=lambda: file.path.stat().st_mtime + tail.SETTLED_SECONDS))
+    monkeypatch.setattr(
+        tail, "time", SimpleNamespace(time=lambda: file.path.stat().st_mtime + tail.SETTLED_SECONDS, sleep=time.sleep)
+    )
     assert file.tail.unfinished
     assert file.read() == [b"last"]
     assert not file.tail.unfinished
@@ -541,7 +562,8 @@ class History(RuleBasedStateMachine):
 
     def pass_time(self, settled: bool) -> None:
         """Let the last write be long ago, or just now."""
-        tail.time = SimpleNamespace(time=lambda: time.time() + 600 * (1 if settled else -1))  # type: ignore[assignment]
+        now = time.time() + 600 * (1 if settled else -1)
+        tail.time = SimpleNamespace(time=lambda: now, sleep=lambda seconds: None)  # type: ignore[assignment]
 
     @rule()
     def read_a_part(self) -> None:
