@@ -42,7 +42,7 @@ TASK_STATUS: Final = {
     **dict.fromkeys(("completed", "done", "closed"), "completed"),
     "blocked": "blocked",
     "failed": "failed",
-    **dict.fromkeys(("cancelled", "canceled", "deleted", "deferred"), "cancelled"),
+    **dict.fromkeys(("cancelled", "canceled", "deleted"), "cancelled"),
 }
 """The words of the formats for where a task is, in ours."""
 

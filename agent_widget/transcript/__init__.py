@@ -2,8 +2,8 @@
 
 Nothing of it is kept in memory: each page reads the stretch of the file that it shows, with a fresh reader of the
 same format that feeds the tables. A growing file is read backwards from its end, so the newest page of a session of
-any size takes milliseconds. Steps (:mod:`agent_widget.sources.steps`) become :data:`entries <KINDS>`: a tool
-call and what it returned are one entry, standing where the call was made.
+any size takes milliseconds. Steps (:mod:`agent_widget.sources.steps`) become entries: a tool call and what it
+returned are one entry, standing where the call was made.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any, Final, NamedTuple
 from ..sources.base import Source
 from ..tail import Unreadable
 from .cutter import Cutter
-from .entries import KINDS as KINDS
 from .entries import Entry, Place
 from .files import NoTranscript as NoTranscript
 from .files import since, stretches, up_to

@@ -1,24 +1,13 @@
-"""What a transcript is made of: the steps of a conversation as entries."""
+"""What a transcript is made of: steps as entries; :mod:`agent_widget.pages` says what they hold."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from ..sources.conversation import Conversation
 from ..sources.steps import Call, Closed, Plan, Prompt, Reply, Result, Return, Spawn, Step, Thinking, TurnEnd
 from .diffs import diff_of
-
-KINDS: Final = ("prompt", "reply", "thinking", "tool", "plan", "answer", "end")
-"""Kinds of entries.
-
-Every entry has ``id``, ``at`` (milliseconds since the epoch) and ``kind``. Beside them ``prompt`` has ``sender`` and
-``text``; ``reply`` and ``thinking`` have ``text``; ``tool`` has ``name``, ``input``, ``output``, ``diff`` (unified, of
-an edit), ``status`` (as in ``tool_calls``), ``duration_ms``, ``error``, ``files``, ``child`` (the agent it gave work
-to) and ``asks`` (what the person is asked); ``plan`` has ``todos``; ``answer`` (of an agent it gave work to) has
-``sender``, ``text`` and ``failed``; ``end`` (of a turn) has ``how`` (done, asked, interrupted, failed, closed) and
-``text``.
-"""
 
 
 class Place(NamedTuple):
