@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-MACHINE := $(BIN)/python tests/machine.py
+MACHINE := $(BIN)/python .ci/machine.py
 NODE_MODULES := js/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
@@ -28,10 +28,10 @@ lint: .venv/test.installed $(NODE_MODULES) ## ruff, mypy and tsc
 	$(MACHINE) npm run --silent check
 
 docs: .venv/docs.installed ## build the documentation site: guide, recipes, reference, in dist/docs
-	$(BIN)/python -m sphinx -W -n -q -b html -d dist/doctrees .docs dist/docs
+	$(BIN)/python -m sphinx -W -n -q -b html -d dist/doctrees docs dist/docs
 
 bundle: .venv/test.installed $(NODE_MODULES) ## build agent_widget/static/ from js/
-	$(BIN)/python js/tables.py > js/src/tables.ts
+	$(BIN)/python js/tables.py > js/src/store/tables.ts
 	$(MACHINE) npm run --silent build
 
 pictures: .venv/test.installed $(NODE_MODULES) ## the pictures of the README, taken anew (all others: tests/gallery, by make test)
@@ -39,10 +39,10 @@ pictures: .venv/test.installed $(NODE_MODULES) ## the pictures of the README, ta
 	for theme in light dark; do cp tests/gallery/readme-$$theme.png .github/overview-$$theme.png; done
 
 clean: ## remove what the other targets made
-	rm -rf .venv js/node_modules tests/gallery .docs/notebooks dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv js/node_modules tests/gallery docs/notebooks dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/%.installed: pyproject.toml
-	$(PYTHON) tests/machine.py venv $(filter-out run,$*)
+	$(PYTHON) .ci/machine.py venv $(filter-out run,$*)
 	@touch $@
 
 $(NODE_MODULES): js/package-lock.json | .venv/test.installed

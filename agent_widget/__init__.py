@@ -12,43 +12,43 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .alerts import Alert
-    from .api import connect, watch
-    from .client import Client
-    from .collector import PathError
-    from .comparison import compare
-    from .connection import ConnectionFailed
-    from .handles import Agent, AgentFailed
-    from .live import LiveTable, Rows
-    from .pages import Transcript
-    from .process import Server, ServerError, serve
-    from .sql import Result, SqlError
+    from .client.agent import Agent, AgentFailed
+    from .client.alerts import Alert
+    from .client.client import Client
+    from .client.connection import ConnectionFailed
+    from .client.webhooks import webhook
+    from .data.compare import compare
+    from .data.sql import Result, SqlError
+    from .data.table import LiveTable, Rows
+    from .data.transcript import Transcript
+    from .ingest.collector import PathError
+    from .notebook.api import connect, watch
+    from .notebook.widget import Dashboard
+    from .server.launch import Server, ServerError, serve
     from .store import Row
     from .version import VERSION as __version__
-    from .webhooks import webhook
-    from .widget import Dashboard
 
 _HOMES = {
-    "Agent": "handles",
-    "AgentFailed": "handles",
-    "Alert": "alerts",
-    "Client": "client",
-    "ConnectionFailed": "connection",
-    "Dashboard": "widget",
-    "LiveTable": "live",
-    "PathError": "collector",
-    "Result": "sql",
+    "Agent": "client.agent",
+    "AgentFailed": "client.agent",
+    "Alert": "client.alerts",
+    "Client": "client.client",
+    "ConnectionFailed": "client.connection",
+    "Dashboard": "notebook.widget",
+    "LiveTable": "data.table",
+    "PathError": "ingest.collector",
+    "Result": "data.sql",
     "Row": "store",
-    "Rows": "live",
-    "Server": "process",
-    "ServerError": "process",
-    "SqlError": "sql",
-    "Transcript": "pages",
-    "compare": "comparison",
-    "connect": "api",
-    "serve": "process",
-    "watch": "api",
-    "webhook": "webhooks",
+    "Rows": "data.table",
+    "Server": "server.launch",
+    "ServerError": "server.launch",
+    "SqlError": "data.sql",
+    "Transcript": "data.transcript",
+    "compare": "data.compare",
+    "connect": "notebook.api",
+    "serve": "server.launch",
+    "watch": "notebook.api",
+    "webhook": "client.webhooks",
 }
 
 __all__ = [

@@ -19,14 +19,14 @@ from typing import Any
 import msgspec
 
 from . import demo
-from .access import runtimes
-from .api import connect
-from .client import Client, find_server
-from .collector import Collector, PathError
-from .connection import ENDED, ConnectionFailed
-from .files import csv_text, json_bytes, parquet_bytes
-from .frames import arrow_table
-from .server import Server, StartError
+from .client.client import Client
+from .client.connection import ENDED, ConnectionFailed
+from .data.files import csv_text, json_bytes, parquet_bytes
+from .data.frames import arrow_table
+from .discovery import find_server, runtimes
+from .ingest.collector import Collector, PathError
+from .notebook.api import connect
+from .server.app import Server, StartError
 from .store import Row
 from .tables import TABLES
 from .version import VERSION

@@ -17,8 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from .records import Gone, Record
-from .tables import TABLES, Table
+from .tables import TABLES, Gone, Record, Table
 
 TOMBSTONES: Final = 10_000
 """How many removed keys a table remembers; who asks from before the oldest gets everything again."""

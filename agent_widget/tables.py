@@ -1,7 +1,7 @@
 """The tables, declared once: names, columns, types, and how two claims about one cell are merged.
 
 Everything that needs to know a column asks here: the store, the wire schema, the DataFrames and the
-TypeScript types (``js/src/tables.ts`` is generated from this module, see ``tests/test_tables.py``).
+TypeScript types (``js/src/store/tables.ts`` is generated from this module, see ``tests/test_tables.py``).
 
 Conventions. Times are integer milliseconds since the Unix epoch, UTC, in columns named ``at`` or ending
 ``_at``. Durations are integer milliseconds in columns ending ``_ms``. Money is US dollars, null when the
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 ColumnType = Literal["str", "int", "float", "bool", "list", "map"]
 Merge = Literal["replace", "min", "max"]
@@ -156,3 +156,21 @@ def schema() -> dict[str, dict[str, str]]:
 def now_ms() -> int:
     """The time as the tables have it."""
     return time.time_ns() // 1_000_000
+
+
+class Record(NamedTuple):
+    """A claim about one row: ``fields`` are merged into row ``id`` of ``table``.
+
+    A field that is absent is not touched; a field that is ``None`` becomes unknown.
+    """
+
+    table: str
+    id: str
+    fields: dict[str, Any]
+
+
+class Gone(NamedTuple):
+    """Row ``id`` goes: it was taken out of a file that lists all there is (a task removed from the task list)."""
+
+    table: str
+    id: str

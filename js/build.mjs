@@ -25,7 +25,7 @@ const { values } = parseArgs({
 });
 const result = await build({
   absWorkingDir: here,
-  entryPoints: ["src/widget.ts"],
+  entryPoints: ["src/widget.tsx"],
   bundle: true,
   minify: true,
   format: "esm",

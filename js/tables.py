@@ -1,6 +1,6 @@
-"""Print ``src/tables.ts``: the tables of ``agent_widget/tables.py`` as TypeScript.
+"""Print ``src/store/tables.ts``: the tables of ``agent_widget/tables.py`` as TypeScript.
 
-python js/tables.py > js/src/tables.ts
+python js/tables.py > js/src/store/tables.ts
 """
 
 from __future__ import annotations

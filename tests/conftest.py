@@ -13,10 +13,9 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from workspace_reading import Reading
-
-    from agent_widget.client import Client
-    from agent_widget.server import Server
+    from agent_widget.client.client import Client
+    from agent_widget.server.app import Server
+    from tests.support.workspace_reading import Reading
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,8 +41,8 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def team() -> Reading:
     """The rows of a small team's workspace; only to be looked at."""
-    from workspace_reading import read
-    from workspace_team import TEAM
+    from tests.support.workspace_reading import read
+    from tests.support.workspace_team import TEAM
 
     return read(TEAM)
 
@@ -57,7 +56,7 @@ def own_machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
         monkeypatch.setenv(name, str(home / name.lower()))
     threads, children = set(threading.enumerate()), set(psutil.Process().children(recursive=True))
     yield home
-    from agent_widget.client import open_clients
+    from agent_widget.client.client import open_clients
 
     for client in open_clients():
         client.close()
@@ -79,7 +78,7 @@ def own_machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     """A small workspace: two tasks, one message."""
-    from wire import say, write_tasks
+    from tests.support.wire import say, write_tasks
 
     directory = tmp_path / "memory"
     directory.mkdir()
@@ -91,7 +90,7 @@ def workspace(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(workspace: Path) -> Iterator[Server]:
     """A server of the small workspace, on a thread of this process."""
-    from wire import hosted
+    from tests.support.wire import hosted
 
     with hosted(workspace) as server:
         yield server

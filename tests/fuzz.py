@@ -27,16 +27,14 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-import homes
 import msgspec
-from mutations import changed
-from transcripts import Home
 
+from agent_widget.ondemand.transcript import NoTranscript
 from agent_widget.sources import SOURCES, Source
 from agent_widget.tables import AGENT_STATUSES, PREVIEW_CHARS, SESSION_STATUSES, TABLES, TASK_STATUSES, TOOL_STATUSES
-from agent_widget.transcript import NoTranscript
+from tests.mutations import changed
+from tests.support import homes
+from tests.support.transcripts import Home
 
 NOW = 1_800_000_000_000
 PATIENCE = 30

@@ -18,11 +18,11 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
-from wire import hosted, message_line, say, until
 
-from agent_widget import access, cli
-from agent_widget.live import LiveTable
+from agent_widget import cli, discovery
+from agent_widget.data.table import LiveTable
 from agent_widget.tables import TABLES
+from tests.support.wire import hosted, message_line, say, until
 
 pytestmark = pytest.mark.usefixtures("own_machine")
 
@@ -234,7 +234,7 @@ def test_serve_prints_where_it_is_and_ends_by_a_signal(workspace: Path, number: 
         assert process.wait(10) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
-    assert list(access.runtime_directory().glob("server-*")) == []
+    assert list(discovery.runtime_directory().glob("server-*")) == []
 
 
 def test_servers_says_when_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
@@ -266,7 +266,7 @@ def test_doctor_counts_what_a_newer_version_of_a_format_writes(
 @pytest.mark.slow
 def test_tail_prints_each_change_while_a_file_grows(workspace: Path) -> None:
     with running("tail", "--json", "--table", "messages", workspace) as (process, lines):
-        until(lambda: list(access.runtime_directory().glob("server-*.json")))
+        until(lambda: list(discovery.runtime_directory().glob("server-*.json")))
         number = 1
         while not lines:  # it says nothing when it begins to listen
             number += 1

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from conftest import ROOT
-from documents import PAGES, Block, blocks, environment, place, run
 
 import agent_widget as aw
-from agent_widget import cli, collector, protocol
+from agent_widget import cli, protocol
+from agent_widget.ingest import collector
 from agent_widget.tables import TABLES
+from tests.conftest import ROOT
+from tests.support.documents import PAGES, Block, blocks, environment, place, run
 
 each_page = pytest.mark.parametrize(
     "page", [page for page in PAGES if any(block.language == "python" for block in blocks(page))], ids=lambda p: p.stem
@@ -96,7 +97,7 @@ def site(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site as ``make docs`` builds it: a warning, or a reference that leads nowhere, is an error."""
     built = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html"]
-    command += ["-d", str(tmp_path_factory.mktemp("doctrees")), str(root / ".docs"), str(built)]
+    command += ["-d", str(tmp_path_factory.mktemp("doctrees")), str(root / "docs"), str(built)]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     return built
@@ -130,7 +131,7 @@ def test_every_notebook_is_a_page(site: Path, root: Path) -> None:
         ("command-line", ["serve", "snapshot", "tail", "demo", "servers", "doctor", "--idle-timeout"]),
         ("api", [name for name in aw.__all__ if not name.startswith("_")]),
         ("environment", ["CODEX_HOME", "XDG_DATA_HOME", "AGENT_WIDGET_WORKSPACE"]),
-        ("dashboard", re.findall(r'\["([\w/?])", ', (ROOT / "js" / "src" / "keys.ts").read_text())),
+        ("dashboard", re.findall(r'\["([\w/?])", ', (ROOT / "js" / "src" / "state" / "keys.ts").read_text())),
         ("formats", ["message.id", "response_item"]),
     ],
 )

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from agent_widget import protocol
 from agent_widget.protocol import Assembler, ProtocolError
-from agent_widget.records import Gone, Record
 from agent_widget.store import Answer, Position, Row, Store
-from agent_widget.tables import TABLES, schema
+from agent_widget.tables import TABLES, Gone, Record, schema
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

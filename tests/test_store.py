@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from agent_widget import protocol, store
-from agent_widget.records import Gone, Record
 from agent_widget.store import Answer, Change, Gap, Position, Row, Store, joined
-from agent_widget.tables import TABLES
+from agent_widget.tables import TABLES, Gone, Record
 
 
 def task(id: str, **fields: Any) -> Record:

@@ -21,13 +21,13 @@ from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from ..records import Gone as Gone
-from ..records import Record as Record
 from ..tables import PREVIEW_CHARS
+from ..tables import Gone as Gone
+from ..tables import Record as Record
 
 
 class Evidence(NamedTuple):
-    """What was seen of an agent at a moment; :mod:`agent_widget.status` turns it into statuses and spans.
+    """What was seen of an agent at a moment; :mod:`agent_widget.ingest.status` turns it into statuses and spans.
 
     ``status`` is one of :data:`agent_widget.tables.AGENT_STATUSES`; ``reason`` says what it rests on in plain
     words and never contains a time that passes ("heartbeat says idle"). After ``ttl_ms`` without further
@@ -54,7 +54,7 @@ class Speaker(NamedTuple):
 class Process(NamedTuple):
     """The process that an agent runs in, as it said at a moment: when that has ended, the agent does nothing more.
 
-    ``start``: when the process was started, in the words of its system (:func:`agent_widget.processes.started`).
+    ``start``: when the process was started, in the words of its system (:func:`agent_widget.ingest.processes.started`).
     ``domain``: the machine and the space of process numbers that ``pid`` is from, if it is told.
     """
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ..records import Gone, Record
+from ..tables import Gone, Record
 from .base import Evidence, Item, Malformed, Speaker, preview
 from .ledger import Book
 from .steps import (

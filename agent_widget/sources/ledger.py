@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ..prices import price
-from ..records import Record
+from ..tables import Record
 from .base import Malformed
+from .prices import price
 from .steps import Step, Tokens, Usage
 
 if TYPE_CHECKING:
@@ -134,4 +134,4 @@ class Book:
     callers: dict[str, tuple[bool, int, str, str]] = field(default_factory=dict)
     """Call → whether a copy tells of it, when, session, agent: of several claims the least one counts."""
     hear: Callable[[Conversation, Step], None] | None = None
-    """Where steps go instead of becoming rows: to whoever wants a transcript (:mod:`agent_widget.transcript`)."""
+    """Where steps go instead of becoming rows: to :mod:`agent_widget.ondemand.transcript`."""

@@ -1,12 +1,12 @@
 // Puts one view of a store into a shadow root on an element, and takes all of it away again.
 import { effect } from "@preact/signals";
 import { render } from "preact";
-import { App } from "./app.tsx";
-import type { Ask } from "./context.ts";
-import { Nav } from "./nav.ts";
-import type { Store } from "./store.ts";
-import { styles } from "./styles.ts";
-import { followTheme } from "./theme.ts";
+import { App } from "./shell/app.tsx";
+import type { Ask } from "./state/context.ts";
+import { Nav } from "./state/nav.ts";
+import type { Store } from "./store/store.ts";
+import { styles } from "./shell/styles.ts";
+import { followTheme } from "./shell/theme.ts";
 
 /** JupyterLab takes bare keys on anything that is not an input for its own commands (`d d` deletes the cell). */
 function keepKeys(event: KeyboardEvent): void {

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { contextFill } from "../src/parts/context-fill.ts";
-import { callsByAgent, messagesInOrder } from "../src/parts/lanes-index.ts";
-import { Nav } from "../src/nav.ts";
-import { foldsOf, stepFold, toggleFold } from "../src/views/agents-folds.ts";
-import { activityOf, sentBy, sumsOf } from "../src/views/agents-sums.ts";
-import { arrange, type AgentItem, type Folds } from "../src/views/agents-tree.ts";
-import type { AgentsRow } from "../src/tables.ts";
+import { callsByAgent, messagesInOrder } from "../src/lanes/index.ts";
+import { Nav } from "../src/state/nav.ts";
+import { foldsOf, stepFold, toggleFold } from "../src/views/agents/folds.ts";
+import { activityOf, sentBy, sumsOf } from "../src/views/agents/sums.ts";
+import { arrange, type AgentItem, type Folds } from "../src/views/agents/tree.ts";
+import type { AgentsRow } from "../src/store/tables.ts";
 import { row } from "./rows.ts";
 
 const MINUTE = 60_000;

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { signal } from "@preact/signals";
-import { notifying, notifyOf } from "../src/alerting.ts";
-import type { Alert } from "../src/protocol.ts";
-import { Store } from "../src/store.ts";
+import { notifying, notifyOf } from "../src/state/alerting.ts";
+import type { Alert } from "../src/link/protocol.ts";
+import { Store } from "../src/store/store.ts";
 
 const alert = (name: string, state: Alert["state"], since = 1): Alert => ({ name, state, since, text: null });
 

@@ -1,7 +1,7 @@
 // How many tasks were left, and what may be said of the rest.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { burnOf, estimateText, timeLeft } from "../src/parts/burndown.ts";
+import { burnOf, estimateText, timeLeft } from "../src/charts/burndown.ts";
 import { row } from "./rows.ts";
 
 const MINUTE = 60_000;

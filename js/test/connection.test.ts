@@ -1,8 +1,8 @@
 // What may be said about the connection, and when.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Facts, describe } from "../src/connection.ts";
-import { retryDelay } from "../src/socket.ts";
+import { type Facts, describe } from "../src/link/connection.ts";
+import { retryDelay } from "../src/link/socket.ts";
 
 const facts: Facts = {
   peer: "kernel",

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assignLanes } from "../src/parts/flow-lanes.ts";
-import { layFlow, type FlowItem } from "../src/parts/flow-layout.ts";
-import { latencyOf, pairUp, standingOf } from "../src/parts/flow-pairs.ts";
-import { cutMiddle, inLines } from "../src/parts/flow-words.ts";
-import type { AgentsRow, MessagesRow } from "../src/tables.ts";
+import { assignLanes } from "../src/sequence/lanes.ts";
+import { layFlow, type FlowItem } from "../src/sequence/layout.ts";
+import { latencyOf, pairUp, standingOf } from "../src/sequence/pairs.ts";
+import { cutMiddle, inLines } from "../src/sequence/words.ts";
+import type { AgentsRow, MessagesRow } from "../src/store/tables.ts";
 import { row } from "./rows.ts";
 
 const START = new Date(2026, 0, 5, 12).getTime();

@@ -1,7 +1,7 @@
 // How figures and times are written.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as format from "../src/format.ts";
+import * as format from "../src/lib/format.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { KEYS, commandOf } from "../src/keys.ts";
-import { VIEWS } from "../src/nav.ts";
-import { times } from "../src/times.ts";
+import { KEYS, commandOf } from "../src/state/keys.ts";
+import { VIEWS } from "../src/state/nav.ts";
+import { times } from "../src/state/times.ts";
 
 const pressed = (key: string, more: Partial<KeyboardEvent> = {}) => ({
   key,

@@ -1,11 +1,11 @@
 // What stands above and between the lanes: the pulse, how many worked at once, who worked for whom, what is folded.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { atOnce, eventsInMinute, pulseOf, workedFor } from "../src/parts/lanes-bins.ts";
-import { callsByAgent, messagesInOrder, spansByAgent, type LaneIndex } from "../src/parts/lanes-index.ts";
-import { layoutLinks } from "../src/parts/lanes-links.ts";
-import { laneRows } from "../src/parts/lanes-tree.ts";
-import type { MessagesRow, SpansRow, ToolCallsRow } from "../src/tables.ts";
+import { atOnce, eventsInMinute, pulseOf, workedFor } from "../src/lanes/bins.ts";
+import { callsByAgent, messagesInOrder, spansByAgent, type LaneIndex } from "../src/lanes/index.ts";
+import { layoutLinks } from "../src/lanes/links.ts";
+import { laneRows } from "../src/lanes/tree.ts";
+import type { MessagesRow, SpansRow, ToolCallsRow } from "../src/store/tables.ts";
 import { row } from "./rows.ts";
 
 const span = (agent_id: string, status: string, started_at: number, ended_at: number | null) =>

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { signal } from "@preact/signals";
-import { axisLabels, roundInstants } from "../src/parts/lanes-axis.ts";
+import { axisLabels, roundInstants } from "../src/lanes/axis.ts";
 import {
   activeBetween,
   callsByAgent,
@@ -16,11 +16,11 @@ import {
   type LaneIndex,
   type Message,
   type Span,
-} from "../src/parts/lanes-index.ts";
-import { hitTest } from "../src/parts/lanes-hit.ts";
-import { BAR, broadcastTop, layoutScene, ROW, rowMiddle, timeOf, xOf } from "../src/parts/lanes-layout.ts";
-import { keepOrder, laneRows } from "../src/parts/lanes-tree.ts";
-import { DAY, HOUR, MINUTE, TimeWindow, USUAL_LENGTH } from "../src/parts/lanes-window.ts";
+} from "../src/lanes/index.ts";
+import { hitTest } from "../src/lanes/hit.ts";
+import { BAR, broadcastTop, layoutScene, ROW, rowMiddle, timeOf, xOf } from "../src/lanes/layout.ts";
+import { keepOrder, laneRows } from "../src/lanes/tree.ts";
+import { DAY, HOUR, MINUTE, TimeWindow, USUAL_LENGTH } from "../src/lanes/window.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 14, 22);
 

@@ -1,9 +1,9 @@
 // The two ways frames travel: the notebook's comm, and the WebSocket that comes back by itself.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { type Model, openComm } from "../src/comm.ts";
-import type { DownFrame } from "../src/protocol.ts";
-import { openSocket } from "../src/socket.ts";
+import { type Model, openComm } from "../src/link/comm.ts";
+import type { DownFrame } from "../src/link/protocol.ts";
+import { openSocket } from "../src/link/socket.ts";
 
 const PONG: DownFrame = { type: "pong", at: 1, now: 2 };
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { drawFrame } from "./screen.ts";
-import { lineDiff } from "../src/line-diff.ts";
-import { MemoryVersions, comparable, memoryVersions } from "../src/memory-versions.ts";
-import { Store } from "../src/store.ts";
+import { lineDiff } from "../src/lib/line-diff.ts";
+import { MemoryVersions, comparable, memoryVersions } from "../src/store/memory-versions.ts";
+import { Store } from "../src/store/store.ts";
 import { row } from "./rows.ts";
 
 const entry = (id: string, text: string) => row("memory", id, { text, version: `v-${text}` });

@@ -1,7 +1,7 @@
 // What agents are called.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { numbersOf, ownName } from "../src/names.ts";
+import { numbersOf, ownName } from "../src/lib/names.ts";
 import { row } from "./rows.ts";
 
 test("sessions of one project are told apart in the order in which they began", () => {

@@ -1,9 +1,9 @@
 // The figures and the strip above the lanes: what they count, and what they refuse to guess.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { callsByAgent, messagesInOrder, spansByAgent } from "../src/parts/lanes-index.ts";
-import { sparkPath } from "../src/parts/spark.tsx";
-import type { AgentsRow, LogsRow, MessagesRow, QualityRow, SpansRow, TasksRow, ToolCallsRow } from "../src/tables.ts";
+import { callsByAgent, messagesInOrder, spansByAgent } from "../src/lanes/index.ts";
+import { sparkPath } from "../src/charts/spark.tsx";
+import type { AgentsRow, LogsRow, MessagesRow, QualityRow, SpansRow, TasksRow, ToolCallsRow } from "../src/store/tables.ts";
 import {
   agentsFigure,
   errorsFigure,
@@ -11,10 +11,10 @@ import {
   liveCourse,
   taskTotals,
   tasksFigure,
-} from "../src/views/overview-figures.ts";
-import { Meter } from "../src/views/overview-meter.ts";
-import { paceFigure, worthFigure } from "../src/views/overview-rates.ts";
-import { needs } from "../src/views/overview-needs.ts";
+} from "../src/views/overview/figures.ts";
+import { Meter } from "../src/views/overview/meter.ts";
+import { paceFigure, worthFigure } from "../src/views/overview/rates.ts";
+import { needs } from "../src/views/overview/needs.ts";
 
 const MINUTE = 60_000;
 const NOW = Date.UTC(2026, 10, 23, 14, 22);

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { signal } from "@preact/signals";
-import { AS_OF, Past } from "../src/past.ts";
-import { Store } from "../src/store.ts";
-import { TABLE_NAMES } from "../src/tables.ts";
+import { AS_OF, Past } from "../src/store/past.ts";
+import { Store } from "../src/store/store.ts";
+import { TABLE_NAMES } from "../src/store/tables.ts";
 import { row } from "./rows.ts";
 
 const LISTS = {

@@ -1,7 +1,7 @@
 // What judgements add up to.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { courseOf, dimensionsOf, grouped, mean, part, testsOf } from "../src/views/quality-sums.ts";
+import { courseOf, dimensionsOf, grouped, mean, part, testsOf } from "../src/views/quality/sums.ts";
 import { row } from "./rows.ts";
 
 const judgement = (id: string, score: number | null, at: number, assessor: string | null = null) => row("quality", id, { score, at, assessor });

@@ -1,17 +1,17 @@
 // From rows to what is on the screen: search, filters, order, texts, and the views' own sums.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Nav } from "../src/nav.ts";
-import { fitColumns } from "../src/parts/columns.ts";
-import { binned } from "../src/parts/histogram.tsx";
+import { Nav } from "../src/state/nav.ts";
+import { fitColumns } from "../src/parts/grid/widths.ts";
+import { binned } from "../src/charts/histogram.tsx";
 import { oneLine, visible } from "../src/parts/text.tsx";
-import { pythonRow, pythonRows } from "../src/python.ts";
-import { type Facet, runQuery } from "../src/query.ts";
-import { matcher } from "../src/search.ts";
-import { sortedBy } from "../src/sorting.ts";
-import type { TasksRow } from "../src/tables.ts";
-import { type AgentItem, type Arrangement, arrange } from "../src/views/agents-tree.ts";
-import { collapse } from "../src/views/logs-collapse.ts";
+import { pythonRow, pythonRows } from "../src/state/python.ts";
+import { type Facet, runQuery } from "../src/state/query.ts";
+import { matcher } from "../src/lib/search.ts";
+import { sortedBy } from "../src/lib/sort.ts";
+import type { TasksRow } from "../src/store/tables.ts";
+import { type AgentItem, type Arrangement, arrange } from "../src/views/agents/tree.ts";
+import { collapse } from "../src/views/logs/collapse.ts";
 import { row } from "./rows.ts";
 
 test("every word searched for has to occur, in any case", () => {

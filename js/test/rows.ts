@@ -1,5 +1,5 @@
 // Rows for tests: everything unknown but what is given.
-import { COLUMNS, type Rows, type TableName } from "../src/tables.ts";
+import { COLUMNS, type Rows, type TableName } from "../src/store/tables.ts";
 
 export function row<T extends TableName>(table: T, id: string, known: Partial<Rows[T]> = {}): Rows[T] {
   const blank = Object.fromEntries(Object.keys(COLUMNS[table]).map((column) => [column, null]));

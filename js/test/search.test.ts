@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stretches } from "../src/parts/found.tsx";
-import { finder, matcher, patternOf, patternProblem } from "../src/search.ts";
-import type { LogsRow } from "../src/tables.ts";
+import { finder, matcher, patternOf, patternProblem } from "../src/lib/search.ts";
+import type { LogsRow } from "../src/store/tables.ts";
 import { row } from "./rows.ts";
 
 const logs = ["Error: timed out", "error at line 12", "fine"].map((text, i) => row("logs", String(i), { text }));

@@ -1,8 +1,8 @@
 // What Python wants shown, and what it hears of what the person looks at.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Nav } from "../src/nav.ts";
-import { show, viewOf } from "../src/sharing.ts";
+import { Nav } from "../src/state/nav.ts";
+import { show, viewOf } from "../src/state/sharing.ts";
 
 test("what is left out stays as it is", () => {
   const nav = new Nav();

@@ -1,7 +1,7 @@
 // The replica: what frames do to the tables, and when it shows.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Store } from "../src/store.ts";
+import { Store } from "../src/store/store.ts";
 import { row } from "./rows.ts";
 import { drawFrame } from "./screen.ts";
 

@@ -1,8 +1,8 @@
 // How tasks hang together, and how old they are.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { TasksRow } from "../src/tables.ts";
-import { nested, taskAge, taskLinks, waitsFor } from "../src/views/tasks-links.ts";
+import type { TasksRow } from "../src/store/tables.ts";
+import { nested, taskAge, taskLinks, waitsFor } from "../src/views/tasks/links.ts";
 import { row } from "./rows.ts";
 
 const task = (id: string, known: Partial<TasksRow> = {}) => row("tasks", id, { status: "pending", ...known });

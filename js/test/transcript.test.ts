@@ -1,16 +1,16 @@
 // Transcripts: pages put together, followed, folded into lines, and read as text.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { diffLines, diffSize } from "../src/diff.ts";
-import { blocks, spans } from "../src/markdown.ts";
-import { Nav } from "../src/nav.ts";
+import { diffLines, diffSize } from "../src/lib/diff.ts";
+import { blocks, spans } from "../src/lib/markdown.ts";
+import { Nav } from "../src/state/nav.ts";
 import { cut } from "../src/parts/clip.tsx";
-import { type Entry, type Page, type Talk, type Tool, asOf, countAfter, keyOf, withEarlier, withLater } from "../src/transcript.ts";
-import { nested } from "../src/views/sessions-tree.ts";
-import { lasted } from "../src/views/sessions-columns.tsx";
-import { feedOf, Feed } from "../src/views/transcript-feed.ts";
-import { type Arrangement, type Item, arrange, stretch, tally } from "../src/views/transcript-items.ts";
-import { gist, given, shortPath, toolName } from "../src/views/transcript-words.ts";
+import { type Entry, type Page, type Talk, type Tool, asOf, countAfter, keyOf, withEarlier, withLater } from "../src/store/transcript.ts";
+import { nested } from "../src/views/sessions/tree.ts";
+import { lasted } from "../src/views/sessions/columns.tsx";
+import { feedOf, Feed } from "../src/views/transcript/feed.ts";
+import { type Arrangement, type Item, arrange, stretch, tally } from "../src/views/transcript/items.ts";
+import { gist, given, shortPath, toolName } from "../src/views/transcript/words.ts";
 import { row } from "./rows.ts";
 
 const NOON = new Date(2026, 6, 17, 12).getTime();

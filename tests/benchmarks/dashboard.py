@@ -1,6 +1,6 @@
 """How the dashboard does in a real browser: frames under load, the heap over minutes, scrolling a long table.
 
-    python tests/benchmarks/dashboard.py [--seconds 20] [--rate 5000]
+    python -m tests.benchmarks.dashboard [--seconds 20] [--rate 5000]
 
 Prints each figure beside the same page at rest, measured in the same run. For the growth of the heap give it
 ``--seconds 600``. Needs the extra ``test`` and a Chromium.
@@ -19,15 +19,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / ".ci"))
 
-from browser.lab import FLAGS
 from machine import NO_BROWSER, chromium
 from playwright.sync_api import CDPSession, Page, sync_playwright
-from wire import hosted
 
-from agent_widget.records import Record
-from agent_widget.tables import now_ms
+from agent_widget.tables import Record, now_ms
+from tests.browser.lab import FLAGS
+from tests.support.wire import hosted
 
 FRAMES = """(ms) => new Promise((resolve) => {
   const frames = [], began = performance.now();

@@ -1,6 +1,6 @@
 """How fast tables become frames: ours beside pandas and pyarrow building the same from lists of cells, in one run.
 
-    python tests/benchmarks/frames.py [--rows 100000] [--runs 7]
+    python -m tests.benchmarks.frames [--rows 100000] [--runs 7]
 
 The columns of ``bare`` are lists that exist already, so it need not look into a single row; it is what remains when
 everything we do with rows is taken away. Machines differ and are noisy, so read the ratios; ``cpu`` is
@@ -18,11 +18,10 @@ from typing import Any
 import pandas
 import pyarrow
 
-from agent_widget.live import LiveTable
-from agent_widget.records import Record
-from agent_widget.sql import run
+from agent_widget.data.sql import run
+from agent_widget.data.table import LiveTable
 from agent_widget.store import Store
-from agent_widget.tables import TABLES
+from agent_widget.tables import TABLES, Record
 
 NOON = 1_767_268_800_000
 QUERY = "select name, count(*), avg(duration_ms) from tool_calls group by 1"

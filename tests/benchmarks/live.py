@@ -1,6 +1,6 @@
 """How fast, how small, how light: our server beside a bare watchdog-and-socket loop, measured in the same run.
 
-    python tests/benchmarks/live.py [WORKSPACE] [--messages 500] [--seconds 5]
+    python -m tests.benchmarks.live [WORKSPACE] [--messages 500] [--seconds 5]
 
 The bare loop is what remains when everything we add is taken away: watchdog sees a write, the new bytes of the
 one file are sent over a TCP socket, nothing is parsed, kept or checked. Machines differ and are noisy, so read the
@@ -28,7 +28,7 @@ import psutil
 from websockets.sync.client import ClientConnection, connect
 
 from agent_widget import demo
-from agent_widget.process import Server, serve
+from agent_widget.server.launch import Server, serve
 
 BARE = """
 import os, socket, sys, threading

@@ -1,6 +1,6 @@
 """How fast, and in how much memory, homes of agents are read for the first time.
 
-    python tests/benchmarks/reading.py [DIR…] [--megabytes 50] [--runs 3]
+    python -m tests.benchmarks.reading [DIR…] [--megabytes 50] [--runs 3]
 
 Each home is read in a process of its own: once by a collector into a store, as the server does it, and once by
 a bare loop that only reads the same bytes and lets msgspec find the values in each line, document or row without making
@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from homes import HOMES, Story
+from tests.support.homes import HOMES, Story
 
 OURS = """
 from agent_widget.collector import Collector

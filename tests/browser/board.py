@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from browser.lab import GALLERY
 from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.lab import GALLERY
 
 TABS = ("Overview", "Agents", "Messages", "Tasks", "Sessions", "Quality", "Memory", "Logs", "Tools")
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import pytest
-from browser.lab import FLAGS, GALLERY, PANEL, Lab, Notebook
-from browser.workspace import Workspace
 from machine import NO_BROWSER, chromium
 from playwright.sync_api import BrowserContext, Page, sync_playwright
-from processes import end
+
+from tests.browser.lab import FLAGS, GALLERY, PANEL, Lab, Notebook
+from tests.browser.workspace import Workspace
+from tests.support.processes import end
 
 
 class OpenNotebook(Protocol):

@@ -19,7 +19,8 @@ from typing import Any
 import nbformat
 import psutil
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page
-from processes import end, started_under, wait_for
+
+from tests.support.processes import end, started_under, wait_for
 
 TOKEN = "a-token-that-no-file-may-hold"
 GALLERY = Path(__file__).resolve().parent.parent / "gallery"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from browser.conftest import OpenNotebook
-from browser.test_dashboard import WATCH, show
-from browser.workspace import Workspace
 from playwright.sync_api import expect
-from processes import wait_for
+
+from tests.browser.conftest import OpenNotebook
+from tests.browser.test_dashboard import WATCH, show
+from tests.browser.workspace import Workspace
+from tests.support.processes import wait_for
 
 pytestmark = pytest.mark.slow
 

@@ -9,12 +9,13 @@ import time
 from statistics import median
 
 import pytest
-from browser.board import TABS, Board
-from browser.conftest import OpenNotebook
-from browser.lab import Lab, Notebook
-from browser.workspace import Workspace
 from playwright.sync_api import expect
-from processes import wait_for
+
+from tests.browser.board import TABS, Board
+from tests.browser.conftest import OpenNotebook
+from tests.browser.lab import Lab, Notebook
+from tests.browser.workspace import Workspace
+from tests.support.processes import wait_for
 
 WATCH = 'import agent_widget as aw\ndash = aw.watch("memory/")\ndash'
 COUNT = """import json

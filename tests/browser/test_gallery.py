@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 import machine
 import pytest
-from browser.board import TABS, Board
-from browser.faults import AXE, faults, violations
-from browser.server import started
 from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
 from agent_widget import demo
+from tests.browser.board import TABS, Board
+from tests.browser.faults import AXE, faults, violations
+from tests.browser.server import started
 
 pytestmark = pytest.mark.slow
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from browser.conftest import OpenNotebook
 from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenNotebook
 
 COUNTER = '''
 import anywidget, traitlets

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from browser.board import Board
-from browser.conftest import OpenNotebook
-from browser.lab import TOKEN, Lab
-from browser.test_dashboard import WATCH, show
-from browser.workspace import Workspace
 from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.board import Board
+from tests.browser.conftest import OpenNotebook
+from tests.browser.lab import TOKEN, Lab
+from tests.browser.test_dashboard import WATCH, show
+from tests.browser.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 

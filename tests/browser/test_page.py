@@ -12,13 +12,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from browser.board import TABS, Board
-from browser.lab import Lab
-from browser.workspace import Workspace
 from playwright.sync_api import BrowserContext, Page, expect
-from processes import wait_for
-from test_claude import ANN, PROJECT, Session
-from transcripts import lines
+
+from tests.browser.board import TABS, Board
+from tests.browser.lab import Lab
+from tests.browser.workspace import Workspace
+from tests.sources.test_claude import ANN, PROJECT, Session
+from tests.support.processes import wait_for
+from tests.support.transcripts import lines
 
 pytestmark = pytest.mark.slow
 

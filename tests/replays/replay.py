@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from agent_widget.collector import Collector
+from agent_widget.ingest.collector import Collector
 from agent_widget.sources.base import Source
 
 from .compare import Outcome, Seen, compare

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from ..base import Record, named, parse_object, preview
-from ..log_lines import parse_log_line
 from .file import File, Items
+from .log_lines import parse_log_line
 from .team import Team
 from .values import session_name, text_of, time_of, whole_of
 
@@ -43,7 +43,7 @@ def commit(team: Team, file: File, line: bytes) -> Items:
 def log_row(
     team: Team, file: File, id: str, line: tuple[int | None, str, str | None, str | None, str | None]
 ) -> Record:
-    """A row of ``logs``; ``line`` is like a :class:`~agent_widget.sources.log_lines.LogLine`, perhaps without text."""
+    """A row of ``logs``; ``line`` is a :class:`.log_lines.LogLine`, perhaps without text."""
     at, level, agent, session, text = line
     who = {"agent_id": agent, "session_id": session}
     return team.record("logs", id, at=at, level=level, logger=file.family, text=preview(text), **who)

@@ -9,18 +9,7 @@ from ..base import directory_name, named, parse_json, parse_object, preview, who
 from .file import File, Items
 from .tasks import progress
 from .team import Checkpoint, Team
-from .values import (
-    Entry,
-    columns,
-    identified,
-    length_of,
-    number_of,
-    object_of,
-    session_of,
-    text_of,
-    time_of,
-    whole_of,
-)
+from .values import Entry, columns, identified, length_of, number_of, object_of, session_of, text_of, time_of, whole_of
 
 _totals = columns("sessions", "duration_ms tool_calls")
 

@@ -1,7 +1,7 @@
 // The column of a table that names an agent: sorted by the name people see, and a way to the agent.
-import type { Shown } from "../store.ts";
+import type { Shown } from "../store/store.ts";
 import { AgentName, agentName } from "./agentname.tsx";
-import type { Column } from "./grid.tsx";
+import type { Column } from "./grid/grid.tsx";
 
 type Place = Pick<Column<unknown>, "title" | "rank">;
 

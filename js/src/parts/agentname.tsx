@@ -1,7 +1,7 @@
 // The short name of whoever an id stands for, as a way to them.
-import { useApp } from "../context.ts";
-import { namesakes, ownName } from "../names.ts";
-import type { Shown } from "../store.ts";
+import { useApp } from "../state/context.ts";
+import { namesakes, ownName } from "../lib/names.ts";
+import type { Shown } from "../store/store.ts";
 import { oneLine } from "./text.tsx";
 
 /** A name for people: the agent's name, with a number if others bear it too; "everyone" for `*`. */

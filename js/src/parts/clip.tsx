@@ -1,7 +1,7 @@
 // A long text of which the beginning is shown until all of it is asked for.
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { integer } from "../format.ts";
+import { integer } from "../lib/format.ts";
 import { Marked } from "./highlight.tsx";
 import { visible } from "./text.tsx";
 

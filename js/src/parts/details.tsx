@@ -1,10 +1,10 @@
 // Everything known about one row: each field with its name, references as ways to the rows they name.
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
-import { useApp } from "../context.ts";
-import { ago, bytes, duration, exactTime, integer, money, percent, words } from "../format.ts";
-import { pythonRow } from "../python.ts";
-import { COLUMNS, type ColumnType, type Rows, type TableName } from "../tables.ts";
+import { useApp } from "../state/context.ts";
+import { ago, bytes, duration, exactTime, integer, money, percent, words } from "../lib/format.ts";
+import { pythonRow } from "../state/python.ts";
+import { COLUMNS, type ColumnType, type Rows, type TableName } from "../store/tables.ts";
 import { AgentName } from "./agentname.tsx";
 import { CopyButton } from "./copy.tsx";
 import { StatusMark } from "./status.tsx";

@@ -1,7 +1,7 @@
 // What an edit changed: signs in front of the lines, and a tint for those who see it.
 import { useMemo, useState } from "preact/hooks";
-import { type DiffLine, diffLines } from "../diff.ts";
-import { integer } from "../format.ts";
+import { type DiffLine, diffLines } from "../lib/diff.ts";
+import { integer } from "../lib/format.ts";
 import { Marked } from "./highlight.tsx";
 import { visible } from "./text.tsx";
 

@@ -1,6 +1,6 @@
 // Which rows changed a moment ago, and drawing again when the moment is over.
 import { useEffect, useReducer, useRef } from "preact/hooks";
-import { CHANGE_MEMORY_MS } from "../store.ts";
+import { CHANGE_MEMORY_MS } from "../store/store.ts";
 
 const TINT_MS = 600;
 

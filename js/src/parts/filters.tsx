@@ -1,8 +1,8 @@
 // The filters of a view: a chip with a count for each value of a column that has few, a menu for one that has many.
 import type { Signal } from "@preact/signals";
-import { integer, words } from "../format.ts";
-import type { Filter } from "../nav.ts";
-import type { Counted, Facet, Query } from "../query.ts";
+import { integer, words } from "../lib/format.ts";
+import type { Filter } from "../state/nav.ts";
+import type { Counted, Facet, Query } from "../state/query.ts";
 import { oneLine } from "./text.tsx";
 
 interface FiltersProps<R> {

@@ -1,6 +1,6 @@
 // What sort of message it is, as a pill; the sorts that ask for something or end something have the colour of a status.
 
-import { words } from "../format.ts";
+import { words } from "../lib/format.ts";
 import { oneLine } from "./text.tsx";
 
 const TONES: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 // What an agent or a person wrote, set for reading. Text nodes only.
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
-import { type Block, blocks, spans } from "../markdown.ts";
+import { type Block, blocks, spans } from "../lib/markdown.ts";
 import { Marked } from "./highlight.tsx";
 import { visible } from "./text.tsx";
 

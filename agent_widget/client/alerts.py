@@ -1,0 +1,256 @@
+"""Alerts: conditions in Python that are watched, shown in the dashboard, and acted on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from .. import protocol
+from ..masking import mask
+from ..sources.base import preview
+from ..tables import now_ms
+from .callbacks import Callback, Dispatcher
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .feeds import Feed
+
+PACE: Final = 0.1
+"""Seconds between two looks at the predicates, however much changes."""
+
+AlertState = Literal["ok", "pending", "firing", "error"]
+
+
+class Level:
+    """Hysteresis: a condition must hold for a while to begin, and its end must hold for a while to end it.
+
+    Times are seconds of one clock that never goes back.
+    """
+
+    def __init__(self, for_: float, clear_for: float) -> None:
+        self.for_ = for_
+        self.clear_for = clear_for
+        self.state: Literal["ok", "pending", "firing"] = "ok"
+        self.turns_at: float | None = None
+        """When the clock alone makes it turn."""
+        self._since: float | None = None
+        self._armed = True
+
+    def look(self, now: float, on: bool, off: bool) -> bool:
+        """Take in whether the condition holds, and whether it counts as over; true when it begins to fire."""
+        firing = self.state == "firing"
+        self._armed |= not on
+        turning = off if firing else on and self._armed
+        if not turning:
+            self._since = self.turns_at = None
+            self.state = "firing" if firing else "ok"
+            return False
+        if self._since is None:
+            self._since = now
+        self.turns_at = self._since + (self.clear_for if firing else self.for_)
+        if now < self.turns_at:
+            self.state = "firing" if firing else "pending"
+            return False
+        self._since = self.turns_at = None
+        self.state = "ok" if firing else "firing"
+        self._armed = not on
+        return not firing
+
+    def clear(self) -> None:
+        """Not firing any more, and not again before the condition has ended."""
+        self.state, self._since, self.turns_at, self._armed = "ok", None, None, False
+
+
+class Alert:
+    """A condition that is watched: what :meth:`Client.alert` returns."""
+
+    def __init__(
+        self,
+        name: str,
+        predicate: Callable[[Client], Any],
+        do: Callable[[Alert], Any] | None = None,
+        for_: float = 0.0,
+        clear: Callable[[Client], Any] | None = None,
+        clear_for: float = 0.0,
+        every: float = 5.0,
+    ) -> None:
+        if every <= 0 or for_ < 0 or clear_for < 0:
+            raise ValueError("for_ and clear_for are seconds, 0 or more; every is more than 0")
+        self.name = name
+        self.every = every
+        self.since = now_ms()
+        """When its state began, in milliseconds since the epoch."""
+        self.fired = 0
+        """How often it began to fire."""
+        self.text: str | None = None
+        """What it is about, in words, while it fires."""
+        self.error: str | None = None
+        """Why it cannot be checked, in the state ``error``."""
+        self._on_stop: Callable[[Alert], object] = lambda alert: None
+        self._on_change: Callable[[], object] = lambda: None
+        self._predicate = predicate
+        self._clear = clear
+        self._level = Level(for_, clear_for)
+        self._lock = threading.RLock()
+        self._mistakes = Callback(predicate, f"the condition of the alert {name!r}")
+        self._do = Callback(_print if do is None else do, f"what the alert {name!r} does")
+
+    @property
+    def state(self) -> AlertState:
+        """``ok``; ``pending``: true, not yet for long enough; ``firing``; ``error``: it cannot be checked."""
+        return "error" if self.error is not None else self._level.state
+
+    @property
+    def errors(self) -> int:
+        """How often what it does failed."""
+        return self._do.errors
+
+    def clear(self) -> None:
+        """Take it as dealt with: it is ``ok``, and fires again only after its condition has ended."""
+        with self._lock:
+            before = self.state
+            self._level.clear()
+            self._turned(before)
+        self._on_change()
+
+    def stop(self) -> None:
+        """Watch for it no more."""
+        self._on_stop(self)
+
+    def __repr__(self) -> str:
+        said = self.error or self.text
+        since = datetime.fromtimestamp(self.since / 1000).strftime("%H:%M:%S")
+        return f"<alert {self.name}: {self.state} since {since}{f', {said}' if said else ''}, fired {self.fired}>"
+
+    def look(self, client: Client, now: float) -> Callable[[], object] | None:
+        """Ask the predicate at the time ``now``, in seconds; returns what is to be done about it."""
+        with self._lock:
+            before = self.state
+            try:
+                try:
+                    value = self._predicate(client)
+                except TypeError as error:  # a comparison with what is not known yet, such as a cost without any price
+                    if "'NoneType'" not in str(error):
+                        raise
+                    value = False
+                on = bool(value)
+                off = bool(self._clear(client)) if self._clear and self._level.state == "firing" else not on
+            except BaseException as error:  # also sys.exit(): nothing ends the thread for all others
+                self._mistakes.failed(error)
+                self.error = _said(f"{type(error).__name__}: {error}")
+                self._turned(before)
+                return None
+            self.error = None
+            begins = self._level.look(now, on, off)
+            self.fired += begins
+            self._turned(before)
+            if on and self.state != "ok":
+                self.text = _said(value)
+            return (lambda: self._do(self)) if begins else None
+
+    @property
+    def turns_at(self) -> float | None:
+        """When the clock alone makes it turn, in the seconds that :meth:`look` is given."""
+        return self._level.turns_at
+
+    def told(self) -> protocol.AlertLine:
+        """As the dashboard is told."""
+        return protocol.AlertLine(self.name, self.state, self.since, self.error or self.text)
+
+    def _turned(self, before: AlertState) -> None:
+        if self.state != before:
+            self.since = now_ms()
+            if self.state == "ok":
+                self.text = None
+
+
+def _said(value: Any) -> str | None:
+    """A text that may be shown; ``None`` for what is none."""
+    return preview(mask(value)) if isinstance(value, str) else None
+
+
+def _print(alert: Alert) -> None:
+    at = datetime.fromtimestamp(alert.since / 1000).strftime("%H:%M:%S")
+    print(f"{at} alert {alert.name}{f': {alert.text}' if alert.text else ''}")
+
+
+class Alerts:
+    """All alerts of a client, and the thread that looks at them, which lives as long as there are any."""
+
+    def __init__(self, client: Client, dispatcher: Dispatcher) -> None:
+        self._client = client
+        self._dispatcher = dispatcher
+        self._alerts: dict[str, Alert] = {}
+        self._lock = threading.Lock()
+        self._changed = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+
+    def list(self) -> list[Alert]:
+        """In the order in which they were made."""
+        with self._lock:
+            return list(self._alerts.values())
+
+    def add(self, alert: Alert) -> Alert:
+        """Look at it from now on, in place of one of the same name."""
+        alert._on_stop, alert._on_change = self._remove, self._client.wake
+        with self._lock:
+            self._alerts.pop(alert.name, None)
+            self._alerts[alert.name] = alert
+            if self._thread is None and not self._stopped:
+                self._thread = threading.Thread(target=self._run, name="agent-widget alerts", daemon=True)
+                self._thread.start()
+        self._changed.set()
+        return alert
+
+    def stop(self) -> None:
+        """Look no more; they stay as they are."""
+        self._stopped = True
+        self._changed.set()
+
+    def look(self, now: float) -> float:
+        """Ask every predicate; returns in how many seconds the clock alone asks for it again."""
+        alerts = self.list()
+        turned = False
+        if self._client.store.epoch:  # before the first answer the tables say nothing
+            for alert in alerts:
+                before = (alert.state, alert.fired)
+                todo = alert.look(self._client, now)
+                if todo is not None and alert in self.list():
+                    self._dispatcher.submit(todo)
+                turned |= before != (alert.state, alert.fired)
+        if turned:
+            self._client.wake()  # dashboards tell of it
+        due = [now + alert.every for alert in alerts] + [
+            alert.turns_at for alert in alerts if alert.turns_at is not None
+        ]
+        return max(0.0, min(due, default=now) - now)
+
+    def _remove(self, alert: Alert) -> None:
+        with self._lock:
+            if self._alerts.get(alert.name) is alert:
+                del self._alerts[alert.name]
+        self._changed.set()
+        self._client.wake()
+
+    def _run(self) -> None:
+        feed: Feed = self._client.subscribe(self._changed.set)
+        try:
+            while not self._ended():
+                self._changed.clear()
+                feed.take()
+                wait = self.look(time.monotonic())
+                time.sleep(PACE)
+                self._changed.wait(max(0.0, wait - PACE))
+        finally:
+            self._client.unsubscribe(feed)
+
+    def _ended(self) -> bool:
+        with self._lock:
+            ended = self._stopped or not self._alerts
+            if ended:
+                self._thread = None
+            return ended

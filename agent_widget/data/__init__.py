@@ -1,0 +1,1 @@
+"""The tables and conversations as a notebook holds them."""

@@ -1,0 +1,70 @@
+"""Rows as files: CSV and Parquet, and how a file is written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ..protocol import encodable
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_SIGNS: Final = tuple("=+-@＝＋－＠")
+_SPACES: Final = tuple("\t\r\n")
+
+
+def csv_text(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """CSV with a header; lists and maps are JSON in their cell, and no text begins a formula."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(map(csv_cell, columns))
+    writer.writerows([csv_cell(row[name]) for name in columns] for row in rows)
+    return str(encodable(file.getvalue()))
+
+
+def csv_cell(value: Any) -> Any:
+    """A value as it stands in CSV."""
+    if isinstance(value, (list, dict)):
+        value = json_bytes(value).decode()
+    if isinstance(value, str) and (value[:1] in _SPACES or value.lstrip()[:1] in _SIGNS):
+        return "'" + value  # a spreadsheet would run it as a formula
+    return value
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON; times that are no numbers are written as RFC 3339 says, what JSON does not know as text."""
+    try:
+        return msgspec.json.encode(value, enc_hook=str)
+    except UnicodeEncodeError:  # a file name need not be UTF-8
+        return msgspec.json.encode(encodable(value), enc_hook=str)
+
+
+def parquet_bytes(table: pyarrow.Table) -> bytes:
+    """A Parquet file; its types are those of the Arrow table."""
+    import pyarrow.parquet
+
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(table, file)
+    return file.getvalue()
+
+
+def write_whole(path: str | os.PathLike[str], data: bytes) -> Path:
+    """Write a file, whole or not at all; returns where it is. Raises ``OSError``."""
+    target = Path(path).expanduser()
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return target.resolve()

@@ -1,0 +1,178 @@
+"""What everything with rows and columns does alike: become frames and files, and show itself in a cell.
+
+What agents wrote is hostile: it reaches a page escaped, cut, on one line, and without characters that are not to be
+seen. Nothing in a page comes from elsewhere.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, overload
+
+from ..tables import Column
+from . import files
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+SHOWN: Final = 10
+"""Rows in a cell."""
+COLUMNS: Final = 10
+CHARS: Final = 60
+"""Of a text in a cell."""
+WIDTH: Final = 110
+"""Characters in a line, where there is no HTML."""
+
+
+class Tabular(ABC):
+    """Something with rows and columns.
+
+    What understands the Arrow PyCapsule interface takes it as it is: ``polars.DataFrame(it)``, ``pyarrow.table(it)``,
+    ``duckdb.sql("from it")``.
+    """
+
+    @property
+    @abstractmethod
+    def columns(self) -> list[str]:
+        """The names of the columns, in order."""
+
+    @abstractmethod
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """All rows, as dicts."""
+
+    @abstractmethod
+    def arrow(self) -> pyarrow.Table:
+        """All rows as a pyarrow Table; raises ``ImportError`` with what to install."""
+
+    @abstractmethod
+    def df(self) -> pandas.DataFrame:
+        """All rows as a pandas DataFrame; raises ``ImportError`` with what to install."""
+
+    @abstractmethod
+    def _glance(self) -> tuple[list[str], Sequence[Mapping[str, Any]], str]:
+        """What is shown in a cell: columns, rows, and a line about them."""
+
+    @overload
+    def csv(self, path: None = None) -> str: ...
+    @overload
+    def csv(self, path: str | os.PathLike[str]) -> Path: ...
+    def csv(self, path: str | os.PathLike[str] | None = None) -> str | Path:
+        """CSV with a header: the text, or with a ``path`` where it was written. Texts that begin a formula are quoted.
+
+        Cells are those of the rows: times and durations in milliseconds.
+        """
+        text = files.csv_text(self.columns, self.rows())
+        return text if path is None else files.write_whole(path, text.encode())
+
+    @overload
+    def json(self, path: None = None) -> str: ...
+    @overload
+    def json(self, path: str | os.PathLike[str]) -> Path: ...
+    def json(self, path: str | os.PathLike[str] | None = None) -> str | Path:
+        """JSON, a list of the rows: the text, or with a ``path`` where it was written."""
+        data = files.json_bytes(self.rows())
+        return data.decode() if path is None else files.write_whole(path, data)
+
+    def parquet(self, path: str | os.PathLike[str]) -> Path:
+        """Write Parquet with the types of :meth:`arrow`; returns where it is."""
+        return files.write_whole(path, files.parquet_bytes(self.arrow()))
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self.arrow().__arrow_c_stream__(requested_schema)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        columns, rows, caption = self._glance()
+        cells = [[shown(name, row[name]) for name in columns] for row in rows]
+        return {
+            "text/plain": _plain(columns, cells, caption),
+            "text/html": _html(columns, cells, [[_is_number(row[name]) for name in columns] for row in rows], caption),
+        }
+
+    def _repr_html_(self) -> str:
+        return self._repr_mimebundle_()["text/html"]
+
+
+def now_here() -> str:
+    """The time of day, with the zone in which times are shown."""
+    return datetime.now().astimezone().strftime("%H:%M:%S %Z")
+
+
+def shown(name: str, value: Any) -> str:
+    """A cell to read: local times, lengths of time in words, text on one line."""
+    column = Column(name, "int")
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return _local(value)
+    if isinstance(value, timedelta):
+        return _length(value.total_seconds())
+    if isinstance(value, int) and column.is_time:
+        try:
+            return _local(datetime.fromtimestamp(value / 1000, UTC))
+        except (ValueError, OverflowError, OSError):  # a time no calendar has
+            return str(value)
+    if isinstance(value, (int, float)):
+        if column.is_duration:
+            return _length(value / 1000)
+        if name == "cost_usd":
+            return f"${value:,.4f}" if abs(value) < 0.1 else f"${value:,.2f}"
+        return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    if isinstance(value, dict):
+        value = ", ".join(f"{key} {shown('', inner)}" for key, inner in value.items())
+    elif isinstance(value, list):
+        value = ", ".join(shown("", inner) for inner in value)
+    text = str(value)
+    text = text if len(text) <= CHARS else text[: CHARS - 1] + "…"
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _local(at: datetime) -> str:
+    try:
+        return (at.astimezone() if at.tzinfo else at).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):  # at the ends of the calendar
+        return str(at)
+
+
+def _length(seconds: float) -> str:
+    if abs(seconds) < 60:
+        return f"{seconds * 1000:.0f} ms" if abs(seconds) < 1 else f"{seconds:.1f} s"
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _html(columns: list[str], cells: list[list[str]], numbers: list[list[bool]], caption: str) -> str:
+    def cell(text: str, number: bool) -> str:
+        side = "right" if number else "left"
+        return f'<td style="text-align:{side}">{html.escape(text)}</td>'
+
+    head = "".join(f'<th style="text-align:left">{html.escape(shown("", name))}</th>' for name in columns)
+    body = "".join(f"<tr>{''.join(map(cell, row, kinds))}</tr>" for row, kinds in zip(cells, numbers, strict=True))
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if columns else ""
+    style = "overflow-x:auto;font-variant-numeric:tabular-nums"
+    return f'<div style="{style}">{table}<small style="opacity:.65">{html.escape(caption)}</small></div>'
+
+
+def _plain(columns: list[str], cells: list[list[str]], caption: str) -> str:
+    """As many columns as a line holds, under each other."""
+    lines = [""] * (len(cells) + 1)
+    for index, name in enumerate(columns):
+        room = 12 if name == "id" or name.endswith("_id") else 30
+        texts = [shown("", name), *(row[index] for row in cells)]
+        texts = [text if len(text) <= room else text[: room - 1] + "…" for text in texts]
+        width = max(map(len, texts))
+        if lines[0] and len(lines[0]) + 2 + width > WIDTH:
+            break
+        gap = "  " if index else ""
+        lines = [f"{line}{gap}{text:<{width}}" for line, text in zip(lines, texts, strict=True)]
+    return "\n".join([*(line.rstrip() for line in lines if columns), caption])

@@ -1,0 +1,161 @@
+"""Runtime files: which servers run on this machine, and how a client finds one.
+
+A runtime file, readable by its owner alone, holds the url and the token of a server and the paths it watches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Annotated
+
+import msgspec
+from jupyter_core.paths import jupyter_runtime_dir, secure_write
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands in a URL."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+class Runtime(msgspec.Struct):
+    """What a runtime file tells about a server."""
+
+    url: Annotated[str, msgspec.Meta(pattern=r"^wss?://[^/]+:\d+/")]
+    token: str | None
+    pid: Annotated[int, msgspec.Meta(gt=0)]
+    paths: list[str]
+    started_at: int
+    version: str
+
+    @property
+    def port(self) -> int:
+        """The port in the url."""
+        return int(self.url.rsplit(":", 1)[1].split("/")[0])
+
+
+def runtime_directory() -> Path:
+    """Where runtime files lie: below Jupyter's own runtime directory."""
+    return Path(jupyter_runtime_dir()) / "agent-widget"
+
+
+@contextlib.contextmanager
+def published(runtime: Runtime) -> Iterator[Path]:
+    """A server's runtime file, mode 0600, locked while the server lives and gone afterwards.
+
+    The lock is what says that the server lives: the system releases it however the process ends, while a pid may be
+    another program's by the time somebody looks (after a restart of the machine even soon).
+    """
+    directory = runtime_directory()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = directory / f"server-{runtime.pid}-{runtime.port}.json"
+    draft = path.with_suffix(".new")
+    with secure_write(str(draft)) as file:
+        file.write(msgspec.json.encode(runtime).decode())
+        file.flush()
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a file system without locks: the pid has to do
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        draft.replace(path)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def starting(patience: float = 20.0) -> Iterator[None]:
+    """While one process looks for a server and starts one, others of this user wait, or two would start.
+
+    After ``patience`` seconds they wait no longer: a start that hangs must not keep everybody from starting.
+    """
+    if fcntl is None:
+        yield
+        return
+    directory = runtime_directory()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (directory / "starting.lock").open("w") as file:
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.02)
+            except OSError:  # a file system without locks
+                break
+        yield
+
+
+def runtimes() -> Iterator[Runtime]:
+    """The servers that run on this machine, newest first; files of servers that are gone are removed."""
+    found = []
+    for path in runtime_directory().glob("server-*.json"):
+        with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeError), path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if os.name == "posix" and (status.st_uid != os.getuid() or status.st_mode & 0o077):
+                continue  # somebody else could have written it, or read it: do not trust it with a connection
+            runtime = msgspec.json.decode(file.read(), type=Runtime)
+            if _is_locked(file, runtime.pid):
+                found.append(runtime)
+            else:
+                path.unlink(missing_ok=True)
+    yield from sorted(found, key=lambda runtime: runtime.started_at, reverse=True)
+
+
+def find_server(paths: list[str] | None = None) -> Runtime | None:
+    """The newest server on this machine that watches these paths (any, if ``None``)."""
+    for runtime in runtimes():
+        if paths is None or set(paths) == set(runtime.paths):
+            return runtime
+    return None
+
+
+def _is_locked(file: IO[bytes], pid: int) -> bool:
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return is_alive(pid)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number that has not ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """A child that ended and was not waited for answers signals like a living one."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
+        return False

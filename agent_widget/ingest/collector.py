@@ -1,0 +1,418 @@
+"""From files to the store: which source reads which file, in what order, and what follows from it.
+
+The collector is told which paths may have changed (by the watcher, or all of them by :meth:`Collector.scan`) and
+brings the store in step with the files. What is to be read is kept in a list, the newest first, and read in portions,
+so that a big first reading shows what it has come to and is interrupted by what happens meanwhile. It is
+single-threaded: one thread calls it, any thread may read the store and :meth:`Collector.states`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count, islice
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from ..masking import masked
+from ..ondemand import memory_text as memories
+from ..ondemand import transcript
+from ..sources import SOURCES
+from ..sources.base import Evidence, Item, Process, Source, Speaker
+from ..store import Store, joined
+from ..tables import Gone, Record, now_ms
+from . import database
+from .file import File, Rank
+from .processes import Processes, domain
+from .stats import Stats
+from .status import Statuses
+
+log = logging.getLogger("agent_widget")
+
+MAX_FILES: Final = 100_000
+"""Over all roots; directories that hold more are not agents'."""
+_AT_ONCE: Final = 5000
+"""So many claims go into the store at once: whoever asks it meanwhile waits."""
+
+
+class PathError(Exception):
+    """A path that was asked for cannot be watched; the message says why and what to do."""
+
+
+@dataclass(slots=True)
+class SourceState:
+    """What is read from one root, as the ``welcome`` frame and ``doctor`` tell it.
+
+    ``state``: ``reading`` (``read`` of ``bytes`` so far), ``watching`` or ``missing``.
+    """
+
+    name: str
+    path: str
+    files: int = 0
+    bytes: int = 0
+    read: int = 0
+    state: str = "watching"
+    malformed: int = 0
+    problems: list[str] = field(default_factory=list)
+    unknown: dict[str, int] = field(default_factory=dict)
+
+
+class Collector:
+    """Reads the files below some roots into a store."""
+
+    def __init__(
+        self,
+        paths: Iterable[str | os.PathLike[str]] = (),
+        store: Store | None = None,
+        *,
+        clock: Callable[[], int] = now_ms,
+        host: str | None = None,
+        masking: bool = True,
+    ) -> None:
+        """Raises :class:`PathError` for a path that does not exist, is not a directory or cannot be read.
+
+        ``masking``: secrets in what agents wrote do not enter the store (:mod:`agent_widget.masking`).
+        """
+        self.store = store or Store()
+        self.clock = clock
+        self.host = host or socket.gethostname()
+        self.masking = masking
+        self.sources = resolve(paths)
+        self._files: dict[Path, File] = {}
+        self._list: list[tuple[Rank, int, File]] = []
+        self._numbers = count()
+        self._looked = False
+        self.processes = Processes(domain=domain())
+        self._statuses = Statuses()
+        self._stats = Stats()
+        self._changed_at: dict[Path, float] = {}
+        self._newcomers: set[str] = set()
+        self._called_active: set[str] = set()
+        self._tellers: dict[str, dict[Path, Source]] = {}
+        """Agent → the files that tell of its conversation."""
+
+    @property
+    def roots(self) -> list[Path]:
+        """The directories that are read."""
+        return [source.root for source in self.sources]
+
+    def scan(self) -> None:
+        """Look at every file below every root and read what is new; then bring the derived tables up to date."""
+        self.look()
+        self.read_on()
+        self.settle(stats=True)
+
+    def refresh(self, paths: Iterable[Path]) -> bool:
+        """Read what is new in ``paths``; directories are looked through. Returns whether the store changed."""
+        before = self.store.seq
+        self.look(paths)
+        self.read_on()
+        self.settle()
+        return self.store.seq != before
+
+    def look(self, paths: Iterable[Path] | None = None) -> None:
+        """Put what ``paths`` are or hold on the list of files to be read; without ``paths`` all there is."""
+        everything = (path for source in self.sources for path in self._walk(source, source.root))
+        for path in everything if paths is None else paths:
+            for file in self._resolve(path):
+                self._await(file)
+        self._looked |= paths is None
+
+    def _await(self, file: File) -> None:
+        stamp = file.look()
+        if file.reading is not None:
+            file.again = True
+        elif stamp == file.stamp and not file.unfinished and not file.unread:
+            return
+        rank = file.rank_of(stamp)
+        if file.rank is None or rank < file.rank:  # what is written now comes before what was
+            file.rank = rank
+            heapq.heappush(self._list, (rank, next(self._numbers), file))
+        if file.unread and stamp is not None:
+            file.size = stamp[1]
+
+    def read_on(self, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Read what is on the list, portion by portion until ``stop()``; returns whether nothing is left."""
+        while self._list:
+            rank, _, file = self._list[0]
+            if rank != file.rank:  # it had another place on the list since
+                heapq.heappop(self._list)
+                continue
+            if file.reading is None:
+                file.reading = file.read(partial(self._take, file))
+            try:
+                next(file.reading)
+            except StopIteration:
+                heapq.heappop(self._list)
+                again, file.rank, file.reading, file.again = file.again, None, None, False
+                self._changed_at[file.path] = time.monotonic()
+                if again:
+                    self._await(file)
+            if stop():
+                break
+        return not self._list
+
+    def settle(self, *, stats: bool = False) -> bool:
+        """Derive statuses and spans from new evidence and the clock; with ``stats`` the figures too."""
+        before = self.store.seq
+        now = self.clock()
+        # an agent whose process has gone did something for as long as its files say, and they must all have been read
+        for process, found in () if self._list else self.processes.look(now):
+            agent = self.store.get("agents", process.agent_id)
+            if found == "runs":
+                self._statuses.goes_on(process.agent_id, now)
+            elif agent is not None:
+                last = now if found == "ended" else max(process.at, agent["last_seen_at"] or 0) + 1
+                self._statuses.observe(Evidence(process.agent_id, last, "offline", "its process has ended"))
+        self._apply(list(self._statuses.settle(now)))
+        self._apply(
+            [
+                Record("agents", id, {"status": "unknown", "status_reason": "no file says what it does"})
+                for id in self._newcomers
+                if (row := self.store.get("agents", id)) is not None and row["status"] is None
+            ]
+        )
+        self._newcomers.clear()
+        self._apply(list(self._active_sessions()))
+        if stats and self._stats.dirty:
+            self._apply(self._stats.records(now))
+        return self.store.seq != before
+
+    def _active_sessions(self) -> Iterator[Record]:
+        """A session is active only as long as its agent is there: a file nobody writes any more still calls it so."""
+        for id in self._called_active:
+            session = self.store.get("sessions", id)
+            if session:
+                agent = self.store.get("agents", session["agent_id"] or "")
+                status = "idle" if agent and agent["status"] in ("offline", "done", "failed") else "active"
+                if session["status"] != status:
+                    yield Record("sessions", id, {"status": status})
+
+    @property
+    def next_expiry(self) -> int | None:
+        """When the clock alone changes a status, in milliseconds since the epoch."""
+        return self._statuses.next_expiry
+
+    def stale(self, within: float | None = None) -> list[Path]:
+        """Known files whose size, inode or time differ from what was read, or that are torn or unfinished.
+
+        ``within``: only files that changed in the last so many seconds.
+        """
+        since = time.monotonic() - within if within is not None else None
+        found = []
+        for path, file in self._files.items():
+            if since is not None and self._changed_at.get(path, since) <= since and not file.torn:
+                continue
+            if file.unfinished or file.look() != file.stamp:
+                found.append(path)
+        return found
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no file at all that any source reads; ``False`` while nobody has looked."""
+        return self._looked and not self._files
+
+    @property
+    def left(self) -> int:
+        """How many bytes of what is on the list are still to be read for the first time."""
+        return sum(file.size - file.done for file in {file for _, _, file in self._list})
+
+    def states(self) -> list[SourceState]:
+        """What is read, root by root."""
+        states = {source: SourceState(source.name, str(source.root)) for source in self.sources}
+        for source, state in states.items():
+            state.unknown = dict(source.unknown)
+            if not self._looked:
+                state.state = "reading"
+        for file in list(self._files.values()):
+            state = states[file.source]
+            state.files += 1
+            state.bytes += file.size
+            state.read += file.done
+            state.malformed += file.malformed + (file.tail.skipped_lines if file.tail else 0)
+            if file.unread:
+                state.state = "reading"
+            if file.error:
+                state.problems.append(f"{file.path}: {file.error}")
+        for state in states.values():
+            if not os.path.isdir(state.path):
+                state.state = "missing"
+        return list(states.values())
+
+    def transcript(
+        self,
+        id: str,
+        before: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+        chars: int = transcript.TEXT_CHARS,
+    ) -> transcript.Page:
+        """A page of the conversation of a session or an agent; see :func:`agent_widget.ondemand.transcript.read_page`.
+
+        Reads from the files, and may be called from any thread. Raises
+        :class:`agent_widget.ondemand.transcript.NoTranscript`.
+        """
+        session = self.store.get("sessions", id)
+        agent_id = (session and session["agent_id"]) or id
+        tellers = dict(self._tellers.get(agent_id, {}))
+        if not tellers:
+            known = session or self.store.get("agents", agent_id)
+            raise transcript.NoTranscript("nobody wrote down what was said" if known else f"no session {id!r}")
+        source = next(iter(tellers.values()))
+        page = transcript.read_page(
+            source, tellers, agent_id, before=before, after=after, limit=limit, chars=chars, masking=self.masking
+        )
+        for entry in page.entries:  # a change of a task that was named on an earlier page
+            for todo in entry.get("todos", ()):
+                row = None if todo["title"] else self.store.get("tasks", f"{id}:{todo['id']}")
+                todo["title"] = (row and row["title"]) or todo["title"]
+        return page
+
+    def memory(self, id: str) -> memories.MemoryText:
+        """The whole text of a memory entry, from its file as it is now; may be called from any thread.
+
+        Raises :class:`agent_widget.ondemand.memory_text.NoMemory`.
+        """
+        row = self.store.get("memory", id)
+        if row is None:
+            raise memories.NoMemory(f"no memory entry {id!r}")
+        path = row["path"] or ""
+        holding = [
+            source
+            for source in self.sources
+            if source.name == row["source"] and id.startswith(source.namespace) and self._is_document(source, path)
+        ]
+        if not holding:
+            raise memories.NoMemory("nobody wrote down where it stands")
+        source = max(holding, key=lambda source: len(source.namespace))
+        return memories.read_memory(source, PurePosixPath(path), id, masking=self.masking)
+
+    def _is_document(self, source: Source, path: str) -> bool:
+        """Whether the source has read this file of its root, as a whole."""
+        file = self._files.get(source.root / path)
+        return file is not None and file.source is source and file.reader.mode == "document"
+
+    def _resolve(self, path: Path) -> Iterator[File]:
+        """The files that ``path`` is or holds."""
+        main = database.main_file(path)
+        if main is not None and os.path.exists(main):
+            path = main
+        known = self._files.get(path)
+        if known is not None:
+            yield known
+            return
+        # of roots inside each other the innermost; os.path, since Path.exists and Path.is_dir can raise
+        holding = [source for source in self.sources if path == source.root or source.root in path.parents]
+        source = max(holding, key=lambda source: len(source.root.parts), default=None)
+        if source is None:
+            return
+        if os.path.isdir(path):
+            if not os.path.islink(path):
+                for below in self._walk(source, path):
+                    yield from self._resolve(below)
+            return
+        file = File.of(source, path) if os.path.exists(path) and len(self._files) < MAX_FILES else None
+        if file is not None:
+            self._files[path] = file
+            yield file
+
+    def _walk(self, source: Source, directory: Path) -> Iterator[Path]:
+        """Every file below a directory that is worth a look; symlinks to directories are not followed."""
+        pending = [directory]
+        while pending:
+            current = pending.pop()
+            try:
+                with os.scandir(current) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            path = Path(entry.path)
+                            if not source.skips(PurePosixPath(path.relative_to(source.root).as_posix())):
+                                pending.append(path)
+                        else:
+                            yield Path(entry.path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                log.warning("%s: cannot be read: %s", current, error.strerror)
+
+    def _take(self, file: File, items: list[Item]) -> None:
+        operations: list[Record | Gone] = []
+        for item in items:
+            if isinstance(item, Evidence):
+                self._statuses.observe(item)
+            elif isinstance(item, Speaker):
+                self._tellers.setdefault(item.agent_id, {})[file.path] = file.source
+            elif isinstance(item, Process):
+                self.processes.note(item)
+            else:
+                operations.append(item)
+        claims = map(self._without_active, joined(operations))
+        while portion := list(islice(claims, _AT_ONCE)):
+            self._apply(portion, file.source.name)
+
+    def _without_active(self, operation: Record | Gone) -> Record | Gone:
+        """Sessions that a file calls active are noted; whether they are follows from their agents."""
+        if operation.table == "sessions" and isinstance(operation, Record) and "status" in operation.fields:
+            if operation.fields["status"] == "active":
+                self._called_active.add(operation.id)
+                fields = {name: value for name, value in operation.fields.items() if name != "status"}
+                return Record(operation.table, operation.id, fields)
+            self._called_active.discard(operation.id)
+        return operation
+
+    def _apply(self, operations: Iterable[Record | Gone], source: str | None = None) -> None:
+        defaults: dict[str, Any] = {"source": source or "agent_widget", "host": self.host}
+        if self.masking:
+            operations = map(masked, operations)
+        changes = self.store.apply(operations, defaults)
+        self._stats.note(changes)
+        self._newcomers.update(change.id for change in changes if change.table == "agents" and change.old is None)
+
+
+def resolve(paths: Iterable[str | os.PathLike[str]]) -> list[Source]:
+    """The sources for some paths, or for every known place of this machine if there are none.
+
+    A path is the directory of a source, or a project that holds such directories (:attr:`Source.folder`), or both. A
+    directory nobody recognises is taken as a workspace that is still to be filled. Raises :class:`PathError`.
+    """
+    found: list[tuple[type[Source], Path]] = []
+    given = list(paths)
+    if not given:
+        for kind in SOURCES:
+            found += [(kind, root.resolve()) for root in kind.default_roots(os.environ, Path.home()) if root.is_dir()]
+    for path in given:
+        found += _recognise(path)
+    sources: list[Source] = []
+    for kind, root in dict.fromkeys(found):
+        same = sum(type(source) is kind for source in sources)
+        sources.append(kind(root, namespace=f"{root.parent.name or root.name}{same + 1}/" if same else ""))
+    return sources
+
+
+def _recognise(path: str | os.PathLike[str]) -> list[tuple[type[Source], Path]]:
+    shown = os.fspath(path)
+    if not shown.strip():
+        raise PathError("an empty path was given; name a directory, e.g. memory/")
+    try:
+        root = Path(shown).expanduser().resolve(strict=True)
+        if not root.is_dir():
+            raise PathError(f"{shown}: not a directory; give the directory that holds the agents' files")
+        with os.scandir(root) as entries:
+            next(entries, None)
+    except FileNotFoundError:
+        raise PathError(f"{shown}: no such directory; check the path, or create it first") from None
+    except OSError as error:
+        raise PathError(f"{shown}: cannot be read ({error.strerror}); check its permissions") from None
+    except (RuntimeError, ValueError) as error:  # no such user, symlinks in a circle, a NUL
+        raise PathError(f"{shown!r}: not a usable path ({error}); name a directory, e.g. memory/") from None
+    found = [(kind, root) for kind in SOURCES if kind.recognises(root)][:1]
+    for kind in SOURCES:
+        if kind.folder is not None and (directory := root / kind.folder).is_dir() and kind.recognises(directory):
+            found.append((kind, directory))
+    return found or [(SOURCES[0], root)]

@@ -1,0 +1,95 @@
+"""Rows from an SQLite file that somebody else is writing.
+
+The file is opened read-only for each reading and closed again: never ``immutable`` (that would leave out what is
+only in the write-ahead log), and never for long (a reader that stays keeps the writer from tidying up its log).
+Which rows are wanted is the source's business: it is handed :data:`Ask` and keeps its own cursors.
+
+Changes show in the file or in its ``-wal``; the ``-shm`` beside them is touched by reading, too, and tells nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from ..sources.base import Item, Query
+from .tail import Unreadable
+
+BATCH: Final = 500
+"""So many rows or records are handed on at once."""
+BUSY_SECONDS: Final = 1.0
+
+Stamp = tuple[int, int, int]
+
+
+def main_file(path: Path) -> Path | None:
+    """The database that ``path`` is the write-ahead log of; ``None`` for any other file."""
+    return path.with_name(path.name[:-4]) if path.name.endswith("-wal") else None
+
+
+def stamp(path: Path) -> Stamp | None:
+    """Inode, size and time of writing of a database and its log together: another one means that something is new."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    size, written = status.st_size, status.st_mtime_ns
+    try:
+        log = os.stat(f"{path}-wal")
+    except OSError:
+        return status.st_ino, size, written
+    if log.st_size:  # an empty one comes from opening the database, maybe by us
+        size, written = size + log.st_size, max(written, log.st_mtime_ns)
+    return status.st_ino, size, written
+
+
+def read(path: Path, root: Path, query: Query) -> Iterator[list[Item]]:
+    """What ``query`` makes of the rows it asks for, in portions.
+
+    Raises :class:`FileNotFoundError`, and :class:`Unreadable` if the database cannot be read now.
+    """
+    try:
+        # looked at, not opened: closing a file drops the locks that any SQLite in this process holds on it
+        real = os.path.realpath(path, strict=True)
+        inside = os.path.commonpath([real, root]) == str(root)
+        regular = stat.S_ISREG(os.stat(real).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(str(path)) from None
+    except (OSError, ValueError) as error:
+        raise Unreadable(getattr(error, "strerror", None) or str(error)) from None
+    if not inside:
+        raise Unreadable("leads out of the watched directory")
+    if not regular:
+        raise Unreadable("not a regular file")
+    try:
+        connection = sqlite3.connect(
+            f"file:{quote(real)}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        with closing(connection):
+            connection.text_factory = lambda text: text.decode("utf-8", "replace")
+
+            def ask(sql: str, **parameters: Any) -> Iterator[tuple[Any, ...]]:
+                cursor = connection.execute(sql, parameters)
+                while rows := cursor.fetchmany(BATCH):
+                    yield from rows
+
+            yield from _portions(query(ask))
+    except sqlite3.Error as error:
+        raise Unreadable(f"cannot be read as a database now ({error})") from None
+
+
+def _portions(items: Iterable[Item]) -> Iterator[list[Item]]:
+    portion: list[Item] = []
+    for item in items:
+        portion.append(item)
+        if len(portion) >= BATCH:
+            yield portion
+            portion = []
+    if portion:
+        yield portion

@@ -1,0 +1,162 @@
+"""One file: who reads it, how far it has been read, and what is new in it, portion by portion."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from ..sources.base import MISREAD, Item, Reader, Source
+from . import database
+from .tail import Tail, Unreadable, read_document
+
+log = logging.getLogger("agent_widget")
+
+SMALL: Final = 64 * 1024
+"""Documents of at most so many bytes say what other files are about."""
+_DAY_NS: Final = 86_400 * 10**9
+_CLOCK_TICK_NS: Final = 50_000_000
+
+Stamp = tuple[int, int, int]
+"""Inode, size and time of writing: another one means that something is new."""
+Rank = tuple[int, bool, int]
+"""The least one is read first."""
+
+
+@dataclass(slots=True, eq=False)
+class File:
+    """What is known of one file."""
+
+    path: Path
+    source: Source
+    reader: Reader
+    tail: Tail | None = None
+    stamp: Stamp | None = None
+    """Of when it was last read."""
+    size: int = 0
+    unread: bool = True
+    """Whether it has never been read to its end."""
+    torn: bool = False
+    malformed: int = 0
+    error: str | None = None
+    inode: int = 0
+    """Of a database: another one is read from its start."""
+    rank: Rank | None = None
+    """Its place on the list of what is to be read, if it is on it."""
+    reading: Iterator[None] | None = None
+    """The rest of a reading that has begun."""
+    again: bool = False
+    """Whether it may have changed since then."""
+
+    @staticmethod
+    def of(source: Source, path: Path) -> File | None:
+        """``None`` for what the source does not read."""
+        reader = _reader(source, path)
+        if reader is None:
+            return None
+        return File(path, source, reader, Tail(path, source.root) if reader.mode == "lines" else None)
+
+    def look(self) -> Stamp | None:
+        """The stamp that the file has now."""
+        return database.stamp(self.path) if self.reader.mode == "database" else _stamp(self.path)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it must be read again though it has not changed."""
+        return self.torn or (self.tail is not None and self.tail.unfinished)
+
+    @property
+    def done(self) -> int:
+        """How many bytes of it have been read."""
+        if not self.unread:
+            return self.size
+        return min(self.size, self.tail.offset) if self.tail is not None else 0
+
+    def rank_of(self, stamp: Stamp | None) -> Rank:
+        """The newest day first; of one day the small documents (they say what things are), then the newest."""
+        _, size, written = stamp or (0, 0, 0)
+        return -(written // _DAY_NS), self.reader.mode != "document" or size > SMALL, -written
+
+    def read(self, take: Callable[[list[Item]], None]) -> Iterator[None]:
+        """Hand what is new to ``take``; yields after each portion. What goes wrong becomes the file's ``error``."""
+        stamp, moment = self.look(), time.time_ns()
+        if stamp == self.stamp and not self.unfinished and not self.unread:
+            return
+        try:
+            if self.tail is not None:
+                yield from self._lines(self.tail, take)
+                self.error = None
+            elif self.reader.mode == "database":
+                yield from self._rows(take)
+                self.error = None
+            else:
+                self._document(take)
+        except FileNotFoundError:
+            # its rows stay; a new file of that name is read from its start
+            stamp, self.torn, self.error = None, False, None
+        except (Unreadable, OSError) as problem:
+            reason = (isinstance(problem, OSError) and problem.strerror) or str(problem)
+            if self.error != reason:
+                log.warning("%s: %s", self.path, reason)
+            self.error = reason
+        except Exception as fault:  # a fault in one source must not keep the other files from being read
+            log.exception("%s: could not be taken in", self.path)
+            self.error = f"could not be taken in ({type(fault).__name__}: {fault})"
+        # A write within the same tick of the file system's clock would leave the same stamp: do not trust it yet.
+        fresh = stamp is not None and abs(moment - stamp[2]) < _CLOCK_TICK_NS
+        self.stamp = None if fresh else stamp
+        self.size = stamp[1] if stamp else 0
+        self.unread = False
+
+    def _document(self, take: Callable[[list[Item]], None]) -> None:
+        data = read_document(self.path, self.source.root)
+        try:
+            items = list(self.reader.read(data))
+        except MISREAD as error:
+            # most likely caught in the middle of a write: the last good state stays and it is read again
+            if not self.torn:
+                self.malformed += 1
+            self.torn = True
+            self.error = f"not readable as {self.path.suffix or 'text'} ({error})"
+            return
+        self.torn, self.error = False, None
+        take(items)
+
+    def _lines(self, tail: Tail, take: Callable[[list[Item]], None]) -> Iterator[None]:
+        for portion in tail.read():
+            if portion.restarted:
+                self.reader = _reader(self.source, self.path) or self.reader
+            items: list[Item] = []
+            for line in portion.lines:
+                try:
+                    items.extend(self.reader.read(line))
+                except MISREAD as error:
+                    self.malformed += 1
+                    log.debug("%s: a line was skipped: %s", self.path, error)
+            take(items)
+            yield
+
+    def _rows(self, take: Callable[[list[Item]], None]) -> Iterator[None]:
+        inode = os.stat(self.path).st_ino
+        if self.inode not in (0, inode):
+            self.reader = _reader(self.source, self.path) or self.reader
+        self.inode = inode
+        for items in database.read(self.path, self.source.root, self.reader.query):
+            take(items)
+            yield
+
+
+def _reader(source: Source, path: Path) -> Reader | None:
+    return source.reader(PurePosixPath(path.relative_to(source.root).as_posix()))
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns

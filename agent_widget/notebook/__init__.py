@@ -1,0 +1,1 @@
+"""The widget, and what a notebook begins with."""

@@ -1,0 +1,73 @@
+"""What a notebook begins with: connect to a server, or watch some directories in one call."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import warnings
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ..client.client import Client, shared_client
+from ..client.connection import ConnectionFailed
+from ..discovery import Runtime, find_server
+from ..server.launch import Server, serve
+
+if TYPE_CHECKING:
+    from .widget import Dashboard
+
+
+def connect(server: Server | str | None = None, token: str | None = None, *, timeout: float = 10.0) -> Client:
+    """A live replica of a server's tables, complete.
+
+    ``server``: what :func:`serve` returned, a url (``"ws://host:8765/ws"``, then with its ``token``), or nothing to
+    find one that runs on this machine. One process has one client per server: connecting again returns the same.
+    Returns when the tables hold everything. A server that reads a very large home may need longer than ``timeout``
+    seconds: then a warning says so, and the tables fill in by themselves (``client.reading``, ``client.wait_read()``).
+    Raises :class:`ConnectionFailed` after ``timeout`` seconds without an answer, or if it is refused.
+    """
+    began = time.monotonic()
+    client = _connected(server, token, timeout)
+    if not client.wait_read(max(0.0, timeout - (time.monotonic() - began))):
+        read, total = client.reading or (0, 0)
+        far = f"{read / 1e6:,.0f} of {total / 1e6:,.0f} MB"
+        warnings.warn(f"the server still reads ({far}); the tables fill in, client.wait_read() waits", stacklevel=2)
+    return client
+
+
+def _connected(server: Server | str | None, token: str | None, timeout: float) -> Client:
+    """A client that has had its first answer."""
+    found: Server | Runtime | None = server if isinstance(server, Server) else None
+    if server is None:
+        found = find_server()
+        if found is None:
+            raise ConnectionFailed("no agent-widget server runs on this machine; start one with aw.serve(path)")
+    if found is not None:
+        client = shared_client(found.url, found.token, found.paths)
+    else:
+        client = shared_client(_checked(str(server)), token, None)
+    try:
+        return client.wait(timeout)
+    except ConnectionFailed:
+        if not client.store.epoch:  # else somebody else has it, and it may come back
+            client.close()
+        raise
+
+
+def _checked(url: str) -> str:
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0:
+            return url
+    raise ValueError(f"{url!r} is not a url of a server; it looks like ws://127.0.0.1:8765/ws")
+
+
+def watch(*paths: str | os.PathLike[str], height: int = 620) -> Dashboard:
+    """The dashboard on ``paths`` (every known agent of this machine if there are none) in one call.
+
+    Reuses a running server and this process's connection to it; running the cell again starts nothing twice.
+    """
+    from .widget import Dashboard  # the command line, which connects too, needs no widget
+
+    return Dashboard(_connected(serve(*paths), None, 10.0), height=height)  # it shows how far the reading is

@@ -1,0 +1,58 @@
+"""The dashboard as one HTML file that needs nothing else: the rows as they are now, and the same front end.
+
+Everything in it came through the server, which masks secrets; the file loads nothing and sends nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from .. import protocol
+from ..client.client import Client
+from ..client.connection import ConnectionFailed
+from ..data.files import write_whole
+from ..page import document
+
+LIMITS: Final = {"logs": 10_000, "messages": 10_000, "tool_calls": 10_000, "spans": 20_000}
+"""So many of the newest rows of the long tables are saved, as many as the front end holds."""
+ENTRIES: Final = 100
+CHARS: Final = 4_000
+"""So many entries of a transcript are saved, and so much of each text."""
+
+
+def saved_page(client: Client, *, transcripts: int = 20) -> str:
+    """The dashboard of what a client holds now, as HTML.
+
+    ``transcripts``: of so many of the sessions that changed last, the newest entries are in it, if there are any.
+    """
+    answer = client.store.since(None, None, LIMITS)
+    told = b",".join(protocol.encode_answer(answer))
+    pages = protocol.encode(_transcripts(client, transcripts))
+    data = (
+        b'{"welcome":' + protocol.encode(client.welcome()) + b',"changes":[' + told + b'],"transcripts":' + pages + b"}"
+    )
+    return document("agents, saved", data.decode())[0]
+
+
+def _transcripts(client: Client, count: int) -> dict[str, Any]:
+    sessions = sorted(client.store.rows("sessions"), key=lambda row: row["updated_at"] or 0, reverse=True)
+    pages: dict[str, Any] = {}
+    for session in sessions:
+        if len(pages) >= count:
+            break
+        try:
+            page = client.transcript(session["id"], limit=ENTRIES, chars=CHARS)
+        except ConnectionFailed as failure:
+            if failure.code == "not_found":
+                continue
+            break  # nobody answers: the tables alone are saved
+        if page.entries:
+            pages[session["id"]] = {"entries": page.entries, "before": None, "after": None}
+    return pages
+
+
+def write_page(path: str | os.PathLike[str], page: str) -> Path:
+    """Write a page, whole or not at all; returns where it is."""
+    return write_whole(path, page.encode())

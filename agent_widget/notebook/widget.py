@@ -1,0 +1,324 @@
+"""The dashboard in a notebook: comm in, comm out.
+
+The browser is one more replica and asks the kernel the same question as any client asks the server. Everything
+goes by custom messages; traits are saved into notebooks, so none holds anything but the height.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import anywidget
+import msgspec
+import traitlets
+
+from .. import protocol, tables
+from ..client.agent import find_agent
+from ..client.client import Client
+from ..client.connection import ENDED, ConnectionFailed
+from ..client.feeds import Feed
+from ..page import bundle
+from ..protocol import ProtocolError
+from ..store import Position
+from . import summary
+from .export import saved_page, write_page
+
+if TYPE_CHECKING:
+    import pandas
+
+log = logging.getLogger("agent_widget")
+
+PACE: Final = 0.05
+"""Seconds between two messages to the browser: the Jupyter server drops messages silently above its rate limit."""
+LOOKED_AT: Final = 180.0
+"""Seconds without a word from any view after which nothing is sent: the Jupyter server keeps a closed tab's messages
+in memory without bound, and a hidden tab beats only once a minute."""
+
+TABS: Final = ("overview", "agents", "messages", "tasks", "sessions", "quality", "memory", "logs", "tools")
+_TABLE_OF: Final = {name.removesuffix("s") if name not in ("memory",) else name: name for name in tables.TABLES}
+
+
+class Dashboard(anywidget.AnyWidget):
+    """The live dashboard on a client's tables. Display it like any widget; several views of one agree.
+
+    ``height``: pixels.
+    """
+
+    _esm = bundle()
+
+    height = traitlets.Int(620, min=200, max=4000).tag(sync=True)
+    view = traitlets.Dict(read_only=True)
+    """What the person looks at: ``tab``, ``search``, ``filter``, ``selected`` (``table`` and ``id``), ``at``."""
+
+    _feed: Feed | None = None
+    _sender: Future[None] | None = None
+
+    def __init__(self, client: Client, **traits: Any) -> None:
+        self.client = client
+        self._hello: protocol.Hello | None = None
+        self._heard_at = float("-inf")
+        self._context: contextvars.Context | None = None
+        self._news = asyncio.Event()
+        self._wishes: dict[str, Any] = {}
+        self._told_alerts = False
+        super().__init__(**traits)
+        self.on_msg(self._receive)
+        self._feed = client.subscribe(self._news.set)
+        sender = self._tell(self._feed)
+        try:
+            self._sender = asyncio.run_coroutine_threadsafe(sender, client.loop)
+        except RuntimeError:  # the client is closed; its tables can be shown as they are
+            sender.close()
+
+    def __getattr__(self, name: str) -> Any:
+        # dash.tasks is client.tasks: the tables are one hop nearer
+        if name in tables.TABLES:
+            return getattr(self.client, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    # What the person looks at, and what Python wants shown
+
+    @property
+    def selected(self) -> pandas.DataFrame:
+        """The row that was clicked last, as a frame of one row or none: ``dash.observe(fn, "view")`` tells of clicks.
+
+        Needs pandas (``pip install "agent-widget[frames]"``).
+        """
+        from ..data.frames import data_frame
+
+        chosen = self.view.get("selected")
+        table = chosen["table"] if chosen else "agents"
+        row = self.client.store.get(table, chosen["id"]) if chosen else None
+        return data_frame(table, [] if row is None else [row])
+
+    def select(self, **row: str | None) -> None:
+        """Show one row: ``dash.select(agent="id")``, also ``task=``, ``session=``, ``message=`` and the other tables'.
+
+        An agent may be given by its name. ``None`` takes the selection back. Raises ``ValueError`` and ``KeyError``.
+        """
+        if len(row) != 1:
+            raise ValueError('select one row: dash.select(agent="…")')
+        ((word, id),) = row.items()
+        table = _TABLE_OF.get(word, word)
+        if table not in tables.TABLES:
+            raise ValueError(f"no table for {word!r}; there is {', '.join(_TABLE_OF)}")
+        if id is None:
+            self._show(selected=None)
+            return
+        store = self.client.store
+        found = find_agent(store, id) if table == "agents" else store.get(table, id)
+        if found is None:
+            raise KeyError(f"no row {id!r} in {table}")
+        self._show(selected=protocol.Selected(table, found["id"]))
+
+    def show(self, tab: str) -> None:
+        """Go to a tab: ``dash.show("tasks")``."""
+        if tab not in TABS:
+            raise ValueError(f"no tab {tab!r}; there are {', '.join(TABS)}")
+        self._show(tab=tab)
+
+    def filter(self, tab: str | None = None, *, search: str = "", **values: str | Iterable[str] | None) -> None:
+        """Let only some rows of a tab pass: ``dash.filter("tasks", status=["blocked", "failed"], search="door")``.
+
+        Without values everything passes again. ``tab``: the one that is open, unless you say which.
+        """
+        if tab is not None:
+            self.show(tab)
+        wanted = {
+            name: [value] if isinstance(value, str) else list(value)
+            for name, value in values.items()
+            if value is not None
+        }
+        self._show(filter=wanted, search=search)
+
+    def at(self, time: datetime | int | float | str | None = None) -> None:
+        """Show everything as it was at a time; ``None`` goes back to the present.
+
+        ``time``: a datetime, ISO 8601 text (local time, unless it says otherwise) or seconds since the epoch. Rows tell
+        their own times; what they do not tell of that moment (tokens, costs) stays empty.
+        """
+        self._show(at=None if time is None else _millis(time))
+
+    def save(self, path: str | os.PathLike[str], *, transcripts: int = 20) -> Path:
+        """Write the dashboard as one HTML file that works without network and kernel; returns where it is.
+
+        All rows as they are now (of long tables the newest 10,000), with tabs, search, filters and time travel; and of
+        the ``transcripts`` sessions that changed last the newest entries. Secrets are masked as everywhere.
+        """
+        return write_page(path, saved_page(self.client, transcripts=transcripts))
+
+    def _show(self, **wishes: Any) -> None:
+        self._wishes |= wishes
+        if self._context is not None:
+            wishes, self._wishes = self._wishes, {}
+            self._post([protocol.encode(protocol.View(**wishes))])
+
+    def close(self) -> None:
+        """Take the widget away; the client goes on."""
+        self._context = None
+        if self._feed is not None:
+            self.client.unsubscribe(self._feed)
+        if self._sender is not None:
+            self._sender.cancel()
+        super().close()
+
+    def __repr__(self) -> str:
+        return f"<agent_widget.Dashboard of {self.client!r}>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        shown = super()._repr_mimebundle_(**kwargs)
+        data = shown[0] if isinstance(shown, tuple) else shown
+        if isinstance(data, dict):
+            data["text/plain"] = summary.plain(self.client.store)
+            data["text/html"] = summary.table(self.client.store)
+        return shown
+
+    def _ipython_display_(self, **kwargs: Any) -> None:
+        """Two outputs: the dashboard, and what stands in for it where a saved notebook is read without a kernel.
+
+        JupyterLab prefers the widget in a bundle even when there is none any more, and says "model not found".
+        """
+        from IPython.display import display
+
+        shown = self._repr_mimebundle_(**kwargs)
+        data, metadata = shown if isinstance(shown, tuple) else (shown or {}, {})
+        stands_in = {kind: data.pop(kind) for kind in ("text/plain", "text/html")}
+        display({**data, "text/plain": repr(self)}, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+        display(stands_in, raw=True)  # type: ignore[no-untyped-call]
+
+    # From the browser. Called on the main thread or on a subshell's: only note and wake.
+
+    def _receive(self, _: Any, content: Any, buffers: Any) -> None:
+        # Answers sent in this context keep the browser's messages away from the queue behind a running cell.
+        self._context = contextvars.copy_context()
+        self._heard_at = time.monotonic()
+        try:
+            frame = protocol.from_builtins(content)
+            if isinstance(frame, protocol.Hello):
+                self._hello = protocol.check_hello(frame)
+                if self._wishes:  # said before there was anybody to show it
+                    self._show()
+            elif isinstance(frame, protocol.Ping):
+                self._post([protocol.encode(protocol.Pong(frame.at, tables.now_ms()))])
+            elif isinstance(frame, protocol.View):
+                self.set_trait("view", {**self.view, **_without_type(frame)})
+                return
+            elif isinstance(frame, protocol.Call):
+                threading.Thread(target=self._forward, args=(frame,), name="agent-widget call", daemon=True).start()
+        except ProtocolError as error:
+            self._post([protocol.encode(protocol.Error(error.code, error.message))])
+            return
+        try:
+            self.client.loop.call_soon_threadsafe(self._news.set)
+        except RuntimeError:  # the client is closed and nobody sends any more: say so, and show what there is
+            self._post([self._state()])
+            if isinstance(frame, protocol.Hello):
+                for frames in self._answer(frame, frame.position, welcome=True)[1]:
+                    self._post(frames)
+
+    def _forward(self, call: protocol.Call) -> None:
+        try:
+            reply = protocol.Reply(call.rid, True, self.client.request(call.method, call.params))
+        except Exception as error:
+            code = error.code if isinstance(error, ConnectionFailed) else "failed"
+            reply = protocol.Reply(call.rid, False, error=protocol.Failure(code, str(error)))
+        self._post([protocol.encode(reply)])
+
+    # To the browser. Runs on the client's loop, so that a busy kernel does not hold it up.
+
+    async def _tell(self, feed: Feed) -> None:
+        """The only sender of changes: one message at a time and one in :data:`PACE`, so answers never mix.
+
+        A hello that comes in the middle of a large answer puts another one in its place.
+        """
+        hello: protocol.Hello | None = None
+        position: Position | None = None
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):  # also in quiet times: the browser must know that we are here
+                    async with asyncio.timeout(protocol.HEARTBEAT):
+                        await self._news.wait()
+                self._news.clear()
+                feed.take()  # the replica is asked by position; the feed only wakes
+                asked = self._hello
+                if asked is not None and time.monotonic() - self._heard_at < LOOKED_AT:
+                    if asked is not hello:
+                        position = asked.position
+                    reached, messages = self._answer(asked, position, welcome=asked is not hello)
+                    for frames in messages:
+                        self._post(frames)
+                        await asyncio.sleep(PACE)
+                        if self._hello is not asked:
+                            break
+                    else:
+                        position = reached
+                        hello = asked if reached else None
+                else:
+                    await asyncio.sleep(PACE)
+        except Exception:
+            log.exception("the dashboard tells nothing more")
+        finally:
+            self._post([self._state()])  # last words: the client ended
+
+    def _answer(
+        self, hello: protocol.Hello, position: Position | None, welcome: bool
+    ) -> tuple[Position | None, Iterator[list[bytes]]]:
+        """The messages that bring a browser up from ``position``, each a list of frames, and where it is then."""
+        if not self.client.store.epoch:
+            # nothing is known yet: an empty answer would look like an empty workspace
+            return None, iter([[self._state()]])
+        answer = self.client.store.since(position, hello.tables, hello.limit)
+
+        def messages() -> Iterator[list[bytes]]:
+            before = [self._state(), *self._alerts()]
+            if welcome:
+                before.append(protocol.encode(self.client.welcome()))
+            for frame in protocol.encode_answer(answer):
+                yield [*before, frame]
+                before = []
+
+        return Position(answer.epoch, answer.seq), messages()
+
+    def _state(self) -> bytes:
+        connection = self.client.connection
+        heard = None if connection.heard_at is None else round((time.monotonic() - connection.heard_at) * 1000)
+        rtt = None if connection.rtt_ms is None else round(connection.rtt_ms, 2)
+        state = "stopped" if connection.state in ENDED else connection.state
+        return protocol.encode(protocol.State(state, connection.message, rtt, heard))
+
+    def _alerts(self) -> list[bytes]:
+        """With every message while there are any, and once when there are none any more: any of them may be lost."""
+        told = [alert.told() for alert in self.client.alerts]
+        due, self._told_alerts = bool(told) or self._told_alerts, bool(told)
+        return [protocol.encode(protocol.Alerts(told))] if due else []
+
+    def _post(self, frames: list[bytes]) -> None:
+        context = self._context
+        if context is None or self.comm is None:
+            return
+        try:
+            context.copy().run(self.send, {"type": "frame"}, frames)
+        except Exception:  # the notebook's side is going away; the browser asks again if it is not
+            log.debug("a message to the browser was not sent", exc_info=True)
+
+
+def _without_type(frame: protocol.View) -> dict[str, Any]:
+    told = msgspec.to_builtins(frame)
+    return {name: value for name, value in told.items() if name != "type"}
+
+
+def _millis(time: datetime | float | str) -> int:
+    if isinstance(time, str):
+        time = datetime.fromisoformat(time)
+    return round((time.timestamp() if isinstance(time, datetime) else time) * 1000)

@@ -1,0 +1,1 @@
+"""What is read when somebody asks for it."""

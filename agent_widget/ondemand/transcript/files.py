@@ -1,0 +1,330 @@
+"""The files of a conversation: stretches of growing ones from their end, whole documents, some rows of a database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Final, Protocol
+
+from ...ingest import database
+from ...ingest.tail import BOM, open_regular, read_document
+from ...sources.base import MISREAD, Item, Reader, Source
+from ...sources.ledger import Book
+from .entries import Entry, Listener, Place
+
+_WINDOW: Final = 128 * 1024
+_ALL: Final = 1_000_000_000
+_HEAD: Final = 64 * 1024
+"""So much of a file's beginning (and at least its first line) is read to know whose it is."""
+_LOOK_AHEAD: Final = 2 * 1024 * 1024
+"""So far behind a page the results of its calls are looked for."""
+
+
+class NoTranscript(LookupError):
+    """There is no transcript to read; the message says why."""
+
+
+class Stretch(Protocol):
+    """What one file, or the documents of one directory, tell of a conversation."""
+
+    file: str
+
+    def up_to(self, at: str | None, limit: int) -> tuple[list[Entry], Place | None]:
+        """The last entries before ``at`` (about ``limit``), and the place of the first if there are earlier ones."""
+
+    def since(self, at: str) -> list[Entry]:
+        """All entries from ``at`` on."""
+
+    def end(self) -> Place:
+        """The place behind the last entry."""
+
+    def began_at(self) -> int:
+        """When its first entry was."""
+
+
+def stretches(source: Source, paths: Iterable[Path], agent_id: str) -> list[Stretch]:
+    """What the files tell of an agent, in the order in which they began."""
+    files = [PurePosixPath(path.relative_to(source.root).as_posix()) for path in sorted(paths)]
+    modes = {path: reader.mode for path in files if (reader := source.reader(path)) is not None}
+    if not isinstance(getattr(source, "book", None), Book) or not modes:
+        raise NoTranscript("nobody wrote down what was said")
+    found: list[Stretch] = [
+        (_Database if mode == "database" else _Lines)(source, path, agent_id)
+        for path, mode in modes.items()
+        if mode != "document"
+    ]
+    documents = [path for path, mode in modes.items() if mode == "document"]
+    if documents:
+        found.append(_Documents(source, documents, agent_id))
+    if len(found) > 1:
+        began = {}
+        for stretch in found:
+            with suppress(FileNotFoundError):
+                began[stretch] = stretch.began_at()
+        found = sorted(began, key=lambda stretch: (began[stretch], stretch.file))
+    if not found:
+        raise FileNotFoundError
+    return found
+
+
+def up_to(conversation: list[Stretch], place: Place | None, limit: int) -> tuple[list[Entry], Place | None]:
+    """The last entries before ``place``, over all files; and the place of the first if there are earlier ones."""
+    last = _index(conversation, place)
+    entries: list[Entry] = []
+    for index in range(last, -1, -1):
+        more, earlier = conversation[index].up_to(place.at if place and index == last else None, limit - len(entries))
+        entries = more + entries
+        if earlier is not None:
+            return entries, earlier
+        if len(entries) >= limit and index:
+            return entries, conversation[index - 1].end()
+    return entries, None
+
+
+def since(conversation: list[Stretch], place: Place) -> list[Entry]:
+    """All entries from ``place`` on."""
+    first = _index(conversation, place)
+    entries = conversation[first].since(place.at)
+    for stretch in conversation[first + 1 :]:
+        entries += stretch.up_to(None, _ALL)[0]
+    return entries
+
+
+def _index(conversation: list[Stretch], place: Place | None) -> int:
+    if place is None:
+        return len(conversation) - 1
+    for index, stretch in enumerate(conversation):
+        if stretch.file == place.file:
+            return index
+    raise ValueError("no such place in this transcript; leave it out to begin with the newest entries")
+
+
+def _last(entries: list[Entry], limit: int) -> list[Entry]:
+    """The last so many; those at one place stay together, since a page can only begin at a place."""
+    first = max(0, len(entries) - limit)
+    while 0 < first < len(entries) and entries[first - 1].place == entries[first].place:
+        first -= 1
+    return entries[first:]
+
+
+class _Reading:
+    """One reading of files of a source, with readers of its own, and what is heard of it."""
+
+    def __init__(self, source: Source, file: str, agent_id: str) -> None:
+        self.source = type(source)(source.root, source.namespace)
+        self.listener = Listener(agent_id, file=file)
+        self.source.book.hear = self.listener  # type: ignore[attr-defined]
+
+    def reader(self, path: PurePosixPath) -> Reader:
+        """Of one file."""
+        reader = self.source.reader(path)
+        if reader is None:
+            raise FileNotFoundError(str(path))
+        return reader
+
+    @staticmethod
+    def feed(reader: Reader, data: bytes) -> None:
+        """A line or a document; one that cannot be read tells nothing."""
+        try:
+            _exhaust(reader.read(data))
+        except MISREAD:
+            return
+
+
+def _exhaust(items: Iterable[Item]) -> None:
+    for _ in items:
+        pass
+
+
+class _Lines:
+    """A growing file: read backwards, in windows that double until there is enough."""
+
+    def __init__(self, source: Source, path: PurePosixPath, agent_id: str) -> None:
+        self.source = source
+        self.path = path
+        self.file = str(path)
+        self.agent_id = agent_id
+
+    def _open(self) -> int:
+        return open_regular(self.source.root / self.path, self.source.root)
+
+    def up_to(self, at: str | None, limit: int) -> tuple[list[Entry], Place | None]:
+        descriptor = self._open()
+        try:
+            size = os.fstat(descriptor).st_size
+            end = size if at is None else min(size, _offset(at))
+            window = _WINDOW
+            while True:
+                start = max(0, end - window)
+                listener = self._heard(descriptor, start, end, finish=at is not None)
+                entries = _last(listener.entries, limit)
+                earlier = len(entries) < len(listener.entries)
+                if start == 0 or (earlier and len(entries) >= limit):
+                    return entries, entries[0].place if earlier else None
+                window *= 4
+        finally:
+            os.close(descriptor)
+
+    def since(self, at: str) -> list[Entry]:
+        descriptor = self._open()
+        try:
+            return self._heard(descriptor, _offset(at), os.fstat(descriptor).st_size).entries
+        finally:
+            os.close(descriptor)
+
+    def end(self) -> Place:
+        descriptor = self._open()
+        try:
+            size = os.fstat(descriptor).st_size
+            tail = os.pread(descriptor, _WINDOW, max(0, size - _WINDOW))
+            partial = len(tail) - (tail.rfind(b"\n") + 1)  # a line that is being written comes with the next page
+            return Place(str(size - partial), self.file)
+        finally:
+            os.close(descriptor)
+
+    def began_at(self) -> int:
+        descriptor = self._open()
+        try:
+            listener = self._heard(descriptor, 0, _head(descriptor))
+            return min((entry.fields["at"] for entry in listener.entries), default=0)
+        finally:
+            os.close(descriptor)
+
+    def _heard(self, descriptor: int, start: int, end: int, finish: bool = False) -> Listener:
+        reading = _Reading(self.source, self.file, self.agent_id)
+        reader, listener = reading.reader(self.path), reading.listener
+        head = min(start, _head(descriptor))
+        listener.deaf = True
+        for _, line in _lines(descriptor, 0, head):
+            reading.feed(reader, line)
+        listener.deaf = False
+        for offset, line in _lines(descriptor, start, end):
+            listener.at = str(offset)
+            reading.feed(reader, line)
+        if finish and listener.waits:
+            listener.finishing = True
+            for _, line in _lines(descriptor, end, end + _LOOK_AHEAD):
+                reading.feed(reader, line)
+                if not listener.waits:
+                    break
+        return listener
+
+
+def _offset(at: str) -> int:
+    if not at.isdecimal() or len(at) > 15:
+        raise ValueError("no such place in this transcript; leave it out to begin with the newest entries")
+    return int(at)
+
+
+def _head(descriptor: int) -> int:
+    """Where the lines end that tell whose file it is."""
+    end = _HEAD
+    while True:
+        data = os.pread(descriptor, end, 0)
+        newline = data.rfind(b"\n")
+        if newline >= 0 or len(data) < end:
+            return newline + 1
+        end *= 4
+
+
+def _lines(descriptor: int, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """The lines that begin in ``[start, end)``, each with its offset; one that began before is left out."""
+    offset = start
+    if start > 0 and os.pread(descriptor, 1, start - 1) != b"\n":
+        data, at = b"", start
+        while (newline := data.find(b"\n")) < 0:
+            if not (data := os.pread(descriptor, _WINDOW, at)):
+                return
+            offset, at = at, at + len(data)
+        offset += newline + 1
+    carry = b""
+    at = offset
+    while at < end or carry:
+        data = os.pread(descriptor, _WINDOW, at)
+        at += len(data)
+        *complete, rest = (carry + data).split(b"\n")
+        if not data:
+            complete, rest = [rest], b""
+        for line in complete:
+            if offset >= end:
+                return
+            if line.strip():
+                yield offset, line.removesuffix(b"\r") if offset else line.removesuffix(b"\r").removeprefix(BOM)
+            offset += len(line) + 1
+        carry = rest
+        if not data or offset >= end:
+            return
+
+
+class _Documents:
+    """Files that are rewritten: small, so all of them are read."""
+
+    def __init__(self, source: Source, paths: list[PurePosixPath], agent_id: str) -> None:
+        self.source = source
+        self.paths = paths
+        self.file = str(paths[0])
+        self.agent_id = agent_id
+
+    def up_to(self, at: str | None, limit: int) -> tuple[list[Entry], Place | None]:
+        entries = self._heard()
+        known = entries if at is None else entries[: _offset(at)]
+        kept = _last(known, limit)
+        return kept, kept[0].place if len(kept) < len(known) else None
+
+    def since(self, at: str) -> list[Entry]:
+        return self._heard()[_offset(at) :]
+
+    def end(self) -> Place:
+        return Place(str(len(self._heard())), self.file)
+
+    def began_at(self) -> int:
+        return min((entry.fields["at"] for entry in self._heard()), default=0)
+
+    def _heard(self) -> list[Entry]:
+        reading = _Reading(self.source, self.file, self.agent_id)
+        paths = [found for path in self.paths for found in reading.source.told_with(path, self.agent_id)]
+        readers = {path: reading.source.reader(path) for path in dict.fromkeys(paths)}
+        data = {path: read_document(self.source.root / path, self.source.root) for path in readers}
+        for path, reader in readers.items():
+            if reader is not None:
+                reading.feed(reader, data[path])
+        entries = reading.listener.entries
+        for number, entry in enumerate(entries):
+            entry.place = Place(str(number), self.file)
+        return entries
+
+
+class _Database:
+    """A database: only the rows of a page are asked for."""
+
+    def __init__(self, source: Source, path: PurePosixPath, agent_id: str) -> None:
+        self.source = source
+        self.path = path
+        self.file = str(path)
+        self.agent_id = agent_id
+
+    def up_to(self, at: str | None, limit: int) -> tuple[list[Entry], Place | None]:
+        entries = self._heard(before=at, limit=limit + 1)
+        kept = _last(entries, limit)
+        return kept, kept[0].place if len(kept) < len(entries) else None
+
+    def since(self, at: str) -> list[Entry]:
+        return self._heard(since=at, limit=_ALL)
+
+    def end(self) -> Place:
+        entries = self._heard(limit=1)
+        return entries[-1].place if entries else Place("0", self.file)
+
+    def began_at(self) -> int:
+        entries = self._heard(limit=1)
+        return entries[0].fields["at"] if entries else 0
+
+    def _heard(self, *, before: str | None = None, since: str | None = None, limit: int) -> list[Entry]:
+        reading = _Reading(self.source, self.file, self.agent_id)
+        reading.listener.by_file = True
+        query = reading.source.excerpt(self.path, self.agent_id, before, since, limit)
+        for _ in database.read(self.source.root / self.path, self.source.root, query):
+            pass
+        return reading.listener.entries

@@ -1,0 +1,138 @@
+"""A watcher server in a process of its own: start one, reuse a live one, stop it.
+
+Its own process, so that a busy or restarted kernel does not take it down and several notebooks share it. A server
+that a notebook started ends by itself when nobody has been connected for a while.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from http.client import HTTPConnection, HTTPException
+from types import TracebackType
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ..discovery import Runtime, find_server, is_alive, runtimes, starting
+from ..ingest.collector import resolve
+
+IDLE_TIMEOUT: Final = 600.0
+"""Seconds without a client after which a server that a notebook started ends."""
+
+
+class ServerError(RuntimeError):
+    """The server did not start; the message says why and what to do."""
+
+
+class Server:
+    """A running watcher server; also a context manager that stops it at the end.
+
+    ``url`` is where clients connect (``ws://…/ws``), ``token`` what they must know, ``pid`` its process. ``started``
+    tells whether this call started it or found it running.
+    """
+
+    def __init__(self, runtime: Runtime, process: subprocess.Popen[bytes] | None = None) -> None:
+        self.url = runtime.url
+        self.token = runtime.token
+        self.pid = runtime.pid
+        self.paths = runtime.paths
+        self.started = process is not None
+        self._process = process
+
+    @property
+    def page_url(self) -> str:
+        """The dashboard as a page of its own."""
+        address = self.url.replace("ws", "http", 1).removesuffix("/ws")
+        return f"{address}/" + (f"#token={self.token}" if self.token else "")
+
+    @property
+    def running(self) -> bool:
+        """Whether the server runs."""
+        if self._process is not None:
+            return self._process.poll() is None
+        return any((runtime.pid, runtime.url) == (self.pid, self.url) for runtime in runtimes())
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Stop the server; returns when its process has ended."""
+        if not self.running:  # its pid may be another program's by now
+            return
+        deadline = time.monotonic() + timeout
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
+            while is_alive(self.pid):
+                time.sleep(0.02)
+                if time.monotonic() > deadline:
+                    os.kill(self.pid, signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.started:
+            self.stop()
+
+    def __repr__(self) -> str:
+        # never the token: a repr ends up in notebooks and logs
+        return f"<agent_widget.Server {self.url} pid {self.pid} watching {', '.join(self.paths) or 'nothing yet'}>"
+
+
+def serve(
+    *paths: str | os.PathLike[str], port: int = 0, host: str = "127.0.0.1", idle_timeout: float = IDLE_TIMEOUT
+) -> Server:
+    """Start a server that watches ``paths`` (every known agent of this machine if there are none), or reuse one.
+
+    A live server of this user that watches the same paths is returned as it is, unless a ``port`` is asked for that it
+    does not have. Returns when the server answers; a large home is still being read then. Raises
+    :class:`ServerError`, and :class:`~agent_widget.ingest.collector.PathError` for a path that cannot be watched.
+    """
+    roots = [str(source.root) for source in resolve(paths)]
+    with starting():
+        if roots or not paths:
+            found = find_server(roots)
+            if found is not None and port in (0, found.port) and _answers(found):
+                return Server(found)
+        return _start([os.fspath(path) for path in paths], port, host, idle_timeout)
+
+
+def _answers(found: Runtime) -> bool:
+    """Whether the server is there: one that was killed this moment may still hold its runtime file."""
+    where = urlsplit(found.url)
+    try:
+        connection = HTTPConnection(where.hostname or "", where.port, timeout=5)
+        with contextlib.closing(connection):
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+
+
+def _start(paths: list[str], port: int, host: str, idle_timeout: float) -> Server:
+    command = [sys.executable, "-m", "agent_widget", "serve", "--ready-json"]
+    command += ["--host", host, "--port", str(port), "--idle-timeout", str(idle_timeout), "--", *paths]
+    # Its warnings go to a file until it is ready, and nowhere after: a pipe that nobody empties would stop it.
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            start_new_session=True,  # an interrupt of the kernel is not for the server
+        )
+        assert process.stdout is not None
+        with process.stdout as ready:
+            line = ready.readline()
+        if line:
+            return Server(msgspec.json.decode(line, type=Runtime), process)
+        process.wait()
+        said.seek(0)
+        last = said.read().decode("utf-8", "replace").strip().rpartition("\n")[2].removeprefix("agent-widget: ")
+    raise ServerError(f"the server did not start: {last or 'it ended at once'}")

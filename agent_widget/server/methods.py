@@ -1,0 +1,131 @@
+"""What clients can ask a server beside changes: the methods of ``call`` frames. Each runs off the event loop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ..data import sql
+from ..data.files import json_bytes
+from ..ondemand.memory_text import NoMemory
+from ..ondemand.transcript import TEXT_CHARS, NoTranscript
+from ..protocol import ProtocolError
+from ..version import VERSION
+
+if TYPE_CHECKING:
+    from .app import Server
+
+MAX_ANSWER: Final = 16 * 1024 * 1024
+"""Bytes of the answer to a query: it is one frame."""
+
+
+class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
+class _Transcript(msgspec.Struct, forbid_unknown_fields=True):
+    session: str
+    before: str | None = None
+    after: str | None = None
+    limit: int = 50
+    chars: int = TEXT_CHARS
+
+
+class _Memory(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+
+
+class _Sql(msgspec.Struct, forbid_unknown_fields=True):
+    query: str
+    limit: int = 10_000
+    timeout: float = sql.TIMEOUT
+
+
+def _status(server: Server, params: _Nothing) -> dict[str, Any]:
+    """What the server reads and how it is."""
+    epoch, seq = server.store.position
+    return {
+        "server": VERSION,
+        "pid": os.getpid(),
+        "started_at": server.started_at,
+        "epoch": epoch,
+        "seq": seq,
+        "connections": server.connections,
+        "rows": {name: server.store.count(name) for name in server.store},
+        "sources": [
+            {
+                "name": state.name,
+                "path": state.path,
+                "files": state.files,
+                "bytes": state.bytes,
+                "read": state.read,
+                "state": state.state,
+                "malformed": state.malformed,
+                "problems": state.problems,
+            }
+            for state in server.collector.states()
+        ],
+    }
+
+
+def _transcript(server: Server, params: _Transcript) -> dict[str, Any]:
+    """A page of a conversation: ``entries``, ``before``, ``after`` (:mod:`agent_widget.ondemand.transcript`)."""
+    if params.before is not None and params.after is not None:
+        raise ProtocolError("bad_request", "before or after, not both")
+    try:
+        page = server.collector.transcript(params.session, params.before, params.after, params.limit, params.chars)
+    except NoTranscript as error:
+        raise ProtocolError("not_found", str(error)) from None
+    except ValueError as error:
+        raise ProtocolError("bad_request", str(error)) from None
+    return page._asdict()
+
+
+def _memory(server: Server, params: _Memory) -> dict[str, Any]:
+    """The whole text of a memory entry: ``text``, its ``version``, ``truncated``."""
+    try:
+        return server.collector.memory(params.id)._asdict()
+    except NoMemory as error:
+        raise ProtocolError("not_found", str(error)) from None
+
+
+def _sql(server: Server, params: _Sql) -> msgspec.Raw:
+    """What a query answers: ``columns``, ``types``, ``rows``, ``cut`` (:meth:`agent_widget.data.sql.Result.told`).
+
+    No more rows and seconds than :mod:`agent_widget.data.sql` allows by itself, whatever is asked for.
+    """
+    limit, timeout = min(params.limit, sql.LIMIT), min(params.timeout, sql.TIMEOUT)
+    try:
+        told = json_bytes(sql.run(server.store, params.query, limit=limit, timeout=timeout).told())
+    except ImportError as error:
+        raise ProtocolError("unavailable", str(error)) from None
+    except sql.SqlError as error:
+        raise ProtocolError("bad_request", str(error)) from None
+    if len(told) > MAX_ANSWER:
+        raise ProtocolError("too_large", f"the answer has {len(told) / 1e6:.0f} MB; ask for fewer rows or columns")
+    return msgspec.Raw(told)
+
+
+def _taking(shape: type[Any], method: Callable[[Server, Any], Any]) -> Callable[[Server, Mapping[str, Any]], Any]:
+    """``method`` with its parameters checked."""
+
+    def checked(server: Server, params: Mapping[str, Any]) -> Any:
+        try:
+            given = msgspec.convert(params, shape)
+        except msgspec.ValidationError as error:
+            raise ProtocolError("bad_request", str(error)) from None
+        return method(server, given)
+
+    return checked
+
+
+METHODS: Final[dict[str, Callable[[Server, Mapping[str, Any]], Any]]] = {
+    "memory": _taking(_Memory, _memory),
+    "sql": _taking(_Sql, _sql),
+    "status": _taking(_Nothing, _status),
+    "transcript": _taking(_Transcript, _transcript),
+}
+"""Method name → what answers it."""

@@ -1,0 +1,112 @@
+"""What running sessions of Claude Code say of themselves: ``sessions/<pid>.json`` and ``jobs/<short id>/state.json``.
+
+Both are rewritten in place. The first is removed when a session is left in order and stays when it crashes, so it also
+says which process that is (2.1.139 on; a session of the SDK has no status there). The second tells of sessions in the
+background; its form is known from users' notes only. Files of other forms in the same places are older or not ours.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from ..base import Evidence, Item, Malformed, Process, Record, first_of, millis, named, parse_object, preview
+from ..conversation import SILENCE_MS
+from .values import folder
+
+_PROCESS: Final = {
+    "busy": ("working", "busy"),
+    "waiting": ("waiting", "waiting for you"),
+    "idle": ("idle", "end of turn"),
+    "shell": ("idle", "end of turn; a shell runs in the background"),
+}
+_UNPROMPTED: Final = "send a prompt to start"
+"""What a job in the background needs that nobody has given anything to do."""
+_JOB_ENDS: Final = {
+    "done": ("done", "the job in the background is done"),
+    "failed": ("failed", "the job in the background failed"),
+    "stopped": ("done", "the job in the background was stopped"),
+}
+_SAME_MOMENT_MS: Final = 10_000
+"""The process registry and the transcript tell of the end of one turn at most this far apart."""
+
+
+class Live:
+    """What the live files of one configuration directory tell."""
+
+    def __init__(self, namespace: str, unknown: Counter[str]) -> None:
+        self.namespace = namespace
+        self.unknown = unknown
+        self._idle: dict[str, int] = {}  # session → when its process said that it is idle
+        self._asked: dict[str, int] = {}  # session → when it ended a turn with a question
+        self._hosts: dict[str, str] = {}  # file of a process → session it runs
+
+    def ended_asking(self, session: str, at: int) -> Iterator[Item]:
+        """A turn ended with a question: the process registry calls that idle."""
+        self._asked[session] = at
+        idle = self._idle.get(session)
+        if idle is not None and abs(idle - at) <= _SAME_MOMENT_MS:
+            yield Evidence(session, max(idle, at) + 1, "waiting", "a question to you")
+
+    def process(self, file: str, data: bytes) -> Iterator[Item]:
+        """``sessions/<pid>.json``: what a running process says of itself."""
+        document = parse_object(data)
+        session, word = named(document.get("sessionId")), named(document.get("status"))
+        if session is None:
+            raise Malformed("no sessionId")
+        session = self.namespace + session
+        at = millis(first_of(document, "statusUpdatedAt", "updatedAt", "startedAt"))
+        if at is None:
+            return
+        before, self._hosts[file] = self._hosts.get(file, session), session
+        if before != session:
+            yield Evidence(before, at, "done", "its process went on with another session")
+        pid, start = document.get("pid"), named(document.get("procStart"))
+        if start is not None and isinstance(pid, int) and pid > 0:
+            told = millis(document.get("updatedAt")) or at
+            yield Process(session, max(at, told), pid, " ".join(start.split()), named(document.get("pidDomain")))
+        if word is None:  # an old version, or a session of the SDK: its transcript tells
+            return
+        project = folder(document.get("cwd"))
+        yield Record("sessions", session, {"agent_id": session, **({"project": project} if project else {})})
+        yield Record("agents", session, {"session_id": session, **({"name": project} if project else {})})
+        if word not in _PROCESS:
+            self.unknown[f"process/{word}"] += 1
+            return
+        status, reason = _PROCESS[word]
+        if status == "waiting":
+            reason = preview(named(document.get("waitingFor"))) or reason
+        yield Evidence(session, at, status, reason, SILENCE_MS.get(status), beat="sign of life")
+        if word == "idle":
+            self._idle[session] = at
+            if session in self._asked:
+                yield from self.ended_asking(session, self._asked[session])
+
+    def job(self, file: str, data: bytes) -> Iterator[Item]:
+        """``jobs/<short id>/state.json``: a session in the background. What it does between turns its transcript tells.
+
+        ``tempo`` (active, idle, blocked) is what it does; ``state`` stays blocked long after an answer.
+        """
+        document = parse_object(data)
+        session, at = named(first_of(document, "resumeSessionId", "sessionId")), millis(document.get("updatedAt"))
+        if session is None:
+            raise Malformed("no session")
+        if at is None or session.startswith("pending"):
+            return
+        session, project = self.namespace + session, folder(document.get("cwd"))
+        yield Record("sessions", session, {"agent_id": session, **({"project": project} if project else {})})
+        yield Record("agents", session, {"session_id": session, **({"name": project} if project else {})})
+        tempo, state = document.get("tempo"), document.get("state")
+        needs, detail = preview(named(document.get("needs"))), preview(named(document.get("detail")))
+        if tempo == "blocked":
+            status, reason = ("idle", "waits for its first prompt") if needs == _UNPROMPTED else ("waiting", needs)
+        elif tempo == "active":
+            status, reason = "working", "at work in the background"
+        elif state in _JOB_ENDS:
+            status, reason = _JOB_ENDS[state]
+            reason = detail or reason if status == "failed" else reason
+        else:
+            return
+        ttl_ms, routine = SILENCE_MS.get(status), status == "working"
+        yield Evidence(session, at, status, reason or detail or "waiting for you", ttl_ms, routine, "sign of life")

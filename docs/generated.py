@@ -1,0 +1,316 @@
+"""What the pages do not say themselves because the package, the README or a notebook says it.
+
+A line ``[[name argument]]`` of a page is replaced by what :data:`PARTS` makes of it, as Markdown, when the page is
+read. So every table, command, frame and variable is there, and none that is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import pkgutil
+import re
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from inspect import cleandoc, isclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
+
+import msgspec
+from columns import NOTES
+from docutils import nodes
+from sphinx.application import Sphinx
+from traitlets import HasTraits
+
+import agent_widget
+from agent_widget import cli, protocol, tables
+from agent_widget.data.frames import data_frame
+from agent_widget.server import methods
+from agent_widget.sources import SOURCES, steps
+
+INNER: Final = {
+    "Client": "adopt, wake, react_no_more, welcome, subscribe, unsubscribe, request",
+    "Alert": "look, told, turns_at",
+}
+"""What is public among our own modules only."""
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+def readme(heading: str = "") -> str:
+    """A section of the README without its heading, or what stands above the first. Links into the code become words."""
+    sections = re.split(r"^## (.+)\n", (ROOT / "README.md").read_text(), flags=re.M)
+    sections[0] = re.sub(r"^# .*|<picture>(?s:.*?)</picture>", "", sections[0], flags=re.M)
+    found = dict(zip(["", *sections[1::2]], sections[::2], strict=True))[heading]
+    return re.sub(r"\[([^]]+)\]\((?!notebooks/|https?:)[^)]+\)", r"\1", found)
+
+
+def notebooks(app: Sphinx) -> None:
+    """A page for each notebook, below this directory, where Sphinx looks for pages; git does not see them."""
+    pages = Path(app.srcdir) / "notebooks"
+    pages.mkdir(exist_ok=True)
+    made = {f"{path.stem}.md": _cells(path) for path in (ROOT / "notebooks").glob("*.ipynb")}
+    for page in pages.glob("*.md"):
+        if page.name not in made:
+            page.unlink()
+    for name, text in made.items():
+        page = pages / name
+        if not page.exists() or page.read_text() != text:  # what has not changed is not read again
+            page.write_text(text)
+
+
+def _cells(path: Path) -> str:
+    """The cells of a notebook, one below the other."""
+    cells = [("".join(cell["source"]), cell["cell_type"]) for cell in json.loads(path.read_text())["cells"]]
+    return "\n\n".join(source if kind == "markdown" else f"```python\n{source}\n```" for source, kind in cells) + "\n"
+
+
+def keys() -> Iterator[str]:
+    """The keys of the dashboard, as its own help lists them."""
+    listed = (ROOT / "js" / "src" / "state" / "keys.ts").read_text().partition("export const KEYS")[2]
+    yield "| where | keys | |\n|---|---|---|"
+    for where, of_these in re.findall(r'where: "(.+?)",\s*keys: \[\n(.+?)\n    \]', listed, re.S):
+        for pressed, does in re.findall(r'\["(.+?)", "(.+?)"\]', of_these):
+            yield f"| {where} | {pressed} | {does} |"
+            where = ""
+
+
+def all_tables() -> Iterator[str]:
+    """Every table with its columns: what is in them, what a DataFrame has there."""
+    unknown = NOTES.keys() - {
+        f"{table.name}.{column.name}" for table in tables.TABLES.values() for column in table.columns
+    }
+    if unknown:
+        raise ValueError(f"notes on columns that there are not: {', '.join(sorted(unknown))}")
+    for table in tables.TABLES.values():
+        dtypes = data_frame(table.name, []).reset_index().dtypes
+        computed = " Computed from the other tables, never read." if table.name in tables.DERIVED else ""
+        yield f"\n## {table.name}\n\nA row is {table.row}.{computed}\n"
+        yield "| column | holds | in a frame |\n|---|---|---|"
+        for column in table.columns:
+            note = NOTES.get(f"{table.name}.{column.name}")
+            holds = "; ".join(filter(None, [_holds(table, column), note]))
+            yield f"| `{column.name}` | {holds} | `{dtypes[column.name]}` |"
+
+
+_WORDS: Final = {
+    ("agents", "status"): tables.AGENT_STATUSES,
+    ("spans", "status"): tables.AGENT_STATUSES,
+    ("sessions", "status"): tables.SESSION_STATUSES,
+    ("tasks", "status"): tables.TASK_STATUSES,
+    ("tool_calls", "status"): tables.TOOL_STATUSES,
+    ("logs", "level"): tables.LOG_LEVELS,
+}
+
+
+def _holds(table: tables.Table, column: tables.Column) -> str:
+    if words := _WORDS.get((table.name, column.name)):
+        return ", ".join(words)
+    if column.is_time:
+        return "time, ms"
+    if column.is_duration:
+        return "duration, ms"
+    if column.name == "cost_usd":
+        return "US dollars"
+    names = {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no", "list": "texts"}
+    return names.get(column.type, "name → number")
+
+
+def commands() -> Iterator[str]:
+    """Every command with its arguments, as the parser has them."""
+    (listed,) = (action for action in cli._parser()._actions if isinstance(action, argparse._SubParsersAction))
+    for name, parser in listed.choices.items():
+        for action in parser._actions:
+            if action.choices:  # they stand with what it is about
+                action.metavar = action.dest.upper()
+                action.help = f"{action.help or 'one'} of {', '.join(action.choices)}"
+        formatter = argparse.HelpFormatter(parser.prog, width=88)
+        formatter.add_usage(parser.usage, parser._actions, parser._mutually_exclusive_groups, prefix="")
+        yield f"\n## {name}\n\n{parser.description}\n\n```text\n{formatter.format_help().strip()}\n```\n"
+        shown = [action for action in parser._actions if action.help != argparse.SUPPRESS and action.dest != "help"]
+        if shown:
+            yield "| argument | |\n|---|---|"
+        for action in shown:
+            names = ", ".join(action.option_strings) or action.metavar or action.dest
+            values = (
+                f" {formatter._metavar_formatter(action, action.dest.upper())(1)[0]}" if action.nargs is None else ""
+            )
+            yield f"| `{names}{values if action.option_strings else ''}` | {formatter._expand_help(action)} |"
+
+
+def frames() -> Iterator[str]:
+    """The frames of the protocol, their fields and what these are when they are left out; then their parts."""
+    for frame in dict.fromkeys((*get_args(protocol.ClientFrame), *get_args(protocol.ServerFrame))):
+        yield f"\n### {frame.__struct_config__.tag}\n\n{_markdown(frame.__doc__)}\n\n{_fields(frame)}"
+    for part in vars(protocol).values():
+        if isclass(part) and issubclass(part, msgspec.Struct) and part.__struct_config__.tag is None:
+            yield f"\n### {part.__name__}\n\n{_markdown(part.__doc__)}\n\n{_fields(part)}"
+
+
+def _fields(struct: type[msgspec.Struct]) -> str:
+    rows = ["| field | is | left out |", "|---|---|---|"]
+    for field in msgspec.structs.fields(struct):
+        needed = field.required
+        default = None if field.default is msgspec.NODEFAULT else field.default
+        default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else default
+        said = "" if needed else "stays as it is" if default is msgspec.UNSET else f"`{json.dumps(default)}`"
+        rows.append(f"| `{field.encode_name}` | {_type(field.type)} | {said} |")
+    return "\n".join(rows)
+
+
+def _type(hint: Any) -> str:
+    origin, inner = get_origin(hint), [_type(one) for one in get_args(hint) if one is not msgspec.UnsetType]
+    if origin in (UnionType, Union):
+        return " or ".join(inner)
+    if origin in (list, dict):
+        return f"list of {inner[-1]}" if origin is list else f"object of {inner[-1]}"
+    if hasattr(hint, "__metadata__"):
+        return _type(hint.__origin__)
+    return {Any: "anything", type(None): "null", str: "text", int: "integer", float: "number", bool: "boolean"}.get(
+        hint, getattr(hint, "__name__", str(hint))
+    )
+
+
+def calls() -> Iterator[str]:
+    """The methods a ``call`` may name."""
+    for name, checked in methods.METHODS.items():
+        inner = inspect.getclosurevars(checked).nonlocals
+        yield f"\n### {name}\n\n{_markdown(inner['method'].__doc__)}\n\n"
+        if inner["shape"].__struct_fields__:
+            yield _fields(inner["shape"])
+
+
+class _Asked(dict[str, str]):
+    """An environment in which nothing is set; it notes what it is asked for."""
+
+    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]
+        self[name] = ""
+        return default
+
+
+def homes() -> Iterator[str]:
+    """Where each source looks, and the variables that it asks."""
+    yield "| source | looks in | moved by |\n|---|---|---|"
+    for kind in SOURCES:
+        asked = _Asked()
+        places = ", ".join(f"`{place}`" for place in kind.default_roots(asked, Path("~"))) or "what is named"
+        yield f"| {kind.name} | {places} | {', '.join(f'`{name}`' for name in asked)} |"
+
+
+def formats() -> Iterator[str]:
+    """What each source's module says of its format."""
+    for kind in SOURCES:
+        yield f"\n## {kind.name}\n\n{_rst(f'automodule:: {kind.__module__}', 'no-members', 'no-index')}"
+
+
+def api() -> Iterator[str]:
+    """All public names: functions, then classes, then exceptions."""
+    groups: dict[str, list[str]] = {"Functions": [], "What they return": [], "Exceptions": []}
+    for name in sorted(agent_widget.__all__):
+        value = getattr(agent_widget, name)
+        error = isclass(value) and issubclass(value, BaseException)
+        if callable(value):
+            groups["Exceptions" if error else "What they return" if isclass(value) else "Functions"].append(name)
+    for title, names in groups.items():
+        yield f"\n## {title}\n"
+        for name in names:
+            if title == "Functions":
+                yield _rst(f"autofunction:: agent_widget.{name}")
+                continue
+            ancestors = getattr(agent_widget, name).__mro__
+            others = [ancestor.__name__ for ancestor in ancestors if not ancestor.__module__.startswith("agent_widget")]
+            options = ["members", f"inherited-members: {','.join(others)}"]
+            if name in INNER:
+                options.append(f"exclude-members: {INNER[name]}")
+            yield _rst(f"autoclass:: agent_widget.{name}", *options)
+
+
+def step_classes() -> Iterator[str]:
+    """What a reader of conversations may say."""
+    yield _rst(f"automodule:: {steps.__name__}", "no-members")
+    for step in (*get_args(steps.Step), steps.Tokens, steps.Todo):
+        yield _rst(f"autoclass:: {steps.__name__}.{step.__name__}")
+
+
+def python(what: str) -> str:
+    """A directive of autodoc, as in ``[[python autoclass:: agent_widget.tables.Column members]]``."""
+    directive, target, *options = what.split()
+    return _rst(f"{directive} {target}", *options)
+
+
+def _rst(directive: str, *options: str) -> str:
+    return "\n".join(
+        [
+            "```{eval-rst}",
+            f".. {directive}",
+            *(f"   :{name}:{value}" for name, _, value in (option.partition(":") for option in options)),
+            "```\n",
+        ]
+    )
+
+
+def _markdown(docstring: str | None) -> str:
+    """A docstring's reStructuredText as Markdown: names instead of roles."""
+    return re.sub(r":\w+:`[~.]*([^`]+)`", r"`\1`", cleandoc(docstring or "")).replace("``", "`")
+
+
+PARTS: Final[dict[str, Callable[..., str | Iterator[str]]]] = {
+    "readme": readme,
+    "keys": keys,
+    "tables": all_tables,
+    "commands": commands,
+    "frames": frames,
+    "calls": calls,
+    "homes": homes,
+    "formats": formats,
+    "api": api,
+    "steps": step_classes,
+    "python": python,
+}
+
+
+def fill(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Put the parts into a page that was read."""
+
+    def part(match: re.Match[str]) -> str:
+        made = PARTS[match[1]](*filter(None, [match[2]]))
+        return made if isinstance(made, str) else "\n".join(made)
+
+    filled = re.sub(r"^\[\[(\w+) ?(.*)\]\]$", part, source[0], flags=re.M)
+    source[0] = re.sub(r"\[`?([^]`]+)`?\]\((?:\.\./)?(notebooks/[\w-]+)\.ipynb\)", r"{doc}`\1 <\2>`", filled)
+
+
+def exists(app: Sphinx, env: Any, node: Any, content: nodes.Node) -> nodes.Node | None:
+    """A reference to something that the site does not describe: a word, if there is such a thing in Python."""
+    if node.get("refdomain") != "py":
+        return None
+    target = node["reftarget"].lstrip(".")
+    module = node.get("py:module") or "agent_widget"
+    scopes = ["", f"{module}.", f"{module}.{node.get('py:class')}.", f"{module.rpartition('.')[0]}."]
+    modules = [name for name in sys.modules if name.startswith("agent_widget.")]  # what an annotation names
+    for name in (*(scope + target for scope in scopes), *(f"{module}.{target}" for module in modules)):
+        try:
+            pkgutil.resolve_name(name)
+        except (ImportError, AttributeError, ValueError):
+            continue
+        return content
+    return None
+
+
+def signature(app: Sphinx, what: str, name: str, thing: Any, *given: Any) -> tuple[str, None] | None:
+    """Of a class with traits: how it is made. Their own says nothing but ``*args, **kwargs``."""
+    if what == "class" and issubclass(thing, HasTraits):
+        return str(inspect.signature(partial(thing.__init__, None))).replace("'", "").replace(" -> None", ""), None
+    return None
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Called by Sphinx."""
+    app.connect("builder-inited", notebooks)
+    app.connect("source-read", fill)
+    app.connect("autodoc-process-signature", signature)
+    app.connect("missing-reference", exists)
+    return {"parallel_read_safe": True}

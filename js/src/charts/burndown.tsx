@@ -1,0 +1,84 @@
+// The tasks left over time as steps, and where the estimate says they end: a wedge, never a line.
+import { useComputed } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { dayMonth, hourMinute, integer, plural } from "../lib/format.ts";
+import type { Shown } from "../store/store.ts";
+import { type Burn, burnOf } from "./burndown.ts";
+import { DAY, MINUTE } from "../lanes/window.ts";
+import { useSize } from "../parts/size.ts";
+
+/** The wedge takes at most so much of the width: what was is known better than what will be. */
+const FUTURE = 0.5;
+const TOP = 3;
+
+interface BurndownProps {
+  readonly store: Shown;
+  /** Of the curve, px. */
+  readonly height?: number;
+}
+
+export function Burndown({ store, height = 56 }: BurndownProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const { width } = useSize(box);
+  // Of the minute, and of every change: the clock alone moves it slowly.
+  const burn = useComputed(() => {
+    store.tables.tasks.version.value;
+    const now = Math.ceil(store.now.value / MINUTE) * MINUTE;
+    return { now, ...burnOf(store.tables.tasks.list(), now) };
+  }).value;
+  if (burn.total === 0) return null;
+  const drawn = drawing(burn, burn.now, width, height);
+  return (
+    <figure class="burndown" aria-label={`Tasks left: ${integer(burn.left)} of ${integer(burn.total)}; ${burn.says}`}>
+      <figcaption class="muted" title={`${integer(burn.left)} left of ${plural(burn.total, "task")}; ${burn.says}`}>
+        <strong>{integer(burn.left)}</strong> left · {burn.says}
+      </figcaption>
+      <div ref={box} style={{ height: `${height}px` }}>
+        {drawn !== null && (
+          <svg width={width} height={height} aria-hidden="true">
+            {drawn.wedge !== null && <path class="burndown-wedge" d={drawn.wedge} />}
+            <path class="burndown-area" d={drawn.area} />
+            <path class="burndown-line" d={drawn.line} />
+            <line class="burndown-now" x1={drawn.nowX} x2={drawn.nowX} y1="0" y2={height} />
+          </svg>
+        )}
+      </div>
+      {drawn !== null && (
+        <div class="burndown-ends muted" aria-hidden="true">
+          <span>{instant(drawn.from, burn.now)}</span>
+          <span style={{ insetInlineStart: `${drawn.nowX}px` }} class={drawn.nowX > width - 40 ? "last" : "now"}>
+            {store.past || burn.left === 0 ? instant(drawn.end, burn.now) : "now"}
+          </span>
+          {drawn.wedge !== null && drawn.nowX < width - 90 && <span class="last">{instant(drawn.to, burn.now)}</span>}
+        </div>
+      )}
+    </figure>
+  );
+}
+
+const instant = (at: number, now: number): string => (Math.abs(now - at) < DAY ? hourMinute(at) : dayMonth(at));
+
+function drawing({ course, estimate, left }: Burn, now: number, width: number, height: number) {
+  if (course.length < 2 || width <= 0) return null;
+  const from = course[0]!.at;
+  const end = left === 0 ? course.at(-1)!.at : now;
+  const past = Math.max(MINUTE, end - from);
+  // A wedge longer than its share is cut, which reads as "far".
+  const future = estimate === null ? 0 : Math.min(estimate.high, (past * FUTURE) / (1 - FUTURE));
+  const to = end + future;
+  const most = Math.max(1, ...course.map((step) => step.left));
+  const x = (at: number): number => ((at - from) / (past + future)) * width;
+  const y = (n: number): number => height - 0.5 - (n / most) * (height - TOP);
+  let line = `M${x(from).toFixed(1)} ${y(0).toFixed(1)}`;
+  for (const step of course) line += `H${x(step.at).toFixed(1)}V${y(step.left).toFixed(1)}`;
+  const nowX = x(end);
+  const reaches = (after: number): string => {
+    const share = Math.min(1, future / after);
+    return `${x(now + after * share).toFixed(1)} ${y(left * (1 - share)).toFixed(1)}`;
+  };
+  const wedge =
+    estimate === null
+      ? null
+      : `M${nowX.toFixed(1)} ${y(left).toFixed(1)}L${reaches(estimate.low)}L${reaches(estimate.high)}Z`;
+  return { from, to, end, nowX, line, area: `${line}V${height}H0Z`, wedge };
+}

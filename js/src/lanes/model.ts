@@ -1,0 +1,137 @@
+// What one mounted set of lanes knows: the index of what happened, the rows in sight, what is hovered and active.
+// Everything is a lazy signal, so lanes that nobody reads compute nothing.
+
+import { computed, signal, type ReadonlySignal } from "@preact/signals";
+import type { Nav } from "../state/nav.ts";
+import type { Shown } from "../store/store.ts";
+import { activeBetween, callsByAgent, isHuman, messagesInOrder, spansByAgent, type LaneIndex } from "./index.ts";
+import type { Hit } from "./hit.ts";
+import { ROW } from "./layout.ts";
+import { keepOrder, laneRows, type LaneRow } from "./tree.ts";
+import type { TimeWindow } from "./window.ts";
+
+/** The window moves each second; which agents are in it is asked again when it has moved by this share. */
+const STEPS = 60;
+
+const indexes = new WeakMap<Shown, ReadonlySignal<LaneIndex>>();
+
+/** The index of a store, made once and shared by all who look at the same store. */
+export function indexOf(store: Shown): ReadonlySignal<LaneIndex> {
+  const known = indexes.get(store);
+  if (known !== undefined) return known;
+  const { spans, tool_calls, messages } = store.tables;
+  const spanIndex = computed(() => (spans.version.value, spansByAgent(spans.list())));
+  const callIndex = computed(() => (tool_calls.version.value, callsByAgent(tool_calls.list())));
+  const messageIndex = computed(() => (messages.version.value, messagesInOrder(messages.list())));
+  const index = computed(() => ({ spans: spanIndex.value, calls: callIndex.value, messages: messageIndex.value }));
+  indexes.set(store, index);
+  return index;
+}
+
+export interface LaneOptions {
+  /** More finished subagents than this fold under their parent. */
+  readonly fold: number;
+  /** Who worked for whom as lines, and what was waited for in words. */
+  readonly detailed: boolean;
+}
+
+export interface Pointed {
+  hit: Hit;
+  x: number;
+  y: number;
+}
+
+export class LaneModel {
+  readonly index: ReadonlySignal<LaneIndex>;
+  readonly rows: ReadonlySignal<readonly LaneRow[]>;
+  /** How many agents there are, shown or not. */
+  readonly agents: ReadonlySignal<number>;
+  /** The agent whose lane is held, by the keyboard or a click. */
+  readonly active = signal<string | null>(null);
+  readonly pointed = signal<Pointed | null>(null);
+  /** The row under the pointer, in its bar or beside it. */
+  readonly hovered = signal<number | null>(null);
+  /** Whose finished subagents are shown. */
+  readonly unfolded = signal<ReadonlySet<string>>(new Set());
+  /** Of all agents, only these; null: all. */
+  readonly only = signal<ReadonlySet<string> | null>(null);
+  readonly scrollTop = signal(0);
+  /** How many rows stand before the rest is scrolled to. */
+  readonly most = signal(12);
+
+  constructor(
+    readonly store: Shown,
+    readonly nav: Nav,
+    readonly window: TimeWindow,
+    readonly options: LaneOptions,
+  ) {
+    this.index = indexOf(store);
+    const agents = store.tables.agents;
+    this.agents = computed(() => (agents.version.value, agents.list().filter((agent) => !isHuman(agent)).length));
+    const edge = computed(() => {
+      const step = window.length.value / STEPS;
+      return Math.ceil(window.to.value / step) * step;
+    });
+    const shown = computed(() => activeBetween(this.index.value, edge.value - window.length.value, edge.value));
+    let last: readonly LaneRow[] = [];
+    this.rows = computed(() => {
+      agents.version.value;
+      const unfolded = this.unfolded.value;
+      const only = this.only.value;
+      const asked = only === null ? agents.list() : agents.list().filter(({ id }) => only.has(id));
+      const rows = laneRows(asked, shown.value, { over: options.fold, isOpen: (id) => unfolded.has(id) });
+      last = this.hovered.peek() === null ? rows : keepOrder(last, rows);
+      return last;
+    });
+  }
+
+  /** Height of the part in sight; half a row more says that there are more. */
+  get height(): number {
+    const rows = this.rows.value.length;
+    return (rows > this.most.value ? this.most.value + 0.5 : rows) * ROW;
+  }
+
+  /** The rows in sight: first and one past the last. */
+  get range(): [number, number] {
+    const first = Math.floor(this.scrollTop.value / ROW);
+    return [first, Math.min(this.rows.value.length, first + Math.ceil(this.most.value) + 2)];
+  }
+
+  /** The row the pointer or the keyboard is on. */
+  get lit(): number | null {
+    const hovered = this.hovered.value;
+    if (hovered !== null) return hovered;
+    const row = this.rows.value.findIndex(({ agent }) => agent.id === this.active.value);
+    return row < 0 ? null : row;
+  }
+
+  /** Open what a hit stands for; a span has no page of its own, so its agent is shown. */
+  open(hit: Hit): void {
+    if (hit.kind === "call") this.nav.open("tool_calls", hit.call.id);
+    else if (hit.kind === "message") this.nav.open("messages", hit.message.id);
+    else this.openAgent(hit.row);
+  }
+
+  /** Keep a lane lit, or let go of it. */
+  hold(row: number): void {
+    const id = this.rows.peek()[row]?.agent.id ?? null;
+    this.active.value = this.active.peek() === id ? null : id;
+  }
+
+  /** Show or fold away the finished subagents of an agent. */
+  toggle(id: string): void {
+    const unfolded = new Set(this.unfolded.peek());
+    if (!unfolded.delete(id)) unfolded.add(id);
+    this.unfolded.value = unfolded;
+  }
+
+  openActive(): void {
+    const id = this.active.peek();
+    if (id !== null) this.nav.open("agents", id);
+  }
+
+  openAgent(row: number): void {
+    const agent = this.rows.peek()[row]?.agent;
+    if (agent !== undefined) this.nav.open("agents", agent.id);
+  }
+}

@@ -1,0 +1,123 @@
+// Keeps a canvas showing its lanes: measures it, listens to what the picture depends on, and paints at most once a
+// frame, only when something changed or the time moved by a pixel, and never while the canvas is out of sight.
+
+import { computed, effect, signal } from "@preact/signals";
+import { readColors, theme, type Colours } from "../shell/theme.ts";
+import { axisLabels } from "./axis.ts";
+import { paintLanes } from "./draw.ts";
+import { hitTest, type Hit } from "./hit.ts";
+import { layoutLinks } from "./links.ts";
+import { layoutScene, timeOf, type Scale, type Scene } from "./layout.ts";
+import type { LaneModel } from "./model.ts";
+
+export class LanePainter {
+  #scene: Scene = { bars: [], ticks: [], curves: [] };
+  readonly #width = signal(0);
+  #height = 0;
+  #frame = 0;
+  #inSight = true;
+  #stale = false;
+  #colours!: Colours;
+  #font = "sans-serif";
+  readonly #stop: (() => void)[];
+
+  constructor(
+    readonly canvas: HTMLCanvasElement,
+    readonly model: LaneModel,
+  ) {
+    // The clock alone counts only once it has moved the picture by a pixel.
+    const { to, length } = model.window;
+    const column = computed(() => Math.round((to.value / length.value) * this.#width.value));
+    const size = new ResizeObserver(() => this.#measure());
+    size.observe(canvas.parentElement!);
+    const sight = new IntersectionObserver((entries) => {
+      this.#inSight = entries.at(-1)!.isIntersecting;
+      if (this.#inSight && this.#stale) this.#schedule();
+    });
+    sight.observe(canvas);
+    this.#stop = [
+      () => size.disconnect(),
+      () => sight.disconnect(),
+      () => cancelAnimationFrame(this.#frame),
+      effect(() => {
+        theme.value;
+        this.#colours = readColors(canvas.parentElement!);
+        this.#font = getComputedStyle(canvas.parentElement!).fontFamily;
+        this.#schedule();
+      }),
+      effect(() => {
+        model.index.value;
+        model.rows.value;
+        model.scrollTop.value;
+        model.lit;
+        model.window.length.value;
+        column.value;
+        this.#schedule();
+      }),
+    ];
+  }
+
+  stop(): void {
+    for (const stop of this.#stop) stop();
+  }
+
+  get scale(): Scale {
+    const { from, to } = this.model.window;
+    return { from: from.peek(), to: to.peek(), width: Math.max(1, this.#width.peek()) };
+  }
+
+  /** What is under a point of the canvas. */
+  hit(x: number, y: number): Hit | null {
+    return hitTest(this.#scene, this.model.rows.peek().length, x, y + this.model.scrollTop.peek());
+  }
+
+  timeAt(x: number): number {
+    return timeOf(this.scale, x);
+  }
+
+  #measure(): void {
+    const { canvas } = this;
+    // Whole pixels, whatever the column has: a canvas that is scaled by a hair is blurred.
+    this.#width.value = canvas.parentElement!.clientWidth;
+    this.#height = canvas.parentElement!.clientHeight;
+    canvas.style.width = `${this.#width.peek()}px`;
+    canvas.style.height = `${this.#height}px`;
+    canvas.width = Math.round(this.#width.peek() * devicePixelRatio);
+    canvas.height = Math.round(this.#height * devicePixelRatio);
+    this.#paint(); // at once: setting the size has wiped the canvas
+  }
+
+  #schedule(): void {
+    this.#stale = true;
+    if (this.#frame !== 0 || !this.#inSight) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#paint();
+    });
+  }
+
+  #paint(): void {
+    const context = this.canvas.getContext("2d");
+    const { model, scale } = this;
+    if (context === null || scale.width <= 1 || this.#height === 0) return;
+    this.#stale = false;
+    const now = model.store.clock();
+    const [first, last] = model.range;
+    const follows = model.window.follows.peek();
+    const { detailed } = model.options;
+    const input = { index: model.index.peek(), rows: model.rows.peek(), first, last, scale, now, detailed };
+    this.#scene = layoutScene(input);
+    context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+    paintLanes(context, {
+      scene: this.#scene,
+      width: scale.width,
+      height: this.#height,
+      top: model.scrollTop.peek(),
+      grid: axisLabels(scale, follows).map(({ x }) => x),
+      nowX: follows ? scale.width : null,
+      lit: model.lit,
+      colours: this.#colours,
+      detail: detailed ? { links: layoutLinks(input), font: this.#font } : null,
+    });
+  }
+}

@@ -1,0 +1,153 @@
+// The words beside the lanes: who is on which row and what it is doing. Only rows in sight exist.
+
+import { UNKNOWN, money, plural, short, when, words } from "../lib/format.ts";
+import type { Agent } from "./index.ts";
+import { ROW } from "./layout.ts";
+import type { LaneModel } from "./model.ts";
+import type { LaneRow } from "./tree.ts";
+import { agentName } from "../parts/agentname.tsx";
+import { StatusMark, statusKind } from "../parts/status.tsx";
+import { Line, oneLine } from "../parts/text.tsx";
+
+const INDENT = 16;
+const DEEPEST = 6;
+/** A screen reader gets the first rows as a table; the agents view has them all. */
+const MOST_READ_OUT = 50;
+
+export const rowId = (row: number): string => `lane-${row}`;
+
+/** Whether the last column shows money: some sources know tokens and prices, others only count calls. */
+export function knowsCost(rows: readonly LaneRow[]): boolean {
+  return rows.some(({ agent }) => agent.cost_usd !== null);
+}
+
+export function knowsContext(rows: readonly LaneRow[]): boolean {
+  return rows.some(({ agent }) => agent.context_tokens !== null);
+}
+
+export function LaneRows({ model }: { model: LaneModel }) {
+  const rows = model.rows.value;
+  const [first, last] = model.range;
+  const lit = model.lit;
+  const cost = knowsCost(rows);
+  const context = knowsContext(rows);
+  return (
+    <>
+      {rows.slice(first, last).map(({ agent, depth, fold }, i) => {
+        const row = first + i;
+        return (
+          <div
+            key={agent.id}
+            id={rowId(row)}
+            role="option"
+            aria-selected={agent.id === model.active.value}
+            class={`lane lane-grid ${row === lit ? "lit" : ""}`}
+            style={{ top: `${row * ROW}px` }}
+            onClick={() => model.openAgent(row)}
+            onPointerEnter={() => (model.hovered.value = row)}
+            onPointerLeave={() => (model.hovered.value = null)}
+          >
+            <div class="lane-who" style={{ paddingInlineStart: `${Math.min(depth, DEEPEST) * INDENT}px` }}>
+              <StatusMark status={agent.status} />
+              <strong class="line">{agentName(model.store, agent.id)}</strong>
+              {fold !== undefined && <Fold fold={fold} onToggle={() => model.toggle(agent.id)} />}
+              <span class="lane-kind line muted" title={kindOf(agent)}>
+                {kindOf(agent)}
+              </span>
+            </div>
+            <Doing agent={agent} />
+            {context && (
+              <div class="lane-context muted" title="tokens in the context at the last turn">
+                {short(agent.context_tokens)}
+              </div>
+            )}
+            <div class="lane-cost muted">{cost ? costOf(agent) : callsOf(agent)}</div>
+          </div>
+        );
+      })}
+    </>
+  );
+}
+
+interface FoldProps {
+  readonly fold: NonNullable<LaneRow["fold"]>;
+  readonly onToggle: () => void;
+}
+
+function Fold({ fold, onToggle }: FoldProps) {
+  const says = plural(fold.count, "finished subagent");
+  return (
+    <button
+      type="button"
+      class="lane-fold figures"
+      tabIndex={-1}
+      aria-expanded={fold.open}
+      aria-label={says}
+      title={`${says}: ${fold.open ? "fold" : "show"}`}
+      onClick={(event) => {
+        event.stopPropagation();
+        onToggle();
+      }}
+    >
+      {fold.open ? "▾" : "▸"} {fold.count} ✓
+    </button>
+  );
+}
+
+/** Unpriced is a model without a known price; an agent whose tokens nobody counts is unknown. */
+function costOf({ cost_usd, output_tokens }: Agent): string {
+  return cost_usd === null && output_tokens === null ? UNKNOWN : money(cost_usd);
+}
+
+function callsOf({ tool_calls }: Agent): string {
+  return tool_calls === null ? UNKNOWN : plural(tool_calls, "call");
+}
+
+/** What it does; for who waits or failed, why. */
+function Doing({ agent }: { agent: Agent }) {
+  const kind = statusKind(agent.status);
+  const matters = kind === "waiting" || kind === "failed";
+  const text = matters ? (agent.status_reason ?? agent.activity) : (agent.activity ?? agent.status_reason);
+  return (
+    <div class={`lane-doing ${matters ? `ink-${kind}` : kind === "working" ? "" : "muted"}`}>
+      <Line text={text ?? words(agent.status)} />
+    </div>
+  );
+}
+
+/** "claude · opus-4-5": what it is there for or else which program it is, and the model without its date. */
+function kindOf({ role, source, model, name }: Agent): string {
+  const short = model?.replace(/-\d{8}$/, "").replace(`${source}-`, "");
+  return [role ?? source, short]
+    .filter((part) => part && part !== name)
+    .map((part) => oneLine(part!))
+    .join(" · ");
+}
+
+/** The same for those who cannot see the picture. */
+export function LaneTable({ model }: { model: LaneModel }) {
+  const now = model.store.now.peek();
+  return (
+    <table class="visually-hidden">
+      <caption>Agents and their status</caption>
+      <thead>
+        <tr>
+          <th>agent</th>
+          <th>status</th>
+          <th>since</th>
+          <th>reason</th>
+        </tr>
+      </thead>
+      <tbody>
+        {model.rows.value.slice(0, MOST_READ_OUT).map(({ agent }) => (
+          <tr key={agent.id}>
+            <th scope="row">{agentName(model.store, agent.id)}</th>
+            <td>{words(agent.status)}</td>
+            <td>{when(agent.status_at, now)}</td>
+            <td>{oneLine(agent.status_reason ?? "")}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,266 @@
+// Our side of the protocol: hello, "what has changed since N?", pings, and noticing gaps and silence.
+// Knows no transport; a link brings frames in and takes frames out.
+import { type Facts, SILENCE_MS, describe } from "./connection.ts";
+import {
+  type Changes,
+  type DownFrame,
+  LIMITS,
+  PROTOCOL,
+  type ProtocolError,
+  type Reply,
+  type UpFrame,
+  type ViewState,
+} from "./protocol.ts";
+import type { Store } from "../store/store.ts";
+
+type LinkStatus = Facts["link"];
+
+export interface LinkEvents {
+  onFrame(frame: DownFrame): void;
+  onStatus(status: LinkStatus): void;
+}
+
+export interface Link {
+  /** May be lost: the protocol asks again when an answer does not come. */
+  send(frame: UpFrame): void;
+  /** Connect anew. Where a link has this, it notices silence by itself and hello is said once to a connection. */
+  restart?(): void;
+}
+
+const TICK_MS = 1_000;
+
+/** A reply that does not come within this is not waited for. */
+const REPLY_MS = 15_000;
+
+interface Waiting {
+  readonly since: number;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The first round trips are measured while the page is still busy with its first rows: they are soon replaced. */
+const EARLY_BEATS = 3;
+
+/** A round trip slower than this says little about the other clock. */
+const CLOCK_TRUST_MS = 2_000;
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  unauthorized: "the server refused the token: open the link that `agent-widget serve` printed",
+  unsupported_protocol: "the server speaks another version of the protocol: reload the page",
+};
+
+export interface ConversationOptions {
+  readonly peer: Facts["peer"];
+  readonly beatMs: number;
+  readonly token?: string;
+}
+
+export class Conversation implements LinkEvents {
+  #link: Link | null = null;
+  #facts: Facts;
+  #epoch: string | null = null;
+  #seq = 0;
+  /** The answer being received in several frames. */
+  #answer: string | null = null;
+  #part = 0;
+  #helloDue = false;
+  #beatAt = 0;
+  #beats = 0;
+  #audience = 0;
+  #rid = 0;
+  readonly #calls = new Map<number, Waiting>();
+  readonly #watchers = new Set<(view: ViewState) => void>();
+  readonly #store: Store;
+  readonly #options: ConversationOptions;
+
+  constructor(store: Store, options: ConversationOptions) {
+    this.#store = store;
+    this.#options = options;
+    this.#facts = {
+      peer: options.peer,
+      link: "opening",
+      refusal: null,
+      startedAt: Date.now(),
+      welcomed: false,
+      frameAt: 0,
+      rtt: null,
+      kernel: null,
+      kernelAt: 0,
+    };
+  }
+
+  use(link: Link): void {
+    this.#link = link;
+  }
+
+  /** Ask the server; rejects with what went wrong, for people. */
+  readonly ask = <T>(method: string, params: Readonly<Record<string, unknown>>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const rid = ++this.#rid;
+      this.#calls.set(rid, { since: Date.now(), resolve: resolve as Waiting["resolve"], reject });
+      this.#link?.send({ type: "call", rid, method, params });
+    });
+
+  /** Tell the other side what the person looks at. */
+  tellView(view: ViewState): void {
+    this.#link?.send(view);
+  }
+
+  /** Hear what Python wants shown, until the signal aborts. */
+  onView(handler: (view: ViewState) => void, signal: AbortSignal): void {
+    this.#watchers.add(handler);
+    signal.addEventListener("abort", () => this.#watchers.delete(handler));
+  }
+
+  /** Keep the conversation going until the signal aborts; any number of views may ask for it. */
+  attend(signal: AbortSignal): void {
+    this.#audience++;
+    if (this.#audience === 1) this.#learn({ startedAt: Date.now() });
+    const timer = setInterval(() => this.#tick(), TICK_MS);
+    const onReturn = () => {
+      if (!document.hidden) this.#beat();
+    };
+    document.addEventListener("visibilitychange", onReturn, { signal });
+    signal.addEventListener("abort", () => {
+      clearInterval(timer);
+      this.#audience--;
+    });
+    this.#hello();
+    this.#beat();
+  }
+
+  onStatus(link: LinkStatus): void {
+    this.#learn(link === "lost" ? { link, welcomed: false } : { link });
+    if (link === "lost") this.#giveUp("the connection to the server is lost", Infinity);
+    if (link === "open" && this.#audience > 0) {
+      this.#hello();
+      this.#beat();
+    }
+  }
+
+  onFrame(frame: DownFrame): void {
+    const now = Date.now();
+    this.#facts = { ...this.#facts, frameAt: now };
+    switch (frame.type) {
+      case "welcome":
+        this.#store.setClock(frame.now, 0);
+        this.#store.setSources(frame.sources);
+        if (frame.epoch !== this.#epoch) this.#startOver(frame.epoch, 0);
+        this.#learn({ welcomed: true, refusal: null });
+        break;
+      case "changes":
+        this.#onChanges(frame);
+        this.#learn({});
+        break;
+      case "ping":
+        this.#link?.send({ type: "pong", at: frame.at, now });
+        break;
+      case "pong": {
+        const rtt = Math.max(0, now - frame.at);
+        if (rtt < CLOCK_TRUST_MS) this.#store.setClock(frame.now, rtt / 2);
+        this.#learn({ rtt });
+        break;
+      }
+      case "reply":
+        this.#onReply(frame);
+        break;
+      case "view":
+        for (const handler of this.#watchers) handler(frame);
+        break;
+      case "alerts":
+        this.#store.setAlerts(frame.alerts);
+        break;
+      case "state":
+        this.#learn({ kernel: frame, kernelAt: now });
+        break;
+      case "error":
+        this.#onError(frame);
+        break;
+    }
+  }
+
+  #onChanges(frame: Changes): void {
+    const answer = `${frame.epoch} ${frame.since} ${frame.seq}`;
+    const joins = frame.part === 0 || (answer === this.#answer && frame.part === this.#part);
+    if (frame.reset && frame.part === 0) this.#startOver(frame.epoch, frame.since);
+    if (frame.epoch !== this.#epoch || frame.since > this.#seq || !joins) {
+      this.#answer = null;
+      this.#helloDue = true;
+      return;
+    }
+    this.#store.apply(frame);
+    this.#answer = frame.more ? answer : null;
+    this.#part = frame.part + 1;
+    if (frame.more) return;
+    this.#seq = frame.seq;
+    this.#store.commit();
+  }
+
+  #startOver(epoch: string, seq: number): void {
+    this.#epoch = epoch;
+    this.#seq = seq;
+    this.#answer = null;
+    this.#store.beginReset();
+  }
+
+  #onError(frame: ProtocolError): void {
+    const refusal = REFUSALS[frame.code];
+    if (refusal !== undefined) this.#learn({ refusal });
+  }
+
+  #onReply({ rid, ok, result, error }: Reply): void {
+    const waiting = this.#calls.get(rid);
+    this.#calls.delete(rid);
+    if (ok) waiting?.resolve(result);
+    else waiting?.reject(Object.assign(new Error(error?.message ?? "refused"), { code: error?.code }));
+  }
+
+  /** Calls that were made before a time get no answer any more. */
+  #giveUp(message: string, before: number): void {
+    for (const [rid, waiting] of this.#calls) {
+      if (waiting.since >= before) continue;
+      this.#calls.delete(rid);
+      waiting.reject(new Error(message));
+    }
+  }
+
+  #tick(): void {
+    const now = Date.now();
+    this.#giveUp("no answer from the server", now - REPLY_MS);
+    const silent = !this.#facts.welcomed || now - this.#facts.frameAt >= SILENCE_MS;
+    if (now - this.#beatAt >= (this.#beats < EARLY_BEATS ? TICK_MS : this.#options.beatMs)) {
+      if (silent && this.#link?.restart === undefined) this.#helloDue = true;
+      this.#beat();
+    }
+    if (this.#helloDue) this.#askAgain();
+    this.#learn({});
+  }
+
+  #beat(): void {
+    this.#beatAt = Date.now();
+    this.#beats++;
+    this.#link?.send({ type: "ping", at: this.#beatAt });
+  }
+
+  #askAgain(): void {
+    this.#helloDue = false;
+    if (this.#link?.restart === undefined) this.#hello();
+    else this.#link.restart();
+  }
+
+  #hello(): void {
+    this.#link?.send({
+      type: "hello",
+      protocol: PROTOCOL,
+      ...(this.#options.token === undefined ? {} : { token: this.#options.token }),
+      since: this.#epoch === null ? null : { epoch: this.#epoch, seq: this.#seq },
+      tables: null,
+      limit: LIMITS,
+    });
+  }
+
+  #learn(news: Partial<Facts>): void {
+    this.#facts = { ...this.#facts, ...news };
+    this.#store.setConnection(describe(this.#facts, Date.now()));
+  }
+}

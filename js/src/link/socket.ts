@@ -1,0 +1,69 @@
+// The link of the page without Jupyter: a WebSocket that comes back by itself, with full jitter, and that
+// takes silence for a broken connection.
+import { SILENCE_MS } from "./connection.ts";
+import type { Link, LinkEvents } from "./session.ts";
+import { parseFrame } from "./protocol.ts";
+
+const RETRY_MIN_MS = 200;
+const RETRY_MAX_MS = 5_000;
+
+/** An error after which trying again is no use. */
+const FINAL = new Set(["unauthorized", "unsupported_protocol"]);
+
+export function retryDelay(attempt: number, random: () => number = Math.random): number {
+  const ceiling = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempt);
+  return RETRY_MIN_MS + random() * (ceiling - RETRY_MIN_MS);
+}
+
+export function openSocket(url: string, events: LinkEvents, signal: AbortSignal): Link {
+  let socket: WebSocket | null = null;
+  let attempt = 0;
+  let timer = 0;
+
+  const later = (ms: number, action: () => void) => {
+    clearTimeout(timer);
+    timer = setTimeout(action, ms) as unknown as number;
+  };
+
+  const lose = () => {
+    socket?.close();
+    socket = null;
+    events.onStatus("lost");
+    later(retryDelay(attempt++), connect);
+  };
+
+  const connect = () => {
+    const opened = new WebSocket(url);
+    socket = opened;
+    // A socket that was given up may still speak; only the present one counts.
+    const listen = <E extends keyof WebSocketEventMap>(type: E, handler: (event: WebSocketEventMap[E]) => void) =>
+      opened.addEventListener(type, (event) => opened === socket && handler(event), { signal });
+    later(SILENCE_MS, lose);
+    listen("open", () => events.onStatus("open"));
+    listen("close", lose);
+    listen("message", ({ data }) => {
+      later(SILENCE_MS, lose);
+      const frame = typeof data === "string" ? parseFrame(data) : null;
+      if (frame === null) return;
+      if (frame.type === "welcome") attempt = 0;
+      events.onFrame(frame);
+      if (frame.type === "error" && FINAL.has(frame.code)) stop();
+    });
+  };
+
+  const stop = () => {
+    clearTimeout(timer);
+    const last = socket;
+    socket = null;
+    last?.close();
+  };
+
+  signal.addEventListener("abort", stop);
+  connect();
+  return {
+    send(frame) {
+      if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
+    },
+    restart: lose,
+  };
+}

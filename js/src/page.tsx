@@ -1,0 +1,61 @@
+// The page without Jupyter: the whole window, fed by a WebSocket of the server that served it, or by the rows
+// that were saved in it.
+import type { Ask } from "./state/context.ts";
+import { Conversation } from "./link/session.ts";
+import { mount } from "./mount.tsx";
+import type { Changes, Welcome } from "./link/protocol.ts";
+import { openSocket } from "./link/socket.ts";
+import { Store } from "./store/store.ts";
+
+const SOCKET_BEAT_MS = 5_000;
+
+/** The token comes in the fragment, which is never sent anywhere. */
+function tokenOf(hash: string): string | undefined {
+  return new URLSearchParams(hash.slice(1)).get("token") ?? undefined;
+}
+
+export function mountPage(host: HTMLElement): void {
+  document.documentElement.style.colorScheme = "light dark";
+  document.body.style.margin = "0";
+  host.style.height = "100dvh";
+  const saved = document.getElementById("agent-widget-saved");
+  if (saved !== null) mountSaved(host, JSON.parse(saved.textContent!) as Saved);
+  else mountLive(host);
+}
+
+/** What a page holds that was saved: an answer of the server, and pages of transcripts by session. */
+interface Saved {
+  readonly welcome: Welcome;
+  readonly changes: readonly Pick<Changes, "rows" | "gone">[];
+  readonly transcripts: Readonly<Record<string, unknown>>;
+}
+
+function mountSaved(host: HTMLElement, { welcome, changes, transcripts }: Saved): void {
+  const store = new Store();
+  store.setClock(welcome.now, 0);
+  store.setSources(welcome.sources);
+  store.setConnection({ state: "saved", message: null, rtt: null, server: null, heardAt: welcome.now });
+  for (const frame of changes) store.apply(frame);
+  store.commit();
+  const ask = (async (method: string, params: { session?: string }) => {
+    const found = method === "transcript" ? transcripts[params.session ?? ""] : undefined;
+    if (found === undefined) throw new Error("it was not saved with this page");
+    return found;
+  }) as Ask;
+  mount(host, store, new AbortController().signal, { ask });
+}
+
+function mountLive(host: HTMLElement): void {
+  const token = tokenOf(location.hash);
+  const store = new Store();
+  const conversation = new Conversation(store, {
+    peer: "server",
+    beatMs: SOCKET_BEAT_MS,
+    ...(token === undefined ? {} : { token }),
+  });
+  const life = new AbortController().signal;
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  mount(host, store, life, { ask: conversation.ask });
+  conversation.attend(life);
+  conversation.use(openSocket(`${scheme}://${location.host}/ws`, conversation, life));
+}

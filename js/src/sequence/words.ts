@@ -1,0 +1,59 @@
+// What the sequence says about a message in words, for eyes and for ears.
+import { duration, longDuration, stamp, words } from "../lib/format.ts";
+import type { Shown } from "../store/store.ts";
+import { agentName } from "../parts/agentname.tsx";
+import { recipientOf, senderOf, type MessageItem } from "./layout.ts";
+import { latencyOf, type Pairs, type Standing } from "./pairs.ts";
+import { EVERYONE } from "./lanes.ts";
+import type { Message } from "../lanes/index.ts";
+import { oneLine, visible } from "../parts/text.tsx";
+
+export const nameOf = (store: Shown, id: string): string => (id === "" ? "unknown" : agentName(store, id));
+
+export const kindOf = (message: Message): string => (message.kind === null ? "message" : words(oneLine(message.kind)));
+
+/** "orchestrator to reviewer, delegate, answered after 2 min 4 s: Review the …" */
+export function spoken(store: Shown, item: MessageItem, pairs: Pairs, standing: Standing): string {
+  const { message } = item;
+  const answer = pairs.answerTo.get(message.id);
+  const took = item.folded ? null : latencyOf(pairs, message);
+  const parts = [
+    `${nameOf(store, senderOf(message))} to ${nameOf(store, recipientOf(message))}`,
+    item.folded ? `${item.count} times ${kindOf(message)}` : kindOf(message),
+    took !== null && `after ${duration(took)}`,
+    answer !== undefined && !item.folded && `answered after ${duration(latencyOf(pairs, answer))}`,
+    standing === "waiting" && "waits for an answer",
+    standing === "working" && "in work",
+  ];
+  const text = message.text === null ? "" : `: ${oneLine(message.text)}`;
+  return `${parts.filter(Boolean).join(", ")}${text}`;
+}
+
+/** The tooltip of a row. */
+export function told(store: Shown, item: MessageItem, now: number): string {
+  const { message } = item;
+  const ends = `${nameOf(store, senderOf(message))} → ${nameOf(store, recipientOf(message))}`;
+  const span = item.until === null ? "" : ` over ${longDuration(item.until - (message.at ?? item.until))}`;
+  const many = item.folded ? ` ×${item.count}${span}` : "";
+  return [`${ends}, ${kindOf(message)}${many}, ${stamp(message.at, now)}`, message.text && visible(message.text)]
+    .filter(Boolean)
+    .join("\n");
+}
+
+/** A name with its middle left out: what tells agents apart is mostly at the ends. */
+export function cutMiddle(name: string, length: number): string {
+  if (name.length <= length) return name;
+  const end = Math.max(1, Math.floor((length - 1) / 2));
+  return `${name.slice(0, Math.max(1, length - 1 - end))}…${name.slice(-end)}`;
+}
+
+/** A name on at most two lines, parted where its words are. */
+export function inLines(name: string, length: number, most: number): readonly string[] {
+  if (name.length <= length || most === 1) return [cutMiddle(name, length)];
+  const words = name.split(/(?<=[-_ ./])/);
+  let head = "";
+  while (words.length > 1 && (head + words[0]!).length <= length) head += words.shift()!;
+  return head === "" ? [cutMiddle(name, length)] : [head.trim(), cutMiddle(words.join(""), length)];
+}
+
+export const isForAll = (message: Message): boolean => recipientOf(message) === EVERYONE;

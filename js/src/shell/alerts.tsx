@@ -1,0 +1,53 @@
+// The strip under the header while something that Python watches for is so; and the offer to be notified of it.
+import { useEffect } from "preact/hooks";
+import { alertKey, canNotify, firing, notifyMe, notifyOf, notifying } from "../state/alerting.ts";
+import { useApp } from "../state/context.ts";
+import { exactTime, longDuration, plural } from "../lib/format.ts";
+import { StatusMark } from "../parts/status.tsx";
+import { Line } from "../parts/text.tsx";
+import type { Alert } from "../link/protocol.ts";
+
+export function AlertStrip() {
+  const { live } = useApp();
+  useEffect(() => notifyOf(() => live.alerts.value), [live]);
+  const alerts = live.alerts.value;
+  const shown = [...firing(alerts), ...alerts.filter(({ state }) => state === "error")];
+  const offers = alerts.length > 0 && notifying.value === "not asked" && canNotify();
+  if (shown.length === 0 && !offers) return null;
+  return (
+    <div class={`alerts ${shown.length > 0 ? "alerts-shown" : ""}`} role="group" aria-label="Alerts">
+      <div class="alerts-list">
+        {shown.map((alert) => (
+          <Item key={alertKey(alert)} alert={alert} now={live.now.value} />
+        ))}
+        {shown.length === 0 && <span class="muted">{plural(alerts.length, "alert")} watched, none fires.</span>}
+      </div>
+      {offers && (
+        <>
+          <button type="button" class="button" onClick={() => void notifyMe()}>
+            Notify me
+          </button>
+          <button type="button" class="button" onClick={() => (notifying.value = "declined")}>
+            Not now
+          </button>
+        </>
+      )}
+    </div>
+  );
+}
+
+function Item({ alert, now }: { alert: Alert; now: number }) {
+  const broken = alert.state === "error";
+  return (
+    <div class="alerts-item">
+      <StatusMark status={broken ? "unknown" : "waiting"} label={broken ? "error" : "alert"} />
+      <strong>
+        <Line text={alert.name} />
+      </strong>
+      <Line class={broken ? "muted" : ""} text={broken ? `cannot be checked: ${alert.text ?? ""}` : (alert.text ?? "fires")} />
+      <span class="muted" title={exactTime(alert.since)}>
+        for {longDuration(now - alert.since)}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,116 @@
+// The shell: header, what to say about the connection, and the view of the chosen tab.
+import { useComputed, useSignal } from "@preact/signals";
+import { useMemo, useRef } from "preact/hooks";
+import { AlertStrip } from "./alerts.tsx";
+import { Announcer } from "./announcer.tsx";
+import { Boundary } from "./boundary.tsx";
+import { AppContext, type Ask } from "../state/context.ts";
+import { useKeptFocus } from "./focus.ts";
+import { Header, PANEL_ID, tabId } from "./header.tsx";
+import { Help } from "./help.tsx";
+import { type Command, commandOf, isTyped } from "../state/keys.ts";
+import { memoryVersions } from "../store/memory-versions.ts";
+import type { Nav, ViewName } from "../state/nav.ts";
+import { ConnectionNotice, LoadingNotice } from "./notices.tsx";
+import { Past } from "../store/past.ts";
+import { ReadingNotice } from "./reading.tsx";
+import type { Shown, Store } from "../store/store.ts";
+import { times } from "../state/times.ts";
+import { Travel } from "./travel.tsx";
+import { Agents } from "../views/agents/index.tsx";
+import { Logs } from "../views/logs/index.tsx";
+import { Memory } from "../views/memory/index.tsx";
+import { Messages } from "../views/messages/index.tsx";
+import { Overview } from "../views/overview/index.tsx";
+import { Quality } from "../views/quality/index.tsx";
+import { Sessions } from "../views/sessions/index.tsx";
+import { Tasks } from "../views/tasks/index.tsx";
+import { Tools } from "../views/tools/index.tsx";
+
+interface AppProps {
+  readonly store: Store;
+  readonly nav: Nav;
+  readonly ask: Ask | null;
+}
+
+export function App({ store: live, nav, ask }: AppProps) {
+  const past = useMemo(() => new Past(live, nav.moment), [live, nav]);
+  const travels = useComputed(() => nav.moment.value !== null).value;
+  useMemo(() => memoryVersions(live), [live]); // follows what memory says from the opening on, whatever is shown
+  const store = travels ? past : live;
+  const app = useMemo(() => ({ store, live, nav, ask }), [store, live, nav, ask]);
+  const tab = nav.tab.value;
+  const element = useRef<HTMLDivElement>(null);
+  const help = useSignal(false);
+  useKeptFocus(element);
+  const within = (selector: string) => element.current?.querySelector<HTMLElement>(selector);
+  const obey = (command: Command) => {
+    switch (command) {
+      case "search":
+        return within("input.search")?.focus();
+      case "help":
+        return void (help.value = !help.value);
+      case "travel":
+        if (nav.travels.value) within(`#${tabId(nav.tab.value)}`)?.focus(); // before the bar that has it goes
+        nav.travel(!nav.travels.value);
+        return void setTimeout(() => nav.travels.value && within(".travel-bar")?.focus());
+      case "pause":
+        return live.connection.value.state !== "saved" && live.setPaused(!live.paused.value);
+      case "times":
+        return times.turn();
+      default:
+        nav.tab.value = command;
+        return within(`#${tabId(command)}`)?.focus();
+    }
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const command = event.defaultPrevented ? null : commandOf(event, isTyped(event.target));
+    if (command === null) return;
+    event.preventDefault();
+    obey(command);
+  };
+  return (
+    <AppContext.Provider value={app}>
+      {/* It takes the focus of clicks beside everything, or the keys after them would be the host's. */}
+      <div ref={element} class="app" tabIndex={-1} onKeyDown={onKeyDown}>
+        <Header help={help} />
+        {nav.travels.value && <Travel />}
+        <ConnectionNotice />
+        <AlertStrip />
+        <ReadingNotice />
+        <div id={PANEL_ID} class="panel" role="tabpanel" aria-labelledby={tabId(tab)}>
+          {help.value && <Help open={help} />}
+          <Boundary key={`${tab} ${travels}`}>
+            <LoadingNotice>
+              <View tab={tab} store={store} nav={nav} />
+            </LoadingNotice>
+          </Boundary>
+        </div>
+        <Announcer />
+      </div>
+    </AppContext.Provider>
+  );
+}
+
+function View({ tab, store, nav }: { tab: ViewName; store: Shown; nav: Nav }) {
+  switch (tab) {
+    case "overview":
+      return <Overview store={store} nav={nav} />;
+    case "agents":
+      return <Agents />;
+    case "messages":
+      return <Messages />;
+    case "tasks":
+      return <Tasks />;
+    case "sessions":
+      return <Sessions />;
+    case "quality":
+      return <Quality />;
+    case "memory":
+      return <Memory />;
+    case "logs":
+      return <Logs />;
+    case "tools":
+      return <Tools />;
+  }
+}

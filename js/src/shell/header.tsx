@@ -1,0 +1,178 @@
+// The header line: is it live, how old is it, where can one go, what is searched, and Pause.
+import { type Signal, useComputed } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useApp } from "../state/context.ts";
+import { age, duration, exactTime, when } from "../lib/format.ts";
+import { VIEWS, type ViewName } from "../state/nav.ts";
+import type { Connection } from "../store/store.ts";
+import { needsOf } from "../state/needs.ts";
+import { Icon } from "../parts/icons.tsx";
+
+export const PANEL_ID = "aw-panel";
+export const tabId = (view: ViewName): string => `aw-tab-${view}`;
+
+const capitalized = (view: ViewName): string => view[0]!.toUpperCase() + view.slice(1);
+
+export function Header({ help }: { help: Signal<boolean> }) {
+  const { live, nav } = useApp();
+  const paused = live.paused.value;
+  const travels = nav.travels.value;
+  return (
+    <header class="header">
+      <State />
+      <Tabs />
+      <div class="header-tools">
+        <Search />
+        <button
+          type="button"
+          class="button tool"
+          aria-pressed={travels}
+          title={travels ? "Back to the present (t)" : "See everything as it was at a moment of the past (t)"}
+          onClick={() => nav.travel(!travels)}
+        >
+          <Icon name="history" />
+          <span class="tool-word">History</span>
+        </button>
+        {live.connection.value.state !== "saved" && (
+          <button
+            type="button"
+            class="button tool pause"
+            aria-pressed={paused}
+            title={paused ? "Show what happened meanwhile, and go on (p)" : "Freeze what is shown; the data goes on arriving (p)"}
+            onClick={() => live.setPaused(!paused)}
+          >
+            <Icon name={paused ? "resume" : "pause"} />
+            <span class="tool-word">{paused ? "Resume" : "Pause"}</span>
+          </button>
+        )}
+        <button
+          type="button"
+          class="button tool"
+          aria-label="Keys and times"
+          aria-expanded={help.value}
+          title="Keys and times (?)"
+          onClick={() => (help.value = !help.value)}
+        >
+          ?
+        </button>
+      </div>
+    </header>
+  );
+}
+
+function Search() {
+  const { nav } = useApp();
+  const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLInputElement }) => {
+    if (event.key === "Escape" && nav.search.value !== "") {
+      nav.search.value = "";
+    } else if (event.key === "Escape" || event.key === "ArrowDown") {
+      const app = event.currentTarget.closest(".app")!;
+      (app.querySelector<HTMLElement>(".panel [role=grid], .panel [role=treegrid], .panel [role=listbox]") ?? (app as HTMLElement)).focus();
+    } else return;
+    event.preventDefault();
+  };
+  return (
+    <input
+      class="search"
+      type="search"
+      placeholder="Search  /"
+      aria-label="Search what this tab shows"
+      value={nav.search.value}
+      onInput={(event) => {
+        nav.search.value = event.currentTarget.value;
+      }}
+      onKeyDown={onKeyDown}
+    />
+  );
+}
+
+function roundTrip({ rtt, server }: Connection): string {
+  if (rtt === null) return "round trip not measured yet";
+  const own = `round trip ${duration(rtt)}`;
+  return server === null ? own : `${own} to the kernel, ${duration(server)} from there to the watcher`;
+}
+
+function State() {
+  const { store, live } = useApp();
+  const connection = live.connection.value;
+  const { state, rtt, heardAt } = connection;
+  const moves = !store.past && state !== "saved";
+  const now = useNow(state === "live" ? 500 : 1000);
+  const shown = store.past
+    ? "past"
+    : state !== "live"
+      ? state
+      : !live.loading.value.done
+        ? "loading"
+        : live.paused.value
+          ? "paused"
+          : state;
+  return (
+    <div class={`state state-${shown}`}>
+      <span class="state-dot" aria-hidden="true" />
+      <strong>{shown}</strong>
+      {moves && (
+        <span class="muted figures state-age" title={`${roundTrip(connection)}; age of the last word from the watcher`}>
+          {rtt !== null && state === "live" && <span class="state-trip">{duration(rtt)} · </span>}
+          {heardAt === 0 ? "" : age(now - heardAt)}
+        </span>
+      )}
+      {state === "saved" && <span class="muted figures" title={exactTime(heardAt)}>{when(heardAt, now)}</span>}
+    </div>
+  );
+}
+
+/** Local time, read again every so often. */
+function useNow(everyMs: number): number {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return Math.max(now, Date.now());
+}
+
+function Tabs() {
+  const { store, nav } = useApp();
+  const list = useRef<HTMLDivElement>(null);
+  const current = nav.tab.value;
+  const needs = useComputed(() => needsOf(store).length).value;
+  useEffect(() => {
+    list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [current]);
+  const go = (view: ViewName) => {
+    nav.tab.value = view;
+    list.current?.querySelector<HTMLElement>(`#${tabId(view)}`)?.focus();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const at = VIEWS.indexOf(current);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: VIEWS.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    go(VIEWS[(to + VIEWS.length) % VIEWS.length]!);
+  };
+  return (
+    <div ref={list} class="tabs" role="tablist" aria-label="Views" onKeyDown={onKeyDown}>
+      {VIEWS.map((view) => (
+        <button
+          key={view}
+          type="button"
+          id={tabId(view)}
+          class="tab"
+          role="tab"
+          aria-selected={view === current}
+          aria-controls={PANEL_ID}
+          tabIndex={view === current ? 0 : -1}
+          onClick={() => go(view)}
+        >
+          {capitalized(view)}
+          {view === "overview" && needs > 0 && (
+            <span class="tab-needs" aria-hidden="true" title={`${needs} need you`}>
+              ◆ {needs}
+            </span>
+          )}
+        </button>
+      ))}
+    </div>
+  );
+}

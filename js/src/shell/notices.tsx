@@ -1,0 +1,47 @@
+// What stands between the header and the view when not all is well, and while the first answer arrives.
+import type { ComponentChildren } from "preact";
+import { useApp } from "../state/context.ts";
+import { exactTime, integer, longDuration, timeOfDay } from "../lib/format.ts";
+import { Empty } from "../parts/empty.tsx";
+import { visible } from "../parts/text.tsx";
+import type { Connection, Loading } from "../store/store.ts";
+
+/** What is being done about it. */
+const REMEDIES: Readonly<Record<Connection["state"], string>> = {
+  connecting: "",
+  live: "",
+  reconnecting: "Trying again.",
+  stale: "Asking again; if the kernel was restarted, run the cell again.",
+  stopped: "Run the cell again to start it.",
+  refused: "",
+  saved: "",
+};
+
+/** Before anything could be loaded this is all there is to say, and stands in the place of the view. */
+function standsAlone({ state, message }: Connection, loading: Loading): boolean {
+  return message !== null && !loading.done && (state === "connecting" || state === "refused");
+}
+
+export function ConnectionNotice() {
+  const { store } = useApp();
+  const { state, message, heardAt } = store.connection.value;
+  if (message === null || standsAlone(store.connection.value, store.loading.value)) return null;
+  const silence = state === "stale" ? ` for ${longDuration(Date.now() - heardAt)}` : "";
+  return (
+    <div class="notice" title={`last word at ${exactTime(heardAt)}`}>
+      <strong>{state}</strong> — {visible(message)}
+      {silence}. {REMEDIES[state]} {store.loading.value.done && `What is shown is as of ${timeOfDay(heardAt)}.`}
+    </div>
+  );
+}
+
+export function LoadingNotice({ children }: { children: ComponentChildren }) {
+  const { store } = useApp();
+  const loading = store.loading.value;
+  const { message } = store.connection.value;
+  if (loading.done) return <>{children}</>;
+  if (message !== null && standsAlone(store.connection.value, loading)) {
+    return <Empty title={`${message[0]?.toUpperCase()}${visible(message.slice(1))}.`} />;
+  }
+  return <Empty title={loading.rows === 0 ? "Waiting for the first rows." : `Received ${integer(loading.rows)} rows so far.`} />;
+}

@@ -1,0 +1,26 @@
+// What every part of a mounted view may ask for: the tables, where the person is in them, and the server's answers.
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import type { Nav } from "./nav.ts";
+import type { Shown, Store } from "../store/store.ts";
+
+/** Asks the server; rejects with what went wrong, for people. */
+export type Ask = <T>(method: string, params: Readonly<Record<string, unknown>>) => Promise<T>;
+
+export interface App {
+  /** What is shown: the present, or the moment of the time travel. */
+  readonly store: Shown;
+  /** The replica itself. */
+  readonly live: Store;
+  readonly nav: Nav;
+  /** null where nobody can be asked, in a saved page. */
+  readonly ask: Ask | null;
+}
+
+export const AppContext = createContext<App | null>(null);
+
+export function useApp(): App {
+  const app = useContext(AppContext);
+  if (app === null) throw new Error("a part was mounted outside the app");
+  return app;
+}

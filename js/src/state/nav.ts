@@ -1,0 +1,123 @@
+// Where the person is: tab, search, filters, sort and selection of one mounted view. Lives in the browser
+// alone, so it works while the kernel is busy.
+import { type Signal, batch, signal } from "@preact/signals";
+import type { TableName } from "../store/tables.ts";
+
+export const VIEWS = [
+  "overview",
+  "agents",
+  "messages",
+  "tasks",
+  "sessions",
+  "quality",
+  "memory",
+  "logs",
+  "tools",
+] as const;
+
+export type ViewName = (typeof VIEWS)[number];
+
+/** Column → the values that pass. A column with no values lets everything pass. */
+export type Filter = Readonly<Record<string, readonly string[]>>;
+
+export interface Sort {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+export interface Selection {
+  readonly table: TableName;
+  readonly id: string;
+}
+
+/** The view which shows the rows of a table. */
+const HOME: Readonly<Record<TableName, ViewName>> = {
+  agents: "agents",
+  tasks: "tasks",
+  sessions: "sessions",
+  stats: "overview",
+  spans: "agents",
+  messages: "messages",
+  quality: "quality",
+  memory: "memory",
+  tool_calls: "tools",
+  logs: "logs",
+};
+
+export class Nav {
+  readonly tab: Signal<ViewName>;
+  readonly search = signal("");
+  readonly selected: Signal<Selection | null> = signal(null);
+  /** The moment that is shown, ms; null: the present. */
+  readonly moment: Signal<number | null> = signal(null);
+  /** Whether the bar of the time travel is there. */
+  readonly travels = signal(false);
+  /** Whose transcript is read (`trail.ts`): the selected session, then the subagents one went down to. */
+  readonly trail: Signal<readonly string[]> = signal([]);
+  readonly #filters = new Map<ViewName, Signal<Filter>>();
+  readonly #sorts = new Map<string, Signal<Sort | null>>();
+  readonly #switches = new Map<string, Signal<boolean>>();
+
+  constructor(tab: ViewName = "overview") {
+    this.tab = signal(tab);
+  }
+
+  filter(view: ViewName): Signal<Filter> {
+    return signalOf(this.#filters, view, {});
+  }
+
+  /** null: the view's own order. */
+  sort(view: ViewName, list = "main"): Signal<Sort | null> {
+    return signalOf(this.#sorts, `${view} ${list}`, null);
+  }
+
+  /** A switch of a view that is remembered while other tabs are open. */
+  switch(view: ViewName, name: string, initial = false): Signal<boolean> {
+    return signalOf(this.#switches, `${view} ${name}`, initial);
+  }
+
+  /** Go to the view that shows this row, and select it. */
+  open(table: TableName, id: string): void {
+    batch(() => {
+      const view = HOME[table];
+      if (this.tab.value !== view) this.search.value = "";
+      this.filter(view).value = {};
+      this.tab.value = view;
+      this.selected.value = { table, id };
+    });
+  }
+
+  /** Go to a view; `filter` replaces its filter, `search` the search text. */
+  show(view: ViewName, how: { filter?: Readonly<Record<string, string | readonly string[]>>; search?: string } = {}): void {
+    batch(() => {
+      this.tab.value = view;
+      if (how.search !== undefined) this.search.value = how.search;
+      if (how.filter === undefined) return;
+      const entries = Object.entries(how.filter).map(([column, value]) => [
+        column,
+        typeof value === "string" ? [value] : value,
+      ]);
+      this.filter(view).value = Object.fromEntries(entries) as Filter;
+    });
+  }
+
+  /** Show the bar of the time travel, or go back to the present. */
+  travel(travels: boolean): void {
+    batch(() => {
+      this.travels.value = travels;
+      if (!travels) this.moment.value = null;
+    });
+  }
+
+  select(table: TableName, id: string | null): void {
+    this.selected.value = id === null ? null : { table, id };
+  }
+}
+
+function signalOf<K, T>(signals: Map<K, Signal<T>>, key: K, initial: T): Signal<T> {
+  const known = signals.get(key);
+  if (known !== undefined) return known;
+  const made = signal(initial);
+  signals.set(key, made);
+  return made;
+}

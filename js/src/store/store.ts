@@ -1,0 +1,263 @@
+// The browser's replica: the tables, and signals that say when they changed.
+//
+// Frames change the maps at once, which is cheap; signals are bumped at most once a frame of the screen, and
+// not at all while nobody looks. So thousands of changed rows a second cost one repaint.
+import { type ReadonlySignal, signal } from "@preact/signals";
+import type { Connection } from "../link/connection.ts";
+import { type Alert, type Changes, LIMITS, type SourceState } from "../link/protocol.ts";
+import { type Rows, TABLE_NAMES, type TableName } from "./tables.ts";
+
+export type { Connection } from "../link/connection.ts";
+
+/** How long `changedAt` remembers a change, ms. */
+export const CHANGE_MEMORY_MS = 5_000;
+
+/** Rows over the limit that are tolerated before the oldest are let go: trimming one by one would churn. */
+const SLACK = 1.2;
+
+export interface TableView<R> {
+  readonly rows: ReadonlyMap<string, R>;
+  /** Bumped at most once a frame of the screen after rows changed. */
+  readonly version: ReadonlySignal<number>;
+  /** id → performance.now() of the last live change. A first load does not count. */
+  readonly changedAt: ReadonlyMap<string, number>;
+  /** The rows in the order of their last change, oldest first. The same array until `version` changes. */
+  list(): readonly R[];
+}
+
+export interface Loading {
+  readonly done: boolean;
+  readonly rows: number;
+}
+
+class LiveTable<R extends { readonly id: string }> implements TableView<R> {
+  readonly version = signal(0);
+  readonly changedAt = new Map<string, number>();
+  rows = new Map<string, R>();
+  dirty = false;
+  #list: readonly R[] | null = null;
+  #staged: Map<string, R> | null = null;
+  readonly #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  list(): readonly R[] {
+    return (this.#list ??= Array.from(this.rows.values()));
+  }
+
+  /** From here to `commit` changes go to a fresh copy, so that the screen never blanks. */
+  stage(): void {
+    this.#staged = new Map();
+  }
+
+  clear(): void {
+    this.dirty ||= this.rows.size > 0;
+    this.rows.clear();
+  }
+
+  commit(): void {
+    if (this.#staged === null) return;
+    this.rows = this.#staged;
+    this.#staged = null;
+    this.changedAt.clear();
+    this.dirty = true;
+  }
+
+  apply(rows: readonly R[], gone: readonly string[], live: boolean): void {
+    const target = this.#staged ?? this.rows;
+    const now = performance.now();
+    for (const row of rows) {
+      target.delete(row.id);
+      target.set(row.id, row);
+      if (live) {
+        this.changedAt.delete(row.id);
+        this.changedAt.set(row.id, now);
+      }
+    }
+    for (const id of gone) {
+      target.delete(id);
+      this.changedAt.delete(id);
+    }
+    this.dirty ||= target === this.rows && rows.length + gone.length > 0;
+  }
+
+  /** Make the changes visible. */
+  publish(): void {
+    this.dirty = false;
+    this.#trim();
+    this.#list = null;
+    this.version.value++;
+  }
+
+  #trim(): void {
+    if (this.rows.size > this.#limit * SLACK) {
+      let excess = this.rows.size - this.#limit;
+      for (const id of this.rows.keys()) {
+        if (excess-- <= 0) break;
+        this.rows.delete(id);
+      }
+    }
+    const horizon = performance.now() - CHANGE_MEMORY_MS;
+    for (const [id, at] of this.changedAt) {
+      if (at > horizon) break;
+      this.changedAt.delete(id);
+    }
+  }
+}
+
+type LiveTables = { readonly [T in TableName]: LiveTable<Rows[T]> };
+
+function makeTables(): LiveTables {
+  const entries = TABLE_NAMES.map((name) => [name, new LiveTable<Rows[typeof name]>(LIMITS[name] ?? Infinity)]);
+  return Object.fromEntries(entries) as LiveTables;
+}
+
+/** What views read: the tables as they are, or as they were (`past.ts`). */
+export interface Shown {
+  readonly tables: { readonly [T in TableName]: TableView<Rows[T]> };
+  readonly connection: ReadonlySignal<Connection>;
+  readonly now: ReadonlySignal<number>;
+  readonly sources: ReadonlySignal<readonly SourceState[]>;
+  readonly loading: ReadonlySignal<Loading>;
+  readonly paused: ReadonlySignal<boolean>;
+  /** Whether this is not the present. */
+  readonly past: boolean;
+  readonly clock: () => number;
+}
+
+export class Store implements Shown {
+  readonly past = false;
+  readonly tables: { readonly [T in TableName]: TableView<Rows[T]> };
+  readonly connection: ReadonlySignal<Connection>;
+  /**
+   * Server-clock ms; ticks once a second, and with every change, while somebody looks. Stands still while the
+   * connection is not live: what is shown is as of then, and nothing of it may look as if it went on.
+   */
+  readonly now: ReadonlySignal<number>;
+  readonly sources: ReadonlySignal<readonly SourceState[]>;
+  readonly loading: ReadonlySignal<Loading>;
+  readonly paused: ReadonlySignal<boolean>;
+  /** What Python watches for; told at once, even to who cannot be seen: a notification is for those who look elsewhere. */
+  readonly alerts: ReadonlySignal<readonly Alert[]>;
+
+  readonly #tables = makeTables();
+  readonly #connection = signal<Connection>({
+    state: "connecting",
+    message: null,
+    rtt: null,
+    server: null,
+    heardAt: 0,
+  });
+  readonly #now = signal(Date.now());
+  readonly #sources = signal<readonly SourceState[]>([]);
+  readonly #loading = signal<Loading>({ done: false, rows: 0 });
+  readonly #paused = signal(false);
+  readonly #alerts = signal<readonly Alert[]>([]);
+  readonly #onlookers = new Set<object>();
+  #skew = 0;
+  #received = 0;
+  #loaded = false;
+  #nextConnection: Connection | null = null;
+  #frame = 0;
+
+  constructor() {
+    this.tables = this.#tables;
+    this.connection = this.#connection;
+    this.now = this.#now;
+    this.sources = this.#sources;
+    this.loading = this.#loading;
+    this.paused = this.#paused;
+    this.alerts = this.#alerts;
+  }
+
+  readonly clock = (): number => Date.now() + this.#skew;
+
+  /** The server's clock says `now`, on average `latency` ms ago. */
+  setClock(now: number, latency: number): void {
+    this.#skew = now + latency - Date.now();
+  }
+
+  /** Whoever shows the store says whether it can be seen; unseen changes are painted on return. */
+  setVisible(onlooker: object, visible: boolean): void {
+    if (visible) this.#onlookers.add(onlooker);
+    else this.#onlookers.delete(onlooker);
+    this.#schedule();
+  }
+
+  /** Freeze what is shown; changes go on arriving underneath. */
+  setPaused(paused: boolean): void {
+    if (paused) for (const name of TABLE_NAMES) this.#tables[name].list();
+    this.#paused.value = paused;
+    this.#schedule();
+  }
+
+  setSources(sources: readonly SourceState[]): void {
+    this.#sources.value = sources;
+  }
+
+  setAlerts(alerts: readonly Alert[]): void {
+    if (JSON.stringify(alerts) !== JSON.stringify(this.#alerts.value)) this.#alerts.value = alerts;
+  }
+
+  setConnection(connection: Connection): void {
+    this.#nextConnection = connection;
+    this.#schedule();
+  }
+
+  /** Forget everything; what is on the screen stays until the answer that follows is complete. */
+  beginReset(): void {
+    for (const name of TABLE_NAMES) {
+      if (this.#loaded) this.#tables[name].stage();
+      else this.#tables[name].clear();
+    }
+  }
+
+  apply(frame: Pick<Changes, "rows" | "gone">): void {
+    for (const name of TABLE_NAMES) this.#applyTo(name, frame);
+    this.#schedule();
+  }
+
+  /** The answer is complete. */
+  commit(): void {
+    for (const name of TABLE_NAMES) this.#tables[name].commit();
+    this.#loaded = true;
+    this.#schedule();
+  }
+
+  #applyTo<T extends TableName>(name: T, frame: Pick<Changes, "rows" | "gone">): void {
+    const rows = (frame.rows[name] ?? []) as readonly Rows[T][];
+    const gone = frame.gone[name] ?? [];
+    if (rows.length + gone.length === 0) return;
+    this.#received += rows.length;
+    (this.#tables[name] as LiveTable<Rows[T]>).apply(rows, gone, this.#loaded);
+  }
+
+  #schedule(): void {
+    if (this.#frame !== 0 || this.#onlookers.size === 0) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#publish();
+    });
+  }
+
+  #publish(): void {
+    if (this.#nextConnection !== null) {
+      this.#connection.value = this.#nextConnection;
+      this.#nextConnection = null;
+    }
+    if (this.#paused.value) return;
+    if (!this.#loading.value.done) this.#loading.value = { done: this.#loaded, rows: this.#received };
+    const changed = TABLE_NAMES.filter((name) => this.#tables[name].dirty);
+    if (changed.length > 0 || this.#connection.value.state === "live") this.#now.value = this.clock();
+    for (const name of changed) this.#tables[name].publish();
+  }
+}
+
+/** How many rows the server has of a table, as its figures say; the browser holds the newest of a long one. */
+export function recordedRows(store: Shown, table: TableName): number {
+  store.tables.stats.version.value;
+  const figure = (name: string): number => store.tables.stats.rows.get(name)?.value ?? 0;
+  return table === "messages" ? figure("messages") + figure("heartbeats") : figure(table);
+}

@@ -1,0 +1,214 @@
+// What there is to know of one agent: why it is as it is, what it did, with what and for whom; then every field.
+import { useMemo } from "preact/hooks";
+import { useApp } from "../../state/context.ts";
+import { integer, longDuration, money, percent, plural, words } from "../../lib/format.ts";
+import { AgentName, agentName } from "../../parts/agentname.tsx";
+import { Details } from "../../parts/details.tsx";
+import { indexOf } from "../../lanes/model.ts";
+import { StatusMark } from "../../parts/status.tsx";
+import { Line, Prose, oneLine } from "../../parts/text.tsx";
+import type { AgentsRow, SpansRow } from "../../store/tables.ts";
+import { contextFill } from "../../parts/context-fill.ts";
+import { Time } from "../../parts/time.tsx";
+import { sumsOf } from "./sums.ts";
+import { toolUses } from "../tools/use.ts";
+
+const MOST_SPANS = 8;
+const MOST_TOOLS = 5;
+const MOST_CHILDREN = 12;
+const MOST_OTHERS = 5;
+
+export function AgentDetails({ row }: { row: AgentsRow }) {
+  const { store } = useApp();
+  return (
+    <Details
+      table="agents"
+      row={row}
+      title={agentName(store, row.id)}
+      without={["status", "status_reason", "status_at", "activity", "name"]}
+    >
+      <Now row={row} />
+      <Took row={row} />
+      <Tools row={row} />
+      <Children row={row} />
+      <Tasks row={row} />
+      <Messages row={row} />
+      <Spans row={row} />
+    </Details>
+  );
+}
+
+function Part({ title, note, children }: { title: string; note?: string; children: preact.ComponentChildren }) {
+  return (
+    <section class="agent-part">
+      <h3 class="muted">
+        {title}
+        {note !== undefined && <span> · {note}</span>}
+      </h3>
+      {children}
+    </section>
+  );
+}
+
+/** The status, since when, and the whole of the reason; the way to the conversation. */
+function Now({ row }: { row: AgentsRow }) {
+  const { store, nav } = useApp();
+  const now = store.now.value;
+  store.tables.sessions.version.value;
+  const session = [row.session_id, row.id].find((id) => id !== null && store.tables.sessions.rows.has(id)) ?? null;
+  return (
+    <section class="agent-part agent-now">
+      <div class="with-mark">
+        <StatusMark status={row.status} />
+        <strong>{words(row.status)}</strong>
+        {row.status_at !== null && <span class="muted">for {longDuration(now - row.status_at)}</span>}
+      </div>
+      {row.status_reason !== null && <Prose text={row.status_reason} class={row.status === "failed" ? "bad" : ""} />}
+      {row.activity !== null && row.activity !== row.status_reason && <Prose text={row.activity} class="muted agent-activity" />}
+      {session !== null && (
+        <button type="button" class="button" onClick={() => nav.open("sessions", session)}>
+          conversation
+        </button>
+      )}
+    </section>
+  );
+}
+
+/** Cost and context in one line each; what nobody counted is left out. */
+function Took({ row }: { row: AgentsRow }) {
+  const { store } = useApp();
+  const rows = store.tables.agents.list();
+  const sum = useMemo(() => sumsOf(rows), [rows]).get(row.id);
+  const fill = contextFill(row.model, row.context_tokens);
+  const parts = [
+    row.cost_usd !== null && `${money(row.cost_usd)} its own`,
+    sum !== undefined && sum.cost !== null && sum.cost !== row.cost_usd && `${money(sum.cost)} with ${plural(sum.subagents, "subagent")}`,
+    fill !== null && `context ${percent(fill.part)} of ${integer(fill.window)} tokens`,
+  ].filter((part) => part !== false);
+  return parts.length === 0 ? null : <p class="agent-took">{parts.join(" · ")}</p>;
+}
+
+function Tools({ row }: { row: AgentsRow }) {
+  const { store, nav } = useApp();
+  const calls = indexOf(store).value.calls.get(row.id);
+  const uses = useMemo(() => toolUses(calls ?? []).toSorted((a, b) => b.calls - a.calls), [calls]);
+  if (uses.length === 0) return null;
+  const most = uses[0]!.calls;
+  return (
+    <Part title="Tools" note={uses.length > MOST_TOOLS ? `${MOST_TOOLS} of ${uses.length}` : plural(calls!.length, "call")}>
+      <ul class="plain">
+        {uses.slice(0, MOST_TOOLS).map((use) => (
+          <li key={use.id}>
+            <button type="button" class="agent-line" onClick={() => nav.show("tools", { search: use.id, filter: {} })}>
+              <span class="line agent-tool">{oneLine(use.id)}</span>
+              <span class="bar" aria-hidden="true">
+                <span style={{ width: `${(use.calls / most) * 100}%`, background: "var(--aw-muted)" }} />
+              </span>
+              <span class="figures">{integer(use.calls)}</span>
+              <span class={`figures agent-rate ${use.errors > 0 ? "bad" : "muted"}`}>
+                {use.errors === 0 ? "no errors" : `${plural(use.errors, "error")}, ${percent(use.errors / use.calls)}`}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </Part>
+  );
+}
+
+function Children({ row }: { row: AgentsRow }) {
+  const { store } = useApp();
+  const children = store.tables.agents.list().filter((one) => one.parent_id === row.id && one.id !== row.id);
+  if (children.length === 0) return null;
+  const counts = new Map<string, number>();
+  for (const { status } of children) counts.set(words(status), (counts.get(words(status)) ?? 0) + 1);
+  return (
+    <Part title={plural(children.length, "subagent")} note={[...counts].sort((a, b) => b[1] - a[1]).map(([status, n]) => `${n} ${status}`).join(", ")}>
+      <ul class="plain">
+        {children.slice(-MOST_CHILDREN).reverse().map((one) => (
+          <li key={one.id} class="with-mark agent-row">
+            <StatusMark status={one.status} />
+            <AgentName id={one.id} inTabOrder />
+            <Line class="muted" text={one.activity ?? one.status_reason} />
+          </li>
+        ))}
+      </ul>
+      {children.length > MOST_CHILDREN && <p class="muted">and {integer(children.length - MOST_CHILDREN)} before these</p>}
+    </Part>
+  );
+}
+
+function Tasks({ row }: { row: AgentsRow }) {
+  const { store, nav } = useApp();
+  const { tasks } = store.tables;
+  tasks.version.value;
+  const own = tasks.list().filter((task) => task.owner !== null && (task.owner === row.id || task.owner === row.name));
+  if (own.length === 0) return null;
+  const done = own.filter((task) => task.status === "completed").length;
+  return (
+    <Part title="Tasks" note={`${integer(done)} of ${integer(own.length)} completed`}>
+      <ul class="plain">
+        {own.slice(-MOST_OTHERS).reverse().map((task) => (
+          <li key={task.id}>
+            <button type="button" class="agent-line with-mark" onClick={() => nav.open("tasks", task.id)}>
+              <StatusMark status={task.status} />
+              <Line text={task.title ?? task.id} />
+            </button>
+          </li>
+        ))}
+      </ul>
+    </Part>
+  );
+}
+
+function Messages({ row }: { row: AgentsRow }) {
+  const { store, nav } = useApp();
+  const { messages } = indexOf(store).value;
+  const isOwn = (end: string | null): boolean => end !== null && (end === row.id || end === row.name);
+  const own = useMemo(
+    () => messages.filter(({ sender, recipient }) => isOwn(sender) || isOwn(recipient)),
+    [messages, row.id, row.name],
+  );
+  if (own.length === 0) return null;
+  return (
+    <Part title="Messages" note={own.length > MOST_OTHERS ? `the last of ${integer(own.length)}` : String(own.length)}>
+      <ul class="plain">
+        {own.slice(-MOST_OTHERS).reverse().map((message) => (
+          <li key={message.id}>
+            <button type="button" class="agent-line" onClick={() => nav.open("messages", message.id)}>
+              <span class="muted figures">{isOwn(message.sender) ? "to" : "from"}</span>
+              <span class="agent-other line">{agentName(store, (isOwn(message.sender) ? message.recipient : message.sender) ?? "unknown")}</span>
+              <Line text={message.text} />
+            </button>
+          </li>
+        ))}
+      </ul>
+    </Part>
+  );
+}
+
+/** The last stretches, newest first; what they came to in all is told in the head. */
+function Spans({ row }: { row: AgentsRow }) {
+  const { store } = useApp();
+  const now = store.now.value;
+  const spans = indexOf(store).value.spans.get(row.id) ?? [];
+  if (spans.length === 0) return null;
+  const lasted = (span: SpansRow): number => Math.max(0, (span.ended_at ?? now) - (span.started_at ?? now));
+  const inAll = (status: string): number =>
+    spans.reduce((sum, span) => sum + (span.status === status ? lasted(span) : 0), 0);
+  const sums = ["working", "waiting"].map((status) => [status, inAll(status)] as const).filter(([, ms]) => ms > 0);
+  return (
+    <Part title="Course" note={sums.map(([status, ms]) => `${status} ${longDuration(ms)}`).join(", ") || plural(spans.length, "stretch", "stretches")}>
+      <ul class="plain">
+        {spans.slice(-MOST_SPANS).reverse().map((span) => (
+          <li key={span.id} class="with-mark agent-row" title={oneLine(span.status_reason ?? "")}>
+            <StatusMark status={span.status} />
+            <Time at={span.started_at} fits="clock" />
+            <span class="figures agent-lasted">{longDuration(lasted(span))}</span>
+            <Line class="muted" text={span.status_reason} />
+          </li>
+        ))}
+      </ul>
+    </Part>
+  );
+}

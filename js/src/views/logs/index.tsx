@@ -1,0 +1,149 @@
+// Logs: every line in the order of time, following the newest until the reader scrolls up.
+import { useMemo } from "preact/hooks";
+import { useApp } from "../../state/context.ts";
+import { timeOfDay } from "../../lib/format.ts";
+import { AgentName, agentName } from "../../parts/agentname.tsx";
+import { Details } from "../../parts/details.tsx";
+import { Frame } from "../../parts/frame.tsx";
+import { Found } from "../../parts/found.tsx";
+import { type Column, Grid } from "../../parts/grid/grid.tsx";
+import { knownColumns } from "../../parts/grid/known-columns.ts";
+import { StatusMark } from "../../parts/status.tsx";
+import { Switch } from "../../parts/switch.tsx";
+import { Time } from "../../parts/time.tsx";
+import { type Facet, useQuery } from "../../state/query.ts";
+import { finder, joined, patternProblem } from "../../lib/search.ts";
+import { newestFirst } from "../../lib/sort.ts";
+import type { Shown } from "../../store/store.ts";
+import { LOG_LEVELS, type LogsRow } from "../../store/tables.ts";
+import { type LogLine, collapse } from "./collapse.ts";
+import { LINE_TOLD, LineDetails } from "./details.tsx";
+
+const facetsOf = (store: Shown): readonly Facet<LogsRow>[] => [
+  { key: "level", title: "level", values: (row) => [row.level], order: LOG_LEVELS },
+  { key: "logger", title: "logger", values: (row) => [row.logger], menu: true },
+  { key: "agent_id", title: "agent", values: (row) => [row.agent_id], name: (id) => agentName(store, id), menu: true },
+];
+
+const text = (row: LogsRow) => joined(row.level, row.logger, row.agent_id, row.text);
+
+interface Look {
+  /** Whether every line is of the day that is shown: then its date says nothing. */
+  readonly today: boolean;
+  readonly finder: RegExp | null;
+}
+
+const columnsOf = ({ today, finder }: Look): readonly Column<LogLine>[] => [
+  {
+    key: "at",
+    title: "time",
+    min: today ? 84 : 130,
+    cell: ({ row }) => (
+      <span class="with-mark">
+        <StatusMark status={row.level} label={row.level ?? "unknown level"} />
+        <Time at={row.at} fits="clock" seconds />
+      </span>
+    ),
+  },
+  {
+    key: "logger",
+    title: "logger",
+    min: 96,
+    rank: 2,
+    value: ({ row }) => row.logger,
+    cell: ({ row }) => <Found class="muted" text={row.logger} finder={finder} />,
+  },
+  {
+    key: "agent_id",
+    title: "agent",
+    min: 118,
+    rank: 1,
+    value: ({ row }) => row.agent_id,
+    cell: ({ row }) => (row.agent_id === null ? null : <AgentName id={row.agent_id} />),
+  },
+  {
+    key: "text",
+    title: "text",
+    min: 140,
+    grow: 1,
+    cell: ({ row, count, lastAt }) => (
+      <span class="repeated">
+        <Found class={INKS[row.level ?? ""] ?? ""} text={row.text} finder={finder} />
+        {count > 1 && (
+          <span class="pill" title={`the same line ${count} times until ${timeOfDay(lastAt)}`}>
+            ×{count}
+          </span>
+        )}
+      </span>
+    ),
+  },
+];
+
+/** The levels that ask for attention; the mark in front says it without colour. */
+const INKS: Readonly<Record<string, string>> = { warning: "ink-waiting", error: "bad", critical: "bad" };
+
+/** Lines stay in the order of time: a heading that sorted them would tear apart what belongs together. */
+const unsorted = (columns: readonly Column<LogLine>[]) => columns.map(({ value, ...column }) => column);
+
+export function Logs() {
+  const { store, nav } = useApp();
+  const { logs, agents } = store.tables;
+  logs.version.value;
+  agents.version.value;
+  const all = logs.list();
+  const rows = useMemo(() => newestFirst(all, (row) => row.at).reverse(), [all]);
+  const facets = useMemo(() => facetsOf(store), [store]);
+  const query = useQuery("logs", rows, text, facets);
+  const separate = nav.switch("logs", "separate");
+  const lines = useMemo(() => collapse(query.rows, !separate.value), [query.rows, separate.value]);
+  const search = nav.search.value;
+  const oldest = rows[0]?.at ?? null;
+  const today = oldest !== null && new Date(oldest).toDateString() === new Date(store.now.value).toDateString();
+  const columns = useMemo(() => {
+    const look = columnsOf({ today, finder: finder(search) });
+    return unsorted(knownColumns(look, lines));
+  }, [today, search, lines]);
+  const following = nav.switch("logs", "following", true);
+  const problem = patternProblem(search);
+  return (
+    <Frame
+      view="logs"
+      table="logs"
+      facets={facets}
+      query={query}
+      total={all.length}
+      nouns={["line", "lines"]}
+      nothing="Log lines of the agents and their tools appear here: what they report, errors of their models, watchdogs."
+      tools={
+        <>
+          <Switch on={following} title="Stay at the newest line; off, lines wait until you let them in">
+            follow
+          </Switch>
+          <Switch on={separate} title="Show equal lines in a row one by one, not as one with a count">
+            repeats
+          </Switch>
+          {problem !== null && <span class="ink-waiting">{problem}</span>}
+        </>
+      }
+      details={(row) => (
+        <Details table="logs" row={row} title={row.logger ?? "log line"} without={LINE_TOLD}>
+          <LineDetails row={row} lines={rows} />
+        </Details>
+      )}
+    >
+      <Grid<LogLine>
+        label="Log lines, the newest at the end"
+        columns={columns}
+        rows={lines}
+        sort={nav.sort("logs")}
+        question={`${query.question} ${separate.value}`}
+        selected={nav.selected.value?.table === "logs" ? nav.selected.value.id : null}
+        onSelect={(id) => nav.select("logs", id)}
+        rowClass={({ row }) => (row.level === "debug" ? "faint" : "")}
+        follow
+        following={following}
+        mono
+      />
+    </Frame>
+  );
+}

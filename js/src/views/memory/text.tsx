@@ -1,0 +1,114 @@
+// What a memory entry says, whole if the server can be asked, and how it changed while the page was open.
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { useApp } from "../../state/context.ts";
+import { ago, integer, plural, timeOfDay } from "../../lib/format.ts";
+import { lineDiff } from "../../lib/line-diff.ts";
+import { DiffLines } from "../../parts/diff.tsx";
+import { type MemoryHistory, type MemoryVersion, PREVIEW_CHARS, type WholeText, comparable, memoryVersions } from "../../store/memory-versions.ts";
+import { Markdown } from "../../parts/markdown.tsx";
+import { Section } from "../../parts/section.tsx";
+import { Prose } from "../../parts/text.tsx";
+import type { MemoryRow } from "../../store/tables.ts";
+
+export function MemoryText({ row }: { row: MemoryRow }) {
+  const { store, live } = useApp();
+  const versions = memoryVersions(live);
+  versions.changed.value;
+  const problem = useWholeText(row);
+  const history = versions.of(row.id);
+  const told = history?.versions.find(({ version, whole }) => whole && version === row.version);
+  const text = told?.text ?? row.text ?? "";
+  const short = text.length < PREVIEW_CHARS;
+  return (
+    <>
+      {history !== undefined && !store.past && <Changes history={history} />}
+      <Section title="text" aside={told?.truncated ? "the beginning" : undefined}>
+        {text === "" ? <p class="muted">Nothing is written in it.</p> : <Written path={row.path} text={text} />}
+        {told === undefined && !short && <p class="muted">{problem ?? "The first 500 characters; asking for the rest."}</p>}
+        {told?.truncated && <p class="muted">The first {integer(text.length)} characters of a longer text.</p>}
+      </Section>
+    </>
+  );
+}
+
+/** Longer texts are not set as Markdown: a page of so many pieces would halt the rest. */
+const MOST_MARKDOWN = 40_000;
+
+function Written({ path, text }: { path: string | null; text: string }) {
+  return path?.endsWith(".md") && text.length <= MOST_MARKDOWN ? <Markdown text={text} /> : <Prose text={text} />;
+}
+
+/** Asks for the whole text of the version that is shown; says what went wrong. */
+function useWholeText({ id, version }: MemoryRow): string | null {
+  const { ask, live } = useApp();
+  const [problem, say] = useState<string | null>(null);
+  useEffect(() => {
+    if (ask === null) {
+      say("The first 500 characters: a saved page has no server to ask for the rest.");
+      return;
+    }
+    let current = true;
+    say(null);
+    ask<WholeText>("memory", { id }).then(
+      (told) => memoryVersions(live).tell(id, told),
+      (error: Error) => current && say(`The first 500 characters: ${error.message}`),
+    );
+    return () => {
+      current = false;
+    };
+  }, [ask, id, version]);
+  return problem;
+}
+
+function Changes({ history }: { history: MemoryHistory }) {
+  const { store } = useApp();
+  const { versions, changes, isNew } = history;
+  // a stepped-back reader stays with the change they read while new ones arrive
+  const [held, hold] = useState<MemoryVersion | null>(null);
+  const at = held === null ? -1 : versions.indexOf(held);
+  const index = at > 0 ? at : Math.max(1, versions.length - 1);
+  const [before, after] = [versions[index - 1], versions[index]];
+  const diff = useMemo(() => (before && after ? lineDiff(...comparable(before, after)) : null), [before, after]);
+  const last = versions.at(-1)?.seenAt ?? null;
+  if (diff === null || before === undefined || after === undefined) {
+    return isNew ? <p class="muted">New: it came {ago(last, store.now.value)}.</p> : null;
+  }
+  const step = (by: number) => {
+    const to = index + by;
+    hold(to === versions.length - 1 ? null : versions[to]!);
+  };
+  const kept = versions.length - 1;
+  return (
+    <Section
+      title={`${isNew ? "new, then changed" : "changed"} ${changes === 1 ? "once" : plural(changes, "time")} since you opened this`}
+      aside={store.now.value - (last ?? 0) < 2_000 ? "just now" : `last ${ago(last, store.now.value)}`}
+    >
+      <div class="versions">
+        <span class="figures">
+          <span class="ink-done">+{integer(diff.added)}</span> <span class="ink-failed">−{integer(diff.removed)}</span>
+        </span>
+        <span class="muted">at {timeOfDay(after.seenAt)}</span>
+        {kept > 1 && (
+          <span class="versions-steps">
+            <button type="button" class="button" aria-label="The change before" disabled={index <= 1} onClick={() => step(-1)}>
+              ‹
+            </button>
+            <span class="figures muted">
+              {integer(changes - kept + index)} of {integer(changes)}
+            </span>
+            <button type="button" class="button" aria-label="The next change" disabled={index >= kept} onClick={() => step(1)}>
+              ›
+            </button>
+          </span>
+        )}
+      </div>
+      {diff.added + diff.removed > 0 && <DiffLines lines={diff.lines} />}
+      {!(before.whole && after.whole) && (before.text.length >= PREVIEW_CHARS || after.text.length >= PREVIEW_CHARS) && (
+        <p class="muted">
+          {diff.added + diff.removed > 0 ? "Of" : "Nothing changed in"} the first 500 characters: whole texts are
+          known from when this entry was first looked at.
+        </p>
+      )}
+    </Section>
+  );
+}

@@ -1,0 +1,62 @@
+// The strip that exists only when somebody needs a person: who, why, for how long, and a way there.
+
+import { useSignal } from "@preact/signals";
+import { longDuration } from "../../lib/format.ts";
+import type { Nav } from "../../state/nav.ts";
+import { needsOf } from "../../state/needs.ts";
+import { agentName } from "../../parts/agentname.tsx";
+import { StatusMark } from "../../parts/status.tsx";
+import { Line, oneLine } from "../../parts/text.tsx";
+import type { Shown } from "../../store/store.ts";
+import type { Need } from "./needs.ts";
+
+const FIRST = 2;
+
+export function Attention({ store, nav }: { store: Shown; nav: Nav }) {
+  const all = useSignal(false);
+  const now = store.now.value;
+  const list = needsOf(store);
+  if (list.length === 0) return null;
+  const more = list.length - FIRST;
+  return (
+    <div class={`attention ${all.value ? "all" : ""}`} role="group" aria-label="Needs you">
+      <div class="attention-list">
+        {list.slice(0, all.value ? undefined : FIRST).map((need) => (
+          <Item
+            key={`${need.table} ${need.id}`}
+            need={need}
+            name={need.table === "agents" ? agentName(store, need.id) : need.name}
+            now={now}
+            onOpen={() => nav.open(need.table, need.id)}
+          />
+        ))}
+      </div>
+      {more > 0 && (
+        <button type="button" class="button" aria-expanded={all.value} onClick={() => (all.value = !all.value)}>
+          {all.value ? "fewer" : `+${more}`}
+        </button>
+      )}
+      <button type="button" class="button" onClick={() => nav.open(list[0]!.table, list[0]!.id)}>
+        show
+      </button>
+    </div>
+  );
+}
+
+interface ItemProps {
+  readonly need: Need;
+  readonly name: string;
+  readonly now: number;
+  readonly onOpen: () => void;
+}
+
+function Item({ need, name, now, onOpen }: ItemProps) {
+  return (
+    <button type="button" class="attention-item" onClick={onOpen}>
+      <StatusMark status={need.status} />
+      <strong class="line">{oneLine(name)}</strong>
+      <Line text={need.says} />
+      {need.since !== null && <span class="muted">for {longDuration(now - need.since)}</span>}
+    </button>
+  );
+}

@@ -1,0 +1,152 @@
+// The overview: does anyone need me, how is it going, who does what, what was just said, what is left.
+
+import { useComputed, useSignalEffect } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { day, hourMinute, longDuration } from "../../lib/format.ts";
+import type { Nav } from "../../state/nav.ts";
+import { agentName } from "../../parts/agentname.tsx";
+import { Empty } from "../../parts/empty.tsx";
+import { Figure } from "../../charts/figure.tsx";
+import { ROW } from "../../lanes/layout.ts";
+import { withMargin } from "../../lanes/index.ts";
+import { indexOf } from "../../lanes/model.ts";
+import { useQuiet, windowOf } from "../../lanes/quiet.ts";
+import { SECOND, type TimeWindow } from "../../lanes/window.ts";
+import { Lanes } from "../../lanes/lanes.tsx";
+import { useSize } from "../../parts/size.ts";
+import type { Shown } from "../../store/store.ts";
+import { Attention } from "./attention.tsx";
+import { agentsFigure, errorsFigure, tasksFigure } from "./figures.ts";
+import { LatestMessages, TasksInHand } from "./lists.tsx";
+import { Meter } from "./meter.ts";
+import { paceFigure, worthFigure } from "./rates.ts";
+
+interface Props {
+  store: Shown;
+  nav: Nav;
+}
+
+export function Overview({ store, nav }: Props) {
+  const empty = useComputed(() => {
+    const { agents, tasks, messages } = store.tables;
+    return [agents, tasks, messages].every((table) => (table.version.value, table.rows.size === 0));
+  });
+  return empty.value ? <Nothing store={store} /> : <Zones store={store} nav={nav} />;
+}
+
+function Zones({ store, nav }: Props) {
+  const zones = useRef<HTMLDivElement>(null);
+  const { width, height } = useSize(zones);
+  const window = windowOf(nav, store, "overview");
+  return (
+    <div ref={zones} class="overview">
+      <Attention store={store} nav={nav} />
+      <Figures store={store} nav={nav} window={window} />
+      <Quiet store={store} window={window} />
+      <Lanes store={store} nav={nav} window={window} most={lanesThatFit(height)} />
+      <Lists store={store} nav={nav} burndown={width >= BURNDOWN_FROM_PX} />
+    </div>
+  );
+}
+
+/** What the other zones need at least, px. */
+const OTHER_ZONES = 411;
+
+/** Narrower, the tasks themselves need the room; the figure tells the estimate anyway. */
+const BURNDOWN_FROM_PX = 1100;
+
+function lanesThatFit(height: number): number {
+  return Math.min(16, Math.max(7, Math.floor((height - OTHER_ZONES) / ROW)));
+}
+
+const meters = new WeakMap<Shown, Meter>();
+function meterOf(store: Shown): Meter {
+  const meter = meters.get(store) ?? new Meter();
+  meters.set(store, meter);
+  return meter;
+}
+
+function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
+  const meter = meterOf(store);
+  const index = indexOf(store);
+  // The figures are of the second: rows may change many times in one, and nobody reads faster.
+  const second = useComputed(() => Math.floor(store.now.value / SECOND));
+  const edge = useComputed(() => (window.follows.value ? second.value * SECOND : window.to.value));
+  const figures = useComputed(() => {
+    second.value;
+    const now = store.now.peek();
+    const stretch = { from: edge.value - window.length.value, to: window.follows.value ? now : edge.value, now };
+    const { agents, tasks, quality, tool_calls, logs } = store.tables;
+    const rows = agents.list();
+    return [
+      agentsFigure(rows, index.peek(), stretch),
+      tasksFigure(tasks.list(), stretch),
+      paceFigure(rows, index.peek(), meter, stretch),
+      worthFigure(rows, quality.list(), index.peek(), meter, now),
+      errorsFigure(tool_calls.list(), logs.list(), stretch, (id) => agentName(store, id)),
+    ];
+  });
+  useSignalEffect(() => {
+    second.value;
+    if (!store.past) meter.read(store.tables.agents.list(), store.now.peek());
+  });
+  return (
+    <div class="five">
+      {figures.value.map(({ view, filter = {}, ...figure }) => (
+        <Figure key={figure.label} {...figure} onOpen={() => nav.show(view, { filter })} />
+      ))}
+    </div>
+  );
+}
+
+/** An old workspace opens on its last active stretch, and on now again as soon as something happens. */
+function Quiet({ store, window }: { store: Shown; window: TimeWindow }) {
+  const stretch = useQuiet(store, window).value;
+  if (stretch === null) return null;
+  const [first, last] = stretch;
+  const [from, to] = withMargin(stretch);
+  const shown = window.from.value === from && window.to.value === to;
+  return (
+    <p class="quiet muted">
+      Nothing happened in the last 15 minutes. Last activity {day(last)}, {hourMinute(last)}
+      {shown ? `; shown are the ${longDuration(last - first)} before it.` : "."}
+      {!shown && (
+        <button type="button" class="button" onClick={() => window.show(from, to)}>
+          show it
+        </button>
+      )}
+    </p>
+  );
+}
+
+function Lists({ store, nav, burndown }: Props & { burndown: boolean }) {
+  const index = indexOf(store).value;
+  const { tasks } = store.tables;
+  tasks.version.value;
+  // Where nobody keeps a task list, the messages need not make room for one.
+  const alone = tasks.rows.size === 0;
+  return (
+    <div class={`overview-lists ${alone ? "alone" : ""}`}>
+      <LatestMessages store={store} nav={nav} index={index} />
+      {!alone && <TasksInHand store={store} nav={nav} burndown={burndown} />}
+    </div>
+  );
+}
+
+/** No rows at all: what is watched, and what would change that. */
+function Nothing({ store }: { store: Shown }) {
+  const sources = store.sources.value;
+  return (
+    <Empty title="No agent has left anything here yet.">
+      {sources.length === 0 ? "Nothing is watched." : "Watched: "}
+      {sources.map(({ name, path }) => (
+        <span key={path} class="watched">
+          {name} <code>{path}</code>
+        </span>
+      ))}
+      <br />
+      Start an agent in one of these places, or watch another: <code>aw.watch("path/to/memory")</code>. To see a team at
+      work, run <code>agent-widget demo</code>.
+    </Empty>
+  );
+}

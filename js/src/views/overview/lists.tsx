@@ -1,0 +1,129 @@
+// What was just said and what is being done: the last messages and the tasks in hand, each row a way to the whole.
+
+import { useEffect, useState } from "preact/hooks";
+import { integer, percent } from "../../lib/format.ts";
+import type { Nav } from "../../state/nav.ts";
+import { agentName } from "../../parts/agentname.tsx";
+import { Bar } from "../../charts/bar.tsx";
+import { Burndown } from "../../charts/burndown.tsx";
+import { KindPill } from "../../parts/kind.tsx";
+import { lowerBound, messageAt, type LaneIndex } from "../../lanes/index.ts";
+import { MINUTE } from "../../lanes/window.ts";
+import { statusColor, StatusMark } from "../../parts/status.tsx";
+import { Line } from "../../parts/text.tsx";
+import { Time } from "../../parts/time.tsx";
+import { CHANGE_MEMORY_MS, type Shown, type TableView } from "../../store/store.ts";
+import type { MessagesRow, TasksRow } from "../../store/tables.ts";
+import { taskTotals } from "./figures.ts";
+
+/** More than there is room for: the lists take the height that is left, and scroll. */
+const ROWS = 30;
+const FRESH_MS = 600;
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+
+export function LatestMessages({ store, nav, index }: { store: Shown; nav: Nav; index: LaneIndex }) {
+  const now = store.now.value;
+  const latest = index.messages.slice(-ROWS).reverse();
+  const lastMinute = index.messages.length - lowerBound(index.messages, now - MINUTE, messageAt);
+  const fresh = useFresh(store.tables.messages, latest);
+  return (
+    <section class="overview-list" aria-label="Latest messages">
+      <Heading
+        title="Messages"
+        note={`${integer(lastMinute)} in the last minute`}
+        onOpen={() => nav.show("messages")}
+      />
+      {latest.map((message) => (
+        <button
+          key={message.id}
+          type="button"
+          class={`overview-row ${fresh(message.id)}`}
+          onClick={() => nav.open("messages", message.id)}
+        >
+          <Time at={message.at} fits="clock" />
+          <span class="overview-ends">
+            <strong>{message.sender === null ? "–" : agentName(store, message.sender)}</strong>
+            <span class="muted"> → </span>
+            <strong>{message.recipient === null ? "–" : agentName(store, message.recipient)}</strong>
+          </span>
+          <KindPill kind={message.kind} />
+          <Line text={message.text} />
+        </button>
+      ))}
+      {latest.length === 0 && <p class="muted">No messages yet.</p>}
+    </section>
+  );
+}
+
+export function TasksInHand({ store, nav, burndown }: { store: Shown; nav: Nav; burndown: boolean }) {
+  const tasks = store.tables.tasks;
+  tasks.version.value;
+  const rows = tasks.list();
+  const inHand = tasksInHand(rows).slice(0, ROWS);
+  const fresh = useFresh(tasks, inHand);
+  const { done, total } = taskTotals(rows);
+  return (
+    <section class="overview-list" aria-label="Tasks in progress">
+      <Heading
+        title="Tasks in progress"
+        note={total === 0 ? "" : `${integer(done)} of ${integer(total)} done`}
+        onOpen={() => nav.show("tasks")}
+      />
+      {burndown && done < total && <Burndown store={store} height={44} />}
+      {inHand.map((task) => (
+        <button
+          key={task.id}
+          type="button"
+          class={`overview-row ${fresh(task.id)}`}
+          onClick={() => nav.open("tasks", task.id)}
+        >
+          <StatusMark status={task.status} />
+          <Line text={task.title ?? task.id} />
+          {task.progress === null ? <span /> : <Bar part={task.progress} color={statusColor(task.status)} />}
+          <span class="muted overview-part">{task.progress === null ? "" : percent(task.progress)}</span>
+          <span class="muted line overview-owner">
+            {task.owner === null ? "no owner" : agentName(store, task.owner)}
+          </span>
+        </button>
+      ))}
+      {inHand.length === 0 && (
+        <p class="muted">{rows.length === 0 ? "No tasks yet." : "Nobody works on a task now."}</p>
+      )}
+    </section>
+  );
+}
+
+const ORDER = ["in_progress", "blocked"];
+
+/** Tasks somebody works on, then those that are stuck; the last changed first. */
+export function tasksInHand(tasks: readonly TasksRow[]): TasksRow[] {
+  return tasks
+    .filter((task) => ORDER.includes(task.status ?? ""))
+    .sort((a, b) => ORDER.indexOf(a.status!) - ORDER.indexOf(b.status!) || (b.updated_at ?? 0) - (a.updated_at ?? 0));
+}
+
+function Heading({ title, note, onOpen }: { title: string; note: string; onOpen: () => void }) {
+  return (
+    <button type="button" class="overview-heading muted" onClick={onOpen}>
+      <span>{title}</span>
+      <span>{note}</span>
+    </button>
+  );
+}
+
+/** The class of rows that changed a moment ago; drawn once more when the moment is over. */
+function useFresh(
+  view: TableView<MessagesRow> | TableView<TasksRow>,
+  rows: readonly { id: string }[],
+): (id: string) => string {
+  const [, redraw] = useState(0);
+  const lasts = reducedMotion.matches ? CHANGE_MEMORY_MS : FRESH_MS;
+  const left = (id: string): number => (view.changedAt.get(id) ?? -Infinity) + lasts - performance.now();
+  const longest = Math.max(0, ...rows.map((row) => left(row.id)));
+  useEffect(() => {
+    if (longest === 0) return;
+    const timer = setTimeout(() => redraw((n) => n + 1), longest);
+    return () => clearTimeout(timer);
+  });
+  return (id) => (left(id) > 0 ? "fresh" : "");
+}

@@ -1,0 +1,58 @@
+// Who needs a person now, most urgent first: agents that wait, agents that failed a while ago, tasks that are
+// stuck or failed.
+
+import type { TableName, AgentsRow, TasksRow } from "../../store/tables.ts";
+import { isHuman } from "../../lanes/index.ts";
+import { DAY, HOUR } from "../../lanes/window.ts";
+
+export interface Need {
+  readonly table: TableName;
+  readonly id: string;
+  readonly status: string;
+  readonly name: string;
+  readonly says: string;
+  readonly since: number | null;
+}
+
+/** A failure is news for an hour; a task that is stuck stays a question for a day. */
+const NEWS_MS = HOUR;
+const STUCK_MS = DAY;
+
+/** The newest note is the first line; agents put a time before it, but how long it has been so stands beside it anyway. */
+const newestNote = (notes: string): string => notes.split("\n")[0]!.replace(/^\[\d{4}-\d\d-\d\d[^\]]*\]\s*/, "");
+
+export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], now: number): Need[] {
+  const recent = (at: number | null, within: number): boolean => at !== null && now - at < within;
+  const agentNeed = (agent: AgentsRow, verb: string): Need => ({
+    table: "agents",
+    id: agent.id,
+    status: agent.status!,
+    name: agent.name ?? agent.id,
+    says: agent.status_reason === null ? verb : `${verb}: ${agent.status_reason}`,
+    since: agent.status_at,
+  });
+  const taskNeed = (task: TasksRow, verb: string): Need => ({
+    table: "tasks",
+    id: task.id,
+    status: task.status!,
+    name: task.title ?? task.id,
+    says: task.notes === null ? verb : `${verb}: ${newestNote(task.notes)}`,
+    since: task.completed_at ?? task.updated_at,
+  });
+  const those = agents.filter((agent) => !isHuman(agent));
+  const waiting = those.filter((agent) => agent.status === "waiting").map((agent) => agentNeed(agent, "waits for you"));
+  const failed = those
+    .filter((agent) => agent.status === "failed" && recent(agent.status_at, NEWS_MS))
+    .map((agent) => agentNeed(agent, "failed"));
+  const waits = new Set(those.filter((agent) => agent.status === "waiting").map((agent) => agent.id));
+  const stuck = tasks
+    .filter((task) => task.status === "blocked" && recent(task.updated_at, STUCK_MS) && !waits.has(task.owner ?? ""))
+    .map((task) => taskNeed(task, "is blocked"));
+  const lost = tasks
+    .filter((task) => task.status === "failed" && recent(task.completed_at ?? task.updated_at, NEWS_MS))
+    .map((task) => taskNeed(task, "failed"));
+  // Who has waited longest comes first; of failures, the newest.
+  const oldestFirst = (a: Need, b: Need): number => (a.since ?? 0) - (b.since ?? 0);
+  const newestFirst = (a: Need, b: Need): number => oldestFirst(b, a);
+  return [waiting.sort(oldestFirst), failed.sort(newestFirst), stuck.sort(oldestFirst), lost.sort(newestFirst)].flat();
+}

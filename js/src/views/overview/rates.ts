@@ -1,0 +1,143 @@
+// The figures of pace and worth: tokens or messages, cost or quality. Rates of now are what this page has seen
+// since it opened; before that, and of what is over, they are totals over the time that was worked.
+import { ago, integer, longDuration, money, percent, plural, score, short, when } from "../../lib/format.ts";
+import { workedFor } from "../../lanes/bins.ts";
+import { isLive, lowerBound, messageAt, type LaneIndex } from "../../lanes/index.ts";
+import { HOUR, MINUTE } from "../../lanes/window.ts";
+import type { AgentsRow, QualityRow } from "../../store/tables.ts";
+import { between, histogram, POINTS, type FigureData, type Stretch } from "./figures.ts";
+import { tokensOf, type Meter } from "./meter.ts";
+
+/** Work of less than this is no rate an hour. */
+const LEAST_WORK_MS = 5 * MINUTE;
+/** What was spent in less is no rate an hour either: one answer of a model is a dollar or nothing. */
+const LEAST_SEEN_MS = 3 * MINUTE;
+
+const counts = (agent: AgentsRow): boolean => agent.output_tokens !== null || agent.input_tokens !== null;
+const noun = (agents: number): string => plural(agents, "agent");
+
+/** How fast it goes: tokens where a source counts them, else messages. */
+export function paceFigure(agents: readonly AgentsRow[], index: LaneIndex, meter: Meter, stretch: Stretch): FigureData {
+  return agents.some(counts) ? tokensFigure(agents, index, meter, stretch.now) : messagesFigure(index, stretch);
+}
+
+function tokensFigure(agents: readonly AgentsRow[], index: LaneIndex, meter: Meter, now: number): FigureData {
+  const counted = agents.filter(counts);
+  const sum = (of: (agent: AgentsRow) => number | null): number =>
+    counted.reduce((total, agent) => total + (of(agent) ?? 0), 0);
+  const cached = sum((agent) => agent.cache_read_tokens);
+  const output = sum((agent) => agent.output_tokens);
+  const total = sum(tokensOf);
+  const input = total - output;
+  const growing = counted.some((agent) => isLive(agent.status));
+  const rate = growing ? meter.perMinute("tokens", MINUTE) : null;
+  const hourly = perHour(total, counted, index, now);
+  const [value, unit] = split(short(rate ?? total));
+  const fromCache = `${percent(input === 0 ? null : cached / input)} from cache`;
+  const tokens = meter.readings.map((reading) => reading.tokens);
+  return {
+    label: rate !== null ? "Tokens / min" : "Tokens",
+    value,
+    unit,
+    note:
+      rate !== null
+        ? `${short(total)} in all`
+        : hourly === null ? fromCache : `${short(hourly.rate)} / h of work`,
+    about:
+      `${integer(total)} tokens in all: ${integer(input)} in (${integer(cached)} of them from cache, ${percent(input === 0 ? null : cached / input)}), ` +
+      `${integer(output)} out; counted for ${noun(counted.length)}. ` +
+      (hourly === null ? "" : `${integer(hourly.rate)} an hour over the ${longDuration(hourly.worked)} of work. `) +
+      (rate === null ? "" : "The rate is of the last minute, the line since this page opened, 15 minutes at most."),
+    course: growing ? tokens.slice(1).map((value, i) => value - tokens[i]!) : [],
+    view: "sessions",
+  };
+}
+
+/** A total over the time in which somebody it is of was working. */
+function perHour(
+  total: number,
+  agents: readonly AgentsRow[],
+  index: LaneIndex,
+  now: number,
+): { rate: number; worked: number } | null {
+  const worked = workedFor(index, agents.map(({ id }) => id), now);
+  return worked < LEAST_WORK_MS ? null : { rate: (total / worked) * HOUR, worked };
+}
+
+/** "84.2k" as figure and unit. */
+function split(text: string): [string, string] {
+  const match = /^(.*\d)([GMk]?)$/.exec(text);
+  return match === null ? [text, ""] : [match[1]!, match[2]!];
+}
+
+function messagesFigure({ messages }: LaneIndex, stretch: Stretch): FigureData {
+  const first = lowerBound(messages, stretch.from, messageAt);
+  const times = messages.slice(first, lowerBound(messages, stretch.to + 1, messageAt)).map(messageAt);
+  const minutes = (stretch.to - stretch.from) / MINUTE;
+  const last = messages.at(-1);
+  return {
+    label: "Messages / min",
+    value: short(times.length / minutes),
+    note: last === undefined ? "none yet" : `last ${ago(messageAt(last), stretch.now)}`,
+    about: `${plural(times.length, "message")} ${between(stretch)}, heartbeats left out.`,
+    course: histogram(times, stretch),
+    view: "messages",
+  };
+}
+
+/** What it costs; where no source knows prices, how good it is. */
+export function worthFigure(
+  agents: readonly AgentsRow[],
+  quality: readonly QualityRow[],
+  index: LaneIndex,
+  meter: Meter,
+  now: number,
+): FigureData {
+  return agents.some((agent) => agent.cost_usd !== null)
+    ? costFigure(agents, index, meter, now)
+    : qualityFigure(quality, now);
+}
+
+function costFigure(agents: readonly AgentsRow[], index: LaneIndex, meter: Meter, now: number): FigureData {
+  const priced = agents.filter((agent) => agent.cost_usd !== null);
+  const total = priced.reduce((sum, agent) => sum + agent.cost_usd!, 0);
+  const unpriced = agents.filter((agent) => agent.cost_usd === null && counts(agent)).length;
+  const growing = priced.some((agent) => isLive(agent.status));
+  const rate = growing ? meter.perMinute("cost", 15 * MINUTE, LEAST_SEEN_MS) : null;
+  const hourly = perHour(total, priced, index, now);
+  const notes = [
+    rate !== null && rate * 60 >= 0.01
+      ? `${money(rate * 60)} / h now`
+      : hourly !== null && hourly.rate >= 0.01 && `${money(hourly.rate)} / h of work`,
+    unpriced > 0 && `${unpriced} unpriced`,
+  ];
+  return {
+    label: "Cost",
+    value: money(total),
+    note: notes.filter((note) => note !== false).join(" · ") || `of ${noun(priced.length)}`,
+    about:
+      `US dollars of ${noun(priced.length)} since the first started` +
+      (unpriced > 0 ? `; ${noun(unpriced)} used models without a known price and ${unpriced === 1 ? "is" : "are"} not in it. ` : ". ") +
+      (hourly === null ? "" : `${money(hourly.rate)} an hour over the ${longDuration(hourly.worked)} of work. `) +
+      (growing ? "The rate of now and the line are of what was spent since this page opened, 15 minutes at most." : ""),
+    course: growing ? meter.readings.map((reading) => reading.cost) : [],
+    view: "agents",
+  };
+}
+
+function qualityFigure(rows: readonly QualityRow[], now: number): FigureData {
+  const judged = rows.filter((row) => row.score !== null).sort((a, b) => (a.at ?? 0) - (b.at ?? 0));
+  const mean = judged.length === 0 ? null : judged.reduce((sum, row) => sum + row.score!, 0) / judged.length;
+  return {
+    label: "Quality",
+    value: score(mean),
+    note: judged.length === 0 ? "nothing judged yet" : `mean of ${integer(judged.length)}`,
+    about:
+      judged.length === 0
+        ? "The mean score of all judgements: assessments, test runs, evaluations."
+        : `The mean of ${plural(judged.length, "score")} from 0 to 1, since ${when(judged[0]!.at, now)}. ` +
+          `The line: the last ${Math.min(POINTS, judged.length)}.`,
+    course: judged.slice(-POINTS).map((row) => row.score!),
+    view: "quality",
+  };
+}

@@ -1,0 +1,89 @@
+// Sessions: one line for each conversation or run, the latest first, and the transcript of the selected one.
+import { useMemo } from "preact/hooks";
+import { useApp } from "../../state/context.ts";
+import { Details } from "../../parts/details.tsx";
+import { Frame } from "../../parts/frame.tsx";
+import { Grid } from "../../parts/grid/grid.tsx";
+import { type Facet, runQuery } from "../../state/query.ts";
+import { joined, matcher } from "../../lib/search.ts";
+import { sortedBy } from "../../lib/sort.ts";
+import { SESSION_STATUSES, type SessionsRow } from "../../store/tables.ts";
+import { sessionColumns } from "./columns.tsx";
+import { type SessionItem, flat, nested } from "./tree.ts";
+import { Transcript } from "../transcript/index.tsx";
+
+const facets: readonly Facet<SessionsRow>[] = [
+  { key: "status", title: "status", values: (row) => [row.status], order: SESSION_STATUSES },
+  { key: "model", title: "model", values: (row) => [row.model], menu: true },
+  { key: "project", title: "project", values: (row) => [row.project], menu: true },
+  { key: "source", title: "source", values: (row) => [row.source], menu: true },
+];
+
+const text = (row: SessionsRow) =>
+  joined(row.id, row.title, row.project, row.branch, row.status, row.agent_id, row.model, row.path);
+
+export function Sessions() {
+  const { store, nav } = useApp();
+  const { sessions, agents } = store.tables;
+  sessions.version.value;
+  agents.version.value;
+  const all = sessions.list();
+  const selected = nav.selected.value?.table === "sessions" ? nav.selected.value.id : null;
+  const search = nav.search.value;
+  const filter = nav.filter("sessions").value;
+  const fields = nav.switch("sessions", "fields");
+  const columns = useMemo(() => sessionColumns(store), [store]);
+  const query = useMemo(() => {
+    const matches = matcher(search, text);
+    // The search goes into the open transcript too: its session stays, whatever it is called.
+    return runQuery(all, (row) => matches(row) || row.id === selected, facets, filter);
+  }, [all, search, filter, selected]);
+  const question = `${search} ${JSON.stringify(filter)}`;
+  const sort = nav.sort("sessions");
+  const by = sort.value;
+  const items = useMemo(() => {
+    const value = columns.find((column) => column.key === by?.column)?.value;
+    return by !== null && value ? sortedBy(flat(query.rows), value, by.descending) : nested(query.rows);
+  }, [query.rows, by, columns]);
+  const details = (row: SessionsRow) => {
+    if (row.source === "workspace" || fields.value) {
+      return (
+        <Details table="sessions" row={row} title={row.title ?? row.id}>
+          {row.source === "workspace" ? (
+            <p class="muted">No transcript: a workspace keeps figures of its sessions, not what was said in them.</p>
+          ) : (
+            <button type="button" class="button transcript-link" onClick={() => (fields.value = false)}>
+              Transcript →
+            </button>
+          )}
+        </Details>
+      );
+    }
+    const trail = nav.trail.value[0] === row.id ? nav.trail.value : [row.id];
+    return <Transcript key={row.id} session={row} trail={trail} onFields={() => (fields.value = true)} />;
+  };
+  return (
+    <Frame
+      view="sessions"
+      table="sessions"
+      facets={facets}
+      query={{ ...query, question }}
+      total={all.length}
+      nouns={["session", "sessions"]}
+      nothing="A session appears here with the first line an agent writes to its transcript."
+      details={details}
+    >
+      <Grid<SessionItem>
+        label="Sessions"
+        columns={columns}
+        rows={items}
+        sort={sort}
+        sorted
+        question={question}
+        changedAt={sessions.changedAt}
+        selected={selected}
+        onSelect={(id) => nav.select("sessions", id)}
+      />
+    </Frame>
+  );
+}

@@ -1,0 +1,181 @@
+// The columns of the tools, of the agents that use one, and of the calls.
+import { UNKNOWN, duration, integer, longDuration, percent, plural, words } from "../../lib/format.ts";
+import { agentColumn } from "../../parts/agent-column.tsx";
+import { AgentName, agentName } from "../../parts/agentname.tsx";
+import { Bar } from "../../charts/bar.tsx";
+import type { Column } from "../../parts/grid/grid.tsx";
+import { StatusMark } from "../../parts/status.tsx";
+import { Line, oneLine } from "../../parts/text.tsx";
+import { Time } from "../../parts/time.tsx";
+import type { Shown } from "../../store/store.ts";
+import type { ToolCallsRow } from "../../store/tables.ts";
+import { callText } from "./input.ts";
+import { Durations } from "./durations.tsx";
+import type { ToolUse } from "./use.ts";
+
+export const toolColumns = (total: number): readonly Column<ToolUse>[] => [
+  {
+    key: "name",
+    title: "tool",
+    min: 104,
+    grow: 2,
+    value: (use) => use.id,
+    cell: (use) => (
+      <strong class="line" title={oneLine(use.id)}>
+        {oneLine(use.id)}
+      </strong>
+    ),
+  },
+  ...useColumns(total),
+];
+
+export const agentColumns = (store: Shown, total: number): readonly Column<ToolUse>[] => [
+  {
+    key: "name",
+    title: "used by",
+    min: 104,
+    grow: 2,
+    value: (use) => agentName(store, use.id),
+    cell: (use) => <AgentName id={use.id} />,
+  },
+  ...useColumns(total),
+];
+
+/** The same figures under each other, of tools and of agents. */
+function useColumns(total: number): readonly Column<ToolUse>[] {
+  return [
+    {
+      key: "calls",
+      title: "calls",
+      min: 48,
+      end: true,
+      value: (use) => use.calls,
+      cell: (use) => integer(use.calls),
+    },
+    {
+      key: "share",
+      title: "share",
+      min: 100,
+      rank: 4,
+      cell: (use) => (
+        <span class="with-bar" title={`${percent(use.calls / total)} of ${plural(total, "call")}`}>
+          <span class="figures">{share(use.calls / total)}</span>
+          <Bar part={use.calls / total} color="var(--aw-muted)" />
+        </span>
+      ),
+    },
+    {
+      key: "running",
+      title: "running",
+      min: 52,
+      rank: 3,
+      value: (use) => use.running || null,
+      cell: (use) =>
+        use.running > 0 && (
+          <span class="with-mark">
+            <StatusMark status="running" /> {integer(use.running)}
+          </span>
+        ),
+    },
+    {
+      key: "errors",
+      title: "errors",
+      min: 84,
+      value: (use) => use.errors / use.calls,
+      cell: (use) =>
+        use.errors === 0 ? (
+          <span class="muted">none</span>
+        ) : (
+          <span class="with-mark bad">
+            <StatusMark status="error" label="errors" />
+            <span class="figures">
+              {integer(use.errors)} · {share(use.errors / use.calls)}
+            </span>
+          </span>
+        ),
+    },
+    {
+      key: "denied",
+      title: "denied",
+      min: 46,
+      rank: 5,
+      end: true,
+      value: (use) => use.denied || null,
+      cell: (use) => use.denied > 0 && integer(use.denied),
+    },
+    {
+      key: "median",
+      title: "median",
+      min: 66,
+      rank: 2,
+      end: true,
+      value: (use) => use.median,
+      cell: (use) => duration(use.median),
+    },
+    { key: "p95", title: "p95", min: 78, rank: 3, end: true, value: (use) => use.p95, cell: (use) => duration(use.p95) },
+    {
+      key: "durations",
+      title: "durations",
+      min: 76,
+      rank: 3,
+      cell: (use) => <Durations counts={use.durations} />,
+    },
+    {
+      key: "last",
+      title: "last used",
+      min: 80,
+      rank: 4,
+      end: true,
+      value: (use) => use.lastAt,
+      cell: (use) => (
+        <Time at={use.lastAt} fits="ago" />
+      ),
+    },
+  ];
+}
+
+/** What is there is not nothing: "<1%". */
+const share = (part: number): string => (part > 0 && part < 0.005 ? "<1%" : percent(part));
+
+export const callColumns = (store: Shown): readonly Column<ToolCallsRow>[] => [
+  {
+    key: "at",
+    title: "time",
+    min: 104,
+    value: (row) => row.at,
+    cell: (row) => (
+      <span class="with-mark">
+        <StatusMark status={row.status} />
+        <Time at={row.at} fits="clock" />
+      </span>
+    ),
+  },
+  agentColumn(store, "agent_id", { title: "agent", rank: 3 }),
+  { key: "name", title: "tool", min: 80, grow: 1, rank: 1, value: (row) => row.name, cell: (row) => <Line text={row.name} /> },
+  {
+    key: "input",
+    title: "call",
+    min: 120,
+    grow: 4,
+    rank: 2,
+    value: (row) => row.error ?? row.input,
+    cell: (row) =>
+      row.error !== null ? <Line class="bad" text={row.error} /> : <Line class="mono" text={callText(row.input)} />,
+  },
+  {
+    key: "duration_ms",
+    title: "duration",
+    min: 84,
+    rank: 1,
+    end: true,
+    value: (row) => row.duration_ms,
+    cell: (row) => <Lasting row={row} now={store.now.value} />,
+  },
+];
+
+/** How long a call took; of one that runs, so far. */
+export function Lasting({ row, now }: { row: ToolCallsRow; now: number }) {
+  if (row.duration_ms !== null) return <>{duration(row.duration_ms)}</>;
+  if (row.status === "running" && row.at !== null) return <span class="muted">{longDuration(now - row.at)} so far</span>;
+  return <span class="muted">{row.status === null ? UNKNOWN : words(row.status)}</span>;
+}

@@ -1,0 +1,141 @@
+// Asks the server for a conversation: its newest page, earlier ones, and what came since. One question at a time
+// for what is new and at most two a second, however fast the agent writes.
+import { type ReadonlySignal, signal } from "@preact/signals";
+import type { Ask } from "../../state/context.ts";
+import type { Nav } from "../../state/nav.ts";
+import { type Page, type Talk, keyOf, withEarlier, withLater } from "../../store/transcript.ts";
+
+export const FIRST_PAGE = 60;
+export const NEXT_PAGE = 120;
+const PACE_MS = 500;
+
+export interface Trouble {
+  readonly message: string;
+  /** There is none, rather than that it could not be had. */
+  readonly none: boolean;
+}
+
+export class Feed {
+  /** null until the first page is here. */
+  readonly talk: ReadonlySignal<Talk | null>;
+  readonly trouble: ReadonlySignal<Trouble | null>;
+  readonly loadingEarlier: ReadonlySignal<boolean>;
+  /** The last entry that was there when the reader left; null: this is the first visit. */
+  readonly seen: ReadonlySignal<string | null>;
+
+  readonly #talk = signal<Talk | null>(null);
+  readonly #trouble = signal<Trouble | null>(null);
+  readonly #loadingEarlier = signal(false);
+  readonly #seen = signal<string | null>(null);
+  readonly #ask: Ask;
+  readonly #session: string;
+  #asking = false;
+  #again = false;
+  #askedAt = -Infinity;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(ask: Ask, session: string) {
+    this.#ask = ask;
+    this.#session = session;
+    this.talk = this.#talk;
+    this.trouble = this.#trouble;
+    this.loadingEarlier = this.#loadingEarlier;
+    this.seen = this.#seen;
+  }
+
+  /** Something may be new: ask what, now or as soon as it is time. */
+  readonly follow = (): void => {
+    if (this.#asking) {
+      this.#again = true;
+      return;
+    }
+    const wait = this.#askedAt + PACE_MS - performance.now();
+    if (wait <= 0) void this.#askLater();
+    else this.#timer ??= setTimeout(this.#onTime, wait);
+  };
+
+  /** The page before what is known. */
+  async earlier(limit = NEXT_PAGE): Promise<void> {
+    const before = this.#talk.value?.before ?? null;
+    if (before === null || this.#loadingEarlier.value) return;
+    this.#loadingEarlier.value = true;
+    try {
+      const page = await this.#page({ before, limit });
+      const talk = this.#talk.value;
+      // Meanwhile the conversation may have begun anew: then this page is not the one before it.
+      if (talk?.before === before) this.#talk.value = withEarlier(talk, page);
+      this.#trouble.value = null;
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#loadingEarlier.value = false;
+    }
+  }
+
+  /** The reader looks elsewhere: what comes from here on is new when they are back. */
+  leave(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#again = false;
+    const last = this.#talk.value?.entries.at(-1);
+    if (last !== undefined) this.#seen.value = keyOf(last);
+  }
+
+  readonly #onTime = (): void => {
+    this.#timer = undefined;
+    this.follow();
+  };
+
+  async #askLater(): Promise<void> {
+    this.#asking = true;
+    this.#askedAt = performance.now();
+    try {
+      const talk = this.#talk.value;
+      const known = talk?.after ?? null;
+      if (talk === null || known === null) this.#talk.value = await this.#page({ limit: FIRST_PAGE });
+      else {
+        const page = await this.#page({ after: known });
+        this.#talk.value = withLater(this.#talk.value ?? talk, page);
+      }
+      this.#trouble.value = null;
+    } catch (error) {
+      // The place is gone, as when the file was written anew: begin with the newest page.
+      if (codeOf(error) === "bad_request" && this.#talk.value !== null) {
+        this.#talk.value = { ...this.#talk.value, after: null };
+        this.#again = true;
+      } else this.#fail(error);
+    } finally {
+      this.#asking = false;
+      if (this.#again) {
+        this.#again = false;
+        this.follow();
+      }
+    }
+  }
+
+  #page(params: Readonly<Record<string, unknown>>): Promise<Page> {
+    return this.#ask<Page>("transcript", { session: this.#session, ...params });
+  }
+
+  #fail(error: unknown): void {
+    this.#trouble.value = { message: error instanceof Error ? error.message : String(error), none: codeOf(error) === "not_found" };
+  }
+}
+
+const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown } | null)?.code;
+
+/** So many conversations are kept, to be there at once when the reader is back. */
+const KEPT = 8;
+
+const kept = new WeakMap<Nav, Map<string, Feed>>();
+
+/** The feed of a conversation, of one mounted view. */
+export function feedOf(nav: Nav, ask: Ask, session: string): Feed {
+  let feeds = kept.get(nav);
+  if (feeds === undefined) kept.set(nav, (feeds = new Map()));
+  const feed = feeds.get(session) ?? new Feed(ask, session);
+  feeds.delete(session);
+  feeds.set(session, feed);
+  if (feeds.size > KEPT) feeds.delete(feeds.keys().next().value!);
+  return feed;
+}

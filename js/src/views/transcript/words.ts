@@ -1,0 +1,86 @@
+// What a tool call is about, in few words; and everything it holds, to search in and to copy.
+import type { Entry, Tool } from "../../store/transcript.ts";
+
+type Input = Readonly<Record<string, unknown>>;
+
+/** What tells most, first. Agents name the same things differently. */
+const TELLING = [
+  "command", "cmd", "pattern", "query", "file_path", "filePath", "absolute_path", "notebook_path", "path", "url",
+  "description", "subject", "summary", "title", "skill", "prompt", "message", "text", "name",
+];
+const PATHS = new Set(["file_path", "filePath", "absolute_path", "notebook_path", "path"]);
+
+/** For who gave work to another one, the words for people come first. */
+const GIVING = ["description", "subject", "summary", "title", "prompt", ...TELLING];
+
+const SERVER_TOOL = /^mcp__(.+?)__(.+)$/;
+
+/** "mcp__browser__navigate" is navigate of browser. */
+export function toolName(call: Tool): string {
+  const name = call.name ?? "tool";
+  return SERVER_TOOL.exec(name)?.[2] ?? name;
+}
+
+export const toolServer = (call: Tool): string | null => SERVER_TOOL.exec(call.name ?? "")?.[1] ?? null;
+
+const isInput = (input: unknown): input is Input => typeof input === "object" && input !== null && !Array.isArray(input);
+
+export function gist(call: Tool): string {
+  const { input } = call;
+  if (typeof input === "string") return input;
+  if (!isInput(input)) return "";
+  const order = call.child !== null ? GIVING : TELLING;
+  const key = order.find((name) => typeof input[name] === "string" && input[name] !== "") ?? Object.keys(input).find((name) => typeof input[name] === "string");
+  if (key === undefined) return call.files.map(shortPath).join(", ");
+  const text = input[key] as string;
+  if (PATHS.has(key)) return shortPath(text);
+  const where = key === "pattern" && typeof input["path"] === "string" ? ` in ${shortPath(input["path"])}` : "";
+  return text + where;
+}
+
+/** The end of a path says which file it is. */
+export function shortPath(path: string): string {
+  const parts = path.split(/[\\/]/).filter(Boolean);
+  return parts.length <= 4 ? path : `…/${parts.slice(-3).join("/")}`;
+}
+
+/** An input for people: a lone text as it is, else each part with its name. */
+export function inputText(input: unknown): string {
+  if (input === null || input === undefined) return "";
+  if (typeof input === "string") return input;
+  if (!isInput(input)) return JSON.stringify(input, null, 2);
+  return Object.entries(input)
+    .filter(([, value]) => value !== null && value !== undefined && value !== "")
+    .map(([name, value]) => {
+      const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
+      return text.includes("\n") ? `${name}:\n${text}` : `${name}: ${text}`;
+    })
+    .join("\n");
+}
+
+/** What opens under a call before its output: the command itself, or the whole input. */
+export function given(call: Tool): string {
+  const { input } = call;
+  if (!isInput(input)) return inputText(input);
+  const { command, ...rest } = input;
+  if (typeof command !== "string") return inputText(input);
+  const others = Object.fromEntries(Object.entries(rest).filter(([name]) => name !== "description" && name !== "timeout"));
+  return [command, inputText(others)].filter(Boolean).join("\n\n");
+}
+
+/** Output and errors come as text nearly always. */
+export const said = (value: unknown): string => inputText(value);
+
+/** Everything an entry says. */
+export function wordsOf(entry: Entry): string {
+  switch (entry.kind) {
+    case "tool":
+      return [entry.name, inputText(entry.input), said(entry.asks), said(entry.output), said(entry.error)].filter(Boolean).join("\n");
+    case "plan":
+      return entry.todos.map((todo) => `${todo.status}: ${todo.title ?? todo.id}`).join("\n");
+    case "end":
+      return [entry.how, entry.text].filter(Boolean).join(": ");
+    default:
+      return entry.text ?? "";
+  }
+}

@@ -1,0 +1,69 @@
+// The one bundle's entry. In a notebook anywidget calls `initialize` once for a model and `render` for each
+// view of it; on the server's own page the dashboard mounts itself.
+import { type Model, openComm } from "./link/comm.ts";
+import { Conversation } from "./link/session.ts";
+import { mount } from "./mount.tsx";
+import { Nav } from "./state/nav.ts";
+import { mountPage } from "./page.tsx";
+import { shareView } from "./state/sharing.ts";
+import { Store } from "./store/store.ts";
+
+const COMM_BEAT_MS = 10_000;
+const DEFAULT_HEIGHT_PX = 620;
+
+interface ViewProps {
+  readonly model: Model;
+  readonly el: HTMLElement;
+  readonly signal?: AbortSignal;
+}
+
+class Replica {
+  readonly store = new Store();
+  readonly conversation = new Conversation(this.store, { peer: "kernel", beatMs: COMM_BEAT_MS });
+
+  constructor(model: Model) {
+    this.conversation.use(openComm(model, this.conversation));
+  }
+}
+
+/**
+ * Called by anywidget for each model. Views are given stand-ins of the model, never the same object, so what
+ * they share lives in this closure.
+ */
+function makeWidget() {
+  let replica: Replica | undefined;
+  return {
+    /** Synchronous, and owns nothing that has to be cleaned up: its clean-up is not reliably called. */
+    initialize({ model }: { model: Model }): void {
+      replica = new Replica(model);
+    },
+
+    render({ model, el, signal }: ViewProps): () => void {
+      const { store, conversation } = (replica ??= new Replica(model));
+      const life = new AbortController();
+      signal?.addEventListener("abort", () => life.abort());
+      const host = el.appendChild(document.createElement("div"));
+      followHeight(model, host, life.signal);
+      const nav = new Nav();
+      mount(host, store, life.signal, { nav, ask: conversation.ask });
+      conversation.attend(life.signal);
+      shareView(nav, conversation, life.signal);
+      return () => life.abort();
+    },
+  };
+}
+
+function followHeight(model: Model, host: HTMLElement, signal: AbortSignal): void {
+  const apply = () => {
+    const height = model.get("height");
+    host.style.height = `${typeof height === "number" ? height : DEFAULT_HEIGHT_PX}px`;
+  };
+  apply();
+  model.on("change:height", apply);
+  signal.addEventListener("abort", () => model.off("change:height", apply));
+}
+
+const page = document.getElementById("agent-widget-page");
+if (page !== null) mountPage(page);
+
+export default makeWidget;

@@ -1,0 +1,250 @@
+"""Statuses and spans: what follows from evidence and the clock, in whatever order the evidence is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent_widget.ingest.status import Statuses, offline_reason
+from agent_widget.sources.base import Evidence
+from agent_widget.store import Row, Store
+from agent_widget.tables import AGENT_STATUSES, Gone
+
+
+def saw(
+    at: int, status: str, reason: str = "", ttl: int | None = None, agent: str = "a", routine: bool = False
+) -> Evidence:
+    return Evidence(agent, at, status, reason or f"says {status}", ttl, routine)
+
+
+def settled(evidence: Iterable[Evidence], now: int) -> Store:
+    """The tables after all evidence was read and looked at once."""
+    statuses, store = Statuses(), Store()
+    for piece in evidence:
+        statuses.observe(piece)
+    store.apply(statuses.settle(now))
+    return store
+
+
+def spans(store: Store, agent: str = "a") -> list[tuple[int, int | None, str]]:
+    """When each span of an agent began and ended, and its status; in order of time."""
+    found = [(row.started_at, row.ended_at, row.status) for row in store.rows("spans") if row.agent_id == agent]
+    return sorted(found, key=lambda span: span[0])
+
+
+def agent(store: Store) -> Row:
+    row = store.get("agents", "a")
+    assert row is not None
+    return row
+
+
+def tables(store: Store) -> dict[str, list[Row]]:
+    return {name: sorted(store.rows(name), key=lambda row: row.id) for name in ("agents", "spans")}
+
+
+def test_a_span_lasts_until_the_next_status_begins() -> None:
+    store = settled([saw(10, "working"), saw(20, "idle"), saw(30, "working")], now=99)
+    assert spans(store) == [(10, 20, "working"), (20, 30, "idle"), (30, None, "working")]
+    assert (agent(store).status, agent(store).status_at) == ("working", 30)
+
+
+def test_evidence_for_the_status_an_agent_has_prolongs_its_span_and_refreshes_its_reason() -> None:
+    store = settled([saw(10, "working", "heartbeat"), saw(20, "working", "claimed a task")], now=99)
+    assert spans(store) == [(10, None, "working")]
+    assert (agent(store).status_at, agent(store).status_reason) == (10, "claimed a task")
+    assert store.rows("spans")[0].status_reason == "heartbeat"
+
+
+def test_an_agent_that_falls_silent_is_offline_from_the_moment_its_evidence_ran_out() -> None:
+    store = settled([saw(10, "working", ttl=100)], now=500)
+    assert spans(store) == [(10, 110, "working"), (110, None, "offline")]
+    assert (agent(store).status, agent(store).status_at) == ("offline", 110)
+
+
+def test_at_the_very_moment_at_which_evidence_runs_out_it_still_holds() -> None:
+    assert agent(settled([saw(10, "working", ttl=100)], now=110)).status == "working"
+    assert agent(settled([saw(10, "working", ttl=100)], now=111)).status == "offline"
+
+
+def test_a_silence_in_the_past_is_a_span_like_any_other() -> None:
+    store = settled([saw(10, "working", ttl=100), saw(300, "working")], now=400)
+    assert spans(store) == [(10, 110, "working"), (110, 300, "offline"), (300, None, "working")]
+
+
+def test_evidence_without_a_time_to_live_holds_for_ever() -> None:
+    assert agent(settled([saw(10, "done")], now=10**15)).status == "done"
+
+
+def test_an_agent_that_said_it_goes_offline_does_not_go_offline_again() -> None:
+    store = settled([saw(10, "offline", "unregistered", ttl=5)], now=99)
+    assert spans(store) == [(10, None, "offline")]
+    assert agent(store).status_reason == "unregistered"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_claims_about_one_moment_the_same_one_wins_whichever_is_read_first(order: int) -> None:
+    claims = [saw(5, "idle"), saw(10, "working"), saw(10, "failed")][::order]
+    assert spans(settled(claims, now=99)) == [(5, 10, "idle"), (10, None, "failed")]
+
+
+def test_a_moment_that_ends_in_the_status_before_it_begins_no_span() -> None:
+    claims = [saw(5, "idle"), saw(10, "working"), saw(10, "idle")]
+    assert spans(settled(claims, now=99)) == [(5, None, "idle")]
+
+
+def test_a_heartbeat_does_not_take_the_place_of_a_reason_that_says_more() -> None:
+    beat, claim = saw(1, "working", "heartbeat", routine=True), saw(2, "working", "claimed a task")
+    later = saw(3, "working", "heartbeat", routine=True)
+    assert agent(settled([beat, claim, later], 3)).status_reason == "claimed a task"
+    assert agent(settled([beat, later], 3)).status_reason == "heartbeat"
+    idle, again = saw(4, "idle", "end of turn"), saw(5, "working", "heartbeat", routine=True)
+    assert agent(settled([beat, claim, later, idle, again], 5)).status_reason == "heartbeat"
+
+
+def test_the_reason_for_silence_says_how_long_it_lasted() -> None:
+    assert offline_reason(180_000) == "no heartbeat for 3 min"
+    assert offline_reason(90_000) == "no heartbeat for 1 min 30 s"
+    assert offline_reason(45_000) == "no heartbeat for 45 s"
+
+
+def test_agents_do_not_mix() -> None:
+    store = settled([saw(10, "working"), saw(20, "idle", agent="b")], now=99)
+    assert (spans(store, "a"), spans(store, "b")) == ([(10, None, "working")], [(20, None, "idle")])
+
+
+def test_evidence_that_is_repeated_changes_nothing() -> None:
+    statuses, store = Statuses(), Store()
+    for _ in range(2):
+        for piece in (saw(10, "working", ttl=50), saw(20, "idle", ttl=50)):
+            statuses.observe(piece)
+        changes = store.apply(statuses.settle(30))
+    assert changes == []
+    assert list(statuses.settle(30)) == []
+
+
+def test_the_clock_alone_takes_an_agent_offline_and_is_then_no_longer_asked() -> None:
+    statuses, store = Statuses(), Store()
+    statuses.observe(saw(10, "working", ttl=100))
+    store.apply(statuses.settle(50))
+    assert statuses.next_expiry == 110
+    assert list(statuses.settle(110)) == [], "nothing before the time is over"
+    store.apply(statuses.settle(111))
+    assert agent(store).status == "offline"
+    assert statuses.next_expiry is None
+    assert list(statuses.settle(10**15)) == []
+
+
+def test_the_next_expiry_is_the_earliest_of_all_agents() -> None:
+    statuses = Statuses()
+    for piece in (saw(10, "working", ttl=100), saw(10, "working", ttl=70, agent="b"), saw(10, "done", agent="c")):
+        statuses.observe(piece)
+    list(statuses.settle(20))
+    assert statuses.next_expiry == 80
+
+
+def test_evidence_read_late_takes_back_the_silence_it_fills() -> None:
+    statuses, store = Statuses(), Store()
+    statuses.observe(saw(10, "working", ttl=100))
+    store.apply(statuses.settle(500))
+    statuses.observe(saw(90, "working", ttl=1000))
+    records = list(statuses.settle(500))
+    assert Gone("spans", "a@110") in records
+    store.apply(records)
+    assert spans(store) == [(10, None, "working")]
+
+
+def test_a_status_read_late_splits_the_span_it_falls_into() -> None:
+    statuses, store = Statuses(), Store()
+    for piece in (saw(10, "working"), saw(50, "working"), saw(90, "done"), saw(30, "waiting")):
+        statuses.observe(piece)
+        store.apply(statuses.settle(99))
+    assert spans(store) == [(10, 30, "working"), (30, 50, "waiting"), (50, 90, "working"), (90, None, "done")]
+
+
+def test_a_long_history_costs_nothing_when_something_new_happens() -> None:
+    statuses = Statuses()
+    for at in range(1000):
+        statuses.observe(saw(at, ("working", "idle")[at % 2]))
+    list(statuses.settle(1000))
+    statuses.observe(saw(1000, "failed"))
+    assert len(list(statuses.settle(1001))) < 5
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Any evidence in any order
+
+EVIDENCE = st.builds(
+    saw,
+    at=st.integers(1, 40),
+    status=st.sampled_from(AGENT_STATUSES),
+    reason=st.sampled_from(["x", "y"]),
+    ttl=st.sampled_from([None, 1, 3, 10, 60]),
+    agent=st.just("a"),
+    routine=st.booleans(),
+)
+
+
+def status_at(moment: int, evidence: list[Evidence]) -> tuple[str, str]:
+    """Status and reason at one moment, thought of as simply as possible."""
+    rank = AGENT_STATUSES.index
+    ordered = sorted(evidence, key=lambda e: (e.at, rank(e.status), e.reason, e.ttl_ms or 0))
+    last = [piece for piece in ordered if piece.at <= moment][-1]
+    if last.ttl_ms and moment >= last.at + last.ttl_ms and last.status != "offline":
+        return "offline", offline_reason(last.ttl_ms)
+    return last.status, last.reason
+
+
+def expected(evidence: list[Evidence], now: int) -> list[dict[str, Any]]:
+    """The spans, from the status at each single millisecond."""
+    first, last = min(e.at for e in evidence), max(e.at for e in evidence)
+    found: list[dict[str, Any]] = []
+    for moment in range(first, max(now, last + 1)):
+        status, reason = status_at(moment, evidence)
+        if found and found[-1]["status"] == status:
+            continue
+        if found:
+            found[-1]["ended_at"] = moment
+        found.append({"status": status, "status_reason": reason, "started_at": moment, "ended_at": None})
+    return found
+
+
+@settings(max_examples=120, deadline=None)
+@given(data=st.data(), evidence=st.lists(EVIDENCE, min_size=1, max_size=12), now=st.integers(1, 120))
+def test_evidence_in_any_order_gives_what_holds_at_each_moment(
+    data: st.DataObject, evidence: list[Evidence], now: int
+) -> None:
+    store = settled(data.draw(st.permutations(evidence)), now)
+    wanted = expected(evidence, now)
+    rows = sorted(store.rows("spans"), key=lambda row: row.started_at)
+    assert [{name: row[name] for name in wanted[0]} for row in rows] == wanted
+    assert (agent(store).status, agent(store).status_at) == (wanted[-1]["status"], wanted[-1]["started_at"])
+    assert tables(store) == tables(settled(sorted(evidence, key=lambda piece: piece.at), now))
+
+
+@settings(max_examples=120, deadline=None)
+@given(data=st.data(), evidence=st.lists(EVIDENCE, min_size=1, max_size=12))
+def test_looking_often_gives_the_same_as_looking_once_at_the_end(data: st.DataObject, evidence: list[Evidence]) -> None:
+    statuses, store = Statuses(), Store()
+    now = 1
+    for piece in data.draw(st.permutations(evidence + evidence[:2])):
+        statuses.observe(piece)
+        if data.draw(st.booleans()):
+            now += data.draw(st.integers(0, 30))
+            store.apply(statuses.settle(now))
+    now += data.draw(st.integers(0, 30))
+    store.apply(statuses.settle(now))
+    assert tables(store) == tables(settled(evidence, now))
+
+
+@settings(max_examples=100, deadline=None)
+@given(evidence=st.lists(EVIDENCE, min_size=1, max_size=12), now=st.integers(1, 120))
+def test_spans_cover_all_time_since_the_first_evidence_and_never_overlap(evidence: list[Evidence], now: int) -> None:
+    found = spans(settled(evidence, now))
+    assert found[0][0] == min(piece.at for piece in evidence)
+    assert found[-1][1] is None
+    assert all(before[1] == after[0] > before[0] and before[2] != after[2] for before, after in pairwise(found))

@@ -1,0 +1,41 @@
+"""Every notebook in ``notebooks/`` runs from top to bottom, and is committed without what a run leaves behind."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.support.processes import end, started_under
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@pytest.mark.slow
+@each_notebook
+def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        directory = tmp_path / name.lower()
+        directory.mkdir()
+        monkeypatch.setenv(name, str(directory))
+    shutil.copytree(path.parent, tmp_path / "notebooks")
+    notebook = nbformat.read(tmp_path / "notebooks" / path.name, as_version=4)
+    resources = {"metadata": {"path": str(tmp_path / "notebooks")}}
+    try:
+        NotebookClient(notebook, timeout=60, kernel_name="python3", resources=resources).execute()
+    finally:
+        end(started_under(tmp_path / "jupyter_runtime_dir"))
+
+
+@each_notebook
+def test_a_committed_notebook_holds_no_trace_of_a_run(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert "widgets" not in notebook.metadata
+    outputs = "".join(str(cell.get("outputs", "")) for cell in notebook.cells)
+    assert re.findall(r"/(?:home|root|tmp|Users|work)/\S*|token\W{1,5}[\w-]{16,}|[\w-]{43,}", outputs) == []

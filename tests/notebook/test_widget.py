@@ -1,0 +1,431 @@
+"""The dashboard's Python half, with a recorder in place of the notebook's comm."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import comm
+import pytest
+from comm.base_comm import BaseComm
+
+import agent_widget as aw
+from agent_widget import protocol
+from agent_widget.client.client import Client
+from agent_widget.notebook import widget
+from agent_widget.protocol import Assembler
+from agent_widget.store import Store
+from agent_widget.tables import Record
+from tests.support.wire import contents, hosted, log_rows, until
+
+pytestmark = pytest.mark.usefixtures("own_machine")
+
+
+class Browser(BaseComm):  # type: ignore[misc]
+    """The other end of the comm: notes what comes, keeps a replica, says hello and ping."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.messages: list[tuple[float, dict[str, Any], list[bytes]]] = []
+        self.state: dict[str, Any] = {}
+        super().__init__(*args, **kwargs)
+
+    def publish_msg(self, msg_type: str, data: Any = None, metadata: Any = None, buffers: Any = None, **_: Any) -> None:
+        if msg_type == "comm_open":
+            self.state = data["state"]
+        elif msg_type == "comm_msg" and data["method"] == "custom":
+            self.messages.append((time.monotonic(), data["content"], [bytes(buffer) for buffer in buffers or ()]))
+        elif msg_type == "comm_msg":
+            self.state.update(data.get("state", {}))
+
+    def say(self, **content: Any) -> None:
+        """A custom message from the front end."""
+        self.handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
+
+    def hello(self, **fields: Any) -> None:
+        self.say(**{"type": "hello", "protocol": 1, "since": None, "tables": None, "limit": None, **fields})
+
+    @property
+    def frames(self) -> list[dict[str, Any]]:
+        return [json.loads(buffer) for _, _, buffers in list(self.messages) for buffer in buffers]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [frame for frame in self.frames if frame["type"] == kind]
+
+    def replica(self) -> Store:
+        """What a browser holds that took in everything so far; raises ``Gap`` where a browser would ask again."""
+        store, assembler = Store(epoch=""), Assembler()
+        for _, _, buffers in list(self.messages):
+            for buffer in buffers:
+                frame = protocol.decode_server(buffer)
+                if isinstance(frame, protocol.Changes):
+                    answer = assembler.add(frame)
+                    if answer is not None:
+                        store.adopt(answer)
+        return store
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> list[Browser]:
+    """The comms that were opened."""
+    opened: list[Browser] = []
+
+    def create(*args: Any, **kwargs: Any) -> Browser:
+        opened.append(Browser(*args, **kwargs))
+        return opened[-1]
+
+    monkeypatch.setattr(comm, "create_comm", create)
+    return opened
+
+
+Show = Callable[[], tuple[aw.Dashboard, Browser]]
+
+
+@pytest.fixture
+def show(client: Client, browser: list[Browser]) -> Iterator[Show]:
+    """A dashboard and its browser."""
+    shown: list[aw.Dashboard] = []
+
+    def show() -> tuple[aw.Dashboard, Browser]:
+        shown.append(aw.Dashboard(client))
+        return shown[-1], browser[-1]
+
+    yield show
+    for dash in shown:
+        dash.close()
+
+
+def test_nothing_is_said_before_the_browser_says_hello(show: Show, server: Any) -> None:
+    dash, browser = show()
+    server.put(*log_rows("a"))
+    until(lambda: "a" in dash.logs)
+    time.sleep(3 * widget.PACE)
+    assert browser.messages == []
+
+
+def test_a_hello_is_answered_with_welcome_and_everything(show: Show, server: Any) -> None:
+    _, browser = show()
+    browser.hello()
+    until(lambda: browser.of("changes"))
+    types = [frame["type"] for frame in browser.frames]
+    assert types.index("welcome") < types.index("changes")
+    assert browser.of("state")[0]["connection"] == "live"
+    assert browser.of("welcome")[0]["epoch"] == server.store.epoch
+    until(lambda: contents(browser.replica()) == contents(server.store))
+    assert all(content == {"type": "frame"} for _, content, _ in browser.messages)  # an `id` on top would be lost
+
+
+def test_what_changes_follows(show: Show, server: Any) -> None:
+    _, browser = show()
+    browser.hello()
+    until(lambda: browser.of("changes"))
+    server.put(*log_rows("a"))
+    until(lambda: browser.replica().get("logs", "a"))
+    assert len(browser.of("welcome")) == 1
+
+
+def test_many_changes_are_few_messages(show: Show, server: Any) -> None:
+    _, browser = show()
+    browser.hello()
+    until(lambda: browser.of("changes"))
+    for number in range(300):
+        server.put(*log_rows("a", text=str(number)))
+        time.sleep(0.001)
+    until(lambda: (row := browser.replica().get("logs", "a")) and row.text == "299")
+    times = [at for at, _, _ in browser.messages]
+    assert all(later - earlier > widget.PACE * 0.8 for earlier, later in itertools.pairwise(times))
+
+
+def test_a_large_answer_goes_out_in_its_frames(show: Show, server: Any, client: Client) -> None:
+    server.put(*(Record("logs", f"l{number}", {"text": "x" * 500}) for number in range(2000)))
+    until(lambda: len(client.logs) == 2000)
+    _, browser = show()
+    browser.hello()
+    until(lambda: browser.of("changes")[-1:] and not browser.of("changes")[-1]["more"])
+    assert len(browser.messages) > 3
+    assert max(len(buffer) for _, _, buffers in browser.messages for buffer in buffers) < protocol.FRAME_BYTES + 1000
+    until(lambda: contents(browser.replica()) == contents(server.store))
+
+
+def test_a_hello_in_the_middle_of_an_answer_starts_over_without_a_gap(show: Show, server: Any, client: Client) -> None:
+    server.put(*(Record("logs", f"l{number}", {"text": "x" * 500}) for number in range(3000)))
+    until(lambda: len(client.logs) == 3000)
+    _, browser = show()
+    for number in range(4):
+        browser.hello()
+        seen = len(browser.of("changes"))
+        until(lambda seen=seen: len(browser.of("changes")) >= seen + 2)
+        server.put(*log_rows(f"new{number}"))
+    until(lambda: contents(browser.replica()) == contents(server.store))
+    running, seqs = None, []
+    for frame in browser.of("changes"):
+        if running is not None and frame["seq"] != running:
+            assert frame["reset"]  # an answer is only left for one that starts over
+        running = frame["seq"] if frame["more"] else None
+        seqs.append(frame["seq"])
+    assert seqs == sorted(seqs)
+
+
+def test_two_hellos_at_once_are_answered(show: Show, server: Any) -> None:
+    _, browser = show()
+    browser.hello()
+    browser.hello()
+    until(lambda: browser.of("changes") and contents(browser.replica()) == contents(server.store))
+
+
+def test_a_gap_is_filled_from_there(show: Show, server: Any) -> None:
+    _, browser = show()
+    browser.hello()
+    until(lambda: browser.of("changes"))
+    known = browser.replica().position
+    server.put(*log_rows("a", "b"))
+    until(lambda: browser.replica().get("logs", "b"))
+    browser.messages.clear()  # as if the Jupyter server had dropped them
+    browser.hello(since={"epoch": known.epoch, "seq": known.seq}, tables=["logs"])
+    until(lambda: browser.of("changes"))
+    frame = browser.of("changes")[0]
+    assert frame["reset"] is False
+    assert {"a", "b"} <= {row["id"] for row in frame["rows"]["logs"]}
+    assert "tasks" not in frame["rows"]
+
+
+def test_a_ping_is_answered_at_once(show: Show) -> None:
+    _, browser = show()
+    browser.say(type="ping", at=5)
+    assert browser.frames[0]["type"] == "pong"
+    assert browser.frames[0]["at"] == 5
+
+
+def test_the_browser_hears_of_us_in_quiet_times_too(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEARTBEAT", 0.1)
+    _, browser = show()
+    browser.hello()
+    until(lambda: len(browser.of("changes")) >= 4)
+    beat = browser.of("changes")[-1]
+    assert (beat["rows"], beat["gone"], beat["reset"]) == ({}, {}, False)
+
+
+def test_while_nobody_looks_nothing_is_sent(show: Show, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(widget, "LOOKED_AT", 0.2)
+    monkeypatch.setattr(protocol, "HEARTBEAT", 0.05)
+    dash, browser = show()
+    browser.hello()
+    until(lambda: browser.of("changes"))
+    time.sleep(0.4)
+    browser.messages.clear()
+    server.put(*log_rows("a"))
+    until(lambda: "a" in dash.logs)
+    time.sleep(0.2)
+    assert browser.messages == []
+    browser.say(type="ping", at=1)
+    until(lambda: any("logs" in frame["rows"] for frame in browser.of("changes")))
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        ({"type": "dance"}, "bad_request"),
+        ({}, "bad_request"),
+        ({"type": "\ud800"}, "bad_request"),
+        ({"type": "hello", "protocol": 2}, "unsupported_protocol"),
+        ({"type": "hello", "protocol": 1, "tables": ["nope"]}, "bad_request"),
+    ],
+)
+def test_what_is_no_frame_is_answered_with_the_reason(show: Show, content: dict[str, Any], code: str) -> None:
+    _, browser = show()
+    browser.say(**content)
+    assert browser.of("error")[0]["code"] == code
+    browser.hello()
+    until(lambda: browser.of("changes"))
+
+
+def test_calls_are_passed_on(show: Show) -> None:
+    _, browser = show()
+    browser.say(type="call", rid=7, method="status", params={})
+    browser.say(type="call", rid=8, method="dance", params={"method": "x", "timeout": "y"})
+    replies = until(lambda: len(browser.of("reply")) == 2 and {frame["rid"]: frame for frame in browser.of("reply")})
+    assert replies[7]["result"]["rows"]["tasks"] == 2
+    assert replies[8]["error"]["code"] == "unknown_method"
+
+
+def test_traits_hold_no_data(show: Show, server: Any, workspace: Path) -> None:
+    dash, browser = show()
+    browser.hello()
+    until(lambda: browser.of("changes"))
+    traits = {name: value for name, value in browser.state.items() if name != "_esm"}
+    said = json.dumps(traits) + repr(dash) + json.dumps(dash._repr_mimebundle_()) + repr(dash.client)
+    for secret in (server.token, str(workspace), str(workspace.parent), "first", server.url):
+        assert secret not in said
+    assert {name for name in browser.state if not name.startswith("_")} <= {"height", "layout", "tabbable", "tooltip"}
+    assert dash.tasks is dash.client.tasks
+    with pytest.raises(AttributeError):
+        dash.nothing  # noqa: B018
+
+
+def test_the_browser_is_told_when_the_server_goes_and_comes_back(workspace: Path, browser: list[Browser]) -> None:
+    with hosted(workspace) as first:
+        client = aw.connect(first.url, first.token)
+        dash = aw.Dashboard(client)
+        browser[-1].hello()
+        until(lambda: browser[-1].of("changes"))
+        port, token = first.port, first.token
+    until(lambda: browser[-1].of("state")[-1]["connection"] == "reconnecting")
+    assert browser[-1].of("state")[-1]["message"]
+    with hosted(workspace, port=port, token=token) as second:
+        until(lambda: browser[-1].of("state")[-1]["connection"] == "live")
+        until(lambda: contents(browser[-1].replica())["tasks"] == contents(second.store)["tasks"])
+        client.close()
+    until(lambda: browser[-1].of("state")[-1]["connection"] == "stopped")
+    dash.close()
+
+
+def test_before_the_first_answer_nothing_looks_like_an_empty_workspace(browser: list[Browser]) -> None:
+    client = Client("ws://127.0.0.1:1/ws")
+    dash = aw.Dashboard(client)
+    browser[-1].hello()
+    until(lambda: browser[-1].of("state"))
+    time.sleep(2 * widget.PACE)
+    assert browser[-1].of("welcome") == browser[-1].of("changes") == []
+    client.close()
+    dash.close()
+
+
+def test_a_closed_client_can_still_be_looked_at(client: Client, browser: list[Browser]) -> None:
+    client.close()
+    dash = aw.Dashboard(client)
+    browser[-1].hello()
+    assert browser[-1].of("state")[0]["connection"] == "stopped"
+    assert contents(browser[-1].replica()) == contents(client.store)
+    browser[-1].messages.clear()
+    browser[-1].say(type="ping", at=1)
+    assert [frame["type"] for frame in browser[-1].frames] == ["pong", "state"]
+    dash.close()
+
+
+def test_closing_takes_only_the_widget_away(show: Show, client: Client, server: Any) -> None:
+    dash, browser = show()
+    browser.hello()
+    until(lambda: browser.of("changes"))
+    dash.close()
+    dash.close()
+    assert client._feeds == []
+    said = len(browser.messages)
+    server.put(*log_rows("a"))
+    until(lambda: "a" in client.logs)
+    time.sleep(2 * widget.PACE)
+    assert len(browser.messages) == said
+    assert client.connection.state == "live"
+
+
+def test_a_comm_that_fails_does_not_disturb_the_client(
+    show: Show, client: Client, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, browser = show()
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the notebook is going away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(browser, "publish_msg", fail)
+        browser.hello()
+        server.put(*log_rows("a"))
+        until(lambda: "a" in client.logs)
+    browser.hello()
+    until(lambda: browser.of("changes") and browser.replica().get("logs", "a"))
+
+
+def test_watching_twice_starts_nothing_twice(workspace: Path, browser: list[Browser]) -> None:
+    dash = aw.watch(workspace)
+    before = threading.active_count()
+    again = aw.watch(workspace)
+    assert again.client is dash.client
+    assert threading.active_count() == before
+    aw.serve(workspace).stop()
+    for each in (dash, again):
+        each.close()
+
+
+# What the person looks at, and what Python wants shown
+
+
+def test_what_was_clicked_is_a_frame_and_can_be_observed(show: Show, server: Any) -> None:
+    dash, browser = show()
+    heard: list[Any] = []
+    dash.observe(lambda change: heard.append(change["new"]["selected"]), "view")
+    assert len(dash.selected) == 0
+    server.put(*log_rows("a"))
+    until(lambda: "a" in dash.logs)
+    browser.say(type="view", tab="logs", search="", filter={}, selected={"table": "logs", "id": "a"}, at=None)
+    assert list(dash.selected.index) == ["a"]
+    assert heard == [{"table": "logs", "id": "a"}]
+    assert dash.view["tab"] == "logs"
+    browser.say(type="view", selected=None)
+    assert len(dash.selected) == 0 and dash.view["tab"] == "logs"
+    assert "view" not in browser.state, "what is looked at is not saved into the notebook"
+
+
+def test_python_drives_the_view_even_before_there_is_one(show: Show, server: Any) -> None:
+    dash, browser = show()
+    server.put(Record("agents", "a1", {"name": "agent-ann"}))
+    until(lambda: "a1" in dash.agents)
+    dash.show("tasks")
+    dash.filter(status="blocked", owner=["ann", "ben"])
+    assert browser.messages == []
+    browser.hello()
+    (wish,) = browser.of("view")
+    assert wish == {
+        "type": "view",
+        "tab": "tasks",
+        "search": "",
+        "filter": {"status": ["blocked"], "owner": ["ann", "ben"]},
+    }
+    dash.select(agent="ann")
+    dash.at("2026-01-01T00:00:00+00:00")
+    dash.at()
+    dash.select(agent=None)
+    told = [{name: value for name, value in frame.items() if name != "type"} for frame in browser.of("view")[1:]]
+    assert told == [
+        {"selected": {"table": "agents", "id": "a1"}},
+        {"at": 1_767_225_600_000},
+        {"at": None},
+        {"selected": None},
+    ]
+
+
+def test_wrong_wishes_say_what_there_is(show: Show) -> None:
+    dash, _ = show()
+    with pytest.raises(ValueError, match="no tab 'home'; there are overview, agents"):
+        dash.show("home")
+    with pytest.raises(ValueError, match="no table for 'door'; there is agent, task"):
+        dash.select(door="green")
+    with pytest.raises(ValueError, match="select one row"):
+        dash.select()
+    with pytest.raises(KeyError, match="no row 'x' in agents"):
+        dash.select(agent="x")
+    with pytest.raises(ValueError, match="Invalid isoformat"):
+        dash.at("yesterday")
+
+
+def test_alerts_are_told_with_every_message_and_their_end_once(client: Client, server: Any, show: Show) -> None:
+    _, browser = show()
+    browser.hello()
+    until(lambda: browser.of("changes"))
+    assert browser.of("alerts") == []
+    alert = client.alert("budget", lambda c: "$6.10 spent" if len(c.logs) else None, lambda alert: None)
+    server.put(*log_rows("a"))
+    until(lambda: any(line["state"] == "firing" for frame in browser.of("alerts")[-1:] for line in frame["alerts"]))
+    (told,) = browser.of("alerts")[-1]["alerts"]
+    assert (told["name"], told["text"], told["since"]) == ("budget", "$6.10 spent", alert.since)
+    before = len(browser.of("alerts"))
+    browser.hello()
+    until(lambda: len(browser.of("alerts")) > before)
+    alert.stop()
+    until(lambda: browser.of("alerts")[-1]["alerts"] == [])
+    told_end = len(browser.of("alerts"))
+    server.put(*log_rows("b"))
+    until(lambda: any("b" in str(frame["rows"]) for frame in browser.of("changes")))
+    assert len(browser.of("alerts")) == told_end

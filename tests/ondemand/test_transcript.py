@@ -1,0 +1,463 @@
+"""Transcripts on demand: pages of a conversation read from the agent's own file, the same for all agents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import agent_widget as aw
+from agent_widget.ingest.collector import Collector
+from agent_widget.ondemand.transcript import NoTranscript, Page
+from agent_widget.ondemand.transcript.diffs import diff_of
+from agent_widget.sources.base import Source
+from agent_widget.sources.claude import Claude
+from agent_widget.sources.codex import Codex
+from tests.sources.test_claude import ANN, PROJECT, Session
+from tests.sources.test_opencode import Writer, put, reading, tree
+from tests.support.transcripts import SHARED, Home, at, iso, lines
+from tests.support.wire import hosted
+
+FILE = f"{PROJECT}/{ANN}.jsonl"
+SECRET = "sk-ant-api03-" + "Ab1" * 31
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    (tmp_path / "claude" / "projects").mkdir(parents=True)
+    return Home(Claude, tmp_path / "claude", now=at("09:10:00"))
+
+
+def said(home: Home, *told: dict[str, Any]) -> Collector:
+    return home.write(FILE, lines(*told)).read().collector
+
+
+def kinds(page: Page) -> list[str]:
+    return [entry["kind"] for entry in page.entries]
+
+
+def all_pages(collector: Collector, id: str, limit: int) -> Iterator[Page]:
+    """From the newest to the oldest."""
+    page = collector.transcript(id, limit=limit)
+    yield page
+    while page.before is not None:
+        page = collector.transcript(id, before=page.before, limit=limit)
+        yield page
+
+
+def joined(pages: list[Page]) -> list[dict[str, Any]]:
+    return [entry for page in reversed(pages) for entry in page.entries]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What an entry says
+
+
+def test_a_turn_is_told_in_order_with_a_call_and_its_result_as_one_entry(home: Home) -> None:
+    ann = Session()
+    collector = said(
+        home,
+        ann.person("Paint the door"),
+        ann.answer({"type": "thinking", "thinking": "Green, I think."}),
+        ann.calls("t1", "Edit", file_path="door.py", old_string="red\nwide", new_string="green\nwide"),
+        ann.returns("t1", "The file door.py has been updated."),
+        ann.calls("t2", command="make"),
+        ann.returns("t2", "Exit code 2", "Error: Exit code 2", is_error=True),
+        ann.says("It is green now."),
+        ann.system("turn_duration"),
+    )
+    page = collector.transcript(ANN)
+    assert kinds(page) == ["prompt", "thinking", "tool", "tool", "reply", "end"]
+    prompt, thinking, edited, failed, reply, end = page.entries
+    assert (prompt["sender"], prompt["text"]) == ("user", "Paint the door")
+    assert (thinking["text"], reply["text"]) == ("Green, I think.", "It is green now.")
+    assert (edited["name"], edited["status"], edited["duration_ms"]) == ("Edit", "ok", 1000)
+    assert edited["input"]["new_string"] == "green\nwide"
+    assert edited["diff"].splitlines() == ["--- door.py", "+++ door.py", "@@", "-red", "+green", " wide"]
+    assert edited["files"] == ["door.py"]
+    assert (failed["status"], failed["error"], failed["diff"]) == ("error", "Exit code 2", None)
+    assert end["how"] == "done"
+    assert (page.before, prompt["at"]) == (None, at("09:00:01"))
+
+
+def test_images_are_placeholders(home: Home) -> None:
+    ann = Session()
+    picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "x" * 5000}}
+    prompt = ann.person("")
+    prompt["message"]["content"] = [{"type": "text", "text": "Like this:"}, picture]
+    shown = ann.returns("t1", [picture])
+    page = said(home, prompt, ann.calls("t1", "Read", file_path="door.png"), shown).transcript(ANN)
+    assert page.entries[0]["text"] == "Like this:\n[image]"
+    assert page.entries[1]["output"] == "[image]"
+
+
+def test_a_call_that_gave_work_to_a_subagent_names_it_and_the_subagent_has_a_transcript_of_its_own(home: Home) -> None:
+    ann, short = Session(), "a1234567"
+    sub = Session(agentId=short, isSidechain=True)
+    home.write(
+        f"{PROJECT}/{ANN}/subagents/agent-{short}.jsonl",
+        lines(sub.person("Find the paint"), sub.says("It is in the shed.")),
+    )
+    collector = said(
+        home,
+        ann.person("Paint"),
+        ann.calls("t1", "Task", prompt="Find the paint", subagent_type="Explore"),
+        ann.returns("t1", "It is in the shed.", {"agentId": short, "status": "completed"}),
+    )
+    (call,) = [entry for entry in collector.transcript(ANN).entries if entry["kind"] == "tool"]
+    page = collector.transcript(call["child"])
+    assert [(entry["kind"], entry.get("text")) for entry in page.entries][:2] == [
+        ("prompt", "Find the paint"),
+        ("reply", "It is in the shed."),
+    ]
+    assert page.entries[0]["sender"] == ANN
+
+
+def test_secrets_are_masked_in_texts_inputs_and_diffs(home: Home) -> None:
+    ann = Session()
+    collector = said(
+        home,
+        ann.person(f"Use {SECRET}"),
+        ann.calls("t1", "Write", file_path=".env", content=f"KEY={SECRET}"),
+        ann.calls("t2", "Login", password="Hunter2x9Kq!"),
+        ann.returns("t2", f"in with {SECRET}"),
+    )
+    told = json.dumps(collector.transcript(ANN).entries)
+    assert SECRET not in told
+    assert "Hunter2" not in told
+    assert "Use " in told and ".env" in told
+    collector.masking = False
+    assert SECRET in json.dumps(collector.transcript(ANN).entries)
+
+
+def test_long_texts_are_cut_and_say_so_unless_more_is_asked_for(home: Home) -> None:
+    ann = Session()
+    collector = said(home, ann.person("x" * 50_000))
+    (entry,) = collector.transcript(ANN).entries
+    assert entry["text"] == "x" * 20_000 + "… (30,000 more characters)"
+    (entry,) = collector.transcript(ANN, chars=60_000).entries
+    assert entry["text"] == "x" * 50_000
+
+
+@pytest.mark.parametrize(
+    ("tool", "given", "expected"),
+    [
+        ("Write", {"file_path": "a", "content": "1\n2"}, "--- a\n+++ a\n@@\n+1\n+2"),
+        ("replace", {"file_path": "a", "old_string": "1", "new_string": "2"}, "--- a\n+++ a\n@@\n-1\n+2"),
+        ("edit", {"filePath": "a", "oldString": "1", "newString": "2"}, "--- a\n+++ a\n@@\n-1\n+2"),
+        ("str_replace_editor", {"path": "a", "old_str": "1", "new_str": "2"}, "--- a\n+++ a\n@@\n-1\n+2"),
+        (
+            "MultiEdit",
+            {
+                "file_path": "a",
+                "edits": [{"old_string": "1", "new_string": "2"}, {"old_string": "3", "new_string": ""}],
+            },
+            "--- a\n+++ a\n@@\n-1\n+2\n@@\n-3",
+        ),
+        ("apply_patch", "*** Begin Patch\n*** Add File: a\n+1\n*** End Patch", None),
+        ("apply_patch", {"input": "*** Begin Patch\n+1"}, "*** Begin Patch\n+1"),
+        ("create", {"path": "a", "file_text": "1"}, "--- a\n+++ a\n@@\n+1"),
+    ],
+)
+def test_the_edits_of_all_agents_become_diffs(tool: str, given: Any, expected: str | None) -> None:
+    assert diff_of(tool, given) == (given if expected is None else expected)
+
+
+@pytest.mark.parametrize("given", [None, "ls -l", {"command": "ls"}, {"file_path": "a"}, {"edits": [3, {"x": 1}]}, [1]])
+def test_what_is_no_edit_has_no_diff(given: Any) -> None:
+    assert diff_of("Bash", given) is None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Pages
+
+
+def long(turns: int, output: int = 3000) -> list[dict[str, Any]]:
+    """Turns of which each has a call that returns only after the next prompt was queued."""
+    ann, told = Session(), []
+    for turn in range(turns):
+        told += [
+            ann.person(f"Prompt {turn}"),
+            ann.calls(f"t{turn}", command="make"),
+            ann.says(f"Meanwhile {turn}", stop=None),
+            ann.returns(f"t{turn}", "o" * output),
+            ann.says(f"Done {turn}."),
+        ]
+    return told
+
+
+def test_pages_of_any_size_join_to_the_whole(home: Home) -> None:
+    collector = said(home, *long(100))  # several windows
+    whole = joined(list(all_pages(collector, ANN, 500)))
+    assert len(whole) == 500
+    assert all(entry["status"] == "ok" for entry in whole if entry["kind"] == "tool")
+    for limit in (1, 2, 7, 50, 499):
+        assert joined(list(all_pages(collector, ANN, limit))) == whole, limit
+
+
+def test_a_page_begins_anywhere_and_its_calls_still_have_their_results(home: Home) -> None:
+    collector = said(home, *long(3))
+    first = collector.transcript(ANN, limit=4)
+    page = collector.transcript(ANN, before=first.before, limit=3)
+    assert all(entry["status"] == "ok" for entry in page.entries if entry["kind"] == "tool")
+    assert page.after is None, "only the newest page is followed"
+
+
+def test_what_came_since_a_page_is_told_once_more_with_what_was_not_finished(home: Home) -> None:
+    ann = Session()
+    collector = said(home, ann.person("Paint"), ann.says("Right away.", stop=None), ann.calls("t1", command="make"))
+    page = collector.transcript(ANN)
+    assert page.entries[-1]["status"] == "running"
+    assert kinds(collector.transcript(ANN, after=page.after)) == ["tool"]
+    said(home, ann.returns("t1", "fine"), ann.says("Done."))
+    later = collector.transcript(ANN, after=page.after)
+    assert (later.entries[0]["kind"], later.entries[0]["id"]) == ("tool", page.entries[-1]["id"])
+    assert (later.entries[0]["status"], kinds(later)) == ("ok", ["tool", "reply", "end"])
+    assert collector.transcript(ANN, after=later.after).entries == []
+
+
+def test_a_task_that_was_named_on_an_earlier_page_keeps_its_title(home: Home) -> None:
+    ann = Session()
+    collector = said(
+        home,
+        ann.calls("t1", "TaskCreate", subject="Paint the door"),
+        ann.returns("t1", "created", {"task": {"id": "7", "subject": "Paint the door"}}),
+        *(ann.says("x" * 50_000, stop=None) for _ in range(4)),
+        ann.calls("t2", "TaskUpdate", taskId="7", status="completed"),
+        ann.returns("t2", "updated", {"success": True, "taskId": "7"}),
+    )
+    (plan,) = [entry for entry in collector.transcript(ANN, limit=2).entries if entry["kind"] == "plan"]
+    assert plan["todos"] == [{"id": "7", "title": "Paint the door", "status": "completed"}]
+
+
+def test_a_line_that_is_being_written_comes_with_the_next_page(home: Home) -> None:
+    ann = Session()
+    collector = said(home, ann.person("Paint"))
+    line = lines(ann.says("It is green."))
+    home.write(FILE, line[:40])
+    page = collector.transcript(ANN)
+    assert kinds(page) == ["prompt"]
+    home.write(FILE, line[40:])
+    assert kinds(collector.transcript(ANN, after=page.after)) == ["reply", "end"]
+
+
+def test_a_conversation_in_several_files_is_one(home: Home) -> None:
+    early, late = Session(), Session()
+    early.clock, late.clock = 8 * 3600, 9 * 3600
+    home.write(f"{PROJECT}/zzz.jsonl", lines(early.person("First"), early.says("One.")))
+    late.numbers = iter(range(100, 200))
+    collector = said(home, late.person("Second"), late.says("Two."))
+    texts = [entry["text"] for entry in collector.transcript(ANN).entries if entry.get("text")]
+    assert texts == ["First", "One.", "Second", "Two."]
+    for limit in (1, 2, 3):
+        assert joined(list(all_pages(collector, ANN, limit))) == collector.transcript(ANN).entries
+
+
+def test_the_end_of_a_file_of_any_size_is_read_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    collector = said(home, *long(300, output=20_000))
+    size = (home.root / FILE).stat().st_size
+    read = 0
+    pread = os.pread
+
+    def counting(descriptor: int, length: int, offset: int) -> bytes:
+        nonlocal read
+        data = pread(descriptor, length, offset)
+        read += len(data)
+        return data
+
+    monkeypatch.setattr(os, "pread", counting)
+    assert len(collector.transcript(ANN, limit=10).entries) >= 10
+    assert read < size / 5
+
+
+def test_what_cannot_be_read_says_why(home: Home, tmp_path: Path) -> None:
+    ann = Session()
+    collector = said(home, ann.person("Paint"), ann.says("Done."))
+    page = collector.transcript(ANN, limit=1)
+    with pytest.raises(NoTranscript, match="no session 'nobody'"):
+        collector.transcript("nobody")
+    for place in ("", "7", "x@y", "../../etc/passwd", f"-1@{FILE}", f"{'9' * 30}@{FILE}", "0@projects/other.jsonl"):
+        with pytest.raises(ValueError, match=r"place in (a|this) transcript"):
+            collector.transcript(ANN, before=place)
+    (home.root / FILE).unlink()
+    with pytest.raises(NoTranscript, match="its file is gone"):
+        collector.transcript(ANN, before=page.before)
+
+
+def test_a_link_that_leads_out_is_not_followed(home: Home, tmp_path: Path) -> None:
+    ann = Session()
+    collector = said(home, ann.person("Paint"))
+    (tmp_path / "secret.jsonl").write_bytes(lines(ann.person("Secret")))
+    (home.root / FILE).unlink()
+    (home.root / FILE).symlink_to(tmp_path / "secret.jsonl")
+    with pytest.raises(NoTranscript, match="leads out of the watched directory"):
+        collector.transcript(ANN)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_bytes_changed_anywhere_never_break_a_page(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    root = tmp_path_factory.mktemp("claude")
+    (root / "projects").mkdir()
+    home = Home(Claude, root, now=at("09:10:00"))
+    collector = said(home, *long(5, output=10))
+    content = bytearray((root / FILE).read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place : place + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
+    (root / FILE).write_bytes(content)
+    limit = data.draw(st.integers(1, 30))
+    whole = joined(list(all_pages(collector, ANN, 500)))
+    assert [entry["id"] for entry in joined(list(all_pages(collector, ANN, limit)))] == [entry["id"] for entry in whole]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Other agents: the three ways in which files are read
+
+
+def test_a_database_is_asked_for_the_rows_of_a_page_only(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "opencode")
+    writer.turn()
+    writer.session("ses_2", 500)
+    writer.message("msg_9", 510, "user", "ses_2")
+    writer.part("prt_z", 510, "msg_9", "ses_2", type="text", text="Another")
+    collector = reading(tmp_path / "opencode", at=600)
+    whole = collector.transcript("ses_1").entries
+    assert [entry["kind"] for entry in whole] == ["prompt", "tool", "reply", "end"]
+    assert (whole[1]["name"], whole[1]["input"], whole[1]["status"]) == ("bash", {"command": "make"}, "error")
+    for limit in (1, 2, 3):
+        assert joined(list(all_pages(collector, "ses_1", limit))) == whole
+    page = collector.transcript("ses_1")
+    writer.message("msg_4", 300, "user")
+    writer.part("prt_7", 300, "msg_4", type="text", text="Then write it.")
+    later = collector.transcript("ses_1", after=page.after).entries
+    assert later[-1]["text"] == "Then write it."
+    known = {entry["id"] for entry in page.entries}
+    assert [entry["text"] for entry in later if entry["id"] not in known] == ["Then write it."]
+
+
+def test_a_tree_of_documents_is_one_conversation(tmp_path: Path) -> None:
+    database = Writer(tmp_path / "database")
+    database.turn()
+    expected = reading(tmp_path / "database").transcript("ses_1").entries
+    for path, document in tree(tmp_path / "tree"):
+        put(path, document)
+    collector = reading(tmp_path / "tree")
+    told = ("kind", "text", "name", "status", "output")
+    page = collector.transcript("ses_1")
+    assert [[entry.get(name) for name in told] for entry in page.entries] == [
+        [entry.get(name) for name in told] for entry in expected
+    ]
+    assert joined(list(all_pages(collector, "ses_1", 1))) == page.entries
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "told"),
+    [
+        (
+            Codex,
+            "sessions/2026/01/01/rollout-2026-01-01T09-00-00-019e0000-0000-7000-8000-000000000001.jsonl",
+            [
+                ("session_meta", {"id": "019e0000-0000-7000-8000-000000000001", "cwd": "/work/shop"}),
+                ("response_item", {"type": "function_call", "name": "view_image", "call_id": "1", "arguments": "{}"}),
+                (
+                    "response_item",
+                    {
+                        "type": "function_call_output",
+                        "call_id": "1",
+                        "output": [{"type": "input_image", "image_url": "data:image/png;base64,xxxx"}],
+                    },
+                ),
+            ],
+        )
+    ],
+)
+def test_pictures_of_other_agents_are_placeholders(
+    tmp_path: Path, kind: type[Source], path: str, told: list[tuple[str, dict[str, Any]]]
+) -> None:
+    home = Home(kind, tmp_path / "home")
+    home.write(path, lines(*({"timestamp": iso("09:00:00"), "type": t, "payload": payload} for t, payload in told)))
+    (agent,) = home.read().collector._tellers
+    (call,) = [entry for entry in home.collector.transcript(agent).entries if entry["kind"] == "tool"]
+    assert call["output"] == "[image]"
+
+
+def test_a_page_in_the_middle_of_a_long_turn_knows_whose_it_is(tmp_path: Path) -> None:
+    """Codex names the session in the first line of a file only."""
+    home = Home(Codex, tmp_path / "codex")
+    thread = "019e0000-0000-7000-8000-000000000001"
+    meta = {"id": thread, "timestamp": iso("09:00:00"), "cwd": "/work/shop", "instructions": "i" * 100_000}
+    told = [{"timestamp": iso("09:00:00"), "type": "session_meta", "payload": meta}]
+    for n in range(200):
+        content = [{"type": "output_text", "text": f"{n} " + "x" * 2000}]
+        payload = {"type": "message", "role": "assistant", "content": content}
+        told.append({"timestamp": iso(f"09:00:02.{n:03}"), "type": "response_item", "payload": payload})
+    home.write(f"sessions/2026/01/01/rollout-2026-01-01T09-00-00-{thread}.jsonl", lines(*told))
+    collector = home.read().collector
+    whole = joined(list(all_pages(collector, thread, 500)))
+    assert [entry["text"].split()[0] for entry in whole if entry["kind"] == "reply"] == [str(n) for n in range(200)]
+    paged = joined(list(all_pages(collector, thread, 30)))
+    assert paged == whole
+    assert len({entry["id"] for entry in paged}) == len(paged)
+
+
+def test_pages_of_real_transcripts_join_to_the_whole() -> None:
+    roots = sorted((SHARED / "claude-code").glob("*/projects/"))
+    if not roots:
+        pytest.skip("real transcripts are not beside the repository (../shared/data/claude-code)")
+    seen = 0
+    for root in roots:
+        collector = Collector([root.parent])
+        collector.scan()
+        for session in collector.store.rows("sessions"):
+            try:
+                whole = joined(list(all_pages(collector, session["id"], 500)))
+            except NoTranscript:
+                continue
+            ids = [(entry["id"], entry["kind"], entry.get("status")) for entry in whole]
+            paged = joined(list(all_pages(collector, session["id"], 50)))
+            assert [(entry["id"], entry["kind"], entry.get("status")) for entry in paged] == ids
+            assert len(set(ids)) == len(ids)
+            seen += len(whole)
+    assert seen > 4000
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# From a notebook
+
+
+def test_a_notebook_pages_through_a_conversation(home: Home) -> None:
+    home.write(FILE, lines(*long(30)))
+    with hosted(home.root) as server:
+        client = aw.connect(server.url, server.token).wait()
+        page = client.transcript(ANN, limit=20)
+        assert len(page) == 20 and page[-1]["kind"] == "end" and page[-2]["text"] == "Done 29."
+        assert repr(page) == f"<transcript of {ANN}: 20 entries, more before>"
+        earlier = client.transcript(ANN, page.before, 20)
+        assert earlier[-1]["at"] <= page[0]["at"]
+        frame = page.df()
+        assert str(frame["at"].dtype) == "datetime64[ms, UTC]"
+        assert str(frame["duration_ms"].dtype) == "timedelta64[ms]"
+        assert "<pre" in page._repr_html_() and "Prompt 29" in page._repr_html_()
+        assert client.transcript(ANN, after=page.after).entries == []
+        with pytest.raises(aw.ConnectionFailed, match="no session") as failure:
+            client.transcript("nobody")
+        assert failure.value.code == "not_found"
+        with pytest.raises(aw.ConnectionFailed, match="place in a transcript"):
+            client.transcript(ANN, "here")
+        with pytest.raises(aw.ConnectionFailed, match="Expected `int`"):
+            client.call("transcript", session=ANN, limit="many")
+
+
+def test_agent_text_is_text_in_a_cell() -> None:
+    entry = {"id": "1", "at": 0, "kind": "reply", "text": "<img src=x onerror=alert(1)>"}
+    assert "<img" not in aw.Transcript("s", [entry], None, None)._repr_html_()
