@@ -46,7 +46,7 @@ def test_the_javascript_tests_pass(npm: Npm) -> None:
 
 def test_the_types_of_the_front_end_are_generated_from_the_tables(root: Path) -> None:
     generated = subprocess.run([sys.executable, root / "js" / "tables.py"], capture_output=True, check=True).stdout
-    assert (root / "js" / "src" / "tables.ts").read_bytes() == generated, "run `make bundle`"
+    assert (root / "js" / "src" / "store" / "tables.ts").read_bytes() == generated, "run `make bundle`"
 
 
 def test_the_bundle_is_one_small_file_that_fetches_nothing(root: Path) -> None:
