@@ -17,15 +17,16 @@ demo: .venv/prices.installed ## a simulated team and two coding agents, and the 
 lab: .venv/all.installed ## JupyterLab on the quickstart notebook
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb
 
-test: lint ## every check: ruff, mypy, tsc, then pytest with the JavaScript and the browser tests (ARGS="-k name")
+test: lint ## every check: ruff, mypy, tsc, biome, then pytest with the JavaScript and the browser tests (ARGS="-k name")
 	$(MACHINE) browser
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/test.installed $(NODE_MODULES) ## ruff, mypy and tsc
+lint: .venv/test.installed $(NODE_MODULES) ## ruff, mypy, tsc and biome
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(MACHINE) npm run --silent check
+	$(MACHINE) npm run --silent lint
 
 docs: .venv/docs.installed ## build the documentation site: guide, recipes, reference, in dist/docs
 	$(BIN)/python -m sphinx -W -n -q -b html -d dist/doctrees docs dist/docs

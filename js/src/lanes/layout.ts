@@ -156,8 +156,8 @@ function layoutCurves({ index, rows, first, last, scale, detailed }: SceneInput,
 
 function rowsByNameAndId(rows: readonly LaneRow[]): Map<string, number> {
   const rowOf = new Map<string, number>();
-  rows.forEach(({ agent }, row) => agent.name !== null && rowOf.set(agent.name, row));
-  rows.forEach(({ agent }, row) => rowOf.set(agent.id, row)); // last: an id is surer than a name
+  for (const [row, { agent }] of rows.entries()) if (agent.name !== null) rowOf.set(agent.name, row);
+  for (const [row, { agent }] of rows.entries()) rowOf.set(agent.id, row); // last: an id is surer than a name
   return rowOf;
 }
 

@@ -31,7 +31,7 @@ export function numbersOf(agents: Iterable<AgentsRow>): ReadonlyMap<string, numb
   for (const group of groups.values()) {
     if (group.length === 1) continue;
     group.sort((a, b) => (a.started_at ?? Infinity) - (b.started_at ?? Infinity) || (a.id < b.id ? -1 : 1));
-    group.forEach(({ id }, i) => i > 0 && numbers.set(id, i + 1));
+    for (const [i, { id }] of group.entries()) if (i > 0) numbers.set(id, i + 1);
   }
   return numbers;
 }

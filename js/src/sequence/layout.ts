@@ -97,7 +97,7 @@ export function layFlow(given: Given): Flow {
 
 function endsOf(entries: readonly Entry[], given: Given): readonly (Ends | null)[] {
   const entryOf = new Map<string, number>();
-  entries.forEach((entry, i) => entry.type === "message" && entryOf.set(entry.message.id, i));
+  for (const [i, entry] of entries.entries()) if (entry.type === "message") entryOf.set(entry.message.id, i);
   return entries.map((entry) => {
     if (entry.type !== "message") return null;
     const { message } = entry;
@@ -210,7 +210,7 @@ function withHeads(entries: readonly (MessageItem | PauseItem)[], { stays, count
 
 function worksOf(items: readonly FlowItem[], { count, others }: Lanes, given: Given): Work[] {
   const rowOf = new Map<string, number>();
-  items.forEach((item, row) => item.type === "message" && rowOf.set(item.message.id, row));
+  for (const [row, item] of items.entries()) if (item.type === "message") rowOf.set(item.message.id, row);
   const crowd = others.length > 0 ? count - 1 : -1;
   const until = new Map<string, number[]>(); // agent → where its stretches of work end, by depth
   const works: Work[] = [];
