@@ -14,7 +14,11 @@ const cssText = {
   name: "css-text",
   setup(setup) {
     setup.onLoad({ filter: /\.css$/ }, async ({ path }) => {
-      const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true, target: "chrome123" });
+      const { code } = await transform(await readFile(path, "utf8"), {
+        loader: "css",
+        minify: true,
+        target: "chrome123",
+      });
       return { contents: code.trim(), loader: "text" };
     });
   },

@@ -1,10 +1,11 @@
 // The page without Jupyter: the whole window, fed by a WebSocket of the server that served it, or by the rows
 // that were saved in it.
-import type { Ask } from "./state/context.ts";
-import { Conversation } from "./link/session.ts";
-import { mount } from "./mount.tsx";
+
 import type { Changes, Welcome } from "./link/protocol.ts";
+import { Conversation } from "./link/session.ts";
 import { openSocket } from "./link/socket.ts";
+import { mount } from "./mount.tsx";
+import type { Ask } from "./state/context.ts";
 import { Store } from "./store/store.ts";
 
 const SOCKET_BEAT_MS = 5_000;

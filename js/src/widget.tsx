@@ -3,8 +3,8 @@
 import { type Model, openComm } from "./link/comm.ts";
 import { Conversation } from "./link/session.ts";
 import { mount } from "./mount.tsx";
-import { Nav } from "./state/nav.ts";
 import { mountPage } from "./page.tsx";
+import { Nav } from "./state/nav.ts";
 import { shareView } from "./state/sharing.ts";
 import { Store } from "./store/store.ts";
 

@@ -1,13 +1,13 @@
 // The agents view: what folds, what it all adds up to, how full a context is, how busy somebody was.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { contextFill } from "../src/parts/context-fill.ts";
 import { callsByAgent, messagesInOrder } from "../src/lanes/index.ts";
+import { contextFill } from "../src/parts/context-fill.ts";
 import { Nav } from "../src/state/nav.ts";
+import type { AgentsRow } from "../src/store/tables.ts";
 import { foldsOf, stepFold, toggleFold } from "../src/views/agents/folds.ts";
 import { activityOf, sentBy, sumsOf } from "../src/views/agents/sums.ts";
-import { arrange, type AgentItem, type Folds } from "../src/views/agents/tree.ts";
-import type { AgentsRow } from "../src/store/tables.ts";
+import { type AgentItem, arrange, type Folds } from "../src/views/agents/tree.ts";
 import { row } from "./rows.ts";
 
 const MINUTE = 60_000;
@@ -17,9 +17,12 @@ const boss = row("agents", "boss", { status: "working" });
 const team = [
   boss,
   row("agents", "busy", { status: "working", parent_id: "boss" }),
-  ...[1, 2, 3, 4, 5, 6].map((n) => row("agents", `old ${n}`, { status: n === 6 ? "failed" : "done", parent_id: "boss", last_seen_at: n })),
+  ...[1, 2, 3, 4, 5, 6].map((n) =>
+    row("agents", `old ${n}`, { status: n === 6 ? "failed" : "done", parent_id: "boss", last_seen_at: n }),
+  ),
 ];
-const shape = (items: readonly AgentItem[]) => items.map(({ agent, band, depth }) => `${"  ".repeat(depth)}${band ?? agent!.id}`);
+const shape = (items: readonly AgentItem[]) =>
+  items.map(({ agent, band, depth }) => `${"  ".repeat(depth)}${band ?? agent!.id}`);
 const arranged = (rows: readonly AgentsRow[], folds: Folds = new Map()) =>
   arrange(rows, { since: NOW, open: (_, byItself) => byItself, folds, order: null });
 
@@ -33,7 +36,12 @@ test("more than five finished subagents fold into one line under their parent, w
 
 test("whoever waits stands first, and whoever it hangs on with it", () => {
   const waits = row("agents", "waits", { status: "waiting", parent_id: "idle" });
-  const rows = [boss, row("agents", "idle", { status: "idle" }), row("agents", "other", { status: "working", parent_id: "idle" }), waits];
+  const rows = [
+    boss,
+    row("agents", "idle", { status: "idle" }),
+    row("agents", "other", { status: "working", parent_id: "idle" }),
+    waits,
+  ];
   assert.deepEqual(shape(arranged(rows)), ["idle", "  waits", "  other", "boss"]);
 });
 
@@ -72,7 +80,11 @@ test("costs and tokens come with those of subagents of any depth, and unknown st
 
 test("a context is told as a part of its window where that is known", () => {
   assert.equal(contextFill("claude-opus-4-6", 100_000)?.part, 0.5);
-  assert.equal(contextFill("claude-opus-5", 554_096)?.window, 1_000_000, "more than the usual window proves the long one");
+  assert.equal(
+    contextFill("claude-opus-5", 554_096)?.window,
+    1_000_000,
+    "more than the usual window proves the long one",
+  );
   assert.equal(contextFill("claude-sonnet-4-5[1m]", 100_000)?.part, 0.1);
   assert.equal(contextFill("gpt-5.2-codex", 258_400)?.part, 1);
   assert.equal(contextFill("some-model", 5), null);

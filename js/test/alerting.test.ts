@@ -2,16 +2,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { signal } from "@preact/signals";
-import { notifying, notifyOf } from "../src/state/alerting.ts";
 import type { Alert } from "../src/link/protocol.ts";
+import { notifying, notifyOf } from "../src/state/alerting.ts";
 import { Store } from "../src/store/store.ts";
 
 const alert = (name: string, state: Alert["state"], since = 1): Alert => ({ name, state, since, text: null });
 
-function notified(first: readonly Alert[]): { alerts: ReturnType<typeof signal<readonly Alert[]>>; names: string[]; end: () => void } {
+function notified(first: readonly Alert[]): {
+  alerts: ReturnType<typeof signal<readonly Alert[]>>;
+  names: string[];
+  end: () => void;
+} {
   const alerts = signal(first);
   const names: string[] = [];
-  const end = notifyOf(() => alerts.value, ({ name }) => names.push(name));
+  const end = notifyOf(
+    () => alerts.value,
+    ({ name }) => names.push(name),
+  );
   return { alerts, names, end };
 }
 
@@ -49,7 +56,10 @@ test("two views of one page notify once", () => {
   notifying.value = "on";
   const views = [notified([alert("shared", "ok")]), notified([alert("shared", "ok")])];
   for (const { alerts } of views) alerts.value = [alert("shared", "firing", 20)];
-  assert.deepEqual(views.flatMap(({ names }) => names), ["shared"]);
+  assert.deepEqual(
+    views.flatMap(({ names }) => names),
+    ["shared"],
+  );
   for (const { end } of views) end();
 });
 

@@ -36,8 +36,7 @@ test("tasks are left from their creation until they are completed, failed or can
 });
 
 test("the estimate is a range that narrows with the number of tasks it rests on", () => {
-  const every = (minutes: number, count: number) =>
-    Array.from({ length: count }, (_, i) => ago((count - i) * minutes));
+  const every = (minutes: number, count: number) => Array.from({ length: count }, (_, i) => ago((count - i) * minutes));
   const few = timeLeft(every(10, 4), 6, NOW)!;
   const many = timeLeft(every(1, 100), 60, NOW)!;
   assert.equal(estimateText(few), "≈ 40 to 120 min");

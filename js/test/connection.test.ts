@@ -1,7 +1,7 @@
 // What may be said about the connection, and when.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Facts, describe } from "../src/link/connection.ts";
+import { describe, type Facts } from "../src/link/connection.ts";
 import { retryDelay } from "../src/link/socket.ts";
 
 const facts: Facts = {
@@ -40,7 +40,16 @@ test("a kernel that is still connecting is no kernel missing", () => {
 });
 
 test("retries keep between a fifth of a second and five seconds", () => {
-  assert.equal(retryDelay(0, () => 1), 200);
-  assert.equal(retryDelay(20, () => 1), 5_000);
-  assert.equal(retryDelay(20, () => 0), 200);
+  assert.equal(
+    retryDelay(0, () => 1),
+    200,
+  );
+  assert.equal(
+    retryDelay(20, () => 1),
+    5_000,
+  );
+  assert.equal(
+    retryDelay(20, () => 0),
+    200,
+  );
 });

@@ -1,8 +1,8 @@
 // The protocol from our side: hello, answers in parts, gaps, epochs, silence.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Conversation } from "../src/link/session.ts";
 import type { Changes, Hello, UpFrame } from "../src/link/protocol.ts";
+import { Conversation } from "../src/link/session.ts";
 import { Store } from "../src/store/store.ts";
 import { row } from "./rows.ts";
 import { drawFrame } from "./screen.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assignLanes } from "../src/sequence/lanes.ts";
-import { layFlow, type FlowItem } from "../src/sequence/layout.ts";
+import { type FlowItem, layFlow } from "../src/sequence/layout.ts";
 import { latencyOf, pairUp, standingOf } from "../src/sequence/pairs.ts";
 import { cutMiddle, inLines } from "../src/sequence/words.ts";
 import type { AgentsRow, MessagesRow } from "../src/store/tables.ts";
@@ -37,7 +37,11 @@ test("a result answers the delegation between the same two, in their order", () 
 });
 
 test("a row with an agent's last result answers the last delegation to it, and no earlier one stays open", () => {
-  const messages = [said("s:1>", 0, "s>a", "delegate"), said("s:2>", 60, "s>a", "delegate"), said("s:a<", 90, "a>s", "result")];
+  const messages = [
+    said("s:1>", 0, "s>a", "delegate"),
+    said("s:2>", 60, "s>a", "delegate"),
+    said("s:a<", 90, "a>s", "result"),
+  ];
   assert.deepEqual(joined(...messages), { "s:a<": "s:2>" });
   assert.equal(pair(...messages).open.size, 0);
 });
@@ -53,7 +57,10 @@ test("a task says which work is done, whatever the order", () => {
 });
 
 test("a result of another task does not answer the delegation", () => {
-  const messages = [said("a", 0, "lead>w", "delegate", { task_id: "t1" }), said("x", 9, "w>lead", "result", { task_id: "t2" })];
+  const messages = [
+    said("a", 0, "lead>w", "delegate", { task_id: "t1" }),
+    said("x", 9, "w>lead", "result", { task_id: "t2" }),
+  ];
   assert.deepEqual(joined(...messages), {});
 });
 
@@ -96,11 +103,26 @@ test("on the board a person's note answers a question only when one alone is ope
 test("an ask waits until it is answered, overtaken, or the asker is gone", () => {
   const ask = said("ask", 0, "a>user", "ask");
   const open = pair(ask);
-  assert.equal(standingOf(ask, open, () => "waiting"), "waiting");
-  assert.equal(standingOf(ask, open, () => "offline"), null);
-  assert.equal(standingOf(ask, open, () => null), null);
-  assert.equal(standingOf(ask, pair(ask, said("p", 5, "user>a", "prompt")), () => "working"), null);
-  assert.equal(standingOf(ask, pair(ask, said("r", 5, "a>user", "reply")), () => "working"), null);
+  assert.equal(
+    standingOf(ask, open, () => "waiting"),
+    "waiting",
+  );
+  assert.equal(
+    standingOf(ask, open, () => "offline"),
+    null,
+  );
+  assert.equal(
+    standingOf(ask, open, () => null),
+    null,
+  );
+  assert.equal(
+    standingOf(ask, pair(ask, said("p", 5, "user>a", "prompt")), () => "working"),
+    null,
+  );
+  assert.equal(
+    standingOf(ask, pair(ask, said("r", 5, "a>user", "reply")), () => "working"),
+    null,
+  );
 });
 
 test("a request is answered by the response to it", () => {
@@ -126,7 +148,10 @@ function lay(messages: readonly MessagesRow[], { capacity = 9, unfolded, selecte
 const brief = (item: FlowItem): string =>
   item.type === "message" ? `${item.id}${item.folded ? ` ×${item.count}` : ""}` : item.type;
 
-const briefs = (...given: Parameters<typeof lay>): string[] => lay(...given).items.slice(1).map(brief); // without the day
+const briefs = (...given: Parameters<typeof lay>): string[] =>
+  lay(...given)
+    .items.slice(1)
+    .map(brief); // without the day
 
 const chatter = [0, 10, 20, 30].map((seconds, i) => said(`m${i}`, seconds, "a>b", "message"));
 
@@ -151,11 +176,19 @@ test("an ask that waits is never folded away", () => {
 });
 
 test("a silence has its length, and a new day its date", () => {
-  const messages = [...chatter, said("later", 30 + 72 * 60, "b>a", "message"), said("next", 24 * 3600, "b>a", "message")];
+  const messages = [
+    ...chatter,
+    said("later", 30 + 72 * 60, "b>a", "message"),
+    said("next", 24 * 3600, "b>a", "message"),
+  ];
   const pauses = lay(messages).items.filter((item) => item.type === "pause");
   assert.deepEqual(
     pauses.map(({ ms, day }) => [ms === null ? null : ms / MINUTE, day !== null]),
-    [[null, true], [72, false], [24 * 60 - 72.5, true]],
+    [
+      [null, true],
+      [72, false],
+      [24 * 60 - 72.5, true],
+    ],
   );
 });
 
@@ -194,7 +227,10 @@ test("people come first, then orchestrators, children behind their parent", () =
     return { sender, recipient, work: null };
   });
   const { stays } = assignLanes(ends, new Map(agents.map((agent) => [agent.id, agent])), 9);
-  assert.deepEqual(stays.map(({ id }) => id), ["user", "lead", "w1", "kid", "w2"]);
+  assert.deepEqual(
+    stays.map(({ id }) => id),
+    ["user", "lead", "w1", "kid", "w2"],
+  );
 });
 
 test("with more agents than lanes, who is through gives the lane to the next, under a head", () => {
@@ -204,7 +240,10 @@ test("with more agents than lanes, who is through gives the lane to the next, un
   ]);
   const { items, lanes } = lay(messages, { capacity: 2 });
   assert.deepEqual(items.slice(1).map(brief), ["a>", "a<", "heads", "b>", "b<", "heads", "c>", "c<"]);
-  assert.deepEqual(lanes.stays.filter(({ lane }) => lane === 1).map(({ id }) => id), ["a", "b", "c"]);
+  assert.deepEqual(
+    lanes.stays.filter(({ lane }) => lane === 1).map(({ id }) => id),
+    ["a", "b", "c"],
+  );
   assert.deepEqual(lanes.others, []);
 });
 
@@ -212,7 +251,10 @@ test("who finds no lane is among the others", () => {
   const messages = ["a", "b", "c", "a", "b", "c"].map((worker, i) => said(`m${i}`, i, `lead>${worker}`, "message"));
   const { lanes } = lay(messages, { capacity: 3 });
   assert.deepEqual(lanes.others, ["b", "c"]);
-  assert.deepEqual(lanes.ways.slice(1).map((way) => way?.to), [1, 2, 2, 1, 2, 2]);
+  assert.deepEqual(
+    lanes.ways.slice(1).map((way) => way?.to),
+    [1, 2, 2, 1, 2, 2],
+  );
 });
 
 test("a lane passes from who was silent longest, and never from who is at work", () => {
@@ -231,15 +273,14 @@ test("a lane passes from who was silent longest, and never from who is at work",
 test("a lane whose agent has long been silent is used again before a new one is", () => {
   const talk = (id: string, from: number) =>
     Array.from({ length: 14 }, (_, i) => said(`${id}${i}`, from + i, i % 2 ? `${id}>lead` : `lead>${id}`, "message"));
-  const { lanes } = lay(["a", "b", "c", "d", "e"].flatMap((id, i) => talk(id, i * 20)), { capacity: 5 });
-  assert.deepEqual(lanes.stays.toSorted((a, b) => a.first - b.first || a.lane - b.lane).map(({ id, lane }) => `${id} ${lane}`), [
-    "lead 0",
-    "a 1",
-    "b 2",
-    "c 1",
-    "d 2",
-    "e 1",
-  ]);
+  const { lanes } = lay(
+    ["a", "b", "c", "d", "e"].flatMap((id, i) => talk(id, i * 20)),
+    { capacity: 5 },
+  );
+  assert.deepEqual(
+    lanes.stays.toSorted((a, b) => a.first - b.first || a.lane - b.lane).map(({ id, lane }) => `${id} ${lane}`),
+    ["lead 0", "a 1", "b 2", "c 1", "d 2", "e 1"],
+  );
 });
 
 test("what is laid out stays where it is when more comes", () => {
@@ -254,7 +295,10 @@ test("ten thousand messages are laid out, and none is lost", () => {
     said(`m${i}`, i, i % 4 === 2 ? `w${i % 40}>lead` : `lead>w${i % 40}`, kinds[i % 4]!, { task_id: `t${i % 90}` }),
   );
   const { items } = lay(messages, { capacity: 12 });
-  assert.equal(items.reduce((sum, item) => sum + (item.type === "message" ? item.count : 0), 0), 10_000);
+  assert.equal(
+    items.reduce((sum, item) => sum + (item.type === "message" ? item.count : 0), 0),
+    10_000,
+  );
 });
 
 test("a name keeps its ends, and parts where its words do", () => {

@@ -22,9 +22,22 @@ test("durations", () => {
 });
 
 test("figures", () => {
-  assert.deepEqual([950, 1_000, 84_200, 999_960, 1_234_567, 0.25].map(format.short), ["950", "1k", "84.2k", "1M", "1.2M", "0.3"]);
+  assert.deepEqual([950, 1_000, 84_200, 999_960, 1_234_567, 0.25].map(format.short), [
+    "950",
+    "1k",
+    "84.2k",
+    "1M",
+    "1.2M",
+    "0.3",
+  ]);
   assert.deepEqual([0, 999, 14_165, 1_234_567].map(format.integer), ["0", "999", "14,165", "1,234,567"]);
-  assert.deepEqual([null, 0, 0.004, 7.654, 1_204].map(format.money), ["unpriced", "$0.00", "<$0.01", "$7.65", "$1,204"]);
+  assert.deepEqual([null, 0, 0.004, 7.654, 1_204].map(format.money), [
+    "unpriced",
+    "$0.00",
+    "<$0.01",
+    "$7.65",
+    "$1,204",
+  ]);
   assert.deepEqual([0, 820, 1_400, 14_300, 2_100_000].map(format.bytes), ["0 B", "820 B", "1.4 kB", "14 kB", "2.1 MB"]);
   assert.deepEqual([format.percent(0.456), format.score(0.8)], ["46%", "0.80"]);
 });
@@ -42,7 +55,10 @@ test("ages", () => {
   assert.equal(format.age(340), "0.3 s old");
   assert.equal(format.age(12_400), "12 s old");
   assert.equal(format.age(-50), "0.0 s old");
-  assert.deepEqual([500, 12_000, 3 * MINUTE, 50 * HOUR].map((ms) => format.ago(0, ms)), ["now", "12 s ago", "3 min ago", "2 d ago"]);
+  assert.deepEqual(
+    [500, 12_000, 3 * MINUTE, 50 * HOUR].map((ms) => format.ago(0, ms)),
+    ["now", "12 s ago", "3 min ago", "2 d ago"],
+  );
 });
 
 test("names", () => {

@@ -50,5 +50,8 @@ test("it steps from event to event", () => {
 test("what is dated in the future, or not at all, is left out", () => {
   const history = new History([0, START, START + HOUR], START + MINUTE);
   assert.equal(history.to, START + MINUTE);
-  assert.equal(history.counts(10).reduce((sum, count) => sum + count), 1);
+  assert.equal(
+    history.counts(10).reduce((sum, count) => sum + count),
+    1,
+  );
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { KEYS, commandOf } from "../src/state/keys.ts";
+import { commandOf, KEYS } from "../src/state/keys.ts";
 import { VIEWS } from "../src/state/nav.ts";
 import { times } from "../src/state/times.ts";
 

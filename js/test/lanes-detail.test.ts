@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { atOnce, eventsInMinute, pulseOf, workedFor } from "../src/lanes/bins.ts";
-import { callsByAgent, messagesInOrder, spansByAgent, type LaneIndex } from "../src/lanes/index.ts";
+import { callsByAgent, type LaneIndex, messagesInOrder, spansByAgent } from "../src/lanes/index.ts";
 import { layoutLinks } from "../src/lanes/links.ts";
 import { laneRows } from "../src/lanes/tree.ts";
 import type { MessagesRow, SpansRow, ToolCallsRow } from "../src/store/tables.ts";
@@ -56,7 +56,10 @@ test("many finished children fold under their parent, with all that hangs on the
   ];
   const shown = new Set(agents.map(({ id }) => id));
   const folded = laneRows(agents, shown, { over: 2, isOpen: () => false });
-  assert.deepEqual(folded.map(({ agent }) => agent.id), ["boss", "busy"]);
+  assert.deepEqual(
+    folded.map(({ agent }) => agent.id),
+    ["boss", "busy"],
+  );
   assert.deepEqual(folded[0]!.fold, { count: 3, open: false });
   assert.equal(laneRows(agents, shown, { over: 2, isOpen: () => true }).length, 6);
   assert.equal(laneRows(agents, shown, { over: 3, isOpen: () => false }).length, 6);

@@ -3,21 +3,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { signal } from "@preact/signals";
 import { axisLabels, roundInstants } from "../src/lanes/axis.ts";
+import { hitTest } from "../src/lanes/hit.ts";
 import {
+  type Agent,
   activeBetween,
+  type Call,
   callsByAgent,
   extent,
+  type LaneIndex,
   lastStretch,
   lowerBound,
-  messagesInOrder,
-  spansByAgent,
-  type Agent,
-  type Call,
-  type LaneIndex,
   type Message,
+  messagesInOrder,
   type Span,
+  spansByAgent,
 } from "../src/lanes/index.ts";
-import { hitTest } from "../src/lanes/hit.ts";
 import { BAR, broadcastTop, layoutScene, ROW, rowMiddle, timeOf, xOf } from "../src/lanes/layout.ts";
 import { keepOrder, laneRows } from "../src/lanes/tree.ts";
 import { DAY, HOUR, MINUTE, TimeWindow, USUAL_LENGTH } from "../src/lanes/window.ts";

@@ -1,11 +1,11 @@
 // What memory entries said before, and what changed between two texts.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { drawFrame } from "./screen.ts";
 import { lineDiff } from "../src/lib/line-diff.ts";
-import { MemoryVersions, comparable, memoryVersions } from "../src/store/memory-versions.ts";
+import { comparable, MemoryVersions, memoryVersions } from "../src/store/memory-versions.ts";
 import { Store } from "../src/store/store.ts";
 import { row } from "./rows.ts";
+import { drawFrame } from "./screen.ts";
 
 const entry = (id: string, text: string) => row("memory", id, { text, version: `v-${text}` });
 const texts = (versions: MemoryVersions, id: string) => versions.of(id)?.versions.map(({ text }) => text);
@@ -25,7 +25,10 @@ test("each change keeps what was said before", () => {
   versions.note([other, entry("a", "2")], 20);
   versions.note([other, entry("a", "3"), entry("c", "1")], 30);
   assert.deepEqual(texts(versions, "a"), ["1", "2", "3"]);
-  assert.deepEqual(versions.of("a")!.versions.map(({ seenAt }) => seenAt), [null, 20, 30]);
+  assert.deepEqual(
+    versions.of("a")!.versions.map(({ seenAt }) => seenAt),
+    [null, 20, 30],
+  );
   assert.equal(versions.of("a")!.changes, 2);
   assert.equal(versions.of("b"), undefined);
   assert.deepEqual([versions.of("c")!.isNew, versions.of("c")!.changes], [true, 0]);
@@ -98,7 +101,10 @@ test("a diff tells lines that came and went, and what stands around them", () =>
   assert.deepEqual(shape("a\nb\nc", "a\nx\nc"), [" a", "-b", "+x", " c"]);
   assert.deepEqual(shape("1\n2\n3\n4\n5\n6", "1\n2\n3\n4\n5\n6\n7"), ["… 4 lines", " 5", " 6", "+7"]);
   assert.deepEqual(shape("a\nb\nc\nd", "b\nc\nx\nd"), ["-a", " b", " c", "+x", " d"]);
-  assert.deepEqual(lineDiff("same", "same").lines.map(({ kind }) => kind), ["same"]);
+  assert.deepEqual(
+    lineDiff("same", "same").lines.map(({ kind }) => kind),
+    ["same"],
+  );
   assert.deepEqual([lineDiff("a\nb", "b\nc\nd").added, lineDiff("a\nb", "b\nc\nd").removed], [2, 1]);
 });
 

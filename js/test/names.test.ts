@@ -11,7 +11,10 @@ test("sessions of one project are told apart in the order in which they began", 
     row("agents", "b", { name: "shop", started_at: 20 }),
     row("agents", "x", { name: "garden", started_at: 5 }),
   ];
-  assert.deepEqual([...numbersOf(agents)].sort(), [["b", 2], ["c", 3]]);
+  assert.deepEqual([...numbersOf(agents)].sort(), [
+    ["b", 2],
+    ["c", 3],
+  ]);
 });
 
 test("subagents are told apart among those of one parent", () => {

@@ -1,20 +1,28 @@
 // The figures and the strip above the lanes: what they count, and what they refuse to guess.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { callsByAgent, messagesInOrder, spansByAgent } from "../src/lanes/index.ts";
 import { sparkPath } from "../src/charts/spark.tsx";
-import type { AgentsRow, LogsRow, MessagesRow, QualityRow, SpansRow, TasksRow, ToolCallsRow } from "../src/store/tables.ts";
+import { callsByAgent, messagesInOrder, spansByAgent } from "../src/lanes/index.ts";
+import type {
+  AgentsRow,
+  LogsRow,
+  MessagesRow,
+  QualityRow,
+  SpansRow,
+  TasksRow,
+  ToolCallsRow,
+} from "../src/store/tables.ts";
 import {
   agentsFigure,
   errorsFigure,
   histogram,
   liveCourse,
-  taskTotals,
   tasksFigure,
+  taskTotals,
 } from "../src/views/overview/figures.ts";
 import { Meter } from "../src/views/overview/meter.ts";
-import { paceFigure, worthFigure } from "../src/views/overview/rates.ts";
 import { needs } from "../src/views/overview/needs.ts";
+import { paceFigure, worthFigure } from "../src/views/overview/rates.ts";
 
 const MINUTE = 60_000;
 const NOW = Date.UTC(2026, 10, 23, 14, 22);
@@ -117,7 +125,13 @@ test("the meter counts growth only: neither what was there before nor what went"
 });
 
 test("cost leaves unpriced models out and says so; without any cost there is quality", () => {
-  const cost = worthFigure([agent("a", { cost_usd: 1.5 }), agent("b", { output_tokens: 5 })], [], index(), new Meter(), NOW);
+  const cost = worthFigure(
+    [agent("a", { cost_usd: 1.5 }), agent("b", { output_tokens: 5 })],
+    [],
+    index(),
+    new Meter(),
+    NOW,
+  );
   assert.deepEqual([cost.label, cost.value, cost.note], ["Cost", "$1.50", "1 unpriced"]);
   const scores = [0.5, 1, null].map((score, i) => ({ id: `${i}`, at: NOW, score }) as QualityRow);
   const quality = worthFigure([agent("a")], scores, index(), new Meter(), NOW);
@@ -135,8 +149,13 @@ test("an hour costs what was spent over the time in which somebody worked", () =
 });
 
 test("errors are failed calls and error lines of the window", () => {
-  const calls = [NOW - 2 * MINUTE, NOW - 60 * MINUTE].map((at) => ({ at, name: "Bash", agent_id: null, status: "error" }) as ToolCallsRow);
-  const logs = [{ at: NOW - 5 * MINUTE, level: "critical", agent_id: "a" } as LogsRow, { at: NOW, level: "info" } as LogsRow];
+  const calls = [NOW - 2 * MINUTE, NOW - 60 * MINUTE].map(
+    (at) => ({ at, name: "Bash", agent_id: null, status: "error" }) as ToolCallsRow,
+  );
+  const logs = [
+    { at: NOW - 5 * MINUTE, level: "critical", agent_id: "a" } as LogsRow,
+    { at: NOW, level: "info" } as LogsRow,
+  ];
   const figure = errorsFigure(calls, logs, STRETCH, String);
   assert.deepEqual([figure.value, figure.note, figure.view], ["2", "1 Bash · 2 min ago", "tools"]);
   assert.equal(errorsFigure([], logs, STRETCH, String).view, "logs");

@@ -56,7 +56,10 @@ test("a call that had not returned was running", () => {
 test("a session was active while its agent worked, and had as many messages as were told by then", () => {
   const session = row("sessions", "s", { agent_id: "a", status: "ended", started_at: 10, ended_at: 40, messages: 3 });
   const spans = [row("spans", "1", { agent_id: "a", status: "working", started_at: 10, ended_at: 20 })];
-  const messages = [row("messages", "m", { session_id: "s", at: 11 }), row("messages", "n", { session_id: "s", at: 31 })];
+  const messages = [
+    row("messages", "m", { session_id: "s", at: 11 }),
+    row("messages", "n", { session_id: "s", at: 31 }),
+  ];
   const at = (time: number) => AS_OF.sessions({ ...LISTS, sessions: [session], spans, messages }, time)[0];
   assert.deepEqual([at(15)?.status, at(15)?.ended_at, at(15)?.messages], ["active", null, 1]);
   assert.deepEqual([at(40)?.status, at(40)?.ended_at, at(40)?.messages], ["ended", 40, 2]);
@@ -73,13 +76,22 @@ test("nothing that was written later is in any table", () => {
   };
   store.apply({ rows, gone: {} });
   store.commit();
-  assert.deepEqual(past.tables.messages.list().map(({ id }) => id), ["m1"]);
-  assert.deepEqual(past.tables.logs.list().map(({ id }) => id), ["l1"]);
+  assert.deepEqual(
+    past.tables.messages.list().map(({ id }) => id),
+    ["m1"],
+  );
+  assert.deepEqual(
+    past.tables.logs.list().map(({ id }) => id),
+    ["l1"],
+  );
   assert.equal(past.tables.quality.list().length, 0);
   assert.equal(past.tables.messages.rows.get("m2"), undefined);
   assert.equal(past.now.value, 100);
   const before = past.tables.messages.version.value;
   moment.value = 200;
   assert.notEqual(past.tables.messages.version.value, before);
-  assert.deepEqual(past.tables.messages.list().map(({ id }) => id), ["m1", "m2"]);
+  assert.deepEqual(
+    past.tables.messages.list().map(({ id }) => id),
+    ["m1", "m2"],
+  );
 });

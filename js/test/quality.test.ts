@@ -4,14 +4,24 @@ import { test } from "node:test";
 import { courseOf, dimensionsOf, grouped, mean, part, testsOf } from "../src/views/quality/sums.ts";
 import { row } from "./rows.ts";
 
-const judgement = (id: string, score: number | null, at: number, assessor: string | null = null) => row("quality", id, { score, at, assessor });
+const judgement = (id: string, score: number | null, at: number, assessor: string | null = null) =>
+  row("quality", id, { score, at, assessor });
 
 test("the mean by who judged, those who judged most first", () => {
-  const rows = [judgement("1", 0.5, 1, "a"), judgement("2", 1, 2, "a"), judgement("3", 0.2, 3, "b"), judgement("4", null, 4, "b"), judgement("5", 0.9, 5)];
-  assert.deepEqual(grouped(rows, ({ assessor }) => assessor), [
-    { key: "a", count: 2, mean: 0.75 },
-    { key: "b", count: 1, mean: 0.2 },
-  ]);
+  const rows = [
+    judgement("1", 0.5, 1, "a"),
+    judgement("2", 1, 2, "a"),
+    judgement("3", 0.2, 3, "b"),
+    judgement("4", null, 4, "b"),
+    judgement("5", 0.9, 5),
+  ];
+  assert.deepEqual(
+    grouped(rows, ({ assessor }) => assessor),
+    [
+      { key: "a", count: 2, mean: 0.75 },
+      { key: "b", count: 1, mean: 0.2 },
+    ],
+  );
   assert.equal(mean([]), null);
 });
 
@@ -22,10 +32,21 @@ test("tests are summed; none is not zero", () => {
 });
 
 test("scores over time, with a line through their means", () => {
-  const course = courseOf([judgement("late", 1, 1_000), judgement("early", 0, 0), judgement("early too", 0.5, 10), judgement("unscored", null, 5_000)])!;
+  const course = courseOf([
+    judgement("late", 1, 1_000),
+    judgement("early", 0, 0),
+    judgement("early too", 0.5, 10),
+    judgement("unscored", null, 5_000),
+  ])!;
   assert.deepEqual([course.from, course.to], [0, 1_000]);
-  assert.deepEqual(course.points.map(({ x }) => x), [1, 0, 0.01]);
-  assert.deepEqual(course.line.map(({ y }) => y), [0.25, 1]);
+  assert.deepEqual(
+    course.points.map(({ x }) => x),
+    [1, 0, 0.01],
+  );
+  assert.deepEqual(
+    course.line.map(({ y }) => y),
+    [0.25, 1],
+  );
   assert.equal(courseOf([judgement("1", 1, 5), judgement("2", 0, 5)]), null);
 });
 

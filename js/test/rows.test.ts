@@ -1,14 +1,14 @@
 // From rows to what is on the screen: search, filters, order, texts, and the views' own sums.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Nav } from "../src/state/nav.ts";
-import { fitColumns } from "../src/parts/grid/widths.ts";
 import { binned } from "../src/charts/histogram.tsx";
-import { oneLine, visible } from "../src/parts/text.tsx";
-import { pythonRow, pythonRows } from "../src/state/python.ts";
-import { type Facet, runQuery } from "../src/state/query.ts";
 import { matcher } from "../src/lib/search.ts";
 import { sortedBy } from "../src/lib/sort.ts";
+import { fitColumns } from "../src/parts/grid/widths.ts";
+import { oneLine, visible } from "../src/parts/text.tsx";
+import { Nav } from "../src/state/nav.ts";
+import { pythonRow, pythonRows } from "../src/state/python.ts";
+import { type Facet, runQuery } from "../src/state/query.ts";
 import type { TasksRow } from "../src/store/tables.ts";
 import { type AgentItem, type Arrangement, arrange } from "../src/views/agents/tree.ts";
 import { collapse } from "../src/views/logs/collapse.ts";
@@ -17,7 +17,10 @@ import { row } from "./rows.ts";
 test("every word searched for has to occur, in any case", () => {
   const rows = [row("tasks", "1", { title: "Fix the Watcher" }), row("tasks", "2", { title: "Fix the server" })];
   const text = (task: TasksRow) => task.title ?? "";
-  assert.deepEqual(rows.filter(matcher("WATCH  fix", text)).map(({ id }) => id), ["1"]);
+  assert.deepEqual(
+    rows.filter(matcher("WATCH  fix", text)).map(({ id }) => id),
+    ["1"],
+  );
   assert.equal(rows.filter(matcher("  ", text)).length, 2);
 });
 
@@ -32,7 +35,10 @@ test("a filter value is counted over what passes everything else", () => {
     row("tasks", "3", { status: "completed", priority: "high" }),
   ];
   const result = runQuery(rows, () => true, facets, { status: ["pending"] });
-  assert.deepEqual(result.rows.map(({ id }) => id), ["1", "2"]);
+  assert.deepEqual(
+    result.rows.map(({ id }) => id),
+    ["1", "2"],
+  );
   assert.deepEqual(result.counts.get("status"), [
     { value: "pending", count: 2 },
     { value: "completed", count: 1 },
@@ -75,11 +81,14 @@ test("columns go by rank until the rest fits", () => {
 test("equal log lines in a row are one with a count", () => {
   const log = (id: string, text: string) => row("logs", id, { text, level: "info", at: Number(id) });
   const logs = [log("1", "a"), log("2", "a"), log("3", "b"), log("4", "a")];
-  assert.deepEqual(collapse(logs, true).map(({ id, count, lastAt }) => [id, count, lastAt]), [
-    ["1", 2, 2],
-    ["3", 1, 3],
-    ["4", 1, 4],
-  ]);
+  assert.deepEqual(
+    collapse(logs, true).map(({ id, count, lastAt }) => [id, count, lastAt]),
+    [
+      ["1", 2, 2],
+      ["3", 1, 3],
+      ["4", 1, 4],
+    ],
+  );
   assert.equal(collapse(logs, false).length, 4);
 });
 

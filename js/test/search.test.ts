@@ -1,8 +1,8 @@
 // Searching with a regular expression, and marking what was found.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { stretches } from "../src/parts/found.tsx";
 import { finder, matcher, patternOf, patternProblem } from "../src/lib/search.ts";
+import { stretches } from "../src/parts/found.tsx";
 import type { LogsRow } from "../src/store/tables.ts";
 import { row } from "./rows.ts";
 
@@ -24,7 +24,10 @@ test("what is no regular expression is searched for as it stands, and said", () 
 });
 
 test("what was found is marked, and nothing is lost", () => {
-  const marks = (text: string, query: string) => stretches(text, finder(query)!).map((part) => (part.found ? `[${part.text}]` : part.text)).join("");
+  const marks = (text: string, query: string) =>
+    stretches(text, finder(query)!)
+      .map((part) => (part.found ? `[${part.text}]` : part.text))
+      .join("");
   assert.equal(marks("an error, Error", "error an"), "[an] [error], [Error]");
   assert.equal(marks("a.b a+b", "a+b"), "a.b [a+b]");
   assert.equal(marks("x1 y22", "/\\d+/"), "x[1] y[22]");

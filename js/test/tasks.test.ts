@@ -21,8 +21,14 @@ test("a task waits for what is known and not completed", () => {
 
 test("what a task is needed for, and what it is made of", () => {
   const links = taskLinks([task("a"), task("b", { depends_on: ["a"] }), task("c", { parent_id: "a" })]);
-  assert.deepEqual(links.neededBy.get("a")?.map(({ id }) => id), ["b"]);
-  assert.deepEqual(links.parts.get("a")?.map(({ id }) => id), ["c"]);
+  assert.deepEqual(
+    links.neededBy.get("a")?.map(({ id }) => id),
+    ["b"],
+  );
+  assert.deepEqual(
+    links.parts.get("a")?.map(({ id }) => id),
+    ["c"],
+  );
 });
 
 test("subtasks stand behind their parents, each once", () => {

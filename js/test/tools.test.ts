@@ -2,14 +2,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { callText } from "../src/views/tools/input.ts";
-import { DURATIONS, agentUses, quantile, toolUses } from "../src/views/tools/use.ts";
+import { agentUses, DURATIONS, quantile, toolUses } from "../src/views/tools/use.ts";
 import { row } from "./rows.ts";
 
 const call = (id: string, ms: number | null, status: string, agent: string | null = null) =>
   row("tool_calls", id, { name: "Bash", status, duration_ms: ms, at: Number(id), agent_id: agent });
 
 test("what the calls of a tool add up to", () => {
-  const calls = [call("1", 10, "ok"), call("2", 30, "error"), call("3", 20, "ok"), call("4", null, "running"), call("5", 5, "denied")];
+  const calls = [
+    call("1", 10, "ok"),
+    call("2", 30, "error"),
+    call("3", 20, "ok"),
+    call("4", null, "running"),
+    call("5", 5, "denied"),
+  ];
   const [use] = toolUses(calls);
   const { durations, ...sums } = use!;
   assert.deepEqual(sums, { id: "Bash", calls: 5, running: 1, errors: 1, denied: 1, median: 10, p95: 30, lastAt: 5 });
@@ -25,11 +31,19 @@ test("what the calls of a tool add up to", () => {
 });
 
 test("the same by agent; calls without one belong to nobody", () => {
-  const uses = agentUses([call("1", 1, "ok", "a"), call("2", 2, "error", "b"), call("3", 3, "ok", "b"), call("4", 4, "ok")]);
-  assert.deepEqual(uses.map(({ id, calls, errors }) => [id, calls, errors]), [
-    ["b", 2, 1],
-    ["a", 1, 0],
+  const uses = agentUses([
+    call("1", 1, "ok", "a"),
+    call("2", 2, "error", "b"),
+    call("3", 3, "ok", "b"),
+    call("4", 4, "ok"),
   ]);
+  assert.deepEqual(
+    uses.map(({ id, calls, errors }) => [id, calls, errors]),
+    [
+      ["b", 2, 1],
+      ["a", 1, 0],
+    ],
+  );
 });
 
 test("a call says what it does, also when its input was cut", () => {

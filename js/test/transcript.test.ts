@@ -3,19 +3,34 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { diffLines, diffSize } from "../src/lib/diff.ts";
 import { blocks, spans } from "../src/lib/markdown.ts";
-import { Nav } from "../src/state/nav.ts";
 import { cut } from "../src/parts/clip.tsx";
-import { type Entry, type Page, type Talk, type Tool, asOf, countAfter, keyOf, withEarlier, withLater } from "../src/store/transcript.ts";
-import { nested } from "../src/views/sessions/tree.ts";
+import { Nav } from "../src/state/nav.ts";
+import {
+  asOf,
+  countAfter,
+  type Entry,
+  keyOf,
+  type Page,
+  type Talk,
+  type Tool,
+  withEarlier,
+  withLater,
+} from "../src/store/transcript.ts";
 import { lasted } from "../src/views/sessions/columns.tsx";
-import { feedOf, Feed } from "../src/views/transcript/feed.ts";
-import { type Arrangement, type Item, arrange, stretch, tally } from "../src/views/transcript/items.ts";
+import { nested } from "../src/views/sessions/tree.ts";
+import { Feed, feedOf } from "../src/views/transcript/feed.ts";
+import { type Arrangement, arrange, type Item, stretch, tally } from "../src/views/transcript/items.ts";
 import { gist, given, shortPath, toolName } from "../src/views/transcript/words.ts";
 import { row } from "./rows.ts";
 
 const NOON = new Date(2026, 6, 17, 12).getTime();
 
-const said = (id: string, kind: "prompt" | "reply" | "thinking" = "reply", at = NOON): Entry => ({ id, at, kind, text: id });
+const said = (id: string, kind: "prompt" | "reply" | "thinking" = "reply", at = NOON): Entry => ({
+  id,
+  at,
+  kind,
+  text: id,
+});
 const call = (id: string, more: Partial<Tool> = {}): Tool => ({
   id,
   at: NOON,
@@ -32,10 +47,18 @@ const call = (id: string, more: Partial<Tool> = {}): Tool => ({
   asks: null,
   ...more,
 });
-const page = (entries: readonly Entry[], before: string | null = null, after: string | null = "end"): Page => ({ entries, before, after });
+const page = (entries: readonly Entry[], before: string | null = null, after: string | null = "end"): Page => ({
+  entries,
+  before,
+  after,
+});
 const ids = (talk: Talk) => talk.entries.map((entry) => entry.id).join(" ");
 const shape = (items: readonly Item[]) =>
-  items.map((item) => (item.kind === "entry" ? item.entry.id : item.kind === "calls" ? `[${item.calls.length}]` : item.kind)).join(" ");
+  items
+    .map((item) =>
+      item.kind === "entry" ? item.entry.id : item.kind === "calls" ? `[${item.calls.length}]` : item.kind,
+    )
+    .join(" ");
 const lines = (entries: readonly Entry[], how: Partial<Arrangement> = {}) =>
   shape(arrange(entries, { only: "all", seen: null, unfolded: () => false, ...how }).slice(1));
 
@@ -71,7 +94,10 @@ test("a reply and a thought may bear the same id", () => {
 test("in the past later entries are not there yet, and a call that went on then has no result", () => {
   const entries = [said("a"), call("c", { output: "done", duration_ms: 5_000 }), said("b", "reply", NOON + 9_000)];
   const then = asOf(entries, NOON + 2_000);
-  assert.deepEqual(then.map((entry) => entry.id), ["a", "c"]);
+  assert.deepEqual(
+    then.map((entry) => entry.id),
+    ["a", "c"],
+  );
   assert.deepEqual([(then[1] as Tool).status, (then[1] as Tool).output], ["running", null]);
 });
 
@@ -125,7 +151,11 @@ test("the mark stands before the first entry that came since, and parts a run", 
 });
 
 test("each day is told", () => {
-  const items = arrange([said("a"), said("b", "reply", NOON + 86_400_000)], { only: "all", seen: null, unfolded: () => false });
+  const items = arrange([said("a"), said("b", "reply", NOON + 86_400_000)], {
+    only: "all",
+    seen: null,
+    unfolded: () => false,
+  });
   assert.equal(shape(items), "day a day b");
 });
 
@@ -137,7 +167,10 @@ test("a run tells which tools and how long", () => {
 
 test("a call says what it is about", () => {
   assert.equal(gist(call("ls -l")), "ls -l");
-  assert.equal(gist(call("x", { input: { replace_all: false, file_path: "/a/b/c/d/e.ts", old_string: "1" } })), "…/c/d/e.ts");
+  assert.equal(
+    gist(call("x", { input: { replace_all: false, file_path: "/a/b/c/d/e.ts", old_string: "1" } })),
+    "…/c/d/e.ts",
+  );
   assert.equal(gist(call("x", { input: { pattern: "TODO", path: "src" } })), "TODO in src");
   assert.equal(gist(call("x", { input: { prompt: "long", description: "short" }, child: "s/1" })), "short");
   assert.equal(gist(call("x", { input: null })), "");
@@ -147,19 +180,34 @@ test("a call says what it is about", () => {
 });
 
 test("Markdown: fences, headings, lists, tables and rules are told from text", () => {
-  const kinds = blocks("# One\ntext\nmore\n\n- a\n  b\n1. c\n\n```py\n# code\n```\n---\n| a | b |\n|---|---|\n| 1 | 2 |\nend");
+  const kinds = blocks(
+    "# One\ntext\nmore\n\n- a\n  b\n1. c\n\n```py\n# code\n```\n---\n| a | b |\n|---|---|\n| 1 | 2 |\nend",
+  );
   assert.deepEqual(
     kinds.map((block) => block.kind),
     ["heading", "text", "item", "item", "code", "rule", "table", "text"],
   );
   assert.deepEqual(kinds[2], { kind: "item", depth: 0, marker: "-", text: "a\nb" });
   assert.deepEqual(kinds[4], { kind: "code", text: "# code" });
-  assert.deepEqual(kinds[6], { kind: "table", rows: [["a", "b"], ["1", "2"]] });
-  assert.deepEqual(blocks("```\nopen"), [{ kind: "code", text: "open" }], "a fence that is not closed goes on to the end");
+  assert.deepEqual(kinds[6], {
+    kind: "table",
+    rows: [
+      ["a", "b"],
+      ["1", "2"],
+    ],
+  });
+  assert.deepEqual(
+    blocks("```\nopen"),
+    [{ kind: "code", text: "open" }],
+    "a fence that is not closed goes on to the end",
+  );
 });
 
 test("Markdown: code, bold and links inside a line; lone marks stay", () => {
-  const told = (text: string) => spans(text).map((span) => `${span.kind}:${span.text}`).join("|");
+  const told = (text: string) =>
+    spans(text)
+      .map((span) => `${span.kind}:${span.text}`)
+      .join("|");
   assert.equal(told("run `a * b` **now** and *then*"), "text:run |code:a * b|text: |bold:now|text: and |stressed:then");
   assert.equal(told("2 * 3 ** 4 `x"), "text:2 * 3 ** 4 `x");
   assert.equal(told("snake_case *.py a*b*c"), "text:snake_case *.py a*b*c");
@@ -201,7 +249,9 @@ test("sub-sessions stand under the one that began them, the latest root first", 
     row("sessions", "x", { started_at: 2, parent_id: "y" }),
     row("sessions", "y", { started_at: 2, parent_id: "x" }),
   ];
-  const order = nested(rows).map(({ id, depth }) => `${id}${depth}`).join(" ");
+  const order = nested(rows)
+    .map(({ id, depth }) => `${id}${depth}`)
+    .join(" ");
   assert.match(order, /^b0 a0 a11 a21 (y0 x1|x0 y1)$/, order);
 });
 
@@ -220,7 +270,7 @@ interface Asked {
 function server() {
   const asked: Asked[] = [];
   const rest = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
-  const ask = <T,>(_method: string, params: Readonly<Record<string, unknown>>) =>
+  const ask = <T>(_method: string, params: Readonly<Record<string, unknown>>) =>
     new Promise<T>((resolve, reject) => {
       asked.push({
         params,
@@ -240,7 +290,11 @@ test("what is new is asked for once at a time, and again when more came meanwhil
   assert.equal(asked.length, 1);
   await asked[0]!.answer(page([said("a")], "there"));
   await new Promise((resolve) => setTimeout(resolve, 560));
-  assert.deepEqual(asked.map(({ params }) => params["after"]), [undefined, "end"], "the second one after a pause");
+  assert.deepEqual(
+    asked.map(({ params }) => params["after"]),
+    [undefined, "end"],
+    "the second one after a pause",
+  );
   await asked[1]!.answer(page([said("b")], null, "further"));
   assert.equal(ids(feed.talk.value!), "a b");
   feed.leave();
@@ -261,7 +315,10 @@ test("a page before a conversation that began anew meanwhile is dropped", async 
 });
 
 test("that there is none is told from that it could not be had", async () => {
-  for (const [code, none] of [["not_found", true], ["internal", false]] as const) {
+  for (const [code, none] of [
+    ["not_found", true],
+    ["internal", false],
+  ] as const) {
     const { asked, ask } = server();
     const feed = new Feed(ask, "s");
     feed.follow();

@@ -1,8 +1,9 @@
 // How many tasks were left, when, and how long the rest takes: pure functions of the tasks and a clock.
 // The estimate is a range, as wide as chance makes it, and none where nothing was finished for a while.
+
+import { HOUR, MINUTE } from "../lanes/window.ts";
 import { longDuration, plural } from "../lib/format.ts";
 import type { TasksRow } from "../store/tables.ts";
-import { HOUR, MINUTE } from "../lanes/window.ts";
 
 export interface Left {
   readonly at: number;
@@ -57,7 +58,13 @@ export function burnOf(tasks: readonly TasksRow[], now: number): Burn {
   // Of the minute, wherever it is shown: two places must not say two things.
   const estimate = timeLeft(finished, left, Math.ceil(now / MINUTE) * MINUTE);
   const added = estimate === null ? 0 : changes.filter(([at, by]) => by > 0 && at > now - estimate.over).length;
-  return { course: courseOf(changes, now), left, total, estimate, says: saysOf(estimate, left, total, finished.at(-1), now) + (added > 0 ? " if none is added" : "") };
+  return {
+    course: courseOf(changes, now),
+    left,
+    total,
+    estimate,
+    says: saysOf(estimate, left, total, finished.at(-1), now) + (added > 0 ? " if none is added" : ""),
+  };
 }
 
 function courseOf(changes: [number, number][], now: number): Left[] {

@@ -1,11 +1,11 @@
 // The tasks left over time as steps, and where the estimate says they end: a wedge, never a line.
 import { useComputed } from "@preact/signals";
 import { useRef } from "preact/hooks";
+import { DAY, MINUTE } from "../lanes/window.ts";
 import { dayMonth, hourMinute, integer, plural } from "../lib/format.ts";
+import { useSize } from "../parts/size.ts";
 import type { Shown } from "../store/store.ts";
 import { type Burn, burnOf } from "./burndown.ts";
-import { DAY, MINUTE } from "../lanes/window.ts";
-import { useSize } from "../parts/size.ts";
 
 /** The wedge takes at most so much of the width: what was is known better than what will be. */
 const FUTURE = 0.5;

@@ -1,7 +1,7 @@
 // Where the time axis has its labels and what they say: round instants of the reader's own clock.
 
 import { dayMonth, hourMinute, timeOfDay } from "../lib/format.ts";
-import { xOf, type Scale } from "./layout.ts";
+import { type Scale, xOf } from "./layout.ts";
 import { DAY, HOUR, MINUTE, SECOND } from "./window.ts";
 
 export interface AxisLabel {

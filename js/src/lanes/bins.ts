@@ -1,6 +1,6 @@
 // What the strips above the lanes count: events by time, and how many agents worked or waited at once.
 // Pure functions of the index; bins are aligned to the clock, so that a bar keeps its height while it moves.
-import { callAt, firstSpanSince, lowerBound, messageAt, spanStart, type LaneIndex } from "./index.ts";
+import { callAt, firstSpanSince, type LaneIndex, lowerBound, messageAt, spanStart } from "./index.ts";
 import type { Scale } from "./layout.ts";
 import { MINUTE, SECOND } from "./window.ts";
 

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { duration, stamp } from "../lib/format.ts";
-import { timeOf, xOf, type Scale } from "./layout.ts";
+import { type Scale, timeOf, xOf } from "./layout.ts";
 import type { LaneModel } from "./model.ts";
 
 /** A keystroke moves by this part of the window; with Shift the end alone moves. */
@@ -83,9 +83,13 @@ export function LanesBrush({ model, width }: { model: LaneModel; width: number }
   };
 
   const stretch = chosen.value;
-  const ends = stretch === null ? null : [Math.min(stretch.from, stretch.to), Math.max(stretch.from, stretch.to)] as const;
+  const ends =
+    stretch === null ? null : ([Math.min(stretch.from, stretch.to), Math.max(stretch.from, stretch.to)] as const);
   const xs = ends?.map((at) => xOf(scale(), at));
-  const says = ends === null ? "" : `${stamp(ends[0], window.now.peek())} to ${stamp(ends[1], window.now.peek())}, ${duration(ends[1] - ends[0])}`;
+  const says =
+    ends === null
+      ? ""
+      : `${stamp(ends[0], window.now.peek())} to ${stamp(ends[1], window.now.peek())}, ${duration(ends[1] - ends[0])}`;
   return (
     <div class="lanes-brush lane-grid">
       <div

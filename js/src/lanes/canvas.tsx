@@ -1,9 +1,9 @@
 // The canvas of the lanes as a component: it stays in sight while the rows scroll under it.
 
 import { useEffect, useRef } from "preact/hooks";
+import type { LaneModel } from "./model.ts";
 import { LanePainter } from "./painter.ts";
 import { followPointer } from "./pointer.ts";
-import type { LaneModel } from "./model.ts";
 
 export function LaneCanvas({ model }: { model: LaneModel }) {
   const canvas = useRef<HTMLCanvasElement>(null);

@@ -1,8 +1,9 @@
 // What the timeline draws beyond the lanes of the overview: who worked for whom, and what was waited for.
-import type { Colours } from "../shell/theme.ts";
-import { BAR, rowMiddle, type Bar } from "./layout.ts";
-import type { Link } from "./links.ts";
+
 import { oneLine } from "../parts/text.tsx";
+import type { Colours } from "../shell/theme.ts";
+import { BAR, type Bar, rowMiddle } from "./layout.ts";
+import type { Link } from "./links.ts";
 
 const HEAD = 4;
 const LABEL_LEAST = 40;
@@ -17,7 +18,12 @@ export function paintLinks(
   { muted, ink }: Colours,
 ): void {
   const isLit = ({ parent, child }: Link): boolean => child === lit || parent === lit;
-  stroke(context, links.filter((link) => !isLit(link)), muted, lit === null ? 0.75 : 0.35);
+  stroke(
+    context,
+    links.filter((link) => !isLit(link)),
+    muted,
+    lit === null ? 0.75 : 0.35,
+  );
   stroke(context, links.filter(isLit), ink, 1);
 }
 
@@ -51,7 +57,12 @@ function addLine(lines: Path2D, heads: Path2D, x: number, from: number, to: numb
 }
 
 /** What somebody waits for, written into the bar as far as it reaches. */
-export function paintLabels(context: CanvasRenderingContext2D, bars: readonly Bar[], { ink, bg }: Colours, font: string): void {
+export function paintLabels(
+  context: CanvasRenderingContext2D,
+  bars: readonly Bar[],
+  { ink, bg }: Colours,
+  font: string,
+): void {
   context.font = `11px ${font}`;
   context.textBaseline = "middle";
   // Amber is a light ground in both themes.

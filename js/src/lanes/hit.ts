@@ -1,7 +1,7 @@
 // What lies under a point of the lanes.
 
 import type { Call, Message, Span } from "./index.ts";
-import { BAR, broadcastTop, curvePoints, ROW, rowMiddle, type Curve, type Scene } from "./layout.ts";
+import { BAR, broadcastTop, type Curve, curvePoints, ROW, rowMiddle, type Scene } from "./layout.ts";
 
 /** Closer than this to a thing, the pointer means it. */
 const REACH = 4;

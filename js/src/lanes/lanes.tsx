@@ -2,20 +2,20 @@
 // messages. The window of time is the caller's, so that figures beside the lanes can speak of the same minutes.
 
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useSize } from "../parts/size.ts";
 import type { Nav } from "../state/nav.ts";
 import type { Shown } from "../store/store.ts";
-import { LaneCanvas } from "./canvas.tsx";
 import { LanesBrush } from "./brush.tsx";
+import { LaneCanvas } from "./canvas.tsx";
 import { LanesAxis, LanesHead } from "./head.tsx";
-import { KEYS_HINT, onLaneKey } from "./keys.ts";
 import type { Agent } from "./index.ts";
+import { KEYS_HINT, onLaneKey } from "./keys.ts";
 import { ROW } from "./layout.ts";
 import { LaneModel } from "./model.ts";
 import { knowsContext, LaneRows, LaneTable, rowId } from "./rows.tsx";
 import { AtOnceStrip, Pulse } from "./strips.tsx";
 import { LaneTip } from "./tip.tsx";
 import type { TimeWindow } from "./window.ts";
-import { useSize } from "../parts/size.ts";
 
 export interface LanesProps {
   readonly store: Shown;

@@ -2,17 +2,17 @@
 // rectangles and curves; lanes-draw.ts paints them, lanes-hit.ts finds them under the pointer.
 
 import {
-  EVERYONE,
+  type Call,
   callAt,
+  EVERYONE,
   firstSpanSince,
   isLive,
-  lowerBound,
-  messageAt,
-  spanStart,
-  type Call,
   type LaneIndex,
+  lowerBound,
   type Message,
+  messageAt,
   type Span,
+  spanStart,
 } from "./index.ts";
 import type { LaneRow } from "./tree.ts";
 

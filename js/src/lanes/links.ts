@@ -1,7 +1,7 @@
 // Who worked for whom: a child's lane hangs on its parent's from the moment it was started to the moment it ended.
 // Geometry only; lanes-draw-detail.ts paints it.
-import { isLive, spanStart, type LaneIndex } from "./index.ts";
-import { xOf, type Scale } from "./layout.ts";
+import { isLive, type LaneIndex, spanStart } from "./index.ts";
+import { type Scale, xOf } from "./layout.ts";
 import type { LaneRow } from "./tree.ts";
 
 export interface Link {

@@ -1,13 +1,13 @@
 // What one mounted set of lanes knows: the index of what happened, the rows in sight, what is hovered and active.
 // Everything is a lazy signal, so lanes that nobody reads compute nothing.
 
-import { computed, signal, type ReadonlySignal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Nav } from "../state/nav.ts";
 import type { Shown } from "../store/store.ts";
-import { activeBetween, callsByAgent, isHuman, messagesInOrder, spansByAgent, type LaneIndex } from "./index.ts";
 import type { Hit } from "./hit.ts";
+import { activeBetween, callsByAgent, isHuman, type LaneIndex, messagesInOrder, spansByAgent } from "./index.ts";
 import { ROW } from "./layout.ts";
-import { keepOrder, laneRows, type LaneRow } from "./tree.ts";
+import { keepOrder, type LaneRow, laneRows } from "./tree.ts";
 import type { TimeWindow } from "./window.ts";
 
 /** The window moves each second; which agents are in it is asked again when it has moved by this share. */

@@ -2,12 +2,12 @@
 // frame, only when something changed or the time moved by a pixel, and never while the canvas is out of sight.
 
 import { computed, effect, signal } from "@preact/signals";
-import { readColors, theme, type Colours } from "../shell/theme.ts";
+import { type Colours, readColors, theme } from "../shell/theme.ts";
 import { axisLabels } from "./axis.ts";
 import { paintLanes } from "./draw.ts";
-import { hitTest, type Hit } from "./hit.ts";
+import { type Hit, hitTest } from "./hit.ts";
+import { layoutScene, type Scale, type Scene, timeOf } from "./layout.ts";
 import { layoutLinks } from "./links.ts";
-import { layoutScene, timeOf, type Scale, type Scene } from "./layout.ts";
 import type { LaneModel } from "./model.ts";
 
 export class LanePainter {

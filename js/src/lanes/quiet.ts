@@ -1,6 +1,6 @@
 // Which stretch of time a view opens on: the last minutes, or, where nothing happened in them, the last in which
 // something did; and the windows themselves, which outlive the tab that shows them.
-import { useComputed, useSignalEffect, type ReadonlySignal } from "@preact/signals";
+import { type ReadonlySignal, useComputed, useSignalEffect } from "@preact/signals";
 import type { Nav } from "../state/nav.ts";
 import type { Shown } from "../store/store.ts";
 import { activeBetween, lastStretch, withMargin } from "./index.ts";

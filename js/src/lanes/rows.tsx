@@ -1,13 +1,13 @@
 // The words beside the lanes: who is on which row and what it is doing. Only rows in sight exist.
 
-import { UNKNOWN, money, plural, short, when, words } from "../lib/format.ts";
+import { money, plural, short, UNKNOWN, when, words } from "../lib/format.ts";
+import { agentName } from "../parts/agentname.tsx";
+import { StatusMark, statusKind } from "../parts/status.tsx";
+import { Line, oneLine } from "../parts/text.tsx";
 import type { Agent } from "./index.ts";
 import { ROW } from "./layout.ts";
 import type { LaneModel } from "./model.ts";
 import type { LaneRow } from "./tree.ts";
-import { agentName } from "../parts/agentname.tsx";
-import { StatusMark, statusKind } from "../parts/status.tsx";
-import { Line, oneLine } from "../parts/text.tsx";
 
 const INDENT = 16;
 const DEEPEST = 6;

@@ -1,8 +1,8 @@
 // The strips above the lanes, on their time axis: the pulse of what happens, and how many worked at once.
 import { integer, plural } from "../lib/format.ts";
 import { atOnce, eventsInMinute, pulseOf } from "./bins.ts";
+import { type Scale, xOf } from "./layout.ts";
 import type { LaneModel } from "./model.ts";
-import { xOf, type Scale } from "./layout.ts";
 
 const PULSE_PX = 22;
 /** Errors hang from the line the events stand on: told by place, not by colour alone. */

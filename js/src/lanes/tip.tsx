@@ -2,13 +2,13 @@
 
 import type { ComponentChildren } from "preact";
 import { duration, longDuration, timeOfDay, when, words } from "../lib/format.ts";
-import type { Shown } from "../store/store.ts";
 import { agentName } from "../parts/agentname.tsx";
+import { StatusMark } from "../parts/status.tsx";
+import { oneLine } from "../parts/text.tsx";
+import type { Shown } from "../store/store.ts";
 import type { Hit } from "./hit.ts";
 import { ROW } from "./layout.ts";
 import type { LaneModel } from "./model.ts";
-import { StatusMark } from "../parts/status.tsx";
-import { oneLine } from "../parts/text.tsx";
 
 const WIDTH = 300;
 

@@ -1,6 +1,6 @@
 // Which agent is on which row: an indented tree whose order holds still under a pointer.
 
-import { isHuman, isLive, type Agent } from "./index.ts";
+import { type Agent, isHuman, isLive } from "./index.ts";
 
 export interface LaneRow {
   agent: Agent;

@@ -1,7 +1,7 @@
 // The stretch of time a view shows: it follows the clock until a person looks elsewhere, and it is shared by
 // the lanes, the figures above them and whatever else must speak of the same minutes.
 
-import { batch, computed, signal, type ReadonlySignal } from "@preact/signals";
+import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
 
 export const SECOND = 1000;
 export const MINUTE = 60 * SECOND;

@@ -13,10 +13,15 @@ export function diffLines(diff: string): readonly DiffLine[] {
   const found: DiffLine[] = [];
   lines.forEach((line, i) => {
     const next = lines[i + 1] ?? "";
-    const named = FILE.test(line) && (!/^(---|\+\+\+) /.test(line) || /^\+\+\+ /.test(next) || (/^--- /.test(lines[i - 1] ?? "") && line.startsWith("+++ ")));
+    const named =
+      FILE.test(line) &&
+      (!/^(---|\+\+\+) /.test(line) ||
+        /^\+\+\+ /.test(next) ||
+        (/^--- /.test(lines[i - 1] ?? "") && line.startsWith("+++ ")));
     if (named) {
       // The old and the new name are nearly always the same one.
-      if (/^(\+\+\+ |\*\*\* [A-Z][a-z]+ File: )/.test(line)) found.push({ kind: "file", text: line.replace(/^(\+\+\+|\*\*\* [A-Z][a-z]+ File:) /, "") });
+      if (/^(\+\+\+ |\*\*\* [A-Z][a-z]+ File: )/.test(line))
+        found.push({ kind: "file", text: line.replace(/^(\+\+\+|\*\*\* [A-Z][a-z]+ File:) /, "") });
     } else if (line.startsWith("@@")) found.push({ kind: "gap", text: line.replace(/^@@\s?|\s?@@$/g, "").trim() });
     else if (line.startsWith("+")) found.push({ kind: "added", text: line.slice(1) });
     else if (line.startsWith("-")) found.push({ kind: "removed", text: line.slice(1) });

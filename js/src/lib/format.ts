@@ -99,7 +99,11 @@ export function age(ms: number): string {
 /** "950", "84.2k", "1.2M". */
 export function short(n: number | null): string {
   if (n === null) return UNKNOWN;
-  for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e3]] as const) {
+  for (const [unit, size] of [
+    ["G", 1e9],
+    ["M", 1e6],
+    ["k", 1e3],
+  ] as const) {
     if (Math.abs(n) >= size * 0.99995) {
       const scaled = n / size;
       return `${scaled >= 100 ? Math.round(scaled) : scaled.toFixed(1).replace(/\.0$/, "")}${unit}`;

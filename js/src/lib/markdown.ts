@@ -38,14 +38,18 @@ export function blocks(source: string): readonly Block[] {
     const heading = HEADING.exec(line);
     if (fence !== undefined) {
       flush();
-      const close = lines.findIndex((other, at) => at > i && other.trim().startsWith(fence) && other.trim() === fence[0]!.repeat(other.trim().length));
+      const close = lines.findIndex(
+        (other, at) =>
+          at > i && other.trim().startsWith(fence) && other.trim() === fence[0]!.repeat(other.trim().length),
+      );
       const end = close < 0 ? lines.length : close;
       found.push({ kind: "code", text: lines.slice(i + 1, end).join("\n") });
       i = end;
     } else if (TABLE_LINE.test(line) && TABLE_RULE.test(lines[i + 1] ?? "") && TABLE_LINE.test(lines[i + 1] ?? "")) {
       flush();
       const rows: string[][] = [];
-      for (; i < lines.length && TABLE_LINE.test(lines[i]!); i++) if (!TABLE_RULE.test(lines[i]!)) rows.push(cells(lines[i]!));
+      for (; i < lines.length && TABLE_LINE.test(lines[i]!); i++)
+        if (!TABLE_RULE.test(lines[i]!)) rows.push(cells(lines[i]!));
       found.push({ kind: "table", rows });
       i--;
     } else if (RULE.test(line)) {
@@ -56,7 +60,12 @@ export function blocks(source: string): readonly Block[] {
       found.push({ kind: "heading", text: heading[1]!.replaceAll("**", "") });
     } else if (item !== null) {
       flush();
-      found.push({ kind: "item", depth: Math.min(4, Math.floor(item[1]!.length / 2)), marker: item[2]!, text: item[3]! });
+      found.push({
+        kind: "item",
+        depth: Math.min(4, Math.floor(item[1]!.length / 2)),
+        marker: item[2]!,
+        text: item[3]!,
+      });
     } else if (line.trim() === "") {
       flush();
     } else {
@@ -73,7 +82,11 @@ export function blocks(source: string): readonly Block[] {
 
 /** The cells of a line `| a | b |`; `\|` is a bar inside one. */
 function cells(line: string): string[] {
-  return line.trim().slice(1, -1).split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
+  return line
+    .trim()
+    .slice(1, -1)
+    .split(/(?<!\\)\|/)
+    .map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
 const ADDRESS = /^https?:\/\/[^\s<>"'`)\]}|]+/;
@@ -112,12 +125,16 @@ export function spans(text: string): readonly Span[] {
       } else at += 2;
     } else if (char === "*") {
       // *word*, not 2 * 3 * 4 nor *.py
-      const stressed = /\w/.test(text[at - 1] ?? "") ? null : /^\*([^\s*][^*\n]{0,160})\*(?!\w)/.exec(text.slice(at, at + 170));
-      if (stressed !== null && !stressed[1]!.endsWith(" ")) take({ kind: "stressed", text: stressed[1]! }, at + stressed[0].length);
+      const stressed = /\w/.test(text[at - 1] ?? "")
+        ? null
+        : /^\*([^\s*][^*\n]{0,160})\*(?!\w)/.exec(text.slice(at, at + 170));
+      if (stressed !== null && !stressed[1]!.endsWith(" "))
+        take({ kind: "stressed", text: stressed[1]! }, at + stressed[0].length);
       else at++;
     } else if (char === "[") {
       const link = /^\[([^\]\n]+)\]\(([^)\s]+)\)/.exec(text.slice(at, at + LINK_CHARS));
-      if (link !== null) take({ kind: "link", text: link[1]!.replaceAll("`", ""), href: link[2]! }, at + link[0].length);
+      if (link !== null)
+        take({ kind: "link", text: link[1]!.replaceAll("`", ""), href: link[2]! }, at + link[0].length);
       else at++;
     } else if (char === "h" && text.startsWith("http", at)) {
       const address = ADDRESS.exec(text.slice(at, at + LINK_CHARS * 4))?.[0].replace(/[.,;:!?*]+$/, "");

@@ -1,8 +1,9 @@
 // What agents are called: by their own name, and where several bear one, by a number too.
-import { shortId } from "./format.ts";
+
 import { oneLine } from "../parts/text.tsx";
 import type { Shown } from "../store/store.ts";
 import type { AgentsRow } from "../store/tables.ts";
+import { shortId } from "./format.ts";
 
 /** "agent-1767303353127-qvwgix": its role and the end of it say more. */
 const MADE_BY_A_MACHINE = /^agent-\d{10,}-(\w+)$/;

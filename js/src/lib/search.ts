@@ -26,7 +26,9 @@ export function finder(query: string): RegExp | null {
   const pattern = patternOf(query);
   if (pattern !== null) return new RegExp(pattern.source, `${pattern.flags}g`);
   const words = query.split(/\s+/).filter(Boolean);
-  return words.length === 0 ? null : new RegExp(words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|"), "gi");
+  return words.length === 0
+    ? null
+    : new RegExp(words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|"), "gi");
 }
 
 /** A predicate over rows; `text` says what of a row can be searched. A changed row is a new object, so texts are kept. */

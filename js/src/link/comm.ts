@@ -1,6 +1,7 @@
 // The link through the notebook kernel: up by model.send, down by custom messages with one frame as bytes.
-import type { Link, LinkEvents } from "./session.ts";
+
 import { parseFrame } from "./protocol.ts";
+import type { Link, LinkEvents } from "./session.ts";
 
 /** The part of anywidget's model that is used here. */
 export interface Model {

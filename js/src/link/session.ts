@@ -1,6 +1,8 @@
 // Our side of the protocol: hello, "what has changed since N?", pings, and noticing gaps and silence.
 // Knows no transport; a link brings frames in and takes frames out.
-import { type Facts, SILENCE_MS, describe } from "./connection.ts";
+
+import type { Store } from "../store/store.ts";
+import { describe, type Facts, SILENCE_MS } from "./connection.ts";
 import {
   type Changes,
   type DownFrame,
@@ -11,7 +13,6 @@ import {
   type UpFrame,
   type ViewState,
 } from "./protocol.ts";
-import type { Store } from "../store/store.ts";
 
 type LinkStatus = Facts["link"];
 

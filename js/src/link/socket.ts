@@ -1,8 +1,8 @@
 // The link of the page without Jupyter: a WebSocket that comes back by itself, with full jitter, and that
 // takes silence for a broken connection.
 import { SILENCE_MS } from "./connection.ts";
-import type { Link, LinkEvents } from "./session.ts";
 import { parseFrame } from "./protocol.ts";
+import type { Link, LinkEvents } from "./session.ts";
 
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 5_000;

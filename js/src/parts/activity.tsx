@@ -11,7 +11,9 @@ export function ActivityBars({ counts }: { counts: readonly number[] }) {
   const step = WIDTH / counts.length;
   const bars = counts
     .map((n, i) =>
-      n === 0 ? "" : `M${(i * step).toFixed(1)} ${HEIGHT}v${(-Math.max(2, (n / most) * HEIGHT)).toFixed(1)}h${(step - 0.4).toFixed(1)}V${HEIGHT}Z`,
+      n === 0
+        ? ""
+        : `M${(i * step).toFixed(1)} ${HEIGHT}v${(-Math.max(2, (n / most) * HEIGHT)).toFixed(1)}h${(step - 0.4).toFixed(1)}V${HEIGHT}Z`,
     )
     .join("");
   return (

@@ -1,6 +1,7 @@
 // The short name of whoever an id stands for, as a way to them.
-import { useApp } from "../state/context.ts";
+
 import { namesakes, ownName } from "../lib/names.ts";
+import { useApp } from "../state/context.ts";
 import type { Shown } from "../store/store.ts";
 import { oneLine } from "./text.tsx";
 

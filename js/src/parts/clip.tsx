@@ -21,7 +21,10 @@ export function cut(text: string, lines: number): Cut {
   if (all.length <= lines + slack && text.length <= (lines + slack) * LINE_CHARS) return { text, more: null };
   const beginning = all.slice(0, lines).join("\n");
   const short = beginning.length <= lines * LINE_CHARS ? beginning : `${beginning.slice(0, lines * LINE_CHARS)}…`;
-  return { text: short, more: all.length > lines ? `${integer(all.length)} lines` : `${integer(text.length)} characters` };
+  return {
+    text: short,
+    more: all.length > lines ? `${integer(all.length)} lines` : `${integer(text.length)} characters`,
+  };
 }
 
 interface ClipProps {

@@ -20,7 +20,8 @@ export function contextFill(model: string | null, tokens: number | null): Fill |
 
 function windowOf(model: string, tokens: number): number | null {
   // Which of its two windows a Claude session has is rarely written down; what exceeds the one proves the other.
-  if (/claude|^(opus|sonnet|haiku|fable)/.test(model)) return /\[?\b1m\b\]?/.test(model) || tokens > USUAL ? LONG : USUAL;
+  if (/claude|^(opus|sonnet|haiku|fable)/.test(model))
+    return /\[?\b1m\b\]?/.test(model) || tokens > USUAL ? LONG : USUAL;
   if (/gpt-5|codex/.test(model)) return 258_400;
   if (/gemini/.test(model)) return 1_048_576;
   return null;

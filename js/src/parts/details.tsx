@@ -1,14 +1,14 @@
 // Everything known about one row: each field with its name, references as ways to the rows they name.
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
-import { useApp } from "../state/context.ts";
 import { ago, bytes, duration, exactTime, integer, money, percent, words } from "../lib/format.ts";
+import { useApp } from "../state/context.ts";
 import { pythonRow } from "../state/python.ts";
 import { COLUMNS, type ColumnType, type Rows, type TableName } from "../store/tables.ts";
 import { AgentName } from "./agentname.tsx";
 import { CopyButton } from "./copy.tsx";
 import { StatusMark } from "./status.tsx";
-import { Prose, oneLine } from "./text.tsx";
+import { oneLine, Prose } from "./text.tsx";
 import { TranscriptLink } from "./transcript-link.tsx";
 
 /** The tables a column may name a row of. `parent_id` names one of its own table. */

@@ -13,7 +13,9 @@ export function Found({ text, finder, class: name = "" }: FoundProps) {
   const line = oneLine(text);
   return (
     <span class={`line ${name}`} title={visible(text)}>
-      {finder === null ? line : stretches(line, finder).map(({ text, found }, i) => (found ? <mark key={i}>{text}</mark> : text))}
+      {finder === null
+        ? line
+        : stretches(line, finder).map(({ text, found }, i) => (found ? <mark key={i}>{text}</mark> : text))}
     </span>
   );
 }

@@ -1,13 +1,13 @@
 // The frame every view shares: a toolbar with filters, count and copy button; the rows; the details beside them.
 import type { ComponentChildren } from "preact";
-import { useApp } from "../state/context.ts";
 import { integer, plural } from "../lib/format.ts";
+import { useApp } from "../state/context.ts";
 import type { ViewName } from "../state/nav.ts";
 import { pythonRows } from "../state/python.ts";
 import type { Facet, Query } from "../state/query.ts";
+import { recordedRows } from "../store/store.ts";
 import { COLUMNS, type Rows, type TableName } from "../store/tables.ts";
 import { CopyButton } from "./copy.tsx";
-import { recordedRows } from "../store/store.ts";
 import { Empty } from "./empty.tsx";
 import { Filters } from "./filters.tsx";
 

@@ -54,7 +54,12 @@ function Piece({ block }: { block: Block }) {
 
 function Table({ rows }: { rows: readonly (readonly string[])[] }) {
   const [head, ...body] = rows;
-  const line = (row: readonly string[], Cell: "th" | "td") => row.map((cell, i) => <Cell key={i}><Inline text={cell} /></Cell>);
+  const line = (row: readonly string[], Cell: "th" | "td") =>
+    row.map((cell, i) => (
+      <Cell key={i}>
+        <Inline text={cell} />
+      </Cell>
+    ));
   return (
     <div class="markdown-table">
       <table>
@@ -82,7 +87,12 @@ function Inline({ text }: { text: string }) {
         if (part.kind === "stressed") return <em key={i}>{inner}</em>;
         if (part.kind === "text") return inner;
         const { href = "" } = part;
-        if (!/^https?:\/\//.test(href)) return <span key={i} class="markdown-path" title={href}>{inner}</span>;
+        if (!/^https?:\/\//.test(href))
+          return (
+            <span key={i} class="markdown-path" title={href}>
+              {inner}
+            </span>
+          );
         return (
           <a key={i} href={href} title={href} target="_blank" rel="noopener noreferrer">
             {inner}

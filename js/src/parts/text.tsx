@@ -1,7 +1,8 @@
 // Text that agents wrote, which may hold anything: shown as text nodes only, with control characters and
 // bidi overrides made visible, and nothing of it ever markup.
 
-const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
+const HIDDEN =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
 const ANSI = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
 
 function picture(char: string): string {

@@ -1,6 +1,7 @@
 // A moment, as a clock time or as an age; hovering tells the other, to the millisecond.
-import { useApp } from "../state/context.ts";
+
 import { ago, exactTime, stamp, when } from "../lib/format.ts";
+import { useApp } from "../state/context.ts";
 import { times } from "../state/times.ts";
 
 interface TimeProps {

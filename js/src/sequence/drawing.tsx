@@ -1,5 +1,5 @@
 // What is drawn of the rows in sight: lifelines, stretches of work on them, and the arrows.
-import { ARROW, ROW, type Geometry } from "./geometry.ts";
+import { ARROW, type Geometry, ROW } from "./geometry.ts";
 import type { Flow, MessageItem, Stretch } from "./layout.ts";
 import type { Standing } from "./pairs.ts";
 import { isForAll } from "./words.ts";

@@ -1,11 +1,12 @@
 // The names over the lanes, which stay in sight: of whoever is on the lane at the first row that is seen.
-import { useApp } from "../state/context.ts";
+
 import { plural } from "../lib/format.ts";
-import { EVERYONE } from "./lanes.ts";
+import { StatusMark } from "../parts/status.tsx";
+import { useApp } from "../state/context.ts";
 import type { Geometry } from "./geometry.ts";
+import { EVERYONE } from "./lanes.ts";
 import type { Flow, Stretch } from "./layout.ts";
 import { inLines, nameOf } from "./words.ts";
-import { StatusMark } from "../parts/status.tsx";
 
 interface LaneNameProps {
   readonly id: string;
@@ -64,12 +65,16 @@ export function FlowHead({ flow, geometry, top }: FlowHeadProps) {
       </div>
       {onLane.map((id, lane) => {
         if (id === undefined) return null;
-        if (id !== EVERYONE) return <LaneName key={lane} id={id} lane={lane} geometry={geometry} lines={2} role="columnheader" />;
+        if (id !== EVERYONE)
+          return <LaneName key={lane} id={id} lane={lane} geometry={geometry} lines={2} role="columnheader" />;
         const left = `${geometry.x(lane) - geometry.lane / 2}px`;
         const names = others.slice(0, 30).map((other) => nameOf(store, other));
         return (
           <div key={lane} role="columnheader" class="flow-name" style={{ left, width: `${geometry.lane}px` }}>
-            <span class="muted" title={`${plural(others.length, "agent")} for whom there was no lane at times: ${names.join(", ")}`}>
+            <span
+              class="muted"
+              title={`${plural(others.length, "agent")} for whom there was no lane at times: ${names.join(", ")}`}
+            >
               others
             </span>
           </div>

@@ -2,7 +2,7 @@
 // than that, a lane passes from who was silent longest to who speaks next: it is decided as the messages come, so
 // what is on the screen stays where it is when more arrive.
 
-import { isHuman, isLive, type Agent } from "../lanes/index.ts";
+import { type Agent, isHuman, isLive } from "../lanes/index.ts";
 
 /** An agent on a lane, from one entry to another. */
 export interface Stay {
@@ -66,7 +66,9 @@ export function assignLanes(
   }
   const order = [...people, ...inTree(rest, firsts, agents)];
   const laneOf = new Map(order.map((id, lane) => [id, lane]));
-  const ways = entries.map((entry) => entry && { from: laneOf.get(entry.sender)!, to: laneOf.get(entry.recipient) ?? 0 });
+  const ways = entries.map(
+    (entry) => entry && { from: laneOf.get(entry.sender)!, to: laneOf.get(entry.recipient) ?? 0 },
+  );
   const stays = order.map((id, lane) => ({ id, lane, first: 0, last: Infinity }));
   return { count: order.length, stays, ways, others: [], shared: false };
 }
@@ -148,7 +150,11 @@ function passOn(
 }
 
 /** Orchestrators first, children behind their parent, otherwise in the order of the first message. */
-function inTree(ids: readonly string[], firsts: ReadonlyMap<string, number>, agents: ReadonlyMap<string, Agent>): string[] {
+function inTree(
+  ids: readonly string[],
+  firsts: ReadonlyMap<string, number>,
+  agents: ReadonlyMap<string, Agent>,
+): string[] {
   const known = new Set(ids);
   const children = new Map<string | null, string[]>();
   const leads = (id: string) => Number(agents.get(id)?.role !== "orchestrator");

@@ -1,9 +1,9 @@
 // The sequence as rows of one height: messages and runs of similar ones, silences, and heads where an agent takes
 // over a lane; beside them the stretches of work on the lanes.
 
-import { assignLanes, EVERYONE, type Ends, type Lanes, type Stay, type Way } from "./lanes.ts";
-import { type Pairs, type Standing, isWork, workerOn } from "./pairs.ts";
 import type { Agent, Message } from "../lanes/index.ts";
+import { assignLanes, type Ends, EVERYONE, type Lanes, type Stay, type Way } from "./lanes.ts";
+import { isWork, type Pairs, type Standing, workerOn } from "./pairs.ts";
 
 export interface MessageItem {
   readonly type: "message";
@@ -102,7 +102,8 @@ function endsOf(entries: readonly Entry[], given: Given): readonly (Ends | null)
     if (entry.type !== "message") return null;
     const { message } = entry;
     const answer = given.pairs.answerTo.get(message.id);
-    const until = answer !== undefined ? entryOf.get(answer.id) : given.standing(message) === "working" ? Infinity : undefined;
+    const until =
+      answer !== undefined ? entryOf.get(answer.id) : given.standing(message) === "working" ? Infinity : undefined;
     const work = until === undefined || !isWork(message) ? null : { worker: workerOn(message) ?? "", until };
     return { sender: senderOf(message), recipient: recipientOf(message), work };
   });
@@ -174,7 +175,10 @@ function wholeLives({ stays }: Lanes): readonly Stretch[] {
 }
 
 /** Before somebody's first message on a lane that was another's, a row with the name. */
-function withHeads(entries: readonly (MessageItem | PauseItem)[], { stays, count, others }: Lanes): Pick<Flow, "items" | "lives"> {
+function withHeads(
+  entries: readonly (MessageItem | PauseItem)[],
+  { stays, count, others }: Lanes,
+): Pick<Flow, "items" | "lives"> {
   const items: FlowItem[] = [];
   const rows: number[] = [];
   const lives: Stretch[] = [];

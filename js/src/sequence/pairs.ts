@@ -34,8 +34,7 @@ export function isAsk(message: Message): boolean {
 }
 
 /** What a workspace calls "user" goes to a board that people and agents both write on. */
-const isNoteToPeople = (message: Message): boolean =>
-  message.kind === "user" && /\?\s*$/.test(message.text ?? "");
+const isNoteToPeople = (message: Message): boolean => message.kind === "user" && /\?\s*$/.test(message.text ?? "");
 
 /** `messages` in the order of time; `isPerson` says who of them is one. */
 export function pairUp(messages: readonly Message[], isPerson: (id: string) => boolean): Pairs {
@@ -145,11 +144,7 @@ export function workerOn(work: Message): string | null {
 export type Standing = "waiting" | "working" | null;
 
 /** What is still to come of a message: `statusOf` an agent decides, for one that is gone waits for nothing. */
-export function standingOf(
-  message: Message,
-  pairs: Pairs,
-  statusOf: (id: string) => string | null,
-): Standing {
+export function standingOf(message: Message, pairs: Pairs, statusOf: (id: string) => string | null): Standing {
   if (!pairs.open.has(message.id)) return null;
   if (isAsk(message)) {
     const status = statusOf(message.sender ?? "");

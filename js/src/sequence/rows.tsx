@@ -1,14 +1,23 @@
 // The rows of the sequence: the time, and the words of an arrow.
-import { useApp } from "../state/context.ts";
-import { duration, exactTime, hourMinute, longDuration, day, timeOfDay } from "../lib/format.ts";
-import { LaneName } from "./head.tsx";
-import { isNarrow, placeOfWords, type Geometry } from "./geometry.ts";
-import { recipientOf, senderOf, type Flow, type FlowItem, type HeadsItem, type MessageItem, type PauseItem } from "./layout.ts";
-import { latencyOf, type Pairs, type Standing } from "./pairs.ts";
-import { isForAll, kindOf, nameOf, spoken, told } from "./words.ts";
+
 import type { Message } from "../lanes/index.ts";
+import { day, duration, exactTime, hourMinute, longDuration, timeOfDay } from "../lib/format.ts";
 import { StatusMark } from "../parts/status.tsx";
 import { oneLine } from "../parts/text.tsx";
+import { useApp } from "../state/context.ts";
+import { type Geometry, isNarrow, placeOfWords } from "./geometry.ts";
+import { LaneName } from "./head.tsx";
+import {
+  type Flow,
+  type FlowItem,
+  type HeadsItem,
+  type MessageItem,
+  type PauseItem,
+  recipientOf,
+  senderOf,
+} from "./layout.ts";
+import { latencyOf, type Pairs, type Standing } from "./pairs.ts";
+import { isForAll, kindOf, nameOf, spoken, told } from "./words.ts";
 
 interface RowProps<I extends FlowItem> {
   readonly item: I;
@@ -120,7 +129,15 @@ export function HeadsRow({ item, domId, index, geometry }: RowProps<HeadsItem>) 
   return (
     <div id={domId} class="row flow-row flow-heads" role="row" aria-rowindex={index}>
       {item.heads.map(({ id, lane }) => (
-        <LaneName key={id} id={id} lane={lane} geometry={geometry} lines={2} role="gridcell" alone={item.heads.length === 1} />
+        <LaneName
+          key={id}
+          id={id}
+          lane={lane}
+          geometry={geometry}
+          lines={2}
+          role="gridcell"
+          alone={item.heads.length === 1}
+        />
       ))}
     </div>
   );

@@ -1,12 +1,13 @@
 // What the sequence says about a message in words, for eyes and for ears.
-import { duration, longDuration, stamp, words } from "../lib/format.ts";
-import type { Shown } from "../store/store.ts";
-import { agentName } from "../parts/agentname.tsx";
-import { recipientOf, senderOf, type MessageItem } from "./layout.ts";
-import { latencyOf, type Pairs, type Standing } from "./pairs.ts";
-import { EVERYONE } from "./lanes.ts";
+
 import type { Message } from "../lanes/index.ts";
+import { duration, longDuration, stamp, words } from "../lib/format.ts";
+import { agentName } from "../parts/agentname.tsx";
 import { oneLine, visible } from "../parts/text.tsx";
+import type { Shown } from "../store/store.ts";
+import { EVERYONE } from "./lanes.ts";
+import { type MessageItem, recipientOf, senderOf } from "./layout.ts";
+import { latencyOf, type Pairs, type Standing } from "./pairs.ts";
 
 export const nameOf = (store: Shown, id: string): string => (id === "" ? "unknown" : agentName(store, id));
 

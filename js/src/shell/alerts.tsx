@@ -1,11 +1,11 @@
 // The strip under the header while something that Python watches for is so; and the offer to be notified of it.
 import { useEffect } from "preact/hooks";
-import { alertKey, canNotify, firing, notifyMe, notifyOf, notifying } from "../state/alerting.ts";
-import { useApp } from "../state/context.ts";
 import { exactTime, longDuration, plural } from "../lib/format.ts";
+import type { Alert } from "../link/protocol.ts";
 import { StatusMark } from "../parts/status.tsx";
 import { Line } from "../parts/text.tsx";
-import type { Alert } from "../link/protocol.ts";
+import { alertKey, canNotify, firing, notifying, notifyMe, notifyOf } from "../state/alerting.ts";
+import { useApp } from "../state/context.ts";
 
 export function AlertStrip() {
   const { live } = useApp();
@@ -44,7 +44,10 @@ function Item({ alert, now }: { alert: Alert; now: number }) {
       <strong>
         <Line text={alert.name} />
       </strong>
-      <Line class={broken ? "muted" : ""} text={broken ? `cannot be checked: ${alert.text ?? ""}` : (alert.text ?? "fires")} />
+      <Line
+        class={broken ? "muted" : ""}
+        text={broken ? `cannot be checked: ${alert.text ?? ""}` : (alert.text ?? "fires")}
+      />
       <span class="muted" title={exactTime(alert.since)}>
         for {longDuration(now - alert.since)}
       </span>

@@ -2,11 +2,11 @@
 // needs a human, an alert fires or the connection is lost.
 import { effect } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
+import { oneLine } from "../parts/text.tsx";
 import { alertKey, alertText, firing } from "../state/alerting.ts";
 import { useApp } from "../state/context.ts";
-import { oneLine } from "../parts/text.tsx";
-import type { Shown, Store } from "../store/store.ts";
 import { needsOf } from "../state/needs.ts";
+import type { Shown, Store } from "../store/store.ts";
 
 const QUIET_MS = 10_000;
 

@@ -1,22 +1,13 @@
 // The shell: header, what to say about the connection, and the view of the chosen tab.
 import { useComputed, useSignal } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
-import { AlertStrip } from "./alerts.tsx";
-import { Announcer } from "./announcer.tsx";
-import { Boundary } from "./boundary.tsx";
 import { AppContext, type Ask } from "../state/context.ts";
-import { useKeptFocus } from "./focus.ts";
-import { Header, PANEL_ID, tabId } from "./header.tsx";
-import { Help } from "./help.tsx";
 import { type Command, commandOf, isTyped } from "../state/keys.ts";
-import { memoryVersions } from "../store/memory-versions.ts";
 import type { Nav, ViewName } from "../state/nav.ts";
-import { ConnectionNotice, LoadingNotice } from "./notices.tsx";
-import { Past } from "../store/past.ts";
-import { ReadingNotice } from "./reading.tsx";
-import type { Shown, Store } from "../store/store.ts";
 import { times } from "../state/times.ts";
-import { Travel } from "./travel.tsx";
+import { memoryVersions } from "../store/memory-versions.ts";
+import { Past } from "../store/past.ts";
+import type { Shown, Store } from "../store/store.ts";
 import { Agents } from "../views/agents/index.tsx";
 import { Logs } from "../views/logs/index.tsx";
 import { Memory } from "../views/memory/index.tsx";
@@ -26,6 +17,15 @@ import { Quality } from "../views/quality/index.tsx";
 import { Sessions } from "../views/sessions/index.tsx";
 import { Tasks } from "../views/tasks/index.tsx";
 import { Tools } from "../views/tools/index.tsx";
+import { AlertStrip } from "./alerts.tsx";
+import { Announcer } from "./announcer.tsx";
+import { Boundary } from "./boundary.tsx";
+import { useKeptFocus } from "./focus.ts";
+import { Header, PANEL_ID, tabId } from "./header.tsx";
+import { Help } from "./help.tsx";
+import { ConnectionNotice, LoadingNotice } from "./notices.tsx";
+import { ReadingNotice } from "./reading.tsx";
+import { Travel } from "./travel.tsx";
 
 interface AppProps {
   readonly store: Store;

@@ -1,12 +1,12 @@
 // The header line: is it live, how old is it, where can one go, what is searched, and Pause.
 import { type Signal, useComputed } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useApp } from "../state/context.ts";
 import { age, duration, exactTime, when } from "../lib/format.ts";
-import { VIEWS, type ViewName } from "../state/nav.ts";
-import type { Connection } from "../store/store.ts";
-import { needsOf } from "../state/needs.ts";
 import { Icon } from "../parts/icons.tsx";
+import { useApp } from "../state/context.ts";
+import { VIEWS, type ViewName } from "../state/nav.ts";
+import { needsOf } from "../state/needs.ts";
+import type { Connection } from "../store/store.ts";
 
 export const PANEL_ID = "aw-panel";
 export const tabId = (view: ViewName): string => `aw-tab-${view}`;
@@ -38,7 +38,11 @@ export function Header({ help }: { help: Signal<boolean> }) {
             type="button"
             class="button tool pause"
             aria-pressed={paused}
-            title={paused ? "Show what happened meanwhile, and go on (p)" : "Freeze what is shown; the data goes on arriving (p)"}
+            title={
+              paused
+                ? "Show what happened meanwhile, and go on (p)"
+                : "Freeze what is shown; the data goes on arriving (p)"
+            }
             onClick={() => live.setPaused(!paused)}
           >
             <Icon name={paused ? "resume" : "pause"} />
@@ -67,7 +71,10 @@ function Search() {
       nav.search.value = "";
     } else if (event.key === "Escape" || event.key === "ArrowDown") {
       const app = event.currentTarget.closest(".app")!;
-      (app.querySelector<HTMLElement>(".panel [role=grid], .panel [role=treegrid], .panel [role=listbox]") ?? (app as HTMLElement)).focus();
+      (
+        app.querySelector<HTMLElement>(".panel [role=grid], .panel [role=treegrid], .panel [role=listbox]") ??
+        (app as HTMLElement)
+      ).focus();
     } else return;
     event.preventDefault();
   };
@@ -117,7 +124,11 @@ function State() {
           {heardAt === 0 ? "" : age(now - heardAt)}
         </span>
       )}
-      {state === "saved" && <span class="muted figures" title={exactTime(heardAt)}>{when(heardAt, now)}</span>}
+      {state === "saved" && (
+        <span class="muted figures" title={exactTime(heardAt)}>
+          {when(heardAt, now)}
+        </span>
+      )}
     </div>
   );
 }

@@ -46,7 +46,13 @@ export function Help({ open }: { open: Signal<boolean> }) {
           <span id="aw-times">Times</span>
           <div class="chips" role="group" aria-labelledby="aw-times">
             {WAYS.map(([way, name]) => (
-              <button key={way} type="button" class="chip" aria-pressed={times.value === way} onClick={() => times.choose(way)}>
+              <button
+                key={way}
+                type="button"
+                class="chip"
+                aria-pressed={times.value === way}
+                onClick={() => times.choose(way)}
+              >
                 {name}
               </button>
             ))}

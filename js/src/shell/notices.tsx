@@ -1,9 +1,9 @@
 // What stands between the header and the view when not all is well, and while the first answer arrives.
 import type { ComponentChildren } from "preact";
-import { useApp } from "../state/context.ts";
 import { exactTime, integer, longDuration, timeOfDay } from "../lib/format.ts";
 import { Empty } from "../parts/empty.tsx";
 import { visible } from "../parts/text.tsx";
+import { useApp } from "../state/context.ts";
 import type { Connection, Loading } from "../store/store.ts";
 
 /** What is being done about it. */
@@ -43,5 +43,9 @@ export function LoadingNotice({ children }: { children: ComponentChildren }) {
   if (message !== null && standsAlone(store.connection.value, loading)) {
     return <Empty title={`${message[0]?.toUpperCase()}${visible(message.slice(1))}.`} />;
   }
-  return <Empty title={loading.rows === 0 ? "Waiting for the first rows." : `Received ${integer(loading.rows)} rows so far.`} />;
+  return (
+    <Empty
+      title={loading.rows === 0 ? "Waiting for the first rows." : `Received ${integer(loading.rows)} rows so far.`}
+    />
+  );
 }

@@ -1,8 +1,8 @@
 // A large home is shown while it is still being read: how far that is, until it is done.
 import { useEffect } from "preact/hooks";
-import { useApp } from "../state/context.ts";
 import { bytes, percent } from "../lib/format.ts";
 import type { SourceState } from "../link/protocol.ts";
+import { useApp } from "../state/context.ts";
 
 const ASK_MS = 1_000;
 
@@ -27,7 +27,14 @@ export function ReadingNotice() {
   const all = sum((source) => source.bytes);
   const done = sum((source) => (isRead(source) ? source.bytes : source.read));
   return (
-    <div class="reading muted figures" role="progressbar" aria-label="Reading" aria-valuemin={0} aria-valuemax={all} aria-valuenow={done}>
+    <div
+      class="reading muted figures"
+      role="progressbar"
+      aria-label="Reading"
+      aria-valuemin={0}
+      aria-valuemax={all}
+      aria-valuenow={done}
+    >
       <span class="reading-bar" style={{ width: percent(all === 0 ? 0 : done / all) }} />
       reading: {bytes(done)} of {bytes(all)}, newest first
     </div>

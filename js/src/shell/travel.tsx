@@ -2,8 +2,8 @@
 // from event to event, and at its right end is the present again.
 import { type ReadonlySignal, useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { useApp } from "../state/context.ts";
 import { ago, exactTime, stamp } from "../lib/format.ts";
+import { useApp } from "../state/context.ts";
 import { History } from "../store/history.ts";
 import type { Store } from "../store/store.ts";
 
@@ -116,7 +116,9 @@ function Bar({ history, go }: { history: ReadonlySignal<History>; go: (at: numbe
   const { live, nav } = useApp();
   const track = useRef<HTMLDivElement>(null);
   const shape = useComputed(() => histogramPath(history.value.counts(BARS)));
-  const cuts = useComputed(() => history.value.pieces.slice(1).map(({ left }, i) => (history.value.pieces[i]!.right + left) / 2));
+  const cuts = useComputed(() =>
+    history.value.pieces.slice(1).map(({ left }, i) => (history.value.pieces[i]!.right + left) / 2),
+  );
   const at = nav.moment.value;
   const place = at === null ? 1 : history.value.place(at);
 
@@ -177,6 +179,8 @@ function Bar({ history, go }: { history: ReadonlySignal<History>; go: (at: numbe
 function histogramPath(counts: readonly number[]): string {
   const most = Math.sqrt(Math.max(1, ...counts));
   return counts
-    .map((count, i) => (count === 0 ? "" : `M${i} 20v${(-Math.max(2, (Math.sqrt(count) / most) * 18)).toFixed(1)}h1v20z`))
+    .map((count, i) =>
+      count === 0 ? "" : `M${i} 20v${(-Math.max(2, (Math.sqrt(count) / most) * 18)).toFixed(1)}h1v20z`,
+    )
     .join("");
 }

@@ -1,8 +1,8 @@
 // What every part of a mounted view may ask for: the tables, where the person is in them, and the server's answers.
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import type { Nav } from "./nav.ts";
 import type { Shown, Store } from "../store/store.ts";
+import type { Nav } from "./nav.ts";
 
 /** Asks the server; rejects with what went wrong, for people. */
 export type Ask = <T>(method: string, params: Readonly<Record<string, unknown>>) => Promise<T>;

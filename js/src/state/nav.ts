@@ -1,6 +1,6 @@
 // Where the person is: tab, search, filters, sort and selection of one mounted view. Lives in the browser
 // alone, so it works while the kernel is busy.
-import { type Signal, batch, signal } from "@preact/signals";
+import { batch, type Signal, signal } from "@preact/signals";
 import type { TableName } from "../store/tables.ts";
 
 export const VIEWS = [
@@ -88,7 +88,10 @@ export class Nav {
   }
 
   /** Go to a view; `filter` replaces its filter, `search` the search text. */
-  show(view: ViewName, how: { filter?: Readonly<Record<string, string | readonly string[]>>; search?: string } = {}): void {
+  show(
+    view: ViewName,
+    how: { filter?: Readonly<Record<string, string | readonly string[]>>; search?: string } = {},
+  ): void {
     batch(() => {
       this.tab.value = view;
       if (how.search !== undefined) this.search.value = how.search;

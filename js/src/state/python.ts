@@ -1,6 +1,7 @@
 // The Python that asks the same question as what is on the screen, for the copy buttons.
-import type { Filter } from "./nav.ts";
+
 import type { TableName } from "../store/tables.ts";
+import type { Filter } from "./nav.ts";
 
 /** JSON strings are Python strings too, escapes included (lone surrogates aside, which JSON.stringify escapes). */
 const literal = (value: string): string => JSON.stringify(value);
@@ -15,6 +16,8 @@ export function pythonRows(table: TableName, filter: Filter): string {
   if (entries.every(([, values]) => values.length === 1)) {
     return `client.${table}.where(${entries.map(([column, [value]]) => `${column}=${literal(value!)}`).join(", ")})`;
   }
-  const conditions = entries.map(([column, values]) => `row[${literal(column)}] in (${values.map(literal).join(", ")},)`);
+  const conditions = entries.map(
+    ([column, values]) => `row[${literal(column)}] in (${values.map(literal).join(", ")},)`,
+  );
   return `[row for row in client.${table} if ${conditions.join(" and ")}]`;
 }

@@ -1,8 +1,8 @@
 // The rows of a table that pass the search and the filters of a view, and how many each filter value would let pass.
 import { useMemo } from "preact/hooks";
+import { matcher } from "../lib/search.ts";
 import { useApp } from "./context.ts";
 import type { Filter, ViewName } from "./nav.ts";
-import { matcher } from "../lib/search.ts";
 
 /** One thing rows can be filtered by. */
 export interface Facet<R> {
@@ -88,9 +88,6 @@ export function useQuery<R extends object>(
   const { nav } = useApp();
   const search = nav.search.value;
   const filter = nav.filter(view).value;
-  const result = useMemo(
-    () => runQuery(rows, matcher(search, text), facets, filter),
-    [rows, search, filter, facets],
-  );
+  const result = useMemo(() => runQuery(rows, matcher(search, text), facets, filter), [rows, search, filter, facets]);
   return { ...result, question: `${search} ${JSON.stringify(filter)}` };
 }

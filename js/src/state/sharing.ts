@@ -1,9 +1,9 @@
 // Python and the person look at the same thing: what one of them chooses, the other one hears of.
 import { batch, effect } from "@preact/signals";
-import type { Conversation } from "../link/session.ts";
-import { type Nav, VIEWS, type ViewName } from "./nav.ts";
 import type { ViewState } from "../link/protocol.ts";
+import type { Conversation } from "../link/session.ts";
 import { TABLE_NAMES, type TableName } from "../store/tables.ts";
+import { type Nav, VIEWS, type ViewName } from "./nav.ts";
 
 /** Typing in the search field is told when it rests. */
 const REST_MS = 150;

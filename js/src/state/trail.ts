@@ -1,6 +1,7 @@
 // Whose transcript one reads, and the way there: a session, then the subagents down to the one that is read.
-import type { Nav } from "./nav.ts";
+
 import type { Shown } from "../store/store.ts";
+import type { Nav } from "./nav.ts";
 
 /** The way to an agent's transcript; null where there is none. */
 export function trailTo(store: Shown, agentId: string): readonly string[] | null {

@@ -1,6 +1,6 @@
 // What memory entries said before: the table has only their latest text, so the changes that arrive while the page
 // is open are kept here, the last few of each entry. Bounded, and at work only when the memory table changed.
-import { type ReadonlySignal, effect, signal } from "@preact/signals";
+import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Store } from "./store.ts";
 import type { MemoryRow } from "./tables.ts";
 
@@ -84,7 +84,9 @@ export class MemoryVersions {
     if (row === undefined) return;
     const history = this.#histories.get(id) ?? { isNew: false, changes: 0, versions: [this.#version(row, null)] };
     const versions = history.versions.map((version) =>
-      version.version === told.version ? { ...version, text: told.text, whole: true, truncated: told.truncated } : version,
+      version.version === told.version
+        ? { ...version, text: told.text, whole: true, truncated: told.truncated }
+        : version,
     );
     if (!versions.some(({ version }) => version === told.version)) this.#early.set(id, told);
     this.#keep(id, { ...history, versions });
@@ -92,7 +94,11 @@ export class MemoryVersions {
   }
 
   #follow(before: MemoryRow, row: MemoryRow, at: number): void {
-    const history = this.#histories.get(row.id) ?? { isNew: false, changes: 0, versions: [this.#version(before, null)] };
+    const history = this.#histories.get(row.id) ?? {
+      isNew: false,
+      changes: 0,
+      versions: [this.#version(before, null)],
+    };
     const last = history.versions.at(-1)!;
     const torn = last.text === "" && last.seenAt !== null && at - last.seenAt < TORN_MS && history.changes > 0;
     const earlier = torn ? history.versions.slice(0, -1) : history.versions;

@@ -19,7 +19,11 @@ export function indexBy<R>(
 }
 
 /** The last of rows in order that is not after a time. */
-export function lastBefore<R>(rows: readonly R[] | undefined, at: number, time: (row: R) => number | null): R | undefined {
+export function lastBefore<R>(
+  rows: readonly R[] | undefined,
+  at: number,
+  time: (row: R) => number | null,
+): R | undefined {
   if (rows === undefined) return undefined;
   let low = 0;
   let high = rows.length;

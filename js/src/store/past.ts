@@ -1,6 +1,6 @@
 // The tables as they were at a moment, for the same views that show them as they are: time travel without a
 // journal. Rows carry their own times; what they do not tell about that moment is null, never today's value.
-import { type ReadonlySignal, computed, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { indexBy, lastBefore } from "./past-index.ts";
 import type { Shown, Store, TableView } from "./store.ts";
 import {
@@ -29,7 +29,8 @@ const UNKNOWN_TOKENS = {
 export const AS_OF: { readonly [T in TableName]: (lists: Lists, at: number) => readonly Rows[T][] } = {
   agents: agentsAt,
   sessions: sessionsAt,
-  tasks: ({ tasks }, at) => tasks.filter((task) => began(task.created_at ?? task.started_at, at)).map((task) => taskAt(task, at)),
+  tasks: ({ tasks }, at) =>
+    tasks.filter((task) => began(task.created_at ?? task.started_at, at)).map((task) => taskAt(task, at)),
   messages: ({ messages }, at) => messages.filter((message) => began(message.at, at)),
   spans: ({ spans }, at) => spans.filter((span) => began(span.started_at, at)).map((span) => spanAt(span, at)),
   tool_calls: ({ tool_calls }, at) => tool_calls.filter((call) => began(call.at, at)).map((call) => callAt(call, at)),
@@ -48,10 +49,26 @@ const NEEDS: { readonly [T in TableName]?: readonly TableName[] } = {
 const began = (time: number | null, at: number): boolean => time !== null && time <= at;
 
 function agentsAt({ agents, spans, tool_calls, tasks }: Lists, at: number): readonly AgentsRow[] {
-  const spansOf = indexBy(spans, (span) => span.agent_id, (span) => span.started_at);
-  const callsOf = indexBy(tool_calls, (call) => call.agent_id, (call) => call.at);
-  const doneBy = indexBy(tasks.filter((task) => task.status === "completed"), (task) => task.owner, (task) => task.completed_at);
-  const doing = indexBy(tasks, (task) => task.owner, (task) => task.started_at);
+  const spansOf = indexBy(
+    spans,
+    (span) => span.agent_id,
+    (span) => span.started_at,
+  );
+  const callsOf = indexBy(
+    tool_calls,
+    (call) => call.agent_id,
+    (call) => call.at,
+  );
+  const doneBy = indexBy(
+    tasks.filter((task) => task.status === "completed"),
+    (task) => task.owner,
+    (task) => task.completed_at,
+  );
+  const doing = indexBy(
+    tasks,
+    (task) => task.owner,
+    (task) => task.started_at,
+  );
   return agents.flatMap((agent) => {
     const own = spansOf.get(agent.id);
     if (agent.role === "human") return [agent];
@@ -76,16 +93,30 @@ function agentsAt({ agents, spans, tool_calls, tasks }: Lists, at: number): read
         last_seen_at: Math.min(agent.last_seen_at ?? at, at),
         tool_calls: known ? calls.length : null,
         errors: known ? calls.filter((row) => row.status === "error").length : null,
-        tasks_completed: (doneBy.get(agent.id) ?? doneBy.get(agent.name ?? ""))?.filter((row) => began(row.completed_at, at)).length ?? null,
+        tasks_completed:
+          (doneBy.get(agent.id) ?? doneBy.get(agent.name ?? ""))?.filter((row) => began(row.completed_at, at)).length ??
+          null,
       },
     ];
   });
 }
 
 function sessionsAt({ sessions, spans, tool_calls, messages }: Lists, at: number): readonly SessionsRow[] {
-  const callsOf = indexBy(tool_calls, (call) => call.session_id, (call) => call.at);
-  const messagesOf = indexBy(messages, (message) => message.session_id, (message) => message.at);
-  const spansOf = indexBy(spans, (span) => span.agent_id, (span) => span.started_at);
+  const callsOf = indexBy(
+    tool_calls,
+    (call) => call.session_id,
+    (call) => call.at,
+  );
+  const messagesOf = indexBy(
+    messages,
+    (message) => message.session_id,
+    (message) => message.at,
+  );
+  const spansOf = indexBy(
+    spans,
+    (span) => span.agent_id,
+    (span) => span.started_at,
+  );
   return sessions.flatMap((session) => {
     if (!began(session.started_at, at)) return [];
     const calls = callsOf.get(session.id)?.filter((call) => began(call.at, at));
@@ -113,7 +144,8 @@ function sessionsAt({ sessions, spans, tool_calls, messages }: Lists, at: number
 const isBusy = (span: SpansRow | undefined): boolean => span?.status === "working" || span?.status === "waiting";
 
 function taskAt(task: TasksRow, at: number): TasksRow {
-  if (began(task.updated_at ?? task.completed_at, at) && (task.completed_at === null || task.completed_at <= at)) return task;
+  if (began(task.updated_at ?? task.completed_at, at) && (task.completed_at === null || task.completed_at <= at))
+    return task;
   const status = began(task.completed_at, at) ? "completed" : began(task.started_at, at) ? "in_progress" : "pending";
   return {
     ...task,
@@ -142,7 +174,9 @@ function tableAt<T extends TableName>(name: T, store: Store, moment: ReadonlySig
   const rows = computed(() => {
     second.value;
     const at = moment.value;
-    const lists = Object.fromEntries([name, ...(NEEDS[name] ?? [])].map((table) => [table, store.tables[table].list()]));
+    const lists = Object.fromEntries(
+      [name, ...(NEEDS[name] ?? [])].map((table) => [table, store.tables[table].list()]),
+    );
     return AS_OF[name](lists as unknown as Lists, at);
   });
   const byId = computed(() => new Map(rows.value.map((row) => [row.id, row] as const)));
@@ -172,7 +206,9 @@ export class Past implements Shown {
     this.sources = store.sources;
     this.loading = store.loading;
     this.now = computed(() => moment.value ?? store.now.value);
-    this.tables = Object.fromEntries(TABLE_NAMES.map((name) => [name, tableAt(name, store, this.now)])) as unknown as Tables;
+    this.tables = Object.fromEntries(
+      TABLE_NAMES.map((name) => [name, tableAt(name, store, this.now)]),
+    ) as unknown as Tables;
   }
 
   readonly clock = (): number => this.now.peek();

@@ -1,16 +1,28 @@
 // The columns of the agents view. What nobody knows of takes no room.
-import { hourMinute, integer, longDuration, money, percent, plural, score, short, when, words } from "../../lib/format.ts";
-import { ActivityBars } from "../../parts/activity.tsx";
-import { agentName } from "../../parts/agentname.tsx";
+
 import { Bar } from "../../charts/bar.tsx";
-import { contextFill, NEARLY_FULL } from "../../parts/context-fill.ts";
-import type { Column } from "../../parts/grid/grid.tsx";
 import type { LaneIndex } from "../../lanes/index.ts";
 import { DAY } from "../../lanes/window.ts";
+import {
+  hourMinute,
+  integer,
+  longDuration,
+  money,
+  percent,
+  plural,
+  score,
+  short,
+  when,
+  words,
+} from "../../lib/format.ts";
+import type { SortValue } from "../../lib/sort.ts";
+import { ActivityBars } from "../../parts/activity.tsx";
+import { agentName } from "../../parts/agentname.tsx";
+import { contextFill, NEARLY_FULL } from "../../parts/context-fill.ts";
+import type { Column } from "../../parts/grid/grid.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line, oneLine } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
-import type { SortValue } from "../../lib/sort.ts";
 import type { Shown } from "../../store/store.ts";
 import type { AgentsRow } from "../../store/tables.ts";
 import { activityOf, ownTokens, type Sum } from "./sums.ts";
@@ -44,51 +56,115 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
     cell: (item) => item.agent && cell(item.agent, item),
   });
   const figure = (key: "tool_calls" | "errors" | "tasks_completed", title: string, rank: number) =>
-    column(key, title, { min: 44, rank, end: true }, (row) => row[key], (row) => (
-      <span class={key === "errors" && row.errors ? "bad" : "muted"}>{integer(row[key])}</span>
-    ));
+    column(
+      key,
+      title,
+      { min: 44, rank, end: true },
+      (row) => row[key],
+      (row) => <span class={key === "errors" && row.errors ? "bad" : "muted"}>{integer(row[key])}</span>,
+    );
   const task = (row: AgentsRow) =>
     row.task_id === null ? null : (store.tables.tasks.rows.get(row.task_id)?.title ?? row.task_id);
   return [
-    column("name", "agent", { min: 172, grow: 2.4 }, (row) => agentName(store, row.id), (row, item) => (
-      <span class="with-mark" style={{ paddingInlineStart: `${Math.min(item.depth, DEEPEST) * INDENT_PX}px` }}>
-        <Twisty item={item} onFold={known.onFold} />
-        <StatusMark status={row.status} />
-        <strong class="line" title={oneLine(row.id)}>
-          {agentName(store, row.id)}
-        </strong>
-        {row.role !== null && !agentName(store, row.id).startsWith(row.role) && <span class="line muted agent-role">{oneLine(row.role)}</span>}
-      </span>
-    )),
-    column("status", "status", { min: 130, grow: 1.5, rank: 1 }, (row) => row.status, (row) => (
-      <span class="line" title={oneLine(`${row.status ?? "unknown"}: ${row.status_reason ?? "no reason known"}`)}>
-        <span class={row.status === "waiting" || row.status === "failed" ? `ink-${row.status}` : ""}>{words(row.status)}</span>{" "}
-        <span class="muted">{oneLine(row.status_reason ?? "")}</span>
-      </span>
-    )),
-    column("status_at", "since", { min: 80, rank: 2, end: true }, (row) => row.status_at, (row) => (
-      <Time at={row.status_at} fits="ago" age={sinceText} what={`${words(row.status)} since`} />
-    )),
-    column("activity", "doing", { min: 170, grow: 3, rank: 3 }, (row) => row.activity, (row) => <Line text={row.activity} />),
+    column(
+      "name",
+      "agent",
+      { min: 172, grow: 2.4 },
+      (row) => agentName(store, row.id),
+      (row, item) => (
+        <span class="with-mark" style={{ paddingInlineStart: `${Math.min(item.depth, DEEPEST) * INDENT_PX}px` }}>
+          <Twisty item={item} onFold={known.onFold} />
+          <StatusMark status={row.status} />
+          <strong class="line" title={oneLine(row.id)}>
+            {agentName(store, row.id)}
+          </strong>
+          {row.role !== null && !agentName(store, row.id).startsWith(row.role) && (
+            <span class="line muted agent-role">{oneLine(row.role)}</span>
+          )}
+        </span>
+      ),
+    ),
+    column(
+      "status",
+      "status",
+      { min: 130, grow: 1.5, rank: 1 },
+      (row) => row.status,
+      (row) => (
+        <span class="line" title={oneLine(`${row.status ?? "unknown"}: ${row.status_reason ?? "no reason known"}`)}>
+          <span class={row.status === "waiting" || row.status === "failed" ? `ink-${row.status}` : ""}>
+            {words(row.status)}
+          </span>{" "}
+          <span class="muted">{oneLine(row.status_reason ?? "")}</span>
+        </span>
+      ),
+    ),
+    column(
+      "status_at",
+      "since",
+      { min: 80, rank: 2, end: true },
+      (row) => row.status_at,
+      (row) => <Time at={row.status_at} fits="ago" age={sinceText} what={`${words(row.status)} since`} />,
+    ),
+    column(
+      "activity",
+      "doing",
+      { min: 170, grow: 3, rank: 3 },
+      (row) => row.activity,
+      (row) => <Line text={row.activity} />,
+    ),
     column("task_id", "task", { min: 124, grow: 2, rank: 6 }, task, (row) => <Line text={task(row)} />),
-    column("model", "model", { min: 92, grow: 0.4, rank: 7 }, (row) => row.model, (row) => (
-      <span class="line muted" title={oneLine(row.model ?? "")}>
-        {row.model === null ? "–" : oneLine(row.model.replace(/^claude-|-\d{8}$/g, ""))}
-      </span>
+    column(
+      "model",
+      "model",
+      { min: 92, grow: 0.4, rank: 7 },
+      (row) => row.model,
+      (row) => (
+        <span class="line muted" title={oneLine(row.model ?? "")}>
+          {row.model === null ? "–" : oneLine(row.model.replace(/^claude-|-\d{8}$/g, ""))}
+        </span>
+      ),
+    ),
+    column(
+      "recent",
+      "activity",
+      { min: 68, rank: 5 },
+      (row) => recentTotal(row, known, store.now.peek()),
+      (row) => <Recent row={row} known={known} now={store.now.value} />,
+    ),
+    column(
+      "context_tokens",
+      "context",
+      { min: 74, rank: 4, end: true },
+      (row) => row.context_tokens,
+      (row) => <Context row={row} />,
+    ),
+    column("tokens", "tokens", { min: 50, rank: 8, end: true }, ownTokens, (row) => (
+      <Tokens row={row} sum={known.sums().get(row.id)} />
     )),
-    column("recent", "activity", { min: 68, rank: 5 }, (row) => recentTotal(row, known, store.now.peek()), (row) => <Recent row={row} known={known} now={store.now.value} />),
-    column("context_tokens", "context", { min: 74, rank: 4, end: true }, (row) => row.context_tokens, (row) => <Context row={row} />),
-    column("tokens", "tokens", { min: 50, rank: 8, end: true }, ownTokens, (row) => <Tokens row={row} sum={known.sums().get(row.id)} />),
-    column("cost_usd", "cost", { min: 70, rank: 4, end: true }, (row) => known.sums().get(row.id)?.cost ?? row.cost_usd, (row) => (
-      <Cost row={row} sum={known.sums().get(row.id)} />
-    )),
+    column(
+      "cost_usd",
+      "cost",
+      { min: 70, rank: 4, end: true },
+      (row) => known.sums().get(row.id)?.cost ?? row.cost_usd,
+      (row) => <Cost row={row} sum={known.sums().get(row.id)} />,
+    ),
     figure("tool_calls", "tools", 6),
     figure("errors", "errors", 4),
     figure("tasks_completed", "done", 9),
-    column("quality", "quality", { min: 52, rank: 9, end: true }, (row) => row.quality, (row) => <span class="muted">{score(row.quality)}</span>),
-    column("last_seen_at", "last seen", { min: 76, rank: 10, end: true }, (row) => row.last_seen_at, (row) => (
-      <Time at={row.last_seen_at} fits="ago" />
-    )),
+    column(
+      "quality",
+      "quality",
+      { min: 52, rank: 9, end: true },
+      (row) => row.quality,
+      (row) => <span class="muted">{score(row.quality)}</span>,
+    ),
+    column(
+      "last_seen_at",
+      "last seen",
+      { min: 76, rank: 10, end: true },
+      (row) => row.last_seen_at,
+      (row) => <Time at={row.last_seen_at} fits="ago" />,
+    ),
   ];
 }
 
@@ -106,7 +182,9 @@ export function withKnown(
   };
   return columns
     .filter(({ key }) => has(key))
-    .map((column) => (column.key === "cost_usd" && twoCosts ? { ...column, min: 116, title: "cost / with all" } : column));
+    .map((column) =>
+      column.key === "cost_usd" && twoCosts ? { ...column, min: 116, title: "cost / with all" } : column,
+    );
 }
 
 /** Days alone where it is days: nobody asks for the hours then. */
@@ -142,7 +220,10 @@ function Recent({ row, known, now }: { row: AgentsRow; known: Knowledge; now: nu
   const over = to < now;
   const span = over ? `between ${when(from, now)} and ${when(to, now)}` : `since ${hourMinute(from)}`;
   return (
-    <span class={over ? "recent over" : "recent"} title={`${plural(total, "tool call and message", "tool calls and messages")} ${span}${over ? ", all its life" : ""}`}>
+    <span
+      class={over ? "recent over" : "recent"}
+      title={`${plural(total, "tool call and message", "tool calls and messages")} ${span}${over ? ", all its life" : ""}`}
+    >
       <ActivityBars counts={counts} />
     </span>
   );
@@ -151,8 +232,15 @@ function Recent({ row, known, now }: { row: AgentsRow; known: Knowledge; now: nu
 function Context({ row }: { row: AgentsRow }) {
   const fill = contextFill(row.model, row.context_tokens);
   if (fill === null) {
-    const about = row.context_tokens === null ? "" : "tokens in the context at the last turn; the window of this model is not known";
-    return <span class="muted" title={about}>{short(row.context_tokens)}</span>;
+    const about =
+      row.context_tokens === null
+        ? ""
+        : "tokens in the context at the last turn; the window of this model is not known";
+    return (
+      <span class="muted" title={about}>
+        {short(row.context_tokens)}
+      </span>
+    );
   }
   const warns = fill.part > NEARLY_FULL;
   const about = `${integer(row.context_tokens)} of ${integer(fill.window)} tokens in the context at the last turn`;
@@ -170,8 +258,15 @@ function Context({ row }: { row: AgentsRow }) {
 function Tokens({ row, sum }: { row: AgentsRow; sum: Sum | undefined }) {
   const own = ownTokens(row);
   const about = own === null ? "not counted" : `${integer(own)} tokens, cache included`;
-  const all = sum === undefined || sum.tokens === own ? "" : `; ${integer(sum.tokens)} with its ${plural(sum.subagents, "subagent")}`;
-  return <span class="muted" title={`${about}${all}`}>{short(own)}</span>;
+  const all =
+    sum === undefined || sum.tokens === own
+      ? ""
+      : `; ${integer(sum.tokens)} with its ${plural(sum.subagents, "subagent")}`;
+  return (
+    <span class="muted" title={`${about}${all}`}>
+      {short(own)}
+    </span>
+  );
 }
 
 function costDiffers(row: AgentsRow, sum: Sum | undefined): sum is Sum & { cost: number } {
@@ -185,7 +280,10 @@ function Cost({ row, sum }: { row: AgentsRow; sum: Sum | undefined }) {
   const differs = costDiffers(row, sum);
   const about = row.cost_usd === null ? (counted ? "the price of its model is not known" : "not counted") : "its own";
   return (
-    <span class={row.cost_usd === null ? "muted" : ""} title={differs ? `${about}; ${money(sum.cost)} with its ${plural(sum.subagents, "subagent")}` : about}>
+    <span
+      class={row.cost_usd === null ? "muted" : ""}
+      title={differs ? `${about}; ${money(sum.cost)} with its ${plural(sum.subagents, "subagent")}` : about}
+    >
       {own}
       {differs && <span class="muted"> / {money(sum.cost)}</span>}
     </span>

@@ -1,17 +1,17 @@
 // What there is to know of one agent: why it is as it is, what it did, with what and for whom; then every field.
 import { useMemo } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
+import { indexOf } from "../../lanes/model.ts";
 import { integer, longDuration, money, percent, plural, words } from "../../lib/format.ts";
 import { AgentName, agentName } from "../../parts/agentname.tsx";
-import { Details } from "../../parts/details.tsx";
-import { indexOf } from "../../lanes/model.ts";
-import { StatusMark } from "../../parts/status.tsx";
-import { Line, Prose, oneLine } from "../../parts/text.tsx";
-import type { AgentsRow, SpansRow } from "../../store/tables.ts";
 import { contextFill } from "../../parts/context-fill.ts";
+import { Details } from "../../parts/details.tsx";
+import { StatusMark } from "../../parts/status.tsx";
+import { Line, oneLine, Prose } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
-import { sumsOf } from "./sums.ts";
+import { useApp } from "../../state/context.ts";
+import type { AgentsRow, SpansRow } from "../../store/tables.ts";
 import { toolUses } from "../tools/use.ts";
+import { sumsOf } from "./sums.ts";
 
 const MOST_SPANS = 8;
 const MOST_TOOLS = 5;
@@ -64,7 +64,9 @@ function Now({ row }: { row: AgentsRow }) {
         {row.status_at !== null && <span class="muted">for {longDuration(now - row.status_at)}</span>}
       </div>
       {row.status_reason !== null && <Prose text={row.status_reason} class={row.status === "failed" ? "bad" : ""} />}
-      {row.activity !== null && row.activity !== row.status_reason && <Prose text={row.activity} class="muted agent-activity" />}
+      {row.activity !== null && row.activity !== row.status_reason && (
+        <Prose text={row.activity} class="muted agent-activity" />
+      )}
       {session !== null && (
         <button type="button" class="button" onClick={() => nav.open("sessions", session)}>
           conversation
@@ -82,7 +84,10 @@ function Took({ row }: { row: AgentsRow }) {
   const fill = contextFill(row.model, row.context_tokens);
   const parts = [
     row.cost_usd !== null && `${money(row.cost_usd)} its own`,
-    sum !== undefined && sum.cost !== null && sum.cost !== row.cost_usd && `${money(sum.cost)} with ${plural(sum.subagents, "subagent")}`,
+    sum !== undefined &&
+      sum.cost !== null &&
+      sum.cost !== row.cost_usd &&
+      `${money(sum.cost)} with ${plural(sum.subagents, "subagent")}`,
     fill !== null && `context ${percent(fill.part)} of ${integer(fill.window)} tokens`,
   ].filter((part) => part !== false);
   return parts.length === 0 ? null : <p class="agent-took">{parts.join(" · ")}</p>;
@@ -95,7 +100,10 @@ function Tools({ row }: { row: AgentsRow }) {
   if (uses.length === 0) return null;
   const most = uses[0]!.calls;
   return (
-    <Part title="Tools" note={uses.length > MOST_TOOLS ? `${MOST_TOOLS} of ${uses.length}` : plural(calls!.length, "call")}>
+    <Part
+      title="Tools"
+      note={uses.length > MOST_TOOLS ? `${MOST_TOOLS} of ${uses.length}` : plural(calls!.length, "call")}
+    >
       <ul class="plain">
         {uses.slice(0, MOST_TOOLS).map((use) => (
           <li key={use.id}>
@@ -123,17 +131,28 @@ function Children({ row }: { row: AgentsRow }) {
   const counts = new Map<string, number>();
   for (const { status } of children) counts.set(words(status), (counts.get(words(status)) ?? 0) + 1);
   return (
-    <Part title={plural(children.length, "subagent")} note={[...counts].sort((a, b) => b[1] - a[1]).map(([status, n]) => `${n} ${status}`).join(", ")}>
+    <Part
+      title={plural(children.length, "subagent")}
+      note={[...counts]
+        .sort((a, b) => b[1] - a[1])
+        .map(([status, n]) => `${n} ${status}`)
+        .join(", ")}
+    >
       <ul class="plain">
-        {children.slice(-MOST_CHILDREN).reverse().map((one) => (
-          <li key={one.id} class="with-mark agent-row">
-            <StatusMark status={one.status} />
-            <AgentName id={one.id} inTabOrder />
-            <Line class="muted" text={one.activity ?? one.status_reason} />
-          </li>
-        ))}
+        {children
+          .slice(-MOST_CHILDREN)
+          .reverse()
+          .map((one) => (
+            <li key={one.id} class="with-mark agent-row">
+              <StatusMark status={one.status} />
+              <AgentName id={one.id} inTabOrder />
+              <Line class="muted" text={one.activity ?? one.status_reason} />
+            </li>
+          ))}
       </ul>
-      {children.length > MOST_CHILDREN && <p class="muted">and {integer(children.length - MOST_CHILDREN)} before these</p>}
+      {children.length > MOST_CHILDREN && (
+        <p class="muted">and {integer(children.length - MOST_CHILDREN)} before these</p>
+      )}
     </Part>
   );
 }
@@ -148,14 +167,17 @@ function Tasks({ row }: { row: AgentsRow }) {
   return (
     <Part title="Tasks" note={`${integer(done)} of ${integer(own.length)} completed`}>
       <ul class="plain">
-        {own.slice(-MOST_OTHERS).reverse().map((task) => (
-          <li key={task.id}>
-            <button type="button" class="agent-line with-mark" onClick={() => nav.open("tasks", task.id)}>
-              <StatusMark status={task.status} />
-              <Line text={task.title ?? task.id} />
-            </button>
-          </li>
-        ))}
+        {own
+          .slice(-MOST_OTHERS)
+          .reverse()
+          .map((task) => (
+            <li key={task.id}>
+              <button type="button" class="agent-line with-mark" onClick={() => nav.open("tasks", task.id)}>
+                <StatusMark status={task.status} />
+                <Line text={task.title ?? task.id} />
+              </button>
+            </li>
+          ))}
       </ul>
     </Part>
   );
@@ -173,15 +195,20 @@ function Messages({ row }: { row: AgentsRow }) {
   return (
     <Part title="Messages" note={own.length > MOST_OTHERS ? `the last of ${integer(own.length)}` : String(own.length)}>
       <ul class="plain">
-        {own.slice(-MOST_OTHERS).reverse().map((message) => (
-          <li key={message.id}>
-            <button type="button" class="agent-line" onClick={() => nav.open("messages", message.id)}>
-              <span class="muted figures">{isOwn(message.sender) ? "to" : "from"}</span>
-              <span class="agent-other line">{agentName(store, (isOwn(message.sender) ? message.recipient : message.sender) ?? "unknown")}</span>
-              <Line text={message.text} />
-            </button>
-          </li>
-        ))}
+        {own
+          .slice(-MOST_OTHERS)
+          .reverse()
+          .map((message) => (
+            <li key={message.id}>
+              <button type="button" class="agent-line" onClick={() => nav.open("messages", message.id)}>
+                <span class="muted figures">{isOwn(message.sender) ? "to" : "from"}</span>
+                <span class="agent-other line">
+                  {agentName(store, (isOwn(message.sender) ? message.recipient : message.sender) ?? "unknown")}
+                </span>
+                <Line text={message.text} />
+              </button>
+            </li>
+          ))}
       </ul>
     </Part>
   );
@@ -198,16 +225,25 @@ function Spans({ row }: { row: AgentsRow }) {
     spans.reduce((sum, span) => sum + (span.status === status ? lasted(span) : 0), 0);
   const sums = ["working", "waiting"].map((status) => [status, inAll(status)] as const).filter(([, ms]) => ms > 0);
   return (
-    <Part title="Course" note={sums.map(([status, ms]) => `${status} ${longDuration(ms)}`).join(", ") || plural(spans.length, "stretch", "stretches")}>
+    <Part
+      title="Course"
+      note={
+        sums.map(([status, ms]) => `${status} ${longDuration(ms)}`).join(", ") ||
+        plural(spans.length, "stretch", "stretches")
+      }
+    >
       <ul class="plain">
-        {spans.slice(-MOST_SPANS).reverse().map((span) => (
-          <li key={span.id} class="with-mark agent-row" title={oneLine(span.status_reason ?? "")}>
-            <StatusMark status={span.status} />
-            <Time at={span.started_at} fits="clock" />
-            <span class="figures agent-lasted">{longDuration(lasted(span))}</span>
-            <Line class="muted" text={span.status_reason} />
-          </li>
-        ))}
+        {spans
+          .slice(-MOST_SPANS)
+          .reverse()
+          .map((span) => (
+            <li key={span.id} class="with-mark agent-row" title={oneLine(span.status_reason ?? "")}>
+              <StatusMark status={span.status} />
+              <Time at={span.started_at} fits="clock" />
+              <span class="figures agent-lasted">{longDuration(lasted(span))}</span>
+              <Line class="muted" text={span.status_reason} />
+            </li>
+          ))}
       </ul>
     </Part>
   );

@@ -1,7 +1,7 @@
 // What is folded in the agents view, and how it is opened and closed. Lives as long as the mounted view.
 import { type Signal, signal } from "@preact/signals";
 import type { Nav } from "../../state/nav.ts";
-import { type AgentItem, finishedOf, type Folds } from "./tree.ts";
+import { type AgentItem, type Folds, finishedOf } from "./tree.ts";
 
 const known = new WeakMap<Nav, Signal<Folds>>();
 
@@ -31,7 +31,8 @@ export function stepFold(folds: Signal<Folds>, item: AgentItem, opens: boolean):
   const id = band ?? item.id;
   const now = folds.peek().get(id);
   if (opens) {
-    if (now !== true && (band !== null || item.expanded !== null)) set(folds, id, now === false && band === null ? undefined : true);
+    if (now !== true && (band !== null || item.expanded !== null))
+      set(folds, id, now === false && band === null ? undefined : true);
     return null;
   }
   if (band !== null && now === true) set(folds, id, undefined);

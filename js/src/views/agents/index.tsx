@@ -1,14 +1,14 @@
 // Agents: as a tree with what each is doing and what it took, or as a timeline of who worked when.
 import { useComputed } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
+import { isHuman, isLive } from "../../lanes/index.ts";
+import { indexOf } from "../../lanes/model.ts";
+import { joined } from "../../lib/search.ts";
 import { Either } from "../../parts/either.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
-import { isHuman, isLive } from "../../lanes/index.ts";
-import { indexOf } from "../../lanes/model.ts";
+import { useApp } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
-import { joined } from "../../lib/search.ts";
 import { AGENT_STATUSES, type AgentsRow } from "../../store/tables.ts";
 import { agentColumns, withKnown } from "./columns.tsx";
 import { AgentDetails } from "./details.tsx";
@@ -104,7 +104,8 @@ function AgentTree({ rows, narrowed, question }: TreeProps) {
     for (const one of reached.slice(1)) if (open.get(one.id) !== true) open.set(one.id, true);
     return arrange(rows, {
       since: minute * MINUTE_MS - PRESENCE_MS,
-      open: (status, byItself) => narrowed || status === (root ?? undefined) || byItself !== toggled.split(" ").includes(status),
+      open: (status, byItself) =>
+        narrowed || status === (root ?? undefined) || byItself !== toggled.split(" ").includes(status),
       folds: open,
       order: by !== null && value ? { value, descending: by.descending } : null,
     });
@@ -147,7 +148,11 @@ function AgentTree({ rows, narrowed, question }: TreeProps) {
 
 /** Under an agent a band stands where its children stand. */
 function Band({ item }: { item: AgentItem }) {
-  return <span class="agent-band" style={{ paddingInlineStart: `${item.depth * 16 + (item.depth > 0 ? 16 : 0)}px` }}>{item.band}</span>;
+  return (
+    <span class="agent-band" style={{ paddingInlineStart: `${item.depth * 16 + (item.depth > 0 ? 16 : 0)}px` }}>
+      {item.band}
+    </span>
+  );
 }
 
 /** An agent and those it hangs on, up to the root. */

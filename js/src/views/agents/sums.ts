@@ -1,5 +1,5 @@
 // What the rows of agents add up to: costs and tokens with those of subagents, and their activity over time.
-import { callAt, lowerBound, messageAt, type LaneIndex } from "../../lanes/index.ts";
+import { callAt, type LaneIndex, lowerBound, messageAt } from "../../lanes/index.ts";
 import { MINUTE } from "../../lanes/window.ts";
 import type { AgentsRow } from "../../store/tables.ts";
 import { tokensOf } from "../overview/meter.ts";
@@ -33,7 +33,11 @@ export function sumsOf(rows: readonly AgentsRow[]): ReadonlyMap<string, Sum> {
     sums.set(row.id, total); // said before its children are asked: a cycle ends here
     for (const child of children.get(row.id) ?? []) {
       const of = sum(child);
-      total = { subagents: total.subagents + 1 + of.subagents, cost: plus(total.cost, of.cost), tokens: plus(total.tokens, of.tokens) };
+      total = {
+        subagents: total.subagents + 1 + of.subagents,
+        cost: plus(total.cost, of.cost),
+        tokens: plus(total.tokens, of.tokens),
+      };
     }
     sums.set(row.id, total);
     return total;

@@ -1,10 +1,10 @@
 // The timeline: the lanes over the whole height, how many worked at once above them, who worked for whom between.
 import { useRef } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
+import { Lanes } from "../../lanes/lanes.tsx";
 import { ROW } from "../../lanes/layout.ts";
 import { useQuiet, windowOf } from "../../lanes/quiet.ts";
-import { Lanes } from "../../lanes/lanes.tsx";
 import { useSize } from "../../parts/size.ts";
+import { useApp } from "../../state/context.ts";
 import type { AgentsRow } from "../../store/tables.ts";
 
 /** What stands above the lanes, px: the head, the axis and the strip. */
@@ -19,7 +19,14 @@ export function Timeline({ only }: { only: readonly AgentsRow[] | null }) {
   useQuiet(store, window);
   return (
     <div ref={box} class="timeline">
-      <Lanes store={store} nav={nav} window={window} most={Math.max(3, (height - ABOVE_PX) / ROW - 0.5)} only={only} detailed />
+      <Lanes
+        store={store}
+        nav={nav}
+        window={window}
+        most={Math.max(3, (height - ABOVE_PX) / ROW - 0.5)}
+        only={only}
+        detailed
+      />
     </div>
   );
 }

@@ -1,7 +1,8 @@
 // The order of the agents view: the trees in which somebody is present, then a group for each status of those
 // that are over, then people. Finished subagents fold under their parent when there are many.
-import { plural, words } from "../../lib/format.ts";
+
 import { isHuman } from "../../lanes/index.ts";
+import { plural, words } from "../../lib/format.ts";
 import { type SortValue, sortedBy } from "../../lib/sort.ts";
 import type { AgentsRow } from "../../store/tables.ts";
 
@@ -45,7 +46,14 @@ const statusOf = (row: AgentsRow): string => row.status ?? "unknown";
 const urgency = (row: AgentsRow): number => URGENCY.indexOf(statusOf(row));
 const byLastSeen = (a: AgentsRow, b: AgentsRow): number => (b.last_seen_at ?? 0) - (a.last_seen_at ?? 0);
 
-const line = (agent: AgentsRow, depth = 0): AgentItem => ({ id: agent.id, agent, depth, band: null, expanded: null, parent: null });
+const line = (agent: AgentsRow, depth = 0): AgentItem => ({
+  id: agent.id,
+  agent,
+  depth,
+  band: null,
+  expanded: null,
+  parent: null,
+});
 const OPEN = "▾";
 const CLOSED = "▸";
 const head = (id: string, says: string, isOpen: boolean | null): AgentItem => ({
@@ -68,7 +76,12 @@ export function arrange(rows: readonly AgentsRow[], how: Arrangement): readonly 
   const people = rows.filter(isHuman);
   const agents = rows.filter((row) => !isHuman(row));
   const forest = new Forest(agents, since, how.folds ?? new Map());
-  const flat = (group: readonly AgentsRow[]) => sortedBy(group.map((row) => line(row)), order!.value, order!.descending);
+  const flat = (group: readonly AgentsRow[]) =>
+    sortedBy(
+      group.map((row) => line(row)),
+      order!.value,
+      order!.descending,
+    );
   const roots = forest.roots.toSorted(forest.byUrgency);
   const here = roots.filter((root) => forest.isLively(root));
   const items = order === null ? forest.lines(here) : flat(here.flatMap((root) => forest.all(root)));
@@ -145,13 +158,19 @@ class Forest {
   }
 
   #under(row: AgentsRow, own: readonly AgentsRow[], fold: boolean | undefined, depth: number): AgentItem[] {
-    const over = own.filter((child) => !PRESENT.has(statusOf(child)) && !this.#of(child).some((one) => this.isLively(one)));
+    const over = own.filter(
+      (child) => !PRESENT.has(statusOf(child)) && !this.#of(child).some((one) => this.isLively(one)),
+    );
     if (over.length <= FINISHED_OVER) return this.lines(own, depth, row.id);
     const going = own.filter((child) => !over.includes(child));
     const failed = over.filter(({ status }) => status === "failed").length;
     const says = `${plural(over.length, "finished subagent")}${failed > 0 ? `, ${failed} failed` : ""}`;
     const band: AgentItem = { ...head(`${FINISHED}${row.id}`, says, fold === true), depth, parent: row.id };
-    return [...this.lines(going, depth, row.id), band, ...(fold ? this.lines(over.sort(byLastSeen), depth, row.id) : [])];
+    return [
+      ...this.lines(going, depth, row.id),
+      band,
+      ...(fold ? this.lines(over.sort(byLastSeen), depth, row.id) : []),
+    ];
   }
 
   #of(row: AgentsRow): readonly AgentsRow[] {
@@ -162,7 +181,11 @@ class Forest {
 /** Whether one comes back to a row by going from parent to parent. */
 function circles(row: AgentsRow, byId: ReadonlyMap<string, AgentsRow>): boolean {
   const seen = new Set<string>();
-  for (let at: AgentsRow | undefined = row; at !== undefined; at = at.parent_id === null ? undefined : byId.get(at.parent_id)) {
+  for (
+    let at: AgentsRow | undefined = row;
+    at !== undefined;
+    at = at.parent_id === null ? undefined : byId.get(at.parent_id)
+  ) {
     if (seen.has(at.id)) return at.id === row.id;
     seen.add(at.id);
   }

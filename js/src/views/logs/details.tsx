@@ -1,13 +1,13 @@
 // A log line whole, with what was logged just before and after it, whatever the filters let pass.
 import { useMemo } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
 import { exactTime } from "../../lib/format.ts";
 import { agentName } from "../../parts/agentname.tsx";
 import { CopyButton } from "../../parts/copy.tsx";
 import { Section } from "../../parts/section.tsx";
 import { StatusMark } from "../../parts/status.tsx";
-import { Prose, oneLine } from "../../parts/text.tsx";
+import { oneLine, Prose } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
+import { useApp } from "../../state/context.ts";
 import type { LogsRow } from "../../store/tables.ts";
 
 /** The fields that are told here. */
@@ -33,7 +33,9 @@ export function LineDetails({ row, lines }: LineDetailsProps) {
         <span>{row.level ?? "unknown level"}</span>
         <span class="muted figures">{exactTime(row.at)}</span>
         <span class="log-copy">
-          <CopyButton text={`${exactTime(row.at)} ${row.level ?? ""} ${row.logger ?? ""} ${text}`}>Copy line</CopyButton>
+          <CopyButton text={`${exactTime(row.at)} ${row.level ?? ""} ${row.logger ?? ""} ${text}`}>
+            Copy line
+          </CopyButton>
         </span>
       </p>
       <Prose class="mono log-whole" text={text} />
@@ -60,7 +62,9 @@ function Context({ row, lines }: LineDetailsProps) {
             <button
               type="button"
               class="link line"
-              title={[line.agent_id && agentName(store, line.agent_id), line.logger, oneLine(line.text ?? "")].filter(Boolean).join(" · ")}
+              title={[line.agent_id && agentName(store, line.agent_id), line.logger, oneLine(line.text ?? "")]
+                .filter(Boolean)
+                .join(" · ")}
               onClick={() => nav.select("logs", line.id)}
             >
               {oneLine(line.text ?? "")}

@@ -1,22 +1,22 @@
 // Logs: every line in the order of time, following the newest until the reader scrolls up.
 import { useMemo } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
 import { timeOfDay } from "../../lib/format.ts";
+import { finder, joined, patternProblem } from "../../lib/search.ts";
+import { newestFirst } from "../../lib/sort.ts";
 import { AgentName, agentName } from "../../parts/agentname.tsx";
 import { Details } from "../../parts/details.tsx";
-import { Frame } from "../../parts/frame.tsx";
 import { Found } from "../../parts/found.tsx";
+import { Frame } from "../../parts/frame.tsx";
 import { type Column, Grid } from "../../parts/grid/grid.tsx";
 import { knownColumns } from "../../parts/grid/known-columns.ts";
 import { StatusMark } from "../../parts/status.tsx";
 import { Switch } from "../../parts/switch.tsx";
 import { Time } from "../../parts/time.tsx";
+import { useApp } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
-import { finder, joined, patternProblem } from "../../lib/search.ts";
-import { newestFirst } from "../../lib/sort.ts";
 import type { Shown } from "../../store/store.ts";
 import { LOG_LEVELS, type LogsRow } from "../../store/tables.ts";
-import { type LogLine, collapse } from "./collapse.ts";
+import { collapse, type LogLine } from "./collapse.ts";
 import { LINE_TOLD, LineDetails } from "./details.tsx";
 
 const facetsOf = (store: Shown): readonly Facet<LogsRow>[] => [

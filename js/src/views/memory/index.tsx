@@ -1,8 +1,8 @@
 // Memory: the files and entries agents keep for later, what changed in them, and their text beside the list.
 import { useMemo } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
 import { bytes, integer, short, words } from "../../lib/format.ts";
-import { type MemoryHistory, memoryVersions } from "../../store/memory-versions.ts";
+import { joined } from "../../lib/search.ts";
+import { newestFirst } from "../../lib/sort.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
 import { Details } from "../../parts/details.tsx";
 import { Frame } from "../../parts/frame.tsx";
@@ -10,15 +10,21 @@ import { type Column, Grid } from "../../parts/grid/grid.tsx";
 import { knownColumns } from "../../parts/grid/known-columns.ts";
 import { Line, oneLine } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
+import { useApp } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
-import { joined } from "../../lib/search.ts";
-import { newestFirst } from "../../lib/sort.ts";
+import { type MemoryHistory, memoryVersions } from "../../store/memory-versions.ts";
 import type { Shown } from "../../store/store.ts";
 import type { MemoryRow } from "../../store/tables.ts";
 import { MemoryText } from "./text.tsx";
 
 const facetsOf = (changed: (row: MemoryRow) => string | null): readonly Facet<MemoryRow>[] => [
-  { key: "since", title: "since you opened this", values: (row) => [changed(row)], order: ["new", "changed"], partial: true },
+  {
+    key: "since",
+    title: "since you opened this",
+    values: (row) => [changed(row)],
+    order: ["new", "changed"],
+    partial: true,
+  },
   { key: "kind", title: "kind", values: (row) => [row.kind] },
   { key: "project", title: "project", values: (row) => [row.project], menu: true },
   { key: "source", title: "source", values: (row) => [row.source], menu: true },
@@ -37,7 +43,10 @@ function touchedAt(row: MemoryRow, history: MemoryHistory | undefined): number |
   return row.updated_at ?? history?.versions.at(-1)?.seenAt ?? null;
 }
 
-const columnsOf = (store: Shown, historyOf: (row: MemoryRow) => MemoryHistory | undefined): readonly Column<MemoryRow>[] => [
+const columnsOf = (
+  store: Shown,
+  historyOf: (row: MemoryRow) => MemoryHistory | undefined,
+): readonly Column<MemoryRow>[] => [
   {
     key: "title",
     title: "entry",
@@ -69,7 +78,9 @@ const columnsOf = (store: Shown, historyOf: (row: MemoryRow) => MemoryHistory | 
     rank: 4,
     end: true,
     value: (row) => row.tokens,
-    cell: (row) => <span title="an estimate from the size">{row.tokens === null ? "–" : `≈ ${short(row.tokens)}`}</span>,
+    cell: (row) => (
+      <span title="an estimate from the size">{row.tokens === null ? "–" : `≈ ${short(row.tokens)}`}</span>
+    ),
   },
   {
     key: "updated_at",
@@ -78,9 +89,7 @@ const columnsOf = (store: Shown, historyOf: (row: MemoryRow) => MemoryHistory | 
     rank: 1,
     end: true,
     value: (row) => touchedAt(row, historyOf(row)),
-    cell: (row) => (
-      <Time at={touchedAt(row, historyOf(row))} fits="ago" />
-    ),
+    cell: (row) => <Time at={touchedAt(row, historyOf(row))} fits="ago" />,
   },
 ];
 

@@ -1,13 +1,20 @@
 // What a memory entry says, whole if the server can be asked, and how it changed while the page was open.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
 import { ago, integer, plural, timeOfDay } from "../../lib/format.ts";
 import { lineDiff } from "../../lib/line-diff.ts";
 import { DiffLines } from "../../parts/diff.tsx";
-import { type MemoryHistory, type MemoryVersion, PREVIEW_CHARS, type WholeText, comparable, memoryVersions } from "../../store/memory-versions.ts";
 import { Markdown } from "../../parts/markdown.tsx";
 import { Section } from "../../parts/section.tsx";
 import { Prose } from "../../parts/text.tsx";
+import { useApp } from "../../state/context.ts";
+import {
+  comparable,
+  type MemoryHistory,
+  type MemoryVersion,
+  memoryVersions,
+  PREVIEW_CHARS,
+  type WholeText,
+} from "../../store/memory-versions.ts";
 import type { MemoryRow } from "../../store/tables.ts";
 
 export function MemoryText({ row }: { row: MemoryRow }) {
@@ -24,7 +31,9 @@ export function MemoryText({ row }: { row: MemoryRow }) {
       {history !== undefined && !store.past && <Changes history={history} />}
       <Section title="text" aside={told?.truncated ? "the beginning" : undefined}>
         {text === "" ? <p class="muted">Nothing is written in it.</p> : <Written path={row.path} text={text} />}
-        {told === undefined && !short && <p class="muted">{problem ?? "The first 500 characters; asking for the rest."}</p>}
+        {told === undefined && !short && (
+          <p class="muted">{problem ?? "The first 500 characters; asking for the rest."}</p>
+        )}
         {told?.truncated && <p class="muted">The first {integer(text.length)} characters of a longer text.</p>}
       </Section>
     </>
@@ -90,25 +99,38 @@ function Changes({ history }: { history: MemoryHistory }) {
         <span class="muted">at {timeOfDay(after.seenAt)}</span>
         {kept > 1 && (
           <span class="versions-steps">
-            <button type="button" class="button" aria-label="The change before" disabled={index <= 1} onClick={() => step(-1)}>
+            <button
+              type="button"
+              class="button"
+              aria-label="The change before"
+              disabled={index <= 1}
+              onClick={() => step(-1)}
+            >
               ‹
             </button>
             <span class="figures muted">
               {integer(changes - kept + index)} of {integer(changes)}
             </span>
-            <button type="button" class="button" aria-label="The next change" disabled={index >= kept} onClick={() => step(1)}>
+            <button
+              type="button"
+              class="button"
+              aria-label="The next change"
+              disabled={index >= kept}
+              onClick={() => step(1)}
+            >
               ›
             </button>
           </span>
         )}
       </div>
       {diff.added + diff.removed > 0 && <DiffLines lines={diff.lines} />}
-      {!(before.whole && after.whole) && (before.text.length >= PREVIEW_CHARS || after.text.length >= PREVIEW_CHARS) && (
-        <p class="muted">
-          {diff.added + diff.removed > 0 ? "Of" : "Nothing changed in"} the first 500 characters: whole texts are
-          known from when this entry was first looked at.
-        </p>
-      )}
+      {!(before.whole && after.whole) &&
+        (before.text.length >= PREVIEW_CHARS || after.text.length >= PREVIEW_CHARS) && (
+          <p class="muted">
+            {diff.added + diff.removed > 0 ? "Of" : "Nothing changed in"} the first 500 characters: whole texts are
+            known from when this entry was first looked at.
+          </p>
+        )}
     </Section>
   );
 }

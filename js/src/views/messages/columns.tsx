@@ -1,31 +1,25 @@
 // The columns of the list of messages.
 import { duration, longDuration, stamp, words } from "../../lib/format.ts";
 import { AgentName, agentName } from "../../parts/agentname.tsx";
-import { latencyOf, type Pairs, type Standing } from "../../sequence/pairs.ts";
 import type { Column } from "../../parts/grid/grid.tsx";
 import { KindPill } from "../../parts/kind.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
+import { latencyOf, type Pairs, type Standing } from "../../sequence/pairs.ts";
 import type { Shown } from "../../store/store.ts";
 import type { MessagesRow } from "../../store/tables.ts";
 
 type StandingOf = (row: MessagesRow) => Standing;
 
-export const messageColumns = (
-  store: Shown,
-  pairs: Pairs,
-  standing: StandingOf,
-): readonly Column<MessagesRow>[] => [
+export const messageColumns = (store: Shown, pairs: Pairs, standing: StandingOf): readonly Column<MessagesRow>[] => [
   {
     key: "at",
     title: "time",
     min: 112,
     rank: 1,
     value: (row) => row.at,
-    cell: (row) => (
-      <Time at={row.at} fits="clock" seconds />
-    ),
+    cell: (row) => <Time at={row.at} fits="clock" seconds />,
   },
   {
     key: "sender",

@@ -2,20 +2,20 @@
 // hidden unless asked for.
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
+import { isHuman } from "../../lanes/index.ts";
 import { integer, words } from "../../lib/format.ts";
+import { joined } from "../../lib/search.ts";
+import { newestFirst } from "../../lib/sort.ts";
 import { agentName } from "../../parts/agentname.tsx";
 import { Details } from "../../parts/details.tsx";
 import { Either } from "../../parts/either.tsx";
-import { pairUp, standingOf } from "../../sequence/pairs.ts";
-import { Sequence } from "../../sequence/sequence.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
-import { isHuman } from "../../lanes/index.ts";
 import { Switch } from "../../parts/switch.tsx";
+import { pairUp, standingOf } from "../../sequence/pairs.ts";
+import { Sequence } from "../../sequence/sequence.tsx";
+import { useApp } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
-import { joined } from "../../lib/search.ts";
-import { newestFirst } from "../../lib/sort.ts";
 import type { Shown } from "../../store/store.ts";
 import type { MessagesRow } from "../../store/tables.ts";
 import { messageColumns } from "./columns.tsx";
@@ -41,7 +41,12 @@ export function Messages() {
   const who = agents.version.value;
   const facets = useMemo(() => facetsOf(store), [store]);
   const text = (row: MessagesRow) =>
-    joined(row.sender && agentName(store, row.sender), row.recipient && agentName(store, row.recipient), row.kind, row.text);
+    joined(
+      row.sender && agentName(store, row.sender),
+      row.recipient && agentName(store, row.recipient),
+      row.kind,
+      row.text,
+    );
   const beats = nav.switch("messages", "heartbeats");
   const sequence = nav.switch("messages", "sequence");
   const unfolded = useSignal<ReadonlySet<string>>(new Set());

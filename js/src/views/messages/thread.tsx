@@ -1,10 +1,11 @@
 // What a message answers and what answers it, as ways to those messages.
-import { useApp } from "../../state/context.ts";
+
 import { duration, longDuration } from "../../lib/format.ts";
-import { kindOf, nameOf } from "../../sequence/words.ts";
-import { latencyOf, type Pairs, type Standing } from "../../sequence/pairs.ts";
 import { StatusMark } from "../../parts/status.tsx";
 import { oneLine } from "../../parts/text.tsx";
+import { latencyOf, type Pairs, type Standing } from "../../sequence/pairs.ts";
+import { kindOf, nameOf } from "../../sequence/words.ts";
+import { useApp } from "../../state/context.ts";
 import type { MessagesRow } from "../../store/tables.ts";
 
 interface ThreadProps {

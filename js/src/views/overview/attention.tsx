@@ -2,11 +2,11 @@
 
 import { useSignal } from "@preact/signals";
 import { longDuration } from "../../lib/format.ts";
-import type { Nav } from "../../state/nav.ts";
-import { needsOf } from "../../state/needs.ts";
 import { agentName } from "../../parts/agentname.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line, oneLine } from "../../parts/text.tsx";
+import type { Nav } from "../../state/nav.ts";
+import { needsOf } from "../../state/needs.ts";
 import type { Shown } from "../../store/store.ts";
 import type { Need } from "./needs.ts";
 

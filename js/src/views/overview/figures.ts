@@ -1,13 +1,13 @@
 // The figures above the lanes of which every source knows: agents, tasks, errors. Pure functions of tables, window
 // and clock; what has a price or a pace is in overview-rates.ts.
 
-import { ago, exactTime, integer, plural, when } from "../../lib/format.ts";
-import type { ViewName } from "../../state/nav.ts";
 import { burnOf, estimateText } from "../../charts/burndown.ts";
 import type { FigureProps } from "../../charts/figure.tsx";
-import { isHuman, isLive, spanStart, type LaneIndex } from "../../lanes/index.ts";
+import { isHuman, isLive, type LaneIndex, spanStart } from "../../lanes/index.ts";
 import { HOUR, MINUTE } from "../../lanes/window.ts";
+import { ago, exactTime, integer, plural, when } from "../../lib/format.ts";
 import { oneLine } from "../../parts/text.tsx";
+import type { ViewName } from "../../state/nav.ts";
 import type { AgentsRow, LogsRow, TasksRow, ToolCallsRow } from "../../store/tables.ts";
 
 export interface FigureData extends Omit<FigureProps, "onOpen"> {
@@ -91,7 +91,11 @@ export function tasksFigure(tasks: readonly TasksRow[], stretch: Stretch): Figur
   ] as const;
   const [next] = rest.filter(([n]) => n > 0);
   const says =
-    burn.estimate !== null ? `${estimateText(burn.estimate)} left` : next === undefined ? "done" : `${next[0]} ${next[1]}`;
+    burn.estimate !== null
+      ? `${estimateText(burn.estimate)} left`
+      : next === undefined
+        ? "done"
+        : `${next[0]} ${next[1]}`;
   return {
     label: "Tasks",
     value: total === 0 ? "–" : integer(done),

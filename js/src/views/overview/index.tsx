@@ -2,18 +2,18 @@
 
 import { useComputed, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { day, hourMinute, longDuration } from "../../lib/format.ts";
-import type { Nav } from "../../state/nav.ts";
-import { agentName } from "../../parts/agentname.tsx";
-import { Empty } from "../../parts/empty.tsx";
 import { Figure } from "../../charts/figure.tsx";
-import { ROW } from "../../lanes/layout.ts";
 import { withMargin } from "../../lanes/index.ts";
+import { Lanes } from "../../lanes/lanes.tsx";
+import { ROW } from "../../lanes/layout.ts";
 import { indexOf } from "../../lanes/model.ts";
 import { useQuiet, windowOf } from "../../lanes/quiet.ts";
 import { SECOND, type TimeWindow } from "../../lanes/window.ts";
-import { Lanes } from "../../lanes/lanes.tsx";
+import { day, hourMinute, longDuration } from "../../lib/format.ts";
+import { agentName } from "../../parts/agentname.tsx";
+import { Empty } from "../../parts/empty.tsx";
 import { useSize } from "../../parts/size.ts";
+import type { Nav } from "../../state/nav.ts";
 import type { Shown } from "../../store/store.ts";
 import { Attention } from "./attention.tsx";
 import { agentsFigure, errorsFigure, tasksFigure } from "./figures.ts";

@@ -1,17 +1,17 @@
 // What was just said and what is being done: the last messages and the tasks in hand, each row a way to the whole.
 
 import { useEffect, useState } from "preact/hooks";
-import { integer, percent } from "../../lib/format.ts";
-import type { Nav } from "../../state/nav.ts";
-import { agentName } from "../../parts/agentname.tsx";
 import { Bar } from "../../charts/bar.tsx";
 import { Burndown } from "../../charts/burndown.tsx";
-import { KindPill } from "../../parts/kind.tsx";
-import { lowerBound, messageAt, type LaneIndex } from "../../lanes/index.ts";
+import { type LaneIndex, lowerBound, messageAt } from "../../lanes/index.ts";
 import { MINUTE } from "../../lanes/window.ts";
-import { statusColor, StatusMark } from "../../parts/status.tsx";
+import { integer, percent } from "../../lib/format.ts";
+import { agentName } from "../../parts/agentname.tsx";
+import { KindPill } from "../../parts/kind.tsx";
+import { StatusMark, statusColor } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
+import type { Nav } from "../../state/nav.ts";
 import { CHANGE_MEMORY_MS, type Shown, type TableView } from "../../store/store.ts";
 import type { MessagesRow, TasksRow } from "../../store/tables.ts";
 import { taskTotals } from "./figures.ts";

@@ -1,9 +1,9 @@
 // Who needs a person now, most urgent first: agents that wait, agents that failed a while ago, tasks that are
 // stuck or failed.
 
-import type { TableName, AgentsRow, TasksRow } from "../../store/tables.ts";
 import { isHuman } from "../../lanes/index.ts";
 import { DAY, HOUR } from "../../lanes/window.ts";
+import type { AgentsRow, TableName, TasksRow } from "../../store/tables.ts";
 
 export interface Need {
   readonly table: TableName;

@@ -1,12 +1,13 @@
 // The figures of pace and worth: tokens or messages, cost or quality. Rates of now are what this page has seen
 // since it opened; before that, and of what is over, they are totals over the time that was worked.
-import { ago, integer, longDuration, money, percent, plural, score, short, when } from "../../lib/format.ts";
+
 import { workedFor } from "../../lanes/bins.ts";
-import { isLive, lowerBound, messageAt, type LaneIndex } from "../../lanes/index.ts";
+import { isLive, type LaneIndex, lowerBound, messageAt } from "../../lanes/index.ts";
 import { HOUR, MINUTE } from "../../lanes/window.ts";
+import { ago, integer, longDuration, money, percent, plural, score, short, when } from "../../lib/format.ts";
 import type { AgentsRow, QualityRow } from "../../store/tables.ts";
-import { between, histogram, POINTS, type FigureData, type Stretch } from "./figures.ts";
-import { tokensOf, type Meter } from "./meter.ts";
+import { between, type FigureData, histogram, POINTS, type Stretch } from "./figures.ts";
+import { type Meter, tokensOf } from "./meter.ts";
 
 /** Work of less than this is no rate an hour. */
 const LEAST_WORK_MS = 5 * MINUTE;
@@ -39,10 +40,7 @@ function tokensFigure(agents: readonly AgentsRow[], index: LaneIndex, meter: Met
     label: rate !== null ? "Tokens / min" : "Tokens",
     value,
     unit,
-    note:
-      rate !== null
-        ? `${short(total)} in all`
-        : hourly === null ? fromCache : `${short(hourly.rate)} / h of work`,
+    note: rate !== null ? `${short(total)} in all` : hourly === null ? fromCache : `${short(hourly.rate)} / h of work`,
     about:
       `${integer(total)} tokens in all: ${integer(input)} in (${integer(cached)} of them from cache, ${percent(input === 0 ? null : cached / input)}), ` +
       `${integer(output)} out; counted for ${noun(counted.length)}. ` +
@@ -60,7 +58,11 @@ function perHour(
   index: LaneIndex,
   now: number,
 ): { rate: number; worked: number } | null {
-  const worked = workedFor(index, agents.map(({ id }) => id), now);
+  const worked = workedFor(
+    index,
+    agents.map(({ id }) => id),
+    now,
+  );
   return worked < LEAST_WORK_MS ? null : { rate: (total / worked) * HOUR, worked };
 }
 
@@ -117,7 +119,9 @@ function costFigure(agents: readonly AgentsRow[], index: LaneIndex, meter: Meter
     note: notes.filter((note) => note !== false).join(" · ") || `of ${noun(priced.length)}`,
     about:
       `US dollars of ${noun(priced.length)} since the first started` +
-      (unpriced > 0 ? `; ${noun(unpriced)} used models without a known price and ${unpriced === 1 ? "is" : "are"} not in it. ` : ". ") +
+      (unpriced > 0
+        ? `; ${noun(unpriced)} used models without a known price and ${unpriced === 1 ? "is" : "are"} not in it. `
+        : ". ") +
       (hourly === null ? "" : `${money(hourly.rate)} an hour over the ${longDuration(hourly.worked)} of work. `) +
       (growing ? "The rate of now and the line are of what was spent since this page opened, 15 minutes at most." : ""),
     course: growing ? meter.readings.map((reading) => reading.cost) : [],

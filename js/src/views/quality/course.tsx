@@ -1,8 +1,8 @@
 // The scores over time: a point for each judgement, a line for their mean. A click on a point leads to its judgement.
 import { useMemo, useRef } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
 import { plural, score, stamp, when } from "../../lib/format.ts";
 import { useSize } from "../../parts/size.ts";
+import { useApp } from "../../state/context.ts";
 import type { QualityRow } from "../../store/tables.ts";
 import { type Course, courseOf } from "./sums.ts";
 
@@ -24,7 +24,9 @@ export function ScoreCourse({ rows }: { rows: readonly QualityRow[] }) {
   const selected = nav.selected.value?.table === "quality" ? nav.selected.value.id : null;
   const onClick = (event: MouseEvent) => {
     const { left, top } = (event.currentTarget as Element).getBoundingClientRect();
-    const id = nearest(course, (point) => Math.hypot(x(point.x) - (event.clientX - left), y(point.y) - (event.clientY - top)));
+    const id = nearest(course, (point) =>
+      Math.hypot(x(point.x) - (event.clientX - left), y(point.y) - (event.clientY - top)),
+    );
     if (id !== null) nav.select("quality", id);
   };
   const now = store.now.value;
@@ -37,7 +39,13 @@ export function ScoreCourse({ rows }: { rows: readonly QualityRow[] }) {
               <line key={value} x1="0" x2={width} y1={y(value)} y2={y(value)} />
             ))}
             {course.points.map((point) => (
-              <circle key={point.id} class={point.id === selected ? "chosen" : ""} cx={x(point.x)} cy={y(point.y)} r={point.id === selected ? 4 : 2} />
+              <circle
+                key={point.id}
+                class={point.id === selected ? "chosen" : ""}
+                cx={x(point.x)}
+                cy={y(point.y)}
+                r={point.id === selected ? 4 : 2}
+              />
             ))}
             <path d={`M${course.line.map((point) => `${x(point.x).toFixed(1)} ${y(point.y).toFixed(1)}`).join("L")}`} />
           </svg>

@@ -1,20 +1,20 @@
 // Quality: how good the work was judged, over time and judgement by judgement.
 import { useMemo } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
+import { Score } from "../../charts/score.tsx";
 import { words } from "../../lib/format.ts";
+import { joined } from "../../lib/search.ts";
+import { newestFirst } from "../../lib/sort.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
 import { AgentName, agentName } from "../../parts/agentname.tsx";
 import { Details } from "../../parts/details.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { type Column, Grid } from "../../parts/grid/grid.tsx";
 import { knownColumns } from "../../parts/grid/known-columns.ts";
-import { Score } from "../../charts/score.tsx";
 import { Section } from "../../parts/section.tsx";
 import { Line, Prose } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
+import { useApp } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
-import { joined } from "../../lib/search.ts";
-import { newestFirst } from "../../lib/sort.ts";
 import type { Shown } from "../../store/store.ts";
 import type { QualityRow } from "../../store/tables.ts";
 import { Beside, Dimensions, TestBar } from "./parts.tsx";
@@ -23,8 +23,20 @@ import { dimensionsOf, judged, testsOf } from "./sums.ts";
 
 const facetsOf = (store: Shown): readonly Facet<QualityRow>[] => [
   { key: "kind", title: "kind", values: (row) => [row.kind] },
-  { key: "agent", title: "agent", values: (row) => [judged(store, row)], name: (id) => agentName(store, id), menu: true },
-  { key: "assessor", title: "assessor", values: (row) => [row.assessor], name: (id) => agentName(store, id), menu: true },
+  {
+    key: "agent",
+    title: "agent",
+    values: (row) => [judged(store, row)],
+    name: (id) => agentName(store, id),
+    menu: true,
+  },
+  {
+    key: "assessor",
+    title: "assessor",
+    values: (row) => [row.assessor],
+    name: (id) => agentName(store, id),
+    menu: true,
+  },
   { key: "scale", title: "scale", values: (row) => [row.scale], menu: true },
   { key: "source", title: "source", values: (row) => [row.source], menu: true },
 ];
@@ -81,9 +93,7 @@ const columnsOf = (store: Shown): readonly Column<QualityRow>[] => [
     rank: 1,
     end: true,
     value: (row) => row.at,
-    cell: (row) => (
-      <Time at={row.at} fits="clock" />
-    ),
+    cell: (row) => <Time at={row.at} fits="clock" />,
   },
 ];
 

@@ -1,9 +1,10 @@
 // Scores by name, and tests that passed and failed, as small bars.
-import { integer, words } from "../../lib/format.ts";
+
 import { Bar } from "../../charts/bar.tsx";
+import { integer, words } from "../../lib/format.ts";
 import { oneLine } from "../../parts/text.tsx";
 import type { QualityRow } from "../../store/tables.ts";
-import { type Dimension, type Tests, dimensionsOf, part, testsOf } from "./sums.ts";
+import { type Dimension, dimensionsOf, part, type Tests, testsOf } from "./sums.ts";
 
 const rounded = (value: number): number => Math.round(value * 100) / 100;
 
@@ -39,7 +40,9 @@ function Small({ dimensions }: { dimensions: readonly Dimension[] }) {
 /** Where there was least to praise is what one wants to know. */
 function weakest(dimensions: readonly Dimension[]): string {
   const least = dimensions.reduce((worst, one) => (part(one.value) < part(worst.value) ? one : worst));
-  return dimensions.length === 1 ? `${words(oneLine(least.name))} ${rounded(least.value)}` : `least ${words(oneLine(least.name))} ${rounded(least.value)}`;
+  return dimensions.length === 1
+    ? `${words(oneLine(least.name))} ${rounded(least.value)}`
+    : `least ${words(oneLine(least.name))} ${rounded(least.value)}`;
 }
 
 /** Tests as one bar: what passed, what failed, what was skipped. */
@@ -47,7 +50,10 @@ export function TestBar({ tests }: { tests: Tests }) {
   const all = tests.passed + tests.failed + tests.skipped;
   const share = (n: number) => `${(n / all) * 100}%`;
   return (
-    <span class="tests" title={`${integer(tests.passed)} passed, ${integer(tests.failed)} failed, ${integer(tests.skipped)} skipped`}>
+    <span
+      class="tests"
+      title={`${integer(tests.passed)} passed, ${integer(tests.failed)} failed, ${integer(tests.skipped)} skipped`}
+    >
       <span class="tests-bar" aria-hidden="true">
         <span style={{ width: share(tests.passed), background: "var(--aw-done)" }} />
         <span style={{ width: share(tests.failed), background: "var(--aw-failed)" }} />

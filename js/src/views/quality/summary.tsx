@@ -1,11 +1,11 @@
 // What all judgements that are shown add up to: the mean, how the scores spread, their course, and by whom or of whom.
 import { useMemo, useState } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
-import { integer, plural, score, words } from "../../lib/format.ts";
-import { agentName } from "../../parts/agentname.tsx";
 import { Bar } from "../../charts/bar.tsx";
 import { Histogram } from "../../charts/histogram.tsx";
+import { integer, plural, score, words } from "../../lib/format.ts";
+import { agentName } from "../../parts/agentname.tsx";
 import { oneLine } from "../../parts/text.tsx";
+import { useApp } from "../../state/context.ts";
 import type { QualityRow } from "../../store/tables.ts";
 import { ScoreCourse } from "./course.tsx";
 import { TestBar } from "./parts.tsx";
@@ -72,7 +72,12 @@ function By({ rows }: { rows: readonly QualityRow[] }) {
       <ul class="plain">
         {all.get(way)!.map(({ key, count, mean }) => (
           <li key={key}>
-            <button type="button" class="link line" title={oneLine(key)} onClick={() => (filter.value = { ...filter.value, [way]: [key] })}>
+            <button
+              type="button"
+              class="link line"
+              title={oneLine(key)}
+              onClick={() => (filter.value = { ...filter.value, [way]: [key] })}
+            >
               {name(key)}
             </button>
             <Bar part={mean} />

@@ -100,7 +100,11 @@ export function courseOf(rows: readonly QualityRow[]): Course | null {
     to = Math.max(to, at!);
   }
   if (to === from) return null;
-  const points = scored.map((row) => ({ id: row.id, x: (row.at! - from) / (to - from), y: Math.min(1, Math.max(0, row.score!)) }));
+  const points = scored.map((row) => ({
+    id: row.id,
+    x: (row.at! - from) / (to - from),
+    y: Math.min(1, Math.max(0, row.score!)),
+  }));
   const stretches = Array.from({ length: STRETCHES }, () => [] as Point[]);
   for (const point of points) stretches[Math.min(STRETCHES - 1, Math.floor(point.x * STRETCHES))]!.push(point);
   const line = stretches.flatMap((own, i) =>

@@ -1,11 +1,11 @@
 // The columns of the sessions view, and which of them give way first.
-import { UNKNOWN, duration, integer, money, short, words } from "../../lib/format.ts";
+import { duration, integer, money, short, UNKNOWN, words } from "../../lib/format.ts";
+import type { SortValue } from "../../lib/sort.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
 import type { Column } from "../../parts/grid/grid.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
-import type { SortValue } from "../../lib/sort.ts";
 import type { Shown } from "../../store/store.ts";
 import type { SessionsRow } from "../../store/tables.ts";
 import type { SessionItem } from "./tree.ts";
@@ -35,31 +35,80 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     shape: Shape,
     value: (row: SessionsRow) => SortValue,
     cell: (row: SessionsRow, depth: number) => Cell,
-  ): Column<SessionItem> => ({ key, title, ...shape, value: (item) => value(item.row), cell: (item) => cell(item.row, item.depth) });
+  ): Column<SessionItem> => ({
+    key,
+    title,
+    ...shape,
+    value: (item) => value(item.row),
+    cell: (item) => cell(item.row, item.depth),
+  });
   const text = (key: "project" | "branch" | "model", shape: Shape) =>
-    column(key, key, shape, (row) => row[key], (row) => <Line text={row[key]} class={key === "project" ? "" : "muted"} />);
-  const figure = (key: "messages" | "tool_calls" | "errors" | "files_changed", title: string, min: number, rank: number) =>
-    column(key, title, { min, rank, end: true }, (row) => row[key], (row) => (
-      <span class={key === "errors" && row.errors ? "bad" : ""}>{integer(row[key])}</span>
-    ));
+    column(
+      key,
+      key,
+      shape,
+      (row) => row[key],
+      (row) => <Line text={row[key]} class={key === "project" ? "" : "muted"} />,
+    );
+  const figure = (
+    key: "messages" | "tool_calls" | "errors" | "files_changed",
+    title: string,
+    min: number,
+    rank: number,
+  ) =>
+    column(
+      key,
+      title,
+      { min, rank, end: true },
+      (row) => row[key],
+      (row) => <span class={key === "errors" && row.errors ? "bad" : ""}>{integer(row[key])}</span>,
+    );
   const agent = agentColumn<"agent_id", SessionsRow>(store, "agent_id", { title: "agent" });
   return [
-    column("title", "session", { min: 184, grow: 8 }, (row) => row.title, (row, depth) => (
-      <span class="with-mark" style={{ paddingInlineStart: `${depth * INDENT_PX}px` }}>
-        <StatusMark status={row.status} />
-        <Line text={row.title ?? row.id} class={row.title === null ? "muted" : ""} />
-      </span>
-    )),
-    column("status", "status", { min: 52, rank: 8 }, (row) => row.status, (row) => words(row.status)),
-    column("agent_id", "agent", { min: 100, grow: 1, rank: 12 }, (row) => agent.value!(row), (row) => agent.cell(row)),
+    column(
+      "title",
+      "session",
+      { min: 184, grow: 8 },
+      (row) => row.title,
+      (row, depth) => (
+        <span class="with-mark" style={{ paddingInlineStart: `${depth * INDENT_PX}px` }}>
+          <StatusMark status={row.status} />
+          <Line text={row.title ?? row.id} class={row.title === null ? "muted" : ""} />
+        </span>
+      ),
+    ),
+    column(
+      "status",
+      "status",
+      { min: 52, rank: 8 },
+      (row) => row.status,
+      (row) => words(row.status),
+    ),
+    column(
+      "agent_id",
+      "agent",
+      { min: 100, grow: 1, rank: 12 },
+      (row) => agent.value!(row),
+      (row) => agent.cell(row),
+    ),
     text("project", { min: 96, grow: 1, rank: 6 }),
     text("branch", { min: 100, grow: 1, rank: 11 }),
     text("model", { min: 124, rank: 9 }),
-    column("started_at", "started", { min: 90, rank: 1 }, (row) => row.started_at, (row) => (
-      <Time at={row.started_at} fits="clock" />
-    )),
+    column(
+      "started_at",
+      "started",
+      { min: 90, rank: 1 },
+      (row) => row.started_at,
+      (row) => <Time at={row.started_at} fits="clock" />,
+    ),
     column("duration_ms", "duration", { min: 84, rank: 3, end: true }, lasted, (row) => (
-      <span title={row.duration_ms === null && lasted(row) !== null ? "from its beginning to the last that was heard of it" : undefined}>
+      <span
+        title={
+          row.duration_ms === null && lasted(row) !== null
+            ? "from its beginning to the last that was heard of it"
+            : undefined
+        }
+      >
         {duration(lasted(row))}
       </span>
     )),
@@ -68,12 +117,20 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     figure("errors", "errors", 42, 4),
     figure("files_changed", "files", 40, 10),
     column("tokens", "tokens", { min: 52, rank: 5, end: true }, tokens, (row) => (
-      <span title={tokens(row) === null ? undefined : `${integer(tokens(row))} tokens, cache included`}>{short(tokens(row))}</span>
+      <span title={tokens(row) === null ? undefined : `${integer(tokens(row))} tokens, cache included`}>
+        {short(tokens(row))}
+      </span>
     )),
-    column("cost_usd", "cost", { min: 62, rank: 2, end: true }, (row) => row.cost_usd, (row) => {
-      // Without tokens there is nothing to price.
-      const cost = row.cost_usd === null && tokens(row) === null ? UNKNOWN : money(row.cost_usd);
-      return <span class={row.cost_usd === null ? "muted" : ""}>{cost}</span>;
-    }),
+    column(
+      "cost_usd",
+      "cost",
+      { min: 62, rank: 2, end: true },
+      (row) => row.cost_usd,
+      (row) => {
+        // Without tokens there is nothing to price.
+        const cost = row.cost_usd === null && tokens(row) === null ? UNKNOWN : money(row.cost_usd);
+        return <span class={row.cost_usd === null ? "muted" : ""}>{cost}</span>;
+      },
+    ),
   ];
 }

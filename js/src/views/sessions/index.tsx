@@ -1,16 +1,16 @@
 // Sessions: one line for each conversation or run, the latest first, and the transcript of the selected one.
 import { useMemo } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
+import { joined, matcher } from "../../lib/search.ts";
+import { sortedBy } from "../../lib/sort.ts";
 import { Details } from "../../parts/details.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
+import { useApp } from "../../state/context.ts";
 import { type Facet, runQuery } from "../../state/query.ts";
-import { joined, matcher } from "../../lib/search.ts";
-import { sortedBy } from "../../lib/sort.ts";
 import { SESSION_STATUSES, type SessionsRow } from "../../store/tables.ts";
-import { sessionColumns } from "./columns.tsx";
-import { type SessionItem, flat, nested } from "./tree.ts";
 import { Transcript } from "../transcript/index.tsx";
+import { sessionColumns } from "./columns.tsx";
+import { flat, nested, type SessionItem } from "./tree.ts";
 
 const facets: readonly Facet<SessionsRow>[] = [
   { key: "status", title: "status", values: (row) => [row.status], order: SESSION_STATUSES },

@@ -36,4 +36,5 @@ export function nested(rows: readonly SessionsRow[]): readonly SessionItem[] {
   return items;
 }
 
-export const flat = (rows: readonly SessionsRow[]): readonly SessionItem[] => rows.map((row) => ({ id: row.id, row, depth: 0 }));
+export const flat = (rows: readonly SessionsRow[]): readonly SessionItem[] =>
+  rows.map((row) => ({ id: row.id, row, depth: 0 }));

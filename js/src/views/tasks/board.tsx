@@ -1,10 +1,10 @@
 // The board: a column for each task status that has tasks, cards in order of urgency. Arrow keys go from card to card.
 import { useState } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
 import { integer, score, words } from "../../lib/format.ts";
 import { useFresh } from "../../parts/fades.ts";
 import { StatusMark } from "../../parts/status.tsx";
 import { oneLine } from "../../parts/text.tsx";
+import { useApp } from "../../state/context.ts";
 import { TASK_STATUSES, type TasksRow } from "../../store/tables.ts";
 import { Age, Owner, Priority, Progress, Waits } from "./cells.tsx";
 import { isOpen } from "./links.ts";
@@ -22,9 +22,10 @@ export function Board({ rows, selected, onSelect }: BoardProps) {
   const { store, nav } = useApp();
   const [visited, visit] = useState<string | null>(null);
   const isFresh = useFresh(store.tables.tasks.changedAt);
-  const columns = TASK_STATUSES.map((status) => ({ status, cards: rows.filter((row) => row.status === status) })).filter(
-    ({ cards }) => cards.length > 0,
-  );
+  const columns = TASK_STATUSES.map((status) => ({
+    status,
+    cards: rows.filter((row) => row.status === status),
+  })).filter(({ cards }) => cards.length > 0);
   const shown = new Set(columns.flatMap(({ cards }) => cards.slice(0, MOST_CARDS).map(({ id }) => id)));
   const stop = [visited, selected].find((id) => id !== null && shown.has(id)) ?? columns[0]?.cards[0]?.id;
   const showAll = (status: string) => {
@@ -73,7 +74,9 @@ export function Board({ rows, selected, onSelect }: BoardProps) {
 /** The card an arrow key leads to. */
 function neighbour(event: KeyboardEvent): HTMLElement | null {
   const board = event.currentTarget as HTMLElement;
-  const columns = Array.from(board.children, (column) => Array.from(column.querySelectorAll<HTMLElement>(".card-title")));
+  const columns = Array.from(board.children, (column) =>
+    Array.from(column.querySelectorAll<HTMLElement>(".card-title")),
+  );
   const at = columns.findIndex((cards) => cards.includes(event.target as HTMLElement));
   if (at < 0) return null;
   const cards = columns[at]!;

@@ -1,9 +1,10 @@
 // What table and board say of a task in the same words.
-import { useApp } from "../../state/context.ts";
+
+import { Bar } from "../../charts/bar.tsx";
 import { duration, exactTime, longDuration, percent, plural, words } from "../../lib/format.ts";
 import { AgentName } from "../../parts/agentname.tsx";
-import { Bar } from "../../charts/bar.tsx";
 import { StatusMark, statusColor } from "../../parts/status.tsx";
+import { useApp } from "../../state/context.ts";
 import type { TasksRow } from "../../store/tables.ts";
 import { isOpen, taskAge, waitsFor } from "./links.ts";
 
@@ -31,7 +32,9 @@ export function Owner({ row }: { row: TasksRow }) {
   const agent = row.owner === null ? undefined : store.tables.agents.rows.get(row.owner);
   return (
     <span class="with-mark owner">
-      {agent !== undefined && isOpen(row) && <StatusMark status={agent.status} label={`${words(agent.status)}: ${agent.status_reason ?? ""}`} />}
+      {agent !== undefined && isOpen(row) && (
+        <StatusMark status={agent.status} label={`${words(agent.status)}: ${agent.status_reason ?? ""}`} />
+      )}
       <AgentName id={row.owner} />
     </span>
   );
@@ -69,7 +72,10 @@ export function Waits({ row, short = false }: { row: TasksRow; short?: boolean }
   if (all === 0) return short ? null : <span class="muted">–</span>;
   if (open > 0) {
     return (
-      <span class="ink-waiting" title={`${plural(open, "task")} of the ${all} it depends on ${open === 1 ? "is" : "are"} not completed`}>
+      <span
+        class="ink-waiting"
+        title={`${plural(open, "task")} of the ${all} it depends on ${open === 1 ? "is" : "are"} not completed`}
+      >
         {short ? `waits for ${open}` : `waits for ${open} of ${all}`}
       </span>
     );

@@ -118,9 +118,7 @@ export function taskColumns(store: Shown, depths: ReadonlyMap<string, number>): 
       rank: 8,
       end: true,
       value: (row) => touchedAt(row) || null,
-      cell: (row) => (
-        <Time at={touchedAt(row) || null} fits="ago" />
-      ),
+      cell: (row) => <Time at={touchedAt(row) || null} fits="ago" />,
     },
   ];
 }

@@ -1,20 +1,30 @@
 // What a task's details say beside its fields: what it is about, its course, what it hangs on, how it was judged,
 // and what was said about it.
 import { useMemo } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
-import { duration, exactTime, integer, longDuration, stamp, words } from "../../lib/format.ts";
-import { AgentName } from "../../parts/agentname.tsx";
 import { Score } from "../../charts/score.tsx";
+import { duration, exactTime, integer, longDuration, stamp, words } from "../../lib/format.ts";
+import { newestFirst } from "../../lib/sort.ts";
+import { AgentName } from "../../parts/agentname.tsx";
 import { Section } from "../../parts/section.tsx";
 import { StatusMark } from "../../parts/status.tsx";
-import { Prose, oneLine } from "../../parts/text.tsx";
+import { oneLine, Prose } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
-import { newestFirst } from "../../lib/sort.ts";
+import { useApp } from "../../state/context.ts";
 import type { TasksRow } from "../../store/tables.ts";
 import { dependencies, isOpen, taskLinks } from "./links.ts";
 
 /** The fields that are told here. */
-export const TASK_TOLD = ["title", "description", "notes", "depends_on", "parent_id", "created_at", "started_at", "completed_at", "quality"];
+export const TASK_TOLD = [
+  "title",
+  "description",
+  "notes",
+  "depends_on",
+  "parent_id",
+  "created_at",
+  "started_at",
+  "completed_at",
+  "quality",
+];
 
 const MOST_MESSAGES = 20;
 
@@ -87,17 +97,25 @@ function TaskList({ title, ids }: { title: string; ids: readonly string[] }) {
           if (task === undefined) {
             return (
               <li key={id}>
-                <StatusMark status={null} /> <span class="line muted" title={oneLine(id)}>{`${oneLine(id)}, not known here`}</span>
+                <StatusMark status={null} />{" "}
+                <span class="line muted" title={oneLine(id)}>{`${oneLine(id)}, not known here`}</span>
               </li>
             );
           }
           return (
             <li key={id}>
               <StatusMark status={task.status} />
-              <button type="button" class="link line" title={oneLine(task.title ?? id)} onClick={() => nav.select("tasks", id)}>
+              <button
+                type="button"
+                class="link line"
+                title={oneLine(task.title ?? id)}
+                onClick={() => nav.select("tasks", id)}
+              >
                 {oneLine(task.title ?? id)}
               </button>
-              <span class="muted linked-end">{task.owner === null ? words(task.status) : <AgentName id={task.owner} inTabOrder />}</span>
+              <span class="muted linked-end">
+                {task.owner === null ? words(task.status) : <AgentName id={task.owner} inTabOrder />}
+              </span>
             </li>
           );
         })}
@@ -111,10 +129,20 @@ function Judgements({ row }: { row: TasksRow }) {
   const { quality } = store.tables;
   quality.version.value;
   const all = quality.list();
-  const judged = useMemo(() => newestFirst(all.filter(({ task_id }) => task_id === row.id), ({ at }) => at), [all, row.id]);
+  const judged = useMemo(
+    () =>
+      newestFirst(
+        all.filter(({ task_id }) => task_id === row.id),
+        ({ at }) => at,
+      ),
+    [all, row.id],
+  );
   if (judged.length === 0 && row.quality === null) return null;
   return (
-    <Section title="quality" aside={judged.length === 0 ? undefined : judged.length === 1 ? "1 judgement" : `${judged.length} judgements`}>
+    <Section
+      title="quality"
+      aside={judged.length === 0 ? undefined : judged.length === 1 ? "1 judgement" : `${judged.length} judgements`}
+    >
       {judged.length === 0 && <Score value={row.quality} />}
       <ul class="plain judged">
         {judged.map((one) => (
@@ -136,11 +164,21 @@ function Said({ row }: { row: TasksRow }) {
   const { messages } = store.tables;
   messages.version.value;
   const all = messages.list();
-  const said = useMemo(() => newestFirst(all.filter(({ task_id }) => task_id === row.id), ({ at }) => at), [all, row.id]);
+  const said = useMemo(
+    () =>
+      newestFirst(
+        all.filter(({ task_id }) => task_id === row.id),
+        ({ at }) => at,
+      ),
+    [all, row.id],
+  );
   if (said.length === 0) return null;
   const more = said.length - MOST_MESSAGES;
   return (
-    <Section title="messages about it" aside={more > 0 ? `newest ${MOST_MESSAGES} of ${integer(said.length)}` : integer(said.length)}>
+    <Section
+      title="messages about it"
+      aside={more > 0 ? `newest ${MOST_MESSAGES} of ${integer(said.length)}` : integer(said.length)}
+    >
       <ul class="plain said">
         {said.slice(0, MOST_MESSAGES).map((message) => (
           <li key={message.id}>
@@ -152,7 +190,12 @@ function Said({ row }: { row: TasksRow }) {
               <AgentName id={message.recipient} inTabOrder />
               <Time at={message.at} fits="clock" seconds />
             </span>
-            <button type="button" class="link line" title={oneLine(message.text ?? "")} onClick={() => nav.open("messages", message.id)}>
+            <button
+              type="button"
+              class="link line"
+              title={oneLine(message.text ?? "")}
+              onClick={() => nav.open("messages", message.id)}
+            >
               {oneLine(message.text ?? words(message.kind))}
             </button>
           </li>

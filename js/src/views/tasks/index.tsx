@@ -1,19 +1,20 @@
 // Tasks: as a table or as a board with a column for each status.
-import { Burndown } from "../../charts/burndown.tsx";
+
 import { useMemo } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
+import { Burndown } from "../../charts/burndown.tsx";
+import { joined } from "../../lib/search.ts";
 import { agentName } from "../../parts/agentname.tsx";
 import { Details } from "../../parts/details.tsx";
 import { Either } from "../../parts/either.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
 import { knownColumns } from "../../parts/grid/known-columns.ts";
+import { useApp } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
-import { joined } from "../../lib/search.ts";
 import type { Shown } from "../../store/store.ts";
 import { TASK_STATUSES, type TasksRow } from "../../store/tables.ts";
 import { Board } from "./board.tsx";
-import { PRIORITIES, byUrgency, taskColumns } from "./columns.tsx";
+import { byUrgency, PRIORITIES, taskColumns } from "./columns.tsx";
 import { TASK_TOLD, TaskDetails } from "./details.tsx";
 import { nested, waitsFor } from "./links.ts";
 
@@ -31,7 +32,16 @@ const facetsOf = (store: Shown): readonly Facet<TasksRow>[] => [
 ];
 
 const text = (row: TasksRow) =>
-  joined(row.id, row.title, row.description, row.status, row.priority, row.owner, row.notes, ...(row.tags ?? []).map(String));
+  joined(
+    row.id,
+    row.title,
+    row.description,
+    row.status,
+    row.priority,
+    row.owner,
+    row.notes,
+    ...(row.tags ?? []).map(String),
+  );
 
 export function Tasks() {
   const { store, nav } = useApp();

@@ -1,16 +1,17 @@
 // The columns of the tools, of the agents that use one, and of the calls.
-import { UNKNOWN, duration, integer, longDuration, percent, plural, words } from "../../lib/format.ts";
+
+import { Bar } from "../../charts/bar.tsx";
+import { duration, integer, longDuration, percent, plural, UNKNOWN, words } from "../../lib/format.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
 import { AgentName, agentName } from "../../parts/agentname.tsx";
-import { Bar } from "../../charts/bar.tsx";
 import type { Column } from "../../parts/grid/grid.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line, oneLine } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
 import type { Shown } from "../../store/store.ts";
 import type { ToolCallsRow } from "../../store/tables.ts";
-import { callText } from "./input.ts";
 import { Durations } from "./durations.tsx";
+import { callText } from "./input.ts";
 import type { ToolUse } from "./use.ts";
 
 export const toolColumns = (total: number): readonly Column<ToolUse>[] => [
@@ -112,7 +113,15 @@ function useColumns(total: number): readonly Column<ToolUse>[] {
       value: (use) => use.median,
       cell: (use) => duration(use.median),
     },
-    { key: "p95", title: "p95", min: 78, rank: 3, end: true, value: (use) => use.p95, cell: (use) => duration(use.p95) },
+    {
+      key: "p95",
+      title: "p95",
+      min: 78,
+      rank: 3,
+      end: true,
+      value: (use) => use.p95,
+      cell: (use) => duration(use.p95),
+    },
     {
       key: "durations",
       title: "durations",
@@ -127,9 +136,7 @@ function useColumns(total: number): readonly Column<ToolUse>[] {
       rank: 4,
       end: true,
       value: (use) => use.lastAt,
-      cell: (use) => (
-        <Time at={use.lastAt} fits="ago" />
-      ),
+      cell: (use) => <Time at={use.lastAt} fits="ago" />,
     },
   ];
 }
@@ -151,7 +158,15 @@ export const callColumns = (store: Shown): readonly Column<ToolCallsRow>[] => [
     ),
   },
   agentColumn(store, "agent_id", { title: "agent", rank: 3 }),
-  { key: "name", title: "tool", min: 80, grow: 1, rank: 1, value: (row) => row.name, cell: (row) => <Line text={row.name} /> },
+  {
+    key: "name",
+    title: "tool",
+    min: 80,
+    grow: 1,
+    rank: 1,
+    value: (row) => row.name,
+    cell: (row) => <Line text={row.name} />,
+  },
   {
     key: "input",
     title: "call",
@@ -176,6 +191,7 @@ export const callColumns = (store: Shown): readonly Column<ToolCallsRow>[] => [
 /** How long a call took; of one that runs, so far. */
 export function Lasting({ row, now }: { row: ToolCallsRow; now: number }) {
   if (row.duration_ms !== null) return <>{duration(row.duration_ms)}</>;
-  if (row.status === "running" && row.at !== null) return <span class="muted">{longDuration(now - row.at)} so far</span>;
+  if (row.status === "running" && row.at !== null)
+    return <span class="muted">{longDuration(now - row.at)} so far</span>;
   return <span class="muted">{row.status === null ? UNKNOWN : words(row.status)}</span>;
 }

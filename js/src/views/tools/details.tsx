@@ -1,10 +1,11 @@
 // What a call's details say first: what went wrong, what it was given, what it gave.
-import { useApp } from "../../state/context.ts";
+
 import { bytes, exactTime, words } from "../../lib/format.ts";
 import { Section } from "../../parts/section.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Prose } from "../../parts/text.tsx";
 import { TranscriptLink } from "../../parts/transcript-link.tsx";
+import { useApp } from "../../state/context.ts";
 import type { ToolCallsRow } from "../../store/tables.ts";
 import { Lasting } from "./columns.tsx";
 import { givenArguments } from "./input.ts";
@@ -40,7 +41,11 @@ function Preview({ title, text, size }: { title: string; text: string | null; si
   const cut = text?.endsWith("…") ?? false;
   return (
     <Section title={title} aside={[size !== null && bytes(size), cut && "the beginning"].filter(Boolean).join(" · ")}>
-      {text !== null ? <Prose class="mono" text={pretty(text)} /> : <p class="muted">Its text is not in the agent's files.</p>}
+      {text !== null ? (
+        <Prose class="mono" text={pretty(text)} />
+      ) : (
+        <p class="muted">Its text is not in the agent's files.</p>
+      )}
     </Section>
   );
 }

@@ -25,7 +25,12 @@ function told(counts: readonly number[]): string {
   const ranges = counts.flatMap((count, i) => {
     if (count === 0) return [];
     const [from, to] = [DURATIONS[i - 1] ?? 0, DURATIONS[i]!];
-    const range = to === Infinity ? `${duration(from)} and more` : from === 0 ? `below ${duration(to)}` : `${duration(from)} to ${duration(to)}`;
+    const range =
+      to === Infinity
+        ? `${duration(from)} and more`
+        : from === 0
+          ? `below ${duration(to)}`
+          : `${duration(from)} to ${duration(to)}`;
     return [`${range}: ${plural(count, "call")}`];
   });
   return ranges.join("\n");

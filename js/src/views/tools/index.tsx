@@ -1,16 +1,16 @@
 // Tools: how each tool fares over all its calls; who uses the chosen one, and its calls.
 import { useMemo } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
 import { integer } from "../../lib/format.ts";
+import { joined } from "../../lib/search.ts";
+import { newestFirst } from "../../lib/sort.ts";
 import { agentName } from "../../parts/agentname.tsx";
 import { Details } from "../../parts/details.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
 import { knownColumns } from "../../parts/grid/known-columns.ts";
 import { oneLine } from "../../parts/text.tsx";
+import { useApp } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
-import { joined } from "../../lib/search.ts";
-import { newestFirst } from "../../lib/sort.ts";
 import type { Shown } from "../../store/store.ts";
 import { TOOL_STATUSES, type ToolCallsRow } from "../../store/tables.ts";
 import { agentColumns, callColumns, toolColumns } from "./columns.tsx";
@@ -82,7 +82,15 @@ function Uses({ rows, chosen, question }: PartProps & { chosen: string | null })
   };
   return (
     <div class="stack" style={{ "--stack-rows": uses.length + 1 }}>
-      <Grid label="Tools" columns={columns} rows={uses} sort={nav.sort("tools")} question={question} selected={chosen} onSelect={choose} />
+      <Grid
+        label="Tools"
+        columns={columns}
+        rows={uses}
+        sort={nav.sort("tools")}
+        question={question}
+        selected={chosen}
+        onSelect={choose}
+      />
     </div>
   );
 }

@@ -16,7 +16,20 @@ export interface ToolUse {
 }
 
 /** The upper ends of the bins of durations, ms; the last takes all that is longer. */
-export const DURATIONS: readonly number[] = [3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, Infinity];
+export const DURATIONS: readonly number[] = [
+  3,
+  10,
+  30,
+  100,
+  300,
+  1_000,
+  3_000,
+  10_000,
+  30_000,
+  100_000,
+  300_000,
+  Infinity,
+];
 
 /** The most used first. */
 export function toolUses(rows: readonly ToolCallsRow[]): readonly ToolUse[] {

@@ -1,6 +1,5 @@
 // One entry of a transcript: what was said, thought, done or planned, or the end of a turn.
 import { useState } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
 import { ago, exactTime, hourMinute, words } from "../../lib/format.ts";
 import { agentName } from "../../parts/agentname.tsx";
 import { Clip } from "../../parts/clip.tsx";
@@ -9,6 +8,7 @@ import { Marked } from "../../parts/highlight.tsx";
 import { Markdown } from "../../parts/markdown.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { oneLine } from "../../parts/text.tsx";
+import { useApp } from "../../state/context.ts";
 import type { Entry, Plan } from "../../store/transcript.ts";
 import { ToolCall } from "./tool.tsx";
 import { wordsOf } from "./words.ts";
@@ -111,7 +111,13 @@ function Thinking({ text, open, onToggle }: { text: string | null; open: boolean
   return (
     <>
       <button type="button" class="thinking-head" aria-expanded={open} onClick={onToggle}>
-        thinking{!open && <> · <Marked text={oneLine(text).slice(0, 300)} /></>}
+        thinking
+        {!open && (
+          <>
+            {" "}
+            · <Marked text={oneLine(text).slice(0, 300)} />
+          </>
+        )}
       </button>
       {open && (
         <div class="muted">

@@ -3,7 +3,7 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Ask } from "../../state/context.ts";
 import type { Nav } from "../../state/nav.ts";
-import { type Page, type Talk, keyOf, withEarlier, withLater } from "../../store/transcript.ts";
+import { keyOf, type Page, type Talk, withEarlier, withLater } from "../../store/transcript.ts";
 
 export const FIRST_PAGE = 60;
 export const NEXT_PAGE = 120;
@@ -118,7 +118,10 @@ export class Feed {
   }
 
   #fail(error: unknown): void {
-    this.#trouble.value = { message: error instanceof Error ? error.message : String(error), none: codeOf(error) === "not_found" };
+    this.#trouble.value = {
+      message: error instanceof Error ? error.message : String(error),
+      none: codeOf(error) === "not_found",
+    };
   }
 }
 

@@ -1,10 +1,10 @@
 // The drawer with what was said and done in a session, or by one of its subagents.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useApp } from "../../state/context.ts";
 import { words } from "../../lib/format.ts";
 import { agentName } from "../../parts/agentname.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { oneLine } from "../../parts/text.tsx";
+import { useApp } from "../../state/context.ts";
 import type { SessionsRow } from "../../store/tables.ts";
 import type { Only } from "./items.ts";
 import { Reader } from "./reader.tsx";
@@ -41,7 +41,8 @@ export function Transcript({ session, trail, onFields }: TranscriptProps) {
     const focused = (element.getRootNode() as ShadowRoot).activeElement;
     // Who came from a row goes on with the rows; who came from elsewhere, or sees nothing else now, reads.
     const covers = getComputedStyle(element).position === "absolute";
-    if (focused === null || covers) element.querySelector<HTMLElement>(".transcript-scroller")?.focus({ preventScroll: true });
+    if (focused === null || covers)
+      element.querySelector<HTMLElement>(".transcript-scroller")?.focus({ preventScroll: true });
   }, [id]);
   return (
     <aside
@@ -59,7 +60,13 @@ export function Transcript({ session, trail, onFields }: TranscriptProps) {
               </h2>
             ) : (
               <>
-                <button key={step} type="button" class="link line muted" title={nameOf(step, i)} onClick={() => (nav.trail.value = trail.slice(0, i + 1))}>
+                <button
+                  key={step}
+                  type="button"
+                  class="link line muted"
+                  title={nameOf(step, i)}
+                  onClick={() => (nav.trail.value = trail.slice(0, i + 1))}
+                >
                   {nameOf(step, i)}
                 </button>
                 <span class="muted" aria-hidden="true">
@@ -79,12 +86,26 @@ export function Transcript({ session, trail, onFields }: TranscriptProps) {
       {ask === null ? (
         <p class="transcript-note muted">Transcripts are read from the agents' files: not in a saved page.</p>
       ) : (
-        <Reader key={id} id={id} agent={agent} ask={ask} only={only} begun={trail.length > 1} onChild={(child) => (nav.trail.value = down(trail, child))}>
+        <Reader
+          key={id}
+          id={id}
+          agent={agent}
+          ask={ask}
+          only={only}
+          begun={trail.length > 1}
+          onChild={(child) => (nav.trail.value = down(trail, child))}
+        >
           {(hits) => (
             <div class="transcript-tools">
               <div class="chips" role="group" aria-label="What is shown">
                 {ONLY.map(([value, name]) => (
-                  <button key={value} type="button" class="chip" aria-pressed={only === value} onClick={() => setOnly(value)}>
+                  <button
+                    key={value}
+                    type="button"
+                    class="chip"
+                    aria-pressed={only === value}
+                    onClick={() => setOnly(value)}
+                  >
                     {name}
                   </button>
                 ))}

@@ -38,7 +38,11 @@ export function ItemView({ item, open, current, onToggle, onChild }: ItemProps) 
       );
     case "entry":
       return (
-        <li class={`entry entry-${item.entry.kind} ${item.folded ? "inner" : ""} ${item.timed ? "timed" : ""}`} data-key={item.key} aria-current={current || undefined}>
+        <li
+          class={`entry entry-${item.entry.kind} ${item.folded ? "inner" : ""} ${item.timed ? "timed" : ""}`}
+          data-key={item.key}
+          aria-current={current || undefined}
+        >
           <EntryView entry={item.entry} open={open} whole={current} onToggle={onToggle} onChild={onChild} />
         </li>
       );

@@ -1,6 +1,6 @@
 // What of a conversation is shown, as lines and paragraphs: runs of calls that went well are one line, days are
 // told apart, and so is what came since the reader looked.
-import { type Entry, type Tool, keyOf } from "../../store/transcript.ts";
+import { type Entry, keyOf, type Tool } from "../../store/transcript.ts";
 
 export type Only = "all" | "errors" | "tools" | "text";
 
@@ -105,10 +105,15 @@ export function arrange(entries: readonly Entry[], { only, seen, unfolded }: Arr
 export function tally(calls: readonly Tool[], name: (call: Tool) => string): string {
   const counts = new Map<string, number>();
   for (const call of calls) counts.set(name(call), (counts.get(name(call)) ?? 0) + 1);
-  return [...counts].sort((a, b) => b[1] - a[1]).map(([tool, n]) => (n > 1 ? `${tool} ${n}` : tool)).join(", ");
+  return [...counts]
+    .sort((a, b) => b[1] - a[1])
+    .map(([tool, n]) => (n > 1 ? `${tool} ${n}` : tool))
+    .join(", ");
 }
 
 /** From the first call to the last result, ms. */
 export function stretch(calls: readonly Tool[]): number {
-  return Math.max(...calls.map((call) => call.at + (call.duration_ms ?? 0))) - Math.min(...calls.map((call) => call.at));
+  return (
+    Math.max(...calls.map((call) => call.at + (call.duration_ms ?? 0))) - Math.min(...calls.map((call) => call.at))
+  );
 }

@@ -1,14 +1,14 @@
 // The list of entries: begins at its end, reads earlier pages when one scrolls up, follows what is written.
 import type { ComponentChildren } from "preact";
 import { useMemo, useReducer, useRef, useState } from "preact/hooks";
-import { type Ask, useApp } from "../../state/context.ts";
 import { exactTime, integer } from "../../lib/format.ts";
 import { Highlight, highlightOf } from "../../parts/highlight.tsx";
-import { type Entry, asOf, countAfter, keyOf } from "../../store/transcript.ts";
+import { type Ask, useApp } from "../../state/context.ts";
+import { asOf, countAfter, type Entry, keyOf } from "../../store/transcript.ts";
 import { NEXT_PAGE } from "./feed.ts";
 import { useFeed } from "./follow.ts";
-import { type Item, type Only, arrange, isError } from "./items.ts";
 import { ItemView } from "./item.tsx";
+import { arrange, type Item, isError, type Only } from "./items.ts";
 import { useScroll } from "./scroll.ts";
 import { type Search, useSearch } from "./search.ts";
 
@@ -54,7 +54,11 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
   const saved = store.connection.peek().state === "saved";
   const hasEarlier = before !== null && !saved;
 
-  const more = { left: hasEarlier && trouble === null, busy: feed.loadingEarlier.value, read: () => void feed.earlier(4 * NEXT_PAGE) };
+  const more = {
+    left: hasEarlier && trouble === null,
+    busy: feed.loadingEarlier.value,
+    read: () => void feed.earlier(4 * NEXT_PAGE),
+  };
   const found = useSearch(search, entries, scroller, more, (key) => {
     const at = items.findIndex((item) => item.key === key);
     if (at >= 0) setHeld((old) => Math.max(old, items.length - at + STEP));
@@ -96,7 +100,11 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
     turn(0);
   };
   const toggle = (item: Item) => {
-    if (item.kind === "calls") flip(item.calls.map((call) => `run ${keyOf(call)}`), !item.open);
+    if (item.kind === "calls")
+      flip(
+        item.calls.map((call) => `run ${keyOf(call)}`),
+        !item.open,
+      );
     else if (item.kind === "entry") flip([item.key], !open(item.entry));
   };
 
@@ -117,11 +125,25 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
   );
   const hits = search.trim() !== "" && (
     <span class="transcript-hits figures">
-      <span class="muted">{found.seeking ? "looking further back…" : hitsText(found, before === null ? null : entries.length)}</span>
-      <button type="button" class="button bare" aria-label="The one before" disabled={found.hits.length === 0 && !more.left} onClick={() => found.step(-1)}>
+      <span class="muted">
+        {found.seeking ? "looking further back…" : hitsText(found, before === null ? null : entries.length)}
+      </span>
+      <button
+        type="button"
+        class="button bare"
+        aria-label="The one before"
+        disabled={found.hits.length === 0 && !more.left}
+        onClick={() => found.step(-1)}
+      >
         ↑
       </button>
-      <button type="button" class="button bare" aria-label="The next one" disabled={found.hits.length === 0} onClick={() => found.step(1)}>
+      <button
+        type="button"
+        class="button bare"
+        aria-label="The next one"
+        disabled={found.hits.length === 0}
+        onClick={() => found.step(1)}
+      >
         ↓
       </button>
     </span>
@@ -135,7 +157,9 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
           {later > 0 && `; ${integer(later)} later ${later === 1 ? "entry is" : "entries are"} hidden`}.
         </p>
       )}
-      {trouble !== null && <Trouble message={trouble.message} none={trouble.none || saved} begun={begun} retry={feed.follow} />}
+      {trouble !== null && (
+        <Trouble message={trouble.message} none={trouble.none || saved} begun={begun} retry={feed.follow} />
+      )}
       <div class="transcript-body">
         <div
           ref={scroller}
@@ -149,7 +173,11 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
           {talk !== null && (
             <p class="transcript-edge muted">
               {before === null ? (
-                entries.length === 0 ? "Nothing was said yet." : "The beginning."
+                entries.length === 0 ? (
+                  "Nothing was said yet."
+                ) : (
+                  "The beginning."
+                )
               ) : saved ? (
                 "Earlier entries were not saved with this page."
               ) : (
@@ -160,7 +188,9 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
             </p>
           )}
           {talk === null && trouble === null && <p class="transcript-edge muted">reading…</p>}
-          {talk !== null && before === null && entries.length > 0 && items.length === 0 && <p class="transcript-edge">None of its entries is among {only}.</p>}
+          {talk !== null && before === null && entries.length > 0 && items.length === 0 && (
+            <p class="transcript-edge">None of its entries is among {only}.</p>
+          )}
           <ol class="entries" aria-label="Transcript">
             {list}
           </ol>
@@ -193,7 +223,8 @@ function Trouble({ message, none, begun, retry }: TroubleProps) {
   return (
     <p class="transcript-note" role="status">
       {none ? "No transcript: " : "The transcript could not be read: "}
-      {message}.{none && begun && " What it was asked and what it reported stands in the transcript of the one that began it."}{" "}
+      {message}.
+      {none && begun && " What it was asked and what it reported stands in the transcript of the one that began it."}{" "}
       {!none && (
         <button type="button" class="button" onClick={retry}>
           Try again

@@ -28,7 +28,9 @@ export function useScroll(scroller: RefObject<HTMLElement | null>, wantMore: () 
   const target = useRef<string | null>(null);
   const [atEnd, setAtEnd] = useState(true);
 
-  const children = (): readonly HTMLElement[] => [...(scroller.current?.querySelectorAll<HTMLElement>("[data-key]") ?? [])];
+  const children = (): readonly HTMLElement[] => [
+    ...(scroller.current?.querySelectorAll<HTMLElement>("[data-key]") ?? []),
+  ];
 
   /** The first entries of which something can be seen, and where: the first one may be a day that begins earlier now. */
   const remember = () => {
@@ -42,7 +44,9 @@ export function useScroll(scroller: RefObject<HTMLElement | null>, wantMore: () 
       if (child.offsetTop + child.offsetHeight > element.scrollTop) high = middle;
       else low = middle + 1;
     }
-    anchors.current = all.slice(low, low + ANCHORS).map((child) => ({ key: child.dataset["key"]!, y: child.offsetTop - element.scrollTop }));
+    anchors.current = all
+      .slice(low, low + ANCHORS)
+      .map((child) => ({ key: child.dataset["key"]!, y: child.offsetTop - element.scrollTop }));
   };
 
   const settle = () => {

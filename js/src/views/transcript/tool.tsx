@@ -1,6 +1,5 @@
 // A tool call: one dense line that opens to what it was given, what it changed and what came of it.
 import type { ComponentChildren } from "preact";
-import { useApp } from "../../state/context.ts";
 import { diffSize } from "../../lib/diff.ts";
 import { duration, integer, longDuration, plural, words } from "../../lib/format.ts";
 import { agentName } from "../../parts/agentname.tsx";
@@ -10,9 +9,10 @@ import { Marked } from "../../parts/highlight.tsx";
 import { Markdown } from "../../parts/markdown.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { oneLine } from "../../parts/text.tsx";
+import { useApp } from "../../state/context.ts";
 import type { Tool } from "../../store/transcript.ts";
 import { stretch, tally } from "./items.ts";
-import { given, gist, said, toolName, toolServer } from "./words.ts";
+import { gist, given, said, toolName, toolServer } from "./words.ts";
 
 /** A command that is no longer fits its line, in nearly any width. */
 const TOLD_CHARS = 40;
@@ -36,7 +36,10 @@ export function ToolCall({ call, open, whole, onToggle, onChild }: ToolCallProps
       <div class="call-line">
         <button type="button" class="call-head" aria-expanded={open} onClick={onToggle}>
           <StatusMark status={call.status} />
-          <span class="call-name" title={server === null ? oneLine(call.name ?? "") : `${toolName(call)} of ${oneLine(server)}`}>
+          <span
+            class="call-name"
+            title={server === null ? oneLine(call.name ?? "") : `${toolName(call)} of ${oneLine(server)}`}
+          >
             <Marked text={oneLine(toolName(call))} />
           </span>
           <span class="call-gist mono" title={about}>
@@ -49,7 +52,12 @@ export function ToolCall({ call, open, whole, onToggle, onChild }: ToolCallProps
           </span>
         </button>
         {call.child !== null && (
-          <button type="button" class="button call-child" title="What it did: its own transcript" onClick={() => onChild(call.child!)}>
+          <button
+            type="button"
+            class="button call-child"
+            title="What it did: its own transcript"
+            onClick={() => onChild(call.child!)}
+          >
             {agentName(store, call.child)} →
           </button>
         )}
@@ -89,7 +97,9 @@ function CallBody({ call, whole }: { call: Tool; whole: boolean }) {
           <Mono text={output} whole={whole} />
         </Section>
       )}
-      {output === "" && error === "" && <p class="muted">{call.status === "running" ? "no result yet" : "no output"}</p>}
+      {output === "" && error === "" && (
+        <p class="muted">{call.status === "running" ? "no result yet" : "no output"}</p>
+      )}
     </div>
   );
 }
@@ -107,7 +117,8 @@ function DiffSize({ diff }: { diff: string }) {
   const { added, removed } = diffSize(diff);
   return (
     <span class="figures call-diff" title={`${plural(added, "line")} added, ${integer(removed)} removed`}>
-      {added > 0 && <span class="ink-done">+{integer(added)}</span>} {removed > 0 && <span class="ink-failed">−{integer(removed)}</span>}
+      {added > 0 && <span class="ink-done">+{integer(added)}</span>}{" "}
+      {removed > 0 && <span class="ink-failed">−{integer(removed)}</span>}
     </span>
   );
 }

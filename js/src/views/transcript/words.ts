@@ -5,8 +5,25 @@ type Input = Readonly<Record<string, unknown>>;
 
 /** What tells most, first. Agents name the same things differently. */
 const TELLING = [
-  "command", "cmd", "pattern", "query", "file_path", "filePath", "absolute_path", "notebook_path", "path", "url",
-  "description", "subject", "summary", "title", "skill", "prompt", "message", "text", "name",
+  "command",
+  "cmd",
+  "pattern",
+  "query",
+  "file_path",
+  "filePath",
+  "absolute_path",
+  "notebook_path",
+  "path",
+  "url",
+  "description",
+  "subject",
+  "summary",
+  "title",
+  "skill",
+  "prompt",
+  "message",
+  "text",
+  "name",
 ];
 const PATHS = new Set(["file_path", "filePath", "absolute_path", "notebook_path", "path"]);
 
@@ -23,14 +40,17 @@ export function toolName(call: Tool): string {
 
 export const toolServer = (call: Tool): string | null => SERVER_TOOL.exec(call.name ?? "")?.[1] ?? null;
 
-const isInput = (input: unknown): input is Input => typeof input === "object" && input !== null && !Array.isArray(input);
+const isInput = (input: unknown): input is Input =>
+  typeof input === "object" && input !== null && !Array.isArray(input);
 
 export function gist(call: Tool): string {
   const { input } = call;
   if (typeof input === "string") return input;
   if (!isInput(input)) return "";
   const order = call.child !== null ? GIVING : TELLING;
-  const key = order.find((name) => typeof input[name] === "string" && input[name] !== "") ?? Object.keys(input).find((name) => typeof input[name] === "string");
+  const key =
+    order.find((name) => typeof input[name] === "string" && input[name] !== "") ??
+    Object.keys(input).find((name) => typeof input[name] === "string");
   if (key === undefined) return call.files.map(shortPath).join(", ");
   const text = input[key] as string;
   if (PATHS.has(key)) return shortPath(text);
@@ -64,7 +84,9 @@ export function given(call: Tool): string {
   if (!isInput(input)) return inputText(input);
   const { command, ...rest } = input;
   if (typeof command !== "string") return inputText(input);
-  const others = Object.fromEntries(Object.entries(rest).filter(([name]) => name !== "description" && name !== "timeout"));
+  const others = Object.fromEntries(
+    Object.entries(rest).filter(([name]) => name !== "description" && name !== "timeout"),
+  );
   return [command, inputText(others)].filter(Boolean).join("\n\n");
 }
 
@@ -75,7 +97,9 @@ export const said = (value: unknown): string => inputText(value);
 export function wordsOf(entry: Entry): string {
   switch (entry.kind) {
     case "tool":
-      return [entry.name, inputText(entry.input), said(entry.asks), said(entry.output), said(entry.error)].filter(Boolean).join("\n");
+      return [entry.name, inputText(entry.input), said(entry.asks), said(entry.output), said(entry.error)]
+        .filter(Boolean)
+        .join("\n");
     case "plan":
       return entry.todos.map((todo) => `${todo.status}: ${todo.title ?? todo.id}`).join("\n");
     case "end":
