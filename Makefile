@@ -17,14 +17,15 @@ demo: .venv/prices.installed ## a simulated team and two coding agents, and the 
 lab: .venv/all.installed ## JupyterLab on the quickstart notebook
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb
 
-test: lint ## every check: ruff, mypy, tsc, biome, then pytest with the JavaScript and the browser tests (ARGS="-k name")
+test: lint ## every check: what lint does, then pytest with the JavaScript and the browser tests (ARGS="-k name")
 	$(MACHINE) browser
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/test.installed $(NODE_MODULES) ## ruff, mypy, tsc and biome
+lint: .venv/test.installed $(NODE_MODULES) ## ruff, mypy, import-linter (which room may import which), tsc and biome
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(MACHINE) npm run --silent check
 	$(MACHINE) npm run --silent lint
 
@@ -40,7 +41,7 @@ pictures: .venv/test.installed $(NODE_MODULES) ## the pictures of the README, ta
 	for theme in light dark; do cp tests/gallery/readme-$$theme.png .github/overview-$$theme.png; done
 
 clean: ## remove what the other targets made
-	rm -rf .venv js/node_modules tests/gallery docs/notebooks dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv js/node_modules tests/gallery docs/notebooks dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv/%.installed: pyproject.toml
 	$(PYTHON) .ci/machine.py venv $(filter-out run,$*)

@@ -1,7 +1,7 @@
 """The tables, declared once: names, columns, types, and how two claims about one cell are merged.
 
 Everything that needs to know a column asks here: the store, the wire schema, the DataFrames and the
-TypeScript types (``js/src/store/tables.ts`` is generated from this module, see ``tests/test_tables.py``).
+TypeScript types (``js/src/store/tables.ts`` is generated from this module, see ``tests/test_page.py``).
 
 Conventions. Times are integer milliseconds since the Unix epoch, UTC, in columns named ``at`` or ending
 ``_at``. Durations are integer milliseconds in columns ending ``_ms``. Money is US dollars, null when the
@@ -26,6 +26,11 @@ SESSION_STATUSES: Final = ("active", "idle", "ended", "failed")
 TASK_STATUSES: Final = ("pending", "in_progress", "blocked", "completed", "failed", "cancelled")
 TOOL_STATUSES: Final = ("running", "ok", "error", "denied", "cancelled")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
+
+
+def cut(text: str) -> str:
+    """Return ``text`` as a preview column holds it: whole, or cut at :data:`PREVIEW_CHARS` characters with ``…``."""
+    return text if len(text) <= PREVIEW_CHARS else text[: PREVIEW_CHARS - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from .. import protocol
 from ..masking import mask
-from ..sources.base import preview
-from ..tables import now_ms
+from ..tables import cut, now_ms
 from .callbacks import Callback, Dispatcher
 
 if TYPE_CHECKING:
@@ -169,7 +168,7 @@ class Alert:
 
 def _said(value: Any) -> str | None:
     """A text that may be shown; ``None`` for what is none."""
-    return preview(mask(value)) if isinstance(value, str) else None
+    return cut(mask(value)) if isinstance(value, str) else None
 
 
 def _print(alert: Alert) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..store import Row, Store
 from ..tables import TABLES
@@ -13,13 +13,17 @@ from .table import LiveTable, Rows
 if TYPE_CHECKING:
     import pandas
 
-    from ..client.client import Client
-
 _TOKENS: Final = ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"]
 
 
+class _Client(Protocol):
+    """What is needed of a client: the rows it holds."""
+
+    store: Store
+
+
 def compare(
-    sessions: LiveTable | Rows | pandas.DataFrame | Iterable[str | Mapping[str, Any]], *, client: Client | None = None
+    sessions: LiveTable | Rows | pandas.DataFrame | Iterable[str | Mapping[str, Any]], *, client: _Client | None = None
 ) -> pandas.DataFrame:
     """One row per session, in the order given: what it took and what came of it.
 

@@ -21,9 +21,9 @@ from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from ..tables import PREVIEW_CHARS
 from ..tables import Gone as Gone
 from ..tables import Record as Record
+from ..tables import cut
 
 
 class Evidence(NamedTuple):
@@ -273,11 +273,10 @@ def first_of(entry: Mapping[str, Any], *names: str) -> Any:
 
 
 def preview(value: Any) -> str | None:
-    """Text for a preview column: at most :data:`PREVIEW_CHARS` characters; other JSON values are encoded."""
+    """Return a text as a preview column holds it; other JSON values are encoded first."""
     if value is None:
         return None
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if len(text) <= PREVIEW_CHARS else text[: PREVIEW_CHARS - 1] + "…"
+    return cut(value if isinstance(value, str) else msgspec.json.encode(value).decode())
 
 
 def number(value: Any) -> float | None:
