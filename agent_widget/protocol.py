@@ -59,18 +59,26 @@ class Hello(_Frame):
         return Position(self.since.epoch, self.since.seq) if self.since else None
 
 
-class SourceInfo(msgspec.Struct):
-    """What the server reads from one root.
+class SourceState(msgspec.Struct):
+    """What is read from one root.
 
-    ``state``: ``reading`` (``read`` of ``bytes`` so far), ``watching`` or ``missing``.
+    ``state``: ``reading`` (``read`` of ``bytes`` so far), ``watching`` or ``missing``. ``malformed``: how many lines
+    and documents were skipped; ``problems``: what is wrong with which file, some of it; ``unknown``: kinds of lines and
+    records that are not known, and how often they came. ``transcripts``: whether its sessions have a transcript.
+    ``checked_at``: when the reader last finished a round over it, in milliseconds since the epoch.
     """
 
     name: str
     path: str
-    files: int
-    bytes: int
-    state: str
+    files: int = 0
+    bytes: int = 0
+    state: str = "watching"
     read: int = 0
+    malformed: int = 0
+    problems: list[str] = []
+    unknown: dict[str, int] = {}
+    transcripts: bool = True
+    checked_at: int | None = None
 
 
 class Welcome(_Frame):
@@ -81,7 +89,7 @@ class Welcome(_Frame):
     epoch: str
     seq: int
     now: int
-    sources: list[SourceInfo]
+    sources: list[SourceState]
     schema: dict[str, dict[str, str]]
 
 

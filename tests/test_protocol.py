@@ -80,7 +80,7 @@ def test_hello_of_somebody_who_has_nothing() -> None:
 
 
 def test_welcome_says_where_the_server_is_and_what_it_reads() -> None:
-    source = protocol.SourceInfo("workspace", "/w", 2, 300, "reading", 150)
+    source = protocol.SourceState("workspace", "/w", 2, 300, "reading", 150)
     assert shape(protocol.Welcome(1, "0.1.0", "e", 57, 1000, [source], schema())) == {
         "type": "welcome",
         "protocol": 1,
@@ -88,7 +88,21 @@ def test_welcome_says_where_the_server_is_and_what_it_reads() -> None:
         "epoch": "e",
         "seq": 57,
         "now": 1000,
-        "sources": [{"name": "workspace", "path": "/w", "files": 2, "bytes": 300, "state": "reading", "read": 150}],
+        "sources": [
+            {
+                "name": "workspace",
+                "path": "/w",
+                "files": 2,
+                "bytes": 300,
+                "state": "reading",
+                "read": 150,
+                "malformed": 0,
+                "problems": [],
+                "unknown": {},
+                "transcripts": True,
+                "checked_at": None,
+            }
+        ],
         "schema": schema(),
     }
 
@@ -287,7 +301,7 @@ def test_text_that_utf8_cannot_hold_does_not_stop_an_answer() -> None:
     (row,) = json.loads(frame)["rows"]["memory"]
     assert (row["id"], row["title"], row["size"]) == ("?.md", "é", 3)
     assert b"?" in protocol.encode(
-        protocol.Welcome(1, "v", "e", 1, 2, [protocol.SourceInfo("w", "\udcff", 0, 0, "")], {})
+        protocol.Welcome(1, "v", "e", 1, 2, [protocol.SourceState("w", "\udcff", 0, 0, "")], {})
     )
 
 

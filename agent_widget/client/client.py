@@ -74,7 +74,7 @@ class Client(Reacting):
         self.paths = paths
         """What the server watches, if it is known: a restarted server that watches the same is followed."""
         super().__init__(Store(epoch=""))
-        self.sources: list[protocol.SourceInfo] = []
+        self.sources: list[protocol.SourceState] = []
         self.token = token
         self._socket: ClientConnection | None = None
         self._calls: dict[int, Future[Any]] = {}
@@ -333,7 +333,7 @@ class Client(Reacting):
             status = await asyncio.wrap_future(future)
         except ConnectionFailed:
             return  # the connection tells by itself
-        self.sources = msgspec.convert(status["sources"], list[protocol.SourceInfo])
+        self.sources = msgspec.convert(status["sources"], list[protocol.SourceState])
         self._read_by = status["seq"]
         self._note_read()
 

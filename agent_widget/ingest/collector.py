@@ -14,7 +14,6 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import count, islice
 from pathlib import Path, PurePosixPath
@@ -23,6 +22,7 @@ from typing import Any, Final
 from ..masking import masked
 from ..ondemand import memory_text as memories
 from ..ondemand import transcript
+from ..protocol import SourceState
 from ..sources import SOURCES
 from ..sources.base import Evidence, Item, Process, Source, Speaker
 from ..store import Store, joined
@@ -43,24 +43,6 @@ _AT_ONCE: Final = 5000
 
 class PathError(Exception):
     """A path that was asked for cannot be watched; the message says why and what to do."""
-
-
-@dataclass(slots=True)
-class SourceState:
-    """What is read from one root, as the ``welcome`` frame and ``doctor`` tell it.
-
-    ``state``: ``reading`` (``read`` of ``bytes`` so far), ``watching`` or ``missing``.
-    """
-
-    name: str
-    path: str
-    files: int = 0
-    bytes: int = 0
-    read: int = 0
-    state: str = "watching"
-    malformed: int = 0
-    problems: list[str] = field(default_factory=list)
-    unknown: dict[str, int] = field(default_factory=dict)
 
 
 class Collector:
@@ -225,7 +207,10 @@ class Collector:
 
     def states(self) -> list[SourceState]:
         """What is read, root by root."""
-        states = {source: SourceState(source.name, str(source.root)) for source in self.sources}
+        states = {
+            source: SourceState(source.name, str(source.root), transcripts=source.has_transcripts)
+            for source in self.sources
+        }
         for source, state in states.items():
             state.unknown = dict(source.unknown)
             if not self._looked:

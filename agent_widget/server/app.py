@@ -273,10 +273,7 @@ class Server:
     def welcome(self) -> protocol.Welcome:
         """The ``welcome`` frame of this moment."""
         epoch, seq = self.store.position
-        sources = [
-            protocol.SourceInfo(state.name, state.path, state.files, state.bytes, state.state, state.read)
-            for state in self.collector.states()
-        ]
+        sources = self.collector.states()
         return protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, tables.now_ms(), sources, tables.schema())
 
     async def _send_changes(self, socket: ServerConnection, hello: protocol.Hello) -> None:

@@ -55,19 +55,7 @@ def _status(server: Server, params: _Nothing) -> dict[str, Any]:
         "seq": seq,
         "connections": server.connections,
         "rows": {name: server.store.count(name) for name in server.store},
-        "sources": [
-            {
-                "name": state.name,
-                "path": state.path,
-                "files": state.files,
-                "bytes": state.bytes,
-                "read": state.read,
-                "state": state.state,
-                "malformed": state.malformed,
-                "problems": state.problems,
-            }
-            for state in server.collector.states()
-        ],
+        "sources": server.collector.states(),
     }
 
 

@@ -111,6 +111,8 @@ class Source(ABC):
     """The word in every row's ``source`` column."""
     folder: ClassVar[str | None] = None
     """What its directory is called inside a project, if it lives there: who names the project means it too."""
+    has_transcripts: ClassVar[bool] = True
+    """Whether its files hold what was said in a session, so that a transcript of it can be read."""
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         self.root = root

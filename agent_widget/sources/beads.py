@@ -70,6 +70,7 @@ class Beads(Source):
     """``.beads`` in the directory of a project."""
 
     name = "beads"
+    has_transcripts = False
     folder: ClassVar[str | None] = ".beads"
 
     def __init__(self, root: Path, namespace: str = "") -> None:

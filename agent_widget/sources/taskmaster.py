@@ -38,6 +38,7 @@ class TaskMaster(Source):
     """``.taskmaster`` in the directory of a project."""
 
     name = "taskmaster"
+    has_transcripts = False
     folder: ClassVar[str | None] = ".taskmaster"
 
     def __init__(self, root: Path, namespace: str = "") -> None:

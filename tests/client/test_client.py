@@ -213,7 +213,7 @@ def test_what_a_restarted_server_has_not_read_yet_has_not_gone(state: str, heard
         return protocol.encode(protocol.Changes(epoch, seq, since, since == 0, rows))
 
     def welcome(epoch: str, state: str) -> bytes:
-        source = protocol.SourceInfo("workspace", "memory", 1, 1, state)
+        source = protocol.SourceState("workspace", "memory", 1, 1, state)
         return protocol.encode(protocol.Welcome(1, "0.1.0", epoch, 0, 0, [source], {}))
 
     listening, told_first, lives = threading.Event(), threading.Event(), iter("12")

@@ -15,9 +15,11 @@ import agent_widget as aw
 from agent_widget.ingest.collector import Collector
 from agent_widget.ondemand.transcript import NoTranscript, Page
 from agent_widget.ondemand.transcript.diffs import diff_of
+from agent_widget.sources import SOURCES
 from agent_widget.sources.base import Source
 from agent_widget.sources.claude import Claude
 from agent_widget.sources.codex import Codex
+from agent_widget.sources.ledger import Book
 from tests.sources.test_claude import ANN, PROJECT, Session
 from tests.sources.test_opencode import Writer, put, reading, tree
 from tests.support.transcripts import SHARED, Home, at, iso, lines
@@ -461,3 +463,8 @@ def test_a_notebook_pages_through_a_conversation(home: Home) -> None:
 def test_agent_text_is_text_in_a_cell() -> None:
     entry = {"id": "1", "at": 0, "kind": "reply", "text": "<img src=x onerror=alert(1)>"}
     assert "<img" not in aw.Transcript("s", [entry], None, None)._repr_html_()
+
+
+@pytest.mark.parametrize("kind", SOURCES, ids=lambda kind: kind.name)
+def test_a_source_says_whether_its_sessions_have_a_transcript(kind: type[Source], tmp_path: Path) -> None:
+    assert kind.has_transcripts == isinstance(getattr(kind(tmp_path), "book", None), Book)

@@ -70,6 +70,7 @@ class Workspace(Source):
 
     name = "workspace"
     folder = "memory"
+    has_transcripts = False
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)

@@ -50,6 +50,8 @@ export interface SourceState {
   /** How much of them has been read. */
   readonly read?: number | null;
   readonly state: string | null;
+  /** Whether its sessions have a transcript; of a source that says nothing they have. */
+  readonly transcripts?: boolean;
 }
 
 export interface Welcome {
