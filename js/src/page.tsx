@@ -2,7 +2,7 @@
 // that were saved in it.
 
 import type { Changes, Welcome } from "./link/protocol.ts";
-import { Conversation } from "./link/session.ts";
+import { LinkSession } from "./link/session.ts";
 import { openSocket } from "./link/socket.ts";
 import { mount } from "./mount.tsx";
 import type { Ask } from "./state/context.ts";
@@ -35,7 +35,7 @@ function mountSaved(host: HTMLElement, { welcome, changes, transcripts }: Saved)
   const store = new Store();
   store.setClock(welcome.now, 0);
   store.setSources(welcome.sources);
-  store.setConnection({ state: "saved", message: null, rtt: null, server: null, heardAt: welcome.now });
+  store.setConnection({ state: "saved", message: null, rtt: null, server: null, lastFrameAt: welcome.now });
   for (const frame of changes) store.apply(frame);
   store.commit();
   const ask = (async (method: string, params: { session?: string }) => {
@@ -49,14 +49,14 @@ function mountSaved(host: HTMLElement, { welcome, changes, transcripts }: Saved)
 function mountLive(host: HTMLElement): void {
   const token = tokenOf(location.hash);
   const store = new Store();
-  const conversation = new Conversation(store, {
+  const session = new LinkSession(store, {
     peer: "server",
     beatMs: SOCKET_BEAT_MS,
     ...(token === undefined ? {} : { token }),
   });
   const life = new AbortController().signal;
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  mount(host, store, life, { ask: conversation.ask });
-  conversation.attend(life);
-  conversation.use(openSocket(`${scheme}://${location.host}/ws`, conversation, life));
+  mount(host, store, life, { ask: session.ask });
+  session.run(life);
+  session.use(openSocket(`${scheme}://${location.host}/ws`, session, life));
 }

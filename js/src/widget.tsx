@@ -1,7 +1,7 @@
 // The one bundle's entry. In a notebook anywidget calls `initialize` once for a model and `render` for each
 // view of it; on the server's own page the dashboard mounts itself.
 import { type Model, openComm } from "./link/comm.ts";
-import { Conversation } from "./link/session.ts";
+import { LinkSession } from "./link/session.ts";
 import { mount } from "./mount.tsx";
 import { mountPage } from "./page.tsx";
 import { Nav } from "./state/nav.ts";
@@ -17,12 +17,13 @@ interface ViewProps {
   readonly signal?: AbortSignal;
 }
 
-class Replica {
+/** What all views of one model share. */
+class Shared {
   readonly store = new Store();
-  readonly conversation = new Conversation(this.store, { peer: "kernel", beatMs: COMM_BEAT_MS });
+  readonly session = new LinkSession(this.store, { peer: "kernel", beatMs: COMM_BEAT_MS });
 
   constructor(model: Model) {
-    this.conversation.use(openComm(model, this.conversation));
+    this.session.use(openComm(model, this.session));
   }
 }
 
@@ -31,23 +32,23 @@ class Replica {
  * they share lives in this closure.
  */
 function makeWidget() {
-  let replica: Replica | undefined;
+  let shared: Shared | undefined;
   return {
     /** Synchronous, and owns nothing that has to be cleaned up: its clean-up is not reliably called. */
     initialize({ model }: { model: Model }): void {
-      replica = new Replica(model);
+      shared = new Shared(model);
     },
 
     render({ model, el, signal }: ViewProps): () => void {
-      const { store, conversation } = (replica ??= new Replica(model));
+      const { store, session } = (shared ??= new Shared(model));
       const life = new AbortController();
       signal?.addEventListener("abort", () => life.abort());
       const host = el.appendChild(document.createElement("div"));
       followHeight(model, host, life.signal);
       const nav = new Nav();
-      mount(host, store, life.signal, { nav, ask: conversation.ask });
-      conversation.attend(life.signal);
-      shareView(nav, conversation, life.signal);
+      mount(host, store, life.signal, { nav, ask: session.ask });
+      session.run(life.signal);
+      shareView(nav, session, life.signal);
       return () => life.abort();
     },
   };

@@ -1,9 +1,9 @@
 // The agents view: what folds, what it all adds up to, how full a context is, how busy somebody was.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { callsByAgent, messagesInOrder } from "../src/lanes/index.ts";
-import { contextFill } from "../src/parts/context-fill.ts";
+import { contextFill } from "../src/lib/context-fill.ts";
 import { Nav } from "../src/state/nav.ts";
+import { callsByAgent, messagesInOrder } from "../src/store/events.ts";
 import type { AgentsRow } from "../src/store/tables.ts";
 import { foldsOf, stepFold, toggleFold } from "../src/views/agents/folds.ts";
 import { activityOf, sentBy, sumsOf } from "../src/views/agents/sums.ts";

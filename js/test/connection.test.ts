@@ -31,7 +31,7 @@ test("silence is never live", () => {
 test("a kernel that has lost the watcher is not live, and the data are as old as its last word", () => {
   const kernel = { ...state, connection: "reconnecting", message: "refused", heard_ms: 40_000 } as const;
   const connection = describe({ ...facts, kernel, kernelAt: 100_000 }, 100_500);
-  assert.deepEqual([connection.state, connection.message, connection.heardAt], ["reconnecting", "refused", 60_000]);
+  assert.deepEqual([connection.state, connection.message, connection.lastFrameAt], ["reconnecting", "refused", 60_000]);
 });
 
 test("a kernel that is still connecting is no kernel missing", () => {

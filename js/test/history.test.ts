@@ -1,7 +1,7 @@
 // The axis of the time travel: everything that happened, without the silences.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { History } from "../src/store/history.ts";
+import { History } from "../src/shell/travel-axis.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -2,15 +2,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { atOnce, eventsInMinute, pulseOf, workedFor } from "../src/lanes/bins.ts";
-import { callsByAgent, type LaneIndex, messagesInOrder, spansByAgent } from "../src/lanes/index.ts";
 import { layoutLinks } from "../src/lanes/links.ts";
 import { laneRows } from "../src/lanes/tree.ts";
+import { callsByAgent, type Events, messagesInOrder, spansByAgent } from "../src/store/events.ts";
 import type { MessagesRow, SpansRow, ToolCallsRow } from "../src/store/tables.ts";
 import { row } from "./rows.ts";
 
 const span = (agent_id: string, status: string, started_at: number, ended_at: number | null) =>
   row("spans", `${agent_id} ${started_at}`, { agent_id, status, started_at, ended_at });
-const indexOf = (spans: SpansRow[], calls: ToolCallsRow[] = [], messages: MessagesRow[] = []): LaneIndex => ({
+const indexOf = (spans: SpansRow[], calls: ToolCallsRow[] = [], messages: MessagesRow[] = []): Events => ({
   spans: spansByAgent(spans),
   calls: callsByAgent(calls),
   messages: messagesInOrder(messages),

@@ -3,24 +3,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { signal } from "@preact/signals";
 import { axisLabels, roundInstants } from "../src/lanes/axis.ts";
+import { activeBetween, extent, lastStretch } from "../src/lanes/extent.ts";
 import { hitTest } from "../src/lanes/hit.ts";
+import { BAR, broadcastTop, layoutScene, ROW, rowMiddle, timeOf, xOf } from "../src/lanes/layout.ts";
+import { keepOrder, laneRows } from "../src/lanes/tree.ts";
+import { TimeWindow, USUAL_LENGTH } from "../src/lanes/window.ts";
+import { DAY, HOUR, MINUTE } from "../src/lib/durations.ts";
+import { lowerBound } from "../src/lib/ordered.ts";
 import {
   type Agent,
-  activeBetween,
   type Call,
   callsByAgent,
-  extent,
-  type LaneIndex,
-  lastStretch,
-  lowerBound,
+  type Events,
   type Message,
   messagesInOrder,
   type Span,
   spansByAgent,
-} from "../src/lanes/index.ts";
-import { BAR, broadcastTop, layoutScene, ROW, rowMiddle, timeOf, xOf } from "../src/lanes/layout.ts";
-import { keepOrder, laneRows } from "../src/lanes/tree.ts";
-import { DAY, HOUR, MINUTE, TimeWindow, USUAL_LENGTH } from "../src/lanes/window.ts";
+} from "../src/store/events.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 14, 22);
 
@@ -33,7 +32,7 @@ const call = (agent_id: string, at: number, status = "ok") =>
 const message = (sender: string, recipient: string, at: number, kind = "direct") =>
   ({ id: `m${at}`, sender, recipient, at, kind }) as Message;
 
-function indexOf(spans: Span[] = [], calls: Call[] = [], messages: Message[] = []): LaneIndex {
+function indexOf(spans: Span[] = [], calls: Call[] = [], messages: Message[] = []): Events {
   return { spans: spansByAgent(spans), calls: callsByAgent(calls), messages: messagesInOrder(messages) };
 }
 
@@ -126,7 +125,7 @@ test("the scale goes both ways", () => {
 });
 
 const rowsOf = (...names: string[]) => names.map((name) => ({ agent: agent(name), depth: 0 }));
-const scene = (index: LaneIndex, names: string[], first = 0, last = names.length) =>
+const scene = (index: Events, names: string[], first = 0, last = names.length) =>
   layoutScene({ index, rows: rowsOf(...names), first, last, scale: { from: 1000, to: 2000, width: 1000 }, now: 2000 });
 
 test("bars are cut to the window, an open span ends now, and what is out of sight is left out", () => {

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sparkPath } from "../src/charts/spark.tsx";
-import { callsByAgent, messagesInOrder, spansByAgent } from "../src/lanes/index.ts";
+import { needs } from "../src/state/needs.ts";
+import { callsByAgent, messagesInOrder, spansByAgent } from "../src/store/events.ts";
 import type {
   AgentsRow,
   LogsRow,
@@ -21,7 +22,6 @@ import {
   taskTotals,
 } from "../src/views/overview/figures.ts";
 import { Meter } from "../src/views/overview/meter.ts";
-import { needs } from "../src/views/overview/needs.ts";
 import { paceFigure, worthFigure } from "../src/views/overview/rates.ts";
 
 const MINUTE = 60_000;

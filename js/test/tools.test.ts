@@ -1,8 +1,8 @@
 // What tool calls add up to, and what a call was about.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { agentUses, DURATIONS, quantile, toolUses } from "../src/lib/tool-use.ts";
 import { callText } from "../src/views/tools/input.ts";
-import { agentUses, DURATIONS, quantile, toolUses } from "../src/views/tools/use.ts";
 import { row } from "./rows.ts";
 
 const call = (id: string, ms: number | null, status: string, agent: string | null = null) =>

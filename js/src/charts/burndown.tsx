@@ -1,7 +1,7 @@
 // The tasks left over time as steps, and where the estimate says they end: a wedge, never a line.
 import { useComputed } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { DAY, MINUTE } from "../lanes/window.ts";
+import { DAY, MINUTE } from "../lib/durations.ts";
 import { dayMonth, hourMinute, integer, plural } from "../lib/format.ts";
 import { useSize } from "../parts/size.ts";
 import type { Shown } from "../store/store.ts";

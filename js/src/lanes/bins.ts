@@ -1,8 +1,10 @@
 // What the strips above the lanes count: events by time, and how many agents worked or waited at once.
 // Pure functions of the index; bins are aligned to the clock, so that a bar keeps its height while it moves.
-import { callAt, firstSpanSince, type LaneIndex, lowerBound, messageAt, spanStart } from "./index.ts";
+
+import { MINUTE, SECOND } from "../lib/durations.ts";
+import { lowerBound } from "../lib/ordered.ts";
+import { callAt, type Events, firstSpanSince, messageAt, spanStart } from "../store/events.ts";
 import type { Scale } from "./layout.ts";
-import { MINUTE, SECOND } from "./window.ts";
 
 export interface Pulse {
   /** The first bin begins here. */
@@ -18,7 +20,7 @@ const BIN_PX = 5;
 const BINS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400].map((s) => s * SECOND);
 
 /** Messages and tool calls, and which of the calls failed, in bins as wide as a bar. */
-export function pulseOf({ calls, messages }: LaneIndex, { from, to, width }: Scale): Pulse {
+export function pulseOf({ calls, messages }: Events, { from, to, width }: Scale): Pulse {
   const least = ((to - from) / Math.max(1, width)) * BIN_PX;
   const bin = BINS.find((one) => one >= least) ?? Math.ceil(least / BINS.at(-1)!) * BINS.at(-1)!;
   const start = Math.floor(from / bin) * bin;
@@ -39,7 +41,7 @@ export function pulseOf({ calls, messages }: LaneIndex, { from, to, width }: Sca
 }
 
 /** Messages and tool calls in the minute before an instant. */
-export function eventsInMinute({ calls, messages }: LaneIndex, to: number): number {
+export function eventsInMinute({ calls, messages }: Events, to: number): number {
   const since = to - MINUTE;
   const inside = <R>(rows: readonly R[], at: (row: R) => number) =>
     lowerBound(rows, to + 1, at) - lowerBound(rows, since, at);
@@ -55,13 +57,13 @@ export interface AtOnce {
   readonly most: number;
 }
 
-export function atOnce(index: LaneIndex, scale: Scale, now: number): AtOnce {
+export function atOnce(index: Events, scale: Scale, now: number): AtOnce {
   const working = countAtOnce(index, scale, now, "working");
   const waiting = countAtOnce(index, scale, now, "waiting");
   return { working, waiting, most: working.reduce((most, n) => Math.max(most, n), 0) };
 }
 
-function countAtOnce({ spans }: LaneIndex, { from, to, width }: Scale, now: number, status: string): number[] {
+function countAtOnce({ spans }: Events, { from, to, width }: Scale, now: number, status: string): number[] {
   const changes: [number, number][] = [];
   for (const own of spans.values()) {
     for (let i = firstSpanSince(own, from); i < own.length && spanStart(own[i]!) <= to; i++) {
@@ -90,7 +92,7 @@ function countAtOnce({ spans }: LaneIndex, { from, to, width }: Scale, now: numb
 }
 
 /** For how long at least one of these agents was working, ms: two at once count once. */
-export function workedFor({ spans }: LaneIndex, agents: Iterable<string>, now: number): number {
+export function workedFor({ spans }: Events, agents: Iterable<string>, now: number): number {
   const stretches: [number, number][] = [];
   for (const id of agents) {
     for (const span of spans.get(id) ?? []) {

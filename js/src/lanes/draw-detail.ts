@@ -1,7 +1,7 @@
 // What the timeline draws beyond the lanes of the overview: who worked for whom, and what was waited for.
 
-import { oneLine } from "../parts/text.tsx";
-import type { Colours } from "../shell/theme.ts";
+import { oneLine } from "../lib/text.ts";
+import type { Colours } from "../state/theme.ts";
 import { BAR, type Bar, rowMiddle } from "./layout.ts";
 import type { Link } from "./links.ts";
 

@@ -1,8 +1,8 @@
 // The lanes on a canvas: paints a scene that lanes-layout.ts has measured. One path for each colour.
 
-import type { Colours } from "../shell/theme.ts";
+import { isLive } from "../lib/agents.ts";
+import type { Colours } from "../state/theme.ts";
 import { paintLabels, paintLinks } from "./draw-detail.ts";
-import { isLive } from "./index.ts";
 import { BAR, type Bar, broadcastTop, type Curve, curvePoints, rowMiddle, type Scene } from "./layout.ts";
 import type { Link } from "./links.ts";
 

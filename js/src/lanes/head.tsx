@@ -1,11 +1,12 @@
 // Above the lanes: how many agents are shown, what the signs mean, which time is shown, and its axis.
 
+import { HOUR, MINUTE } from "../lib/durations.ts";
 import { day, integer, plural, timeOfDay } from "../lib/format.ts";
 import { axisLabels } from "./axis.ts";
-import { extent } from "./index.ts";
+import { extent } from "./extent.ts";
 import type { LaneModel } from "./model.ts";
 import { knowsContext, knowsCost } from "./rows.tsx";
-import { HOUR, MINUTE, USUAL_LENGTH } from "./window.ts";
+import { USUAL_LENGTH } from "./window.ts";
 
 const LENGTHS: readonly [string, number][] = [
   ["5 min", 5 * MINUTE],

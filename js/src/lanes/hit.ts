@@ -1,6 +1,6 @@
 // What lies under a point of the lanes.
 
-import type { Call, Message, Span } from "./index.ts";
+import type { Call, Message, Span } from "../store/events.ts";
 import { BAR, broadcastTop, type Curve, curvePoints, ROW, rowMiddle, type Scene } from "./layout.ts";
 
 /** Closer than this to a thing, the pointer means it. */

@@ -4,11 +4,11 @@
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { useSize } from "../parts/size.ts";
 import type { Nav } from "../state/nav.ts";
+import type { Agent } from "../store/events.ts";
 import type { Shown } from "../store/store.ts";
 import { LanesBrush } from "./brush.tsx";
 import { LaneCanvas } from "./canvas.tsx";
 import { LanesAxis, LanesHead } from "./head.tsx";
-import type { Agent } from "./index.ts";
 import { KEYS_HINT, onLaneKey } from "./keys.ts";
 import { ROW } from "./layout.ts";
 import { LaneModel } from "./model.ts";

@@ -1,19 +1,19 @@
 // The geometry of the lanes: what lies where on the rows in sight. Pure functions from rows and numbers to
 // rectangles and curves; lanes-draw.ts paints them, lanes-hit.ts finds them under the pointer.
 
+import { isLive } from "../lib/agents.ts";
+import { EVERYONE } from "../lib/names.ts";
+import { lowerBound } from "../lib/ordered.ts";
 import {
   type Call,
   callAt,
-  EVERYONE,
+  type Events,
   firstSpanSince,
-  isLive,
-  type LaneIndex,
-  lowerBound,
   type Message,
   messageAt,
   type Span,
   spanStart,
-} from "./index.ts";
+} from "../store/events.ts";
 import type { LaneRow } from "./tree.ts";
 
 export const ROW = 28;
@@ -69,7 +69,7 @@ export interface Scene {
 export interface SceneInput {
   /** Links stand for the messages that start and end a child's work. */
   detailed?: boolean;
-  index: LaneIndex;
+  index: Events;
   rows: readonly LaneRow[];
   /** The rows in sight: first and one past the last. */
   first: number;

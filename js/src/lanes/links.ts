@@ -1,6 +1,7 @@
 // Who worked for whom: a child's lane hangs on its parent's from the moment it was started to the moment it ended.
 // Geometry only; lanes-draw-detail.ts paints it.
-import { isLive, type LaneIndex, spanStart } from "./index.ts";
+import { isLive } from "../lib/agents.ts";
+import { type Events, spanStart } from "../store/events.ts";
 import { type Scale, xOf } from "./layout.ts";
 import type { LaneRow } from "./tree.ts";
 
@@ -13,7 +14,7 @@ export interface Link {
 }
 
 interface LinkInput {
-  readonly index: LaneIndex;
+  readonly index: Events;
   readonly rows: readonly LaneRow[];
   readonly first: number;
   readonly last: number;

@@ -2,31 +2,18 @@
 // Everything is a lazy signal, so lanes that nobody reads compute nothing.
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import { isHuman } from "../lib/agents.ts";
 import type { Nav } from "../state/nav.ts";
+import { type Events, eventsOf } from "../store/events.ts";
 import type { Shown } from "../store/store.ts";
+import { activeBetween } from "./extent.ts";
 import type { Hit } from "./hit.ts";
-import { activeBetween, callsByAgent, isHuman, type LaneIndex, messagesInOrder, spansByAgent } from "./index.ts";
 import { ROW } from "./layout.ts";
 import { keepOrder, type LaneRow, laneRows } from "./tree.ts";
 import type { TimeWindow } from "./window.ts";
 
 /** The window moves each second; which agents are in it is asked again when it has moved by this share. */
 const STEPS = 60;
-
-const indexes = new WeakMap<Shown, ReadonlySignal<LaneIndex>>();
-
-/** The index of a store, made once and shared by all who look at the same store. */
-export function indexOf(store: Shown): ReadonlySignal<LaneIndex> {
-  const known = indexes.get(store);
-  if (known !== undefined) return known;
-  const { spans, tool_calls, messages } = store.tables;
-  const spanIndex = computed(() => (spans.version.value, spansByAgent(spans.list())));
-  const callIndex = computed(() => (tool_calls.version.value, callsByAgent(tool_calls.list())));
-  const messageIndex = computed(() => (messages.version.value, messagesInOrder(messages.list())));
-  const index = computed(() => ({ spans: spanIndex.value, calls: callIndex.value, messages: messageIndex.value }));
-  indexes.set(store, index);
-  return index;
-}
 
 export interface LaneOptions {
   /** More finished subagents than this fold under their parent. */
@@ -42,7 +29,7 @@ export interface Pointed {
 }
 
 export class LaneModel {
-  readonly index: ReadonlySignal<LaneIndex>;
+  readonly index: ReadonlySignal<Events>;
   readonly rows: ReadonlySignal<readonly LaneRow[]>;
   /** How many agents there are, shown or not. */
   readonly agents: ReadonlySignal<number>;
@@ -65,7 +52,7 @@ export class LaneModel {
     readonly window: TimeWindow,
     readonly options: LaneOptions,
   ) {
-    this.index = indexOf(store);
+    this.index = eventsOf(store);
     const agents = store.tables.agents;
     this.agents = computed(() => (agents.version.value, agents.list().filter((agent) => !isHuman(agent)).length));
     const edge = computed(() => {

@@ -2,7 +2,7 @@
 // frame, only when something changed or the time moved by a pixel, and never while the canvas is out of sight.
 
 import { computed, effect, signal } from "@preact/signals";
-import { type Colours, readColors, theme } from "../shell/theme.ts";
+import { type Colours, readColors, theme } from "../state/theme.ts";
 import { axisLabels } from "./axis.ts";
 import { paintLanes } from "./draw.ts";
 import { type Hit, hitTest } from "./hit.ts";

@@ -2,9 +2,9 @@
 // something did; and the windows themselves, which outlive the tab that shows them.
 import { type ReadonlySignal, useComputed, useSignalEffect } from "@preact/signals";
 import type { Nav } from "../state/nav.ts";
+import { eventsOf } from "../store/events.ts";
 import type { Shown } from "../store/store.ts";
-import { activeBetween, lastStretch, withMargin } from "./index.ts";
-import { indexOf } from "./model.ts";
+import { activeBetween, lastStretch, withMargin } from "./extent.ts";
 import { TimeWindow, USUAL_LENGTH } from "./window.ts";
 
 const windows = new WeakMap<Nav, WeakMap<Shown, Map<string, TimeWindow>>>();
@@ -22,7 +22,7 @@ export function windowOf(nav: Nav, store: Shown, name: string): TimeWindow {
 
 /** The last stretch of activity while nothing happens now, else null. Suggests it to the window. */
 export function useQuiet(store: Shown, window: TimeWindow): ReadonlySignal<readonly [number, number] | null> {
-  const index = indexOf(store);
+  const index = eventsOf(store);
   const stretch = useComputed(() => lastStretch(index.value, store.now.peek()));
   const quiet = useComputed(() => {
     const now = store.now.value;

@@ -1,10 +1,11 @@
 // The words beside the lanes: who is on which row and what it is doing. Only rows in sight exist.
 
 import { money, plural, short, UNKNOWN, when, words } from "../lib/format.ts";
-import { agentName } from "../parts/agentname.tsx";
+import { oneLine } from "../lib/text.ts";
 import { StatusMark, statusKind } from "../parts/status.tsx";
-import { Line, oneLine } from "../parts/text.tsx";
-import type { Agent } from "./index.ts";
+import { Line } from "../parts/text.tsx";
+import type { Agent } from "../store/events.ts";
+import { agentName } from "../store/names.ts";
 import { ROW } from "./layout.ts";
 import type { LaneModel } from "./model.ts";
 import type { LaneRow } from "./tree.ts";

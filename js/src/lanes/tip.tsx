@@ -2,9 +2,9 @@
 
 import type { ComponentChildren } from "preact";
 import { duration, longDuration, timeOfDay, when, words } from "../lib/format.ts";
-import { agentName } from "../parts/agentname.tsx";
+import { oneLine } from "../lib/text.ts";
 import { StatusMark } from "../parts/status.tsx";
-import { oneLine } from "../parts/text.tsx";
+import { agentName } from "../store/names.ts";
 import type { Shown } from "../store/store.ts";
 import type { Hit } from "./hit.ts";
 import { ROW } from "./layout.ts";

@@ -1,6 +1,8 @@
 // Which agent is on which row: an indented tree whose order holds still under a pointer.
 
-import { type Agent, isHuman, isLive } from "./index.ts";
+import { isHuman, isLive } from "../lib/agents.ts";
+import { append } from "../lib/ordered.ts";
+import type { Agent } from "../store/events.ts";
 
 export interface LaneRow {
   agent: Agent;
@@ -26,9 +28,7 @@ export function laneRows(agents: Iterable<Agent>, shown: ReadonlySet<string>, fo
   const children = new Map<string | null, Agent[]>();
   for (const agent of members.values()) {
     const parent = agent.parent_id !== null && members.has(agent.parent_id) ? agent.parent_id : null;
-    const siblings = children.get(parent);
-    if (siblings === undefined) children.set(parent, [agent]);
-    else siblings.push(agent);
+    append(children, parent, agent);
   }
   const rows: LaneRow[] = [];
   const placed = new Set<string>();

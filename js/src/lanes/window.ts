@@ -2,11 +2,7 @@
 // the lanes, the figures above them and whatever else must speak of the same minutes.
 
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
-
-export const SECOND = 1000;
-export const MINUTE = 60 * SECOND;
-export const HOUR = 60 * MINUTE;
-export const DAY = 24 * HOUR;
+import { DAY, MINUTE, SECOND } from "../lib/durations.ts";
 
 export const USUAL_LENGTH = 15 * MINUTE;
 const SHORTEST = 5 * SECOND;

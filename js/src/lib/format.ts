@@ -1,11 +1,8 @@
 // How figures and times are written, in one place. Unknown is an en dash; nothing here knows a table.
 
-export const UNKNOWN = "–";
+import { DAY, HOUR, MINUTE, SECOND } from "./durations.ts";
 
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
+export const UNKNOWN = "–";
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 

@@ -1,9 +1,12 @@
-// What agents are called: by their own name, and where several bear one, by a number too.
+// The names of agents for people, and numbers where several agents have the same name.
 
-import { oneLine } from "../parts/text.tsx";
-import type { Shown } from "../store/store.ts";
 import type { AgentsRow } from "../store/tables.ts";
 import { shortId } from "./format.ts";
+import { append } from "./ordered.ts";
+import { oneLine } from "./text.ts";
+
+/** The recipient of a message to everyone. */
+export const EVERYONE = "*";
 
 /** "agent-1767303353127-qvwgix": its role and the end of it say more. */
 const MADE_BY_A_MACHINE = /^agent-\d{10,}-(\w+)$/;
@@ -24,9 +27,7 @@ export function numbersOf(agents: Iterable<AgentsRow>): ReadonlyMap<string, numb
   const groups = new Map<string, AgentsRow[]>();
   for (const agent of agents) {
     const key = `${agent.parent_id ?? ""}\n${ownName(agent.id, agent)}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [agent]);
-    else group.push(agent);
+    append(groups, key, agent);
   }
   const numbers = new Map<string, number>();
   for (const group of groups.values()) {
@@ -34,26 +35,5 @@ export function numbersOf(agents: Iterable<AgentsRow>): ReadonlyMap<string, numb
     group.sort((a, b) => (a.started_at ?? Infinity) - (b.started_at ?? Infinity) || (a.id < b.id ? -1 : 1));
     for (const [i, { id }] of group.entries()) if (i > 0) numbers.set(id, i + 1);
   }
-  return numbers;
-}
-
-/** Names are looked at again this often, and whenever an agent came or went. */
-const LOOK_MS = 2_000;
-
-interface Known {
-  readonly size: number;
-  readonly at: number;
-  readonly numbers: ReadonlyMap<string, number>;
-}
-
-const known = new WeakMap<Shown, Known>();
-
-export function namesakes(store: Shown): ReadonlyMap<string, number> {
-  const { rows } = store.tables.agents;
-  const last = known.get(store);
-  const now = performance.now();
-  if (last !== undefined && last.size === rows.size && now - last.at < LOOK_MS) return last.numbers;
-  const numbers = numbersOf(rows.values());
-  known.set(store, { size: rows.size, at: now, numbers });
   return numbers;
 }

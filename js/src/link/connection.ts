@@ -1,5 +1,5 @@
-// What may be said about the connection: one pure function from the facts to a state and a sentence,
-// so that nothing can look live which is not.
+// The state of the connection and a sentence about it: one pure function of the facts, so that nothing looks live
+// which is not.
 import type { KernelState } from "./protocol.ts";
 
 /** "saved": there is no connection, the rows are in the page. */
@@ -13,11 +13,11 @@ export interface Connection {
   readonly rtt: number | null;
   /** Round trip between kernel and server, ms; null on the page, which has no kernel. */
   readonly server: number | null;
-  /** Local time (Date.now) of the last word from the watcher server, as far as is known; 0 before the first. */
-  readonly heardAt: number;
+  /** Local time (Date.now) of the last frame from the watcher server, as far as is known; 0 before the first. */
+  readonly lastFrameAt: number;
 }
 
-/** What the link and the frames have told so far. */
+/** What is known from the link and the frames so far. */
 export interface Facts {
   readonly peer: "kernel" | "server";
   readonly link: "opening" | "open" | "lost";
@@ -56,12 +56,12 @@ function stateOf(facts: Facts, now: number): Pick<Connection, "state" | "message
 }
 
 export function describe(facts: Facts, now: number): Connection {
-  const heardByKernel =
+  const fromServer =
     facts.kernel?.heard_ms == null ? facts.frameAt : Math.min(facts.frameAt, facts.kernelAt - facts.kernel.heard_ms);
   return {
     ...stateOf(facts, now),
     rtt: facts.rtt,
     server: facts.kernel?.rtt_ms ?? null,
-    heardAt: heardByKernel,
+    lastFrameAt: fromServer,
   };
 }

@@ -1,15 +1,16 @@
-// Our side of the protocol: hello, "what has changed since N?", pings, and noticing gaps and silence.
-// Knows no transport; a link brings frames in and takes frames out.
+// The browser's side of the protocol: hello, "what has changed since N?", pings, and noticing gaps and silence.
+// Knows no transport and no store: a link carries the frames, a replica takes the rows.
 
-import type { Store } from "../store/store.ts";
-import { describe, type Facts, SILENCE_MS } from "./connection.ts";
+import { type Connection, describe, type Facts, SILENCE_MS } from "./connection.ts";
 import {
+  type Alert,
   type Changes,
   type DownFrame,
   LIMITS,
   PROTOCOL,
   type ProtocolError,
   type Reply,
+  type SourceState,
   type UpFrame,
   type ViewState,
 } from "./protocol.ts";
@@ -24,8 +25,19 @@ export interface LinkEvents {
 export interface Link {
   /** May be lost: the protocol asks again when an answer does not come. */
   send(frame: UpFrame): void;
-  /** Connect anew. Where a link has this, it notices silence by itself and hello is said once to a connection. */
+  /** Connect anew. A link that has this notices silence by itself, and gets one hello for each connection. */
   restart?(): void;
+}
+
+/** What takes the rows that frames bring: the store. */
+export interface Replica {
+  setClock(now: number, latency: number): void;
+  setSources(sources: readonly SourceState[]): void;
+  setAlerts(alerts: readonly Alert[]): void;
+  setConnection(connection: Connection): void;
+  beginReset(): void;
+  apply(frame: Pick<Changes, "rows" | "gone">): void;
+  commit(): void;
 }
 
 const TICK_MS = 1_000;
@@ -50,13 +62,13 @@ const REFUSALS: Readonly<Record<string, string>> = {
   unsupported_protocol: "the server speaks another version of the protocol: reload the page",
 };
 
-export interface ConversationOptions {
+export interface SessionOptions {
   readonly peer: Facts["peer"];
   readonly beatMs: number;
   readonly token?: string;
 }
 
-export class Conversation implements LinkEvents {
+export class LinkSession implements LinkEvents {
   #link: Link | null = null;
   #facts: Facts;
   #epoch: string | null = null;
@@ -67,15 +79,15 @@ export class Conversation implements LinkEvents {
   #helloDue = false;
   #beatAt = 0;
   #beats = 0;
-  #audience = 0;
+  #views = 0;
   #rid = 0;
   readonly #calls = new Map<number, Waiting>();
-  readonly #watchers = new Set<(view: ViewState) => void>();
-  readonly #store: Store;
-  readonly #options: ConversationOptions;
+  readonly #viewHandlers = new Set<(view: ViewState) => void>();
+  readonly #replica: Replica;
+  readonly #options: SessionOptions;
 
-  constructor(store: Store, options: ConversationOptions) {
-    this.#store = store;
+  constructor(replica: Replica, options: SessionOptions) {
+    this.#replica = replica;
     this.#options = options;
     this.#facts = {
       peer: options.peer,
@@ -102,21 +114,21 @@ export class Conversation implements LinkEvents {
       this.#link?.send({ type: "call", rid, method, params });
     });
 
-  /** Tell the other side what the person looks at. */
-  tellView(view: ViewState): void {
+  /** Send what the person looks at. */
+  sendView(view: ViewState): void {
     this.#link?.send(view);
   }
 
-  /** Hear what Python wants shown, until the signal aborts. */
+  /** Call `handler` with what Python wants shown, until the signal aborts. */
   onView(handler: (view: ViewState) => void, signal: AbortSignal): void {
-    this.#watchers.add(handler);
-    signal.addEventListener("abort", () => this.#watchers.delete(handler));
+    this.#viewHandlers.add(handler);
+    signal.addEventListener("abort", () => this.#viewHandlers.delete(handler));
   }
 
-  /** Keep the conversation going until the signal aborts; any number of views may ask for it. */
-  attend(signal: AbortSignal): void {
-    this.#audience++;
-    if (this.#audience === 1) this.#learn({ startedAt: Date.now() });
+  /** Ask for changes and send pings until the signal aborts; any number of views may call it. */
+  run(signal: AbortSignal): void {
+    this.#views++;
+    if (this.#views === 1) this.#update({ startedAt: Date.now() });
     const timer = setInterval(() => this.#tick(), TICK_MS);
     const onReturn = () => {
       if (!document.hidden) this.#beat();
@@ -124,16 +136,16 @@ export class Conversation implements LinkEvents {
     document.addEventListener("visibilitychange", onReturn, { signal });
     signal.addEventListener("abort", () => {
       clearInterval(timer);
-      this.#audience--;
+      this.#views--;
     });
     this.#hello();
     this.#beat();
   }
 
   onStatus(link: LinkStatus): void {
-    this.#learn(link === "lost" ? { link, welcomed: false } : { link });
-    if (link === "lost") this.#giveUp("the connection to the server is lost", Infinity);
-    if (link === "open" && this.#audience > 0) {
+    this.#update(link === "lost" ? { link, welcomed: false } : { link });
+    if (link === "lost") this.#reject("the connection to the server is lost", Infinity);
+    if (link === "open" && this.#views > 0) {
       this.#hello();
       this.#beat();
     }
@@ -144,35 +156,35 @@ export class Conversation implements LinkEvents {
     this.#facts = { ...this.#facts, frameAt: now };
     switch (frame.type) {
       case "welcome":
-        this.#store.setClock(frame.now, 0);
-        this.#store.setSources(frame.sources);
+        this.#replica.setClock(frame.now, 0);
+        this.#replica.setSources(frame.sources);
         if (frame.epoch !== this.#epoch) this.#startOver(frame.epoch, 0);
-        this.#learn({ welcomed: true, refusal: null });
+        this.#update({ welcomed: true, refusal: null });
         break;
       case "changes":
         this.#onChanges(frame);
-        this.#learn({});
+        this.#update({});
         break;
       case "ping":
         this.#link?.send({ type: "pong", at: frame.at, now });
         break;
       case "pong": {
         const rtt = Math.max(0, now - frame.at);
-        if (rtt < CLOCK_TRUST_MS) this.#store.setClock(frame.now, rtt / 2);
-        this.#learn({ rtt });
+        if (rtt < CLOCK_TRUST_MS) this.#replica.setClock(frame.now, rtt / 2);
+        this.#update({ rtt });
         break;
       }
       case "reply":
         this.#onReply(frame);
         break;
       case "view":
-        for (const handler of this.#watchers) handler(frame);
+        for (const handler of this.#viewHandlers) handler(frame);
         break;
       case "alerts":
-        this.#store.setAlerts(frame.alerts);
+        this.#replica.setAlerts(frame.alerts);
         break;
       case "state":
-        this.#learn({ kernel: frame, kernelAt: now });
+        this.#update({ kernel: frame, kernelAt: now });
         break;
       case "error":
         this.#onError(frame);
@@ -189,24 +201,24 @@ export class Conversation implements LinkEvents {
       this.#helloDue = true;
       return;
     }
-    this.#store.apply(frame);
+    this.#replica.apply(frame);
     this.#answer = frame.more ? answer : null;
     this.#part = frame.part + 1;
     if (frame.more) return;
     this.#seq = frame.seq;
-    this.#store.commit();
+    this.#replica.commit();
   }
 
   #startOver(epoch: string, seq: number): void {
     this.#epoch = epoch;
     this.#seq = seq;
     this.#answer = null;
-    this.#store.beginReset();
+    this.#replica.beginReset();
   }
 
   #onError(frame: ProtocolError): void {
     const refusal = REFUSALS[frame.code];
-    if (refusal !== undefined) this.#learn({ refusal });
+    if (refusal !== undefined) this.#update({ refusal });
   }
 
   #onReply({ rid, ok, result, error }: Reply): void {
@@ -216,8 +228,8 @@ export class Conversation implements LinkEvents {
     else waiting?.reject(Object.assign(new Error(error?.message ?? "refused"), { code: error?.code }));
   }
 
-  /** Calls that were made before a time get no answer any more. */
-  #giveUp(message: string, before: number): void {
+  /** Reject the calls that were made before a time. */
+  #reject(message: string, before: number): void {
     for (const [rid, waiting] of this.#calls) {
       if (waiting.since >= before) continue;
       this.#calls.delete(rid);
@@ -227,14 +239,14 @@ export class Conversation implements LinkEvents {
 
   #tick(): void {
     const now = Date.now();
-    this.#giveUp("no answer from the server", now - REPLY_MS);
+    this.#reject("no answer from the server", now - REPLY_MS);
     const silent = !this.#facts.welcomed || now - this.#facts.frameAt >= SILENCE_MS;
     if (now - this.#beatAt >= (this.#beats < EARLY_BEATS ? TICK_MS : this.#options.beatMs)) {
       if (silent && this.#link?.restart === undefined) this.#helloDue = true;
       this.#beat();
     }
     if (this.#helloDue) this.#askAgain();
-    this.#learn({});
+    this.#update({});
   }
 
   #beat(): void {
@@ -260,8 +272,8 @@ export class Conversation implements LinkEvents {
     });
   }
 
-  #learn(news: Partial<Facts>): void {
-    this.#facts = { ...this.#facts, ...news };
-    this.#store.setConnection(describe(this.#facts, Date.now()));
+  #update(facts: Partial<Facts>): void {
+    this.#facts = { ...this.#facts, ...facts };
+    this.#replica.setConnection(describe(this.#facts, Date.now()));
   }
 }

@@ -1,7 +1,9 @@
 // The column of a table that names an agent: sorted by the name people see, and a way to the agent.
+
+import { agentName } from "../store/names.ts";
 import type { Shown } from "../store/store.ts";
-import { AgentName, agentName } from "./agentname.tsx";
-import type { Column } from "./grid/grid.tsx";
+import { AgentName } from "./agentname.tsx";
+import type { Column } from "./grid/types.ts";
 
 type Place = Pick<Column<unknown>, "title" | "rank">;
 

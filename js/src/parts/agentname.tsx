@@ -1,17 +1,8 @@
 // The short name of whoever an id stands for, as a way to them.
 
-import { namesakes, ownName } from "../lib/names.ts";
+import { oneLine } from "../lib/text.ts";
 import { useApp } from "../state/context.ts";
-import type { Shown } from "../store/store.ts";
-import { oneLine } from "./text.tsx";
-
-/** A name for people: the agent's name, with a number if others bear it too; "everyone" for `*`. */
-export function agentName(store: Shown, id: string): string {
-  if (id === "*") return "everyone";
-  const number = namesakes(store).get(id);
-  const name = ownName(id, store.tables.agents.rows.get(id));
-  return number === undefined ? name : `${name} ${number}`;
-}
+import { agentName } from "../store/names.ts";
 
 interface AgentNameProps {
   readonly id: string | null;

@@ -2,8 +2,8 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { integer } from "../lib/format.ts";
+import { visible } from "../lib/text.ts";
 import { Marked } from "./highlight.tsx";
-import { visible } from "./text.tsx";
 
 /** About this many characters stand on a line of a narrow column. */
 const LINE_CHARS = 100;

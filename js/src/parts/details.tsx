@@ -2,13 +2,14 @@
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { ago, bytes, duration, exactTime, integer, money, percent, words } from "../lib/format.ts";
+import { oneLine } from "../lib/text.ts";
 import { useApp } from "../state/context.ts";
 import { pythonRow } from "../state/python.ts";
 import { COLUMNS, type ColumnType, type Rows, type TableName } from "../store/tables.ts";
 import { AgentName } from "./agentname.tsx";
 import { CopyButton } from "./copy.tsx";
 import { StatusMark } from "./status.tsx";
-import { oneLine, Prose } from "./text.tsx";
+import { Prose } from "./text.tsx";
 import { TranscriptLink } from "./transcript-link.tsx";
 
 /** The tables a column may name a row of. `parent_id` names one of its own table. */

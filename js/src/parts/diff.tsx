@@ -2,8 +2,8 @@
 import { useMemo, useState } from "preact/hooks";
 import { type DiffLine, diffLines } from "../lib/diff.ts";
 import { integer } from "../lib/format.ts";
+import { visible } from "../lib/text.ts";
 import { Marked } from "./highlight.tsx";
-import { visible } from "./text.tsx";
 
 const LINES = 24;
 const SIGNS = { added: "+", removed: "−", same: " ", file: "", gap: "⋯" } as const;

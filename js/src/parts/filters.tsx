@@ -1,9 +1,9 @@
 // The filters of a view: a chip with a count for each value of a column that has few, a menu for one that has many.
 import type { Signal } from "@preact/signals";
 import { integer, words } from "../lib/format.ts";
+import { oneLine } from "../lib/text.ts";
 import type { Filter } from "../state/nav.ts";
 import type { Counted, Facet, Query } from "../state/query.ts";
-import { oneLine } from "./text.tsx";
 
 interface FiltersProps<R> {
   readonly facets: readonly Facet<R>[];

@@ -1,5 +1,5 @@
 // One line with what was searched for marked in it.
-import { oneLine, visible } from "./text.tsx";
+import { oneLine, visible } from "../lib/text.ts";
 
 interface FoundProps {
   readonly text: string | null;

@@ -1,7 +1,7 @@
 // What sort of message it is, as a pill; the sorts that ask for something or end something have the colour of a status.
 
 import { words } from "../lib/format.ts";
-import { oneLine } from "./text.tsx";
+import { oneLine } from "../lib/text.ts";
 
 const TONES: Readonly<Record<string, string>> = {
   ask: "waiting",

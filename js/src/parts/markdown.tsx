@@ -2,8 +2,8 @@
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import { type Block, blocks, spans } from "../lib/markdown.ts";
+import { visible } from "../lib/text.ts";
 import { Marked } from "./highlight.tsx";
-import { visible } from "./text.tsx";
 
 export function Markdown({ text }: { text: string }) {
   const parsed = useMemo(() => blocks(visible(text)), [text]);

@@ -2,7 +2,9 @@
 // than that, a lane passes from who was silent longest to who speaks next: it is decided as the messages come, so
 // what is on the screen stays where it is when more arrive.
 
-import { type Agent, isHuman, isLive } from "../lanes/index.ts";
+import { isHuman, isLive } from "../lib/agents.ts";
+import { append } from "../lib/ordered.ts";
+import type { Agent } from "../store/events.ts";
 
 /** An agent on a lane, from one entry to another. */
 export interface Stay {
@@ -161,9 +163,7 @@ function inTree(
   for (const id of ids.toSorted((a, b) => leads(a) - leads(b) || firsts.get(a)! - firsts.get(b)!)) {
     const named = agents.get(id)?.parent_id ?? null;
     const parent = named !== null && named !== id && known.has(named) ? named : null;
-    const siblings = children.get(parent);
-    if (siblings === undefined) children.set(parent, [id]);
-    else siblings.push(id);
+    append(children, parent, id);
   }
   const order = new Set<string>();
   const place = (id: string): void => {

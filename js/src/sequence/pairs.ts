@@ -1,7 +1,8 @@
 // Which message answers which: a result the delegation, a reply the prompt, a prompt the question. Said only where
 // the rows tell it (ids, tasks, who spoke with whom in which session); what is ambiguous is joined to nothing.
 
-import type { Message } from "../lanes/index.ts";
+import { append } from "../lib/ordered.ts";
+import type { Message } from "../store/events.ts";
 
 export interface Pairs {
   /** The id of what was asked → its answer. */
@@ -163,9 +164,7 @@ class Queues {
   readonly #lists = new Map<string, Message[]>();
 
   push(key: string, message: Message): void {
-    const list = this.#lists.get(key);
-    if (list === undefined) this.#lists.set(key, [message]);
-    else list.push(message);
+    append(this.#lists, key, message);
   }
 
   all(key: string): readonly Message[] {

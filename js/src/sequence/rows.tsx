@@ -1,10 +1,10 @@
 // The rows of the sequence: the time, and the words of an arrow.
 
-import type { Message } from "../lanes/index.ts";
 import { day, duration, exactTime, hourMinute, longDuration, timeOfDay } from "../lib/format.ts";
+import { oneLine } from "../lib/text.ts";
 import { StatusMark } from "../parts/status.tsx";
-import { oneLine } from "../parts/text.tsx";
 import { useApp } from "../state/context.ts";
+import type { Message } from "../store/events.ts";
 import { type Geometry, isNarrow, placeOfWords } from "./geometry.ts";
 import { LaneName } from "./head.tsx";
 import {

@@ -2,12 +2,12 @@
 // log: what answers stands under what was asked, as in every sequence diagram. Only the rows in sight exist.
 import type { Signal } from "@preact/signals";
 import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Message } from "../lanes/index.ts";
 import { integer } from "../lib/format.ts";
 import { useFresh } from "../parts/fades.ts";
 import { useHeld } from "../parts/grid/held.ts";
 import { useSize } from "../parts/size.ts";
 import { useApp } from "../state/context.ts";
+import type { Message } from "../store/events.ts";
 import { Drawing } from "./drawing.tsx";
 import { capacityOf, geometryOf, ROW, TIME } from "./geometry.ts";
 import { FlowHead } from "./head.tsx";

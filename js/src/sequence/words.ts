@@ -1,9 +1,9 @@
 // What the sequence says about a message in words, for eyes and for ears.
 
-import type { Message } from "../lanes/index.ts";
 import { duration, longDuration, stamp, words } from "../lib/format.ts";
-import { agentName } from "../parts/agentname.tsx";
-import { oneLine, visible } from "../parts/text.tsx";
+import { oneLine, visible } from "../lib/text.ts";
+import type { Message } from "../store/events.ts";
+import { agentName } from "../store/names.ts";
 import type { Shown } from "../store/store.ts";
 import { EVERYONE } from "./lanes.ts";
 import { type MessageItem, recipientOf, senderOf } from "./layout.ts";

@@ -2,7 +2,7 @@
 // needs a human, an alert fires or the connection is lost.
 import { effect } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import { oneLine } from "../parts/text.tsx";
+import { oneLine } from "../lib/text.ts";
 import { alertKey, alertText, firing } from "../state/alerting.ts";
 import { useApp } from "../state/context.ts";
 import { needsOf } from "../state/needs.ts";

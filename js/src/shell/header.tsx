@@ -102,7 +102,7 @@ function roundTrip({ rtt, server }: Connection): string {
 function State() {
   const { store, live } = useApp();
   const connection = live.connection.value;
-  const { state, rtt, heardAt } = connection;
+  const { state, rtt, lastFrameAt } = connection;
   const moves = !store.past && state !== "saved";
   const now = useNow(state === "live" ? 500 : 1000);
   const shown = store.past
@@ -121,12 +121,12 @@ function State() {
       {moves && (
         <span class="muted figures state-age" title={`${roundTrip(connection)}; age of the last word from the watcher`}>
           {rtt !== null && state === "live" && <span class="state-trip">{duration(rtt)} · </span>}
-          {heardAt === 0 ? "" : age(now - heardAt)}
+          {lastFrameAt === 0 ? "" : age(now - lastFrameAt)}
         </span>
       )}
       {state === "saved" && (
-        <span class="muted figures" title={exactTime(heardAt)}>
-          {when(heardAt, now)}
+        <span class="muted figures" title={exactTime(lastFrameAt)}>
+          {when(lastFrameAt, now)}
         </span>
       )}
     </div>

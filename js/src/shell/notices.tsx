@@ -1,8 +1,8 @@
 // What stands between the header and the view when not all is well, and while the first answer arrives.
 import type { ComponentChildren } from "preact";
 import { exactTime, integer, longDuration, timeOfDay } from "../lib/format.ts";
+import { visible } from "../lib/text.ts";
 import { Empty } from "../parts/empty.tsx";
-import { visible } from "../parts/text.tsx";
 import { useApp } from "../state/context.ts";
 import type { Connection, Loading } from "../store/store.ts";
 
@@ -24,13 +24,13 @@ function standsAlone({ state, message }: Connection, loading: Loading): boolean 
 
 export function ConnectionNotice() {
   const { store } = useApp();
-  const { state, message, heardAt } = store.connection.value;
+  const { state, message, lastFrameAt } = store.connection.value;
   if (message === null || standsAlone(store.connection.value, store.loading.value)) return null;
-  const silence = state === "stale" ? ` for ${longDuration(Date.now() - heardAt)}` : "";
+  const silence = state === "stale" ? ` for ${longDuration(Date.now() - lastFrameAt)}` : "";
   return (
-    <div class="notice" title={`last word at ${exactTime(heardAt)}`}>
+    <div class="notice" title={`last word at ${exactTime(lastFrameAt)}`}>
       <strong>{state}</strong> — {visible(message)}
-      {silence}. {REMEDIES[state]} {store.loading.value.done && `What is shown is as of ${timeOfDay(heardAt)}.`}
+      {silence}. {REMEDIES[state]} {store.loading.value.done && `What is shown is as of ${timeOfDay(lastFrameAt)}.`}
     </div>
   );
 }

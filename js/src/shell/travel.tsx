@@ -4,8 +4,8 @@ import { type ReadonlySignal, useComputed, useSignal, useSignalEffect } from "@p
 import { useRef } from "preact/hooks";
 import { ago, exactTime, stamp } from "../lib/format.ts";
 import { useApp } from "../state/context.ts";
-import { History } from "../store/history.ts";
 import type { Store } from "../store/store.ts";
+import { History } from "./travel-axis.ts";
 
 const SPEEDS = [1, 10, 60, 600] as const;
 const BARS = 240;

@@ -1,7 +1,7 @@
 // What Python watches for: what is news of it, and browser notifications, which begin only when the person asks.
 import { effect, signal } from "@preact/signals";
+import { oneLine } from "../lib/text.ts";
 import type { Alert } from "../link/protocol.ts";
-import { oneLine } from "../parts/text.tsx";
 
 export const firing = (alerts: readonly Alert[]): Alert[] => alerts.filter(({ state }) => state === "firing");
 

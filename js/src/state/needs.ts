@@ -1,7 +1,64 @@
-// Who needs a person now, asked of the store as it is; whoever asks in a signal's scope hears of changes.
-import type { Shown } from "../store/store.ts";
-import { type Need, needs } from "../views/overview/needs.ts";
+// Who needs a person now, most urgent first: agents that wait, agents that failed a while ago, tasks that are
+// stuck or failed.
 
+import { isHuman } from "../lib/agents.ts";
+import { DAY, HOUR } from "../lib/durations.ts";
+import type { Shown } from "../store/store.ts";
+import type { AgentsRow, TableName, TasksRow } from "../store/tables.ts";
+
+export interface Need {
+  readonly table: TableName;
+  readonly id: string;
+  readonly status: string;
+  readonly name: string;
+  readonly says: string;
+  readonly since: number | null;
+}
+
+/** A failure is news for an hour; a task that is stuck stays a question for a day. */
+const NEWS_MS = HOUR;
+const STUCK_MS = DAY;
+
+/** The newest note is the first line; agents put a time before it, but how long it has been so stands beside it anyway. */
+const newestNote = (notes: string): string => notes.split("\n")[0]!.replace(/^\[\d{4}-\d\d-\d\d[^\]]*\]\s*/, "");
+
+export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], now: number): Need[] {
+  const recent = (at: number | null, within: number): boolean => at !== null && now - at < within;
+  const agentNeed = (agent: AgentsRow, verb: string): Need => ({
+    table: "agents",
+    id: agent.id,
+    status: agent.status!,
+    name: agent.name ?? agent.id,
+    says: agent.status_reason === null ? verb : `${verb}: ${agent.status_reason}`,
+    since: agent.status_at,
+  });
+  const taskNeed = (task: TasksRow, verb: string): Need => ({
+    table: "tasks",
+    id: task.id,
+    status: task.status!,
+    name: task.title ?? task.id,
+    says: task.notes === null ? verb : `${verb}: ${newestNote(task.notes)}`,
+    since: task.completed_at ?? task.updated_at,
+  });
+  const those = agents.filter((agent) => !isHuman(agent));
+  const waiting = those.filter((agent) => agent.status === "waiting").map((agent) => agentNeed(agent, "waits for you"));
+  const failed = those
+    .filter((agent) => agent.status === "failed" && recent(agent.status_at, NEWS_MS))
+    .map((agent) => agentNeed(agent, "failed"));
+  const waits = new Set(those.filter((agent) => agent.status === "waiting").map((agent) => agent.id));
+  const stuck = tasks
+    .filter((task) => task.status === "blocked" && recent(task.updated_at, STUCK_MS) && !waits.has(task.owner ?? ""))
+    .map((task) => taskNeed(task, "is blocked"));
+  const lost = tasks
+    .filter((task) => task.status === "failed" && recent(task.completed_at ?? task.updated_at, NEWS_MS))
+    .map((task) => taskNeed(task, "failed"));
+  // Who has waited longest comes first; of failures, the newest.
+  const oldestFirst = (a: Need, b: Need): number => (a.since ?? 0) - (b.since ?? 0);
+  const newestFirst = (a: Need, b: Need): number => oldestFirst(b, a);
+  return [waiting.sort(oldestFirst), failed.sort(newestFirst), stuck.sort(oldestFirst), lost.sort(newestFirst)].flat();
+}
+
+/** The same of a store as it is; in the scope of a signal it follows changes. */
 export function needsOf(store: Shown): readonly Need[] {
   const { agents, tasks } = store.tables;
   agents.version.value;

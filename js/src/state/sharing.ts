@@ -1,15 +1,15 @@
 // Python and the person look at the same thing: what one of them chooses, the other one hears of.
 import { batch, effect } from "@preact/signals";
 import type { ViewState } from "../link/protocol.ts";
-import type { Conversation } from "../link/session.ts";
+import type { LinkSession } from "../link/session.ts";
 import { TABLE_NAMES, type TableName } from "../store/tables.ts";
 import { type Nav, VIEWS, type ViewName } from "./nav.ts";
 
 /** Typing in the search field is told when it rests. */
 const REST_MS = 150;
 
-export function shareView(nav: Nav, conversation: Conversation, signal: AbortSignal): void {
-  conversation.onView((view) => show(nav, view), signal);
+export function shareView(nav: Nav, session: LinkSession, signal: AbortSignal): void {
+  session.onView((view) => show(nav, view), signal);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let last = "";
   const stop = effect(() => {
@@ -17,7 +17,7 @@ export function shareView(nav: Nav, conversation: Conversation, signal: AbortSig
     clearTimeout(timer);
     timer = setTimeout(() => {
       const text = JSON.stringify(view);
-      if (text !== last) conversation.tellView(view);
+      if (text !== last) session.sendView(view);
       last = text;
     }, REST_MS);
   });

@@ -1,7 +1,7 @@
 // The tables as they were at a moment, for the same views that show them as they are: time travel without a
 // journal. Rows carry their own times; what they do not tell about that moment is null, never today's value.
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import { indexBy, lastBefore } from "./past-index.ts";
+import { groupedByTime, lastBefore } from "../lib/ordered.ts";
 import type { Shown, Store, TableView } from "./store.ts";
 import {
   type AgentsRow,
@@ -49,22 +49,22 @@ const NEEDS: { readonly [T in TableName]?: readonly TableName[] } = {
 const began = (time: number | null, at: number): boolean => time !== null && time <= at;
 
 function agentsAt({ agents, spans, tool_calls, tasks }: Lists, at: number): readonly AgentsRow[] {
-  const spansOf = indexBy(
+  const spansOf = groupedByTime(
     spans,
     (span) => span.agent_id,
     (span) => span.started_at,
   );
-  const callsOf = indexBy(
+  const callsOf = groupedByTime(
     tool_calls,
     (call) => call.agent_id,
     (call) => call.at,
   );
-  const doneBy = indexBy(
+  const doneBy = groupedByTime(
     tasks.filter((task) => task.status === "completed"),
     (task) => task.owner,
     (task) => task.completed_at,
   );
-  const doing = indexBy(
+  const doing = groupedByTime(
     tasks,
     (task) => task.owner,
     (task) => task.started_at,
@@ -102,17 +102,17 @@ function agentsAt({ agents, spans, tool_calls, tasks }: Lists, at: number): read
 }
 
 function sessionsAt({ sessions, spans, tool_calls, messages }: Lists, at: number): readonly SessionsRow[] {
-  const callsOf = indexBy(
+  const callsOf = groupedByTime(
     tool_calls,
     (call) => call.session_id,
     (call) => call.at,
   );
-  const messagesOf = indexBy(
+  const messagesOf = groupedByTime(
     messages,
     (message) => message.session_id,
     (message) => message.at,
   );
-  const spansOf = indexBy(
+  const spansOf = groupedByTime(
     spans,
     (span) => span.agent_id,
     (span) => span.started_at,

@@ -148,7 +148,7 @@ export class Store implements Shown {
     message: null,
     rtt: null,
     server: null,
-    heardAt: 0,
+    lastFrameAt: 0,
   });
   readonly #now = signal(Date.now());
   readonly #sources = signal<readonly SourceState[]>([]);

@@ -4,43 +4,20 @@ import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
 import { integer } from "../../lib/format.ts";
-import { type SortValue, sortedBy } from "../../lib/sort.ts";
+import { sortedBy } from "../../lib/sort.ts";
 import type { Sort } from "../../state/nav.ts";
 import { useFresh } from "../fades.ts";
 import { useSize } from "../size.ts";
 import { Heading, onHeadKey } from "./heading.tsx";
-import { type Identified, useHeld } from "./held.ts";
+import { useHeld } from "./held.ts";
 import { GridRow } from "./row.tsx";
+import type { Column, Identified, Tree } from "./types.ts";
 import { fitColumns, template } from "./widths.ts";
 
 const ROW_PX = 28;
 const OVERSCAN = 6;
 
-export interface Column<R> {
-  readonly key: string;
-  readonly title: string;
-  /** The least width in px. */
-  readonly min: number;
-  /** Share of the width left over; 0 keeps to `min`. */
-  readonly grow?: number;
-  /** The higher, the sooner it goes when there is no room; 0 never goes. */
-  readonly rank?: number;
-  readonly end?: boolean;
-  /** What the column sorts by; without it the column cannot be sorted. */
-  readonly value?: (row: R) => SortValue;
-  readonly cell: (row: R) => ComponentChildren;
-}
-
-/** Rows that hang on others: the arrows left and right fold them. */
-export interface Tree<R> {
-  readonly level: (row: R) => number;
-  /** null where there is nothing to fold. */
-  readonly expanded: (row: R) => boolean | null;
-  /** Open or close; gives the row to go to instead, if any. */
-  readonly step: (row: R, opens: boolean) => string | null;
-}
-
-export interface GridProps<R extends Identified> {
+interface GridProps<R extends Identified> {
   readonly label: string;
   readonly columns: readonly Column<R>[];
   /** In the view's own order, which `sort` overrides unless the view does that itself. */

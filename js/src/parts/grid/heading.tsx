@@ -1,7 +1,7 @@
 // The head of a column: its name, and by what it sorts.
 import type { Signal } from "@preact/signals";
 import type { Sort } from "../../state/nav.ts";
-import type { Column } from "./grid.tsx";
+import type { Column } from "./types.ts";
 
 /** First the direction that shows most, then the other, then the view's own order. */
 function next(column: string, most: boolean, now: Sort | null): Sort | null {

@@ -1,5 +1,5 @@
 // Columns that say something: one that is unknown in every row takes room and tells nothing.
-import type { Column } from "./grid.tsx";
+import type { Column } from "./types.ts";
 
 /** `rank` 0 never goes: it is what the rows are about. */
 export function knownColumns<R>(columns: readonly Column<R>[], rows: readonly R[]): readonly Column<R>[] {

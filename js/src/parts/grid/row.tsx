@@ -1,6 +1,6 @@
 // One line of the table: the cells of a row, or a band over the whole width.
 import type { ComponentChildren } from "preact";
-import type { Column } from "./grid.tsx";
+import type { Column } from "./types.ts";
 
 interface GridRowProps<R> {
   readonly row: R;

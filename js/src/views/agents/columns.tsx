@@ -1,8 +1,9 @@
 // The columns of the agents view. What nobody knows of takes no room.
 
 import { Bar } from "../../charts/bar.tsx";
-import type { LaneIndex } from "../../lanes/index.ts";
-import { DAY } from "../../lanes/window.ts";
+import { ownTokens } from "../../lib/agents.ts";
+import { contextFill, NEARLY_FULL } from "../../lib/context-fill.ts";
+import { DAY } from "../../lib/durations.ts";
 import {
   hourMinute,
   integer,
@@ -16,16 +17,17 @@ import {
   words,
 } from "../../lib/format.ts";
 import type { SortValue } from "../../lib/sort.ts";
+import { oneLine } from "../../lib/text.ts";
 import { ActivityBars } from "../../parts/activity.tsx";
-import { agentName } from "../../parts/agentname.tsx";
-import { contextFill, NEARLY_FULL } from "../../parts/context-fill.ts";
-import type { Column } from "../../parts/grid/grid.tsx";
+import type { Column } from "../../parts/grid/types.ts";
 import { StatusMark } from "../../parts/status.tsx";
-import { Line, oneLine } from "../../parts/text.tsx";
+import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
+import type { Events } from "../../store/events.ts";
+import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import type { AgentsRow } from "../../store/tables.ts";
-import { activityOf, ownTokens, type Sum } from "./sums.ts";
+import { activityOf, type Sum } from "./sums.ts";
 import type { AgentItem } from "./tree.ts";
 
 const INDENT_PX = 16;
@@ -34,7 +36,7 @@ const DEEPEST = 8;
 /** What the cells need beyond the row. */
 export interface Knowledge {
   readonly sums: () => ReadonlyMap<string, Sum>;
-  readonly index: () => LaneIndex;
+  readonly index: () => Events;
   readonly sent: () => ReadonlyMap<string, readonly number[]>;
   readonly onFold: (id: string) => void;
 }

@@ -1,16 +1,18 @@
 // What there is to know of one agent: why it is as it is, what it did, with what and for whom; then every field.
 import { useMemo } from "preact/hooks";
-import { indexOf } from "../../lanes/model.ts";
+import { contextFill } from "../../lib/context-fill.ts";
 import { integer, longDuration, money, percent, plural, words } from "../../lib/format.ts";
-import { AgentName, agentName } from "../../parts/agentname.tsx";
-import { contextFill } from "../../parts/context-fill.ts";
+import { oneLine } from "../../lib/text.ts";
+import { toolUses } from "../../lib/tool-use.ts";
+import { AgentName } from "../../parts/agentname.tsx";
 import { Details } from "../../parts/details.tsx";
 import { StatusMark } from "../../parts/status.tsx";
-import { Line, oneLine, Prose } from "../../parts/text.tsx";
+import { Line, Prose } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useApp } from "../../state/context.ts";
+import { eventsOf } from "../../store/events.ts";
+import { agentName } from "../../store/names.ts";
 import type { AgentsRow, SpansRow } from "../../store/tables.ts";
-import { toolUses } from "../tools/use.ts";
 import { sumsOf } from "./sums.ts";
 
 const MOST_SPANS = 8;
@@ -95,7 +97,7 @@ function Took({ row }: { row: AgentsRow }) {
 
 function Tools({ row }: { row: AgentsRow }) {
   const { store, nav } = useApp();
-  const calls = indexOf(store).value.calls.get(row.id);
+  const calls = eventsOf(store).value.calls.get(row.id);
   const uses = useMemo(() => toolUses(calls ?? []).toSorted((a, b) => b.calls - a.calls), [calls]);
   if (uses.length === 0) return null;
   const most = uses[0]!.calls;
@@ -185,7 +187,7 @@ function Tasks({ row }: { row: AgentsRow }) {
 
 function Messages({ row }: { row: AgentsRow }) {
   const { store, nav } = useApp();
-  const { messages } = indexOf(store).value;
+  const { messages } = eventsOf(store).value;
   const isOwn = (end: string | null): boolean => end !== null && (end === row.id || end === row.name);
   const own = useMemo(
     () => messages.filter(({ sender, recipient }) => isOwn(sender) || isOwn(recipient)),
@@ -218,7 +220,7 @@ function Messages({ row }: { row: AgentsRow }) {
 function Spans({ row }: { row: AgentsRow }) {
   const { store } = useApp();
   const now = store.now.value;
-  const spans = indexOf(store).value.spans.get(row.id) ?? [];
+  const spans = eventsOf(store).value.spans.get(row.id) ?? [];
   if (spans.length === 0) return null;
   const lasted = (span: SpansRow): number => Math.max(0, (span.ended_at ?? now) - (span.started_at ?? now));
   const inAll = (status: string): number =>

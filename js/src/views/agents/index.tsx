@@ -1,14 +1,14 @@
 // Agents: as a tree with what each is doing and what it took, or as a timeline of who worked when.
 import { useComputed } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import { isHuman, isLive } from "../../lanes/index.ts";
-import { indexOf } from "../../lanes/model.ts";
+import { isHuman, isLive } from "../../lib/agents.ts";
 import { joined } from "../../lib/search.ts";
 import { Either } from "../../parts/either.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
 import { useApp } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
+import { eventsOf } from "../../store/events.ts";
 import { AGENT_STATUSES, type AgentsRow } from "../../store/tables.ts";
 import { agentColumns, withKnown } from "./columns.tsx";
 import { AgentDetails } from "./details.tsx";
@@ -73,7 +73,7 @@ function AgentTree({ rows, narrowed, question }: TreeProps) {
   const { agents, tasks } = store.tables;
   tasks.version.value;
   const sort = nav.sort("agents");
-  const index = indexOf(store);
+  const index = eventsOf(store);
   const sent = useComputed(() => sentBy(index.value));
   const sums = useComputed(() => (agents.version.value, sumsOf(agents.list())));
   const folds = foldsOf(nav);

@@ -1,8 +1,10 @@
 // What the rows of agents add up to: costs and tokens with those of subagents, and their activity over time.
-import { callAt, type LaneIndex, lowerBound, messageAt } from "../../lanes/index.ts";
-import { MINUTE } from "../../lanes/window.ts";
+
+import { ownTokens } from "../../lib/agents.ts";
+import { MINUTE } from "../../lib/durations.ts";
+import { append, lowerBound } from "../../lib/ordered.ts";
+import { callAt, type Events, messageAt } from "../../store/events.ts";
 import type { AgentsRow } from "../../store/tables.ts";
-import { tokensOf } from "../overview/meter.ts";
 
 export interface Sum {
   /** How many subagents, of any depth. */
@@ -11,9 +13,6 @@ export interface Sum {
   readonly tokens: number | null;
 }
 
-export const ownTokens = (row: AgentsRow): number | null =>
-  row.input_tokens === null && row.output_tokens === null ? null : tokensOf(row);
-
 const plus = (a: number | null, b: number | null): number | null => (a === null ? b : b === null ? a : a + b);
 
 /** Each agent that has subagents, with theirs. */
@@ -21,9 +20,7 @@ export function sumsOf(rows: readonly AgentsRow[]): ReadonlyMap<string, Sum> {
   const children = new Map<string, AgentsRow[]>();
   for (const row of rows) {
     if (row.parent_id === null || row.parent_id === row.id) continue;
-    const own = children.get(row.parent_id);
-    if (own === undefined) children.set(row.parent_id, [row]);
-    else own.push(row);
+    append(children, row.parent_id, row);
   }
   const sums = new Map<string, Sum>();
   const sum = (row: AgentsRow): Sum => {
@@ -47,13 +44,11 @@ export function sumsOf(rows: readonly AgentsRow[]): ReadonlyMap<string, Sum> {
 }
 
 /** Sender, by id or by name as messages give it → when. */
-export function sentBy({ messages }: LaneIndex): ReadonlyMap<string, readonly number[]> {
+export function sentBy({ messages }: Events): ReadonlyMap<string, readonly number[]> {
   const times = new Map<string, number[]>();
   for (const message of messages) {
     if (message.sender === null) continue;
-    const own = times.get(message.sender);
-    if (own === undefined) times.set(message.sender, [messageAt(message)]);
-    else own.push(messageAt(message));
+    append(times, message.sender, messageAt(message));
   }
   return times;
 }
@@ -71,7 +66,7 @@ export interface Activity {
 /** Tool calls and messages over the last half hour; of an agent that was gone by then, over its life. */
 export function activityOf(
   agent: AgentsRow,
-  index: LaneIndex,
+  index: Events,
   sent: ReadonlyMap<string, readonly number[]>,
   now: number,
 ): Activity | null {

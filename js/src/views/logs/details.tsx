@@ -1,13 +1,14 @@
 // A log line whole, with what was logged just before and after it, whatever the filters let pass.
 import { useMemo } from "preact/hooks";
 import { exactTime } from "../../lib/format.ts";
-import { agentName } from "../../parts/agentname.tsx";
+import { oneLine } from "../../lib/text.ts";
 import { CopyButton } from "../../parts/copy.tsx";
 import { Section } from "../../parts/section.tsx";
 import { StatusMark } from "../../parts/status.tsx";
-import { oneLine, Prose } from "../../parts/text.tsx";
+import { Prose } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useApp } from "../../state/context.ts";
+import { agentName } from "../../store/names.ts";
 import type { LogsRow } from "../../store/tables.ts";
 
 /** The fields that are told here. */

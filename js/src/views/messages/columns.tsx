@@ -1,12 +1,13 @@
 // The columns of the list of messages.
 import { duration, longDuration, stamp, words } from "../../lib/format.ts";
-import { AgentName, agentName } from "../../parts/agentname.tsx";
-import type { Column } from "../../parts/grid/grid.tsx";
+import { AgentName } from "../../parts/agentname.tsx";
+import type { Column } from "../../parts/grid/types.ts";
 import { KindPill } from "../../parts/kind.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
 import { latencyOf, type Pairs, type Standing } from "../../sequence/pairs.ts";
+import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import type { MessagesRow } from "../../store/tables.ts";
 

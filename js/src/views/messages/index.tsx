@@ -2,11 +2,10 @@
 // hidden unless asked for.
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import { isHuman } from "../../lanes/index.ts";
+import { isHuman } from "../../lib/agents.ts";
 import { integer, words } from "../../lib/format.ts";
 import { joined } from "../../lib/search.ts";
 import { newestFirst } from "../../lib/sort.ts";
-import { agentName } from "../../parts/agentname.tsx";
 import { Details } from "../../parts/details.tsx";
 import { Either } from "../../parts/either.tsx";
 import { Frame } from "../../parts/frame.tsx";
@@ -16,6 +15,7 @@ import { pairUp, standingOf } from "../../sequence/pairs.ts";
 import { Sequence } from "../../sequence/sequence.tsx";
 import { useApp } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
+import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import type { MessagesRow } from "../../store/tables.ts";
 import { messageColumns } from "./columns.tsx";

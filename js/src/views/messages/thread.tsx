@@ -1,8 +1,8 @@
 // What a message answers and what answers it, as ways to those messages.
 
 import { duration, longDuration } from "../../lib/format.ts";
+import { oneLine } from "../../lib/text.ts";
 import { StatusMark } from "../../parts/status.tsx";
-import { oneLine } from "../../parts/text.tsx";
 import { latencyOf, type Pairs, type Standing } from "../../sequence/pairs.ts";
 import { kindOf, nameOf } from "../../sequence/words.ts";
 import { useApp } from "../../state/context.ts";

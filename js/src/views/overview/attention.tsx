@@ -2,13 +2,14 @@
 
 import { useSignal } from "@preact/signals";
 import { longDuration } from "../../lib/format.ts";
-import { agentName } from "../../parts/agentname.tsx";
+import { oneLine } from "../../lib/text.ts";
 import { StatusMark } from "../../parts/status.tsx";
-import { Line, oneLine } from "../../parts/text.tsx";
+import { Line } from "../../parts/text.tsx";
 import type { Nav } from "../../state/nav.ts";
+import type { Need } from "../../state/needs.ts";
 import { needsOf } from "../../state/needs.ts";
+import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
-import type { Need } from "./needs.ts";
 
 const FIRST = 2;
 

@@ -3,11 +3,12 @@
 
 import { burnOf, estimateText } from "../../charts/burndown.ts";
 import type { FigureProps } from "../../charts/figure.tsx";
-import { isHuman, isLive, type LaneIndex, spanStart } from "../../lanes/index.ts";
-import { HOUR, MINUTE } from "../../lanes/window.ts";
+import { isHuman, isLive } from "../../lib/agents.ts";
+import { HOUR, MINUTE } from "../../lib/durations.ts";
 import { ago, exactTime, integer, plural, when } from "../../lib/format.ts";
-import { oneLine } from "../../parts/text.tsx";
+import { oneLine } from "../../lib/text.ts";
 import type { ViewName } from "../../state/nav.ts";
+import { type Events, spanStart } from "../../store/events.ts";
 import type { AgentsRow, LogsRow, TasksRow, ToolCallsRow } from "../../store/tables.ts";
 
 export interface FigureData extends Omit<FigureProps, "onOpen"> {
@@ -32,7 +33,7 @@ export function between({ from, to, now }: Stretch): string {
 /** Nobody there, and nobody seen for so long: what counts is how many there were. */
 const OVER_MS = HOUR;
 
-export function agentsFigure(rows: readonly AgentsRow[], index: LaneIndex, stretch: Stretch): FigureData {
+export function agentsFigure(rows: readonly AgentsRow[], index: Events, stretch: Stretch): FigureData {
   const agents = rows.filter((agent) => !isHuman(agent));
   const count = (status: string): number => agents.filter((agent) => agent.status === status).length;
   const parts = ["working", "waiting", "idle"].map((status) => ({ status, n: count(status) })).filter(({ n }) => n > 0);
@@ -59,7 +60,7 @@ export function agentsFigure(rows: readonly AgentsRow[], index: LaneIndex, stret
 }
 
 /** How many agents were live at each point of the stretch. */
-export function liveCourse(index: LaneIndex, { from, to, now }: Stretch): number[] {
+export function liveCourse(index: Events, { from, to, now }: Stretch): number[] {
   const step = (to - from) / (POINTS - 1);
   const change = new Array<number>(POINTS + 1).fill(0);
   for (const spans of index.spans.values()) {

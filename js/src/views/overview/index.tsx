@@ -3,17 +3,18 @@
 import { useComputed, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { Figure } from "../../charts/figure.tsx";
-import { withMargin } from "../../lanes/index.ts";
+import { withMargin } from "../../lanes/extent.ts";
 import { Lanes } from "../../lanes/lanes.tsx";
 import { ROW } from "../../lanes/layout.ts";
-import { indexOf } from "../../lanes/model.ts";
 import { useQuiet, windowOf } from "../../lanes/quiet.ts";
-import { SECOND, type TimeWindow } from "../../lanes/window.ts";
+import type { TimeWindow } from "../../lanes/window.ts";
+import { SECOND } from "../../lib/durations.ts";
 import { day, hourMinute, longDuration } from "../../lib/format.ts";
-import { agentName } from "../../parts/agentname.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { useSize } from "../../parts/size.ts";
 import type { Nav } from "../../state/nav.ts";
+import { eventsOf } from "../../store/events.ts";
+import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import { Attention } from "./attention.tsx";
 import { agentsFigure, errorsFigure, tasksFigure } from "./figures.ts";
@@ -68,7 +69,7 @@ function meterOf(store: Shown): Meter {
 
 function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
   const meter = meterOf(store);
-  const index = indexOf(store);
+  const index = eventsOf(store);
   // The figures are of the second: rows may change many times in one, and nobody reads faster.
   const second = useComputed(() => Math.floor(store.now.value / SECOND));
   const edge = useComputed(() => (window.follows.value ? second.value * SECOND : window.to.value));
@@ -120,7 +121,7 @@ function Quiet({ store, window }: { store: Shown; window: TimeWindow }) {
 }
 
 function Lists({ store, nav, burndown }: Props & { burndown: boolean }) {
-  const index = indexOf(store).value;
+  const index = eventsOf(store).value;
   const { tasks } = store.tables;
   tasks.version.value;
   // Where nobody keeps a task list, the messages need not make room for one.

@@ -3,15 +3,16 @@
 import { useEffect, useState } from "preact/hooks";
 import { Bar } from "../../charts/bar.tsx";
 import { Burndown } from "../../charts/burndown.tsx";
-import { type LaneIndex, lowerBound, messageAt } from "../../lanes/index.ts";
-import { MINUTE } from "../../lanes/window.ts";
+import { MINUTE } from "../../lib/durations.ts";
 import { integer, percent } from "../../lib/format.ts";
-import { agentName } from "../../parts/agentname.tsx";
+import { lowerBound } from "../../lib/ordered.ts";
 import { KindPill } from "../../parts/kind.tsx";
 import { StatusMark, statusColor } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
 import type { Nav } from "../../state/nav.ts";
+import { type Events, messageAt } from "../../store/events.ts";
+import { agentName } from "../../store/names.ts";
 import { CHANGE_MEMORY_MS, type Shown, type TableView } from "../../store/store.ts";
 import type { MessagesRow, TasksRow } from "../../store/tables.ts";
 import { taskTotals } from "./figures.ts";
@@ -21,7 +22,7 @@ const ROWS = 30;
 const FRESH_MS = 600;
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
-export function LatestMessages({ store, nav, index }: { store: Shown; nav: Nav; index: LaneIndex }) {
+export function LatestMessages({ store, nav, index }: { store: Shown; nav: Nav; index: Events }) {
   const now = store.now.value;
   const latest = index.messages.slice(-ROWS).reverse();
   const lastMinute = index.messages.length - lowerBound(index.messages, now - MINUTE, messageAt);

@@ -1,7 +1,8 @@
 // How fast tokens and money go. The tables hold totals only, so their course is what this page has seen them grow
 // by since it opened; nothing is made up for the time before.
 
-import { MINUTE, SECOND } from "../../lanes/window.ts";
+import { tokensOf } from "../../lib/agents.ts";
+import { MINUTE, SECOND } from "../../lib/durations.ts";
 import type { AgentsRow } from "../../store/tables.ts";
 
 const KEEP_MS = 15 * MINUTE;
@@ -13,15 +14,6 @@ export interface Reading {
   readonly at: number;
   readonly tokens: number;
   readonly cost: number;
-}
-
-export function tokensOf(agent: AgentsRow): number {
-  return (
-    (agent.input_tokens ?? 0) +
-    (agent.output_tokens ?? 0) +
-    (agent.cache_read_tokens ?? 0) +
-    (agent.cache_write_tokens ?? 0)
-  );
 }
 
 export class Meter {

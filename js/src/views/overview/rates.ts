@@ -2,12 +2,14 @@
 // since it opened; before that, and of what is over, they are totals over the time that was worked.
 
 import { workedFor } from "../../lanes/bins.ts";
-import { isLive, type LaneIndex, lowerBound, messageAt } from "../../lanes/index.ts";
-import { HOUR, MINUTE } from "../../lanes/window.ts";
+import { isLive, tokensOf } from "../../lib/agents.ts";
+import { HOUR, MINUTE } from "../../lib/durations.ts";
 import { ago, integer, longDuration, money, percent, plural, score, short, when } from "../../lib/format.ts";
+import { lowerBound } from "../../lib/ordered.ts";
+import { type Events, messageAt } from "../../store/events.ts";
 import type { AgentsRow, QualityRow } from "../../store/tables.ts";
 import { between, type FigureData, histogram, POINTS, type Stretch } from "./figures.ts";
-import { type Meter, tokensOf } from "./meter.ts";
+import type { Meter } from "./meter.ts";
 
 /** Work of less than this is no rate an hour. */
 const LEAST_WORK_MS = 5 * MINUTE;
@@ -18,11 +20,11 @@ const counts = (agent: AgentsRow): boolean => agent.output_tokens !== null || ag
 const noun = (agents: number): string => plural(agents, "agent");
 
 /** How fast it goes: tokens where a source counts them, else messages. */
-export function paceFigure(agents: readonly AgentsRow[], index: LaneIndex, meter: Meter, stretch: Stretch): FigureData {
+export function paceFigure(agents: readonly AgentsRow[], index: Events, meter: Meter, stretch: Stretch): FigureData {
   return agents.some(counts) ? tokensFigure(agents, index, meter, stretch.now) : messagesFigure(index, stretch);
 }
 
-function tokensFigure(agents: readonly AgentsRow[], index: LaneIndex, meter: Meter, now: number): FigureData {
+function tokensFigure(agents: readonly AgentsRow[], index: Events, meter: Meter, now: number): FigureData {
   const counted = agents.filter(counts);
   const sum = (of: (agent: AgentsRow) => number | null): number =>
     counted.reduce((total, agent) => total + (of(agent) ?? 0), 0);
@@ -55,7 +57,7 @@ function tokensFigure(agents: readonly AgentsRow[], index: LaneIndex, meter: Met
 function perHour(
   total: number,
   agents: readonly AgentsRow[],
-  index: LaneIndex,
+  index: Events,
   now: number,
 ): { rate: number; worked: number } | null {
   const worked = workedFor(
@@ -72,7 +74,7 @@ function split(text: string): [string, string] {
   return match === null ? [text, ""] : [match[1]!, match[2]!];
 }
 
-function messagesFigure({ messages }: LaneIndex, stretch: Stretch): FigureData {
+function messagesFigure({ messages }: Events, stretch: Stretch): FigureData {
   const first = lowerBound(messages, stretch.from, messageAt);
   const times = messages.slice(first, lowerBound(messages, stretch.to + 1, messageAt)).map(messageAt);
   const minutes = (stretch.to - stretch.from) / MINUTE;
@@ -91,7 +93,7 @@ function messagesFigure({ messages }: LaneIndex, stretch: Stretch): FigureData {
 export function worthFigure(
   agents: readonly AgentsRow[],
   quality: readonly QualityRow[],
-  index: LaneIndex,
+  index: Events,
   meter: Meter,
   now: number,
 ): FigureData {
@@ -100,7 +102,7 @@ export function worthFigure(
     : qualityFigure(quality, now);
 }
 
-function costFigure(agents: readonly AgentsRow[], index: LaneIndex, meter: Meter, now: number): FigureData {
+function costFigure(agents: readonly AgentsRow[], index: Events, meter: Meter, now: number): FigureData {
   const priced = agents.filter((agent) => agent.cost_usd !== null);
   const total = priced.reduce((sum, agent) => sum + agent.cost_usd!, 0);
   const unpriced = agents.filter((agent) => agent.cost_usd === null && counts(agent)).length;

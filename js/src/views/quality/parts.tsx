@@ -2,7 +2,7 @@
 
 import { Bar } from "../../charts/bar.tsx";
 import { integer, words } from "../../lib/format.ts";
-import { oneLine } from "../../parts/text.tsx";
+import { oneLine } from "../../lib/text.ts";
 import type { QualityRow } from "../../store/tables.ts";
 import { type Dimension, dimensionsOf, part, type Tests, testsOf } from "./sums.ts";
 

@@ -1,4 +1,5 @@
 // What judgements add up to: means, groups, tests, and whose work was judged.
+import { append } from "../../lib/ordered.ts";
 import type { Shown } from "../../store/store.ts";
 import type { QualityRow } from "../../store/tables.ts";
 
@@ -63,9 +64,7 @@ export function grouped(rows: readonly QualityRow[], key: (row: QualityRow) => s
   for (const row of rows) {
     const name = key(row);
     if (name === null || row.score === null) continue;
-    const scores = groups.get(name);
-    if (scores === undefined) groups.set(name, [row.score]);
-    else scores.push(row.score);
+    append(groups, name, row.score);
   }
   return Array.from(groups, ([key, scores]) => ({ key, count: scores.length, mean: mean(scores)! })).sort(
     (a, b) => b.count - a.count || b.mean - a.mean,

@@ -2,7 +2,7 @@
 import { duration, integer, money, short, UNKNOWN, words } from "../../lib/format.ts";
 import type { SortValue } from "../../lib/sort.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
-import type { Column } from "../../parts/grid/grid.tsx";
+import type { Column } from "../../parts/grid/types.ts";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";

@@ -1,9 +1,9 @@
 // The board: a column for each task status that has tasks, cards in order of urgency. Arrow keys go from card to card.
 import { useState } from "preact/hooks";
 import { integer, score, words } from "../../lib/format.ts";
+import { oneLine } from "../../lib/text.ts";
 import { useFresh } from "../../parts/fades.ts";
 import { StatusMark } from "../../parts/status.tsx";
-import { oneLine } from "../../parts/text.tsx";
 import { useApp } from "../../state/context.ts";
 import { TASK_STATUSES, type TasksRow } from "../../store/tables.ts";
 import { Age, Owner, Priority, Progress, Waits } from "./cells.tsx";

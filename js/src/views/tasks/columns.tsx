@@ -1,10 +1,10 @@
 // The columns of the tasks view, and the order in which tasks matter.
 import { score, words } from "../../lib/format.ts";
-import { agentName } from "../../parts/agentname.tsx";
-import type { Column } from "../../parts/grid/grid.tsx";
+import type { Column } from "../../parts/grid/types.ts";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
+import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import type { TasksRow } from "../../store/tables.ts";
 import { Age, Owner, Priority, Progress, Waits } from "./cells.tsx";

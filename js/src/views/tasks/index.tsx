@@ -3,7 +3,6 @@
 import { useMemo } from "preact/hooks";
 import { Burndown } from "../../charts/burndown.tsx";
 import { joined } from "../../lib/search.ts";
-import { agentName } from "../../parts/agentname.tsx";
 import { Details } from "../../parts/details.tsx";
 import { Either } from "../../parts/either.tsx";
 import { Frame } from "../../parts/frame.tsx";
@@ -11,6 +10,7 @@ import { Grid } from "../../parts/grid/grid.tsx";
 import { knownColumns } from "../../parts/grid/known-columns.ts";
 import { useApp } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
+import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import { TASK_STATUSES, type TasksRow } from "../../store/tables.ts";
 import { Board } from "./board.tsx";

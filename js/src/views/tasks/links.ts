@@ -1,4 +1,5 @@
 // How tasks hang together: what each waits for, what waits for it, and what it is made of.
+import { append } from "../../lib/ordered.ts";
 import type { TasksRow } from "../../store/tables.ts";
 
 export interface TaskLinks {
@@ -18,14 +19,9 @@ export function dependencies(task: TasksRow): readonly string[] {
 export function taskLinks(tasks: readonly TasksRow[]): TaskLinks {
   const neededBy = new Map<string, TasksRow[]>();
   const parts = new Map<string, TasksRow[]>();
-  const add = (map: Map<string, TasksRow[]>, key: string, task: TasksRow) => {
-    const known = map.get(key);
-    if (known === undefined) map.set(key, [task]);
-    else known.push(task);
-  };
   for (const task of tasks) {
-    for (const id of dependencies(task)) add(neededBy, id, task);
-    if (task.parent_id !== null && task.parent_id !== task.id) add(parts, task.parent_id, task);
+    for (const id of dependencies(task)) append(neededBy, id, task);
+    if (task.parent_id !== null && task.parent_id !== task.id) append(parts, task.parent_id, task);
   }
   return { neededBy, parts };
 }

@@ -2,17 +2,19 @@
 
 import { Bar } from "../../charts/bar.tsx";
 import { duration, integer, longDuration, percent, plural, UNKNOWN, words } from "../../lib/format.ts";
+import { oneLine } from "../../lib/text.ts";
+import type { ToolUse } from "../../lib/tool-use.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
-import { AgentName, agentName } from "../../parts/agentname.tsx";
-import type { Column } from "../../parts/grid/grid.tsx";
+import { AgentName } from "../../parts/agentname.tsx";
+import type { Column } from "../../parts/grid/types.ts";
 import { StatusMark } from "../../parts/status.tsx";
-import { Line, oneLine } from "../../parts/text.tsx";
+import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
+import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import type { ToolCallsRow } from "../../store/tables.ts";
 import { Durations } from "./durations.tsx";
 import { callText } from "./input.ts";
-import type { ToolUse } from "./use.ts";
 
 export const toolColumns = (total: number): readonly Column<ToolUse>[] => [
   {

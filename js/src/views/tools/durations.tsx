@@ -1,6 +1,6 @@
 // How long the calls took, as a distribution the size of a word: each bar three times as long as the one before.
 import { duration, plural } from "../../lib/format.ts";
-import { DURATIONS } from "./use.ts";
+import { DURATIONS } from "../../lib/tool-use.ts";
 
 const BAR_PX = 6;
 const HEIGHT_PX = 16;

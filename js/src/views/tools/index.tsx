@@ -3,19 +3,19 @@ import { useMemo } from "preact/hooks";
 import { integer } from "../../lib/format.ts";
 import { joined } from "../../lib/search.ts";
 import { newestFirst } from "../../lib/sort.ts";
-import { agentName } from "../../parts/agentname.tsx";
+import { oneLine } from "../../lib/text.ts";
+import { agentUses, toolUses } from "../../lib/tool-use.ts";
 import { Details } from "../../parts/details.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
 import { knownColumns } from "../../parts/grid/known-columns.ts";
-import { oneLine } from "../../parts/text.tsx";
 import { useApp } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
+import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import { TOOL_STATUSES, type ToolCallsRow } from "../../store/tables.ts";
 import { agentColumns, callColumns, toolColumns } from "./columns.tsx";
 import { CALL_TOLD, CallDetails } from "./details.tsx";
-import { agentUses, toolUses } from "./use.ts";
 
 const facetsOf = (store: Shown): readonly Facet<ToolCallsRow>[] => [
   { key: "status", title: "status", values: (row) => [row.status], order: TOOL_STATUSES },

@@ -1,14 +1,14 @@
 // One entry of a transcript: what was said, thought, done or planned, or the end of a turn.
 import { useState } from "preact/hooks";
 import { ago, exactTime, hourMinute, words } from "../../lib/format.ts";
-import { agentName } from "../../parts/agentname.tsx";
+import { oneLine } from "../../lib/text.ts";
 import { Clip } from "../../parts/clip.tsx";
 import { CopyButton } from "../../parts/copy.tsx";
 import { Marked } from "../../parts/highlight.tsx";
 import { Markdown } from "../../parts/markdown.tsx";
 import { StatusMark } from "../../parts/status.tsx";
-import { oneLine } from "../../parts/text.tsx";
 import { useApp } from "../../state/context.ts";
+import { agentName } from "../../store/names.ts";
 import type { Entry, Plan } from "../../store/transcript.ts";
 import { ToolCall } from "./tool.tsx";
 import { wordsOf } from "./words.ts";

@@ -1,10 +1,10 @@
 // The drawer with what was said and done in a session, or by one of its subagents.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { words } from "../../lib/format.ts";
-import { agentName } from "../../parts/agentname.tsx";
+import { oneLine } from "../../lib/text.ts";
 import { StatusMark } from "../../parts/status.tsx";
-import { oneLine } from "../../parts/text.tsx";
 import { useApp } from "../../state/context.ts";
+import { agentName } from "../../store/names.ts";
 import type { SessionsRow } from "../../store/tables.ts";
 import type { Only } from "./items.ts";
 import { Reader } from "./reader.tsx";

@@ -2,14 +2,14 @@
 import type { ComponentChildren } from "preact";
 import { diffSize } from "../../lib/diff.ts";
 import { duration, integer, longDuration, plural, words } from "../../lib/format.ts";
-import { agentName } from "../../parts/agentname.tsx";
+import { oneLine } from "../../lib/text.ts";
 import { Mono } from "../../parts/clip.tsx";
 import { Diff } from "../../parts/diff.tsx";
 import { Marked } from "../../parts/highlight.tsx";
 import { Markdown } from "../../parts/markdown.tsx";
 import { StatusMark } from "../../parts/status.tsx";
-import { oneLine } from "../../parts/text.tsx";
 import { useApp } from "../../state/context.ts";
+import { agentName } from "../../store/names.ts";
 import type { Tool } from "../../store/transcript.ts";
 import { stretch, tally } from "./items.ts";
 import { gist, given, said, toolName, toolServer } from "./words.ts";

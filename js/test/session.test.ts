@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Changes, Hello, UpFrame } from "../src/link/protocol.ts";
-import { Conversation } from "../src/link/session.ts";
+import { LinkSession } from "../src/link/session.ts";
 import { Store } from "../src/store/store.ts";
 import { row } from "./rows.ts";
 import { drawFrame } from "./screen.ts";
@@ -27,7 +27,7 @@ function changes(since: number, seq: number, ids: readonly string[], more: Parti
 
 interface Talk {
   readonly store: Store;
-  readonly conversation: Conversation;
+  readonly session: LinkSession;
   readonly sent: UpFrame[];
   shown(): string[];
   hellos(): Hello[];
@@ -37,15 +37,15 @@ interface Talk {
 function talk(): Talk {
   const store = new Store();
   store.setVisible({}, true);
-  const conversation = new Conversation(store, { peer: "server", beatMs: 5_000, token: "secret" });
+  const session = new LinkSession(store, { peer: "server", beatMs: 5_000, token: "secret" });
   const sent: UpFrame[] = [];
-  conversation.use({ send: (frame) => sent.push(frame) });
+  session.use({ send: (frame) => sent.push(frame) });
   const life = new AbortController();
-  conversation.attend(life.signal);
-  conversation.onStatus("open");
+  session.run(life.signal);
+  session.onStatus("open");
   return {
     store,
-    conversation,
+    session,
     sent,
     shown: () => {
       drawFrame();
@@ -66,14 +66,14 @@ test("says hello, with the token, and beats at once", () => {
 
 test("takes the new N with the last frame of an answer only", (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
-  const { conversation, shown, hellos, end } = talk();
-  conversation.onFrame(WELCOME);
-  conversation.onFrame(changes(0, 9, ["a"], { more: true }));
-  conversation.onStatus("lost");
-  conversation.onStatus("open");
+  const { session, shown, hellos, end } = talk();
+  session.onFrame(WELCOME);
+  session.onFrame(changes(0, 9, ["a"], { more: true }));
+  session.onStatus("lost");
+  session.onStatus("open");
   assert.deepEqual(hellos().at(-1)?.since, { epoch: "e1", seq: 0 });
-  conversation.onFrame(changes(0, 9, ["a", "b"]));
-  conversation.onStatus("open");
+  session.onFrame(changes(0, 9, ["a", "b"]));
+  session.onStatus("open");
   assert.deepEqual(hellos().at(-1)?.since, { epoch: "e1", seq: 9 });
   assert.deepEqual(shown(), ["a", "b"]);
   end();
@@ -81,83 +81,83 @@ test("takes the new N with the last frame of an answer only", (t) => {
 
 test("asks again after a gap and takes nothing from beyond it", (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
-  const { conversation, shown, hellos, end } = talk();
-  conversation.onFrame(WELCOME);
-  conversation.onFrame(changes(0, 5, ["a"]));
+  const { session, shown, hellos, end } = talk();
+  session.onFrame(WELCOME);
+  session.onFrame(changes(0, 5, ["a"]));
   const before = hellos().length;
-  conversation.onFrame(changes(7, 8, ["c"]));
-  conversation.onFrame(changes(8, 9, ["d"]));
+  session.onFrame(changes(7, 8, ["c"]));
+  session.onFrame(changes(8, 9, ["d"]));
   assert.deepEqual(shown(), ["a"]);
   t.mock.timers.tick(1_000);
   assert.equal(hellos().length, before + 1, "one hello for many frames beyond the gap");
   assert.deepEqual(hellos().at(-1)?.since, { epoch: "e1", seq: 5 });
-  conversation.onFrame(changes(5, 9, ["b", "c", "d"]));
+  session.onFrame(changes(5, 9, ["b", "c", "d"]));
   assert.deepEqual(shown(), ["a", "b", "c", "d"]);
   end();
 });
 
 test("another epoch is a gap, unless the answer starts over", (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
-  const { conversation, shown, hellos, end } = talk();
-  conversation.onFrame(WELCOME);
-  conversation.onFrame(changes(0, 5, ["a"]));
+  const { session, shown, hellos, end } = talk();
+  session.onFrame(WELCOME);
+  session.onFrame(changes(0, 5, ["a"]));
   const before = hellos().length;
-  conversation.onFrame(changes(0, 2, ["x"], { epoch: "e2" }));
+  session.onFrame(changes(0, 2, ["x"], { epoch: "e2" }));
   t.mock.timers.tick(1_000);
   assert.equal(hellos().length, before + 1);
   assert.deepEqual(shown(), ["a"]);
-  conversation.onFrame(changes(0, 2, ["x"], { epoch: "e2", reset: true, more: true }));
+  session.onFrame(changes(0, 2, ["x"], { epoch: "e2", reset: true, more: true }));
   assert.deepEqual(shown(), ["a"], "not before the answer is complete");
-  conversation.onFrame(changes(0, 2, ["y"], { epoch: "e2", reset: true, part: 1 }));
+  session.onFrame(changes(0, 2, ["y"], { epoch: "e2", reset: true, part: 1 }));
   assert.deepEqual(shown(), ["x", "y"], "every frame of the answer counts, though each says reset");
   end();
 });
 
 test("asks again when a frame in the middle of an answer was dropped on the way", (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
-  const { conversation, shown, hellos, end } = talk();
-  conversation.onFrame(WELCOME);
-  conversation.onFrame(changes(0, 5, ["a"], { more: true }));
+  const { session, shown, hellos, end } = talk();
+  session.onFrame(WELCOME);
+  session.onFrame(changes(0, 5, ["a"], { more: true }));
   const before = hellos().length;
-  conversation.onFrame(changes(0, 5, ["c"], { part: 2 }));
+  session.onFrame(changes(0, 5, ["c"], { part: 2 }));
   t.mock.timers.tick(1_000);
   assert.equal(hellos().length, before + 1);
   assert.deepEqual(hellos().at(-1)?.since, { epoch: "e1", seq: 0 });
-  conversation.onFrame(changes(0, 5, ["a"], { more: true }));
-  conversation.onFrame(changes(0, 5, ["b"], { more: true, part: 1 }));
-  conversation.onFrame(changes(0, 5, ["c"], { part: 2 }));
+  session.onFrame(changes(0, 5, ["a"], { more: true }));
+  session.onFrame(changes(0, 5, ["b"], { more: true, part: 1 }));
+  session.onFrame(changes(0, 5, ["c"], { part: 2 }));
   assert.deepEqual(shown(), ["a", "b", "c"]);
   end();
 });
 
 test("silence is stale, and says so", (t) => {
   t.mock.timers.enable({ apis: ["setInterval", "Date"], now: Date.now() });
-  const { conversation, store, end } = talk();
-  conversation.onFrame(WELCOME);
-  conversation.onFrame(changes(0, 1, []));
+  const { session, store, end } = talk();
+  session.onFrame(WELCOME);
+  session.onFrame(changes(0, 1, []));
   drawFrame();
   assert.equal(store.connection.value.state, "live");
   t.mock.timers.tick(13_000);
   drawFrame();
   assert.equal(store.connection.value.state, "stale");
-  conversation.onFrame(changes(1, 1, []));
+  session.onFrame(changes(1, 1, []));
   drawFrame();
   assert.equal(store.connection.value.state, "live");
   end();
 });
 
 test("a refusal is final", () => {
-  const { conversation, store, end } = talk();
-  conversation.onFrame({ type: "error", code: "unauthorized", message: "no" });
-  conversation.onStatus("lost");
+  const { session, store, end } = talk();
+  session.onFrame({ type: "error", code: "unauthorized", message: "no" });
+  session.onStatus("lost");
   drawFrame();
   assert.equal(store.connection.value.state, "refused");
   end();
 });
 
 test("answers a ping", () => {
-  const { conversation, sent, end } = talk();
-  conversation.onFrame({ type: "ping", at: 41.5 });
+  const { session, sent, end } = talk();
+  session.onFrame({ type: "ping", at: 41.5 });
   const pong = sent.at(-1);
   assert.equal(pong?.type, "pong");
   assert.equal(pong?.at, 41.5);

@@ -1,5 +1,7 @@
 // What the calls of each tool add up to.
-import type { ToolCallsRow } from "../../store/tables.ts";
+
+import type { ToolCallsRow } from "../store/tables.ts";
+import { append } from "./ordered.ts";
 
 export interface ToolUse {
   /** The tool's name, or the agent's id. */
@@ -45,10 +47,7 @@ function uses(rows: readonly ToolCallsRow[], key: (row: ToolCallsRow) => string 
   const groups = new Map<string, ToolCallsRow[]>();
   for (const row of rows) {
     const name = key(row);
-    if (name === null) continue;
-    const calls = groups.get(name);
-    if (calls === undefined) groups.set(name, [row]);
-    else calls.push(row);
+    if (name !== null) append(groups, name, row);
   }
   const found = Array.from(groups, ([id, calls]) => useOf(id, calls));
   return found.sort((a, b) => b.calls - a.calls || (a.id < b.id ? -1 : 1));
