@@ -6,10 +6,10 @@ MACHINE := $(BIN)/python .ci/machine.py
 NODE_MODULES := js/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint docs bundle pictures clean
+.PHONY: help demo lab test test-lowest lint docs bundle pictures clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
 demo: .venv/prices.installed ## a simulated team and two coding agents, and the dashboard on them in your browser
 	$(BIN)/agent-widget demo
@@ -20,6 +20,9 @@ lab: .venv/all.installed ## JupyterLab on the quickstart notebook
 test: lint ## every check: what lint does, then pytest with the JavaScript and the browser tests (ARGS="-k name")
 	$(MACHINE) browser
 	$(BIN)/python -m pytest $(ARGS)
+
+test-lowest: .venv-lowest/installed ## the quick tests with the lowest version of each dependency, in .venv-lowest
+	.venv-lowest/bin/python -m pytest -m "not browser and not slow" $(ARGS)
 
 lint: .venv/test.installed $(NODE_MODULES) ## ruff, mypy, import-linter (which room may import which), tsc and biome
 	$(BIN)/ruff check .
@@ -41,10 +44,14 @@ pictures: .venv/test.installed $(NODE_MODULES) ## the pictures of the README, ta
 	for theme in light dark; do cp tests/gallery/readme-$$theme.png .github/overview-$$theme.png; done
 
 clean: ## remove what the other targets made
-	rm -rf .venv js/node_modules tests/gallery docs/notebooks dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-lowest js/node_modules tests/gallery docs/notebooks dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv/%.installed: pyproject.toml
 	$(PYTHON) .ci/machine.py venv $(filter-out run,$*)
+	@touch $@
+
+.venv-lowest/installed: pyproject.toml
+	$(PYTHON) .ci/machine.py lowest
 	@touch $@
 
 $(NODE_MODULES): js/package-lock.json | .venv/test.installed

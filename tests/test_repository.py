@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
+import machine
 import pytest
 
 # Written in two halves, so that this file does not hold what it looks for.
@@ -52,6 +55,14 @@ def test_no_file_names_a_package_registry(files: list[Path]) -> None:
 def test_every_python_module_opens_with_a_docstring(files: list[Path]) -> None:
     modules = [file for file in files if file.suffix == ".py"]
     assert [file for file in modules if not ast.get_docstring(ast.parse(file.read_text()))] == []
+
+
+def test_every_dependency_has_a_lower_bound(root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    requirements = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
+    named = [re.split(r"[^\w.-]", requirement)[0] for requirement in requirements]
+    bounded = [bound.partition("==")[0] for bound in machine.lower_bounds()]
+    assert bounded == [name for name in named if name != project["name"]]
 
 
 def test_the_files_the_documents_link_to_exist(files: list[Path]) -> None:

@@ -24,6 +24,7 @@ from agent_widget.store import Store
 from agent_widget.tables import LOG_LEVELS, TABLES, TASK_STATUSES, Record
 
 NOON = 1_767_268_800_000  # 2026-01-01 12:00 UTC
+TEXT = pd.Series([], dtype="str").dtype  # object before pandas 3
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)>&\''
 
 
@@ -127,7 +128,7 @@ def test_a_data_frame_has_real_types(store: Store) -> None:
     assert pd.isna(sessions.loc["s2", "cost_usd"])  # unknown is not 0
     assert LiveTable(store, "messages").df()["read"].dtype == "boolean"
     assert LiveTable(store, "quality").df().loc["q1", "dimensions"] == {"depth": 0.5, "tests": 1.0}
-    assert tasks["title"].dtype == "str"
+    assert tasks["title"].dtype == TEXT
     assert tasks.loc["t2", "tags"] == []
     assert pd.isna(tasks.loc["t3", "tags"])
 
@@ -163,7 +164,7 @@ def test_every_table_has_frames_of_the_same_types_empty_or_not(name: str) -> Non
         if not column.categorical:
             assert empty[column.name].dtype == unknown[column.name].dtype
     assert arrow_table(name, []).schema == arrow_table(name, store.rows(name)).schema
-    kinds = {"int": "Int64", "float": "Float64", "bool": "boolean", "str": "str", "list": "object", "map": "object"}
+    kinds = {"int": "Int64", "float": "Float64", "bool": "boolean", "str": TEXT, "list": "object", "map": "object"}
     for column in columns.values():
         dtype = "datetime64[ms, UTC]" if column.is_time else "timedelta64[ms]" if column.is_duration else None
         assert empty[column.name].dtype == (dtype or ("category" if column.categorical else kinds[column.type]))

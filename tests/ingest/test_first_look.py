@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import agent_widget as aw
+from agent_widget.client.client import shared_client
 from agent_widget.ingest import file as reading
 from agent_widget.ingest.collector import Collector
 from agent_widget.ingest.file import File
@@ -148,8 +149,10 @@ def test_a_server_answers_while_it_reads_and_the_newest_session_comes_first(home
 def test_who_connects_gets_complete_tables_or_is_told_that_they_are_not(home: Path, gate: Gate) -> None:
     gate.held.add(transcript(home, 1))
     with hosted(home, first_look=0) as server:
+        until(lambda: server.collector.states()[0].read)  # before the first look nobody knows how much there is
+        shared_client(server.url, server.token, None).wait(PATIENCE)
         with pytest.warns(UserWarning, match=r"still reads \(\d+ of 1 MB\)"):
-            client = aw.connect(server.url, server.token, timeout=0.5)
+            client = aw.connect(server.url, server.token, timeout=0.05)
         assert client.reading is not None and client.reading[0] < client.reading[1]
         assert not client.wait_read(0.01)
         threading.Timer(0.1, gate.open).start()

@@ -20,6 +20,7 @@ import pytest
 from websockets.asyncio.client import connect as open_socket
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.http11 import Request
 
 import agent_widget.server.app
 from agent_widget import protocol
@@ -442,14 +443,23 @@ def test_the_own_page_may_open_a_websocket_and_no_other(play: Play) -> None:
 # Pages
 
 
-def test_only_get_and_only_known_paths(play: Play) -> None:
+def test_only_known_paths_are_answered(play: Play) -> None:
     async def scene(server: Server) -> None:
-        assert (await http(server, "POST /", "Content-Length: 0"))[0] == 405
         assert (await http(server, "GET /nothing"))[0] == 404
         assert (await http(server, "GET /../etc/passwd"))[0] == 404
         assert (await http(server, "GET /healthz"))[::2] == (200, "ok")
-        assert (await http(server, "HEAD /healthz"))[::2] == (200, "")
         assert (await http(server, "GET /ws"))[0] == 426
+
+    play(scene)
+
+
+@pytest.mark.skipif(
+    "method" not in Request.__annotations__, reason="websockets before 17 closes what is no GET, without an answer"
+)
+def test_only_get_and_head_are_answered(play: Play) -> None:
+    async def scene(server: Server) -> None:
+        assert (await http(server, "POST /", "Content-Length: 0"))[0] == 405
+        assert (await http(server, "HEAD /healthz"))[::2] == (200, "")
 
     play(scene)
 
