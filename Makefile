@@ -36,7 +36,7 @@ docs: .venv/docs.installed ## build the documentation site: guide, recipes, refe
 	$(BIN)/python -m sphinx -W -n -q -b html -d dist/doctrees docs dist/docs
 
 bundle: .venv/test.installed $(NODE_MODULES) ## build agent_widget/static/ from js/
-	$(BIN)/python js/tables.py > js/src/store/tables.ts
+	$(BIN)/python js/tables.py
 	$(MACHINE) npm run --silent build
 
 pictures: .venv/test.installed $(NODE_MODULES) ## the pictures of the README, taken anew (all others: tests/gallery, by make test)

@@ -22,6 +22,10 @@ MAX_CLIENT_FRAME: Final = 64 * 1024
 """Clients send only small frames; a larger one closes the connection."""
 HEARTBEAT: Final = 5.0
 """Seconds of quiet after which the server says where it is, so that both sides notice silence."""
+SILENCE: Final = 12.0
+"""Seconds without a frame after which a connection counts as lost."""
+FINAL: Final = ("unauthorized", "unsupported_protocol")
+"""Codes of errors after which connecting again is no use."""
 
 
 class ProtocolError(Exception):

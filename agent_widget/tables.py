@@ -1,7 +1,7 @@
-"""The tables, declared once: names, columns, types, and how two claims about one cell are merged.
+"""The tables and the views of them, declared once: names, columns, types, and how two claims about one cell are merged.
 
-Everything that needs to know a column asks here: the store, the wire schema, the DataFrames and the
-TypeScript types (``js/src/store/tables.ts`` is generated from this module, see ``tests/test_page.py``).
+Everything that needs to know a column or a view asks here: the store, the wire schema, the DataFrames and the
+front end (``js/tables.py`` generates its types, limits and list of views from this module).
 
 Conventions. Times are integer milliseconds since the Unix epoch, UTC, in columns named ``at`` or ending
 ``_at``. Durations are integer milliseconds in columns ending ``_ms``. Money is US dollars, null when the
@@ -65,6 +65,10 @@ class Table:
     name: str
     row: str
     columns: tuple[Column, ...]
+    view: str
+    """The view of the dashboard that shows its rows, one of :data:`VIEWS`."""
+    limit: int | None
+    """Maximum rows that the front end and a saved page hold, the newest; ``None`` for all."""
 
     @property
     def schema(self) -> dict[str, str]:
@@ -89,8 +93,9 @@ def _column(spec: str) -> Column:
     return Column(name.rstrip("*"), type_ or "str", merge or "replace", name.endswith("*"))  # type: ignore[arg-type]
 
 
-def _table(name: str, row: str, columns: str) -> Table:
-    return Table(name, row, tuple(_column(spec) for spec in ("id source* host* " + columns).split()))
+def _table(name: str, row: str, columns: str, *, view: str | None = None, limit: int | None = None) -> Table:
+    parsed = tuple(_column(spec) for spec in ("id source* host* " + columns).split())
+    return Table(name, row, parsed, view or name, limit)
 
 
 _TOKENS = "input_tokens:int output_tokens:int cache_read_tokens:int cache_write_tokens:int"
@@ -116,38 +121,51 @@ _TABLES: Final = (
         f"duration_ms:int:max messages:int:max tool_calls:int:max errors:int:max {_TOKENS} cost_usd:float "
         "files_changed:int:max path",
     ),
-    _table("stats", "one named figure derived from the others", "name value:float unit* at:int"),
+    _table("stats", "one named figure derived from the others", "name value:float unit* at:int", view="overview"),
     _table(
         "spans",
         "one stretch of time an agent spent in one status",
         "agent_id status* status_reason started_at:int ended_at:int",
+        view="agents",
+        limit=20_000,
     ),
     _table(
         "messages",
         "one message from someone to someone (recipient * = everyone)",
         "at:int sender recipient kind* text session_id task_id read:bool",
+        limit=10_000,
     ),
     _table(
         "quality",
         "one judgement: an assessment, a test run, an eval",
         "at:int kind* subject task_id session_id assessor score:float scale* passed:int failed:int skipped:int "
         "dimensions:map notes",
+        limit=5_000,
     ),
     _table(
         "memory",
         "one memory file or knowledge entry",
         "title kind* project* agent_id path size:int tokens:int updated_at:int text version",
+        limit=5_000,
     ),
     _table(
         "tool_calls",
         "one tool call",
         "at:int agent_id session_id name* status* duration_ms:int input output input_bytes:int output_bytes:int error",
+        view="tools",
+        limit=10_000,
     ),
-    _table("logs", "one log line", "at:int level* agent_id session_id logger* text"),
+    _table("logs", "one log line", "at:int level* agent_id session_id logger* text", limit=10_000),
 )
 
 TABLES: Final[dict[str, Table]] = {table.name: table for table in _TABLES}
 """Every table by name, in the order in which an answer carries them: what people look at first, first."""
+
+LIMITS: Final = {table.name: table.limit for table in _TABLES if table.limit is not None}
+"""Table name to its ``limit``, of the tables that have one."""
+
+VIEWS: Final = ("overview", "agents", "messages", "tasks", "sessions", "quality", "memory", "logs", "tools")
+"""The views of the dashboard in the order of their tabs; each is the folder of its name in ``js/src/views``."""
 
 DERIVED: Final = frozenset({"stats", "spans"})
 """Computed from the other tables, never read from a file."""

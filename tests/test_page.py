@@ -12,6 +12,8 @@ from pathlib import Path
 import machine
 import pytest
 
+from agent_widget import tables
+
 BUNDLE = "agent_widget/static/widget.js"
 
 Npm = Callable[..., None]
@@ -44,9 +46,18 @@ def test_the_javascript_tests_pass(npm: Npm) -> None:
     npm("test", "--silent")
 
 
-def test_the_types_of_the_front_end_are_generated_from_the_tables(root: Path) -> None:
-    generated = subprocess.run([sys.executable, root / "js" / "tables.py"], capture_output=True, check=True).stdout
-    assert (root / "js" / "src" / "store" / "tables.ts").read_bytes() == generated, "run `make bundle`"
+def test_what_the_front_end_has_of_the_tables_and_views_is_generated(root: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, root / "js" / "tables.py", tmp_path], check=True)
+    generated = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert generated
+    for path in generated:
+        assert (root / "js" / "src" / path.relative_to(tmp_path)).read_bytes() == path.read_bytes(), "run `make bundle`"
+
+
+def test_each_view_is_a_folder_and_each_table_has_its_view(root: Path) -> None:
+    folders = {path.parent.name for path in (root / "js" / "src" / "views").glob("*/index.tsx")}
+    assert folders == {*tables.VIEWS, "transcript"}, "transcripts open inside the sessions"
+    assert {table.view for table in tables.TABLES.values()} <= set(tables.VIEWS)
 
 
 def test_the_bundle_is_one_small_file_that_fetches_nothing(root: Path) -> None:

@@ -27,7 +27,7 @@ from .. import protocol
 from ..data.table import LiveTable
 from ..data.transcript import Transcript
 from ..discovery import find_server, is_loopback
-from ..protocol import Assembler, ProtocolError
+from ..protocol import FINAL, SILENCE, Assembler, ProtocolError
 from ..store import Gap, Store
 from ..tables import TABLES, now_ms, schema
 from ..version import VERSION
@@ -41,8 +41,6 @@ log = logging.getLogger("agent_widget")
 
 BACK_OFF: Final = (0.2, 5.0)
 """Seconds: the first and the longest bound of the random wait before another try."""
-SILENCE: Final = 12.0
-"""Seconds without any frame after which a connection counts as dead (the server says something every 5)."""
 PING_EVERY: Final = 2.0
 READ_EVERY: Final = 0.2
 """Seconds between two questions how far the server has read."""
@@ -377,10 +375,6 @@ class Client(Reacting):
             return False
         self.url, self.token = found.url, found.token
         return True
-
-
-FINAL: Final = frozenset({"unauthorized", "unsupported_protocol"})
-"""Errors after which trying again is no use."""
 
 
 class _Refused(Exception):

@@ -9,14 +9,12 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from .. import protocol
+from .. import protocol, tables
 from ..client.client import Client
 from ..client.connection import ConnectionFailed
 from ..data.files import write_whole
 from ..page import document
 
-LIMITS: Final = {"logs": 10_000, "messages": 10_000, "tool_calls": 10_000, "spans": 20_000}
-"""So many of the newest rows of the long tables are saved, as many as the front end holds."""
 ENTRIES: Final = 100
 CHARS: Final = 4_000
 """So many entries of a transcript are saved, and so much of each text."""
@@ -27,7 +25,7 @@ def saved_page(client: Client, *, transcripts: int = 20) -> str:
 
     ``transcripts``: of so many of the sessions that changed last, the newest entries are in it, if there are any.
     """
-    answer = client.store.since(None, None, LIMITS)
+    answer = client.store.since(None, None, tables.LIMITS)
     told = b",".join(protocol.encode_answer(answer))
     pages = protocol.encode(_transcripts(client, transcripts))
     data = (

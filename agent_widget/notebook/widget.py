@@ -45,8 +45,7 @@ LOOKED_AT: Final = 180.0
 """Seconds without a word from any view after which nothing is sent: the Jupyter server keeps a closed tab's messages
 in memory without bound, and a hidden tab beats only once a minute."""
 
-TABS: Final = ("overview", "agents", "messages", "tasks", "sessions", "quality", "memory", "logs", "tools")
-_TABLE_OF: Final = {name.removesuffix("s") if name not in ("memory",) else name: name for name in tables.TABLES}
+_TABLE_OF: Final = {name.removesuffix("s"): name for name in tables.TABLES}
 
 
 class Dashboard(anywidget.AnyWidget):
@@ -124,8 +123,8 @@ class Dashboard(anywidget.AnyWidget):
 
     def show(self, tab: str) -> None:
         """Go to a tab: ``dash.show("tasks")``."""
-        if tab not in TABS:
-            raise ValueError(f"no tab {tab!r}; there are {', '.join(TABS)}")
+        if tab not in tables.VIEWS:
+            raise ValueError(f"no tab {tab!r}; there are {', '.join(tables.VIEWS)}")
         self._show(tab=tab)
 
     def filter(self, tab: str | None = None, *, search: str = "", **values: str | Iterable[str] | None) -> None:

@@ -1,6 +1,5 @@
 // The page without Jupyter: the whole window, fed by a WebSocket of the server that served it, or by the rows
 // that were saved in it.
-
 import type { Changes, Welcome } from "./link/protocol.ts";
 import { LinkSession } from "./link/session.ts";
 import { openSocket } from "./link/socket.ts";

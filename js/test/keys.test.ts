@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { commandOf, KEYS } from "../src/state/keys.ts";
-import { VIEWS } from "../src/state/nav.ts";
 import { times } from "../src/state/times.ts";
+import { VIEWS } from "../src/store/tables.ts";
 
 const pressed = (key: string, more: Partial<KeyboardEvent> = {}) => ({
   key,

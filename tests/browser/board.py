@@ -6,9 +6,10 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
+from agent_widget.tables import VIEWS
 from tests.browser.lab import GALLERY
 
-TABS = ("Overview", "Agents", "Messages", "Tasks", "Sessions", "Quality", "Memory", "Logs", "Tools")
+TABS = tuple(view.capitalize() for view in VIEWS)
 
 
 class Board:

@@ -1,6 +1,5 @@
 // How many tasks were left, when, and how long the rest takes: pure functions of the tasks and a clock.
 // The estimate is a range, as wide as chance makes it, and none where nothing was finished for a while.
-
 import { HOUR, MINUTE } from "../lib/durations.ts";
 import { longDuration, plural } from "../lib/format.ts";
 import type { TasksRow } from "../store/tables.ts";

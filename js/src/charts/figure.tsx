@@ -1,6 +1,5 @@
 // One of the large figures: what it is, how much, and how it got there. Hover says what it counts and since when,
 // a click leads to the rows behind it.
-
 import { Spark } from "./spark.tsx";
 
 export interface FigureProps {

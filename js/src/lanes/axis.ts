@@ -1,5 +1,4 @@
 // Where the time axis has its labels and what they say: round instants of the reader's own clock.
-
 import { DAY, HOUR, MINUTE, SECOND } from "../lib/durations.ts";
 import { dayMonth, hourMinute, timeOfDay } from "../lib/format.ts";
 import { type Scale, xOf } from "./layout.ts";

@@ -1,6 +1,5 @@
 // What the strips above the lanes count: events by time, and how many agents worked or waited at once.
 // Pure functions of the index; bins are aligned to the clock, so that a bar keeps its height while it moves.
-
 import { MINUTE, SECOND } from "../lib/durations.ts";
 import { lowerBound } from "../lib/ordered.ts";
 import { callAt, type Events, firstSpanSince, messageAt, spanStart } from "../store/events.ts";

@@ -1,5 +1,4 @@
 // What the timeline draws beyond the lanes of the overview: who worked for whom, and what was waited for.
-
 import { oneLine } from "../lib/text.ts";
 import type { Colours } from "../state/theme.ts";
 import { BAR, type Bar, rowMiddle } from "./layout.ts";

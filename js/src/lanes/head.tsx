@@ -1,5 +1,4 @@
 // Above the lanes: how many agents are shown, what the signs mean, which time is shown, and its axis.
-
 import { HOUR, MINUTE } from "../lib/durations.ts";
 import { day, integer, plural, timeOfDay } from "../lib/format.ts";
 import { axisLabels } from "./axis.ts";

@@ -1,6 +1,5 @@
 // What one mounted set of lanes knows: the index of what happened, the rows in sight, what is hovered and active.
 // Everything is a lazy signal, so lanes that nobody reads compute nothing.
-
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { isHuman } from "../lib/agents.ts";
 import type { Nav } from "../state/nav.ts";

@@ -1,6 +1,5 @@
 // Keeps a canvas showing its lanes: measures it, listens to what the picture depends on, and paints at most once a
 // frame, only when something changed or the time moved by a pixel, and never while the canvas is out of sight.
-
 import { computed, effect, signal } from "@preact/signals";
 import { type Colours, readColors, theme } from "../state/theme.ts";
 import { axisLabels } from "./axis.ts";

@@ -1,6 +1,5 @@
 // What a mouse, a finger or two do to the lanes: hover shows, click opens, drag moves through time, ctrl+wheel and
 // pinch zoom, double click returns to now.
-
 import type { LanePainter } from "./painter.ts";
 
 /** Moved by less, a press is a click. */

@@ -1,5 +1,4 @@
 // The words beside the lanes: who is on which row and what it is doing. Only rows in sight exist.
-
 import { money, plural, short, UNKNOWN, when, words } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";
 import { StatusMark, statusKind } from "../parts/status.tsx";

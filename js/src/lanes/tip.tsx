@@ -1,5 +1,4 @@
 // What the pointer rests on in the lanes, in words.
-
 import type { ComponentChildren } from "preact";
 import { duration, longDuration, timeOfDay, when, words } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";

@@ -1,5 +1,4 @@
 // Which agent is on which row: an indented tree whose order holds still under a pointer.
-
 import { isHuman, isLive } from "../lib/agents.ts";
 import { append } from "../lib/ordered.ts";
 import type { Agent } from "../store/events.ts";

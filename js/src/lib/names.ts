@@ -1,5 +1,4 @@
 // The names of agents for people, and numbers where several agents have the same name.
-
 import type { AgentsRow } from "../store/tables.ts";
 import { shortId } from "./format.ts";
 import { append } from "./ordered.ts";

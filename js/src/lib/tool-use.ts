@@ -1,5 +1,4 @@
 // What the calls of each tool add up to.
-
 import type { ToolCallsRow } from "../store/tables.ts";
 import { append } from "./ordered.ts";
 

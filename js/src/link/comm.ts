@@ -1,5 +1,4 @@
 // The link through the notebook kernel: up by model.send, down by custom messages with one frame as bytes.
-
 import { parseFrame } from "./protocol.ts";
 import type { Link, LinkEvents } from "./session.ts";
 

@@ -1,5 +1,6 @@
 // The state of the connection and a sentence about it: one pure function of the facts, so that nothing looks live
 // which is not.
+import { SILENCE_MS } from "./constants.ts";
 import type { KernelState } from "./protocol.ts";
 
 /** "saved": there is no connection, the rows are in the page. */
@@ -31,7 +32,6 @@ export interface Facts {
   readonly kernelAt: number;
 }
 
-export const SILENCE_MS = 12_000;
 const WELCOME_MS = 3_000;
 
 const UNANSWERED: Readonly<Record<Facts["peer"], string>> = {

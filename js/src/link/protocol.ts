@@ -1,17 +1,5 @@
 // The frames of the wire protocol, version 1: the same JSON over the notebook's comm and over a WebSocket.
-import type { ColumnType, Rows, TableName } from "../store/tables.ts";
-
-export const PROTOCOL = 1;
-
-/** How many of the newest rows of a table a first answer holds; the store keeps about as many. */
-export const LIMITS: Readonly<Partial<Record<TableName, number>>> = {
-  logs: 10_000,
-  messages: 10_000,
-  tool_calls: 10_000,
-  spans: 20_000,
-  quality: 5_000,
-  memory: 5_000,
-};
+import type { ColumnType, LIMITS, Rows, TableName } from "../store/tables.ts";
 
 export interface Since {
   readonly epoch: string;

@@ -1,19 +1,9 @@
 // The browser's side of the protocol: hello, "what has changed since N?", pings, and noticing gaps and silence.
 // Knows no transport and no store: a link carries the frames, a replica takes the rows.
-
-import { type Connection, describe, type Facts, SILENCE_MS } from "./connection.ts";
-import {
-  type Alert,
-  type Changes,
-  type DownFrame,
-  LIMITS,
-  PROTOCOL,
-  type ProtocolError,
-  type Reply,
-  type SourceState,
-  type UpFrame,
-  type ViewState,
-} from "./protocol.ts";
+import { LIMITS } from "../store/tables.ts";
+import { type Connection, describe, type Facts } from "./connection.ts";
+import { FINAL, PROTOCOL, SILENCE_MS } from "./constants.ts";
+import type { Alert, Changes, DownFrame, ProtocolError, Reply, SourceState, UpFrame, ViewState } from "./protocol.ts";
 
 type LinkStatus = Facts["link"];
 
@@ -57,7 +47,7 @@ const EARLY_BEATS = 3;
 /** A round trip slower than this says little about the other clock. */
 const CLOCK_TRUST_MS = 2_000;
 
-const REFUSALS: Readonly<Record<string, string>> = {
+const REFUSALS: Readonly<Record<(typeof FINAL)[number], string>> = {
   unauthorized: "the server refused the token: open the link that `agent-widget serve` printed",
   unsupported_protocol: "the server speaks another version of the protocol: reload the page",
 };
@@ -217,8 +207,8 @@ export class LinkSession implements LinkEvents {
   }
 
   #onError(frame: ProtocolError): void {
-    const refusal = REFUSALS[frame.code];
-    if (refusal !== undefined) this.#update({ refusal });
+    const code = FINAL.find((code) => code === frame.code);
+    if (code !== undefined) this.#update({ refusal: REFUSALS[code] });
   }
 
   #onReply({ rid, ok, result, error }: Reply): void {

@@ -1,14 +1,11 @@
 // The link of the page without Jupyter: a WebSocket that comes back by itself, with full jitter, and that
 // takes silence for a broken connection.
-import { SILENCE_MS } from "./connection.ts";
+import { FINAL, SILENCE_MS } from "./constants.ts";
 import { parseFrame } from "./protocol.ts";
 import type { Link, LinkEvents } from "./session.ts";
 
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 5_000;
-
-/** An error after which trying again is no use. */
-const FINAL = new Set(["unauthorized", "unsupported_protocol"]);
 
 export function retryDelay(attempt: number, random: () => number = Math.random): number {
   const ceiling = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempt);
@@ -47,7 +44,7 @@ export function openSocket(url: string, events: LinkEvents, signal: AbortSignal)
       if (frame === null) return;
       if (frame.type === "welcome") attempt = 0;
       events.onFrame(frame);
-      if (frame.type === "error" && FINAL.has(frame.code)) stop();
+      if (frame.type === "error" && FINAL.some((code) => code === frame.code)) stop();
     });
   };
 

@@ -1,5 +1,4 @@
 // The column of a table that names an agent: sorted by the name people see, and a way to the agent.
-
 import { agentName } from "../store/names.ts";
 import type { Shown } from "../store/store.ts";
 import { AgentName } from "./agentname.tsx";

@@ -1,5 +1,4 @@
 // The short name of whoever an id stands for, as a way to them.
-
 import { oneLine } from "../lib/text.ts";
 import { useApp } from "../state/context.ts";
 import { agentName } from "../store/names.ts";

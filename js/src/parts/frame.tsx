@@ -2,10 +2,10 @@
 import type { ComponentChildren } from "preact";
 import { integer, plural } from "../lib/format.ts";
 import { useApp } from "../state/context.ts";
-import type { ViewName } from "../state/nav.ts";
 import { pythonRows } from "../state/python.ts";
 import type { Facet, Query } from "../state/query.ts";
 import { recordedRows } from "../store/store.ts";
+import type { ViewName } from "../store/tables.ts";
 import { COLUMNS, type Rows, type TableName } from "../store/tables.ts";
 import { CopyButton } from "./copy.tsx";
 import { Empty } from "./empty.tsx";

@@ -1,5 +1,4 @@
 // The names over the lanes, which stay in sight: of whoever is on the lane at the first row that is seen.
-
 import { plural } from "../lib/format.ts";
 import { StatusMark } from "../parts/status.tsx";
 import { useApp } from "../state/context.ts";

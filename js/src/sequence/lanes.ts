@@ -1,7 +1,6 @@
 // Which agent has which lane of the sequence. Everyone has one of their own while there is room. With more agents
 // than that, a lane passes from who was silent longest to who speaks next: it is decided as the messages come, so
 // what is on the screen stays where it is when more arrive.
-
 import { isHuman, isLive } from "../lib/agents.ts";
 import { append } from "../lib/ordered.ts";
 import type { Agent } from "../store/events.ts";

@@ -1,6 +1,5 @@
 // The sequence as rows of one height: messages and runs of similar ones, silences, and heads where an agent takes
 // over a lane; beside them the stretches of work on the lanes.
-
 import type { Agent, Message } from "../store/events.ts";
 import { assignLanes, type Ends, EVERYONE, type Lanes, type Stay, type Way } from "./lanes.ts";
 import { isWork, type Pairs, type Standing, workerOn } from "./pairs.ts";

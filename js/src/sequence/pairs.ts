@@ -1,6 +1,5 @@
 // Which message answers which: a result the delegation, a reply the prompt, a prompt the question. Said only where
 // the rows tell it (ids, tasks, who spoke with whom in which session); what is ambiguous is joined to nothing.
-
 import { append } from "../lib/ordered.ts";
 import type { Message } from "../store/events.ts";
 

@@ -1,5 +1,4 @@
 // The rows of the sequence: the time, and the words of an arrow.
-
 import { day, duration, exactTime, hourMinute, longDuration, timeOfDay } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";
 import { StatusMark } from "../parts/status.tsx";

@@ -1,5 +1,4 @@
 // What the sequence says about a message in words, for eyes and for ears.
-
 import { duration, longDuration, stamp, words } from "../lib/format.ts";
 import { oneLine, visible } from "../lib/text.ts";
 import type { Message } from "../store/events.ts";

@@ -3,20 +3,12 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
 import { AppContext, type Ask } from "../state/context.ts";
 import { type Command, commandOf, isTyped } from "../state/keys.ts";
-import type { Nav, ViewName } from "../state/nav.ts";
+import type { Nav } from "../state/nav.ts";
 import { times } from "../state/times.ts";
 import { memoryVersions } from "../store/memory-versions.ts";
 import { Past } from "../store/past.ts";
-import type { Shown, Store } from "../store/store.ts";
-import { Agents } from "../views/agents/index.tsx";
-import { Logs } from "../views/logs/index.tsx";
-import { Memory } from "../views/memory/index.tsx";
-import { Messages } from "../views/messages/index.tsx";
-import { Overview } from "../views/overview/index.tsx";
-import { Quality } from "../views/quality/index.tsx";
-import { Sessions } from "../views/sessions/index.tsx";
-import { Tasks } from "../views/tasks/index.tsx";
-import { Tools } from "../views/tools/index.tsx";
+import type { Store } from "../store/store.ts";
+import { views } from "../views/index.ts";
 import { AlertStrip } from "./alerts.tsx";
 import { Announcer } from "./announcer.tsx";
 import { Boundary } from "./boundary.tsx";
@@ -40,6 +32,7 @@ export function App({ store: live, nav, ask }: AppProps) {
   const store = travels ? past : live;
   const app = useMemo(() => ({ store, live, nav, ask }), [store, live, nav, ask]);
   const tab = nav.tab.value;
+  const View = views[tab];
   const element = useRef<HTMLDivElement>(null);
   const help = useSignal(false);
   useKeptFocus(element);
@@ -82,7 +75,7 @@ export function App({ store: live, nav, ask }: AppProps) {
           {help.value && <Help open={help} />}
           <Boundary key={`${tab} ${travels}`}>
             <LoadingNotice>
-              <View tab={tab} store={store} nav={nav} />
+              <View />
             </LoadingNotice>
           </Boundary>
         </div>
@@ -90,27 +83,4 @@ export function App({ store: live, nav, ask }: AppProps) {
       </div>
     </AppContext.Provider>
   );
-}
-
-function View({ tab, store, nav }: { tab: ViewName; store: Shown; nav: Nav }) {
-  switch (tab) {
-    case "overview":
-      return <Overview store={store} nav={nav} />;
-    case "agents":
-      return <Agents />;
-    case "messages":
-      return <Messages />;
-    case "tasks":
-      return <Tasks />;
-    case "sessions":
-      return <Sessions />;
-    case "quality":
-      return <Quality />;
-    case "memory":
-      return <Memory />;
-    case "logs":
-      return <Logs />;
-    case "tools":
-      return <Tools />;
-  }
 }

@@ -4,9 +4,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { age, duration, exactTime, when } from "../lib/format.ts";
 import { Icon } from "../parts/icons.tsx";
 import { useApp } from "../state/context.ts";
-import { VIEWS, type ViewName } from "../state/nav.ts";
 import { needsOf } from "../state/needs.ts";
 import type { Connection } from "../store/store.ts";
+import { VIEWS, type ViewName } from "../store/tables.ts";
 
 export const PANEL_ID = "aw-panel";
 export const tabId = (view: ViewName): string => `aw-tab-${view}`;

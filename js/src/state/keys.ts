@@ -1,6 +1,6 @@
 // The keys of the dashboard, in one place: what each asks for, and how the help panel names them. They work while
 // the focus is inside; outside, and with Ctrl, Alt or Meta, every key is the host's.
-import { VIEWS, type ViewName } from "./nav.ts";
+import { VIEWS, type ViewName } from "../store/tables.ts";
 
 export type Command = "search" | "help" | "travel" | "pause" | "times" | ViewName;
 

@@ -1,21 +1,7 @@
 // Where the person is: tab, search, filters, sort and selection of one mounted view. Lives in the browser
 // alone, so it works while the kernel is busy.
 import { batch, type Signal, signal } from "@preact/signals";
-import type { TableName } from "../store/tables.ts";
-
-export const VIEWS = [
-  "overview",
-  "agents",
-  "messages",
-  "tasks",
-  "sessions",
-  "quality",
-  "memory",
-  "logs",
-  "tools",
-] as const;
-
-export type ViewName = (typeof VIEWS)[number];
+import { type TableName, VIEW_OF, type ViewName } from "../store/tables.ts";
 
 /** Column → the values that pass. A column with no values lets everything pass. */
 export type Filter = Readonly<Record<string, readonly string[]>>;
@@ -29,20 +15,6 @@ export interface Selection {
   readonly table: TableName;
   readonly id: string;
 }
-
-/** The view which shows the rows of a table. */
-const HOME: Readonly<Record<TableName, ViewName>> = {
-  agents: "agents",
-  tasks: "tasks",
-  sessions: "sessions",
-  stats: "overview",
-  spans: "agents",
-  messages: "messages",
-  quality: "quality",
-  memory: "memory",
-  tool_calls: "tools",
-  logs: "logs",
-};
 
 export class Nav {
   readonly tab: Signal<ViewName>;
@@ -79,7 +51,7 @@ export class Nav {
   /** Go to the view that shows this row, and select it. */
   open(table: TableName, id: string): void {
     batch(() => {
-      const view = HOME[table];
+      const view = VIEW_OF[table];
       if (this.tab.value !== view) this.search.value = "";
       this.filter(view).value = {};
       this.tab.value = view;

@@ -1,6 +1,5 @@
 // Who needs a person now, most urgent first: agents that wait, agents that failed a while ago, tasks that are
 // stuck or failed.
-
 import { isHuman } from "../lib/agents.ts";
 import { DAY, HOUR } from "../lib/durations.ts";
 import type { Shown } from "../store/store.ts";

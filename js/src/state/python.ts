@@ -1,5 +1,4 @@
 // The Python that asks the same question as what is on the screen, for the copy buttons.
-
 import type { TableName } from "../store/tables.ts";
 import type { Filter } from "./nav.ts";
 

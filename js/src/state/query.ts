@@ -1,8 +1,9 @@
 // The rows of a table that pass the search and the filters of a view, and how many each filter value would let pass.
 import { useMemo } from "preact/hooks";
 import { matcher } from "../lib/search.ts";
+import type { ViewName } from "../store/tables.ts";
 import { useApp } from "./context.ts";
-import type { Filter, ViewName } from "./nav.ts";
+import type { Filter } from "./nav.ts";
 
 /** One thing rows can be filtered by. */
 export interface Facet<R> {

@@ -2,8 +2,8 @@
 import { batch, effect } from "@preact/signals";
 import type { ViewState } from "../link/protocol.ts";
 import type { LinkSession } from "../link/session.ts";
-import { TABLE_NAMES, type TableName } from "../store/tables.ts";
-import { type Nav, VIEWS, type ViewName } from "./nav.ts";
+import { TABLE_NAMES, type TableName, VIEWS, type ViewName } from "../store/tables.ts";
+import type { Nav } from "./nav.ts";
 
 /** Typing in the search field is told when it rests. */
 const REST_MS = 150;

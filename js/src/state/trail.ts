@@ -1,5 +1,4 @@
 // Whose transcript one reads, and the way there: a session, then the subagents down to the one that is read.
-
 import type { Shown } from "../store/store.ts";
 import type { Nav } from "./nav.ts";
 

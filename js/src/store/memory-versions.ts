@@ -2,14 +2,11 @@
 // is open are kept here, the last few of each entry. Bounded, and at work only when the memory table changed.
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Store } from "./store.ts";
-import type { MemoryRow } from "./tables.ts";
+import { type MemoryRow, PREVIEW_CHARS } from "./tables.ts";
 
 /** Versions kept of one entry, and entries of which any are kept; the oldest go. */
 const MOST_VERSIONS = 20;
 const MOST_ENTRIES = 500;
-
-/** A text in the tables is cut to this; a shorter one is all there is. */
-export const PREVIEW_CHARS = 500;
 
 /** An empty text that is filled again so soon was a file caught between being emptied and being written. */
 const TORN_MS = 1_000;

@@ -4,8 +4,8 @@
 // not at all while nobody looks. So thousands of changed rows a second cost one repaint.
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Connection } from "../link/connection.ts";
-import { type Alert, type Changes, LIMITS, type SourceState } from "../link/protocol.ts";
-import { type Rows, TABLE_NAMES, type TableName } from "./tables.ts";
+import type { Alert, Changes, SourceState } from "../link/protocol.ts";
+import { LIMITS, type Rows, TABLE_NAMES, type TableName } from "./tables.ts";
 
 export type { Connection } from "../link/connection.ts";
 

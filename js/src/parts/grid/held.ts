@@ -1,6 +1,5 @@
 // Keeps the order of a live list still while somebody is in it: rows go on changing in place, new ones wait
 // and are counted, nothing moves under the pointer.
-
 import { useRef } from "preact/hooks";
 import type { Identified } from "./types.ts";
 

@@ -1,5 +1,4 @@
 // The columns of the agents view. What nobody knows of takes no room.
-
 import { Bar } from "../../charts/bar.tsx";
 import { ownTokens } from "../../lib/agents.ts";
 import { contextFill, NEARLY_FULL } from "../../lib/context-fill.ts";

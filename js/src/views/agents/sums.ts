@@ -1,5 +1,4 @@
 // What the rows of agents add up to: costs and tokens with those of subagents, and their activity over time.
-
 import { ownTokens } from "../../lib/agents.ts";
 import { MINUTE } from "../../lib/durations.ts";
 import { append, lowerBound } from "../../lib/ordered.ts";

@@ -12,10 +12,10 @@ import {
   type MemoryHistory,
   type MemoryVersion,
   memoryVersions,
-  PREVIEW_CHARS,
   type WholeText,
 } from "../../store/memory-versions.ts";
 import type { MemoryRow } from "../../store/tables.ts";
+import { PREVIEW_CHARS } from "../../store/tables.ts";
 
 export function MemoryText({ row }: { row: MemoryRow }) {
   const { store, live } = useApp();

@@ -1,5 +1,4 @@
 // What a message answers and what answers it, as ways to those messages.
-
 import { duration, longDuration } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
 import { StatusMark } from "../../parts/status.tsx";

@@ -1,5 +1,4 @@
 // The strip that exists only when somebody needs a person: who, why, for how long, and a way there.
-
 import { useSignal } from "@preact/signals";
 import { longDuration } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";

@@ -1,15 +1,13 @@
 // The figures above the lanes of which every source knows: agents, tasks, errors. Pure functions of tables, window
 // and clock; what has a price or a pace is in overview-rates.ts.
-
 import { burnOf, estimateText } from "../../charts/burndown.ts";
 import type { FigureProps } from "../../charts/figure.tsx";
 import { isHuman, isLive } from "../../lib/agents.ts";
 import { HOUR, MINUTE } from "../../lib/durations.ts";
 import { ago, exactTime, integer, plural, when } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
-import type { ViewName } from "../../state/nav.ts";
 import { type Events, spanStart } from "../../store/events.ts";
-import type { AgentsRow, LogsRow, TasksRow, ToolCallsRow } from "../../store/tables.ts";
+import type { AgentsRow, LogsRow, TasksRow, ToolCallsRow, ViewName } from "../../store/tables.ts";
 
 export interface FigureData extends Omit<FigureProps, "onOpen"> {
   /** Where the rows behind it are. */

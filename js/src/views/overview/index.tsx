@@ -1,5 +1,4 @@
 // The overview: does anyone need me, how is it going, who does what, what was just said, what is left.
-
 import { useComputed, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { Figure } from "../../charts/figure.tsx";
@@ -12,6 +11,7 @@ import { SECOND } from "../../lib/durations.ts";
 import { day, hourMinute, longDuration } from "../../lib/format.ts";
 import { Empty } from "../../parts/empty.tsx";
 import { useSize } from "../../parts/size.ts";
+import { useApp } from "../../state/context.ts";
 import type { Nav } from "../../state/nav.ts";
 import { eventsOf } from "../../store/events.ts";
 import { agentName } from "../../store/names.ts";
@@ -27,7 +27,8 @@ interface Props {
   nav: Nav;
 }
 
-export function Overview({ store, nav }: Props) {
+export function Overview() {
+  const { store, nav } = useApp();
   const empty = useComputed(() => {
     const { agents, tasks, messages } = store.tables;
     return [agents, tasks, messages].every((table) => (table.version.value, table.rows.size === 0));

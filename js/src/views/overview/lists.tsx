@@ -1,5 +1,4 @@
 // What was just said and what is being done: the last messages and the tasks in hand, each row a way to the whole.
-
 import { useEffect, useState } from "preact/hooks";
 import { Bar } from "../../charts/bar.tsx";
 import { Burndown } from "../../charts/burndown.tsx";

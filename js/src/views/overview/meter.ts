@@ -1,6 +1,5 @@
 // How fast tokens and money go. The tables hold totals only, so their course is what this page has seen them grow
 // by since it opened; nothing is made up for the time before.
-
 import { tokensOf } from "../../lib/agents.ts";
 import { MINUTE, SECOND } from "../../lib/durations.ts";
 import type { AgentsRow } from "../../store/tables.ts";

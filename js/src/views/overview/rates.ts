@@ -1,6 +1,5 @@
 // The figures of pace and worth: tokens or messages, cost or quality. Rates of now are what this page has seen
 // since it opened; before that, and of what is over, they are totals over the time that was worked.
-
 import { workedFor } from "../../lanes/bins.ts";
 import { isLive, tokensOf } from "../../lib/agents.ts";
 import { HOUR, MINUTE } from "../../lib/durations.ts";

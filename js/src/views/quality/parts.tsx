@@ -1,5 +1,4 @@
 // Scores by name, and tests that passed and failed, as small bars.
-
 import { Bar } from "../../charts/bar.tsx";
 import { integer, words } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";

@@ -1,5 +1,4 @@
 // What table and board say of a task in the same words.
-
 import { Bar } from "../../charts/bar.tsx";
 import { duration, exactTime, longDuration, percent, plural, words } from "../../lib/format.ts";
 import { AgentName } from "../../parts/agentname.tsx";

@@ -1,5 +1,4 @@
 // Tasks: as a table or as a board with a column for each status.
-
 import { useMemo } from "preact/hooks";
 import { Burndown } from "../../charts/burndown.tsx";
 import { joined } from "../../lib/search.ts";

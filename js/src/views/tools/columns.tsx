@@ -1,5 +1,4 @@
 // The columns of the tools, of the agents that use one, and of the calls.
-
 import { Bar } from "../../charts/bar.tsx";
 import { duration, integer, longDuration, percent, plural, UNKNOWN, words } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";

@@ -1,5 +1,4 @@
 // What a call's details say first: what went wrong, what it was given, what it gave.
-
 import { bytes, exactTime, words } from "../../lib/format.ts";
 import { Section } from "../../parts/section.tsx";
 import { StatusMark } from "../../parts/status.tsx";
