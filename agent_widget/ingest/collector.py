@@ -14,7 +14,6 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from itertools import count, islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -126,11 +125,7 @@ class Collector:
             if rank != file.rank:  # it had another place on the list since
                 heapq.heappop(self._list)
                 continue
-            if file.reading is None:
-                file.reading = file.read(partial(self._take, file))
-            try:
-                next(file.reading)
-            except StopIteration:
+            if not self._read_portion(file):
                 heapq.heappop(self._list)
                 again, file.rank, file.reading, file.again = file.again, None, None, False
                 self._changed_at[file.path] = time.monotonic()
@@ -139,6 +134,19 @@ class Collector:
             if stop():
                 break
         return not self._list
+
+    def _read_portion(self, file: File) -> bool:
+        """Take in the next portion of a file; returns whether there may be another."""
+        if file.reading is None:
+            file.reading = file.read()
+        try:
+            self._take(file, next(file.reading))
+        except StopIteration:
+            return False
+        except Exception as fault:  # what one reader returned must not keep the other files from being read
+            file.fail(fault)
+            return False
+        return True
 
     def settle(self, *, stats: bool = False) -> bool:
         """Derive statuses and spans from new evidence and the clock; with ``stats`` the figures too."""

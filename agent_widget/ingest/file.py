@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -47,8 +48,8 @@ class File:
     """Of a database: another one is read from its start."""
     rank: Rank | None = None
     """Its place on the list of what is to be read, if it is on it."""
-    reading: Iterator[None] | None = None
-    """The rest of a reading that has begun."""
+    reading: Generator[list[Item]] | None = None
+    """The portions still to come of a reading that has begun."""
     again: bool = False
     """Whether it may have changed since then."""
 
@@ -81,20 +82,20 @@ class File:
         _, size, written = stamp or (0, 0, 0)
         return -(written // _DAY_NS), self.reader.mode != "document" or size > SMALL, -written
 
-    def read(self, take: Callable[[list[Item]], None]) -> Iterator[None]:
-        """Hand what is new to ``take``; yields after each portion. What goes wrong becomes the file's ``error``."""
+    def read(self) -> Generator[list[Item]]:
+        """Yield what is new, portion by portion; what goes wrong becomes the file's ``error``."""
         stamp, moment = self.look(), time.time_ns()
         if stamp == self.stamp and not self.unfinished and not self.unread:
             return
         try:
             if self.tail is not None:
-                yield from self._lines(self.tail, take)
+                yield from self._lines(self.tail)
                 self.error = None
             elif self.reader.mode == "database":
-                yield from self._rows(take)
+                yield from self._rows()
                 self.error = None
             else:
-                self._document(take)
+                yield from self._document()
         except FileNotFoundError:
             # its rows stay; a new file of that name is read from its start
             stamp, self.torn, self.error = None, False, None
@@ -112,7 +113,13 @@ class File:
         self.size = stamp[1] if stamp else 0
         self.unread = False
 
-    def _document(self, take: Callable[[list[Item]], None]) -> None:
+    def fail(self, fault: Exception) -> None:
+        """End the reading that has begun: the portion it yielded last cannot be taken in."""
+        if self.reading is not None:
+            with suppress(StopIteration):
+                self.reading.throw(fault)
+
+    def _document(self) -> Iterator[list[Item]]:
         data = read_document(self.path, self.source.root)
         try:
             items = list(self.reader.read(data))
@@ -124,9 +131,9 @@ class File:
             self.error = f"not readable as {self.path.suffix or 'text'} ({error})"
             return
         self.torn, self.error = False, None
-        take(items)
+        yield items
 
-    def _lines(self, tail: Tail, take: Callable[[list[Item]], None]) -> Iterator[None]:
+    def _lines(self, tail: Tail) -> Iterator[list[Item]]:
         for portion in tail.read():
             if portion.restarted:
                 self.reader = _reader(self.source, self.path) or self.reader
@@ -137,17 +144,14 @@ class File:
                 except MISREAD as error:
                     self.malformed += 1
                     log.debug("%s: a line was skipped: %s", self.path, error)
-            take(items)
-            yield
+            yield items
 
-    def _rows(self, take: Callable[[list[Item]], None]) -> Iterator[None]:
+    def _rows(self) -> Iterator[list[Item]]:
         inode = os.stat(self.path).st_ino
         if self.inode not in (0, inode):
             self.reader = _reader(self.source, self.path) or self.reader
         self.inode = inode
-        for items in database.read(self.path, self.source.root, self.reader.query):
-            take(items)
-            yield
+        yield from database.read(self.path, self.source.root, self.reader.query)
 
 
 def _reader(source: Source, path: Path) -> Reader | None:

@@ -19,6 +19,7 @@ from agent_widget.ingest import file as reading
 from agent_widget.ingest.collector import Collector, PathError
 from agent_widget.sources.workspace import FILES, HEARTBEAT_TTL_MS
 from agent_widget.store import Row
+from agent_widget.tables import Record
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "data" / "hyrm-workspace" / "memory"
 
@@ -397,6 +398,20 @@ def test_a_fault_in_a_source_is_logged_and_does_not_keep_the_others_from_being_r
         f"{root}/tasks.json: could not be taken in (RuntimeError: a bug)",
     ]
     assert "could not be taken in" in caplog.text
+
+
+@pytest.mark.parametrize("mode", ["document", "lines"])
+def test_a_record_that_no_table_takes_does_not_keep_the_others_from_being_read(
+    root: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    def misspell(*_: object) -> Iterator[Any]:
+        yield Record("tasks", "t", {"tilte": "x"})
+
+    monkeypatch.setattr("agent_widget.sources.workspace.FILES", (("tasks.json", mode, misspell), *FILES))
+    collector = collected(root)
+    assert collector.store.count("messages") == 3
+    assert collector.states()[0].problems == [f"{root}/tasks.json: could not be taken in (KeyError: 'tilte')"]
+    assert collector.states()[0].state == "watching"
 
 
 def test_a_directory_with_too_many_files_is_read_up_to_a_bound(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

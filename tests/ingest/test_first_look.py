@@ -18,6 +18,7 @@ from agent_widget.ingest import file as reading
 from agent_widget.ingest.collector import Collector
 from agent_widget.ingest.file import File
 from agent_widget.ingest.watcher import Watcher
+from agent_widget.sources.base import Item
 from tests.ingest.test_collector import everything
 from tests.support.transcripts import SHARED, lines
 from tests.support.wire import PATIENCE, contents, hosted, raw, served, until, until_async
@@ -108,9 +109,9 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     """A gate before every reader; at the end of the test it opens anyway."""
     read, gate = File.read, Gate()
 
-    def gated(file: File, take: Any) -> Iterator[None]:
+    def gated(file: File) -> Iterator[list[Item]]:
         gate.pass_through(file.path)
-        yield from read(file, take)
+        yield from read(file)
 
     monkeypatch.setattr(File, "read", gated)
     yield gate
