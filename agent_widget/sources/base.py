@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import json
 import re
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeVar
 
@@ -84,14 +83,13 @@ class Malformed(ValueError):
     """A line or document that is not what its format says. Counted and skipped, never fatal."""
 
 
-@dataclass(slots=True)
 class Reader:
     """How one file becomes records.
 
     ``mode`` ``"lines"``: ``read`` is called once for each complete line (without its newline), in file order. A file
     that was truncated or replaced is read again from its start with a new reader, so ids must come from the content.
     ``"document"``: ``read`` is called with the whole file each time it changed; one reader lives as long as the
-    path, so it may remember what it said last time (to say :class:`Gone`).
+    path, so it may remember what it returned last time (to return :class:`Gone`).
     ``"database"``: ``query`` is called with :data:`Ask` each time the SQLite file changed; it remembers how far it has
     read (cursors), asks for the rows that are new, and must not mind being given a row twice.
 
@@ -99,13 +97,66 @@ class Reader:
     what it cannot use.
     """
 
-    mode: Literal["lines", "document", "database"]
-    read: Callable[[bytes], Iterable[Item]] = lambda data: ()
-    query: Query = lambda ask: ()
+    mode: Literal["lines", "document", "database"] = "lines"
+
+    def read(self, data: bytes) -> Iterable[Item]:
+        """Return what follows from one line, or from the document as it is now."""
+        return ()
+
+    def query(self, ask: Ask) -> Iterable[Item]:
+        """Return what is new in the database."""
+        return ()
 
 
-class Source(ABC):
-    """One directory in one format."""
+class Lines(Reader):
+    """A function reads each line."""
+
+    def __init__(self, read: Callable[[bytes], Iterable[Item]]) -> None:
+        self._read = read
+
+    def read(self, data: bytes) -> Iterable[Item]:
+        """Return what the function returns."""
+        return self._read(data)
+
+
+class Document(Reader):
+    """A function reads the whole file."""
+
+    mode = "document"
+
+    def __init__(self, read: Callable[[bytes], Iterable[Item]]) -> None:
+        self._read = read
+
+    def read(self, data: bytes) -> Iterable[Item]:
+        """Return what the function returns."""
+        return self._read(data)
+
+
+class Database(Reader):
+    """A function asks the database."""
+
+    mode = "database"
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+
+    def query(self, ask: Ask) -> Iterable[Item]:
+        """Return what the function returns."""
+        return self._query(ask)
+
+
+READERS: Final[dict[str, Callable[[Callable[[bytes], Iterable[Item]]], Reader]]] = {
+    "lines": Lines,
+    "document": Document,
+}
+"""By mode, for tables of patterns that are not :attr:`Source.files` yet."""
+
+
+class Source:
+    """One directory in one format.
+
+    Where its files are is declared; a format whose files cannot be found so overrides the methods that say it.
+    """
 
     name: ClassVar[str]
     """The word in every row's ``source`` column."""
@@ -113,6 +164,14 @@ class Source(ABC):
     """What its directory is called inside a project, if it lives there: who names the project means it too."""
     has_transcripts: ClassVar[bool] = True
     """Whether its files hold what was said in a session, so that a transcript of it can be read."""
+    home: ClassVar[str | None] = None
+    """Its directory below the user's home directory; ``None`` if there is no usual place."""
+    moved_by: ClassVar[tuple[str, ...]] = ()
+    """Environment variables that name another directory, best first; ``VARIABLE/below`` for a place below it."""
+    known_by: ClassVar[tuple[str, ...]] = ()
+    """Patterns from the root, of which one finds something in a directory of this format and in no other."""
+    files: ClassVar[Mapping[str, Callable[[Any, PurePosixPath], Reader]]] = {}
+    """Pattern of the files that are read (see :func:`fits`) → what makes the reader of one, from source and path."""
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         self.root = root
@@ -123,22 +182,35 @@ class Source(ABC):
         self._odd: set[tuple[str, str]] = set()
 
     @classmethod
-    @abstractmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
-        """Where this format lives when nobody says otherwise; may name directories that do not exist."""
+        """Return where this format lives when nobody says otherwise; the directories need not exist."""
+        for place in cls.moved_by:
+            variable, _, below = place.partition("/")
+            if found := moved(environ, home, variable):
+                return [directory / below for directory in found]
+        return [] if cls.home is None else [home / cls.home]
 
     @classmethod
-    @abstractmethod
     def recognises(cls, directory: Path) -> bool:
-        """Whether this directory holds files of this format (looks at names only)."""
+        """Return whether this directory holds files of this format (looks at names only)."""
+        for pattern in cls.known_by:
+            try:
+                if next(directory.glob(pattern), None) is not None:
+                    return True
+            except OSError:
+                continue
+        return False
 
-    @abstractmethod
     def reader(self, path: PurePosixPath) -> Reader | None:
-        """The reader for a file, by its path relative to the root; ``None`` for files that are not ours."""
+        """Return the reader for a file, by its path relative to the root; ``None`` for files that are not ours."""
+        for pattern, made_by in self.files.items():
+            if fits(path, pattern):
+                return made_by(self, path)
+        return None
 
     def skips(self, path: PurePosixPath) -> bool:
-        """Whether a directory (relative to the root) need not be looked into."""
-        return False
+        """Return whether a directory (relative to the root) need not be looked into."""
+        return bool(self.files) and not any(leads_to(path, pattern) for pattern in self.files)
 
     def odd(self, kind: str, id: str) -> None:
         """Count what cannot be used once, however often its document or row is read."""
@@ -243,6 +315,33 @@ def millis(value: Any) -> int | None:
         return round(moment.timestamp() * 1000)
     except (OverflowError, ValueError):
         return None
+
+
+def fits(path: PurePosixPath, pattern: str) -> bool:
+    """Return whether a path fits a pattern, part by part from the root.
+
+    ``*``, ``?`` and ``[…]`` stay within one part; a part ``**`` stands for any number of directories.
+    """
+    return _fits(path.parts, tuple(pattern.split("/")))
+
+
+def _fits(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_fits(parts[start:], pattern[1:]) for start in range(len(parts)))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
+
+
+def leads_to(directory: PurePosixPath, pattern: str) -> bool:
+    """Return whether a file below a directory can fit a pattern."""
+    *above, _ = pattern.split("/")
+    for index, part in enumerate(directory.parts):
+        if index < len(above) and above[index] == "**":
+            return True
+        if index >= len(above) or not fnmatchcase(part, above[index]):
+            return False
+    return True
 
 
 def moved(environ: Mapping[str, str], home: Path, name: str, separator: str = "") -> list[Path]:

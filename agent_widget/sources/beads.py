@@ -18,20 +18,20 @@ from lists that others published (2026). What they teach, and what follows:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, Final, NamedTuple
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 from .base import (
+    Document,
     Gone,
     Item,
+    Lines,
     Malformed,
-    Reader,
     Record,
     Source,
     clean,
     first_of,
     millis,
-    moved,
     named,
     number,
     parse_object,
@@ -71,7 +71,12 @@ class Beads(Source):
 
     name = "beads"
     has_transcripts = False
-    folder: ClassVar[str | None] = ".beads"
+    folder = ".beads"
+    moved_by = ("BEADS_DIR",)
+    files = {
+        ISSUES: lambda beads, path: Document(beads.export),
+        AUDIT: lambda beads, path: Lines(beads.interaction),
+    }
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
@@ -80,31 +85,17 @@ class Beads(Source):
         self._listed: set[tuple[str, str]] = set()  # table and row
 
     @classmethod
-    def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
-        """``$BEADS_DIR``; there is no place where projects usually are."""
-        return moved(environ, home, "BEADS_DIR")
-
-    @classmethod
     def recognises(cls, directory: Path) -> bool:
         """By its name, so that a project whose export is still to come is watched too, or by its files."""
         if directory.name == ".beads":
             return True
         return (directory / ISSUES).is_file() and any((directory / n).is_file() for n in ("metadata.json", AUDIT))
 
-    def skips(self, path: PurePosixPath) -> bool:
-        """Databases, backups and hooks."""
-        return True
-
-    def reader(self, path: PurePosixPath) -> Reader | None:
-        """The export and the audit."""
-        if str(path) == ISSUES:
-            return Reader("document", self._export)
-        return Reader("lines", self._interaction) if str(path) == AUDIT else None
-
     # -----------------------------------------------------------------------------------------------------------------
     # The export
 
-    def _export(self, data: bytes) -> Iterable[Item]:
+    def export(self, data: bytes) -> Iterable[Item]:
+        """Return what changed in the list of all issues."""
         entries: list[dict[str, Any]] = []
         bad = False
         for index, line in enumerate(data.split(b"\n")):
@@ -233,7 +224,8 @@ class Beads(Source):
     # -----------------------------------------------------------------------------------------------------------------
     # The audit
 
-    def _interaction(self, line: bytes) -> Iterable[Item]:
+    def interaction(self, line: bytes) -> Iterable[Item]:
+        """Return what one line of the audit changes."""
         if not line.strip():
             return
         entry = parse_object(line)

@@ -78,8 +78,8 @@ class Conversation:
         if self.agent == PERSON:
             raise Malformed("an agent that is called as the person is")
         self._of_session, self._of_agent, self._items = {}, {}, []
-        if self.book.hear is not None:
-            self.book.hear(self, step)
+        if self.book.on_step is not None:
+            self.book.on_step(self, step)
             return self._items
         if not self._known:
             self._known = True

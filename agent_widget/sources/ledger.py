@@ -10,15 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ..tables import Record
 from .base import Malformed
 from .prices import price
 from .steps import Step, Tokens, Usage
-
-if TYPE_CHECKING:
-    from .conversation import Conversation
 
 MOST_TOKENS: Final = 10**12
 MOST_DOLLARS: Final = 10**6
@@ -133,5 +130,5 @@ class Book:
     """Calls that have a result in some file: a copy of the call elsewhere does not make it run again."""
     callers: dict[str, tuple[bool, int, str, str]] = field(default_factory=dict)
     """Call → whether a copy tells of it, when, session, agent: of several claims the least one counts."""
-    hear: Callable[[Conversation, Step], None] | None = None
-    """Where steps go instead of becoming rows: to :mod:`agent_widget.ondemand.transcript`."""
+    on_step: Callable[[Any, Step], None] | None = None
+    """Called with a conversation and its step instead of making rows of it: :mod:`agent_widget.ondemand.transcript`."""

@@ -14,12 +14,10 @@ import functools
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..tables import now_ms
-
-if TYPE_CHECKING:
-    from .steps import Tokens
+from .steps import Tokens
 
 _PERIOD_MS: Final = 30 * 60_000
 """Prices that depend on the time change at full or half hours."""

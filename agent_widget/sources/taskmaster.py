@@ -14,10 +14,22 @@ Facts are from the producer's ``packages/tm-core`` and its own task list (2026).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, Final
+from pathlib import Path
+from typing import Any, Final
 
-from .base import Gone, Item, Malformed, Reader, Record, Source, clean, millis, moved, named, parse_object, preview
+from .base import (
+    Document,
+    Gone,
+    Item,
+    Malformed,
+    Record,
+    Source,
+    clean,
+    millis,
+    named,
+    parse_object,
+    preview,
+)
 
 FILE: Final = "tasks/tasks.json"
 
@@ -39,31 +51,21 @@ class TaskMaster(Source):
 
     name = "taskmaster"
     has_transcripts = False
-    folder: ClassVar[str | None] = ".taskmaster"
+    folder = ".taskmaster"
+    moved_by = ("TASK_MASTER_PROJECT_ROOT/.taskmaster",)
+    files = {FILE: lambda taskmaster, path: Document(taskmaster.read)}
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
         self._listed: set[str] = set()
 
     @classmethod
-    def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
-        """That of ``$TASK_MASTER_PROJECT_ROOT``; there is no place where projects usually are."""
-        return [root / ".taskmaster" for root in moved(environ, home, "TASK_MASTER_PROJECT_ROOT")]
-
-    @classmethod
     def recognises(cls, directory: Path) -> bool:
         """By its name, so that a project whose list is still to be written is watched too, or by the list."""
         return directory.name == ".taskmaster" or ((directory / FILE).is_file() and _is_ours(directory))
 
-    def skips(self, path: PurePosixPath) -> bool:
-        """All but the list."""
-        return str(path) != "tasks"
-
-    def reader(self, path: PurePosixPath) -> Reader | None:
-        """The list and nothing else."""
-        return Reader("document", self._read) if str(path) == FILE else None
-
-    def _read(self, data: bytes) -> Iterable[Item]:
+    def read(self, data: bytes) -> Iterable[Item]:
+        """Return the tasks of all tags."""
         document = parse_object(data)
         if isinstance(document.get("tasks"), list):
             document = {"master": document}

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from agent_widget.ingest import collector as collecting
 from agent_widget.ingest import file as reading
 from agent_widget.ingest.collector import Collector, PathError
-from agent_widget.sources.workspace import FILES, HEARTBEAT_TTL_MS
+from agent_widget.sources.base import Document, Lines
+from agent_widget.sources.workspace import HEARTBEAT_TTL_MS, Workspace
 from agent_widget.store import Row
 from agent_widget.tables import Record
 
@@ -386,11 +387,11 @@ def test_a_file_that_fails_while_it_is_read_does_not_keep_the_others_from_being_
 def test_a_fault_in_a_source_is_logged_and_does_not_keep_the_others_from_being_read(
     root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object) -> Iterator[Any]:
+    def fail(data: bytes) -> Iterator[Any]:
         raise RuntimeError("a bug")
 
-    faulty = (("tasks.json", "document", fail), ("sessions.jsonl", "lines", fail))
-    monkeypatch.setattr("agent_widget.sources.workspace.FILES", faulty + FILES)
+    faulty = {"tasks.json": lambda *_: Document(fail), "sessions.jsonl": lambda *_: Lines(fail)}
+    monkeypatch.setattr(Workspace, "files", {**Workspace.files, **faulty})
     collector = collected(root)
     assert (collector.store.count("messages"), collector.store.count("logs")) == (3, 2)
     assert sorted(collector.states()[0].problems) == [

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from agent_widget.sources.base import Evidence, Item, Reader, Record, Source, parse_object
+from agent_widget.sources.base import Evidence, Item, Lines, Reader, Record, Source, parse_object
 from tests.replays import replay
 from tests.replays.__main__ import main
 from tests.replays.compare import BEHIND, UNLOOKED, UNPROMPTED, Outcome, shares_of, summary
@@ -33,7 +33,7 @@ class Told(Source):
         return directory.name == ".codex"
 
     def reader(self, path: PurePosixPath) -> Reader | None:
-        return Reader("lines", self.read) if path.suffix == ".jsonl" else None
+        return Lines(self.read) if path.suffix == ".jsonl" else None
 
     def read(self, line: bytes) -> Iterator[Item]:
         entry = parse_object(line)

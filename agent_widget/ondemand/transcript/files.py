@@ -115,7 +115,7 @@ class _Reading:
     def __init__(self, source: Source, file: str, agent_id: str) -> None:
         self.source = type(source)(source.root, source.namespace)
         self.listener = Listener(agent_id, file=file)
-        self.source.book.hear = self.listener  # type: ignore[attr-defined]
+        self.source.book.on_step = self.listener  # type: ignore[attr-defined]
 
     def reader(self, path: PurePosixPath) -> Reader:
         """Of one file."""

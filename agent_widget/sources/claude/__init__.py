@@ -29,6 +29,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
 from ..base import (
+    READERS,
     Evidence,
     Gone,
     Item,
@@ -134,8 +135,8 @@ class Claude(Source):
         for pattern, mode, method in FILES:
             if pattern.count("/") == len(path.parts) - 1 and path.match(pattern):
                 if method == "transcript":
-                    return Reader(mode, Transcript(self, path).read)
-                return Reader(mode, partial(getattr(self.live if method in _LIVE else self, method), str(path)))
+                    return READERS[mode](Transcript(self, path).read)
+                return READERS[mode](partial(getattr(self.live if method in _LIVE else self, method), str(path)))
         return None
 
     def skips(self, path: PurePosixPath) -> bool:

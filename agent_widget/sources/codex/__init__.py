@@ -23,7 +23,20 @@ from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
-from ..base import Item, Malformed, Reader, Record, Source, clean, millis, moved, named, parse_object, preview
+from ..base import (
+    READERS,
+    Item,
+    Malformed,
+    Reader,
+    Record,
+    Source,
+    clean,
+    millis,
+    moved,
+    named,
+    parse_object,
+    preview,
+)
 from ..ledger import Book
 from .lines import Rollout
 
@@ -77,7 +90,7 @@ class Codex(Source):
         top = path.parts[0] if len(path.parts) > 1 else ""
         for directory, name, mode, method in FILES:
             if top == directory and fnmatchcase(path.name, name):
-                return Reader(mode, getattr(self, method)(path))
+                return READERS[mode](getattr(self, method)(path))
         return None
 
     def skips(self, path: PurePosixPath) -> bool:

@@ -25,7 +25,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
 from ..base import (
+    READERS,
+    Database,
     Item,
+    Lines,
     Malformed,
     Reader,
     Record,
@@ -128,10 +131,10 @@ class Copilot(Source):
         for pattern, mode, method in FILES:
             if len(PurePosixPath(pattern).parts) == len(path.parts) and path.match(pattern):
                 if method == "events":
-                    return Reader("lines", _Log(self, path).read)
+                    return Lines(_Log(self, path).read)
                 if method == "todos":
-                    return Reader("database", query=Todos(self.namespace + path.parts[1]).query)
-                return Reader(mode, partial(getattr(self, method), path))
+                    return Database(Todos(self.namespace + path.parts[1]).query)
+                return READERS[mode](partial(getattr(self, method), path))
         return None
 
     def workspace(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:

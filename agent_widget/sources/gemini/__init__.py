@@ -31,6 +31,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from ..base import (
+    READERS,
+    Document,
     Item,
     Malformed,
     Reader,
@@ -130,11 +132,11 @@ class Gemini(Source):
         for pattern, mode, what in FILES:
             if len(PurePosixPath(pattern).parts) == len(path.parts) and path.match(pattern):
                 if what == "projects":
-                    return Reader("document", self.named_projects)
+                    return Document(self.named_projects)
                 if what == "task":
-                    return Reader("document", partial(self.tracked, self.namespace + path.parts[2]))
+                    return Document(partial(self.tracked, self.namespace + path.parts[2]))
                 chat = _Chat(self, path, path.parts[3] if what == "subagent" else None)
-                return Reader(mode, chat.read if mode == "lines" else chat.read_document)
+                return READERS[mode](chat.read if mode == "lines" else chat.read_document)
         return None
 
     def project(self, directory: str) -> str | None:

@@ -29,8 +29,10 @@ import msgspec
 
 from ...tables import LOG_LEVELS
 from ..base import (
+    Document,
     Evidence,
     Item,
+    Lines,
     Malformed,
     Reader,
     Record,
@@ -122,16 +124,16 @@ class Kimi(Source):
         """By the place of the file: wires, states, subagents' facts, and the list of directories."""
         parts = path.parts
         if parts == ("kimi.json",):
-            return Reader("document", self._places)
+            return Document(self._places)
         if parts[0] != "sessions" or len(parts) not in (4, 6) or (len(parts) == 6 and parts[3] != "subagents"):
             return None
         session = self.namespace + parts[2]
         if path.name == "wire.jsonl":
-            return Reader("lines", _Wire(self, path, session, parts[4] if len(parts) == 6 else None).read)
+            return Lines(_Wire(self, path, session, parts[4] if len(parts) == 6 else None).read)
         if path.name == "state.json" and len(parts) == 4:
-            return Reader("document", lambda data: self._state(data, session))
+            return Document(lambda data: self._state(data, session))
         if path.name == "meta.json" and len(parts) == 6:
-            return Reader("document", lambda data: self._meta(data, session))
+            return Document(lambda data: self._meta(data, session))
         return None
 
     def project(self, folder: str, session: str) -> str | None:

@@ -27,7 +27,22 @@ from typing import Any, Final
 import msgspec
 
 from ...tables import Record
-from ..base import Ask, Item, Malformed, Query, Reader, Source, millis, moved, named, parse_json, parse_object, preview
+from ..base import (
+    Ask,
+    Database,
+    Document,
+    Item,
+    Malformed,
+    Query,
+    Reader,
+    Source,
+    millis,
+    moved,
+    named,
+    parse_json,
+    parse_object,
+    preview,
+)
 from ..conversation import Conversation
 from ..ledger import Book
 from ..steps import About, Closed, Plan, Usage
@@ -89,7 +104,7 @@ class OpenCode(Source):
     def reader(self, path: PurePosixPath) -> Reader | None:
         """A database beside the root's other files, or a file of the tree if there is no database."""
         if len(path.parts) == 1:
-            return Reader("database", query=_Database(self, str(path)).query) if path.suffix == ".db" else None
+            return Database(_Database(self, str(path)).query) if path.suffix == ".db" else None
         if path.parts[0] != "storage" or path.suffix != ".json" or any(self.root.glob("opencode*.db")):
             return None
         return self._tree.reader(path)
@@ -318,7 +333,7 @@ class _Database:
         for id, session, at, type_, data in ask(sql, ids=wanted):
             self._open.pop(id, None)
             # a page of a transcript is asked for without the sessions
-            if not isinstance(session, str) or not (self.source.book.hear or self.source.session(session).told):
+            if not isinstance(session, str) or not (self.source.book.on_step or self.source.session(session).told):
                 self.source.odd("message/malformed", repr(id))
                 continue
             try:
@@ -366,18 +381,18 @@ class _Tree:
     def reader(self, path: PurePosixPath) -> Reader | None:
         """``session/<project>/<id>.json``, ``{message/<session>,part/<message>}/<id>.json``, ``todo/<id>.json``."""
         if len(path.parts) == 3 and path.parts[1] == "todo":
-            return Reader("document", lambda data: self._listed(path.stem, data))
+            return Document(lambda data: self._listed(path.stem, data))
         if len(path.parts) != 4:
             return None
         _, folder, above, _ = path.parts
         if folder == "session":
             self._sessions.add(path.stem)
-            return Reader("document", lambda data: self._session(path, parse_object(data)))
+            return Document(lambda data: self._session(path, parse_object(data)))
         if folder == "message":
-            return Reader("document", lambda data: self._message(above, path.stem, data))
+            return Document(lambda data: self._message(above, path.stem, data))
         if folder == "part":
             self._expected.setdefault(above, set()).add(path.stem)  # all files are found before the first is read
-            return Reader("document", lambda data: self._part(above, path.stem, data))
+            return Document(lambda data: self._part(above, path.stem, data))
         return None
 
     def _session(self, path: PurePosixPath, document: dict[str, Any]) -> Iterator[Item]:

@@ -19,9 +19,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Final, Literal
+from typing import Final
 
-from ..base import Reader, Source, moved
+from ..base import Document, Lines, Reader, Source, moved
 from . import agents, figures, logs, memory, messages, quality, sessions, tasks, tool_calls
 from .file import File, Items
 from .team import HEARTBEAT_TTL_MS as HEARTBEAT_TTL_MS
@@ -29,29 +29,29 @@ from .team import Team
 
 Read = Callable[[Team, File, bytes], Items]
 
-FILES: Final[tuple[tuple[str, Literal["lines", "document"], Read], ...]] = (
+FILES: Final[tuple[tuple[str, type[Lines | Document], Read], ...]] = (
     # patterns, part by part from the root; how the file is read; what reads a line of it, or the document
-    ("agent-registry.json", "document", agents.registry),
-    ("agent-performance-metrics.json", "document", agents.performance),
-    ("agent-health-metrics.json", "document", agents.health),
-    ("orchestrator-state.json", "document", agents.leader),
-    ("tasks.json", "document", tasks.tasks),
-    ("message-bus.jsonl message-archives/*.jsonl", "lines", messages.message),
-    ("message-archives/index.json", "document", figures.message_archives),
-    ("user-messages.jsonl", "lines", messages.user_message),
-    ("sessions.jsonl session-archives/*.jsonl", "lines", sessions.event),
-    ("session-summaries.json", "document", sessions.summaries),
-    ("opencode-sessions.json", "document", sessions.opencode),
-    ("sessions/*/checkpoint.json", "document", sessions.checkpoint),
-    ("sessions/*/handoff-state.json .handoff-state.json", "document", sessions.handoff),
-    ("tool-timing.jsonl", "lines", tool_calls.tool_call),
-    ("quality-assessments.json", "document", quality.assessments),
-    ("knowledge-base.json", "document", memory.knowledge),
-    ("working.md working-archives/*.md critiques/*.md reports/*.md", "document", memory.markdown),
-    ("state.json", "document", figures.state),
-    (" ".join(figures.STATED), "document", figures.stated),
-    ("git-activity.jsonl", "lines", logs.commit),
-    ("*.log *.log.[0-9]* *-archives/*.log logs/*.log", "lines", logs.log),
+    ("agent-registry.json", Document, agents.registry),
+    ("agent-performance-metrics.json", Document, agents.performance),
+    ("agent-health-metrics.json", Document, agents.health),
+    ("orchestrator-state.json", Document, agents.leader),
+    ("tasks.json", Document, tasks.tasks),
+    ("message-bus.jsonl message-archives/*.jsonl", Lines, messages.message),
+    ("message-archives/index.json", Document, figures.message_archives),
+    ("user-messages.jsonl", Lines, messages.user_message),
+    ("sessions.jsonl session-archives/*.jsonl", Lines, sessions.event),
+    ("session-summaries.json", Document, sessions.summaries),
+    ("opencode-sessions.json", Document, sessions.opencode),
+    ("sessions/*/checkpoint.json", Document, sessions.checkpoint),
+    ("sessions/*/handoff-state.json .handoff-state.json", Document, sessions.handoff),
+    ("tool-timing.jsonl", Lines, tool_calls.tool_call),
+    ("quality-assessments.json", Document, quality.assessments),
+    ("knowledge-base.json", Document, memory.knowledge),
+    ("working.md working-archives/*.md critiques/*.md reports/*.md", Document, memory.markdown),
+    ("state.json", Document, figures.state),
+    (" ".join(figures.STATED), Document, figures.stated),
+    ("git-activity.jsonl", Lines, logs.commit),
+    ("*.log *.log.[0-9]* *-archives/*.log logs/*.log", Lines, logs.log),
 )
 
 TELLING: Final = (
@@ -62,7 +62,9 @@ TELLING: Final = (
 
 COMMON: Final = "tasks.json state.json working.md sessions.jsonl knowledge-base.json metrics.json".split()
 
-_SKIPPED = frozenset({"node_modules", ".git", ".venv", "__pycache__"})
+
+def _opened(kind: type[Lines | Document], read: Read) -> Callable[[Workspace, PurePosixPath], Reader]:
+    return lambda workspace, path: kind(partial(read, workspace.team, File(path)))
 
 
 class Workspace(Source):
@@ -71,10 +73,11 @@ class Workspace(Source):
     name = "workspace"
     folder = "memory"
     has_transcripts = False
+    files = {pattern: _opened(kind, read) for patterns, kind, read in FILES for pattern in patterns.split()}
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
-        self._team = Team(namespace)
+        self.team = Team(namespace)
 
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
@@ -90,20 +93,8 @@ class Workspace(Source):
 
         return count(TELLING) > 0 or count(COMMON) > 1
 
-    def reader(self, path: PurePosixPath) -> Reader | None:
-        """The reader of the first pattern in :data:`FILES` that fits."""
-        for patterns, mode, read in FILES:
-            for pattern in patterns.split():
-                if pattern.count("/") == len(path.parts) - 1 and path.match(pattern):
-                    return Reader(mode, partial(read, self._team, File(path)))
-        return None
-
     def memory_text(self, path: PurePosixPath, id: str, data: bytes) -> tuple[str, bytes] | None:
         """One entry of the knowledge base, or a whole file."""
         if id.startswith(f"{self.namespace}{memory.KNOWLEDGE}"):
             return memory.knowledge_entry(id.removeprefix(self.namespace), data)
         return super().memory_text(path, id, data)
-
-    def skips(self, path: PurePosixPath) -> bool:
-        """Directories of other tools."""
-        return path.name in _SKIPPED

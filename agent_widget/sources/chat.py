@@ -1,0 +1,296 @@
+"""The base of all conversations with coding agents.
+
+A format says where its files are (:class:`ChatSource`) and which steps follow from one line of them (:class:`Chat`).
+What an agent is in the middle of, a :class:`Voice` keeps: which calls have not returned, whether the session has a
+title, what was said last. So a reader yields steps with ids as its format has them, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar, Final, Generic, TypeVar, get_args
+
+import msgspec
+
+from .base import Item, Malformed, Reader, Source, first_of, millis, named, parse_as, preview
+from .conversation import Conversation
+from .ledger import Book, Ledger
+from .steps import (
+    PERSON,
+    About,
+    Call,
+    Plan,
+    Prompt,
+    Reply,
+    Result,
+    Return,
+    Spawn,
+    Step,
+    Thinking,
+    Todo,
+    TurnEnd,
+    Usage,
+    asks,
+)
+
+L = TypeVar("L")
+
+_STEPS: Final = frozenset(get_args(Step))
+_AGENT_ONLY: Final = frozenset({"name", "role"})
+_OF_AGENTS: Final = frozenset({"name", "role", "project", "model"})
+"""Facts that are columns of agents; all but the first two are columns of sessions too, as are all others."""
+
+
+class ChatSource(Source):
+    """One directory with conversations of one agent."""
+
+    priced: ClassVar[bool] = True
+    """Whether an answer costs what its model costs; else only what the files say it did."""
+    editors: ClassVar[frozenset[str]] = frozenset()
+    """Tools that change the file whose path they are given."""
+
+    def __init__(self, root: Path, namespace: str = "") -> None:
+        super().__init__(root, namespace)
+        self.book = Book(Ledger() if self.priced else Ledger(lambda model, tokens, at: None))
+        self.titled: set[str] = set()
+        """Rows of sessions that another file than the conversation gives a title."""
+
+
+class Voice:
+    """One agent of a session as one file has it, and what it is in the middle of.
+
+    The ids in its steps are those of the format; the rows' are made of them here.
+    """
+
+    def __init__(self, source: ChatSource, path: str, conversation: Conversation) -> None:
+        self.source = source
+        self.path = path
+        """Of the file, for the session's row."""
+        self.conversation = conversation
+        self.session = conversation.session
+        self.agent = conversation.agent
+        self.parent = conversation.parent
+        self.calls: dict[str, Call] = {}
+        """The format's id of a call without a result → the call, with the id of its row."""
+        self.facts: dict[str, Any] = {}
+        """What :meth:`about` said."""
+        self.reply = ""
+        """What it said last, if no call, prompt or end of its turn followed."""
+        self.in_turn = False
+        """Whether it was prompted and the turn did not end."""
+        self.titled = False
+        """Whether the session's title is known."""
+
+    # Making steps
+
+    def about(self, at: int, **facts: Any) -> Iterator[About]:
+        """Yield what is new among some facts, by the names of columns; ``None`` says nothing.
+
+        Of a subagent only what its row has (:data:`_OF_AGENTS`) is taken. Another agent is called as its project, or
+        by the beginning of its session's id. ``parent_id`` is the id of the session from which this one was forked.
+        """
+        given = {name: value for name, value in facts.items() if value is not None}
+        if self.parent is None:
+            if "parent_id" in given:
+                given["parent_id"] = self.source.namespace + given["parent_id"]
+            if "project" in given:
+                given.setdefault("name", given["project"])
+            if not self.facts:
+                given = {"path": self.path, "name": self.session[:8], **given}
+        new = {name: value for name, value in given.items() if self.facts.get(name) != value}
+        if new:
+            self.facts |= new
+            session = {name: value for name, value in new.items() if name not in _AGENT_ONLY}
+            agent = {name: value for name, value in new.items() if name in _OF_AGENTS}
+            yield About(at, session if self.parent is None else {}, agent)
+
+    def title(self, at: int, text: str | None, *, final: bool = True) -> Iterator[About]:
+        """Yield the session's title; one that is not ``final`` counts only if it has none."""
+        known = self.titled or self.session in self.source.titled
+        if text and self.parent is None and (final or not known):
+            self.titled = True
+            yield About(at, {"title": preview(text)}, {})
+
+    def answered(self, at: int) -> TurnEnd:
+        """Return the end of a turn with an answer: if that ends with a question, the agent waits."""
+        return TurnEnd(at, "asked" if asks(self.reply) else "done")
+
+    def stopped(self, at: int) -> Iterator[Result]:
+        """Yield an end for each call that will not return any more."""
+        for id in list(self.calls):
+            yield Result(at, id, "cancelled")
+
+    # Taking steps
+
+    def call_row(self, id: str, at: int | None = None) -> str:
+        """Return the row of a call by its id and, when it is made, its time: models count anew in each session."""
+        return f"{self.session}:{id}"
+
+    def agent_row(self, id: str) -> str:
+        """Return the row of a subagent."""
+        return f"{self.session}/{id}"
+
+    def take(self, step: Step) -> list[Item]:
+        """Return the rows that follow from a step."""
+        complete = _COMPLETED.get(type(step))
+        return self.conversation.take(step) if complete is None else complete(self, step)
+
+    def _prompt(self, step: Prompt) -> list[Item]:
+        """Add the sender and, if it has none, the session's title."""
+        self.in_turn, self.reply = True, ""
+        if self.parent is not None and step.sender == PERSON:
+            step = step._replace(sender=self.parent)
+        items = [
+            item for title in self.title(step.at, step.text, final=False) for item in self.conversation.take(title)
+        ]
+        return items + self.conversation.take(step)
+
+    def _reply(self, step: Reply) -> list[Item]:
+        self.in_turn, self.reply = True, step.text
+        return self.conversation.take(step)
+
+    def _thinking(self, step: Thinking) -> list[Item]:
+        self.in_turn = True
+        return self.conversation.take(step)
+
+    def _call(self, step: Call) -> list[Item]:
+        """Keep it until it returns; a call that is taken once more waits for permission now, or got it."""
+        self.reply = ""
+        known = self.calls.get(step.id)
+        row = self.call_row(step.id, step.at) if known is None else known.id
+        call = step._replace(id=row)
+        self.calls.setdefault(step.id, call)
+        return self.conversation.take(call)
+
+    def _result(self, step: Result) -> list[Item]:
+        """Add which file an editing tool changed."""
+        call, files = self.calls.pop(step.call_id, None), step.files
+        if call is not None and call.name in self.source.editors and step.status == "ok" and not files:
+            files = _paths(call.input)
+        row = self.call_row(step.call_id) if call is None else call.id
+        return self.conversation.take(step._replace(call_id=row, files=files))
+
+    def _usage(self, step: Usage) -> list[Item]:
+        if step.model is not None and not step.copy:
+            self.facts["model"] = step.model
+        return self.conversation.take(step)
+
+    def _turn_end(self, step: TurnEnd) -> list[Item]:
+        self.in_turn, self.reply = False, ""
+        return self.conversation.take(step)
+
+    def _spawn(self, step: Spawn) -> list[Item]:
+        call = self.calls.get(step.call_id)
+        row = self.call_row(step.call_id) if call is None else call.id
+        return self.conversation.take(step._replace(call_id=row, agent_id=self.agent_row(step.agent_id)))
+
+    def _return(self, step: Return) -> list[Item]:
+        return self.conversation.take(step._replace(agent_id=self.agent_row(step.agent_id)))
+
+
+_COMPLETED: Final[dict[type, Callable[[Voice, Any], list[Item]]]] = {
+    Prompt: Voice._prompt,
+    Reply: Voice._reply,
+    Thinking: Voice._thinking,
+    Call: Voice._call,
+    Result: Voice._result,
+    Usage: Voice._usage,
+    TurnEnd: Voice._turn_end,
+    Spawn: Voice._spawn,
+    Return: Voice._return,
+}
+
+V = TypeVar("V", bound=Voice)
+
+
+class Chat(Reader, Generic[L, V]):
+    """Reads one file of JSON lines: ``L`` is what a line is decoded as, ``V`` the kind of voice.
+
+    A format says which shape a line has (``decoder``), who speaks in it (:meth:`speaker`) and what it means
+    (:meth:`steps`); a line that is no JSON of that shape, or has no time, is malformed.
+    """
+
+    decoder: ClassVar[msgspec.json.Decoder[Any]]
+    voice_type: ClassVar[type[Any]] = Voice
+
+    def __init__(self, source: ChatSource, path: PurePosixPath) -> None:
+        self.source = source
+        self.path = path
+        self.data = b""
+        """The line that is being read."""
+        self._voices: dict[tuple[str, str | None], V] = {}
+
+    def speaker(self, line: L) -> tuple[str, str | None]:
+        """Return the session of a line, and the subagent that speaks or ``None`` for the main agent.
+
+        Both are ids of the format, unique in the root and in the session.
+        """
+        raise NotImplementedError
+
+    def steps(self, voice: V, line: L, at: int) -> Iterable[Step | Item]:
+        """Yield what happened, by a line of ``at``; also records that are no part of a conversation."""
+        raise NotImplementedError
+
+    def time(self, line: L) -> int | None:
+        """Return when a line was written; ``None`` for one that says nothing (a header)."""
+        stamp = line.timestamp  # type: ignore[attr-defined]
+        at = millis(stamp)
+        if at is None:
+            raise Malformed(f"not a time: {str(stamp)[:40]}")
+        return at
+
+    def read(self, data: bytes) -> Iterator[Item]:
+        """Yield what follows from one line."""
+        if not data.strip():
+            return
+        self.data = data
+        line: L = parse_as(self.decoder, data)
+        at = self.time(line)
+        if at is not None:
+            voice = self.voice(*self.speaker(line))
+            yield from self.take(voice, self.steps(voice, line, at))
+
+    def take(self, voice: V, steps: Iterable[Step | Item]) -> Iterator[Item]:
+        """Yield what follows from steps of one voice."""
+        for step in steps:
+            if type(step) in _STEPS:
+                yield from voice.take(step)  # type: ignore[arg-type]
+            else:
+                yield step  # type: ignore[misc]
+
+    def voice(self, session: str, agent: str | None = None) -> V:
+        """Return an agent of a session, by their ids in the format."""
+        voice = self._voices.get((session, agent))
+        if voice is None:
+            voice = self._voices[session, agent] = self.begin(session, agent)
+        return voice
+
+    def begin(self, session: str, agent: str | None) -> V:
+        """Make the voice of an agent that this file had not named before."""
+        row, path = self.source.namespace + session, str(self.path)
+        subagent = () if agent is None else (f"{row}/{agent}", row)
+        voice: V = self.voice_type(self.source, path, Conversation(self.source.book, path, row, *subagent))
+        return voice
+
+    @property
+    def digest(self) -> str:
+        """An id for a line that has none, from its content."""
+        return blake2b(self.data.strip(), digest_size=8).hexdigest()
+
+
+def plan(at: int, entries: Any, title: str, id: Callable[[dict[str, Any], str], str]) -> Iterator[Plan]:
+    """Yield the plan that a tool was given as a list of objects with a status; nothing if it is no list.
+
+    ``title`` is the field with an entry's text, ``id`` makes its id of the entry and that text.
+    """
+    if isinstance(entries, list):
+        known = ((entry, named(entry.get(title))) for entry in entries if isinstance(entry, dict))
+        yield Plan(at, tuple(Todo(id(entry, text), text, str(entry.get("status"))) for entry, text in known if text))
+
+
+def _paths(given: Any) -> tuple[str, ...]:
+    """Return the file that a tool was given."""
+    path = first_of(given, "file_path", "path", "filePath", "notebook_path") if isinstance(given, dict) else None
+    return (path,) if isinstance(path, str) else ()
