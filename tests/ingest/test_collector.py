@@ -401,14 +401,14 @@ def test_a_fault_in_a_source_is_logged_and_does_not_keep_the_others_from_being_r
     assert "could not be taken in" in caplog.text
 
 
-@pytest.mark.parametrize("mode", ["document", "lines"])
+@pytest.mark.parametrize("reader", [Document, Lines])
 def test_a_record_that_no_table_takes_does_not_keep_the_others_from_being_read(
-    root: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+    root: Path, monkeypatch: pytest.MonkeyPatch, reader: type[Document | Lines]
 ) -> None:
-    def misspell(*_: object) -> Iterator[Any]:
+    def misspell(data: bytes) -> Iterator[Any]:
         yield Record("tasks", "t", {"tilte": "x"})
 
-    monkeypatch.setattr("agent_widget.sources.workspace.FILES", (("tasks.json", mode, misspell), *FILES))
+    monkeypatch.setattr(Workspace, "files", {**Workspace.files, "tasks.json": lambda *_: reader(misspell)})
     collector = collected(root)
     assert collector.store.count("messages") == 3
     assert collector.states()[0].problems == [f"{root}/tasks.json: could not be taken in (KeyError: 'tilte')"]
