@@ -4,7 +4,7 @@ import { HOUR, MINUTE } from "../lib/durations.ts";
 import { longDuration, plural } from "../lib/format.ts";
 import type { TasksRow } from "../store/tables.ts";
 
-export interface Left {
+interface Left {
   readonly at: number;
   readonly left: number;
 }

@@ -41,7 +41,7 @@ export interface Bar {
   span: Span;
 }
 
-export interface Tick {
+interface Tick {
   row: number;
   x: number;
   failed: boolean;

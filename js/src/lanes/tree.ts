@@ -10,7 +10,7 @@ export interface LaneRow {
   fold?: { readonly count: number; readonly open: boolean };
 }
 
-export interface Folding {
+interface Folding {
   /** More finished children than this fold under their parent. */
   readonly over: number;
   readonly isOpen: (parent: string) => boolean;

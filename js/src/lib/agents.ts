@@ -12,16 +12,3 @@ export function isLive(status: string | null): boolean {
 export function isHuman(agent: AgentsRow): boolean {
   return agent.role === "human";
 }
-
-export function tokensOf(agent: AgentsRow): number {
-  return (
-    (agent.input_tokens ?? 0) +
-    (agent.output_tokens ?? 0) +
-    (agent.cache_read_tokens ?? 0) +
-    (agent.cache_write_tokens ?? 0)
-  );
-}
-
-/** Its tokens of all kinds, or null where none are counted. */
-export const ownTokens = (row: AgentsRow): number | null =>
-  row.input_tokens === null && row.output_tokens === null ? null : tokensOf(row);

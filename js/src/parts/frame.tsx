@@ -5,14 +5,12 @@ import { useApp } from "../state/context.ts";
 import { pythonRows } from "../state/python.ts";
 import type { Facet, Query } from "../state/query.ts";
 import { recordedRows } from "../store/store.ts";
-import type { ViewName } from "../store/tables.ts";
-import { COLUMNS, type Rows, type TableName } from "../store/tables.ts";
+import { COLUMNS, type Rows, type TableName, VIEW_OF } from "../store/tables.ts";
 import { CopyButton } from "./copy.tsx";
 import { Empty } from "./empty.tsx";
 import { Filters } from "./filters.tsx";
 
 interface FrameProps<T extends TableName, R> {
-  readonly view: ViewName;
   readonly table: T;
   readonly facets: readonly Facet<R>[];
   readonly query: Query<R>;
@@ -28,10 +26,10 @@ interface FrameProps<T extends TableName, R> {
 }
 
 export function Frame<T extends TableName, R>(props: FrameProps<T, R>) {
-  const { view, table, query, total, nouns } = props;
+  const { table, query, total, nouns } = props;
   const shown = query.rows.length;
   const { store, nav } = useApp();
-  const filter = nav.filter(view);
+  const filter = nav.filter(VIEW_OF[table]);
   const selection = nav.selected.value;
   store.tables[table].version.value;
   const rows = store.tables[table].rows as ReadonlyMap<string, Rows[T]>;

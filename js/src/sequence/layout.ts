@@ -43,7 +43,7 @@ export interface Stretch {
   readonly to: number;
 }
 
-export interface Work extends Stretch {
+interface Work extends Stretch {
   /** How many other stretches of work of the agent it lies in. */
   readonly depth: number;
   /** How it is going; null when it is over. */

@@ -28,7 +28,7 @@ export function isWork(message: Message): boolean {
 }
 
 /** Somebody stands still until this is answered. */
-export function isAsk(message: Message): boolean {
+function isAsk(message: Message): boolean {
   const kind = message.kind ?? "";
   return kind === "ask" || kind === "question" || REQUEST.test(kind) || isNoteToPeople(message);
 }

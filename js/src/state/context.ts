@@ -2,6 +2,7 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Shown, Store } from "../store/store.ts";
+import type { TableName } from "../store/tables.ts";
 import type { Nav } from "./nav.ts";
 
 /** Asks the server; rejects with what went wrong, for people. */
@@ -23,4 +24,14 @@ export function useApp(): App {
   const app = useContext(AppContext);
   if (app === null) throw new Error("a part was mounted outside the app");
   return app;
+}
+
+/** What is selected of a table, and how to select in it. */
+export function useSelection(table: TableName) {
+  const { nav } = useApp();
+  const selection = nav.selected.value;
+  return {
+    selected: selection?.table === table ? selection.id : null,
+    onSelect: (id: string | null) => nav.select(table, id),
+  };
 }

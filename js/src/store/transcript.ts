@@ -33,14 +33,14 @@ export interface Plan extends Told {
   readonly todos: readonly { readonly id: string; readonly title: string | null; readonly status: string | null }[];
 }
 
-export interface Answer extends Told {
+interface Answer extends Told {
   readonly kind: "answer";
   readonly sender: string | null;
   readonly text: string | null;
   readonly failed: boolean | null;
 }
 
-export interface End extends Told {
+interface End extends Told {
   readonly kind: "end";
   readonly how: string | null;
   readonly text: string | null;

@@ -1,6 +1,5 @@
 // The columns of the agents view. What nobody knows of takes no room.
 import { Bar } from "../../charts/bar.tsx";
-import { ownTokens } from "../../lib/agents.ts";
 import { contextFill, NEARLY_FULL } from "../../lib/context-fill.ts";
 import { DAY } from "../../lib/durations.ts";
 import {
@@ -17,6 +16,7 @@ import {
 } from "../../lib/format.ts";
 import type { SortValue } from "../../lib/sort.ts";
 import { oneLine } from "../../lib/text.ts";
+import { tokensOf } from "../../lib/tokens.ts";
 import { ActivityBars } from "../../parts/activity.tsx";
 import type { Column } from "../../parts/grid/types.ts";
 import { StatusMark } from "../../parts/status.tsx";
@@ -139,7 +139,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
       (row) => row.context_tokens,
       (row) => <Context row={row} />,
     ),
-    column("tokens", "tokens", { min: 50, rank: 8, end: true }, ownTokens, (row) => (
+    column("tokens", "tokens", { min: 50, rank: 8, end: true }, tokensOf, (row) => (
       <Tokens row={row} sum={known.sums().get(row.id)} />
     )),
     column(
@@ -178,7 +178,7 @@ export function withKnown(
   const twoCosts = agents.some((row) => costDiffers(row, sums.get(row.id)));
   const has = (key: string): boolean => {
     if (key === "name" || key === "recent") return true;
-    if (key === "tokens") return agents.some((row) => ownTokens(row) !== null);
+    if (key === "tokens") return agents.some((row) => tokensOf(row) !== null);
     return agents.some((row) => row[key as keyof AgentsRow] !== null);
   };
   return columns
@@ -257,7 +257,7 @@ function Context({ row }: { row: AgentsRow }) {
 }
 
 function Tokens({ row, sum }: { row: AgentsRow; sum: Sum | undefined }) {
-  const own = ownTokens(row);
+  const own = tokensOf(row);
   const about = own === null ? "not counted" : `${integer(own)} tokens, cache included`;
   const all =
     sum === undefined || sum.tokens === own
@@ -276,7 +276,7 @@ function costDiffers(row: AgentsRow, sum: Sum | undefined): sum is Sum & { cost:
 
 /** Its own, and after it in muted ink what it comes to with its subagents. */
 function Cost({ row, sum }: { row: AgentsRow; sum: Sum | undefined }) {
-  const counted = ownTokens(row) !== null;
+  const counted = tokensOf(row) !== null;
   const own = row.cost_usd === null && !counted ? "–" : money(row.cost_usd);
   const differs = costDiffers(row, sum);
   const about = row.cost_usd === null ? (counted ? "the price of its model is not known" : "not counted") : "its own";

@@ -6,7 +6,7 @@ import { joined } from "../../lib/search.ts";
 import { Either } from "../../parts/either.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
-import { useApp } from "../../state/context.ts";
+import { useApp, useSelection } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
 import { eventsOf } from "../../store/events.ts";
 import { AGENT_STATUSES, type AgentsRow } from "../../store/tables.ts";
@@ -43,7 +43,6 @@ export function Agents() {
   const narrowed = query.rows.length !== all.length;
   return (
     <Frame
-      view="agents"
       table="agents"
       facets={facets}
       query={query}
@@ -89,7 +88,7 @@ function AgentTree({ rows, narrowed, question }: TreeProps) {
   );
   const all = agents.list();
   const columns = useMemo(() => withKnown(every, all, sums.value), [every, all, sums.value]);
-  const selected = nav.selected.value?.table === "agents" ? nav.selected.value.id : null;
+  const { selected, onSelect } = useSelection("agents");
   // What is searched for is shown, and so is what is selected.
   const toggled = AGENT_STATUSES.filter((status) => nav.switch("agents", status).value).join(" ");
   const folded = folds.value;
@@ -128,7 +127,7 @@ function AgentTree({ rows, narrowed, question }: TreeProps) {
       question={`${question} ${toggled} ${[...folded].join(" ")}`}
       changedAt={agents.changedAt}
       selected={selected}
-      onSelect={(id) => nav.select("agents", id)}
+      onSelect={onSelect}
       band={(item) => item.band && <Band item={item} />}
       onBand={onBand}
       rowClass={(item) => (present && /^(offline|done)$/.test(item.agent?.status ?? "") ? "faint" : "")}

@@ -1,7 +1,8 @@
 // What the rows of agents add up to: costs and tokens with those of subagents, and their activity over time.
-import { ownTokens } from "../../lib/agents.ts";
+
 import { MINUTE } from "../../lib/durations.ts";
 import { append, lowerBound } from "../../lib/ordered.ts";
+import { tokensOf } from "../../lib/tokens.ts";
 import { callAt, type Events, messageAt } from "../../store/events.ts";
 import type { AgentsRow } from "../../store/tables.ts";
 
@@ -25,7 +26,7 @@ export function sumsOf(rows: readonly AgentsRow[]): ReadonlyMap<string, Sum> {
   const sum = (row: AgentsRow): Sum => {
     const known = sums.get(row.id);
     if (known !== undefined) return known;
-    let total: Sum = { subagents: 0, cost: row.cost_usd, tokens: ownTokens(row) };
+    let total: Sum = { subagents: 0, cost: row.cost_usd, tokens: tokensOf(row) };
     sums.set(row.id, total); // said before its children are asked: a cycle ends here
     for (const child of children.get(row.id) ?? []) {
       const of = sum(child);

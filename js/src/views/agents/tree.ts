@@ -31,7 +31,7 @@ export interface Arrangement {
 }
 
 /** More finished children than this fold. */
-export const FINISHED_OVER = 5;
+const FINISHED_OVER = 5;
 const FINISHED = "finished of ";
 export const finishedOf = (id: string): string | null => (id.startsWith(FINISHED) ? id.slice(FINISHED.length) : null);
 

@@ -13,7 +13,7 @@ import type { Column } from "../../parts/grid/types.ts";
 import { StatusMark } from "../../parts/status.tsx";
 import { Switch } from "../../parts/switch.tsx";
 import { Time } from "../../parts/time.tsx";
-import { useApp } from "../../state/context.ts";
+import { useApp, useSelection } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
 import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
@@ -109,7 +109,6 @@ export function Logs() {
   const problem = patternProblem(search);
   return (
     <Frame
-      view="logs"
       table="logs"
       facets={facets}
       query={query}
@@ -139,8 +138,7 @@ export function Logs() {
         rows={lines}
         sort={nav.sort("logs")}
         question={`${query.question} ${separate.value}`}
-        selected={nav.selected.value?.table === "logs" ? nav.selected.value.id : null}
-        onSelect={(id) => nav.select("logs", id)}
+        {...useSelection("logs")}
         rowClass={({ row }) => (row.level === "debug" ? "faint" : "")}
         follow
         following={following}

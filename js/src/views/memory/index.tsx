@@ -12,7 +12,7 @@ import { knownColumns } from "../../parts/grid/known-columns.ts";
 import type { Column } from "../../parts/grid/types.ts";
 import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
-import { useApp } from "../../state/context.ts";
+import { useApp, useSelection } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
 import { type MemoryHistory, memoryVersions } from "../../store/memory-versions.ts";
 import type { Shown } from "../../store/store.ts";
@@ -123,7 +123,6 @@ export function Memory() {
   const columns = useMemo(() => knownColumns(every, all), [every, all]);
   return (
     <Frame
-      view="memory"
       table="memory"
       facets={facets}
       query={query}
@@ -144,8 +143,7 @@ export function Memory() {
         question={query.question}
         latest={memory.rows}
         changedAt={memory.changedAt}
-        selected={nav.selected.value?.table === "memory" ? nav.selected.value.id : null}
-        onSelect={(id) => nav.select("memory", id)}
+        {...useSelection("memory")}
       />
     </Frame>
   );

@@ -13,7 +13,7 @@ import { Grid } from "../../parts/grid/grid.tsx";
 import { Switch } from "../../parts/switch.tsx";
 import { pairUp, standingOf } from "../../sequence/pairs.ts";
 import { Sequence } from "../../sequence/sequence.tsx";
-import { useApp } from "../../state/context.ts";
+import { useApp, useSelection } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
 import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
@@ -71,11 +71,9 @@ export function Messages() {
   const columns = useMemo(() => messageColumns(store, pairs, standing), [store, pairs, standing]);
   const query = useQuery("messages", rows, text, facets);
   const inOrder = useMemo(() => (sequence.value ? query.rows.toReversed() : []), [query.rows, sequence.value]);
-  const selected = nav.selected.value?.table === "messages" ? nav.selected.value.id : null;
-  const select = (id: string | null) => nav.select("messages", id);
+  const { selected, onSelect } = useSelection("messages");
   return (
     <Frame
-      view="messages"
       table="messages"
       facets={facets}
       query={query}
@@ -108,7 +106,7 @@ export function Messages() {
           changedAt={messages.changedAt}
           unfolded={unfolded}
           selected={selected}
-          onSelect={select}
+          onSelect={onSelect}
         />
       ) : (
         <Grid
@@ -120,7 +118,7 @@ export function Messages() {
           latest={messages.rows}
           changedAt={messages.changedAt}
           selected={selected}
-          onSelect={select}
+          onSelect={onSelect}
         />
       )}
     </Frame>

@@ -1,10 +1,10 @@
 // What was just said and what is being done: the last messages and the tasks in hand, each row a way to the whole.
-import { useEffect, useState } from "preact/hooks";
 import { Bar } from "../../charts/bar.tsx";
 import { Burndown } from "../../charts/burndown.tsx";
 import { MINUTE } from "../../lib/durations.ts";
 import { integer, percent } from "../../lib/format.ts";
 import { lowerBound } from "../../lib/ordered.ts";
+import { useFresh } from "../../parts/fades.ts";
 import { KindPill } from "../../parts/kind.tsx";
 import { StatusMark, statusColor } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
@@ -12,20 +12,18 @@ import { Time } from "../../parts/time.tsx";
 import type { Nav } from "../../state/nav.ts";
 import { type Events, messageAt } from "../../store/events.ts";
 import { agentName } from "../../store/names.ts";
-import { CHANGE_MEMORY_MS, type Shown, type TableView } from "../../store/store.ts";
-import type { MessagesRow, TasksRow } from "../../store/tables.ts";
+import type { Shown } from "../../store/store.ts";
+import type { TasksRow } from "../../store/tables.ts";
 import { taskTotals } from "./figures.ts";
 
 /** More than there is room for: the lists take the height that is left, and scroll. */
 const ROWS = 30;
-const FRESH_MS = 600;
-const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 export function LatestMessages({ store, nav, index }: { store: Shown; nav: Nav; index: Events }) {
   const now = store.now.value;
   const latest = index.messages.slice(-ROWS).reverse();
   const lastMinute = index.messages.length - lowerBound(index.messages, now - MINUTE, messageAt);
-  const fresh = useFresh(store.tables.messages, latest);
+  const isFresh = useFresh(store.tables.messages.changedAt);
   return (
     <section class="overview-list" aria-label="Latest messages">
       <Heading
@@ -37,7 +35,7 @@ export function LatestMessages({ store, nav, index }: { store: Shown; nav: Nav; 
         <button
           key={message.id}
           type="button"
-          class={`overview-row ${fresh(message.id)}`}
+          class={`overview-row ${isFresh(message.id) ? "fresh" : ""}`}
           onClick={() => nav.open("messages", message.id)}
         >
           <Time at={message.at} fits="clock" />
@@ -60,7 +58,7 @@ export function TasksInHand({ store, nav, burndown }: { store: Shown; nav: Nav; 
   tasks.version.value;
   const rows = tasks.list();
   const inHand = tasksInHand(rows).slice(0, ROWS);
-  const fresh = useFresh(tasks, inHand);
+  const isFresh = useFresh(tasks.changedAt);
   const { done, total } = taskTotals(rows);
   return (
     <section class="overview-list" aria-label="Tasks in progress">
@@ -74,7 +72,7 @@ export function TasksInHand({ store, nav, burndown }: { store: Shown; nav: Nav; 
         <button
           key={task.id}
           type="button"
-          class={`overview-row ${fresh(task.id)}`}
+          class={`overview-row ${isFresh(task.id) ? "fresh" : ""}`}
           onClick={() => nav.open("tasks", task.id)}
         >
           <StatusMark status={task.status} />
@@ -96,7 +94,7 @@ export function TasksInHand({ store, nav, burndown }: { store: Shown; nav: Nav; 
 const ORDER = ["in_progress", "blocked"];
 
 /** Tasks somebody works on, then those that are stuck; the last changed first. */
-export function tasksInHand(tasks: readonly TasksRow[]): TasksRow[] {
+function tasksInHand(tasks: readonly TasksRow[]): TasksRow[] {
   return tasks
     .filter((task) => ORDER.includes(task.status ?? ""))
     .sort((a, b) => ORDER.indexOf(a.status!) - ORDER.indexOf(b.status!) || (b.updated_at ?? 0) - (a.updated_at ?? 0));
@@ -109,21 +107,4 @@ function Heading({ title, note, onOpen }: { title: string; note: string; onOpen:
       <span>{note}</span>
     </button>
   );
-}
-
-/** The class of rows that changed a moment ago; drawn once more when the moment is over. */
-function useFresh(
-  view: TableView<MessagesRow> | TableView<TasksRow>,
-  rows: readonly { id: string }[],
-): (id: string) => string {
-  const [, redraw] = useState(0);
-  const lasts = reducedMotion.matches ? CHANGE_MEMORY_MS : FRESH_MS;
-  const left = (id: string): number => (view.changedAt.get(id) ?? -Infinity) + lasts - performance.now();
-  const longest = Math.max(0, ...rows.map((row) => left(row.id)));
-  useEffect(() => {
-    if (longest === 0) return;
-    const timer = setTimeout(() => redraw((n) => n + 1), longest);
-    return () => clearTimeout(timer);
-  });
-  return (id) => (left(id) > 0 ? "fresh" : "");
 }

@@ -1,7 +1,8 @@
 // How fast tokens and money go. The tables hold totals only, so their course is what this page has seen them grow
 // by since it opened; nothing is made up for the time before.
-import { tokensOf } from "../../lib/agents.ts";
+
 import { MINUTE, SECOND } from "../../lib/durations.ts";
+import { tokensOf } from "../../lib/tokens.ts";
 import type { AgentsRow } from "../../store/tables.ts";
 
 const KEEP_MS = 15 * MINUTE;
@@ -26,7 +27,7 @@ export class Meter {
     if (last !== undefined && now - last.at < EVERY_MS) return;
     let { tokens, cost } = last ?? { tokens: 0, cost: 0 };
     for (const agent of agents) {
-      const total = { tokens: tokensOf(agent), cost: agent.cost_usd ?? 0 };
+      const total = { tokens: tokensOf(agent) ?? 0, cost: agent.cost_usd ?? 0 };
       const before =
         this.#known.get(agent.id) ?? (last !== undefined && isNew(agent, last.at) ? { tokens: 0, cost: 0 } : total);
       tokens += Math.max(0, total.tokens - before.tokens);

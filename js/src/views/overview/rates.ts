@@ -1,10 +1,11 @@
 // The figures of pace and worth: tokens or messages, cost or quality. Rates of now are what this page has seen
 // since it opened; before that, and of what is over, they are totals over the time that was worked.
 import { workedFor } from "../../lanes/bins.ts";
-import { isLive, tokensOf } from "../../lib/agents.ts";
+import { isLive } from "../../lib/agents.ts";
 import { HOUR, MINUTE } from "../../lib/durations.ts";
 import { ago, integer, longDuration, money, percent, plural, score, short, when } from "../../lib/format.ts";
 import { lowerBound } from "../../lib/ordered.ts";
+import { tokensOf } from "../../lib/tokens.ts";
 import { type Events, messageAt } from "../../store/events.ts";
 import type { AgentsRow, QualityRow } from "../../store/tables.ts";
 import { between, type FigureData, histogram, POINTS, type Stretch } from "./figures.ts";

@@ -2,7 +2,7 @@
 import { useMemo, useRef } from "preact/hooks";
 import { plural, score, stamp, when } from "../../lib/format.ts";
 import { useSize } from "../../parts/size.ts";
-import { useApp } from "../../state/context.ts";
+import { useApp, useSelection } from "../../state/context.ts";
 import type { QualityRow } from "../../store/tables.ts";
 import { type Course, courseOf } from "./sums.ts";
 
@@ -14,20 +14,20 @@ const MOST_POINTS = 1_500;
 const NEAR_PX = 12;
 
 export function ScoreCourse({ rows }: { rows: readonly QualityRow[] }) {
-  const { store, nav } = useApp();
+  const { store } = useApp();
   const box = useRef<HTMLDivElement>(null);
   const { width } = useSize(box);
   const course = useMemo(() => courseOf(rows.slice(0, MOST_POINTS)), [rows]);
   if (course === null) return null;
   const x = (at: number) => EDGE_PX + at * (width - 2 * EDGE_PX);
   const y = (value: number) => EDGE_PX + (1 - value) * (HEIGHT_PX - 2 * EDGE_PX);
-  const selected = nav.selected.value?.table === "quality" ? nav.selected.value.id : null;
+  const { selected, onSelect } = useSelection("quality");
   const onClick = (event: MouseEvent) => {
     const { left, top } = (event.currentTarget as Element).getBoundingClientRect();
     const id = nearest(course, (point) =>
       Math.hypot(x(point.x) - (event.clientX - left), y(point.y) - (event.clientY - top)),
     );
-    if (id !== null) nav.select("quality", id);
+    if (id !== null) onSelect(id);
   };
   const now = store.now.value;
   return (

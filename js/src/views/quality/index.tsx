@@ -14,7 +14,7 @@ import type { Column } from "../../parts/grid/types.ts";
 import { Section } from "../../parts/section.tsx";
 import { Line, Prose } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
-import { useApp } from "../../state/context.ts";
+import { useApp, useSelection } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
 import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
@@ -117,7 +117,6 @@ export function Quality() {
   const columns = useMemo(() => knownColumns(every, all), [every, all]);
   return (
     <Frame
-      view="quality"
       table="quality"
       facets={facets}
       query={query}
@@ -139,8 +138,7 @@ export function Quality() {
         question={query.question}
         latest={quality.rows}
         changedAt={quality.changedAt}
-        selected={nav.selected.value?.table === "quality" ? nav.selected.value.id : null}
-        onSelect={(id) => nav.select("quality", id)}
+        {...useSelection("quality")}
       />
     </Frame>
   );

@@ -71,7 +71,7 @@ export function grouped(rows: readonly QualityRow[], key: (row: QualityRow) => s
   );
 }
 
-export interface Point {
+interface Point {
   readonly id: string;
   readonly x: number;
   readonly y: number;

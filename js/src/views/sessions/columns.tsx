@@ -1,6 +1,8 @@
 // The columns of the sessions view, and which of them give way first.
+
 import { duration, integer, money, short, UNKNOWN, words } from "../../lib/format.ts";
 import type { SortValue } from "../../lib/sort.ts";
+import { tokensOf } from "../../lib/tokens.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
 import type { Column } from "../../parts/grid/types.ts";
 import { StatusMark } from "../../parts/status.tsx";
@@ -11,12 +13,6 @@ import type { SessionsRow } from "../../store/tables.ts";
 import type { SessionItem } from "./tree.ts";
 
 const INDENT_PX = 16;
-
-/** All tokens that went through the model, from a cache or not. */
-export function tokens(row: SessionsRow): number | null {
-  const parts = [row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cache_write_tokens];
-  return parts.every((part) => part === null) ? null : parts.reduce<number>((sum, part) => sum + (part ?? 0), 0);
-}
 
 /** Few agents write when a session is over: then it lasted, as far as one knows, until the last that was heard of it. */
 export function lasted(row: SessionsRow): number | null {
@@ -116,9 +112,9 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     figure("tool_calls", "tools", 46, 4),
     figure("errors", "errors", 42, 4),
     figure("files_changed", "files", 40, 10),
-    column("tokens", "tokens", { min: 52, rank: 5, end: true }, tokens, (row) => (
-      <span title={tokens(row) === null ? undefined : `${integer(tokens(row))} tokens, cache included`}>
-        {short(tokens(row))}
+    column("tokens", "tokens", { min: 52, rank: 5, end: true }, tokensOf, (row) => (
+      <span title={tokensOf(row) === null ? undefined : `${integer(tokensOf(row))} tokensOf, cache included`}>
+        {short(tokensOf(row))}
       </span>
     )),
     column(
@@ -128,7 +124,7 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
       (row) => row.cost_usd,
       (row) => {
         // Without tokens there is nothing to price.
-        const cost = row.cost_usd === null && tokens(row) === null ? UNKNOWN : money(row.cost_usd);
+        const cost = row.cost_usd === null && tokensOf(row) === null ? UNKNOWN : money(row.cost_usd);
         return <span class={row.cost_usd === null ? "muted" : ""}>{cost}</span>;
       },
     ),

@@ -5,7 +5,7 @@ import { sortedBy } from "../../lib/sort.ts";
 import { Details } from "../../parts/details.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
-import { useApp } from "../../state/context.ts";
+import { useApp, useSelection } from "../../state/context.ts";
 import { type Facet, runQuery } from "../../state/query.ts";
 import { SESSION_STATUSES, type SessionsRow } from "../../store/tables.ts";
 import { Transcript } from "../transcript/index.tsx";
@@ -28,7 +28,7 @@ export function Sessions() {
   sessions.version.value;
   agents.version.value;
   const all = sessions.list();
-  const selected = nav.selected.value?.table === "sessions" ? nav.selected.value.id : null;
+  const { selected, onSelect } = useSelection("sessions");
   const search = nav.search.value;
   const filter = nav.filter("sessions").value;
   const fields = nav.switch("sessions", "fields");
@@ -64,7 +64,6 @@ export function Sessions() {
   };
   return (
     <Frame
-      view="sessions"
       table="sessions"
       facets={facets}
       query={{ ...query, question }}
@@ -82,7 +81,7 @@ export function Sessions() {
         question={question}
         changedAt={sessions.changedAt}
         selected={selected}
-        onSelect={(id) => nav.select("sessions", id)}
+        onSelect={onSelect}
       />
     </Frame>
   );

@@ -7,7 +7,7 @@ import { Either } from "../../parts/either.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
 import { knownColumns } from "../../parts/grid/known-columns.ts";
-import { useApp } from "../../state/context.ts";
+import { useApp, useSelection } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
 import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
@@ -57,11 +57,9 @@ export function Tasks() {
   const every = useMemo(() => taskColumns(store, inOwnOrder ? tree.depths : new Map()), [store, inOwnOrder, tree]);
   const columns = useMemo(() => knownColumns(every, all), [every, all]);
   const board = nav.switch("tasks", "board");
-  const selected = nav.selected.value?.table === "tasks" ? nav.selected.value.id : null;
-  const select = (id: string | null) => nav.select("tasks", id);
+  const { selected, onSelect } = useSelection("tasks");
   return (
     <Frame
-      view="tasks"
       table="tasks"
       facets={facets}
       query={query}
@@ -79,7 +77,7 @@ export function Tasks() {
         <Burndown store={store} height={44} />
       </div>
       {board.value ? (
-        <Board rows={query.rows} selected={selected} onSelect={select} />
+        <Board rows={query.rows} selected={selected} onSelect={onSelect} />
       ) : (
         <Grid
           label="Tasks"
@@ -90,7 +88,7 @@ export function Tasks() {
           latest={tasks.rows}
           changedAt={tasks.changedAt}
           selected={selected}
-          onSelect={select}
+          onSelect={onSelect}
         />
       )}
     </Frame>

@@ -9,7 +9,7 @@ import { Details } from "../../parts/details.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
 import { knownColumns } from "../../parts/grid/known-columns.ts";
-import { useApp } from "../../state/context.ts";
+import { useApp, useSelection } from "../../state/context.ts";
 import { type Facet, useQuery } from "../../state/query.ts";
 import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
@@ -42,10 +42,8 @@ export function Tools() {
     () => (chosen === null ? every : { ...every, rows: every.rows.filter((row) => row.name === chosen) }),
     [every.rows, chosen],
   );
-  const selected = nav.selected.value?.table === "tool_calls" ? nav.selected.value.id : null;
   return (
     <Frame
-      view="tools"
       table="tool_calls"
       facets={facets}
       query={query}
@@ -61,7 +59,7 @@ export function Tools() {
       <div class={`stacked ${chosen === null ? "" : "chosen"}`}>
         <Uses rows={every.rows} chosen={chosen} question={every.question} />
         {chosen !== null && <Users rows={query.rows} tool={chosen} question={query.question} />}
-        <Calls rows={query.rows} tool={chosen} question={query.question} selected={selected} />
+        <Calls rows={query.rows} tool={chosen} question={query.question} />
       </div>
     </Frame>
   );
@@ -120,7 +118,7 @@ function Users({ rows, tool, question }: PartProps & { tool: string }) {
   );
 }
 
-function Calls({ rows, tool, question, selected }: PartProps & { tool: string | null; selected: string | null }) {
+function Calls({ rows, tool, question }: PartProps & { tool: string | null }) {
   const { store, nav } = useApp();
   const { tool_calls: calls } = store.tables;
   const columns = useMemo(() => callColumns(store).filter(({ key }) => key !== "name" || tool === null), [store, tool]);
@@ -134,8 +132,7 @@ function Calls({ rows, tool, question, selected }: PartProps & { tool: string | 
       question={question}
       latest={calls.rows}
       changedAt={calls.changedAt}
-      selected={selected}
-      onSelect={(id) => nav.select("tool_calls", id)}
+      {...useSelection("tool_calls")}
     />
   );
 }

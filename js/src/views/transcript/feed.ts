@@ -5,7 +5,7 @@ import type { Ask } from "../../state/context.ts";
 import type { Nav } from "../../state/nav.ts";
 import { keyOf, type Page, type Talk, withEarlier, withLater } from "../../store/transcript.ts";
 
-export const FIRST_PAGE = 60;
+const FIRST_PAGE = 60;
 export const NEXT_PAGE = 120;
 const PACE_MS = 500;
 

@@ -12,7 +12,7 @@ import { useApp } from "../../state/context.ts";
 import { agentName } from "../../store/names.ts";
 import type { Tool } from "../../store/transcript.ts";
 import { stretch, tally } from "./items.ts";
-import { gist, given, said, toolName, toolServer } from "./words.ts";
+import { gist, given, textOf, toolName, toolServer } from "./words.ts";
 
 /** A command that is no longer fits its line, in nearly any width. */
 const TOLD_CHARS = 40;
@@ -62,15 +62,15 @@ export function ToolCall({ call, open, whole, onToggle, onChild }: ToolCallProps
           </button>
         )}
       </div>
-      {call.asks ? <Markdown text={said(call.asks)} /> : null}
+      {call.asks ? <Markdown text={textOf(call.asks)} /> : null}
       {open && <CallBody call={call} whole={whole} />}
     </div>
   );
 }
 
 function CallBody({ call, whole }: { call: Tool; whole: boolean }) {
-  const error = said(call.error);
-  const output = said(call.output);
+  const error = textOf(call.error);
+  const output = textOf(call.output);
   const input = given(call);
   // The line above says it already.
   const told = input.length <= TOLD_CHARS && input === gist(call);

@@ -64,8 +64,8 @@ export function shortPath(path: string): string {
   return parts.length <= 4 ? path : `…/${parts.slice(-3).join("/")}`;
 }
 
-/** An input for people: a lone text as it is, else each part with its name. */
-export function inputText(input: unknown): string {
+/** An input, output or error as text: a lone text as it is, else each part with its name. */
+export function textOf(input: unknown): string {
   if (input === null || input === undefined) return "";
   if (typeof input === "string") return input;
   if (!isInput(input)) return JSON.stringify(input, null, 2);
@@ -81,23 +81,20 @@ export function inputText(input: unknown): string {
 /** What opens under a call before its output: the command itself, or the whole input. */
 export function given(call: Tool): string {
   const { input } = call;
-  if (!isInput(input)) return inputText(input);
+  if (!isInput(input)) return textOf(input);
   const { command, ...rest } = input;
-  if (typeof command !== "string") return inputText(input);
+  if (typeof command !== "string") return textOf(input);
   const others = Object.fromEntries(
     Object.entries(rest).filter(([name]) => name !== "description" && name !== "timeout"),
   );
-  return [command, inputText(others)].filter(Boolean).join("\n\n");
+  return [command, textOf(others)].filter(Boolean).join("\n\n");
 }
-
-/** Output and errors come as text nearly always. */
-export const said = (value: unknown): string => inputText(value);
 
 /** Everything an entry says. */
 export function wordsOf(entry: Entry): string {
   switch (entry.kind) {
     case "tool":
-      return [entry.name, inputText(entry.input), said(entry.asks), said(entry.output), said(entry.error)]
+      return [entry.name, textOf(entry.input), textOf(entry.asks), textOf(entry.output), textOf(entry.error)]
         .filter(Boolean)
         .join("\n");
     case "plan":
