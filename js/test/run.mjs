@@ -11,7 +11,7 @@ const outdir = mkdtempSync(join(tmpdir(), "agent-widget-test-"));
 try {
   await build({
     absWorkingDir: here,
-    entryPoints: readdirSync(here).filter((name) => /\.test\.tsx?$/.test(name)),
+    entryPoints: readdirSync(here, { recursive: true }).filter((name) => name.endsWith(".test.ts")),
     bundle: true,
     platform: "node",
     format: "esm",
@@ -23,7 +23,9 @@ try {
     jsx: "automatic",
     jsxImportSource: "preact",
   });
-  const files = readdirSync(outdir).map((name) => join(outdir, name));
+  const files = readdirSync(outdir, { recursive: true })
+    .filter((name) => name.endsWith(".mjs"))
+    .map((name) => join(outdir, name));
   const { status } = spawnSync(process.execPath, ["--enable-source-maps", "--test", ...files], { stdio: "inherit" });
   process.exitCode = status ?? 1;
 } finally {

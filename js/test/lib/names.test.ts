@@ -1,0 +1,33 @@
+// What agents are called.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { numbersOf, ownName } from "../../src/lib/names.ts";
+import { row } from "../support/rows.ts";
+
+test("sessions of one project are told apart in the order in which they began", () => {
+  const agents = [
+    row("agents", "c", { name: "shop", started_at: 30 }),
+    row("agents", "a", { name: "shop", started_at: 10 }),
+    row("agents", "b", { name: "shop", started_at: 20 }),
+    row("agents", "x", { name: "garden", started_at: 5 }),
+  ];
+  assert.deepEqual([...numbersOf(agents)].sort(), [
+    ["b", 2],
+    ["c", 3],
+  ]);
+});
+
+test("subagents are told apart among those of one parent", () => {
+  const agents = [
+    row("agents", "a/1", { name: "Explore", parent_id: "a", started_at: 1 }),
+    row("agents", "a/2", { name: "Explore", parent_id: "a", started_at: 2 }),
+    row("agents", "b/1", { name: "Explore", parent_id: "b", started_at: 3 }),
+  ];
+  assert.deepEqual([...numbersOf(agents)], [["a/2", 2]]);
+});
+
+test("a name made by a machine gives way to the role, and the person is you", () => {
+  assert.equal(ownName("agent-1767303353127-qvwgix", row("agents", "x", { role: "worker" })), "worker qvwgix");
+  assert.equal(ownName("agent-planner-1", undefined), "planner-1");
+  assert.equal(ownName("user", row("agents", "user", { name: "user" })), "you");
+});

@@ -1,0 +1,55 @@
+// What may be said about the connection, and when.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { describe, type Facts } from "../../src/link/connection.ts";
+import { retryDelay } from "../../src/link/socket.ts";
+
+const facts: Facts = {
+  peer: "kernel",
+  link: "open",
+  refusal: null,
+  startedAt: 0,
+  welcomed: true,
+  frameAt: 100_000,
+  rtt: 2,
+  kernel: null,
+  kernelAt: 0,
+};
+const state = { type: "state", connection: "live", message: null, rtt_ms: 1, heard_ms: 300 } as const;
+
+test("no answer at all is said after three seconds", () => {
+  const silent = { ...facts, welcomed: false, frameAt: 0 };
+  assert.equal(describe(silent, 2_900).message, null);
+  assert.match(describe(silent, 3_000).message!, /not connected to a kernel: run the cell again/);
+});
+
+test("silence is never live", () => {
+  assert.equal(describe(facts, 111_999).state, "live");
+  assert.equal(describe(facts, 112_000).state, "stale");
+});
+
+test("a kernel that has lost the watcher is not live, and the data are as old as its last word", () => {
+  const kernel = { ...state, connection: "reconnecting", message: "refused", heard_ms: 40_000 } as const;
+  const connection = describe({ ...facts, kernel, kernelAt: 100_000 }, 100_500);
+  assert.deepEqual([connection.state, connection.message, connection.lastFrameAt], ["reconnecting", "refused", 60_000]);
+});
+
+test("a kernel that is still connecting is no kernel missing", () => {
+  const kernel = { ...state, connection: "connecting", heard_ms: null } as const;
+  assert.equal(describe({ ...facts, welcomed: false, kernel, kernelAt: 100_000 }, 105_000).state, "connecting");
+});
+
+test("retries keep between a fifth of a second and five seconds", () => {
+  assert.equal(
+    retryDelay(0, () => 1),
+    200,
+  );
+  assert.equal(
+    retryDelay(20, () => 1),
+    5_000,
+  );
+  assert.equal(
+    retryDelay(20, () => 0),
+    200,
+  );
+});

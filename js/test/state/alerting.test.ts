@@ -1,0 +1,72 @@
+// Alerts: what is news of them, and that nobody is notified who did not ask for it.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { signal } from "@preact/signals";
+import type { Alert } from "../../src/link/protocol.ts";
+import { notifying, notifyOf } from "../../src/state/alerting.ts";
+import { Store } from "../../src/store/store.ts";
+
+const alert = (name: string, state: Alert["state"], since = 1): Alert => ({ name, state, since, text: null });
+
+function notified(first: readonly Alert[]): {
+  alerts: ReturnType<typeof signal<readonly Alert[]>>;
+  names: string[];
+  end: () => void;
+} {
+  const alerts = signal(first);
+  const names: string[] = [];
+  const end = notifyOf(
+    () => alerts.value,
+    ({ name }) => names.push(name),
+  );
+  return { alerts, names, end };
+}
+
+test("nobody is notified who did not ask", () => {
+  notifying.value = "not asked";
+  const { alerts, names, end } = notified([alert("quiet", "ok")]);
+  alerts.value = [alert("quiet", "firing", 2)];
+  notifying.value = "on";
+  assert.deepEqual(names, [], "nor of what fired before they asked");
+  end();
+});
+
+test("each firing is notified once, whatever is told of it again", () => {
+  notifying.value = "on";
+  const { alerts, names, end } = notified([alert("once", "ok")]);
+  alerts.value = [alert("once", "firing", 10)];
+  alerts.value = [{ ...alert("once", "firing", 10), text: "more" }];
+  alerts.value = [alert("once", "ok", 11)];
+  alerts.value = [alert("once", "firing", 12)];
+  assert.deepEqual(names, ["once", "once"]);
+  end();
+});
+
+test("what fires when the page is opened is no news", () => {
+  notifying.value = "on";
+  const { alerts, names, end } = notified([]);
+  alerts.value = [alert("old", "firing")];
+  assert.deepEqual(names, []);
+  alerts.value = [alert("old", "firing"), alert("new", "firing")];
+  assert.deepEqual(names, ["new"]);
+  end();
+});
+
+test("two views of one page notify once", () => {
+  notifying.value = "on";
+  const views = [notified([alert("shared", "ok")]), notified([alert("shared", "ok")])];
+  for (const { alerts } of views) alerts.value = [alert("shared", "firing", 20)];
+  assert.deepEqual(
+    views.flatMap(({ names }) => names),
+    ["shared"],
+  );
+  for (const { end } of views) end();
+});
+
+test("what is told again unchanged wakes nobody", () => {
+  const store = new Store();
+  store.setAlerts([alert("same", "firing")]);
+  const before = store.alerts.value;
+  store.setAlerts([alert("same", "firing")]);
+  assert.equal(store.alerts.value, before);
+});

@@ -1,0 +1,97 @@
+// The tables as they were at a moment: what the rows' own times tell of it, and nothing of what came later.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { signal } from "@preact/signals";
+import { AS_OF, Past } from "../../src/store/past.ts";
+import { Store } from "../../src/store/store.ts";
+import { TABLE_NAMES } from "../../src/store/tables.ts";
+import { row } from "../support/rows.ts";
+
+const LISTS = {
+  ...(Object.fromEntries(TABLE_NAMES.map((name) => [name, []])) as unknown as Parameters<typeof AS_OF.tasks>[0]),
+};
+
+test("a task is pending, in progress or completed as its times say", () => {
+  const task = row("tasks", "t", {
+    status: "completed",
+    progress: 1,
+    created_at: 10,
+    started_at: 20,
+    completed_at: 30,
+    updated_at: 30,
+    quality: 0.9,
+  });
+  const at = (time: number) => AS_OF.tasks({ ...LISTS, tasks: [task] }, time)[0];
+  assert.equal(at(5), undefined);
+  assert.deepEqual([at(10)?.status, at(10)?.progress, at(10)?.quality], ["pending", 0, null]);
+  assert.deepEqual([at(25)?.status, at(25)?.progress, at(25)?.completed_at], ["in_progress", null, null]);
+  assert.equal(at(30), task);
+});
+
+test("an agent was what its spans say, and had made the calls that are told", () => {
+  const agent = row("agents", "a", { name: "ann", status: "done", started_at: 10, cost_usd: 5, tool_calls: 2 });
+  const spans = [
+    row("spans", "1", { agent_id: "a", status: "working", status_reason: "prompted", started_at: 10, ended_at: 20 }),
+    row("spans", "2", { agent_id: "a", status: "waiting", status_reason: "permission", started_at: 20, ended_at: 40 }),
+  ];
+  const tool_calls = [
+    row("tool_calls", "c1", { agent_id: "a", at: 12, name: "Bash", input: "make", status: "ok", duration_ms: 2 }),
+    row("tool_calls", "c2", { agent_id: "a", at: 18, name: "Edit", status: "error", duration_ms: 10 }),
+  ];
+  const at = (time: number) => AS_OF.agents({ ...LISTS, agents: [agent], spans, tool_calls }, time)[0];
+  assert.equal(at(9), undefined);
+  assert.deepEqual([at(15)?.status, at(15)?.status_reason, at(15)?.activity], ["working", "prompted", "Bash make"]);
+  assert.deepEqual([at(25)?.status, at(25)?.tool_calls, at(25)?.errors], ["waiting", 2, 1]);
+  assert.equal(at(25)?.cost_usd, null, "what it had cost by then is not told");
+  assert.equal(at(50)?.status, "offline", "nothing is told of it any more");
+});
+
+test("a call that had not returned was running", () => {
+  const call = row("tool_calls", "c", { at: 10, duration_ms: 20, status: "ok", output: "fine" });
+  const at = (time: number) => AS_OF.tool_calls({ ...LISTS, tool_calls: [call] }, time)[0];
+  assert.deepEqual([at(15)?.status, at(15)?.output, at(15)?.duration_ms], ["running", null, null]);
+  assert.equal(at(30), call);
+});
+
+test("a session was active while its agent worked, and had as many messages as were told by then", () => {
+  const session = row("sessions", "s", { agent_id: "a", status: "ended", started_at: 10, ended_at: 40, messages: 3 });
+  const spans = [row("spans", "1", { agent_id: "a", status: "working", started_at: 10, ended_at: 20 })];
+  const messages = [
+    row("messages", "m", { session_id: "s", at: 11 }),
+    row("messages", "n", { session_id: "s", at: 31 }),
+  ];
+  const at = (time: number) => AS_OF.sessions({ ...LISTS, sessions: [session], spans, messages }, time)[0];
+  assert.deepEqual([at(15)?.status, at(15)?.ended_at, at(15)?.messages], ["active", null, 1]);
+  assert.deepEqual([at(40)?.status, at(40)?.ended_at, at(40)?.messages], ["ended", 40, 2]);
+});
+
+test("nothing that was written later is in any table", () => {
+  const store = new Store();
+  const moment = signal<number | null>(100);
+  const past = new Past(store, moment);
+  const rows = {
+    messages: [row("messages", "m1", { at: 50 }), row("messages", "m2", { at: 150 })],
+    logs: [row("logs", "l1", { at: 100 }), row("logs", "l2", { at: 101 })],
+    quality: [row("quality", "q1", { at: null })],
+  };
+  store.apply({ rows, gone: {} });
+  store.commit();
+  assert.deepEqual(
+    past.tables.messages.list().map(({ id }) => id),
+    ["m1"],
+  );
+  assert.deepEqual(
+    past.tables.logs.list().map(({ id }) => id),
+    ["l1"],
+  );
+  assert.equal(past.tables.quality.list().length, 0);
+  assert.equal(past.tables.messages.rows.get("m2"), undefined);
+  assert.equal(past.now.value, 100);
+  const before = past.tables.messages.version.value;
+  moment.value = 200;
+  assert.notEqual(past.tables.messages.version.value, before);
+  assert.deepEqual(
+    past.tables.messages.list().map(({ id }) => id),
+    ["m1", "m2"],
+  );
+});

@@ -1,0 +1,208 @@
+// The figures and the strip above the lanes: what they count, and what they refuse to guess.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { sparkPath } from "../../src/charts/spark.tsx";
+import { needs } from "../../src/state/needs.ts";
+import { callsByAgent, messagesInOrder, spansByAgent } from "../../src/store/events.ts";
+import type {
+  AgentsRow,
+  LogsRow,
+  MessagesRow,
+  QualityRow,
+  SpansRow,
+  TasksRow,
+  ToolCallsRow,
+} from "../../src/store/tables.ts";
+import {
+  agentsFigure,
+  errorsFigure,
+  histogram,
+  liveCourse,
+  tasksFigure,
+  taskTotals,
+} from "../../src/views/overview/figures.ts";
+import { Meter } from "../../src/views/overview/meter.ts";
+import { paceFigure, worthFigure } from "../../src/views/overview/rates.ts";
+
+const MINUTE = 60_000;
+const NOW = Date.UTC(2026, 10, 23, 14, 22);
+const STRETCH = { from: NOW - 15 * MINUTE, to: NOW, now: NOW };
+
+const agent = (id: string, more: Partial<AgentsRow> = {}) =>
+  ({
+    id,
+    name: id,
+    role: null,
+    status: "working",
+    status_reason: null,
+    status_at: NOW,
+    started_at: NOW - 60 * MINUTE,
+    input_tokens: null,
+    output_tokens: null,
+    cache_read_tokens: null,
+    cache_write_tokens: null,
+    cost_usd: null,
+    ...more,
+  }) as AgentsRow;
+const task = (id: string, status: string, more: Partial<TasksRow> = {}) =>
+  ({ id, title: id, status, notes: null, completed_at: null, updated_at: NOW, ...more }) as TasksRow;
+const index = (spans: Partial<SpansRow>[] = [], messages: Partial<MessagesRow>[] = []) => ({
+  spans: spansByAgent(spans as SpansRow[]),
+  calls: callsByAgent([]),
+  messages: messagesInOrder(messages as MessagesRow[]),
+});
+
+test("people and agents that are gone are not counted as agents", () => {
+  const agents = [
+    agent("a"),
+    agent("b", { status: "waiting" }),
+    agent("c", { status: "done" }),
+    agent("you", { role: "human", status: "idle" }),
+  ];
+  const figure = agentsFigure(agents, index(), STRETCH);
+  assert.deepEqual([figure.value, figure.unit, figure.note], ["2", "/3", "1 working · 1 waiting"]);
+});
+
+test("the course of the agents counts each span where it lasted", () => {
+  const course = liveCourse(
+    index([
+      { agent_id: "a", status: "working", started_at: STRETCH.from - MINUTE, ended_at: null },
+      { agent_id: "b", status: "idle", started_at: NOW - 5 * MINUTE, ended_at: null },
+      { agent_id: "c", status: "done", started_at: STRETCH.from, ended_at: null },
+    ]),
+    STRETCH,
+  );
+  assert.equal(course[0], 1);
+  assert.equal(course.at(-1), 2);
+});
+
+test("cancelled tasks are no part of the whole", () => {
+  assert.deepEqual(taskTotals([task("a", "completed"), task("b", "pending"), task("c", "cancelled")]), {
+    done: 1,
+    total: 2,
+    cancelled: 1,
+  });
+});
+
+test("what is left of the tasks is told in the fewest words that are true", () => {
+  const note = (...tasks: TasksRow[]) => tasksFigure(tasks, STRETCH).note;
+  assert.equal(note(), "none known");
+  assert.equal(note(task("a", "completed")), "all done");
+  assert.equal(note(task("a", "in_progress"), task("b", "completed")), "1 in progress");
+  assert.equal(note(task("a", "failed"), task("b", "completed")), "1 failed");
+});
+
+test("agents that are long gone are counted as a whole, not as none", () => {
+  const gone = agent("a", { status: "offline", last_seen_at: NOW - 3 * 24 * 60 * MINUTE });
+  const figure = agentsFigure([gone, { ...gone, id: "b" }], index(), STRETCH);
+  assert.deepEqual([figure.value, figure.unit, figure.note], ["2", "", "none live now"]);
+});
+
+test("pace is in tokens where they are counted, else in messages", () => {
+  const messages = index(
+    [],
+    Array.from({ length: 30 }, (_, i) => ({ id: `${i}`, at: NOW - i * 1000, kind: "direct" })),
+  );
+  const figure = paceFigure([agent("a")], messages, new Meter(), STRETCH);
+  assert.deepEqual([figure.label, figure.value], ["Messages / min", "2"]);
+  const counted = agent("a", { input_tokens: 10, output_tokens: 5, cache_read_tokens: 80, cache_write_tokens: 10 });
+  const tokens = paceFigure([counted], index(), new Meter(), STRETCH);
+  assert.deepEqual([tokens.label, tokens.value, tokens.note], ["Tokens", "105", "80% from cache"]);
+  const over = paceFigure([{ ...counted, status: "done" }], index(), new Meter(), STRETCH);
+  assert.deepEqual([over.label, over.value, over.note], ["Tokens", "105", "80% from cache"]);
+});
+
+test("the meter counts growth only: neither what was there before nor what went", () => {
+  const meter = new Meter();
+  const spent = (output_tokens: number) => agent("a", { output_tokens });
+  meter.read([spent(1000)], NOW);
+  assert.equal(meter.perMinute("tokens", MINUTE), null, "one reading is no rate");
+  meter.read([spent(1500), agent("old", { output_tokens: 9000 })], NOW + 30_000);
+  meter.read([spent(1500), agent("new", { output_tokens: 200, started_at: NOW + 40_000 })], NOW + 60_000);
+  assert.equal(meter.perMinute("tokens", MINUTE), 700);
+  meter.read([], NOW + 61_000);
+  assert.equal(meter.readings.length, 3, "read every few seconds only");
+});
+
+test("cost leaves unpriced models out and says so; without any cost there is quality", () => {
+  const cost = worthFigure(
+    [agent("a", { cost_usd: 1.5 }), agent("b", { output_tokens: 5 })],
+    [],
+    index(),
+    new Meter(),
+    NOW,
+  );
+  assert.deepEqual([cost.label, cost.value, cost.note], ["Cost", "$1.50", "1 unpriced"]);
+  const scores = [0.5, 1, null].map((score, i) => ({ id: `${i}`, at: NOW, score }) as QualityRow);
+  const quality = worthFigure([agent("a")], scores, index(), new Meter(), NOW);
+  assert.deepEqual([quality.label, quality.value, quality.note], ["Quality", "0.75", "mean of 2"]);
+});
+
+test("an hour costs what was spent over the time in which somebody worked", () => {
+  const spans = index([
+    { agent_id: "a", status: "working", started_at: NOW - 40 * MINUTE, ended_at: NOW - 20 * MINUTE },
+    { agent_id: "b", status: "working", started_at: NOW - 30 * MINUTE, ended_at: NOW - 10 * MINUTE },
+    { agent_id: "a", status: "idle", started_at: NOW - 20 * MINUTE, ended_at: null },
+  ]);
+  const agents = [agent("a", { cost_usd: 1, status: "offline" }), agent("b", { cost_usd: 2, status: "offline" })];
+  assert.equal(worthFigure(agents, [], spans, new Meter(), NOW).note, "$6.00 / h of work");
+});
+
+test("errors are failed calls and error lines of the window", () => {
+  const calls = [NOW - 2 * MINUTE, NOW - 60 * MINUTE].map(
+    (at) => ({ at, name: "Bash", agent_id: null, status: "error" }) as ToolCallsRow,
+  );
+  const logs = [
+    { at: NOW - 5 * MINUTE, level: "critical", agent_id: "a" } as LogsRow,
+    { at: NOW, level: "info" } as LogsRow,
+  ];
+  const figure = errorsFigure(calls, logs, STRETCH, String);
+  assert.deepEqual([figure.value, figure.note, figure.view], ["2", "1 Bash · 2 min ago", "tools"]);
+  assert.equal(errorsFigure([], logs, STRETCH, String).view, "logs");
+});
+
+test("a histogram holds what is in the stretch, ends included", () => {
+  const counts = histogram([STRETCH.from, NOW, NOW + 1, STRETCH.from - 1], STRETCH);
+  assert.equal(counts[0], 1);
+  assert.equal(counts.at(-1), 1);
+  assert.equal(
+    counts.reduce((sum, count) => sum + count),
+    2,
+  );
+});
+
+test("a course that does not change is drawn on the ground", () => {
+  assert.equal(sparkPath([3, 3]), sparkPath([0, 0]));
+  assert.notEqual(sparkPath([0, 3]), sparkPath([3, 0]));
+});
+
+test("a task that is stuck because its owner waits is one need, and its note is told without its stamp", () => {
+  const agents = [agent("asks", { status: "waiting", status_reason: "permission" })];
+  const tasks = [
+    { ...task("its task", "blocked"), owner: "asks" },
+    { ...task("another", "blocked"), notes: "[2026-01-02T03:04:05.678Z] Waits for a key\nolder" },
+  ];
+  assert.deepEqual(
+    needs(agents, tasks, NOW).map(({ id, says }) => `${id} ${says}`),
+    ["asks waits for you: permission", "another is blocked: Waits for a key"],
+  );
+});
+
+test("who waits comes first, longest first; then fresh failures, then tasks", () => {
+  const agents = [
+    agent("failed-old", { status: "failed", status_at: NOW - 120 * MINUTE }),
+    agent("failed", { status: "failed", status_at: NOW - MINUTE, status_reason: "rate limit" }),
+    agent("late", { status: "waiting", status_at: NOW - MINUTE }),
+    agent("early", { status: "waiting", status_at: NOW - 5 * MINUTE, status_reason: "permission to run x" }),
+    agent("you", { role: "human", status: "waiting" }),
+  ];
+  const list = needs(agents, [task("stuck", "blocked"), task("fine", "pending")], NOW);
+  assert.deepEqual(
+    list.map(({ id }) => id),
+    ["early", "late", "failed", "stuck"],
+  );
+  assert.deepEqual(
+    list.map(({ says }) => says),
+    ["waits for you: permission to run x", "waits for you", "failed: rate limit", "is blocked"],
+  );
+});
