@@ -7,6 +7,7 @@ import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
 import { useApp, useSelection } from "../../state/context.ts";
 import { type Facet, runQuery } from "../../state/query.ts";
+import { hasTranscript } from "../../state/trail.ts";
 import { SESSION_STATUSES, type SessionsRow } from "../../store/tables.ts";
 import { Transcript } from "../transcript/index.tsx";
 import { sessionColumns } from "./columns.tsx";
@@ -46,15 +47,16 @@ export function Sessions() {
     return by !== null && value ? sortedBy(flat(query.rows), value, by.descending) : nested(query.rows);
   }, [query.rows, by, columns]);
   const details = (row: SessionsRow) => {
-    if (row.source === "workspace" || fields.value) {
+    const readable = hasTranscript(store, row);
+    if (!readable || fields.value) {
       return (
         <Details table="sessions" row={row} title={row.title ?? row.id}>
-          {row.source === "workspace" ? (
-            <p class="muted">No transcript: a workspace keeps figures of its sessions, not what was said in them.</p>
-          ) : (
+          {readable ? (
             <button type="button" class="button transcript-link" onClick={() => (fields.value = false)}>
               Transcript →
             </button>
+          ) : (
+            <p class="muted">No transcript: there are figures of this session, but not what was said in it.</p>
           )}
         </Details>
       );
