@@ -12,30 +12,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .client.agent import Agent, AgentFailed
-    from .client.alerts import Alert
-    from .client.client import Client
-    from .client.connection import ConnectionFailed
-    from .client.webhooks import webhook
-    from .data.compare import compare
-    from .data.sql import Result, SqlError
-    from .data.table import LiveTable, Rows
-    from .data.transcript import Transcript
-    from .ingest.collector import PathError
-    from .notebook.api import connect, watch
-    from .notebook.widget import Dashboard
-    from .server.launch import Server, ServerError, serve
-    from .store import Row
+    from .client.agent import Agent as Agent
+    from .client.agent import AgentFailed as AgentFailed
+    from .client.alerts import Alert as Alert
+    from .client.client import Client as Client
+    from .client.errors import CallError as CallError
+    from .client.errors import ConnectionFailed as ConnectionFailed
+    from .client.errors import NotFound as NotFound
+    from .client.table import LiveTable as LiveTable
+    from .client.webhooks import webhook as webhook
+    from .data.compare import compare as compare
+    from .data.sql import Result as Result
+    from .data.sql import SqlError as SqlError
+    from .data.table import Rows as Rows
+    from .data.transcript import Transcript as Transcript
+    from .ingest.collector import PathError as PathError
+    from .notebook.api import connect as connect
+    from .notebook.api import watch as watch
+    from .notebook.widget import Dashboard as Dashboard
+    from .server.launch import Server as Server
+    from .server.launch import ServerError as ServerError
+    from .server.launch import serve as serve
+    from .store import Row as Row
     from .version import VERSION as __version__
 
-_HOMES = {
+_MODULES = {
     "Agent": "client.agent",
     "AgentFailed": "client.agent",
     "Alert": "client.alerts",
+    "CallError": "client.errors",
     "Client": "client.client",
-    "ConnectionFailed": "client.connection",
+    "ConnectionFailed": "client.errors",
     "Dashboard": "notebook.widget",
-    "LiveTable": "data.table",
+    "LiveTable": "client.table",
+    "NotFound": "client.errors",
     "PathError": "ingest.collector",
     "Result": "data.sql",
     "Row": "store",
@@ -51,39 +61,17 @@ _HOMES = {
     "webhook": "client.webhooks",
 }
 
-__all__ = [
-    "Agent",
-    "AgentFailed",
-    "Alert",
-    "Client",
-    "ConnectionFailed",
-    "Dashboard",
-    "LiveTable",
-    "PathError",
-    "Result",
-    "Row",
-    "Rows",
-    "Server",
-    "ServerError",
-    "SqlError",
-    "Transcript",
-    "__version__",
-    "compare",
-    "connect",
-    "serve",
-    "watch",
-    "webhook",
-]
+__all__ = [*_MODULES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from .version import VERSION
 
-        return version("agent-widget")
-    if name not in _HOMES:
+        return VERSION
+    if name not in _MODULES:
         raise AttributeError(f"module 'agent_widget' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    value = globals()[name] = getattr(import_module(f".{_MODULES[name]}", __name__), name)
     return value
 
 

@@ -20,7 +20,8 @@ import msgspec
 
 from . import demo
 from .client.client import Client
-from .client.connection import ENDED, ConnectionFailed
+from .client.connection import ENDED
+from .client.errors import ConnectionFailed
 from .data.files import csv_text, json_bytes, parquet_bytes
 from .data.frames import arrow_table
 from .discovery import find_server, runtimes
@@ -274,7 +275,8 @@ def _tail(options: argparse.Namespace) -> None:
 
 async def _print_changes(client: Client, options: argparse.Namespace) -> None:
     loop, changed = asyncio.get_running_loop(), asyncio.Event()
-    feed = client.subscribe(lambda: loop.call_soon_threadsafe(changed.set), [options.table] if options.table else None)
+    wanted = [options.table] if options.table else None
+    feed = client._link.feed(lambda: loop.call_soon_threadsafe(changed.set), wanted)
     try:
         while client.connection.state not in ENDED:
             await changed.wait()

@@ -31,12 +31,6 @@ from agent_widget.data.frames import data_frame
 from agent_widget.server import methods
 from agent_widget.sources import SOURCES, steps
 
-INNER: Final = {
-    "Client": "adopt, wake, react_no_more, welcome, subscribe, unsubscribe, request",
-    "Alert": "look, told, turns_at",
-}
-"""What is public among our own modules only."""
-
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 
@@ -223,8 +217,6 @@ def api() -> Iterator[str]:
             ancestors = getattr(agent_widget, name).__mro__
             others = [ancestor.__name__ for ancestor in ancestors if not ancestor.__module__.startswith("agent_widget")]
             options = ["members", f"inherited-members: {','.join(others)}"]
-            if name in INNER:
-                options.append(f"exclude-members: {INNER[name]}")
             yield _rst(f"autoclass:: agent_widget.{name}", *options)
 
 

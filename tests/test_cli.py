@@ -20,7 +20,7 @@ import pyarrow.parquet
 import pytest
 
 from agent_widget import cli, discovery
-from agent_widget.data.table import LiveTable
+from agent_widget.data.table import StoredTable
 from agent_widget.tables import TABLES
 from tests.support.wire import hosted, message_line, say, until
 
@@ -212,7 +212,7 @@ def test_snapshot_as_parquet(workspace: Path, tmp_path: Path) -> None:
         subprocess.run(command, stdout=file, check=True, timeout=30)
     table = pyarrow.parquet.read_table(tmp_path / "tasks.parquet")
     assert table.column("title").to_pylist() == ["first", "second"]
-    assert table.column_names == LiveTable(None, "tasks").columns  # type: ignore[arg-type]
+    assert table.column_names == StoredTable(None, "tasks").columns  # type: ignore[arg-type]
 
 
 # serve, servers, doctor

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar, overload
 
+from ..data.table import Rows
 from ..data.transcript import Transcript
 from ..store import Row, Store
+from ..tables import AGENT_STATUSES
+from .link import Link
+from .methods import transcript
 
-if TYPE_CHECKING:
-    from .client import Client
+T = TypeVar("T")
 
 
 class AgentFailed(RuntimeError):
@@ -22,7 +25,7 @@ class AgentFailed(RuntimeError):
 
 
 def find_agent(store: Store, name: str) -> Row | None:
-    """An agent by its id, or by its name with or without the prefix ``agent-``; of several the one seen last."""
+    """Return an agent by its id, or by its name with or without the prefix ``agent-``; of several the one seen last."""
     row = store.get("agents", name)
     if row is None:
         names = (name, f"agent-{name}")  # the dashboard leaves the prefix out
@@ -34,15 +37,15 @@ def find_agent(store: Store, name: str) -> Row | None:
 class Agent:
     """One agent. Every column of ``agents`` is an attribute, read anew each time: ``.status``, ``.cost_usd``, …"""
 
-    def __init__(self, client: Client, row: Row) -> None:
+    def __init__(self, link: Link, row: Row) -> None:
         self.id: str = row["id"]
-        self._client = client
+        self._link = link
         self._row = row
 
     @property
     def row(self) -> Row:
-        """Its row as it is now; of an agent that went, as it last was."""
-        self._row = self._client.store.get("agents", self.id) or self._row
+        """Its row as it is now; of an agent that is gone, its last one."""
+        self._row = self._link.store.get("agents", self.id) or self._row
         return self._row
 
     def __getattr__(self, column: str) -> Any:
@@ -51,46 +54,79 @@ class Agent:
         return getattr(self.row, column)
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._row]
+        return sorted({*(name for name in dir(type(self)) if not name.startswith("_")), *self._row})
 
-    async def done(self, timeout: float | None = None) -> Row:
-        """Wait until it has nothing more to do, and return its row; at once if that is so already.
+    @overload
+    async def until(self, condition: str | Collection[str] = "done", timeout: float | None = None) -> Row: ...
+    @overload
+    async def until(self, condition: Callable[[Agent], T], timeout: float | None = None) -> T: ...
+    async def until(
+        self, condition: str | Collection[str] | Callable[[Agent], T] = "done", timeout: float | None = None
+    ) -> Row | T:
+        """Wait until the agent has a status, and return its row; at once if it has it already.
 
-        A coding agent is done when its turn has ended: its status is ``idle`` (it can be prompted again; also after
-        an interruption, which ``status_reason`` tells) or ``done`` (a subagent that reported, a session that was
-        closed). One that waits for a person is not done. Raises :class:`AgentFailed` if it failed or went offline
-        in the middle of something, ``TimeoutError`` after ``timeout`` seconds.
+        ``condition``: a status (``"waiting"``: for a person, ``.status_reason`` says for what), several, or a function
+        of the agent, whose value is returned.
+
+        ``"done"``, the default, is more than the status of this name: the agent has nothing more to do. A coding
+        agent whose turn has ended is ``idle`` (it can be prompted again; also after an interruption, see
+        ``status_reason``); a subagent that reported, or a session that was closed, is ``done``. One that waits for a
+        person is neither. Raises :class:`AgentFailed` if it failed or went offline in the middle of something, unless
+        that is waited for too: ``until(["done", "failed"])``.
+
+        Raises ``TimeoutError`` after ``timeout`` seconds, ``ValueError`` for what is no status, and
+        :class:`ConnectionFailed` when the client is closed or refused.
         """
-        return self._outcome(await self._client.until(self._has_ended, timeout))
+        outcome: Row | T = await self._link.until(self._reached(condition), timeout)
+        return outcome
 
-    def wait_done(self, timeout: float | None = None) -> Row:
-        """:meth:`done` for a cell or thread without ``await``."""
-        return self._outcome(self._client.wait_until(self._has_ended, timeout))
+    @overload
+    def wait(self, condition: str | Collection[str] = "done", timeout: float | None = None) -> Row: ...
+    @overload
+    def wait(self, condition: Callable[[Agent], T], timeout: float | None = None) -> T: ...
+    def wait(
+        self, condition: str | Collection[str] | Callable[[Agent], T] = "done", timeout: float | None = None
+    ) -> Row | T:
+        """:meth:`until` for a cell or thread without ``await``: blocks, and can be interrupted."""
+        outcome: Row | T = self._link.wait(self._reached(condition), timeout)
+        return outcome
 
-    async def waiting(self, timeout: float | None = None) -> Row:
-        """Wait until it waits for a person, and return its row: ``status_reason`` says for what."""
-        return await self._client.until(self._waits, timeout)  # type: ignore[no-any-return]
-
-    def wait_waiting(self, timeout: float | None = None) -> Row:
-        """:meth:`waiting` for a cell or thread without ``await``."""
-        return self._client.wait_until(self._waits, timeout)  # type: ignore[no-any-return]
-
-    def messages(self) -> list[Row]:
-        """What it said and what was said to it alone, oldest first."""
+    def messages(self) -> Rows:
+        """Return the messages it sent and those sent to it alone, oldest first."""
         return self._rows("messages", lambda row: self.id in (row["sender"], row["recipient"]))
 
-    def tool_calls(self) -> list[Row]:
-        """Its tool calls, oldest first (the column of that name, how many there were, is ``.row.tool_calls``)."""
-        return self._rows("tool_calls", lambda row: row["agent_id"] == self.id)
+    def tool_calls(self) -> Rows:
+        """Return its tool calls, oldest first (the column of that name, their number, is ``.row.tool_calls``)."""
+        return self._rows("tool_calls", self._is_ours)
 
-    def tasks(self) -> list[Row]:
-        """The tasks it owns, oldest first."""
+    def tasks(self) -> Rows:
+        """Return the tasks it owns, oldest first."""
         owners = (self.id, self.row["name"])
         return self._rows("tasks", lambda row: row["owner"] in owners)
 
-    def transcript(self, limit: int = 50, **options: Any) -> Transcript:
-        """The newest page of its conversation; see :meth:`Client.transcript`."""
-        return self._client.transcript(self.id, limit=limit, **options)
+    def sessions(self) -> Rows:
+        """Return its sessions, oldest first."""
+        session = self.row["session_id"]
+        return self._rows("sessions", lambda row: self._is_ours(row) or row["id"] == session)
+
+    def spans(self) -> Rows:
+        """Return its statuses and when it was in each, oldest first."""
+        return self._rows("spans", self._is_ours)
+
+    def logs(self) -> Rows:
+        """Return its log lines, oldest first."""
+        return self._rows("logs", self._is_ours)
+
+    def transcript(
+        self,
+        before: str | None = None,
+        limit: int = 50,
+        *,
+        after: str | None = None,
+        chars: int | None = None,
+    ) -> Transcript:
+        """Return a page of its conversation, the newest by default; see :meth:`Client.transcript`."""
+        return transcript(self._link, self.id, before, limit, after, chars)
 
     def __repr__(self) -> str:
         return f"<agent {self._line()}>"
@@ -105,29 +141,43 @@ class Agent:
         facts = [f"{row['name'] or self.id}: {row['status']}{reason}", row["model"] or row["source"], cost]
         return ", ".join(fact for fact in facts if fact)
 
-    def _rows(self, table: str, belongs: Callable[[Row], bool]) -> list[Row]:
-        time = "created_at" if table == "tasks" else "at"
-        return sorted(filter(belongs, self._client.store.rows(table)), key=lambda row: row[time] or 0)
+    def _is_ours(self, row: Row) -> bool:
+        return bool(row["agent_id"] == self.id)
 
-    def _has_ended(self, _: object) -> Row | None:
-        row = self.row
-        return row if row["status"] in ("idle", "done", "failed", "offline") else None
+    def _rows(self, table: str, belongs: Callable[[Row], bool]) -> Rows:
+        time = _BEGINS.get(table, "at")
+        rows = sorted(filter(belongs, self._link.store.rows(table)), key=lambda row: row[time] or 0)
+        return Rows(self._link.store, table, rows)
 
-    def _waits(self, _: object) -> Row | None:
-        row = self.row
-        return row if row["status"] == "waiting" else None
+    def _reached(self, condition: str | Collection[str] | Callable[[Agent], T]) -> Callable[[], Any]:
+        if callable(condition):
+            return lambda: condition(self)
+        statuses = {condition} if isinstance(condition, str) else set(condition)
+        if unknown := statuses - set(AGENT_STATUSES):
+            raise ValueError(f"no status {min(unknown)!r}; there are {', '.join(AGENT_STATUSES)}")
 
-    def _outcome(self, row: Row) -> Row:
-        said = f"{row['name'] or self.id} {{}}: {row['status_reason'] or 'nobody says why'}"
+        def reached() -> Row | None:
+            row = self.row
+            if row["status"] in statuses or ("done" in statuses and self._has_ended(row)):
+                return row
+            return None
+
+        return reached
+
+    def _has_ended(self, row: Row) -> bool:
+        """Whether it has nothing more to do; raises :class:`AgentFailed` if it never will have done it."""
+        reason = row["status_reason"] or "no reason is known"
         if row["status"] == "failed":
-            raise AgentFailed(row, said.format("failed"))
+            raise AgentFailed(row, f"{row['name'] or self.id} failed: {reason}")
         if row["status"] == "offline" and (last := self._before_offline()) not in ("idle", "done"):
-            raise AgentFailed(row, said.format(f"went offline while it was {last}"))
-        return row
+            raise AgentFailed(row, f"{row['name'] or self.id} went offline while it was {last}: {reason}")
+        return row["status"] in ("idle", "done", "offline")
 
     def _before_offline(self) -> str:
-        """What it did before it went silent, as its spans tell."""
-        spans = [row for row in self._client.store.rows("spans") if row["agent_id"] == self.id]
-        told = [row for row in spans if row["status"] not in ("offline", "unknown")]
-        last = max(told, key=lambda row: row["started_at"] or 0, default=None)
-        return "unknown" if last is None else str(last["status"])
+        """Return the status it had before it went silent."""
+        known = [row["status"] for row in self.spans() if row["status"] not in ("offline", "unknown")]
+        return str(known[-1]) if known else "unknown"
+
+
+_BEGINS = {"tasks": "created_at", "sessions": "started_at", "spans": "started_at"}
+"""Table → the time by which rows are sorted, where it is not ``at``."""

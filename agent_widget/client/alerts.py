@@ -6,16 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from .. import protocol
 from ..masking import mask
 from ..tables import cut, now_ms
-from .callbacks import Callback, Dispatcher
-
-if TYPE_CHECKING:
-    from .client import Client
-    from .feeds import Feed
+from .callbacks import Callback
+from .replica import Replica
 
 PACE: Final = 0.1
 """Seconds between two looks at the predicates, however much changes."""
@@ -64,15 +60,15 @@ class Level:
 
 
 class Alert:
-    """A condition that is watched: what :meth:`Client.alert` returns."""
+    """A condition that is watched, as :meth:`Client.alert` returns it."""
 
     def __init__(
         self,
         name: str,
-        predicate: Callable[[Client], Any],
+        predicate: Callable[[], Any],
         do: Callable[[Alert], Any] | None = None,
         for_: float = 0.0,
-        clear: Callable[[Client], Any] | None = None,
+        clear: Callable[[], Any] | None = None,
         clear_for: float = 0.0,
         every: float = 5.0,
     ) -> None:
@@ -108,7 +104,7 @@ class Alert:
         return self._do.errors
 
     def clear(self) -> None:
-        """Take it as dealt with: it is ``ok``, and fires again only after its condition has ended."""
+        """Acknowledge it: it is ``ok``, and fires again only after its condition has ended."""
         with self._lock:
             before = self.state
             self._level.clear()
@@ -116,30 +112,30 @@ class Alert:
         self._on_change()
 
     def stop(self) -> None:
-        """Watch for it no more."""
+        """Remove it; nothing is checked any more."""
         self._on_stop(self)
 
     def __repr__(self) -> str:
-        said = self.error or self.text
+        text = self.error or self.text
         since = datetime.fromtimestamp(self.since / 1000).strftime("%H:%M:%S")
-        return f"<alert {self.name}: {self.state} since {since}{f', {said}' if said else ''}, fired {self.fired}>"
+        return f"<alert {self.name}: {self.state} since {since}{f', {text}' if text else ''}, fired {self.fired}>"
 
-    def look(self, client: Client, now: float) -> Callable[[], object] | None:
-        """Ask the predicate at the time ``now``, in seconds; returns what is to be done about it."""
+    def _look(self, now: float) -> Callable[[], object] | None:
+        """Ask the predicate at the time ``now``, in seconds; return what is to be done about it."""
         with self._lock:
             before = self.state
             try:
                 try:
-                    value = self._predicate(client)
+                    value = self._predicate()
                 except TypeError as error:  # a comparison with what is not known yet, such as a cost without any price
                     if "'NoneType'" not in str(error):
                         raise
                     value = False
                 on = bool(value)
-                off = bool(self._clear(client)) if self._clear and self._level.state == "firing" else not on
+                off = bool(self._clear()) if self._clear and self._level.state == "firing" else not on
             except BaseException as error:  # also sys.exit(): nothing ends the thread for all others
                 self._mistakes.failed(error)
-                self.error = _said(f"{type(error).__name__}: {error}")
+                self.error = _shown(f"{type(error).__name__}: {error}")
                 self._turned(before)
                 return None
             self.error = None
@@ -147,17 +143,8 @@ class Alert:
             self.fired += begins
             self._turned(before)
             if on and self.state != "ok":
-                self.text = _said(value)
+                self.text = _shown(value)
             return (lambda: self._do(self)) if begins else None
-
-    @property
-    def turns_at(self) -> float | None:
-        """When the clock alone makes it turn, in the seconds that :meth:`look` is given."""
-        return self._level.turns_at
-
-    def told(self) -> protocol.AlertLine:
-        """As the dashboard is told."""
-        return protocol.AlertLine(self.name, self.state, self.since, self.error or self.text)
 
     def _turned(self, before: AlertState) -> None:
         if self.state != before:
@@ -166,7 +153,7 @@ class Alert:
                 self.text = None
 
 
-def _said(value: Any) -> str | None:
+def _shown(value: Any) -> str | None:
     """A text that may be shown; ``None`` for what is none."""
     return cut(mask(value)) if isinstance(value, str) else None
 
@@ -177,11 +164,10 @@ def _print(alert: Alert) -> None:
 
 
 class Alerts:
-    """All alerts of a client, and the thread that looks at them, which lives as long as there are any."""
+    """All alerts on a replica, and the thread that checks them, which lives as long as there are any."""
 
-    def __init__(self, client: Client, dispatcher: Dispatcher) -> None:
-        self._client = client
-        self._dispatcher = dispatcher
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
         self._alerts: dict[str, Alert] = {}
         self._lock = threading.Lock()
         self._changed = threading.Event()
@@ -189,13 +175,13 @@ class Alerts:
         self._stopped = False
 
     def list(self) -> list[Alert]:
-        """In the order in which they were made."""
+        """Return them in the order in which they were made."""
         with self._lock:
             return list(self._alerts.values())
 
     def add(self, alert: Alert) -> Alert:
-        """Look at it from now on, in place of one of the same name."""
-        alert._on_stop, alert._on_change = self._remove, self._client.wake
+        """Check it from now on, in place of one of the same name."""
+        alert._on_stop, alert._on_change = self._remove, self._replica.wake
         with self._lock:
             self._alerts.pop(alert.name, None)
             self._alerts[alert.name] = alert
@@ -206,26 +192,25 @@ class Alerts:
         return alert
 
     def stop(self) -> None:
-        """Look no more; they stay as they are."""
+        """Check no more; they stay as they are."""
         self._stopped = True
         self._changed.set()
 
     def look(self, now: float) -> float:
-        """Ask every predicate; returns in how many seconds the clock alone asks for it again."""
+        """Ask every predicate; return in how many seconds the clock alone asks for it again."""
         alerts = self.list()
         turned = False
-        if self._client.store.epoch:  # before the first answer the tables say nothing
+        if self._replica.store.epoch:  # before the first answer the tables say nothing
             for alert in alerts:
                 before = (alert.state, alert.fired)
-                todo = alert.look(self._client, now)
+                todo = alert._look(now)
                 if todo is not None and alert in self.list():
-                    self._dispatcher.submit(todo)
+                    self._replica.callbacks.submit(todo)
                 turned |= before != (alert.state, alert.fired)
         if turned:
-            self._client.wake()  # dashboards tell of it
-        due = [now + alert.every for alert in alerts] + [
-            alert.turns_at for alert in alerts if alert.turns_at is not None
-        ]
+            self._replica.wake()  # dashboards show it
+        turns = [alert._level.turns_at for alert in alerts if alert._level.turns_at is not None]
+        due = [now + alert.every for alert in alerts] + turns
         return max(0.0, min(due, default=now) - now)
 
     def _remove(self, alert: Alert) -> None:
@@ -233,19 +218,15 @@ class Alerts:
             if self._alerts.get(alert.name) is alert:
                 del self._alerts[alert.name]
         self._changed.set()
-        self._client.wake()
+        self._replica.wake()
 
     def _run(self) -> None:
-        feed: Feed = self._client.subscribe(self._changed.set)
-        try:
+        with self._replica.listen(self._changed.set):
             while not self._ended():
                 self._changed.clear()
-                feed.take()
                 wait = self.look(time.monotonic())
                 time.sleep(PACE)
                 self._changed.wait(max(0.0, wait - PACE))
-        finally:
-            self._client.unsubscribe(feed)
 
     def _ended(self) -> bool:
         with self._lock:

@@ -1,4 +1,4 @@
-"""Functions that somebody gave us: called where their output belongs, and shown once when they fail."""
+"""User callbacks: run in the context of the cell that registered them, one after the other; an error is shown once."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import inspect
 import logging
 import threading
 import traceback
-from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import Any
 
 log = logging.getLogger("agent_widget")
 
 
 class Callback:
-    """A function, and where it was given.
+    """A user's function, with the context it was given in.
 
     What it prints appears under the cell that gave it. An ``async`` function runs on the event loop that ran where
     it was given, if any.
@@ -39,7 +39,7 @@ class Callback:
             self._loop = None
 
     def __call__(self, *args: Any) -> Future[None] | None:
-        """Call it; the future of what runs on an event loop and is not finished. Never raises."""
+        """Call it; return the future of what runs on an event loop and is not finished. Never raises."""
         self.calls += 1
         try:
             result = self._context.copy().run(self.function, *args)
@@ -73,8 +73,8 @@ class Callback:
         place = (type(error), last.filename, last.lineno) if last else (type(error), "", None)
         if place not in self._shown:
             self._shown.add(place)
-            told = "%s failed (it goes on being called; the same mistake is not shown again)"
-            self._context.copy().run(log.error, told, self.what, exc_info=error)
+            message = "%s failed (it goes on being called; the same error is not shown again)"
+            self._context.copy().run(log.error, message, self.what, exc_info=error)
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:
@@ -82,58 +82,33 @@ async def _awaited(result: Awaitable[Any]) -> Any:
 
 
 class Dispatcher:
-    """One thread that calls what somebody gave us, one after the other; it begins with the first of them."""
+    """One daemon thread that runs jobs one after the other; it starts with the first of them.
+
+    A ThreadPoolExecutor joins its threads when Python exits, so a callback that waits for ever would keep it running.
+    """
 
     def __init__(self) -> None:
-        self._drains: list[Callable[[], None]] = []
-        self._jobs: deque[Callable[[], object]] = deque()
+        self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._changed = threading.Event()
-        self._stopping = False
         self._thread: threading.Thread | None = None
-
-    def add(self, drain: Callable[[], None]) -> None:
-        """Call ``drain`` whenever there may be something to do."""
-        with self._lock:
-            if self._stopping:
-                return
-            self._drains.append(drain)
-        self._begin()
-
-    def remove(self, drain: Callable[[], None]) -> None:
-        """Call it no more."""
-        with self._lock:
-            if drain in self._drains:
-                self._drains.remove(drain)
+        self._stopped = False
 
     def submit(self, job: Callable[[], object]) -> None:
-        """Call ``job`` once."""
-        self._jobs.append(job)
-        self._begin()
-
-    def wake(self) -> None:
-        """There may be something to do."""
-        self._changed.set()
-
-    def stop(self) -> None:
-        """Call nothing more."""
+        """Run ``job``, which must not raise, after those that were submitted before."""
         with self._lock:
-            self._stopping = True
-            self._drains.clear()
-        self.wake()
-
-    def _begin(self) -> None:
-        with self._lock:
-            if self._thread is None and not self._stopping:
+            if self._stopped:
+                return
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="agent-widget callbacks", daemon=True)
                 self._thread.start()
-        self.wake()
+        self._jobs.put(job)
+
+    def stop(self) -> None:
+        """End the thread after the job that runs now; the others are dropped."""
+        with self._lock:
+            self._stopped = True
+        self._jobs.put(None)
 
     def _run(self) -> None:
-        while not self._stopping:
-            self._changed.wait()
-            self._changed.clear()
-            for drain in list(self._drains):
-                drain()
-            while self._jobs and not self._stopping:
-                self._jobs.popleft()()
+        while (job := self._jobs.get()) is not None and not self._stopped:
+            job()

@@ -1,4 +1,4 @@
-"""How a client's connection is, and what is raised when it does not hold."""
+"""The state of a client's connection."""
 
 from __future__ import annotations
 
@@ -10,17 +10,9 @@ ENDED: Final = frozenset({"refused", "closed"})
 """The states that nothing follows."""
 
 
-class ConnectionFailed(ConnectionError):
-    """The server cannot be reached or refuses; the message says what to do."""
-
-    def __init__(self, message: str | None, code: str = "failed") -> None:
-        super().__init__(message or "not connected")
-        self.code = code
-
-
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How the connection is.
+    """The state of a connection.
 
     ``heard_at``: ``time.monotonic()`` of the last frame; ``rtt_ms``: the last round trip, milliseconds.
     """

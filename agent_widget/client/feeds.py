@@ -1,10 +1,11 @@
-"""What has changed since each consumer last looked: every change once, whatever the connection went through."""
+"""Who wants to know of changes in a replica: listeners, which are woken, and feeds, which collect what changed too."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import Self
 
 from ..store import Change, Row
 
@@ -14,17 +15,54 @@ Key = tuple[str, str]
 """A table and an id."""
 
 
-class Feed:
-    """What has changed since one consumer last looked, each row once: as it was then, and as it is now."""
+class Listener:
+    """Calls ``wake`` when rows of some tables changed, and when the connection did. Collects nothing.
+
+    ``wake`` is called on the network thread and must return at once. As a context manager it stops at the end.
+    """
 
     def __init__(self, wake: Callable[[], object], tables: frozenset[str]) -> None:
         self.tables = tables
         self._wake = wake
+        self._end: Callable[[Listener], object] = lambda _: None
+
+    def begin(self, end: Callable[[Listener], object]) -> None:
+        """Note what takes it out of the replica it listens to."""
+        self._end = end
+
+    def stop(self) -> None:
+        """Be woken no more."""
+        self._end(self)
+
+    def offer(self, changes: list[Change]) -> None:
+        """Take in what changed; called on the network thread."""
+        if any(change.table in self.tables for change in changes):
+            self.wake()
+
+    def wake(self) -> None:
+        """Call ``wake``, whatever happens in it."""
+        try:
+            self._wake()
+        except Exception:  # most likely a loop that was closed: no listener may end the network thread
+            log.debug("a listener is gone", exc_info=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Feed(Listener):
+    """A listener that collects: what changed since the last look, each row once, as it was then and as it is now."""
+
+    def __init__(self, wake: Callable[[], object], tables: frozenset[str]) -> None:
+        super().__init__(wake, tables)
         self._pending: dict[Key, Change] = {}
         self._lock = threading.Lock()
 
-    def offer(self, changes: Iterable[Change]) -> None:
-        """Take in what happened to rows; called on the network thread."""
+    def offer(self, changes: list[Change]) -> None:
+        """Take in what changed; called on the network thread."""
         with self._lock:
             for change in changes:
                 if change.table in self.tables:
@@ -37,24 +75,17 @@ class Feed:
                 return
         self.wake()
 
-    def wake(self) -> None:
-        """Also when something other than a row changed (the connection)."""
-        try:
-            self._wake()
-        except Exception:  # most likely a loop that was closed: no consumer may end the network thread
-            log.debug("a consumer of changes is gone", exc_info=True)
-
     def take(self) -> list[Change]:
-        """What happened, in order of the last change of each row."""
+        """Return what changed since the last look, in order of the last change of each row."""
         with self._lock:
             pending, self._pending = self._pending, {}
         return list(pending.values())
 
 
-class Away:
+class MissingRows:
     """Rows that a server which began a new life has not read yet.
 
-    It answers before it has read everything, so what it does not tell at first is not gone, and what comes back
+    It answers before it has read everything, so what is not in its first answers is not gone, and what comes back
     unchanged is no change.
     """
 
@@ -62,7 +93,7 @@ class Away:
         self._rows: dict[Key, Row] = {}
 
     def settle(self, changes: list[Change], new_life: bool, reading: bool) -> list[Change]:
-        """What changed for those who knew the rows that were away.
+        """Return what changed for those who knew the missing rows.
 
         ``new_life``: the changes are the first answer of another life of the server; ``reading``: it still reads.
         """
@@ -73,8 +104,8 @@ class Away:
             self._rows.update({(table, id): old for table, id, old, new in changes if new is None and old is not None})
             changes = [change for change in changes if change.new is not None]
         elif new_life:
-            away, self._rows = self._rows, {}
-            changes += [Change(table, id, row, None) for (table, id), row in away.items()]
+            missing, self._rows = self._rows, {}
+            changes += [Change(table, id, row, None) for (table, id), row in missing.items()]
         return changes
 
     def _known(self, change: Change) -> Change:

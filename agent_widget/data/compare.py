@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ..store import Row, Store
 from ..tables import TABLES
 from .frames import data_frame
-from .table import LiveTable, Rows
+from .table import OfTable, StoredTable
+from .where import Where, matching
 
 if TYPE_CHECKING:
     import pandas
@@ -17,18 +18,23 @@ _TOKENS: Final = ["input_tokens", "output_tokens", "cache_read_tokens", "cache_w
 
 
 class _Client(Protocol):
-    """What is needed of a client: the rows it holds."""
+    """What is needed of a client: a table of the store it holds."""
 
-    store: Store
+    @property
+    def sessions(self) -> StoredTable: ...
 
 
 def compare(
-    sessions: LiveTable | Rows | pandas.DataFrame | Iterable[str | Mapping[str, Any]], *, client: _Client | None = None
+    sessions: OfTable | pandas.DataFrame | Iterable[str | Mapping[str, Any]],
+    *,
+    where: Where = None,
+    client: _Client | None = None,
 ) -> pandas.DataFrame:
-    """One row per session, in the order given: what it took and what came of it.
+    """Return one row per session, in the order given: what it took and what came of it.
 
     ``sessions``: the table or rows chosen from it (``client.sessions.where(source="claude")``), a frame of it, or
-    rows or ids; ids need the ``client``. A subagent's session is a row of its own.
+    rows or ids; ids need the ``client``. ``where``: only those that fulfil this, as ``{"project": "shop"}`` or a
+    function of the row; not for a frame. A subagent's session is a row of its own.
 
     The columns, beside ``title``, ``source``, ``model``, ``status`` and ``started_at``: ``duration`` (a timedelta;
     where the agent does not say, from the first word to the last), ``messages``, ``tool_calls``, ``errors``,
@@ -40,8 +46,9 @@ def compare(
     It is a DataFrame like any other: ``aw.compare(client.sessions).plot.scatter("cost_usd", "quality")``. Raises
     ``ValueError`` for a session there is not, and ``ImportError`` without pandas.
     """
-    store = client.store if client else sessions._store if isinstance(sessions, (LiveTable, Rows)) else None
-    given = _frame(sessions, store)
+    source = client.sessions if client is not None else sessions
+    store = source._store if isinstance(source, OfTable) else None
+    given = _frame(sessions, store, where)
     spoken = (given["updated_at"] - given["started_at"]).astype("timedelta64[ms]")
     duration = given["duration_ms"].fillna(spoken)
     hours = duration.dt.total_seconds().astype("Float64") / 3600
@@ -60,19 +67,22 @@ def compare(
     return type(given)(columns)
 
 
-def _frame(sessions: Any, store: Store | None) -> pandas.DataFrame:
-    """The sessions as the frame of their table."""
-    if isinstance(sessions, (LiveTable, Rows)):
+def _frame(sessions: Any, store: Store | None, where: Where) -> pandas.DataFrame:
+    """Return the sessions as the frame of their table."""
+    if isinstance(sessions, OfTable):
         if sessions.name != "sessions":
             raise ValueError(f"sessions can be compared, not {sessions.name}")
-        return sessions.df()
+        return sessions.where(where).df()
     if hasattr(sessions, "columns"):  # a frame, which needs no client to be understood
         frame = sessions if sessions.index.name == "id" or "id" not in sessions else sessions.set_index("id")
         missing = [column.name for column in TABLES["sessions"].columns if column.name not in ("id", *frame.columns)]
         if missing:
             raise ValueError(f"this frame is none of sessions: it has no column {missing[0]!r}")
+        if where is not None:
+            raise TypeError("where is for tables and rows; choose the rows of a frame by its own means")
         return frame
-    return data_frame("sessions", [_row(session, store) for session in sessions])
+    matches = matching("sessions", where)
+    return data_frame("sessions", list(filter(matches, (_row(session, store) for session in sessions))))
 
 
 def _row(session: str | Mapping[str, Any], store: Store | None) -> Row:

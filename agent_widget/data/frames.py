@@ -31,12 +31,13 @@ _BATCH: Final = 1 << 16
 
 
 def data_frame(table: str, rows: list[Row]) -> pandas.DataFrame:
-    """A pandas DataFrame indexed by ``id``; raises ``ImportError`` with what to install.
+    """Return a pandas DataFrame indexed by ``id``; raises ``ImportError`` with what to install.
 
     Times are ``datetime64[ms, UTC]``, durations ``timedelta64[ms]``, numbers ``Int64`` and ``Float64``, truths
     ``boolean``, texts ``str``; lists and maps are Python's. Words with few values are categories: those of a status or
     a level are always the same, the others are the sorted words the rows hold.
     """
+    _check_pandas()
     frame = from_arrow(arrow_table(table, rows))
     for (name, column), words in _WORDS.items():
         if name == table:
@@ -46,11 +47,9 @@ def data_frame(table: str, rows: list[Row]) -> pandas.DataFrame:
 
 
 def from_arrow(table: pyarrow.Table) -> pandas.DataFrame:
-    """A pandas DataFrame of the same columns, typed like those of :func:`data_frame`."""
-    try:
-        import pandas
-    except ImportError:
-        raise ImportError('a DataFrame needs pandas: pip install "agent-widget[frames]"') from None
+    """Return a pandas DataFrame of the same columns, typed like those of :func:`data_frame`."""
+    _check_pandas()
+    import pandas
     from pyarrow import types
 
     text = pandas.Series([], dtype="str").dtype  # before pandas 3 no more than object, which Arrow gives by itself
@@ -74,15 +73,22 @@ def from_arrow(table: pyarrow.Table) -> pandas.DataFrame:
     return pandas.DataFrame({name: values(table.column(name)) for name in table.column_names})
 
 
+def _check_pandas() -> None:
+    try:
+        import pandas  # noqa: F401
+    except ImportError:
+        raise ImportError('a DataFrame needs pandas: pip install "agent-widget[frames]", or use .rows()') from None
+
+
 def plain(value: Any, type: pyarrow.DataType) -> Any:
-    """A cell as Python has it: Arrow gives maps as lists of pairs."""
+    """Return a cell as Python has it: Arrow gives maps as lists of pairs."""
     from pyarrow import types
 
     return dict(value) if types.is_map(type) and value is not None else value
 
 
 def arrow_table(table: str, rows: list[Row]) -> pyarrow.Table:
-    """A pyarrow Table; times are ``timestamp[ms, UTC]``, durations ``duration[ms]``, categories dictionaries.
+    """Return a pyarrow Table; times are ``timestamp[ms, UTC]``, durations ``duration[ms]``, categories dictionaries.
 
     Raises ``ImportError`` with what to install.
     """

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, overload
 from ..store import Row, Store
 from ..tables import TABLES
 from .tabular import COLUMNS, SHOWN, Tabular, now_here
-from .where import matching
+from .where import Where, matching
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
 
 
-class _OfTable(Tabular):
+class OfTable(Tabular):
     """Rows of one of our tables, live or not."""
 
     def __init__(self, store: Store, name: str) -> None:
@@ -29,11 +29,22 @@ class _OfTable(Tabular):
         return [column.name for column in TABLES[self.name].columns]
 
     def rows(self) -> list[Row]:
-        """All rows; they are not changed in place, copy one to change it."""
+        """Return all rows; they are not changed in place, copy one to change it."""
         raise NotImplementedError
 
+    def where(self, where: Where = None, /, **columns: Any) -> Rows:
+        """Return the rows that fulfil every condition.
+
+        ``where(status="blocked")``, ``where(status=["blocked", "failed"])``, ``where({"status": "blocked"})``,
+        ``where(errors=lambda n: n and n > 3)``, ``where(lambda row: row.owner == row.notes)``.
+
+        A condition on a column is the value, a list of values, or a function that is called with what stands there,
+        ``None`` if it is unknown. A function instead of a dict is called with the row.
+        """
+        return Rows(self._store, self.name, list(filter(matching(self.name, where, **columns), self.rows())))
+
     def df(self) -> pandas.DataFrame:
-        """A pandas DataFrame, one row per ``id`` (the index).
+        """Return a pandas DataFrame, one row per ``id`` (the index).
 
         Times are ``datetime64[ms, UTC]``, durations ``timedelta64[ms]``, counts nullable integers, words with few
         values categories, lists and maps Python's. Needs pandas (``pip install "agent-widget[frames]"``).
@@ -43,7 +54,10 @@ class _OfTable(Tabular):
         return data_frame(self.name, self.rows())
 
     def arrow(self) -> pyarrow.Table:
-        """A pyarrow Table: times ``timestamp[ms, UTC]``, durations ``duration[ms]``, maps ``map<string, double>``."""
+        """Return a pyarrow Table.
+
+        Times are ``timestamp[ms, UTC]``, durations ``duration[ms]``, maps ``map<string, double>``.
+        """
         from .frames import arrow_table
 
         return arrow_table(self.name, self.rows())
@@ -64,13 +78,8 @@ class _OfTable(Tabular):
         return columns, chosen, f"{self.name.replace('_', ' ')}: {counted} · as of {now_here()}"
 
 
-class LiveTable(_OfTable):
-    """One table as it is now; every reading sees the newest rows.
-
-    Supports ``len()``, iteration, ``table["id"]``, ``"id" in table``, :meth:`rows`, :meth:`where`, :meth:`df`,
-    :meth:`csv`, :meth:`json` and :meth:`parquet`. What understands the Arrow PyCapsule interface takes it as it is:
-    ``polars.DataFrame(table)``, ``pyarrow.table(table)``, ``duckdb.sql("from table")``.
-    """
+class StoredTable(OfTable):
+    """One table of a store as it is now; every reading sees the newest rows."""
 
     def __len__(self) -> int:
         return self._store.count(self.name)
@@ -79,30 +88,27 @@ class LiveTable(_OfTable):
         return isinstance(id, str) and self._store.get(self.name, id) is not None
 
     def __getitem__(self, id: str) -> Row:
+        if not isinstance(id, str):
+            raise TypeError(
+                f"a live table has no positions, since its rows move when they change; by id: {self.name}['…'], "
+                f"by position: {self.name}.rows()[{id if isinstance(id, int) else 0}]"
+            )
         row = self._store.get(self.name, id)
         if row is None:
-            raise KeyError(f"no row {id!r} in {self.name}")
+            raise KeyError(f"no row {id!r} in {self.name}; {self.name}.get(…) returns None instead")
         return row
 
     def get(self, id: str) -> Row | None:
-        """One row, or ``None``."""
+        """Return one row, or ``None``."""
         return self._store.get(self.name, id)
 
     def rows(self) -> list[Row]:
-        """All rows, the one that changed last at the end. Rows are not changed in place; copy one to change it."""
+        """Return all rows, the one that changed last at the end; they are not changed in place."""
         return self._store.rows(self.name)
 
-    def where(self, **conditions: Any) -> Rows:
-        """The rows in which every named column equals the value, or is one of several, or passes a function.
 
-        ``where(status="blocked")``, ``where(status=["blocked", "failed"])``, ``where(errors=lambda n: n and n > 3)``. A
-        function is called with what stands in the column, ``None`` if it is unknown.
-        """
-        return Rows(self._store, self.name, list(filter(matching(self.name, conditions), self.rows())))
-
-
-class Rows(_OfTable):
-    """Some rows of a table, chosen once: they do not change. A sequence that does what a :class:`LiveTable` does."""
+class Rows(OfTable):
+    """Some rows of a table, chosen once: they do not change. A sequence that does what a live table does."""
 
     def __init__(self, store: Store, name: str, rows: list[Row]) -> None:
         super().__init__(store, name)
@@ -125,5 +131,5 @@ class Rows(_OfTable):
     __hash__ = None  # type: ignore[assignment]  # like a list
 
     def rows(self) -> list[Row]:
-        """All rows as a list."""
+        """Return all rows as a list."""
         return list(self._rows)

@@ -60,7 +60,7 @@ class Transcript(Sequence[Entry]):
         try:
             import pandas
         except ImportError:
-            raise ImportError('a DataFrame needs pandas: pip install "agent-widget[frames]"') from None
+            raise ImportError('a DataFrame needs pandas: pip install "agent-widget[frames]", or use .entries') from None
         columns = ["id", "at", "kind", *dict.fromkeys(name for entry in self.entries for name in entry)]
         frame = pandas.DataFrame.from_records(self.entries, columns=list(dict.fromkeys(columns)))
         frame["at"] = pandas.to_datetime(frame["at"], unit="ms", utc=True).astype("datetime64[ms, UTC]")

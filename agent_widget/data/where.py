@@ -1,4 +1,4 @@
-"""Conditions on rows, as ``where=`` takes them."""
+"""Conditions on rows, as every ``where`` takes them."""
 
 from __future__ import annotations
 
@@ -13,28 +13,38 @@ Where = Mapping[str, Any] | Callable[[Row], Any] | None
 
 
 def definition(table: str) -> Table:
-    """The table of this name; ``ValueError`` if there is none."""
+    """Return the table of this name; raises ``ValueError`` if there is none."""
     if table not in TABLES:
         raise ValueError(f"no table {table!r}; there are {', '.join(TABLES)}")
     return TABLES[table]
 
 
-def matching(table: str, where: Where) -> Callable[[Row], bool]:
-    """Whether a row of ``table`` fulfils every condition. Raises ``ValueError`` for a column that it does not have."""
-    columns = definition(table).schema
-    if where is None:
-        return lambda row: True
-    if callable(where):
-        return lambda row: bool(where(row))
-    unknown = [name for name in where if name not in columns]
+def matching(table: str, where: Where, /, **columns: Any) -> Callable[[Row], bool]:
+    """Return a function that says whether a row of ``table`` fulfils ``where`` and every condition on a column.
+
+    Raises ``ValueError`` for a column that the table does not have, ``TypeError`` for what is no condition.
+    """
+    conditions = dict(columns)
+    if isinstance(where, Mapping):
+        conditions = {**where, **columns}
+    elif where is not None and not callable(where):
+        raise TypeError(
+            f"where is a dict of columns, as {{'status': 'failed'}}, or a function of a row, not {type(where).__name__}"
+        )
+    known = definition(table).schema
+    unknown = [name for name in conditions if name not in known]
     if unknown:
-        raise ValueError(f"{table} has no column {unknown[0]!r}; it has {', '.join(columns)}")
-    conditions = list(where.items())
-    return lambda row: all(_holds(row[name], wanted) for name, wanted in conditions)
+        raise ValueError(f"{table} has no column {unknown[0]!r}; it has {', '.join(known)}")
+    tests = [_test(name, wanted) for name, wanted in conditions.items()]
+    if callable(where) and not isinstance(where, Mapping):
+        tests.append(where)
+    return lambda row: all(test(row) for test in tests)
 
 
-def _holds(cell: Any, wanted: Any) -> bool:
+def _test(name: str, wanted: Any) -> Callable[[Row], Any]:
     if callable(wanted):
-        return bool(wanted(cell))
-    # compared one by one: a cell may be a list, which no set can look up
-    return cell in list(wanted) if isinstance(wanted, (list, tuple, set, frozenset)) else bool(cell == wanted)
+        return lambda row: wanted(row[name])
+    if isinstance(wanted, (list, tuple, set, frozenset)):
+        several = list(wanted)  # compared one by one: a cell may be a list, which no set can look up
+        return lambda row: row[name] in several
+    return lambda row: row[name] == wanted

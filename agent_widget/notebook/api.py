@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..client.client import Client, shared_client
-from ..client.connection import ConnectionFailed
+from ..client.errors import ConnectionFailed
 from ..discovery import Runtime, find_server
 from ..server.launch import Server, serve
 
@@ -19,25 +19,30 @@ if TYPE_CHECKING:
 
 
 def connect(server: Server | str | None = None, token: str | None = None, *, timeout: float = 10.0) -> Client:
-    """A live replica of a server's tables, complete.
+    """Return a client: a live replica of a server's tables, complete.
 
     ``server``: what :func:`serve` returned, a url (``"ws://host:8765/ws"``, then with its ``token``), or nothing to
     find one that runs on this machine. One process has one client per server: connecting again returns the same.
     Returns when the tables hold everything. A server that reads a very large home may need longer than ``timeout``
-    seconds: then a warning says so, and the tables fill in by themselves (``client.reading``, ``client.wait_read()``).
+    seconds: then a warning says so, and the tables fill in by themselves (``client.reading`` says how far it is).
     Raises :class:`ConnectionFailed` after ``timeout`` seconds without an answer, or if it is refused.
     """
-    began = time.monotonic()
+    deadline = time.monotonic() + timeout
     client = _connected(server, token, timeout)
-    if not client.wait_read(max(0.0, timeout - (time.monotonic() - began))):
+    try:
+        client.wait(lambda client: client.reading is None, max(0.0, deadline - time.monotonic()))
+    except TimeoutError:
         read, total = client.reading or (0, 0)
-        far = f"{read / 1e6:,.0f} of {total / 1e6:,.0f} MB"
-        warnings.warn(f"the server still reads ({far}); the tables fill in, client.wait_read() waits", stacklevel=2)
+        warnings.warn(
+            f"the server still reads ({read / 1e6:,.0f} of {total / 1e6:,.0f} MB) and the tables fill in; to wait for "
+            "all of it: client.wait(lambda client: client.reading is None)",
+            stacklevel=2,
+        )
     return client
 
 
 def _connected(server: Server | str | None, token: str | None, timeout: float) -> Client:
-    """A client that has had its first answer."""
+    """Return a client that is in step with the server."""
     found: Server | Runtime | None = server if isinstance(server, Server) else None
     if server is None:
         found = find_server()
@@ -48,11 +53,15 @@ def _connected(server: Server | str | None, token: str | None, timeout: float) -
     else:
         client = shared_client(_checked(str(server)), token, None)
     try:
-        return client.wait(timeout)
-    except ConnectionFailed:
-        if not client.store.epoch:  # else somebody else has it, and it may come back
+        client.wait(lambda client: client.connection.state == "live", timeout)
+    except (ConnectionFailed, TimeoutError) as failure:
+        why = client.connection.message or "it does not say why"
+        if not client._link.store.epoch:  # else somebody else has it, and it may come back
             client.close()
-        raise
+        if isinstance(failure, ConnectionFailed):
+            raise
+        raise ConnectionFailed(f"no answer from {client.url} within {timeout:g} s ({why})") from None
+    return client
 
 
 def _checked(url: str) -> str:
@@ -64,7 +73,7 @@ def _checked(url: str) -> str:
 
 
 def watch(*paths: str | os.PathLike[str], height: int = 620) -> Dashboard:
-    """The dashboard on ``paths`` (every known agent of this machine if there are none) in one call.
+    """Return the dashboard on ``paths`` (every known agent of this machine if there are none) in one call.
 
     Reuses a running server and this process's connection to it; running the cell again starts nothing twice.
     """

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from .. import protocol, tables
 from ..client.client import Client
-from ..client.connection import ConnectionFailed
+from ..client.errors import ConnectionFailed, NotFound
 from ..data.files import write_whole
 from ..page import document
 
@@ -25,26 +25,25 @@ def saved_page(client: Client, *, transcripts: int = 20) -> str:
 
     ``transcripts``: of so many of the sessions that changed last, the newest entries are in it, if there are any.
     """
-    answer = client.store.since(None, None, tables.LIMITS)
-    told = b",".join(protocol.encode_answer(answer))
+    answer = client._link.store.since(None, None, tables.LIMITS)
+    welcome = protocol.encode(client._link.welcome())
+    changes = b",".join(protocol.encode_answer(answer))
     pages = protocol.encode(_transcripts(client, transcripts))
-    data = (
-        b'{"welcome":' + protocol.encode(client.welcome()) + b',"changes":[' + told + b'],"transcripts":' + pages + b"}"
-    )
+    data = b'{"welcome":' + welcome + b',"changes":[' + changes + b'],"transcripts":' + pages + b"}"
     return document("agents, saved", data.decode())[0]
 
 
 def _transcripts(client: Client, count: int) -> dict[str, Any]:
-    sessions = sorted(client.store.rows("sessions"), key=lambda row: row["updated_at"] or 0, reverse=True)
+    sessions = sorted(client._link.store.rows("sessions"), key=lambda row: row["updated_at"] or 0, reverse=True)
     pages: dict[str, Any] = {}
     for session in sessions:
         if len(pages) >= count:
             break
         try:
             page = client.transcript(session["id"], limit=ENTRIES, chars=CHARS)
-        except ConnectionFailed as failure:
-            if failure.code == "not_found":
-                continue
+        except NotFound:
+            continue
+        except ConnectionFailed:
             break  # nobody answers: the tables alone are saved
         if page.entries:
             pages[session["id"]] = {"entries": page.entries, "before": None, "after": None}

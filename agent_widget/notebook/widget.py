@@ -11,7 +11,6 @@ import contextlib
 import contextvars
 import logging
 import os
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -24,13 +23,15 @@ import msgspec
 import traitlets
 
 from .. import protocol, tables
-from ..client.agent import find_agent
+from ..client.agent import Agent, find_agent
+from ..client.base import BaseClient
 from ..client.client import Client
-from ..client.connection import ENDED, ConnectionFailed
-from ..client.feeds import Feed
+from ..client.connection import ENDED
+from ..client.errors import CallError, NotFound
+from ..client.feeds import Listener
 from ..page import bundle
 from ..protocol import ProtocolError
-from ..store import Position
+from ..store import Position, Row
 from . import summary
 from .export import saved_page, write_page
 
@@ -48,10 +49,18 @@ in memory without bound, and a hidden tab beats only once a minute."""
 _TABLE_OF: Final = {name.removesuffix("s"): name for name in tables.TABLES}
 
 
-class Dashboard(anywidget.AnyWidget):
+class _Public(type(anywidget.AnyWidget)):  # type: ignore[misc]
+    """Leaves the many members of ipywidgets and traitlets out of ``help()`` and of completion on the class."""
+
+    def __dir__(cls) -> list[str]:
+        # not yet while the class is made: traitlets finds its own by dir()
+        return list(vars(cls).get("_public") or super().__dir__())
+
+
+class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Public):
     """The live dashboard on a client's tables. Display it like any widget; several views of one agree.
 
-    ``height``: pixels.
+    What its client can do, it can do too: ``dash.tasks``, ``dash.sql(…)``, ``dash.on(…)``, … ``height``: pixels.
     """
 
     _esm = bundle()
@@ -60,51 +69,68 @@ class Dashboard(anywidget.AnyWidget):
     view = traitlets.Dict(read_only=True)
     """What the person looks at: ``tab``, ``search``, ``filter``, ``selected`` (``table`` and ``id``), ``at``."""
 
-    _feed: Feed | None = None
+    _listener: Listener | None = None
     _sender: Future[None] | None = None
 
     def __init__(self, client: Client, **traits: Any) -> None:
         self.client = client
+        """The client whose tables it shows."""
+        self._link = client._link
         self._hello: protocol.Hello | None = None
         self._heard_at = float("-inf")
         self._context: contextvars.Context | None = None
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._wishes: dict[str, Any] = {}
-        self._told_alerts = False
+        self._had_alerts = False
         super().__init__(**traits)
         self.on_msg(self._receive)
-        self._feed = client.subscribe(self._news.set)
-        sender = self._tell(self._feed)
+        self._listener = self._link.listen(self._changed.set)
+        sender = self._send_changes()
         try:
-            self._sender = asyncio.run_coroutine_threadsafe(sender, client.loop)
+            self._sender = asyncio.run_coroutine_threadsafe(sender, self._link.loop)
         except RuntimeError:  # the client is closed; its tables can be shown as they are
             sender.close()
 
-    def __getattr__(self, name: str) -> Any:
-        # dash.tasks is client.tasks: the tables are one hop nearer
-        if name in tables.TABLES:
-            return getattr(self.client, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(Dashboard), "client"})
 
     # What the person looks at, and what Python wants shown
 
     @property
     def selected(self) -> pandas.DataFrame:
-        """The row that was clicked last, as a frame of one row or none: ``dash.observe(fn, "view")`` tells of clicks.
+        """The row that is selected, as a frame of one row or none; ``dash.observe(fn, "view")`` calls you for clicks.
 
-        Needs pandas (``pip install "agent-widget[frames]"``).
+        Set it to select one: a row (``dash.selected = dash.tasks["id"]``), an agent, a pair of table and id
+        (``("tasks", "id")``), or ``None``. Reading it needs pandas (``pip install "agent-widget[frames]"``).
         """
         from ..data.frames import data_frame
 
         chosen = self.view.get("selected")
         table = chosen["table"] if chosen else "agents"
-        row = self.client.store.get(table, chosen["id"]) if chosen else None
+        row = self._link.store.get(table, chosen["id"]) if chosen else None
         return data_frame(table, [] if row is None else [row])
+
+    @selected.setter
+    def selected(self, row: Row | Agent | tuple[str, str] | None) -> None:
+        if row is None:
+            self._select(None)
+        elif isinstance(row, Agent):
+            self._select(protocol.Selected("agents", row.id))
+        elif isinstance(row, Row) and (table := _table_of(row)) is not None:
+            self._select(self._existing(table, row["id"]))
+        elif isinstance(row, tuple) and len(row) == 2 and row[0] in tables.TABLES:
+            self._select(self._existing(*row))
+        else:
+            raise TypeError(
+                "selected is set to a row (dash.tasks['id']), an agent (dash.agent('name')), a table and an id "
+                f"(('tasks', 'id')), or None, not to {type(row).__name__}"
+            )
 
     def select(self, **row: str | None) -> None:
         """Show one row: ``dash.select(agent="id")``, also ``task=``, ``session=``, ``message=`` and the other tables'.
 
-        An agent may be given by its name. ``None`` takes the selection back. Raises ``ValueError`` and ``KeyError``.
+        An agent may be given by its name. ``None`` takes the selection back. Raises ``ValueError`` for what is no
+        table, and :class:`NotFound` for a row that is not there.
         """
         if len(row) != 1:
             raise ValueError('select one row: dash.select(agent="…")')
@@ -112,14 +138,18 @@ class Dashboard(anywidget.AnyWidget):
         table = _TABLE_OF.get(word, word)
         if table not in tables.TABLES:
             raise ValueError(f"no table for {word!r}; there is {', '.join(_TABLE_OF)}")
-        if id is None:
-            self._show(selected=None)
-            return
-        store = self.client.store
+        self._select(None if id is None else self._existing(table, id))
+
+    def _existing(self, table: str, id: str) -> protocol.Selected:
+        store = self._link.store
         found = find_agent(store, id) if table == "agents" else store.get(table, id)
         if found is None:
-            raise KeyError(f"no row {id!r} in {table}")
-        self._show(selected=protocol.Selected(table, found["id"]))
+            raise NotFound(f"no row {id!r} in {table}")
+        return protocol.Selected(table, found["id"])
+
+    def _select(self, row: protocol.Selected | None) -> None:
+        self.set_trait("view", {**self.view, "selected": row and msgspec.to_builtins(row)})
+        self._show(selected=row)
 
     def show(self, tab: str) -> None:
         """Go to a tab: ``dash.show("tasks")``."""
@@ -166,8 +196,8 @@ class Dashboard(anywidget.AnyWidget):
     def close(self) -> None:
         """Take the widget away; the client goes on."""
         self._context = None
-        if self._feed is not None:
-            self.client.unsubscribe(self._feed)
+        if self._listener is not None:
+            self._listener.stop()
         if self._sender is not None:
             self._sender.cancel()
         super().close()
@@ -179,8 +209,8 @@ class Dashboard(anywidget.AnyWidget):
         shown = super()._repr_mimebundle_(**kwargs)
         data = shown[0] if isinstance(shown, tuple) else shown
         if isinstance(data, dict):
-            data["text/plain"] = summary.plain(self.client.store)
-            data["text/html"] = summary.table(self.client.store)
+            data["text/plain"] = summary.plain(self._link.store)
+            data["text/html"] = summary.table(self._link.store)
         return shown
 
     def _ipython_display_(self, **kwargs: Any) -> None:
@@ -214,12 +244,12 @@ class Dashboard(anywidget.AnyWidget):
                 self.set_trait("view", {**self.view, **_without_type(frame)})
                 return
             elif isinstance(frame, protocol.Call):
-                threading.Thread(target=self._forward, args=(frame,), name="agent-widget call", daemon=True).start()
+                self._forward(frame)
         except ProtocolError as error:
             self._post([protocol.encode(protocol.Error(error.code, error.message))])
             return
         try:
-            self.client.loop.call_soon_threadsafe(self._news.set)
+            self._link.loop.call_soon_threadsafe(self._changed.set)
         except RuntimeError:  # the client is closed and nobody sends any more: say so, and show what there is
             self._post([self._state()])
             if isinstance(frame, protocol.Hello):
@@ -227,16 +257,25 @@ class Dashboard(anywidget.AnyWidget):
                     self._post(frames)
 
     def _forward(self, call: protocol.Call) -> None:
+        """Pass a call on to the server; the reply comes back on the client's loop, so nothing waits here."""
+
+        def reply(future: Future[Any]) -> None:
+            error = future.exception()
+            if error is None:
+                frame = protocol.Reply(call.rid, True, future.result())
+            else:
+                code = error.code if isinstance(error, CallError) else "failed"
+                frame = protocol.Reply(call.rid, False, error=protocol.Failure(code, str(error)))
+            self._post([protocol.encode(frame)])
+
         try:
-            reply = protocol.Reply(call.rid, True, self.client.request(call.method, call.params))
-        except Exception as error:
-            code = error.code if isinstance(error, ConnectionFailed) else "failed"
-            reply = protocol.Reply(call.rid, False, error=protocol.Failure(code, str(error)))
-        self._post([protocol.encode(reply)])
+            self._link.ask(call.method, call.params).add_done_callback(reply)
+        except ValueError as error:
+            raise ProtocolError("bad_request", str(error)) from None
 
     # To the browser. Runs on the client's loop, so that a busy kernel does not hold it up.
 
-    async def _tell(self, feed: Feed) -> None:
+    async def _send_changes(self) -> None:
         """The only sender of changes: one message at a time and one in :data:`PACE`, so answers never mix.
 
         A hello that comes in the middle of a large answer puts another one in its place.
@@ -247,9 +286,8 @@ class Dashboard(anywidget.AnyWidget):
             while True:
                 with contextlib.suppress(TimeoutError):  # also in quiet times: the browser must know that we are here
                     async with asyncio.timeout(protocol.HEARTBEAT):
-                        await self._news.wait()
-                self._news.clear()
-                feed.take()  # the replica is asked by position; the feed only wakes
+                        await self._changed.wait()
+                self._changed.clear()
                 asked = self._hello
                 if asked is not None and time.monotonic() - self._heard_at < LOOKED_AT:
                     if asked is not hello:
@@ -266,7 +304,7 @@ class Dashboard(anywidget.AnyWidget):
                 else:
                     await asyncio.sleep(PACE)
         except Exception:
-            log.exception("the dashboard tells nothing more")
+            log.exception("the dashboard sends nothing more")
         finally:
             self._post([self._state()])  # last words: the client ended
 
@@ -274,15 +312,15 @@ class Dashboard(anywidget.AnyWidget):
         self, hello: protocol.Hello, position: Position | None, welcome: bool
     ) -> tuple[Position | None, Iterator[list[bytes]]]:
         """The messages that bring a browser up from ``position``, each a list of frames, and where it is then."""
-        if not self.client.store.epoch:
+        if not self._link.store.epoch:
             # nothing is known yet: an empty answer would look like an empty workspace
             return None, iter([[self._state()]])
-        answer = self.client.store.since(position, hello.tables, hello.limit)
+        answer = self._link.store.since(position, hello.tables, hello.limit)
 
         def messages() -> Iterator[list[bytes]]:
-            before = [self._state(), *self._alerts()]
+            before = [self._state(), *self._alert_lines()]
             if welcome:
-                before.append(protocol.encode(self.client.welcome()))
+                before.append(protocol.encode(self._link.welcome()))
             for frame in protocol.encode_answer(answer):
                 yield [*before, frame]
                 before = []
@@ -290,17 +328,19 @@ class Dashboard(anywidget.AnyWidget):
         return Position(answer.epoch, answer.seq), messages()
 
     def _state(self) -> bytes:
-        connection = self.client.connection
+        connection = self.connection
         heard = None if connection.heard_at is None else round((time.monotonic() - connection.heard_at) * 1000)
         rtt = None if connection.rtt_ms is None else round(connection.rtt_ms, 2)
         state = "stopped" if connection.state in ENDED else connection.state
         return protocol.encode(protocol.State(state, connection.message, rtt, heard))
 
-    def _alerts(self) -> list[bytes]:
+    def _alert_lines(self) -> list[bytes]:
         """With every message while there are any, and once when there are none any more: any of them may be lost."""
-        told = [alert.told() for alert in self.client.alerts]
-        due, self._told_alerts = bool(told) or self._told_alerts, bool(told)
-        return [protocol.encode(protocol.Alerts(told))] if due else []
+        lines = [
+            protocol.AlertLine(alert.name, alert.state, alert.since, alert.error or alert.text) for alert in self.alerts
+        ]
+        due, self._had_alerts = bool(lines) or self._had_alerts, bool(lines)
+        return [protocol.encode(protocol.Alerts(lines))] if due else []
 
     def _post(self, frames: list[bytes]) -> None:
         context = self._context
@@ -312,9 +352,18 @@ class Dashboard(anywidget.AnyWidget):
             log.debug("a message to the browser was not sent", exc_info=True)
 
 
+_ours = {name for kind in (BaseClient, Dashboard) for name in vars(kind) if not name.startswith("_")}
+Dashboard._public = sorted({*_ours, "observe", "unobserve"})
+
+
+def _table_of(row: Row) -> str | None:
+    """Return the table whose columns a row has."""
+    return next((name for name, table in tables.TABLES.items() if row.keys() == table.schema.keys()), None)
+
+
 def _without_type(frame: protocol.View) -> dict[str, Any]:
-    told = msgspec.to_builtins(frame)
-    return {name: value for name, value in told.items() if name != "type"}
+    fields = msgspec.to_builtins(frame)
+    return {name: value for name, value in fields.items() if name != "type"}
 
 
 def _millis(time: datetime | float | str) -> int:

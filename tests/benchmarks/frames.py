@@ -19,7 +19,7 @@ import pandas
 import pyarrow
 
 from agent_widget.data.sql import run
-from agent_widget.data.table import LiveTable
+from agent_widget.data.table import StoredTable
 from agent_widget.store import Store
 from agent_widget.tables import TABLES, Record
 
@@ -69,7 +69,7 @@ def main() -> None:
     store = filled(options.rows)
     print(f"{options.rows:,} rows, milliseconds        cpu    wall   to bare")
     for name in ("messages", "tool_calls"):
-        table, rows = LiveTable(store, name), store.rows(name)
+        table, rows = StoredTable(store, name), store.rows(name)
         lists = {column.name: [row[column.name] for row in rows] for column in TABLES[name].columns}
         works: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
             ".df()": (table.df, lambda lists=lists: pandas.DataFrame(lists)),  # type: ignore[misc]

@@ -377,7 +377,7 @@ def test_hostile_text_stays_text(notebook: OpenNotebook, workspace: Workspace) -
 def test_an_alert_is_on_the_screen_and_a_notification_for_who_asked(
     notebook: OpenNotebook, workspace: Workspace
 ) -> None:
-    watch = """alert = dash.client.alert("readings", lambda c: "they are back" if any(
+    watch = """alert = dash.alert("readings", lambda c: "they are back" if any(
         message.text == "readings are back" for message in c.messages) else None)"""
     page = notebook(WATCH, watch, "alert.clear()", "alert.stop()")
     board = show(page)
@@ -416,8 +416,8 @@ def test_what_a_callback_prints_and_how_it_fails_is_under_the_cell_that_gave_it(
     give = """def tell(message):
     print("heard", message.text)
     raise RuntimeError("a mistake in a cell")
-reaction = dash.client.on("messages", tell, where={"text": ["one", "two"]})"""
-    page = notebook(WATCH, give, "await dash.client.until(lambda c: reaction.errors == 2); print(reaction)")
+reaction = dash.on("messages", tell, where={"text": ["one", "two"]})"""
+    page = notebook(WATCH, give, "await dash.until(lambda c: reaction.errors == 2); print(reaction)")
     show(page)
     page.run(1)
     page.run(2, wait=False)

@@ -305,7 +305,7 @@ def test_a_button_copies_where_there_is_no_clipboard_api(shown: Shown) -> None:
     expect(board.root.get_by_role("button", name="copied")).to_be_focused()
     shown.page.keyboard.press("/")
     shown.page.keyboard.press("Control+v")
-    expect(board.root.get_by_role("searchbox")).to_have_value("client.tasks.df()")
+    expect(board.root.get_by_role("searchbox")).to_have_value("dash.tasks.df()")
     shown.page.keyboard.press("Escape")
 
 

@@ -136,9 +136,7 @@ def test_a_saved_page_works_from_a_file_without_network(
     transcript.parent.mkdir(parents=True)
     transcript.write_bytes(told)
     server, _ = command("serve", str(workspace.directory), str(tmp_path / "claude"), "--port", "0")
-    script = (
-        f"import agent_widget as aw; c = aw.connect(); c.wait(); aw.Dashboard(c).save({str(tmp_path / 'run.html')!r})"
-    )
+    script = f"import agent_widget as aw; c = aw.connect(); aw.Dashboard(c).save({str(tmp_path / 'run.html')!r})"
     subprocess.run([sys.executable, "-c", script], env=lab.environment, check=True, timeout=60)
     server.terminate()
     page = chrome.new_page()

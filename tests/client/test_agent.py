@@ -33,7 +33,7 @@ def test_an_agent_is_found_by_id_and_by_its_name_with_or_without_the_prefix(
     server.put(agent("older", last_seen_at=1), agent("newer", last_seen_at=2))
     until(lambda: "newer" in client.agents)
     assert client.agent("planner").id == "newer"
-    with pytest.raises(KeyError, match="no agent 'nobody'"):
+    with pytest.raises(aw.NotFound, match="no agent 'nobody'"):
         client.agent("nobody")
 
 
@@ -71,7 +71,7 @@ def test_what_belongs_to_it_comes_oldest_first(planner: aw.Agent, server: Any) -
     assert [row.id for row in planner.messages()] == ["1", "2"]
     assert [row.id for row in planner.tool_calls()] == ["c"]
     assert [row.id for row in planner.tasks()] == ["s", "t"]
-    with pytest.raises(aw.ConnectionFailed):
+    with pytest.raises(aw.NotFound):
         planner.transcript()
 
 
@@ -81,21 +81,21 @@ def test_it_is_done_when_its_turn_ended_and_not_while_it_waits_for_a_person(
 ) -> None:
     async def run() -> str:
         server.put(agent(status="waiting"))
-        assert (await planner.waiting(PATIENCE)).status == "waiting"
+        assert (await planner.until("waiting", PATIENCE)).status == "waiting"
         with pytest.raises(TimeoutError):
-            await planner.done(timeout=0.02)
+            await planner.until(timeout=0.02)
         asyncio.get_running_loop().call_later(0.02, server.put, agent(status=status, status_reason="end of turn"))
-        row = await planner.done(PATIENCE)
+        row = await planner.until("done", PATIENCE)
         return f"{row.status} {row.status_reason}"
 
     assert asyncio.run(run()) == f"{status} end of turn"
-    assert planner.wait_done(PATIENCE).status == status
+    assert planner.wait("done", PATIENCE).status == status
 
 
 def test_a_failure_is_raised_with_its_reason(planner: aw.Agent, server: Any) -> None:
     server.put(agent(status="failed", status_reason="no tokens left"))
     with pytest.raises(aw.AgentFailed, match="agent-planner failed: no tokens left") as failure:
-        planner.wait_done(PATIENCE)
+        planner.wait("done", PATIENCE)
     assert failure.value.row.id == "agent-7"
 
 
@@ -107,8 +107,8 @@ def test_one_that_went_silent_is_done_only_if_it_was_before(planner: aw.Agent, s
     silent = agent(status="offline", status_reason="its process has ended")
     server.put(span("idle", 1), span("working", 2), span("offline", 3), silent)
     with pytest.raises(aw.AgentFailed, match="went offline while it was working: its process has ended"):
-        planner.wait_done(PATIENCE)
+        planner.wait("done", PATIENCE)
     server.put(span("idle", 4), span("offline", 5), agent(activity="the end"))
     server.put(silent)
     until(lambda: planner.activity == "the end" and planner.status == "offline")
-    assert planner.wait_done(PATIENCE).status == "offline"
+    assert planner.wait("done", PATIENCE).status == "offline"

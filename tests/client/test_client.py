@@ -23,8 +23,9 @@ from websockets.sync.server import serve as serve_socket
 
 import agent_widget as aw
 from agent_widget import discovery, protocol
-from agent_widget.client import client as client_module
-from agent_widget.client.client import Client, ConnectionFailed, open_clients
+from agent_widget.client import link
+from agent_widget.client.client import Client, open_clients
+from agent_widget.client.errors import CallError, ConnectionFailed
 from agent_widget.discovery import find_server, is_alive
 from agent_widget.server.launch import ServerError
 from agent_widget.tables import Gone
@@ -50,7 +51,7 @@ def started(workspace: Path) -> Iterator[Callable[..., aw.Server]]:
 def states(client: Client) -> list[str]:
     """The states the connection goes through from now on."""
     seen = [client.connection.state]
-    client.subscribe(lambda: seen.append(client.connection.state))
+    client._link.listen(lambda: seen.append(client.connection.state))
     return seen
 
 
@@ -58,10 +59,10 @@ def states(client: Client) -> list[str]:
 
 
 def test_the_tables_are_complete_when_connect_returns(server: Any, client: Client) -> None:
-    assert contents(client.store) == contents(server.store)
+    assert contents(client._link.store) == contents(server.store)
     assert [task.title for task in client.tasks] == ["first", "second"]
     assert client.connection.state == "live"
-    assert client.store.position == server.store.position
+    assert client._link.store.position == server.store.position
     assert client.sources[0].name == "workspace"
     assert "2 tasks" in repr(client)
 
@@ -88,7 +89,7 @@ def test_a_closed_client_keeps_its_tables_and_no_thread(server: Any, client: Cli
     client.on("tasks", print)
     client.close()
     until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("agent-widget http")])
-    assert not client.alive
+    assert not client._link.alive
     assert client.connection.state == "closed"
     assert len(client.tasks) == 2
     client.close()
@@ -176,7 +177,7 @@ def test_nothing_a_server_says_ends_the_thread(frame: bytes) -> None:
         client = Client(url)
         until(lambda: client.connection.state == "reconnecting")
         assert client.connection.message
-        assert client.alive
+        assert client._link.alive
         client.close()
 
 
@@ -197,7 +198,7 @@ def test_a_ping_of_the_server_is_answered() -> None:
 
 
 def test_no_word_for_a_while_counts_as_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "SILENCE", 0.2)
+    monkeypatch.setattr(link, "SILENCE", 0.2)
     with playing(protocol.encode(protocol.Changes("e", 0, 0, reset=True))) as url:
         client = aw.connect(url)
         until(lambda: client.connection.state == "reconnecting")
@@ -238,7 +239,7 @@ def test_what_a_restarted_server_has_not_read_yet_has_not_gone(state: str, heard
         rows: list[str] = []
         client.on("logs", lambda row: rows.append(row.id), gone=lambda row: rows.append(f"{row.id} went"))
         listening.set()
-        until(lambda: client.store.epoch == "second" and (state == "reading" or rows))
+        until(lambda: client._link.store.epoch == "second" and (state == "reading" or rows))
         told_first.set()
         until(lambda: rows == heard)
         client.close()
@@ -246,19 +247,19 @@ def test_what_a_restarted_server_has_not_read_yet_has_not_gone(state: str, heard
 
 def test_the_wait_between_two_tries_stays_bounded_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     bounds: list[float] = []
-    monkeypatch.setattr(client_module.random, "uniform", lambda low, high: bounds.append(high) or 0.0)
+    monkeypatch.setattr(link.random, "uniform", lambda low, high: bounds.append(high) or 0.0)
     tries = iter(range(3000))
 
-    async def fail(self: Client) -> tuple[bool, str]:
+    async def fail(self: link.Link) -> tuple[bool, str]:
         if next(tries, None) is None:
             self._stop.set()
         return False, "nothing listens there"
 
-    monkeypatch.setattr(Client, "_follow", fail)
+    monkeypatch.setattr(link.Link, "_follow", fail)
     client = Client("ws://127.0.0.1:1/ws")
-    client._thread.join(PATIENCE)
+    client._link._thread.join(PATIENCE)
     assert len(bounds) > 2000
-    assert max(bounds) == client_module.BACK_OFF[1]
+    assert max(bounds) == link.BACK_OFF[1]
 
 
 def test_no_proxy_is_used_on_loopback(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +280,7 @@ def test_no_proxy_is_used_on_loopback(server: Any, monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_the_host_of_a_url(url: str, host: str) -> None:
-    assert client_module._host(url) == host
+    assert link._host(url) == host
 
 
 # Calls
@@ -288,7 +289,7 @@ def test_the_host_of_a_url(url: str, host: str) -> None:
 def test_a_call_returns_the_result_or_says_why_not(server: Any, client: Client) -> None:
     status = client.call("status")
     assert status["rows"]["tasks"] == 2
-    with pytest.raises(ConnectionFailed, match="unknown method 'dance'") as caught:
+    with pytest.raises(CallError, match="unknown method 'dance'") as caught:
         client.call("dance", timeout=PATIENCE)
     assert caught.value.code == "unknown_method"
 

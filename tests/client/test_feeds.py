@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 import agent_widget as aw
 from agent_widget.client.feeds import Feed
-from agent_widget.client.reactions import Reacting
+from agent_widget.client.replica import Replica
 from agent_widget.store import Change, Row, Store
 from agent_widget.tables import Gone, Record
 from tests.support.wire import hosted, log_rows, until, write_tasks
@@ -35,8 +35,8 @@ class Restarts(RuleBasedStateMachine):
         self.states: dict[str, list[str | None]] = {id: [None] for id in IDS}
         self.told: dict[str, list[str | None]] = {id: [None] for id in IDS}
         self.unread: set[str] = set()
-        self.replica = Reacting(Store(epoch=""))
-        self.feed = self.replica.subscribe(lambda: None, ["logs"])
+        self.replica = Replica()
+        self.feed = self.replica.feed(lambda: None, ["logs"])
         self.server = Store()
 
     @initialize()
@@ -92,7 +92,7 @@ class Restarts(RuleBasedStateMachine):
         self.everything_is_read()
         self.follow()
         self.look()
-        away = {id for _, id in self.replica._away._rows}  # whether these went is known when all was read at once
+        away = {id for _, id in self.replica._missing._rows}  # whether these went is known when all was read at once
         assert all(self.told[id][-1] == self.states[id][-1] for id in IDS if id not in away)
         self.the_server_begins_anew(set())
         self.look()
@@ -138,8 +138,8 @@ def test_nothing_fires_twice_and_nothing_is_skipped(workspace: Path, same_life: 
         write_tasks(workspace, "first", "second, changed")
         until(lambda: sorted(heard) == [("l", "text"), ("task-1", "second, changed")])
         if same_life:
-            lives = client.store.epoch
-            client.loop.call_soon_threadsafe(client._socket.transport.abort)  # type: ignore[union-attr]
+            lives = client._link.store.epoch
+            client._link.loop.call_soon_threadsafe(client._link._socket.transport.abort)  # type: ignore[union-attr]
         else:
             servers.close()
             until(lambda: client.connection.state == "reconnecting")
@@ -148,7 +148,7 @@ def test_nothing_fires_twice_and_nothing_is_skipped(workspace: Path, same_life: 
         if not same_life:
             server = servers.enter_context(hosted(workspace, **address))
         until(lambda: ("task-2", "third") in heard)
-        assert not same_life or client.store.epoch == lives
+        assert not same_life or client._link.store.epoch == lives
         server.put(*log_rows("last"))
         until(lambda: ("last", "text") in heard)
         assert sorted(heard[2:]) == [("last", "text"), ("task-2", "third")]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from agent_widget.client.client import Client
-from agent_widget.client.connection import ConnectionFailed
+from agent_widget.client.errors import ConnectionFailed
 from agent_widget.store import Row
 from agent_widget.tables import Gone, Record
 from tests.support.wire import PATIENCE, log_rows, until
@@ -74,7 +74,7 @@ def test_a_callback_can_stop_itself_and_close_the_client(server: Any, client: Cl
     until(lambda: "c" in client.logs)
     assert rows == ["a"]
     server.put(Record("tasks", "t", {"title": "end"}))
-    until(lambda: not client.alive)
+    until(lambda: not client._link.alive)
 
 
 def test_callbacks_can_be_added_from_any_thread(server: Any, client: Client) -> None:
@@ -115,7 +115,7 @@ def test_a_column_that_is_not_there_is_a_mistake_at_once(client: Client) -> None
             use(where={"colour": "red"})
     with pytest.raises(ValueError, match="tasks has no column 'colour'"):
         client.on("tasks", print, becomes={"colour": "red"})
-    assert client._feeds == []
+    assert client._link._listeners == []
 
 
 def test_where_is_each_change_of_such_a_row_and_becomes_only_the_beginning(server: Any, client: Client) -> None:
@@ -128,7 +128,7 @@ def test_where_is_each_change_of_such_a_row_and_becomes_only_the_beginning(serve
     steps = [("1", "pending"), ("2", "blocked"), ("3", "blocked"), ("4", "pending"), ("5", "blocked")]
     for title, status in steps:
         server.put(task("a", title=title, status=status))
-        until(lambda title=title: every[-1:] == [title] and not any(feed._pending for feed in client._feeds))
+        until(lambda title=title: every[-1:] == [title] and not any(feed._pending for feed in client._link._listeners))
     until(lambda: each == ["2", "3", "5"])
     until(lambda: begins == ["2", "5"])
 
@@ -243,7 +243,7 @@ def test_until_waits_for_what_becomes_true(server: Any, client: Client) -> None:
             await client.until(lambda c: 1 / 0)
 
     asyncio.run(run())
-    assert client._feeds == []
+    assert client._link._listeners == []
 
 
 def test_changes_are_an_async_iteration(server: Any, client: Client) -> None:
@@ -257,7 +257,7 @@ def test_changes_are_an_async_iteration(server: Any, client: Client) -> None:
         return []
 
     assert asyncio.run(run()) == ["a", "b", "last"]
-    until(lambda: client._feeds == [])
+    until(lambda: client._link._listeners == [])
 
 
 def test_who_waits_on_a_closed_client_is_not_left_waiting(client: Client) -> None:
@@ -268,7 +268,7 @@ def test_who_waits_on_a_closed_client_is_not_left_waiting(client: Client) -> Non
             await client.until(lambda c: False)
         assert list(client.changes("logs")) == []
         with pytest.raises(ConnectionFailed):
-            client.wait_until(lambda c: False)
+            client.wait(lambda c: False)
 
     asyncio.run(asyncio.wait_for(run(), PATIENCE))
 
@@ -292,11 +292,11 @@ def test_a_cell_without_await_can_wait_and_iterate(server: Any, client: Client) 
     changes = client.changes("logs", where={"text": "mine"})
     server.put(*log_rows("a", text="theirs"), *log_rows("b", "c", text="mine"))
     assert [next(changes).id, next(changes).id] == ["b", "c"]
-    assert client.wait_until(lambda c: c.logs.get("a"), PATIENCE).text == "theirs"
+    assert client.wait(lambda c: c.logs.get("a"), PATIENCE).text == "theirs"
     with pytest.raises(TimeoutError, match=r"within 0\.02 s"):
-        client.wait_until(lambda c: c.logs.get("never"), timeout=0.02)
+        client.wait(lambda c: c.logs.get("never"), timeout=0.02)
     del changes
-    assert client._feeds == []
+    assert client._link._listeners == []
 
 
 def test_what_is_waited_for_may_be_what_a_callback_does_or_the_clock(server: Any, client: Client) -> None:
@@ -308,11 +308,11 @@ def test_what_is_waited_for_may_be_what_a_callback_does_or_the_clock(server: Any
     heard = threading.Event()
     client.on("logs", slow)
     server.put(*log_rows("a"))
-    client.wait_until(lambda c: c.logs.get("a"), PATIENCE)
+    client.wait(lambda c: c.logs.get("a"), PATIENCE)
     threading.Timer(0.05, heard.set).start()
     assert asyncio.run(client.until(lambda c: rows, PATIENCE)) == ["a"]
     end = time.monotonic() + 0.05
-    assert client.wait_until(lambda c: time.monotonic() > end, PATIENCE)
+    assert client.wait(lambda c: time.monotonic() > end, PATIENCE)
 
 
 def test_several_loops_and_threads_wait_at_once(server: Any, client: Client) -> None:
@@ -327,10 +327,10 @@ def test_several_loops_and_threads_wait_at_once(server: Any, client: Client) -> 
             break
 
     threads = [threading.Thread(target=lambda kind=kind: asyncio.run(kind())) for kind in (waits, iterates) * 4]
-    threads += [threading.Thread(target=lambda: heard.put(("wait", client.wait_until(lambda c: c.logs.get("a")).id)))]
+    threads += [threading.Thread(target=lambda: heard.put(("wait", client.wait(lambda c: c.logs.get("a")).id)))]
     for thread in threads:
         thread.start()
-    until(lambda: len(client._feeds) == len(threads))
+    until(lambda: len(client._link._listeners) == len(threads))
     server.put(*log_rows("a"))
     for thread in threads:
         thread.join(PATIENCE)
@@ -346,4 +346,4 @@ def test_a_wait_that_was_interrupted_leaves_nothing_behind(client: Client) -> No
             await waiting
 
     asyncio.run(run())
-    assert client._feeds == []
+    assert client._link._listeners == []

@@ -67,8 +67,8 @@ def hook(place: Place) -> Webhook:
 
 
 def fired(text: str) -> Alert:
-    alert = Alert("budget", lambda client: text)
-    alert.look(None, 0)  # type: ignore[arg-type]
+    alert = Alert("budget", lambda: text)
+    alert._look(0)
     return alert
 
 

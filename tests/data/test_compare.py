@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import agent_widget as aw
-from agent_widget.data.table import LiveTable
+from agent_widget.data.table import StoredTable
 from agent_widget.store import Store
 from agent_widget.tables import Record
 from tests.support.wire import hosted, until
@@ -51,13 +51,13 @@ RECORDS = [
 
 
 @pytest.fixture
-def sessions() -> LiveTable:
+def sessions() -> StoredTable:
     store = Store("e")
     store.apply(RECORDS, {"source": "claude"})
-    return LiveTable(store, "sessions")
+    return StoredTable(store, "sessions")
 
 
-def test_a_session_is_a_row_with_what_it_took_and_what_came_of_it(sessions: LiveTable) -> None:
+def test_a_session_is_a_row_with_what_it_took_and_what_came_of_it(sessions: StoredTable) -> None:
     row = aw.compare(sessions).loc["s1"]
     assert (row["title"], row["source"], row["model"]) == ("one", "claude", "m")
     assert row["duration"] == pd.Timedelta(minutes=30)  # as the agent says, whatever the clock says
@@ -72,7 +72,7 @@ def test_a_session_is_a_row_with_what_it_took_and_what_came_of_it(sessions: Live
     assert (row["quality"], row["tasks_done"]) == (0.75, 2)
 
 
-def test_what_is_unknown_is_not_0(sessions: LiveTable) -> None:
+def test_what_is_unknown_is_not_0(sessions: StoredTable) -> None:
     frame = aw.compare(sessions)
     assert frame.loc["s2", "duration"] == pd.Timedelta(hours=1)
     assert frame.loc["s2", ["error_rate", "cost_usd", "cost_per_hour", "quality", "messages"]].isna().all()
@@ -80,7 +80,7 @@ def test_what_is_unknown_is_not_0(sessions: LiveTable) -> None:
     assert frame.loc["s3", "tasks_done"] == 0
 
 
-def test_types_are_the_same_whatever_is_compared(sessions: LiveTable) -> None:
+def test_types_are_the_same_whatever_is_compared(sessions: StoredTable) -> None:
     dtypes = aw.compare(sessions).dtypes.astype(str)
     assert dtypes["duration"] == "timedelta64[ms]"
     assert {dtypes[name] for name in ("error_rate", "cost_per_hour", "quality")} == {"Float64"}
@@ -89,7 +89,7 @@ def test_types_are_the_same_whatever_is_compared(sessions: LiveTable) -> None:
         assert aw.compare(some).dtypes.astype(str).equals(dtypes)
 
 
-def test_rows_a_frame_and_chosen_rows_are_compared_in_their_order(sessions: LiveTable) -> None:
+def test_rows_a_frame_and_chosen_rows_are_compared_in_their_order(sessions: StoredTable) -> None:
     whole = aw.compare(sessions)
     assert list(whole.index) == ["s1", "s2", "s3"]
     assert list(aw.compare(sessions.where(id=["s3", "s1"])).index) == ["s1", "s3"]
@@ -101,7 +101,7 @@ def test_rows_a_frame_and_chosen_rows_are_compared_in_their_order(sessions: Live
     assert aw.compare(sessions.df())[["quality", "tasks_done"]].isna().all(axis=None)
 
 
-def test_ids_need_a_client_which_knows_the_rest(tmp_path: Path, sessions: LiveTable) -> None:
+def test_ids_need_a_client_which_knows_the_rest(tmp_path: Path, sessions: StoredTable) -> None:
     with pytest.raises(ValueError, match="client=client"):
         aw.compare(["s1"])
     with hosted(tmp_path) as server:
@@ -116,8 +116,8 @@ def test_ids_need_a_client_which_knows_the_rest(tmp_path: Path, sessions: LiveTa
         client.close()
 
 
-def test_what_is_no_session_is_refused(sessions: LiveTable) -> None:
+def test_what_is_no_session_is_refused(sessions: StoredTable) -> None:
     with pytest.raises(ValueError, match="not tasks"):
-        aw.compare(LiveTable(sessions._store, "tasks"))
+        aw.compare(StoredTable(sessions._store, "tasks"))
     with pytest.raises(ValueError, match="no column 'host'"):
         aw.compare(sessions.df().drop(columns="host"))

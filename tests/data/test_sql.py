@@ -280,8 +280,8 @@ def test_a_client_asks_its_replica_and_a_server_its_store(tmp_path: Path, monkey
         assert told["cut"] is True
 
         def refusal(**params: Any) -> tuple[str, str]:
-            with pytest.raises(aw.ConnectionFailed) as failure:
-                client.request("sql", params)
+            with pytest.raises(aw.CallError) as failure:
+                client.call("sql", params)
             return failure.value.code, str(failure.value)
 
         assert refusal(query="from nope")[0] == "bad_request"

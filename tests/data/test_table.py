@@ -18,7 +18,7 @@ import pytest
 
 from agent_widget.data.files import csv_cell
 from agent_widget.data.frames import arrow_table, data_frame
-from agent_widget.data.table import LiveTable
+from agent_widget.data.table import StoredTable
 from agent_widget.data.tabular import shown
 from agent_widget.store import Store
 from agent_widget.tables import LOG_LEVELS, TABLES, TASK_STATUSES, Record
@@ -47,11 +47,11 @@ def store() -> Store:
 
 
 @pytest.fixture
-def tasks(store: Store) -> LiveTable:
-    return LiveTable(store, "tasks")
+def tasks(store: Store) -> StoredTable:
+    return StoredTable(store, "tasks")
 
 
-def test_it_is_a_small_collection(tasks: LiveTable) -> None:
+def test_it_is_a_small_collection(tasks: StoredTable) -> None:
     assert len(tasks) == 3
     assert [task.id for task in tasks] == ["t1", "t2", "t3"]
     assert tasks["t2"].title == tasks["t2"]["title"] == "two"
@@ -67,14 +67,14 @@ def test_it_is_a_small_collection(tasks: LiveTable) -> None:
     assert repr(tasks) == "<tasks: 3 rows>"
 
 
-def test_every_reading_sees_the_newest_rows_and_rows_stay_as_they_were(tasks: LiveTable, store: Store) -> None:
+def test_every_reading_sees_the_newest_rows_and_rows_stay_as_they_were(tasks: StoredTable, store: Store) -> None:
     before = tasks["t1"]
     store.apply([Record("tasks", "t1", {"status": "completed"})])
     assert (before.status, tasks["t1"].status) == ("blocked", "completed")
     assert [task.id for task in tasks.rows()] == ["t2", "t3", "t1"]
 
 
-def test_where_takes_values_and_choices(tasks: LiveTable) -> None:
+def test_where_takes_values_and_choices(tasks: StoredTable) -> None:
     assert [task.id for task in tasks.where(status="blocked")] == ["t1", "t3"]
     assert [task.id for task in tasks.where(status="blocked", priority="high")] == ["t3"]
     assert [task.id for task in tasks.where(status=["pending", "failed"])] == ["t2"]
@@ -85,12 +85,12 @@ def test_where_takes_values_and_choices(tasks: LiveTable) -> None:
         tasks.where(color="red")
 
 
-def test_where_takes_functions_of_the_cell(tasks: LiveTable) -> None:
+def test_where_takes_functions_of_the_cell(tasks: StoredTable) -> None:
     assert [task.id for task in tasks.where(progress=lambda value: value is None)] == ["t1", "t3"]
     assert [task.id for task in tasks.where(tags=lambda tags: tags and "a" in tags, status="blocked")] == ["t1"]
 
 
-def test_chosen_rows_are_a_sequence_that_stays_as_it_is(tasks: LiveTable, store: Store) -> None:
+def test_chosen_rows_are_a_sequence_that_stays_as_it_is(tasks: StoredTable, store: Store) -> None:
     blocked = tasks.where(status="blocked")
     store.apply([Record("tasks", "t1", {"status": "completed"}), Record("tasks", "t2", {"status": "blocked"})])
     assert [task.id for task in blocked] == ["t1", "t3"]
@@ -103,7 +103,7 @@ def test_chosen_rows_are_a_sequence_that_stays_as_it_is(tasks: LiveTable, store:
     assert not tasks.where(status="failed")
 
 
-def test_chosen_rows_become_frames_of_the_same_types(tasks: LiveTable) -> None:
+def test_chosen_rows_become_frames_of_the_same_types(tasks: StoredTable) -> None:
     blocked = tasks.where(status="blocked")
     assert list(blocked.df().index) == ["t1", "t3"]
     assert blocked.df().dtypes.equals(tasks.df().dtypes)
@@ -112,7 +112,7 @@ def test_chosen_rows_become_frames_of_the_same_types(tasks: LiveTable) -> None:
 
 
 def test_a_data_frame_has_real_types(store: Store) -> None:
-    tasks, sessions = LiveTable(store, "tasks").df(), LiveTable(store, "sessions").df()
+    tasks, sessions = StoredTable(store, "tasks").df(), StoredTable(store, "sessions").df()
     assert tasks.index.name == "id"
     assert list(tasks.index) == ["t1", "t2", "t3"]
     assert tasks["created_at"].dtype == "datetime64[ms, UTC]"
@@ -126,8 +126,8 @@ def test_a_data_frame_has_real_types(store: Store) -> None:
     assert sessions["messages"].dtype == "Int64"
     assert pd.isna(sessions.loc["s2", "messages"])
     assert pd.isna(sessions.loc["s2", "cost_usd"])  # unknown is not 0
-    assert LiveTable(store, "messages").df()["read"].dtype == "boolean"
-    assert LiveTable(store, "quality").df().loc["q1", "dimensions"] == {"depth": 0.5, "tests": 1.0}
+    assert StoredTable(store, "messages").df()["read"].dtype == "boolean"
+    assert StoredTable(store, "quality").df().loc["q1", "dimensions"] == {"depth": 0.5, "tests": 1.0}
     assert tasks["title"].dtype == TEXT
     assert tasks.loc["t2", "tags"] == []
     assert pd.isna(tasks.loc["t3", "tags"])
@@ -175,27 +175,27 @@ def test_arrow_goes_to_polars_and_back(store: Store, name: str) -> None:
     rows = store.rows(name)
     frame = pl.from_arrow(arrow_table(name, rows))
     assert isinstance(frame, pl.DataFrame)
-    assert frame.columns == LiveTable(store, name).columns
+    assert frame.columns == StoredTable(store, name).columns
     assert frame["id"].to_list() == [row["id"] for row in rows]
     for column in TABLES[name].columns:
         if not column.is_time and not column.is_duration and column.type != "map":
             assert frame[column.name].to_list() == [row[column.name] for row in rows]
 
 
-def test_polars_and_pyarrow_take_a_live_table_as_it_is(tasks: LiveTable, store: Store) -> None:
+def test_polars_and_pyarrow_take_a_live_table_as_it_is(tasks: StoredTable, store: Store) -> None:
     frame = pl.DataFrame(tasks)
     assert frame.schema["created_at"] == pl.Datetime("ms", "UTC")
     assert frame["tags"].to_list() == [["a", "b"], [], None]
     table = pa.table(tasks)
     assert table.equals(arrow_table("tasks", tasks.rows()))
     assert table.column("created_at")[0].as_py().isoformat() == "2026-01-01T12:00:00+00:00"
-    quality = pa.table(LiveTable(store, "quality"))
+    quality = pa.table(StoredTable(store, "quality"))
     assert quality.column("dimensions")[0].as_py() == [("depth", 0.5), ("tests", 1.0)]
-    assert pa.table(LiveTable(store, "logs")).num_rows == 0
-    assert pl.DataFrame(LiveTable(store, "logs")).height == 0
+    assert pa.table(StoredTable(store, "logs")).num_rows == 0
+    assert pl.DataFrame(StoredTable(store, "logs")).height == 0
 
 
-def test_duckdb_takes_a_live_table_as_it_is(tasks: LiveTable) -> None:
+def test_duckdb_takes_a_live_table_as_it_is(tasks: StoredTable) -> None:
     import duckdb
 
     assert tasks.arrow().num_rows == 3
@@ -205,14 +205,14 @@ def test_duckdb_takes_a_live_table_as_it_is(tasks: LiveTable) -> None:
 
 def test_a_name_that_is_no_utf_8_goes_into_frames_and_files(store: Store) -> None:
     store.apply([Record("memory", "m", {"path": "/tmp/caf\udce9", "version": "1"})])
-    memory = LiveTable(store, "memory")
+    memory = StoredTable(store, "memory")
     assert memory.df().loc["m", "path"] == "/tmp/caf?"
     assert json.loads(memory.json())[0]["path"] == "/tmp/caf?"
     assert "/tmp/caf?" in memory.csv()
 
 
 def test_a_schema_can_be_asked_for(store: Store) -> None:
-    stats = LiveTable(store, "stats")
+    stats = StoredTable(store, "stats")
     store.apply([Record("stats", "x", {"name": "x", "value": 1.0})])
     wanted = pa.table(stats).schema.set(4, pa.field("value", pa.float64()))
     assert pa.table(stats, schema=wanted).schema == wanted
@@ -220,7 +220,7 @@ def test_a_schema_can_be_asked_for(store: Store) -> None:
 
 @pytest.mark.parametrize(("method", "module"), [("df", "pandas"), ("__arrow_c_stream__", "pyarrow")])
 def test_what_is_not_installed_is_said_in_one_line(
-    tasks: LiveTable, monkeypatch: pytest.MonkeyPatch, method: str, module: str
+    tasks: StoredTable, monkeypatch: pytest.MonkeyPatch, method: str, module: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=rf'needs {module}: pip install "agent-widget\[frames\]"'):
@@ -230,7 +230,7 @@ def test_what_is_not_installed_is_said_in_one_line(
 @pytest.mark.parametrize("at", [0, -1, 253_402_300_799_999])
 def test_far_times_are_times(store: Store, at: int) -> None:
     store.apply([Record("tasks", "far", {"created_at": at})])
-    tasks = LiveTable(store, "tasks")
+    tasks = StoredTable(store, "tasks")
     expected = pa.table(tasks).column("created_at")[3].as_py()
     assert tasks.df().loc["far", "created_at"].to_pydatetime() == expected
 
@@ -248,7 +248,7 @@ def test_other_cells_stay_as_they_are(value: Any, cell: Any) -> None:
 
 
 def test_a_table_as_files(store: Store, tmp_path: Path) -> None:
-    tasks, messages = LiveTable(store, "tasks"), LiveTable(store, "messages")
+    tasks, messages = StoredTable(store, "tasks"), StoredTable(store, "messages")
     store.apply([Record("messages", "m2", {"text": "=1+1", "at": NOON})])
     rows = list(csv.DictReader(io.StringIO(messages.csv())))
     assert [(row["id"], row["text"], row["at"]) for row in rows] == [("m1", HOSTILE, ""), ("m2", "'=1+1", str(NOON))]
@@ -257,8 +257,8 @@ def test_a_table_as_files(store: Store, tmp_path: Path) -> None:
     assert json.loads(tasks.json(str(tmp_path / "t.json")).read_bytes())[0]["tags"] == ["a", "b"]
     written = tasks.where(status="blocked").parquet(tmp_path / "t.parquet")
     assert pyarrow.parquet.read_table(written).to_pylist() == tasks.where(status="blocked").arrow().to_pylist()
-    assert LiveTable(store, "logs").csv() == "id,source,host,at,level,agent_id,session_id,logger,text\n"
-    assert LiveTable(store, "logs").json() == "[]"
+    assert StoredTable(store, "logs").csv() == "id,source,host,at,level,agent_id,session_id,logger,text\n"
+    assert StoredTable(store, "logs").json() == "[]"
     with pytest.raises(OSError, match="nowhere"):
         tasks.csv(tmp_path / "nowhere" / "t.csv")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["m.csv", "t.json", "t.parquet"]
@@ -267,26 +267,26 @@ def test_a_table_as_files(store: Store, tmp_path: Path) -> None:
 def test_html_shows_the_newest_rows_and_runs_nothing(store: Store) -> None:
     store.apply([Record("messages", f"m{number}", {"text": "x" * 100}) for number in range(2, 30)])
     store.apply([Record("messages", "m1", {"sender": HOSTILE})])
-    html = LiveTable(store, "messages")._repr_html_()
+    html = StoredTable(store, "messages")._repr_html_()
     assert "<script" not in html
     assert "<img" not in html
     assert "&lt;script&gt;" in html
     assert html.count("<tr>") == 11
     assert "10 of 29 rows" in html
     assert "x" * 61 not in html
-    assert LiveTable(store, "logs")._repr_html_()
+    assert StoredTable(store, "logs")._repr_html_()
 
 
 def test_the_newest_rows_are_those_of_the_latest_time(store: Store) -> None:
     store.apply([Record("logs", f"l{number}", {"at": NOON + number % 20, "text": str(number)}) for number in range(40)])
-    _, rows, caption = LiveTable(store, "logs")._glance()
+    _, rows, caption = StoredTable(store, "logs")._glance()
     assert [row["id"] for row in rows] == ["l39", "l19", "l38", "l18", "l37", "l17", "l36", "l16", "l35", "l15"]
     assert caption.startswith("logs: 10 of 40 rows, newest first · as of ")
 
 
 def test_where_there_is_no_html_a_table_is_text(store: Store) -> None:
     store.apply([Record("messages", "m2", {"text": "two\nlines\x1b[31m\u202e", "at": NOON})])
-    text = LiveTable(store, "messages")._repr_mimebundle_()["text/plain"]
+    text = StoredTable(store, "messages")._repr_mimebundle_()["text/plain"]
     head, first, second, caption = text.splitlines()
     assert head.split() == ["id", "at", "source", "text", "read"]
     assert first.startswith(("m2  2026-01-01 ", "m2  2026-01-02 "))
@@ -294,7 +294,7 @@ def test_where_there_is_no_html_a_table_is_text(store: Store) -> None:
     assert second.startswith("m1 ")
     assert caption.startswith("messages: 2 of 2 rows")
     assert max(map(len, text.splitlines())) <= 110
-    assert LiveTable(store, "logs")._repr_mimebundle_()["text/plain"].startswith("logs: no rows · as of ")
+    assert StoredTable(store, "logs")._repr_mimebundle_()["text/plain"].startswith("logs: no rows · as of ")
 
 
 @pytest.mark.parametrize(
@@ -327,7 +327,7 @@ def test_times_are_shown_where_the_reader_is(store: Store, monkeypatch: pytest.M
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     time.tzset()
     try:
-        html = LiveTable(store, "tasks")._repr_html_()
+        html = StoredTable(store, "tasks")._repr_html_()
     finally:
         monkeypatch.undo()
         time.tzset()

@@ -151,11 +151,12 @@ def test_who_connects_gets_complete_tables_or_is_told_that_they_are_not(home: Pa
     gate.held.add(transcript(home, 1))
     with hosted(home, first_look=0) as server:
         until(lambda: server.collector.states()[0].read)  # before the first look nobody knows how much there is
-        shared_client(server.url, server.token, None).wait(PATIENCE)
+        shared_client(server.url, server.token, None).wait(lambda client: client.connection.state == "live", PATIENCE)
         with pytest.warns(UserWarning, match=r"still reads \(\d+ of 1 MB\)"):
             client = aw.connect(server.url, server.token, timeout=0.05)
         assert client.reading is not None and client.reading[0] < client.reading[1]
-        assert not client.wait_read(0.01)
+        with pytest.raises(TimeoutError):
+            client.wait(lambda client: client.reading is None, 0.01)
         threading.Timer(0.1, gate.open).start()
         assert aw.connect(server.url, server.token) is client
         assert client.reading is None

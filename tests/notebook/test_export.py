@@ -36,7 +36,7 @@ def test_a_page_holds_every_table_and_the_newest_transcripts_without_secrets(tmp
     hostile = "</script><script>alert(1)</script><!--"
     file.write_bytes(lines(ann.person(f"Use {SECRET} {hostile}"), ann.says("Done."), ann.system("turn_duration")))
     with hosted(tmp_path) as server:
-        client = aw.connect(server.url, server.token).wait()
+        client = aw.connect(server.url, server.token)
         page = saved_page(client)
     data = saved(page)
     rows = [row for frame in data["changes"] for row in frame["rows"].get("messages", [])]

@@ -16,15 +16,29 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.i
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
+LIVE = """
+from agent_widget.client.client import open_clients
+assert dash.connection.state == "live" and dash.client in open_clients()
+assert dash.comm is not None and not dash.comm._closed
+before = dash._link.store.position
+dash.wait(lambda dash: dash._link.store.position != before, timeout=20)
+"""
+"""What is so after the last cell: the dashboard is there, and the tables go on changing."""
+
+
 @pytest.mark.slow
 @each_notebook
-def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_runs_from_top_to_bottom_and_leaves_a_live_dashboard(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
         directory = tmp_path / name.lower()
         directory.mkdir()
         monkeypatch.setenv(name, str(directory))
     shutil.copytree(path.parent, tmp_path / "notebooks")
     notebook = nbformat.read(tmp_path / "notebooks" / path.name, as_version=4)
+    assert any(cell.source.splitlines()[-1:] == ["dash"] for cell in notebook.cells), "it is shown"
+    notebook.cells.append(nbformat.v4.new_code_cell(LIVE))
     resources = {"metadata": {"path": str(tmp_path / "notebooks")}}
     try:
         NotebookClient(notebook, timeout=60, kernel_name="python3", resources=resources).execute()

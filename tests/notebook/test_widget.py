@@ -299,7 +299,7 @@ def test_a_closed_client_can_still_be_looked_at(client: Client, browser: list[Br
     dash = aw.Dashboard(client)
     browser[-1].hello()
     assert browser[-1].of("state")[0]["connection"] == "stopped"
-    assert contents(browser[-1].replica()) == contents(client.store)
+    assert contents(browser[-1].replica()) == contents(client._link.store)
     browser[-1].messages.clear()
     browser[-1].say(type="ping", at=1)
     assert [frame["type"] for frame in browser[-1].frames] == ["pong", "state"]
@@ -312,7 +312,7 @@ def test_closing_takes_only_the_widget_away(show: Show, client: Client, server: 
     until(lambda: browser.of("changes"))
     dash.close()
     dash.close()
-    assert client._feeds == []
+    assert client._link._listeners == []
     said = len(browser.messages)
     server.put(*log_rows("a"))
     until(lambda: "a" in client.logs)
@@ -404,7 +404,7 @@ def test_wrong_wishes_say_what_there_is(show: Show) -> None:
         dash.select(door="green")
     with pytest.raises(ValueError, match="select one row"):
         dash.select()
-    with pytest.raises(KeyError, match="no row 'x' in agents"):
+    with pytest.raises(aw.NotFound, match="no row 'x' in agents"):
         dash.select(agent="x")
     with pytest.raises(ValueError, match="Invalid isoformat"):
         dash.at("yesterday")

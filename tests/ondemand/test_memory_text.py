@@ -106,11 +106,11 @@ def test_two_workspaces_keep_their_entries_apart(tmp_path: Path) -> None:
 def test_a_client_asks_for_it(tmp_path: Path) -> None:
     reading(tmp_path, working=NOTES.encode())
     with hosted(tmp_path) as server:
-        client = aw.connect(server.url, server.token).wait()
+        client = aw.connect(server.url, server.token)
         told = client.call("memory", id="working.md")
         assert (told["text"], told["truncated"]) == (NOTES, False)
-        with pytest.raises(aw.ConnectionFailed, match="no memory entry") as failure:
+        with pytest.raises(aw.NotFound, match="no memory entry") as failure:
             client.call("memory", id="nothing")
         assert failure.value.code == "not_found"
-        with pytest.raises(aw.ConnectionFailed, match="missing required field"):
+        with pytest.raises(aw.CallError, match="missing required field"):
             client.call("memory")

@@ -440,7 +440,7 @@ def test_pages_of_real_transcripts_join_to_the_whole() -> None:
 def test_a_notebook_pages_through_a_conversation(home: Home) -> None:
     home.write(FILE, lines(*long(30)))
     with hosted(home.root) as server:
-        client = aw.connect(server.url, server.token).wait()
+        client = aw.connect(server.url, server.token)
         page = client.transcript(ANN, limit=20)
         assert len(page) == 20 and page[-1]["kind"] == "end" and page[-2]["text"] == "Done 29."
         assert repr(page) == f"<transcript of {ANN}: 20 entries, more before>"
@@ -451,12 +451,12 @@ def test_a_notebook_pages_through_a_conversation(home: Home) -> None:
         assert str(frame["duration_ms"].dtype) == "timedelta64[ms]"
         assert "<pre" in page._repr_html_() and "Prompt 29" in page._repr_html_()
         assert client.transcript(ANN, after=page.after).entries == []
-        with pytest.raises(aw.ConnectionFailed, match="no session") as failure:
+        with pytest.raises(aw.NotFound, match="no session") as failure:
             client.transcript("nobody")
         assert failure.value.code == "not_found"
-        with pytest.raises(aw.ConnectionFailed, match="place in a transcript"):
+        with pytest.raises(aw.CallError, match="place in a transcript"):
             client.transcript(ANN, "here")
-        with pytest.raises(aw.ConnectionFailed, match="Expected `int`"):
+        with pytest.raises(aw.CallError, match="Expected `int`"):
             client.call("transcript", session=ANN, limit="many")
 
 

@@ -1,4 +1,4 @@
-// The Python that asks the same question as what is on the screen, for the copy buttons.
+// The Python for what is on the screen, for the copy buttons: it runs after `dash = aw.watch(…)`.
 import type { TableName } from "../store/tables.ts";
 import type { Filter } from "./nav.ts";
 
@@ -6,17 +6,15 @@ import type { Filter } from "./nav.ts";
 const literal = (value: string): string => JSON.stringify(value);
 
 export function pythonRow(table: TableName, id: string): string {
-  return `client.${table}[${literal(id)}]`;
+  return `dash.${table}[${literal(id)}]`;
 }
 
 export function pythonRows(table: TableName, filter: Filter): string {
-  const entries = Object.entries(filter).filter(([, values]) => values.length > 0);
-  if (entries.length === 0) return `client.${table}.df()`;
-  if (entries.every(([, values]) => values.length === 1)) {
-    return `client.${table}.where(${entries.map(([column, [value]]) => `${column}=${literal(value!)}`).join(", ")})`;
-  }
-  const conditions = entries.map(
-    ([column, values]) => `row[${literal(column)}] in (${values.map(literal).join(", ")},)`,
-  );
-  return `[row for row in client.${table} if ${conditions.join(" and ")}]`;
+  const conditions = Object.entries(filter)
+    .filter(([, values]) => values.length > 0)
+    .map(([column, values]) => `${column}=${wanted(values)}`);
+  return conditions.length > 0 ? `dash.${table}.where(${conditions.join(", ")})` : `dash.${table}.df()`;
 }
+
+const wanted = (values: readonly string[]): string =>
+  values.length === 1 ? literal(values[0]!) : `[${values.map(literal).join(", ")}]`;

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pythonRow, pythonRows } from "../../src/state/python.ts";
 
-test("the Python for what is shown", () => {
-  assert.equal(pythonRow("tasks", 'a"b'), 'client.tasks["a\\"b"]');
-  assert.equal(pythonRows("tasks", {}), "client.tasks.df()");
-  assert.equal(pythonRows("tasks", { status: ["blocked"], owner: [] }), 'client.tasks.where(status="blocked")');
+test("the Python for what is shown runs after the first cell", () => {
+  assert.equal(pythonRow("tasks", 'a"b'), 'dash.tasks["a\\"b"]');
+  assert.equal(pythonRows("tasks", {}), "dash.tasks.df()");
+  assert.equal(pythonRows("tasks", { status: ["blocked"], owner: [] }), 'dash.tasks.where(status="blocked")');
   assert.equal(
-    pythonRows("tasks", { status: ["blocked", "failed"] }),
-    '[row for row in client.tasks if row["status"] in ("blocked", "failed",)]',
+    pythonRows("tasks", { status: ["blocked", "failed"], owner: ["ann"] }),
+    'dash.tasks.where(status=["blocked", "failed"], owner="ann")',
   );
 });

@@ -1,0 +1,225 @@
+"""What a client and its dashboard can both do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+
+from ..data.where import Where
+from ..protocol import SourceState
+from ..store import Row
+from ..tables import TABLES
+from .agent import Agent, find_agent
+from .alerts import Alert
+from .connection import Connection
+from .errors import NotFound
+from .link import TIMEOUT, Link
+from .methods import transcript
+from .reactions import Changes, Reaction
+from .table import LiveTable
+
+if TYPE_CHECKING:
+    import pandas
+
+    from ..data.sql import Result
+    from ..data.transcript import Transcript
+
+T = TypeVar("T")
+
+
+class _Table:
+    """An attribute that is the live table of its name."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+        self.__doc__ = f"A row is {TABLES[name].row}."
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: BaseClient, owner: type) -> LiveTable: ...
+    def __get__(self, instance: BaseClient | None, owner: type) -> LiveTable | Self:
+        return self if instance is None else instance._link.tables[self.name]
+
+    def __set__(self, instance: object, value: object) -> None:
+        raise AttributeError(f"{self.name} is a live table and cannot be set")
+
+
+class BaseClient:
+    """The tables of a server, as attributes (:class:`LiveTable`), and what can be done with them.
+
+    Everything reads a replica and never waits for the network, but :meth:`call` and :meth:`transcript`.
+    """
+
+    _link: Link
+
+    agents = _Table()
+    tasks = _Table()
+    sessions = _Table()
+    messages = _Table()
+    spans = _Table()
+    tool_calls = _Table()
+    memory = _Table()
+    quality = _Table()
+    logs = _Table()
+    stats = _Table()
+
+    @property
+    def connection(self) -> Connection:
+        """The state of the connection: ``.state`` (connecting, live, reconnecting, refused, closed), ``.message``, …"""
+        return self._link.connection
+
+    @property
+    def sources(self) -> list[SourceState]:
+        """What the server reads: ``.name``, ``.path``, ``.files``, ``.bytes``, ``.state``, … of each directory."""
+        return list(self._link.sources)
+
+    @property
+    def reading(self) -> tuple[int, int] | None:
+        """How many bytes the server has read, of how many, while it reads a large home for the first time.
+
+        ``None`` as soon as the tables hold all of it: ``client.wait(lambda client: client.reading is None)``.
+        """
+        return self._link.reading
+
+    def sql(self, query: str, *, timeout: float = 10.0, limit: int = 100_000) -> Result:
+        """Return what a query answers over the tables as they are now.
+
+        ``client.sql("select name, count(*) from tool_calls group by 1").df()``
+
+        DuckDB's SQL over this replica, read-only: one SELECT, WITH, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN. Times are
+        ``TIMESTAMP WITH TIME ZONE`` in UTC, durations integer milliseconds. At most ``limit`` rows (``.cut`` says
+        whether there are more), within ``timeout`` seconds. Raises :class:`SqlError` with one line, and ``ImportError``
+        without DuckDB (``pip install "agent-widget[sql]"``).
+        """
+        from ..data.sql import run
+
+        return run(self._link.store, query, timeout=timeout, limit=limit)
+
+    def compare(
+        self, sessions: Iterable[str | Mapping[str, Any]] | None = None, *, where: Where = None
+    ) -> pandas.DataFrame:
+        """Return one row per session, side by side: what it took and what came of it.
+
+        ``client.compare(where={"project": "shop"})``; all sessions by default. See :func:`agent_widget.compare`.
+        """
+        from ..data.compare import compare
+
+        return compare(self.sessions if sessions is None else sessions, where=where, client=self)
+
+    def transcript(
+        self,
+        session: str,
+        before: str | None = None,
+        limit: int = 50,
+        *,
+        after: str | None = None,
+        chars: int | None = None,
+    ) -> Transcript:
+        """Return a page of a session's conversation, or of an agent's: its last ``limit`` entries, oldest first.
+
+        It is read from the agent's own file at this moment. ``before``: the page that ends where an earlier page began
+        (its ``.before``). ``after``: what came since a page (its ``.after``). ``chars``: where longer texts are cut
+        (20,000 unless you say otherwise). Raises :class:`NotFound` if there is none. Entries are dicts; their kinds and
+        fields are in :class:`Transcript`.
+        """
+        return transcript(self._link, session, before, limit, after, chars)
+
+    def agent(self, name: str) -> Agent:
+        """Return one agent, by its id or by its name as the dashboard shows it (of several the one seen last).
+
+        ``.status``, ``.status_reason`` and all other columns as they are now, ``await .until("done")``,
+        ``.messages()``, … . Raises :class:`NotFound`.
+        """
+        row = find_agent(self._link.store, name)
+        if row is None:
+            raise NotFound(f"no agent {name!r}; .agents has those there are")
+        return Agent(self._link, row)
+
+    async def until(self, predicate: Callable[[Self], T], timeout: float | None = None) -> T:
+        """Wait until ``predicate(client)`` is true and return its value.
+
+        ``await client.until(lambda client: client.agents.where(status="waiting"), timeout=600)``
+
+        It is asked whenever something changed, and twice a second. Raises ``TimeoutError`` after ``timeout`` seconds,
+        and :class:`ConnectionFailed` when the client is closed or refused, since then nothing changes any more.
+        """
+        return await self._link.until(lambda: predicate(self), timeout)
+
+    def wait(self, predicate: Callable[[Self], T], timeout: float | None = None) -> T:
+        """:meth:`until` for a cell or thread without ``await``: blocks, and can be interrupted."""
+        return self._link.wait(lambda: predicate(self), timeout)
+
+    def on(
+        self,
+        table: str,
+        callback: Callable[[Row], Any],
+        *,
+        where: Where = None,
+        becomes: Where = None,
+        gone: Callable[[Row], Any] | None = None,
+    ) -> Reaction:
+        """Call ``callback(row)`` for each row of ``table`` that changes from now on; return what ends it.
+
+        ``where``: only rows that fulfil this, as ``{"status": "failed"}``, ``{"status": ["blocked", "failed"]}``,
+        ``{"cost_usd": lambda usd: usd and usd > 1}`` or a function of the row. It is called for *each* change of such
+        a row. ``becomes``, of the same form: only when a row begins to fulfil it (``becomes={"status": "waiting"}``
+        is one call each time an agent begins to wait). ``gone(row)`` is called with a row's last state when it goes.
+
+        Callbacks run one after the other on a thread of their own, ``async`` ones on the event loop that runs where
+        this is called. Several changes of one row between two calls are one call with the latest state; rows that a
+        restarted server sends again are no change. An exception in a callback is shown once for its type and place,
+        counted (``.errors``), and ends nothing.
+        """
+        return Reaction(self._link, table, callback, gone, where, becomes)
+
+    def changes(self, table: str, *, where: Where = None) -> Changes:
+        """Return the rows of ``table`` as they change from now on: ``async for row in client.changes("messages")``.
+
+        Without ``async`` it blocks until the next one comes. ``where`` as for :meth:`on`. Ends when the client is
+        closed or refused; a connection that is lost for a while only makes it wait.
+        """
+        return Changes(self._link, table, where)
+
+    def alert(
+        self,
+        name: str,
+        predicate: Callable[[Self], Any],
+        do: Callable[[Alert], Any] | None = None,
+        *,
+        for_: float = 0.0,
+        clear: Callable[[Self], Any] | None = None,
+        clear_for: float = 0.0,
+        every: float = 5.0,
+    ) -> Alert:
+        """Watch for a condition: ``client.alert("budget", lambda c: (c.stats["cost_usd"].value or 0) > 5)``.
+
+        It fires when ``predicate(client)`` has been true for ``for_`` seconds: it is shown in the dashboard, and
+        ``do(alert)`` is called, once (it prints a line unless you say otherwise; :func:`agent_widget.webhook` posts
+        it). It is over when ``clear(client)``, or the opposite of the predicate, has been true for ``clear_for``
+        seconds; only then it can fire again. If the predicate returns a text, that is what is shown.
+
+        The predicate is asked when something changed, at most ten times a second, and every ``every`` seconds. An
+        alert of the same name is replaced, so a cell can be run again.
+        """
+        ends = None if clear is None else lambda: clear(self)
+        return self._link.alerts.add(Alert(name, lambda: predicate(self), do, for_, ends, clear_for, every))
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """All alerts that were not stopped."""
+        return self._link.alerts.list()
+
+    def call(
+        self, method: str, params: Mapping[str, Any] | None = None, /, *, timeout: float = TIMEOUT, **more: Any
+    ) -> Any:
+        """Ask the server something and return the result: ``client.call("memory", id="working.md")``.
+
+        Parameters are keywords, or a dict for names that are no keywords here. The methods are in the description of
+        the protocol. Raises :class:`CallError` when the server answers with an error, :class:`NotFound` for what is
+        not there, and :class:`ConnectionFailed` without an answer within ``timeout`` seconds.
+        """
+        return self._link.call(method, {**(params or {}), **more}, timeout)
+
+    def __dir__(self) -> list[str]:
+        return sorted(name for name in super().__dir__() if not name.startswith("_"))

@@ -1,0 +1,28 @@
+"""What a client raises."""
+
+from __future__ import annotations
+
+
+class ConnectionFailed(ConnectionError):
+    """The server cannot be reached, does not answer, or refuses the connection; the message says what to do."""
+
+    def __init__(self, message: str | None) -> None:
+        super().__init__(message or "not connected")
+
+
+class CallError(RuntimeError):
+    """The server answered a question with an error.
+
+    ``code`` is one word for what went wrong: ``bad_request``, ``unknown_method``, ``unavailable``, ``too_large``, …
+    """
+
+    def __init__(self, message: str, code: str = "failed") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotFound(CallError, LookupError):
+    """There is no such agent, transcript or memory entry; also a ``LookupError``. Its ``code`` is ``not_found``."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "not_found")

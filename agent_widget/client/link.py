@@ -1,0 +1,331 @@
+"""One background thread per server that keeps a replica of its tables, whatever happens to the connection.
+
+Everything in Python reads the replica and never waits for the network. The thread connects, says how far the
+replica has come, takes over the answers, and reconnects with a back-off that reads the runtime files anew, since a
+restarted server has another port and another token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as open_socket
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from .. import protocol
+from ..discovery import find_server, is_loopback
+from ..protocol import FINAL, SILENCE, Assembler, ProtocolError
+from ..store import Gap
+from ..tables import TABLES, now_ms, schema
+from ..version import VERSION
+from .alerts import Alerts
+from .connection import Connection, ConnectionState
+from .errors import CallError, ConnectionFailed, NotFound
+from .replica import Replica
+from .table import LiveTable
+
+log = logging.getLogger("agent_widget")
+
+TIMEOUT: Final = 10.0
+"""Seconds in which the server has to reply."""
+BACK_OFF: Final = (0.2, 5.0)
+"""Seconds: the first and the longest bound of the random wait before another try."""
+PING_EVERY: Final = 2.0
+READ_EVERY: Final = 0.2
+"""Seconds between two questions how far the server has read."""
+
+MAX_FRAME: Final = 64 * 1024 * 1024
+"""Bytes. Frames are small, but a single row is never divided."""
+
+
+class Link(Replica):
+    """A replica of a server's tables, and the thread that keeps it in step with the server."""
+
+    def __init__(self, url: str, token: str | None = None, *, paths: list[str] | None = None) -> None:
+        super().__init__()
+        self.url = url
+        self.token = token
+        self.paths = paths
+        """What the server watches, if it is known: a restarted server that watches the same is followed."""
+        self.sources: list[protocol.SourceState] = []
+        self.tables = {name: LiveTable(self, name) for name in TABLES}
+        self.alerts = Alerts(self)
+        self._socket: ClientConnection | None = None
+        self._calls: dict[int, Future[Any]] = {}
+        self._next_rid = 0
+        self._read_by = 0
+        """Where the server was when it said how far it has read."""
+        self._stop = asyncio.Event()
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name=f"agent-widget {url}", daemon=True)
+        self._thread.start()
+
+    @property
+    def reading(self) -> tuple[int, int] | None:
+        """How many bytes the server has read, of how many, until the tables hold everything it read at first."""
+        busy = any(source.state == "reading" for source in self.sources)
+        if not busy and self.store.position.seq >= self._read_by:
+            return None
+        total = sum(source.bytes for source in self.sources)
+        return sum(source.read if source.state == "reading" else source.bytes for source in self.sources), total
+
+    def welcome(self) -> protocol.Welcome:
+        """Return the frame with which this replica welcomes one that follows it, as a server does."""
+        epoch, seq = self.store.position
+        return protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, now_ms(), self.sources, schema())
+
+    @property
+    def alive(self) -> bool:
+        """Whether the background thread runs."""
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """End the connection, the thread and all callbacks; the tables stay readable as they are."""
+        self.alerts.stop()
+        self.callbacks.stop()
+        if self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # the loop ended by itself
+                self.loop.call_soon_threadsafe(self._stop.set)
+            if threading.current_thread() is not self._thread:
+                self._thread.join(5)
+
+    def call(self, method: str, params: Mapping[str, Any], timeout: float = TIMEOUT) -> Any:
+        """Ask the server and return the result.
+
+        Raises :class:`CallError` when it answers with an error, :class:`NotFound` when that is ``not_found``,
+        :class:`ConnectionFailed` when there is no answer within ``timeout`` seconds or no connection, and
+        ``ValueError`` for a request that is too large to send.
+        """
+        try:
+            return self.ask(method, params, timeout).result(timeout)
+        except TimeoutError:
+            raise _no_reply(method, timeout) from None
+
+    def ask(self, method: str, params: Mapping[str, Any], timeout: float = TIMEOUT) -> Future[Any]:
+        """:meth:`call` without waiting: return a future, whose callbacks run on the network thread."""
+        given = dict(params)
+        if len(protocol.encode(protocol.Call(0, method, given))) > protocol.MAX_CLIENT_FRAME - 64:
+            raise ValueError(f"the parameters of {method!r} are over the {protocol.MAX_CLIENT_FRAME} bytes allowed")
+        future: Future[Any] = Future()
+        try:
+            self.loop.call_soon_threadsafe(self._ask, method, given, future, timeout)
+        except RuntimeError:  # the loop has ended
+            future.set_exception(ConnectionFailed(self.connection.message))
+        return future
+
+    # The network thread
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self._stay_connected())
+
+    async def _stay_connected(self) -> None:
+        stopping = asyncio.ensure_future(self._stop.wait())
+        attempt = 0
+        while not self._stop.is_set():
+            following = asyncio.ensure_future(self._follow())
+            await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if self._stop.is_set():
+                following.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await following
+                break
+            was_live, problem = following.result()
+            attempt = 0 if was_live else attempt + 1
+            if self.connection.state == "refused":
+                return
+            self._set_state("reconnecting", problem)
+            wait = random.uniform(0, min(BACK_OFF[1], BACK_OFF[0] * 2 ** min(attempt, 16)))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._stop.wait()
+            self._find_again()
+        self._set_state("closed", "closed")
+
+    async def _follow(self) -> tuple[bool, str]:
+        """One connection from hello to its end: whether it was live, and why it ended."""
+        was_live = False
+        try:
+            async with open_socket(
+                self.url,
+                # a proxy from the environment would get the token; on loopback there is none to go through
+                proxy=None if is_loopback(_host(self.url)) else True,
+                max_size=MAX_FRAME,
+                open_timeout=5,
+                close_timeout=1,
+                ping_interval=None,
+                compression=None,
+            ) as socket:
+                position = self.store.position
+                since = protocol.Since(*position) if position.epoch else None
+                await _send(socket, protocol.Hello(protocol.VERSION, self.token, since))
+                self._socket = socket
+                beat = asyncio.ensure_future(self._beat(socket))
+                assembler = Assembler()
+                try:
+                    while True:
+                        async with asyncio.timeout(SILENCE):
+                            data = await socket.recv()
+                        frame = protocol.decode_server(data)
+                        if isinstance(frame, protocol.Ping):
+                            await _send(socket, protocol.Pong(frame.at, now_ms()))
+                        was_live |= self._receive(frame, assembler)
+                finally:
+                    beat.cancel()
+                    self._socket = None
+                    self._fail_calls()
+        except _Refused as refusal:
+            if refusal.code == "unauthorized" and self._find_again():
+                return was_live, "the server was restarted"
+            if refusal.code in FINAL:
+                self._set_state("refused", str(refusal))
+            return was_live, str(refusal)
+        except (InvalidURI, InvalidStatus) as error:
+            if isinstance(error, InvalidStatus) and error.response.status_code in (500, 502, 503, 504):
+                return was_live, "the server is busy"
+            problem = f"{self.url} is no agent-widget server ({error})"
+            if not self.store.epoch:  # once it was one; whatever has its port now, it may come back elsewhere
+                self._set_state("refused", problem)
+            return was_live, problem
+        except TimeoutError:
+            return was_live, f"no word from the server for {SILENCE:.0f} s"
+        except Gap:
+            return was_live, "the server's answer did not join on"
+        except ProtocolError as error:
+            return was_live, f"the server sent something else: {error}"
+        except (OSError, ConnectionClosed, InvalidHandshake, EOFError) as error:
+            return was_live, f"the server is not reachable ({_reason(error)})"
+        except Exception as error:  # whatever it was: a thread that ended would look like a quiet server
+            log.exception("the connection to %s failed", self.url)
+            return was_live, f"the connection failed ({_reason(error)})"
+
+    def _receive(self, frame: protocol.ServerFrame, assembler: Assembler) -> bool:
+        """Take in one frame; true once the tables are in step with the server."""
+        heard_at = time.monotonic()
+        state, message, rtt = self.connection.state, self.connection.message, self.connection.rtt_ms
+        live = False
+        if isinstance(frame, protocol.Changes):
+            answer = assembler.add(frame)
+            if answer is not None:
+                self.adopt(answer, reading=any(source.state == "reading" for source in self.sources))
+                state, message, live = "live", None, True
+        elif isinstance(frame, protocol.Welcome):
+            self.sources = frame.sources
+            self._read_by = frame.seq
+        elif isinstance(frame, protocol.Pong):
+            rtt = max(0.0, time.perf_counter() * 1000 - frame.at)
+        elif isinstance(frame, protocol.Reply):
+            future = self._calls.pop(frame.rid, None)
+            if future is not None and frame.ok:
+                future.set_result(frame.result)
+            elif future is not None:
+                error = frame.error or protocol.Failure("failed", "refused")
+                found = error.code != "not_found"
+                future.set_exception(CallError(error.message, error.code) if found else NotFound(error.message))
+        elif isinstance(frame, protocol.Error):
+            raise _Refused(frame.code, frame.message)
+        turned = state != self.connection.state
+        self.connection = Connection(state, message, rtt, heard_at)
+        if turned:
+            self.wake()
+        return live
+
+    async def _beat(self, socket: ClientConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await _send(socket, protocol.Ping(time.perf_counter() * 1000))
+                until = time.monotonic() + PING_EVERY
+                while self.reading is not None and time.monotonic() < until:
+                    await self._ask_how_far()
+                    await asyncio.sleep(READ_EVERY)
+                await asyncio.sleep(max(0.0, until - time.monotonic()))
+
+    async def _ask_how_far(self) -> None:
+        """``welcome`` is sent once; while a large home is read, ``status`` has how far that is."""
+        future: Future[Any] = Future()
+        self._ask("status", {}, future, TIMEOUT)
+        try:
+            status = await asyncio.wrap_future(future)
+        except (CallError, ConnectionFailed):
+            return  # the connection's state has the reason
+        self.sources = msgspec.convert(status["sources"], list[protocol.SourceState])
+        self._read_by = status["seq"]
+        if self.reading is None:
+            self.wake()
+
+    def _ask(self, method: str, params: dict[str, Any], future: Future[Any], timeout: float) -> None:
+        if self._socket is None:
+            future.set_exception(ConnectionFailed(self.connection.message))
+            return
+        self._next_rid += 1
+        rid = self._next_rid
+        self._calls[rid] = future
+        expiry = self.loop.call_later(timeout, self._expire, rid, method, timeout)
+        future.add_done_callback(lambda _: expiry.cancel())
+        asyncio.ensure_future(_send(self._socket, protocol.Call(rid, method, params))).add_done_callback(
+            lambda task: self._fail_calls() if not task.cancelled() and task.exception() else None
+        )
+
+    def _expire(self, rid: int, method: str, timeout: float) -> None:
+        future = self._calls.pop(rid, None)
+        if future is not None:
+            future.set_exception(_no_reply(method, timeout))
+
+    def _fail_calls(self) -> None:
+        calls, self._calls = self._calls, {}
+        for future in calls.values():
+            future.set_exception(ConnectionFailed("the connection broke before the reply"))
+
+    def _set_state(self, state: ConnectionState, message: str) -> None:
+        before = self.connection
+        self.connection = Connection(state, message, None, before.heard_at)
+        if (before.state, before.message) != (state, message):
+            self.wake()
+
+    def _find_again(self) -> bool:
+        """Follow a server that watches the same paths, if ours was restarted elsewhere."""
+        if self.paths is None:
+            return False
+        found = find_server(self.paths)
+        if found is None or (found.url, found.token) == (self.url, self.token):
+            return False
+        self.url, self.token = found.url, found.token
+        return True
+
+
+class _Refused(Exception):
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+async def _send(socket: ClientConnection, frame: protocol.ClientFrame) -> None:
+    await socket.send(protocol.encode(frame), text=True)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # it is no url; connecting will say so
+        return ""
+
+
+def _no_reply(method: str, timeout: float) -> ConnectionFailed:
+    return ConnectionFailed(f"no reply to {method!r} within {timeout:g} s")
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)

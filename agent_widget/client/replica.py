@@ -1,0 +1,123 @@
+"""A replica: a store that follows another one, who listens to its changes, and how to wait for one.
+
+It knows no network; :class:`~agent_widget.client.link.Link` is a replica with a connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+from ..data.where import definition
+from ..store import Answer, Store
+from ..tables import TABLES
+from .callbacks import Dispatcher
+from .connection import ENDED, Connection
+from .errors import ConnectionFailed
+from .feeds import Feed, Listener, MissingRows
+
+T = TypeVar("T")
+AnyListener = TypeVar("AnyListener", bound=Listener)
+
+LOOK_AGAIN: Final = 0.5
+"""Seconds after which a condition is asked though no row changed: it may be about the clock, or what a callback did."""
+
+
+class Replica:
+    """A store that follows another one. Every change of it can be listened to, from any thread and any event loop."""
+
+    def __init__(self) -> None:
+        self.store = Store(epoch="")
+        self.connection = Connection()
+        self.callbacks = Dispatcher()
+        self._listeners: list[Listener] = []
+        self._lock = threading.Lock()
+        self._missing = MissingRows()
+
+    def listen(self, wake: Callable[[], object], tables: Iterable[str] | None = None) -> Listener:
+        """Call ``wake`` when rows of ``tables`` (by default of all) or the connection changed, until it is stopped.
+
+        ``wake`` is called on the network thread and must return at once. Raises ``ValueError`` for an unknown table.
+        """
+        return self._added(Listener(wake, _names(tables)))
+
+    def feed(self, wake: Callable[[], object], tables: Iterable[str] | None = None) -> Feed:
+        """:meth:`listen`, and collect what changed."""
+        return self._added(Feed(wake, _names(tables)))
+
+    def wake(self) -> None:
+        """Wake all listeners: something other than a row changed."""
+        for listener in self._all():
+            listener.wake()
+
+    def adopt(self, answer: Answer, reading: bool) -> None:
+        """Take over a whole answer and pass on what changed. ``reading``: the server has not read everything yet."""
+        new_life = answer.epoch != self.store.epoch
+        changes = self._missing.settle(self.store.adopt(answer), new_life, reading)
+        if changes:
+            for listener in self._all():
+                listener.offer(changes)
+        if answer.reset:
+            self.wake()
+
+    async def until(self, ask: Callable[[], T], timeout: float | None = None, tables: Iterable[str] | None = None) -> T:
+        """Return what ``ask()`` returns as soon as that is true; it is asked when something changed.
+
+        Raises ``TimeoutError`` after ``timeout`` seconds, and :class:`ConnectionFailed` when the connection has ended.
+        """
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+        limit = asyncio.timeout(timeout)
+        try:
+            with self.listen(lambda: loop.call_soon_threadsafe(changed.set), tables):
+                async with limit:
+                    while not (result := ask()):
+                        self._check()
+                        with contextlib.suppress(TimeoutError):
+                            async with asyncio.timeout(LOOK_AGAIN):
+                                await changed.wait()
+                        changed.clear()
+                    return result
+        except TimeoutError:
+            if limit.expired():
+                raise TimeoutError(f"not within {timeout:g} s") from None
+            raise
+
+    def wait(self, ask: Callable[[], T], timeout: float | None = None, tables: Iterable[str] | None = None) -> T:
+        """:meth:`until` where there is no ``await``: block, interruptibly."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        changed = threading.Event()
+        with self.listen(changed.set, tables):
+            while not (result := ask()):
+                self._check()
+                left = LOOK_AGAIN if deadline is None else deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError(f"not within {timeout:g} s")
+                changed.wait(min(left, LOOK_AGAIN))
+                changed.clear()
+            return result
+
+    def _check(self) -> None:
+        if self.connection.state in ENDED:
+            raise ConnectionFailed(self.connection.message)
+
+    def _added(self, listener: AnyListener) -> AnyListener:
+        listener.begin(self._remove)
+        with self._lock:
+            self._listeners.append(listener)
+        return listener
+
+    def _remove(self, listener: Listener) -> None:
+        with self._lock, contextlib.suppress(ValueError):
+            self._listeners.remove(listener)
+
+    def _all(self) -> list[Listener]:
+        with self._lock:
+            return list(self._listeners)
+
+
+def _names(tables: Iterable[str] | None) -> frozenset[str]:
+    return frozenset(TABLES if tables is None else (definition(table).name for table in tables))
