@@ -99,11 +99,32 @@ def show(client: Client, browser: list[Browser]) -> Iterator[Show]:
         dash.close()
 
 
-def test_nothing_is_said_before_the_browser_says_hello(show: Show, server: Any) -> None:
+Beats = Callable[[int], None]
+
+
+@pytest.fixture
+def beats(client: Client, browser: list[Browser], monkeypatch: pytest.MonkeyPatch) -> Beats:
+    """Wait until another dashboard of the same client has been sent so many heartbeats, all at least 0.05 s apart.
+
+    What a dashboard was going to send it has sent by then.
+    """
+    monkeypatch.setattr(protocol, "HEARTBEAT", 0.05)
+
+    def wait(count: int) -> None:
+        other = aw.Dashboard(client)
+        watched = browser.pop()
+        watched.hello()
+        until(lambda: watched.say(type="ping", at=1) or len(watched.of("changes")) > count)
+        other.close()
+
+    return wait
+
+
+def test_nothing_is_said_before_the_browser_says_hello(show: Show, server: Any, beats: Beats) -> None:
     dash, browser = show()
     server.put(*log_rows("a"))
     until(lambda: "a" in dash.logs)
-    time.sleep(3 * widget.PACE)
+    beats(3)
     assert browser.messages == []
 
 
@@ -209,17 +230,18 @@ def test_the_browser_hears_of_us_in_quiet_times_too(show: Show, monkeypatch: pyt
     assert (beat["rows"], beat["gone"], beat["reset"]) == ({}, {}, False)
 
 
-def test_while_nobody_looks_nothing_is_sent(show: Show, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_nobody_looks_nothing_is_sent(
+    show: Show, server: Any, beats: Beats, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(widget, "LOOKED_AT", 0.2)
-    monkeypatch.setattr(protocol, "HEARTBEAT", 0.05)
     dash, browser = show()
     browser.hello()
     until(lambda: browser.of("changes"))
-    time.sleep(0.4)
+    beats(6)  # longer than LOOKED_AT
     browser.messages.clear()
     server.put(*log_rows("a"))
     until(lambda: "a" in dash.logs)
-    time.sleep(0.2)
+    beats(3)
     assert browser.messages == []
     browser.say(type="ping", at=1)
     until(lambda: any("logs" in frame["rows"] for frame in browser.of("changes")))
@@ -283,12 +305,14 @@ def test_the_browser_is_told_when_the_server_goes_and_comes_back(workspace: Path
     dash.close()
 
 
-def test_before_the_first_answer_nothing_looks_like_an_empty_workspace(browser: list[Browser]) -> None:
+def test_before_the_first_answer_nothing_looks_like_an_empty_workspace(
+    browser: list[Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEARTBEAT", widget.PACE)
     client = Client("ws://127.0.0.1:1/ws")
     dash = aw.Dashboard(client)
     browser[-1].hello()
-    until(lambda: browser[-1].of("state"))
-    time.sleep(2 * widget.PACE)
+    until(lambda: len(browser[-1].of("state")) > 3)
     assert browser[-1].of("welcome") == browser[-1].of("changes") == []
     client.close()
     dash.close()
@@ -306,7 +330,7 @@ def test_a_closed_client_can_still_be_looked_at(client: Client, browser: list[Br
     dash.close()
 
 
-def test_closing_takes_only_the_widget_away(show: Show, client: Client, server: Any) -> None:
+def test_closing_takes_only_the_widget_away(show: Show, client: Client, server: Any, beats: Beats) -> None:
     dash, browser = show()
     browser.hello()
     until(lambda: browser.of("changes"))
@@ -316,7 +340,7 @@ def test_closing_takes_only_the_widget_away(show: Show, client: Client, server: 
     said = len(browser.messages)
     server.put(*log_rows("a"))
     until(lambda: "a" in client.logs)
-    time.sleep(2 * widget.PACE)
+    beats(3)
     assert len(browser.messages) == said
     assert client.connection.state == "live"
 

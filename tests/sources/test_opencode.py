@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from agent_widget.ingest import database
+from agent_widget.ingest import watcher as watching
 from agent_widget.ingest.collector import Collector
 from agent_widget.ingest.watcher import Watcher
 from agent_widget.sources.opencode import OpenCode
+from tests.support.wire import until
 
 T = 1_767_225_600_000
 V1 = """
@@ -632,13 +634,15 @@ def test_unknown_kinds_and_broken_rows_are_counted_and_break_nothing(root: Path)
     assert status(collector) == ("idle", "end of turn")
 
 
-@pytest.mark.slow
 def test_a_watched_database_is_seen_at_once_and_left_alone_when_it_is_quiet(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reads: list[float] = []
-    read = database.read
-    monkeypatch.setattr(database, "read", lambda *given: reads.append(time.monotonic()) or read(*given))
+    monkeypatch.setattr(watching, "HOT_CHECK", 0.02)
+    reads: list[str] = []
+    looks: list[str] = []
+    read, look = database.read, Collector.look
+    monkeypatch.setattr(database, "read", lambda *given: reads.append("read") or read(*given))
+    monkeypatch.setattr(Collector, "look", lambda *given: looks.append("look") or look(*given))
     writer = Writer(root)
     writer.turn()
     collector = Collector([root], clock=lambda: T + 500, host="here")
@@ -649,14 +653,12 @@ def test_a_watched_database_is_seen_at_once_and_left_alone_when_it_is_quiet(
         assert watcher.wait(10)
         writer.message("msg_4", 300, "user")
         writer.part("prt_7", 300, "msg_4", type="text", text="Then write it.")
-        since = time.monotonic()
-        while status(collector) != ("working", "prompted"):
-            assert time.monotonic() - since < 10
-            time.sleep(0.005)
-        time.sleep(2.5)  # one more look, since the last write was too fresh to be told from another
+        until(lambda: status(collector) == ("working", "prompted"))
+        seen = len(looks)
+        until(lambda: len(looks) >= seen + 10)  # a write of the last 50 ms is read again: it may not be the last one
         settled = len(reads)
-        time.sleep(2.5)
-        assert len(reads) == settled < 10
+        until(lambda: len(looks) >= seen + 20)
+        assert len(reads) == settled
     finally:
         watcher.stop()
 
