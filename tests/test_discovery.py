@@ -1,4 +1,4 @@
-"""Who may talk to a server, and how clients on this machine find one."""
+"""Runtime files: how clients on this machine find a server, and that only one is started."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import pytest
 
 from agent_widget import discovery
 from agent_widget.discovery import Runtime, published, runtimes, starting
-from agent_widget.server import gate
-from agent_widget.server.gate import Gate
 
 pytestmark = pytest.mark.usefixtures("own_machine")
 
@@ -34,23 +32,6 @@ def encoded(runtime: Runtime) -> str:
     return msgspec.json.encode(runtime).decode()
 
 
-def refused(gate: Gate, *hosts: str, origins: tuple[str, ...] = ()) -> bool:
-    return gate.refusal(hosts, origins) is not None
-
-
-def test_tokens_are_long_and_never_the_same() -> None:
-    assert len(gate.new_token()) >= 43
-    assert gate.new_token() != gate.new_token()
-
-
-@pytest.mark.parametrize("given", [None, "", "secre", "secrets", "geheimnis-ü", "\ud800"])
-def test_only_the_very_token_fits(given: str | None) -> None:
-    gate = Gate("127.0.0.1", 1, "secret")
-    assert gate.admits("secret")
-    assert not gate.admits(given)
-    assert Gate("127.0.0.1", 1, None).admits(given)
-
-
 @pytest.mark.parametrize(
     ("host", "loopback"),
     [
@@ -68,31 +49,6 @@ def test_only_the_very_token_fits(given: str | None) -> None:
 )
 def test_loopback_is_what_only_this_machine_reaches(host: str, loopback: bool) -> None:
     assert discovery.is_loopback(host) is loopback
-
-
-def test_a_host_is_exactly_an_own_name() -> None:
-    gate = Gate("127.0.0.1", 8765, "t")
-    for host in ("127.0.0.1:8765", "localhost:8765", "[::1]:8765"):
-        assert not refused(gate, host)
-    for host in ("127.0.0.1", "127.0.0.1:1", "evil.example:8765", "127.0.0.1:8765.evil.example", ""):
-        assert refused(gate, host)
-    assert refused(gate)
-    assert refused(gate, "127.0.0.1:8765", "127.0.0.1:8765")
-
-
-def test_an_origin_is_the_own_page_or_none() -> None:
-    gate = Gate("127.0.0.1", 8765, "t")
-    own = "127.0.0.1:8765"
-    assert not refused(gate, own, origins=("http://127.0.0.1:8765",))
-    for origin in ("null", "", "http://evil.example", "http://localhost:8765", "http://127.0.0.1:8765/"):
-        assert refused(gate, own, origins=(origin,))
-    assert refused(gate, own, origins=("http://127.0.0.1:8765",) * 2)
-
-
-def test_a_server_for_all_addresses_is_reached_under_any_one_name() -> None:
-    gate = Gate("0.0.0.0", 8765, "t")
-    assert not refused(gate, "box.local:8765", origins=("http://box.local:8765",))
-    assert refused(gate, "box.local:8765", origins=("http://evil.example",))
 
 
 def test_a_runtime_file_is_for_its_owner_and_goes_with_the_server() -> None:

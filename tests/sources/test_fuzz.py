@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent_widget.sources import SOURCES, Source
-from tests import fuzz
+from tests.sources import fuzz
 from tests.support import homes
 
 

@@ -1,6 +1,6 @@
 """Feeds readers what no agent would write: real and hand-written files, changed at random, through the collector.
 
-    python -m tests.fuzz [--seconds 60] [--seed N] [READER…]
+    python -m tests.sources.fuzz [--seconds 60] [--seed N] [READER…]
 
 A finding is an error that the collector does not count as a malformed line or document, a row that does not fit its
 table, a row or a page of a transcript that cannot be sent, a reading that does not end, or rows that depend on how the
@@ -32,8 +32,8 @@ import msgspec
 from agent_widget.ondemand.transcript import NoTranscript
 from agent_widget.sources import SOURCES, Source
 from agent_widget.tables import AGENT_STATUSES, PREVIEW_CHARS, SESSION_STATUSES, TABLES, TASK_STATUSES, TOOL_STATUSES
-from tests.mutations import changed
 from tests.support import homes
+from tests.support.mutations import changed
 from tests.support.transcripts import Home
 
 NOW = 1_800_000_000_000
@@ -269,7 +269,7 @@ class Finding:
 
     def __str__(self) -> str:
         shown = "".join(f"\n  {path}:\n    {data[:4000]!r}" for path, data in self.files.items())
-        again = f"python -m tests.fuzz --seconds 0 --seed {self.seed} {self.kind.name}"
+        again = f"python -m tests.sources.fuzz --seconds 0 --seed {self.seed} {self.kind.name}"
         return f"{self.kind.name}: {self.problem}\n  again: {again}{shown}"
 
 
@@ -333,7 +333,7 @@ def run(kind: type[Source], seeds: Iterator[int] | range, seconds: float = math.
 
 def main() -> int:
     kinds = {kind.name: kind for kind in SOURCES}
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.sources.fuzz", description=__doc__.splitlines()[0])
     parser.add_argument("readers", nargs="*", metavar="READER", help=f"of {', '.join(kinds)}; all if none is named")
     parser.add_argument("--seconds", type=float, default=60, help="for each reader; 0 for one trial")
     parser.add_argument("--seed", type=int, default=None, help="of the first trial")
