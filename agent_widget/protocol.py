@@ -9,7 +9,7 @@ is sent in frames of at most about :data:`FRAME_BYTES`; all of them carry its ``
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 import msgspec
 
@@ -95,6 +95,16 @@ class Welcome(_Frame):
     now: int
     sources: list[SourceState]
     schema: dict[str, dict[str, str]]
+
+
+class Sources(_Frame):
+    """How far each root is read and what is wrong there; sent when that has changed, at most a few times a second.
+
+    ``seq``: where the store was then. What the sources say has been read is in the rows up to it.
+    """
+
+    seq: int
+    sources: list[SourceState]
 
 
 class Changes(_Frame):
@@ -202,13 +212,19 @@ class Alerts(_Frame):
     alerts: list[AlertLine]
 
 
+class _Type(msgspec.Struct):
+    type: str
+
+
 ClientFrame = Hello | Call | Ping | Pong
-ServerFrame = Welcome | Changes | Reply | Error | Ping | Pong | State | View | Alerts
+ServerFrame = Welcome | Sources | Changes | Reply | Error | Ping | Pong | State | View | Alerts
 BrowserFrame = ClientFrame | View
 
 _encoder = msgspec.json.Encoder()
 _client_decoder = msgspec.json.Decoder(ClientFrame)
 _server_decoder = msgspec.json.Decoder(ServerFrame)
+_type_decoder = msgspec.json.Decoder(_Type)
+_SERVER_TYPES: Final = frozenset(frame.__struct_config__.tag for frame in get_args(ServerFrame))
 
 
 def encode(frame: Any) -> bytes:
@@ -237,9 +253,17 @@ def decode_client(data: str | bytes) -> ClientFrame:
     return _decode(_client_decoder, data)  # type: ignore[no-any-return]
 
 
-def decode_server(data: str | bytes) -> ServerFrame:
-    """A frame from a server; :class:`ProtocolError` if it is none."""
-    return _decode(_server_decoder, data)  # type: ignore[no-any-return]
+def decode_server(data: str | bytes) -> ServerFrame | None:
+    """Return a frame from a server; ``None`` if its type is not known, since later versions add some.
+
+    Raises :class:`ProtocolError` for anything else.
+    """
+    try:
+        return _decode(_server_decoder, data)  # type: ignore[no-any-return]
+    except ProtocolError:
+        if _decode(_type_decoder, data).type in _SERVER_TYPES:
+            raise
+        return None
 
 
 def from_builtins(content: Any) -> BrowserFrame:

@@ -335,3 +335,10 @@ def test_every_answer_survives_being_divided(rows: list[tuple[str, str, str]], f
         answer = store.since(None if seq is None else Position("e", seq))
         whole, _ = assembled(answer, frame_bytes)
         assert whole == answer
+
+
+def test_a_frame_of_a_type_that_is_not_known_is_none_and_one_that_is_wrong_an_error() -> None:
+    assert protocol.decode_server('{"type": "weather", "sunny": true}') is None
+    for wrong in ('{"type": "changes"}', '{"sunny": true}', "[]", "{"):
+        with pytest.raises(protocol.ProtocolError):
+            protocol.decode_server(wrong)

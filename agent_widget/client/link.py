@@ -18,7 +18,6 @@ from concurrent.futures import Future
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
@@ -42,8 +41,6 @@ TIMEOUT: Final = 10.0
 BACK_OFF: Final = (0.2, 5.0)
 """Seconds: the first and the longest bound of the random wait before another try."""
 PING_EVERY: Final = 2.0
-READ_EVERY: Final = 0.2
-"""Seconds between two questions how far the server has read."""
 
 MAX_FRAME: Final = 64 * 1024 * 1024
 """Bytes. Frames are small, but a single row is never divided."""
@@ -65,7 +62,7 @@ class Link(Replica):
         self._calls: dict[int, Future[Any]] = {}
         self._next_rid = 0
         self._read_by = 0
-        """Where the server was when it said how far it has read."""
+        """Where the server was when it had read what there was at first."""
         self._stop = asyncio.Event()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"agent-widget {url}", daemon=True)
@@ -74,11 +71,15 @@ class Link(Replica):
     @property
     def reading(self) -> tuple[int, int] | None:
         """How many bytes the server has read, of how many, until the tables hold everything it read at first."""
-        busy = any(source.state == "reading" for source in self.sources)
-        if not busy and self.store.position.seq >= self._read_by:
+        if not self._busy and self.store.position.seq >= self._read_by:
             return None
         total = sum(source.bytes for source in self.sources)
         return sum(source.read if source.state == "reading" else source.bytes for source in self.sources), total
+
+    @property
+    def _busy(self) -> bool:
+        """Whether the server has not read everything yet."""
+        return any(source.state == "reading" for source in self.sources)
 
     def welcome(self) -> protocol.Welcome:
         """Return the frame with which this replica welcomes one that follows it, as a server does."""
@@ -178,6 +179,8 @@ class Link(Replica):
                         async with asyncio.timeout(SILENCE):
                             data = await socket.recv()
                         frame = protocol.decode_server(data)
+                        if frame is None:  # of a later version
+                            continue
                         if isinstance(frame, protocol.Ping):
                             await _send(socket, protocol.Pong(frame.at, now_ms()))
                         was_live |= self._receive(frame, assembler)
@@ -218,11 +221,16 @@ class Link(Replica):
         if isinstance(frame, protocol.Changes):
             answer = assembler.add(frame)
             if answer is not None:
-                self.adopt(answer, reading=any(source.state == "reading" for source in self.sources))
+                self.adopt(answer, reading=self._busy)
                 state, message, live = "live", None, True
         elif isinstance(frame, protocol.Welcome):
             self.sources = frame.sources
             self._read_by = frame.seq
+        elif isinstance(frame, protocol.Sources):
+            if self._busy:
+                self._read_by = frame.seq
+            self.sources = frame.sources
+            self.wake()
         elif isinstance(frame, protocol.Pong):
             rtt = max(0.0, time.perf_counter() * 1000 - frame.at)
         elif isinstance(frame, protocol.Reply):
@@ -245,24 +253,7 @@ class Link(Replica):
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await _send(socket, protocol.Ping(time.perf_counter() * 1000))
-                until = time.monotonic() + PING_EVERY
-                while self.reading is not None and time.monotonic() < until:
-                    await self._ask_how_far()
-                    await asyncio.sleep(READ_EVERY)
-                await asyncio.sleep(max(0.0, until - time.monotonic()))
-
-    async def _ask_how_far(self) -> None:
-        """``welcome`` is sent once; while a large home is read, ``status`` has how far that is."""
-        future: Future[Any] = Future()
-        self._ask("status", {}, future, TIMEOUT)
-        try:
-            status = await asyncio.wrap_future(future)
-        except (CallError, ConnectionFailed):
-            return  # the connection's state has the reason
-        self.sources = msgspec.convert(status["sources"], list[protocol.SourceState])
-        self._read_by = status["seq"]
-        if self.reading is None:
-            self.wake()
+                await asyncio.sleep(PING_EVERY)
 
     def _ask(self, method: str, params: dict[str, Any], future: Future[Any], timeout: float) -> None:
         if self._socket is None:

@@ -29,6 +29,7 @@ from ..tables import Gone, Record, now_ms
 from . import database
 from .file import File, Rank
 from .processes import Processes, domain
+from .progress import Progress
 from .stats import Stats
 from .status import Statuses
 
@@ -69,6 +70,9 @@ class Collector:
         self._list: list[tuple[Rank, int, File]] = []
         self._numbers = count()
         self._looked = False
+        self._progress = Progress()
+        self.checked_at: int | None = None
+        """When there was nothing left to read last, in milliseconds since the epoch."""
         self.processes = Processes(domain=domain())
         self._statuses = Statuses()
         self._stats = Stats()
@@ -117,6 +121,7 @@ class Collector:
             heapq.heappush(self._list, (rank, next(self._numbers), file))
         if file.unread and stamp is not None:
             file.size = stamp[1]
+        self._progress.note(file)
 
     def read_on(self, stop: Callable[[], bool] = lambda: False) -> bool:
         """Read what is on the list, portion by portion until ``stop()``; returns whether nothing is left."""
@@ -125,7 +130,9 @@ class Collector:
             if rank != file.rank:  # it had another place on the list since
                 heapq.heappop(self._list)
                 continue
-            if not self._read_portion(file):
+            goes_on = self._read_portion(file)
+            self._progress.note(file)
+            if not goes_on:
                 heapq.heappop(self._list)
                 again, file.rank, file.reading, file.again = file.again, None, None, False
                 self._changed_at[file.path] = time.monotonic()
@@ -152,6 +159,8 @@ class Collector:
         """Derive statuses and spans from new evidence and the clock; with ``stats`` the figures too."""
         before = self.store.seq
         now = self.clock()
+        if self._looked and not self._list:
+            self.checked_at = now
         # an agent whose process has gone did something for as long as its files say, and they must all have been read
         for process, found in () if self._list else self.processes.look(now):
             agent = self.store.get("agents", process.agent_id)
@@ -210,33 +219,16 @@ class Collector:
 
     @property
     def left(self) -> int:
-        """How many bytes of what is on the list are still to be read for the first time."""
-        return sum(file.size - file.done for file in {file for _, _, file in self._list})
+        """How many bytes are still to be read for the first time."""
+        return self._progress.left
 
     def states(self) -> list[SourceState]:
-        """What is read, root by root."""
-        states = {
-            source: SourceState(source.name, str(source.root), transcripts=source.has_transcripts)
-            for source in self.sources
-        }
-        for source, state in states.items():
-            state.unknown = dict(source.unknown)
-            if not self._looked:
-                state.state = "reading"
-        for file in list(self._files.values()):
-            state = states[file.source]
-            state.files += 1
-            state.bytes += file.size
-            state.read += file.done
-            state.malformed += file.malformed + (file.tail.skipped_lines if file.tail else 0)
-            if file.unread:
-                state.state = "reading"
-            if file.error:
-                state.problems.append(f"{file.path}: {file.error}")
-        for state in states.values():
-            if not os.path.isdir(state.path):
-                state.state = "missing"
-        return list(states.values())
+        """Return what is read, root by root; all of it is still to be read while nobody has looked."""
+        states = self._progress.states(self.sources, self.checked_at)
+        if not self._looked:
+            for state in states:
+                state.state = "reading" if state.state == "watching" else state.state
+        return states
 
     def transcript(
         self,

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from watchdog.events import (
     DirCreatedEvent,
     DirMovedEvent,
@@ -34,6 +35,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 
+from ..protocol import Sources, SourceState
 from .collector import Collector
 
 log = logging.getLogger("agent_widget")
@@ -44,6 +46,11 @@ HOT_CHECK: Final = 2.0
 HOT_FOR: Final = 300.0
 TREE_CHECK: Final = 15.0
 STATS_PACE: Final = 0.25
+READING_PACE: Final = 0.25
+SOURCES_PACE: Final = 2.0
+"""Seconds between two looks at the state of the sources: while something is read for the first time, and after that."""
+ALIVE_PACE: Final = 5.0
+"""Seconds after which it is published that the reader still finishes its rounds, though nothing else has changed."""
 MUCH: Final = 16 * 2**20
 """Bytes still to be read for which nobody is kept waiting."""
 SLICE: Final = 0.05
@@ -67,8 +74,11 @@ class Watcher:
     """Keeps a collector's store in step with the files, in a thread of its own."""
 
     def __init__(self, collector: Collector, on_change: Callable[[], None] = lambda: None) -> None:
-        """``on_change`` is called in the watcher's thread after the store has changed."""
+        """``on_change`` is called in the watcher's thread after the store or :attr:`sources` has changed."""
         self.collector = collector
+        self.sources = Sources(collector.store.seq, collector.states())
+        """How far each root is read; replaced when that changes, after the rows that were read are in the store."""
+        self._published_at = 0.0
         self.problem: str | None = None
         """Why notifications do not work, if they do not; changes are then seen by checking."""
         self._on_change = on_change
@@ -144,6 +154,7 @@ class Watcher:
         told = store.seq
         next_stats = next_tree = time.monotonic()  # the first look at the tree finds what there is to read
         next_hot = next_tree + HOT_CHECK
+        next_sources = next_tree
         stats_due = all_read = False
         while not self._stopping:
             if all_read:
@@ -161,6 +172,8 @@ class Watcher:
                     next_hot, next_tree = moment + HOT_CHECK, moment + TREE_CHECK
                     self._watch_roots()
                     self.collector.look()
+                    if self._publish(moment):  # how much there is to read is known before it is read
+                        self._on_change()
                 elif moment >= next_hot:
                     next_hot = moment + HOT_CHECK
                     self.collector.look(self.collector.stale(within=HOT_FOR))
@@ -172,7 +185,11 @@ class Watcher:
                 if stats_due and (moment >= next_stats or (all_read and not self._caught_up.is_set())):
                     next_stats, stats_due = moment + STATS_PACE, False
                     self.collector.settle(stats=True)
-                if store.seq != told:  # also what a round that failed has read
+                published = False
+                if moment >= next_sources or (all_read and self._is_reading):
+                    published = self._publish(moment)
+                    next_sources = moment + (READING_PACE if self._is_reading else SOURCES_PACE)
+                if store.seq != told or published:  # also what a round that failed has read
                     told = store.seq
                     self._on_change()
                 if all_read:
@@ -183,6 +200,18 @@ class Watcher:
                 # one bad moment must not end the watching: the next check makes up for what was missed
                 log.exception("a round of reading failed")
             time.sleep(PACE)
+
+    @property
+    def _is_reading(self) -> bool:
+        return any(source.state == "reading" for source in self.sources.sources)
+
+    def _publish(self, moment: float) -> bool:
+        """Bring :attr:`sources` up to date; returns whether there was something new."""
+        seq, states = self.collector.store.seq, self.collector.states()
+        if moment - self._published_at < ALIVE_PACE and _without_times(states) == _without_times(self.sources.sources):
+            return False
+        self.sources, self._published_at = Sources(seq, states), moment
+        return True
 
     def _drain(self) -> None:
         paths = set()
@@ -195,3 +224,7 @@ class Watcher:
         """Read what is on the collector's list, until something else happens or it is time to tell what was read."""
         until = time.monotonic() + SLICE
         return self.collector.read_on(lambda: self._stopping or bool(self._paths) or time.monotonic() >= until)
+
+
+def _without_times(states: list[SourceState]) -> list[SourceState]:
+    return [msgspec.structs.replace(state, checked_at=None) for state in states]

@@ -82,6 +82,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Public):
         self._changed = asyncio.Event()
         self._wishes: dict[str, Any] = {}
         self._had_alerts = False
+        self._sent_sources: list[protocol.SourceState] | None = None
         super().__init__(**traits)
         self.on_msg(self._receive)
         self._listener = self._link.listen(self._changed.set)
@@ -319,8 +320,12 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Public):
 
         def messages() -> Iterator[list[bytes]]:
             before = [self._state(), *self._alert_lines()]
+            sources = self._link.sources
             if welcome:
                 before.append(protocol.encode(self._link.welcome()))
+            elif sources is not self._sent_sources:
+                before.append(protocol.encode(protocol.Sources(answer.seq, sources)))
+            self._sent_sources = sources
             for frame in protocol.encode_answer(answer):
                 yield [*before, frame]
                 before = []

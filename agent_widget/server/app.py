@@ -50,10 +50,12 @@ class StartError(Exception):
 
 
 class Hub:
-    """Wakes the senders when the store has changed, and encodes an answer that several of them need once."""
+    """Wakes the senders when something has changed, and encodes what several of them need once."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, watcher: Watcher) -> None:
         self.store = store
+        self._watcher = watcher
+        self._encoded_sources: tuple[protocol.Sources, bytes] | None = None
         self._changed = asyncio.Event()
         self._encoded: dict[frozenset[str] | None, tuple[Position, Position, list[bytes]]] = {}
 
@@ -62,10 +64,22 @@ class Hub:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    async def changed_since(self, position: Position, timeout: float) -> None:
-        """Wait until the store is past ``position``, for at most ``timeout`` seconds."""
+    @property
+    def sources(self) -> protocol.Sources:
+        """How far each root is read; another object whenever that has changed."""
+        return self._watcher.sources
+
+    def encoded_sources(self) -> tuple[protocol.Sources, bytes]:
+        """Return :attr:`sources` and their frame."""
+        sources = self.sources
+        if self._encoded_sources is None or self._encoded_sources[0] is not sources:
+            self._encoded_sources = sources, protocol.encode(sources)
+        return self._encoded_sources
+
+    async def changed_since(self, position: Position, sources: protocol.Sources, timeout: float) -> None:
+        """Wait until the store is past ``position`` or the sources differ, for at most ``timeout`` seconds."""
         changed = self._changed
-        if self.store.position == position:
+        if self.store.position == position and self.sources is sources:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
                     await changed.wait()
@@ -138,8 +152,8 @@ class Server:
     async def running(self) -> AsyncIterator[Server]:
         """Serve until the context ends: bind, begin to read, and let clients in."""
         loop = asyncio.get_running_loop()
-        self._hub = Hub(self.store)
         watcher = Watcher(self.collector, lambda: _soon(loop, self._hub.wake))
+        self._hub = Hub(self.store, watcher)
         try:
             listener = await serve(
                 self._follow,
@@ -239,8 +253,8 @@ class Server:
     async def _follow(self, socket: ServerConnection) -> None:
         self.connections += 1
         try:
-            hello = await self._greet(socket)
-            sender = asyncio.create_task(self._send_changes(socket, hello))
+            hello, sources = await self._greet(socket)
+            sender = asyncio.create_task(self._send_changes(socket, hello, sources))
             sender.add_done_callback(functools.partial(_sender_ended, socket))
             try:
                 async for data in socket:
@@ -257,7 +271,8 @@ class Server:
             self.connections -= 1
             self._idle_since = time.monotonic()
 
-    async def _greet(self, socket: ServerConnection) -> protocol.Hello:
+    async def _greet(self, socket: ServerConnection) -> tuple[protocol.Hello, protocol.Sources]:
+        """Answer a client's hello; returns it, and the sources that the answer describes."""
         try:
             async with asyncio.timeout(HELLO_DEADLINE):
                 data = await socket.recv()
@@ -267,16 +282,19 @@ class Server:
         if not self._gate.admits(hello.token):
             self._refused += 1
             raise ProtocolError("unauthorized", "the token does not fit; take the one this server printed")
-        await _send(socket, protocol.encode(self.welcome()))
-        return hello
-
-    def welcome(self) -> protocol.Welcome:
-        """The ``welcome`` frame of this moment."""
+        sources = self.sources
         epoch, seq = self.store.position
-        sources = self.collector.states()
-        return protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, tables.now_ms(), sources, tables.schema())
+        now, schema = tables.now_ms(), tables.schema()
+        welcome = protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, now, sources.sources, schema)
+        await _send(socket, protocol.encode(welcome))
+        return hello, sources
 
-    async def _send_changes(self, socket: ServerConnection, hello: protocol.Hello) -> None:
+    @property
+    def sources(self) -> protocol.Sources:
+        """How far each root is read, and what is wrong there."""
+        return self._hub.sources
+
+    async def _send_changes(self, socket: ServerConnection, hello: protocol.Hello, sources: protocol.Sources) -> None:
         told = hello.position  # what the client knows; changes of tables it did not ask for do not move it
         speak_by = 0.0  # at the latest: with the first answer, and after a while of quiet, say where we are
         with suppress(ConnectionClosed, TimeoutError):
@@ -287,8 +305,11 @@ class Server:
                 for frame in frames:
                     await _send(socket, frame)
                     told, speak_by = reached, time.monotonic() + protocol.HEARTBEAT
+                if self._hub.sources is not sources:
+                    sources, frame = self._hub.encoded_sources()
+                    await _send(socket, frame)
                 await asyncio.sleep(PACE)
-                await self._hub.changed_since(reached, speak_by - time.monotonic())
+                await self._hub.changed_since(reached, sources, speak_by - time.monotonic())
 
     async def _receive(self, socket: ServerConnection, data: str | bytes) -> None:
         frame = protocol.decode_client(data)

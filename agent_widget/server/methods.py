@@ -55,7 +55,7 @@ def _status(server: Server, params: _Nothing) -> dict[str, Any]:
         "seq": seq,
         "connections": server.connections,
         "rows": {name: server.store.count(name) for name in server.store},
-        "sources": server.collector.states(),
+        "sources": server.sources.sources,
     }
 
 

@@ -19,9 +19,10 @@ from agent_widget.ingest.collector import Collector
 from agent_widget.ingest.file import File
 from agent_widget.ingest.watcher import Watcher
 from agent_widget.sources.base import Item
+from agent_widget.tables import now_ms
 from tests.ingest.test_collector import everything
 from tests.support.transcripts import SHARED, lines
-from tests.support.wire import PATIENCE, contents, hosted, raw, served, until, until_async
+from tests.support.wire import PATIENCE, contents, hosted, raw, served, until
 
 pytestmark = pytest.mark.usefixtures("own_machine")
 
@@ -122,7 +123,11 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 # The server
 
 
-def test_a_server_answers_while_it_reads_and_the_newest_session_comes_first(home: Path, gate: Gate) -> None:
+def test_a_server_answers_while_it_reads_and_the_newest_session_comes_first(
+    home: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent_widget.ingest.watcher.SLICE", 0.0)
+    monkeypatch.setattr("agent_widget.ingest.watcher.READING_PACE", 0.0)
     gate.held.add(transcript(home, 1))
 
     async def scene() -> None:
@@ -134,15 +139,18 @@ def test_a_server_answers_while_it_reads_and_the_newest_session_comes_first(home
             while not told["rows"].get("sessions"):
                 told = await client.answer()
             assert {row["id"] for row in told["rows"]["sessions"]} == {session(0)}
-            await until_async(lambda: server.collector.states()[0].read)
-            source = await status(client)
+            while not (source := (await client.sources())["sources"][0])["read"]:
+                pass
             assert (source["state"], source["files"]) == ("reading", SESSIONS)
             assert 0 < source["read"] < source["bytes"]
             gate.open()
-            while (source := await status(client))["state"] != "watching":
+            while (source := (told := await client.sources())["sources"][0])["state"] != "watching":
                 assert source["state"] == "reading"
             assert source["read"] == source["bytes"] > 500_000
+            assert source["checked_at"] <= now_ms()
+            assert source == await status(client) | {"checked_at": source["checked_at"]}
             assert server.store.count("sessions") == SESSIONS
+            assert told["seq"] <= server.store.seq
 
     asyncio.run(scene())
 

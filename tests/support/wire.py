@@ -92,11 +92,24 @@ class Raw:
         return await self.frame()
 
     async def frame(self) -> dict[str, Any]:
+        """Return the next frame, apart from those that describe the sources."""
+        while (frame := await self.any_frame())["type"] == "sources":
+            pass
+        return frame
+
+    async def any_frame(self) -> dict[str, Any]:
+        """Return the next frame."""
         async with asyncio.timeout(PATIENCE):
             data = await self.socket.recv()
         assert isinstance(data, str)
         frame = json.loads(data)
         assert isinstance(frame, dict)
+        return frame
+
+    async def sources(self) -> dict[str, Any]:
+        """Return the next frame that describes the sources."""
+        while (frame := await self.any_frame())["type"] != "sources":
+            pass
         return frame
 
     async def answer(self) -> dict[str, Any]:

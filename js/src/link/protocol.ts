@@ -53,6 +53,12 @@ export interface Welcome {
   readonly schema: Readonly<Record<string, Readonly<Record<string, ColumnType>>>>;
 }
 
+/** How far each root is read and what is wrong there; comes when that has changed. */
+export interface Sources {
+  readonly type: "sources";
+  readonly sources: readonly SourceState[];
+}
+
 /** One part of an answer to "what has changed since N?". */
 export interface Changes {
   readonly type: "changes";
@@ -123,7 +129,17 @@ export interface Alerts {
   readonly alerts: readonly Alert[];
 }
 
-export type DownFrame = Welcome | Changes | Ping | Pong | Reply | ProtocolError | KernelState | ViewState | Alerts;
+export type DownFrame =
+  | Welcome
+  | Sources
+  | Changes
+  | Ping
+  | Pong
+  | Reply
+  | ProtocolError
+  | KernelState
+  | ViewState
+  | Alerts;
 
 /** The frame in a text, or null for anything that is not one (a later version may send types unknown here). */
 export function parseFrame(text: string): DownFrame | null {

@@ -151,6 +151,10 @@ export class LinkSession implements LinkEvents {
         if (frame.epoch !== this.#epoch) this.#startOver(frame.epoch, 0);
         this.#update({ welcomed: true, refusal: null });
         break;
+      case "sources":
+        this.#replica.setSources(frame.sources);
+        this.#update({});
+        break;
       case "changes":
         this.#onChanges(frame);
         this.#update({});

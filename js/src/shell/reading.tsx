@@ -1,26 +1,13 @@
 // A large home is shown while it is still being read: how far that is, until it is done.
-import { useEffect } from "preact/hooks";
 import { bytes, percent } from "../lib/format.ts";
 import type { SourceState } from "../link/protocol.ts";
 import { useApp } from "../state/context.ts";
 
-const ASK_MS = 1_000;
-
 const isRead = ({ state }: SourceState): boolean => state !== "reading";
 
 export function ReadingNotice() {
-  const { live, ask } = useApp();
+  const { live } = useApp();
   const reading = !live.sources.value.every(isRead) && live.connection.value.state === "live";
-  useEffect(() => {
-    if (!reading || ask === null) return;
-    const timer = setInterval(() => {
-      ask<{ sources: readonly SourceState[] }>("status", {}).then(
-        ({ sources }) => live.setSources(sources),
-        () => undefined, // the connection's own notice says what is wrong
-      );
-    }, ASK_MS);
-    return () => clearInterval(timer);
-  }, [reading, ask, live]);
   if (!reading) return null;
   const sum = (of: (source: SourceState) => number | null | undefined) =>
     live.sources.value.reduce((total, source) => total + (of(source) ?? 0), 0);

@@ -56,6 +56,17 @@ function talk(): Talk {
   };
 }
 
+test("takes in how far the sources are read, and passes over frames of a later version", () => {
+  const { store, session, end } = talk();
+  const source = { name: "workspace", path: "/w", files: 1, bytes: 9, read: 5, state: "reading" };
+  session.onFrame({ ...WELCOME, sources: [source] });
+  session.onFrame({ type: "dance" } as never);
+  assert.deepEqual(store.sources.value, [source]);
+  session.onFrame({ type: "sources", sources: [{ ...source, read: 9, state: "watching" }] });
+  assert.equal(store.sources.value[0]!.state, "watching");
+  end();
+});
+
 test("says hello, with the token, and beats at once", () => {
   const { sent, hellos, end } = talk();
   assert.equal(hellos()[0]?.token, "secret");
