@@ -45,16 +45,16 @@ export function mount(host: HTMLElement, store: Store, signal: AbortSignal, opti
 
 function followVisibility(host: HTMLElement, store: Store, signal: AbortSignal): void {
   let intersecting = true;
-  const tell = () => store.setVisible(host, intersecting && !document.hidden);
+  const update = () => store.setVisible(host, intersecting && !document.hidden);
   const observer = new IntersectionObserver((entries) => {
     intersecting = entries.at(-1)?.isIntersecting ?? true;
-    tell();
+    update();
   });
   observer.observe(host);
-  document.addEventListener("visibilitychange", tell, { signal });
+  document.addEventListener("visibilitychange", update, { signal });
   signal.addEventListener("abort", () => {
     observer.disconnect();
     store.setVisible(host, false);
   });
-  tell();
+  update();
 }

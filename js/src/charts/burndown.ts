@@ -15,8 +15,8 @@ export interface Burn {
   readonly left: number;
   readonly total: number;
   readonly estimate: Estimate | null;
-  /** The estimate, or why there is none. */
-  readonly says: string;
+  /** The estimate in words, or why there is none. */
+  readonly summary: string;
 }
 
 /** The rest takes from `low` to `high` ms. */
@@ -62,7 +62,7 @@ export function burnOf(tasks: readonly TasksRow[], now: number): Burn {
     left,
     total,
     estimate,
-    says: saysOf(estimate, left, total, finished.at(-1), now) + (added > 0 ? " if none is added" : ""),
+    summary: summaryOf(estimate, left, total, finished.at(-1), now) + (added > 0 ? " if none is added" : ""),
   };
 }
 
@@ -106,13 +106,19 @@ export function estimateText({ low, high }: Estimate): string {
   return brief ? `≈ ${low / MINUTE} to ${high / MINUTE} min` : `≈ ${longDuration(low)} to ${longDuration(high)}`;
 }
 
-function saysOf(estimate: Estimate | null, left: number, total: number, last: number | undefined, now: number): string {
+function summaryOf(
+  estimate: Estimate | null,
+  left: number,
+  total: number,
+  last: number | undefined,
+  now: number,
+): string {
   if (total === 0) return "no tasks";
   if (left === 0) return "nothing left";
   if (estimate !== null) return `${estimateText(estimate)} at the pace of the last ${paceText(estimate.over)}`;
   if (last === undefined) return `${plural(left, "task")} left, none completed yet`;
   if (now - last > PACE_SINCE) return `no task completed for ${longDuration(now - last)}`;
-  return "too few were completed lately to tell how long the rest takes";
+  return "too few were completed lately to estimate how long the rest takes";
 }
 
 function paceText(over: number): string {

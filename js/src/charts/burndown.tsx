@@ -1,4 +1,4 @@
-// The tasks left over time as steps, and where the estimate says they end: a wedge, never a line.
+// The tasks left over time as steps, and a wedge for when they may all be done.
 import { useComputed } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { DAY, MINUTE } from "../lib/durations.ts";
@@ -29,9 +29,12 @@ export function Burndown({ store, height = 56 }: BurndownProps) {
   if (burn.total === 0) return null;
   const drawn = drawing(burn, burn.now, width, height);
   return (
-    <figure class="burndown" aria-label={`Tasks left: ${integer(burn.left)} of ${integer(burn.total)}; ${burn.says}`}>
-      <figcaption class="muted" title={`${integer(burn.left)} left of ${plural(burn.total, "task")}; ${burn.says}`}>
-        <strong>{integer(burn.left)}</strong> left · {burn.says}
+    <figure
+      class="burndown"
+      aria-label={`Tasks left: ${integer(burn.left)} of ${integer(burn.total)}; ${burn.summary}`}
+    >
+      <figcaption class="muted" title={`${integer(burn.left)} left of ${plural(burn.total, "task")}; ${burn.summary}`}>
+        <strong>{integer(burn.left)}</strong> left · {burn.summary}
       </figcaption>
       <div ref={box} style={{ height: `${height}px` }}>
         {drawn !== null && (

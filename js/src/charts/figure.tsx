@@ -1,4 +1,4 @@
-// One of the large figures: what it is, how much, and how it got there. Hover says what it counts and since when,
+// One of the large figures: what it is, how much, and how it got there. Its tooltip has what it counts and since when,
 // a click leads to the rows behind it.
 import { Spark } from "./spark.tsx";
 

@@ -1,4 +1,4 @@
-// Where the time axis has its labels and what they say: round instants of the reader's own clock.
+// The labels of the time axis and where they are: round instants of the reader's own clock.
 import { DAY, HOUR, MINUTE, SECOND } from "../lib/durations.ts";
 import { dayMonth, hourMinute, timeOfDay } from "../lib/format.ts";
 import { type Scale, xOf } from "./layout.ts";
@@ -11,7 +11,7 @@ export interface AxisLabel {
 
 /** A label needs about so many pixels. */
 const LABEL_WIDTH = 90;
-/** Nearer to an edge a label would be cut; at the right edge, where the axis says "now", it would be written over. */
+/** Nearer to an edge a label would be cut; at the right edge, where "now" stands, it would be written over. */
 const EDGE = 18;
 const NOW_WIDTH = 56;
 

@@ -86,7 +86,7 @@ export function LanesBrush({ model, width }: { model: LaneModel; width: number }
   const ends =
     stretch === null ? null : ([Math.min(stretch.from, stretch.to), Math.max(stretch.from, stretch.to)] as const);
   const xs = ends?.map((at) => xOf(scale(), at));
-  const says =
+  const label =
     ends === null
       ? ""
       : `${stamp(ends[0], window.now.peek())} to ${stamp(ends[1], window.now.peek())}, ${duration(ends[1] - ends[0])}`;
@@ -110,7 +110,7 @@ export function LanesBrush({ model, width }: { model: LaneModel; width: number }
           <span class="lanes-brush-chosen" style={{ left: `${xs[0]}px`, width: `${Math.max(1, xs[1]! - xs[0]!)}px` }} />
         )}
         <span class="visually-hidden" aria-live="polite">
-          {says}
+          {label}
         </span>
       </div>
     </div>

@@ -1,4 +1,4 @@
-// The canvas of the lanes as a component: it stays in sight while the rows scroll under it.
+// The canvas of the lanes as a component; it stays in sight while the rows scroll under it.
 import { useEffect, useRef } from "preact/hooks";
 import type { LaneModel } from "./model.ts";
 import { LanePainter } from "./painter.ts";

@@ -1,4 +1,4 @@
-// The lanes on a canvas: paints a scene that lanes-layout.ts has measured. One path for each colour.
+// The lanes on a canvas: paints a scene that layout.ts has measured. One path for each colour.
 import { isLive } from "../lib/agents.ts";
 import type { Colours } from "../state/theme.ts";
 import { paintLabels, paintLinks } from "./draw-detail.ts";

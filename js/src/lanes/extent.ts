@@ -67,8 +67,8 @@ export function extent(index: Events, now: number): [number, number] | null {
 function lastSign(spans: readonly Span[], now: number): number {
   const last = spans[spans.length - 1]!;
   if (isLive(last.status) && last.ended_at === null) return now;
-  const telling = isOutcome(last) || spans.length === 1 || isLive(last.status) ? last : spans[spans.length - 2]!;
-  return telling.status === "working" ? (telling.ended_at ?? now) : spanStart(telling);
+  const deciding = isOutcome(last) || spans.length === 1 || isLive(last.status) ? last : spans[spans.length - 2]!;
+  return deciding.status === "working" ? (deciding.ended_at ?? now) : spanStart(deciding);
 }
 
 /** A pause longer than this ends a stretch of activity. */

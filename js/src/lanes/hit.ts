@@ -1,4 +1,4 @@
-// What lies under a point of the lanes.
+// Finds what is drawn at a point of the lanes.
 import type { Call, Message, Span } from "../store/events.ts";
 import { BAR, broadcastTop, type Curve, curvePoints, ROW, rowMiddle, type Scene } from "./layout.ts";
 

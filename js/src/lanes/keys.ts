@@ -1,4 +1,4 @@
-// The lanes from the keyboard: up and down choose a lane, Enter opens it, left and right move through time, plus and
+// The keys of the lanes: up and down choose a lane, Enter opens it, left and right move through time, plus and
 // minus zoom, End is now, Space unfolds, Escape lets go.
 import { ROW } from "./layout.ts";
 import type { LaneModel } from "./model.ts";

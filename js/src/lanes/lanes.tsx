@@ -1,5 +1,5 @@
 // The lanes: one row an agent, time running to now, the bar is the status, ticks are tool calls, curves are
-// messages. The window of time is the caller's, so that figures beside the lanes can speak of the same minutes.
+// messages. The window of time is the caller's, so that figures beside the lanes count the same minutes.
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { useSize } from "../parts/size.ts";
 import type { Nav } from "../state/nav.ts";

@@ -1,5 +1,5 @@
 // The geometry of the lanes: what lies where on the rows in sight. Pure functions from rows and numbers to
-// rectangles and curves; lanes-draw.ts paints them, lanes-hit.ts finds them under the pointer.
+// rectangles and curves; draw.ts paints them, hit.ts finds them under the pointer.
 import { isLive } from "../lib/agents.ts";
 import { EVERYONE } from "../lib/names.ts";
 import { lowerBound } from "../lib/ordered.ts";

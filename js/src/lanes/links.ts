@@ -1,5 +1,5 @@
 // Who worked for whom: a child's lane hangs on its parent's from the moment it was started to the moment it ended.
-// Geometry only; lanes-draw-detail.ts paints it.
+// Geometry only; draw-detail.ts paints it.
 import { isLive } from "../lib/agents.ts";
 import { type Events, spanStart } from "../store/events.ts";
 import { type Scale, xOf } from "./layout.ts";

@@ -71,7 +71,7 @@ export class LaneModel {
     });
   }
 
-  /** Height of the part in sight; half a row more says that there are more. */
+  /** Height of the part in sight; half a row more shows that there are more. */
   get height(): number {
     const rows = this.rows.value.length;
     return (rows > this.most.value ? this.most.value + 0.5 : rows) * ROW;

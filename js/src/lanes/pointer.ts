@@ -1,4 +1,4 @@
-// What a mouse, a finger or two do to the lanes: hover shows, click opens, drag moves through time, ctrl+wheel and
+// Mouse and touch in the lanes: hover shows, click opens, drag moves through time, ctrl+wheel and
 // pinch zoom, double click returns to now.
 import type { LanePainter } from "./painter.ts";
 

@@ -75,15 +75,15 @@ interface FoldProps {
 }
 
 function Fold({ fold, onToggle }: FoldProps) {
-  const says = plural(fold.count, "finished subagent");
+  const label = plural(fold.count, "finished subagent");
   return (
     <button
       type="button"
       class="lane-fold figures"
       tabIndex={-1}
       aria-expanded={fold.open}
-      aria-label={says}
-      title={`${says}: ${fold.open ? "fold" : "show"}`}
+      aria-label={label}
+      title={`${label}: ${fold.open ? "fold" : "show"}`}
       onClick={(event) => {
         event.stopPropagation();
         onToggle();

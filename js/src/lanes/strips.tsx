@@ -5,7 +5,7 @@ import { type Scale, xOf } from "./layout.ts";
 import type { LaneModel } from "./model.ts";
 
 const PULSE_PX = 22;
-/** Errors hang from the line the events stand on: told by place, not by colour alone. */
+/** Errors hang from the line the events stand on: by place, not by colour alone. */
 const GROUND_PX = 15;
 /** Fewer events in a bin do not reach the top: one alone is not a peak. */
 const PULSE_LEAST = 4;
@@ -39,14 +39,14 @@ export function Pulse({ model, width }: StripProps) {
       .join("");
   const events = pulse.events.reduce((sum, n) => sum + n, 0);
   const errors = pulse.errors.reduce((sum, n) => sum + n, 0);
-  const says = window.follows.value
+  const label = window.follows.value
     ? `${integer(eventsInMinute(index, window.to.value))} in the last minute`
     : plural(events, "event");
   const about = `${plural(events, "message and tool call", "messages and tool calls")} in the time shown, ${integer(errors)} of them errors (below the line).`;
   return (
     <div class="lanes-strip lane-grid" title={about}>
       <div class="lane-who muted">
-        <span class="line">Pulse · {says}</span>
+        <span class="line">Pulse · {label}</span>
       </div>
       <div class="lanes-strip-picture">
         <svg width={width} height={PULSE_PX} role="img" aria-label={about}>

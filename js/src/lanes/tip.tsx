@@ -1,4 +1,4 @@
-// What the pointer rests on in the lanes, in words.
+// The tooltip of the lanes: what is under the pointer.
 import type { ComponentChildren } from "preact";
 import { duration, longDuration, timeOfDay, when, words } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";

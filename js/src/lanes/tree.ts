@@ -54,7 +54,7 @@ export function laneRows(agents: Iterable<Agent>, shown: ReadonlySet<string>, fo
   const lives = (agent: Agent): boolean => {
     const known = subtreeLives.get(agent.id);
     if (known !== undefined) return known;
-    subtreeLives.set(agent.id, isLive(agent.status)); // said before its children are asked: a cycle ends here
+    subtreeLives.set(agent.id, isLive(agent.status)); // set before the children are visited: a cycle ends here
     const answer = isLive(agent.status) || (children.get(agent.id) ?? []).some(lives);
     subtreeLives.set(agent.id, answer);
     return answer;

@@ -1,5 +1,5 @@
 // The stretch of time a view shows: it follows the clock until a person looks elsewhere, and it is shared by
-// the lanes, the figures above them and whatever else must speak of the same minutes.
+// the lanes, the figures above them and whatever else counts the same minutes.
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
 import { DAY, MINUTE, SECOND } from "../lib/durations.ts";
 

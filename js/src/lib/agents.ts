@@ -1,4 +1,4 @@
-// What the row of an agent says about it.
+// What follows from the row of an agent.
 import type { AgentsRow } from "../store/tables.ts";
 
 const LIVE = new Set(["working", "waiting", "idle"]);

@@ -1,4 +1,4 @@
-// How full a model's context is: the windows that are known, and nothing made up for the others.
+// How full the context of a model is; null for models whose window is not known.
 
 export interface Fill {
   readonly window: number;

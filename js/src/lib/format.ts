@@ -1,4 +1,4 @@
-// How figures and times are written, in one place. Unknown is an en dash; nothing here knows a table.
+// Writes figures and times. Unknown is an en dash; nothing here knows a table.
 import { DAY, HOUR, MINUTE, SECOND } from "./durations.ts";
 
 export const UNKNOWN = "–";

@@ -1,5 +1,5 @@
-// The little of Markdown that makes a reply readable: code, tables, headings, lists, bold, links. Everything else
-// stays as it was written. By hand, since a regular expression over hostile text can take for ever.
+// Parses the part of Markdown that replies use: code, tables, headings, lists, bold, links. Everything else stays
+// as it was written. By hand, since a regular expression over hostile text can take for ever.
 
 export type Block =
   | { readonly kind: "code"; readonly text: string }

@@ -1,4 +1,4 @@
-// Rows grouped by a key, and searched by time where they are in its order.
+// Grouping rows by a key, and binary search in rows that are in order of time.
 
 /** Add to the list of a key. */
 export function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {

@@ -31,7 +31,7 @@ export function finder(query: string): RegExp | null {
     : new RegExp(words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|"), "gi");
 }
 
-/** A predicate over rows; `text` says what of a row can be searched. A changed row is a new object, so texts are kept. */
+/** A predicate over rows; `text`: what of a row is searched. A changed row is a new object, so texts are kept. */
 export function matcher<R extends object>(query: string, text: (row: R) => string): (row: R) => boolean {
   const pattern = patternOf(query);
   if (pattern !== null) return (row) => pattern.test(text(row));

@@ -38,7 +38,7 @@ export interface SourceState {
   /** How much of them has been read. */
   readonly read?: number | null;
   readonly state: string | null;
-  /** Whether its sessions have a transcript; of a source that says nothing they have. */
+  /** Whether its sessions have a transcript; true where it is left out. */
   readonly transcripts?: boolean;
 }
 
@@ -110,7 +110,7 @@ export interface KernelState {
   readonly connection: "live" | "connecting" | "reconnecting" | "stopped";
   readonly message: string | null;
   readonly rtt_ms: number | null;
-  /** How long ago the kernel last heard from the watcher server. */
+  /** Milliseconds since the last frame of the watcher server to the kernel. */
   readonly heard_ms: number | null;
 }
 

@@ -44,7 +44,7 @@ interface Waiting {
 /** The first round trips are measured while the page is still busy with its first rows: they are soon replaced. */
 const EARLY_BEATS = 3;
 
-/** A round trip slower than this says little about the other clock. */
+/** Maximum round trip from which the other clock is set. */
 const CLOCK_TRUST_MS = 2_000;
 
 const REFUSALS: Readonly<Record<(typeof FINAL)[number], string>> = {

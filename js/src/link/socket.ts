@@ -32,7 +32,7 @@ export function openSocket(url: string, events: LinkEvents, signal: AbortSignal)
   const connect = () => {
     const opened = new WebSocket(url);
     socket = opened;
-    // A socket that was given up may still speak; only the present one counts.
+    // A socket that was given up may still send; only the present one counts.
     const listen = <E extends keyof WebSocketEventMap>(type: E, handler: (event: WebSocketEventMap[E]) => void) =>
       opened.addEventListener(type, (event) => opened === socket && handler(event), { signal });
     later(SILENCE_MS, lose);

@@ -1,4 +1,4 @@
-// How busy somebody was over time, as bars the size of a word: from the ground, so that nothing is nothing.
+// The activity of an agent over time as small bars, one for each interval.
 
 const WIDTH = 60;
 const HEIGHT = 16;

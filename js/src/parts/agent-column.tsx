@@ -1,4 +1,4 @@
-// The column of a table that names an agent: sorted by the name people see, and a way to the agent.
+// The grid column that names an agent: sorted by its display name, with a link to the agent.
 import { agentName } from "../store/names.ts";
 import type { Shown } from "../store/store.ts";
 import { AgentName } from "./agentname.tsx";

@@ -1,4 +1,4 @@
-// The short name of whoever an id stands for, as a way to them.
+// The display name of an agent as a link to it.
 import { oneLine } from "../lib/text.ts";
 import { useApp } from "../state/context.ts";
 import { agentName } from "../store/names.ts";

@@ -1,4 +1,4 @@
-// A long text of which the beginning is shown until all of it is asked for.
+// A long text, cut until "show all" is pressed.
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { integer } from "../lib/format.ts";
@@ -10,7 +10,7 @@ const LINE_CHARS = 100;
 
 export interface Cut {
   readonly text: string;
-  /** What "show all" says; null if nothing is left out. */
+  /** The label of "show all"; null if nothing is left out. */
   readonly more: string | null;
 }
 

@@ -1,4 +1,4 @@
-// A button that copies a text, and says so for a moment.
+// A button that copies a text, and confirms it for a moment.
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { Icon } from "./icons.tsx";
@@ -33,17 +33,17 @@ interface CopyButtonProps {
 }
 
 export function CopyButton({ text, children, title = text, class: name = "", icon = false }: CopyButtonProps) {
-  const [said, say] = useState<string | null>(null);
+  const [note, setNote] = useState<string | null>(null);
   const onClick = async (event: MouseEvent) => {
     const button = event.currentTarget as HTMLElement;
-    say((await copy(text, button)) ? "copied" : "could not copy");
+    setNote((await copy(text, button)) ? "copied" : "could not copy");
     button.focus();
-    setTimeout(() => say(null), SAID_MS);
+    setTimeout(() => setNote(null), SAID_MS);
   };
   return (
     <button type="button" class={`button copy ${icon ? "tool" : ""} ${name}`} title={title} onClick={onClick}>
       {icon && <Icon name="copy" />}
-      {icon && said === null ? <span class="tool-word">{children}</span> : (said ?? children)}
+      {icon && note === null ? <span class="tool-word">{children}</span> : (note ?? children)}
     </button>
   );
 }

@@ -24,7 +24,7 @@ const REFERENCES: Readonly<Record<string, TableName>> = {
   depends_on: "tasks",
 };
 
-/** Where a row comes from: told last. */
+/** Where a row comes from: shown last. */
 const ORIGIN = new Set(["id", "source", "host"]);
 
 interface DetailsProps<T extends TableName> {

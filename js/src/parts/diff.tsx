@@ -1,4 +1,4 @@
-// What an edit changed: signs in front of the lines, and a tint for those who see it.
+// The lines of a diff: a sign in front of each changed line, and a tint.
 import { useMemo, useState } from "preact/hooks";
 import { type DiffLine, diffLines } from "../lib/diff.ts";
 import { integer } from "../lib/format.ts";

@@ -1,4 +1,4 @@
-// Two ways to show the same, of which one is chosen.
+// A switch between two ways to show the same.
 import type { Signal } from "@preact/signals";
 
 interface EitherProps {

@@ -1,4 +1,4 @@
-// What stands where rows would: why there are none, and what to do about it.
+// Stands in place of rows: why there are none, and what to do about it.
 import type { ComponentChildren } from "preact";
 
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {

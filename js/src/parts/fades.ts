@@ -1,4 +1,4 @@
-// Which rows changed a moment ago, and drawing again when the moment is over.
+// Which rows changed a moment ago; draws again when the moment is over.
 import { useEffect, useReducer, useRef } from "preact/hooks";
 import { CHANGE_MEMORY_MS } from "../store/store.ts";
 

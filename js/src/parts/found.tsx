@@ -1,4 +1,4 @@
-// One line with what was searched for marked in it.
+// One line of text with the search text marked.
 import { oneLine, visible } from "../lib/text.ts";
 
 interface FoundProps {
@@ -28,13 +28,13 @@ export interface Stretch {
 /** The text in stretches that were and were not searched for. */
 export function stretches(text: string, finder: RegExp): readonly Stretch[] {
   const found: Stretch[] = [];
-  let told = 0;
+  let end = 0;
   for (const match of text.matchAll(finder)) {
     if (match[0] === "") continue;
-    if (match.index > told) found.push({ text: text.slice(told, match.index), found: false });
+    if (match.index > end) found.push({ text: text.slice(end, match.index), found: false });
     found.push({ text: match[0], found: true });
-    told = match.index + match[0].length;
+    end = match.index + match[0].length;
   }
-  if (told < text.length) found.push({ text: text.slice(told), found: false });
+  if (end < text.length) found.push({ text: text.slice(end), found: false });
   return found;
 }

@@ -1,4 +1,4 @@
-// Marks what is searched for inside a text, wherever a text is shown below the provider.
+// Marks the search text inside every text below a provider.
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { stretches } from "./found.tsx";

@@ -1,4 +1,4 @@
-// What sort of message it is, as a pill; the sorts that ask for something or end something have the colour of a status.
+// The kind of a message as a pill; kinds that ask for something or end something have the colour of a status.
 import { words } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";
 

@@ -1,4 +1,4 @@
-// What an agent or a person wrote, set for reading. Text nodes only.
+// Shows Markdown that an agent or a person wrote. Text nodes only.
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import { type Block, blocks, spans } from "../lib/markdown.ts";

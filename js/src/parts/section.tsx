@@ -1,4 +1,4 @@
-// A part of the details under a small heading.
+// A section of the details under a small heading.
 import type { ComponentChildren } from "preact";
 
 interface SectionProps {

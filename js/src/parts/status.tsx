@@ -1,10 +1,10 @@
-// A status as a shape and a colour, so that it can be told without colours too.
+// A status as a shape and a colour, so that it can be read without colours too.
 import type { JSX } from "preact";
 import { words } from "../lib/format.ts";
 
 export type StatusKind = "working" | "waiting" | "idle" | "done" | "failed" | "offline" | "unknown";
 
-/** The statuses of agents, tasks, sessions and tool calls, told in the seven shapes. */
+/** The statuses of agents, tasks, sessions and tool calls, as the seven shapes. */
 const KINDS: Readonly<Record<string, StatusKind>> = {
   working: "working",
   active: "working",

@@ -1,4 +1,4 @@
-// A moment, as a clock time or as an age; hovering tells the other, to the millisecond.
+// A moment, as a clock time or as an age; the tooltip has the other, to the millisecond.
 import { ago, exactTime, stamp, when } from "../lib/format.ts";
 import { useApp } from "../state/context.ts";
 import { times } from "../state/times.ts";

@@ -1,4 +1,4 @@
-// The way from an agent to what it said and did, where somebody wrote that down.
+// A link from an agent to its transcript, where there is one.
 import { useApp } from "../state/context.ts";
 import { read, trailTo } from "../state/trail.ts";
 

@@ -1,4 +1,4 @@
-// What is drawn of the rows in sight: lifelines, stretches of work on them, and the arrows.
+// The drawing behind the rows in sight: lifelines, stretches of work on them, and the arrows.
 import { ARROW, type Geometry, ROW } from "./geometry.ts";
 import type { Flow, MessageItem, Stretch } from "./layout.ts";
 import type { Standing } from "./pairs.ts";

@@ -1,4 +1,4 @@
-// Where things are in the sequence, in px: the time at the left, the lanes beside it.
+// Positions in the sequence, in px: the time at the left, the lanes beside it.
 import type { Lanes } from "./lanes.ts";
 
 export const ROW = 28;
@@ -36,7 +36,7 @@ export interface Place {
   readonly right: string;
 }
 
-/** Too narrow for everything that could be said of an arrow. */
+/** Too narrow for all the words of an arrow. */
 export const isNarrow = ({ area }: Geometry): boolean => area < 420;
 
 /** The words of an arrow begin where it does; at the right edge they end there, for they need room. */

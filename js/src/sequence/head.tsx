@@ -1,9 +1,9 @@
-// The names over the lanes, which stay in sight: of whoever is on the lane at the first row that is seen.
+// The names over the lanes, which stay in sight: those of the agents on the lanes at the first row in sight.
 import { plural } from "../lib/format.ts";
+import { EVERYONE } from "../lib/names.ts";
 import { StatusMark } from "../parts/status.tsx";
 import { useApp } from "../state/context.ts";
 import type { Geometry } from "./geometry.ts";
-import { EVERYONE } from "./lanes.ts";
 import type { Flow, Stretch } from "./layout.ts";
 import { inLines, nameOf } from "./words.ts";
 

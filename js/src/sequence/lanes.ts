@@ -1,7 +1,9 @@
 // Which agent has which lane of the sequence. Everyone has one of their own while there is room. With more agents
-// than that, a lane passes from who was silent longest to who speaks next: it is decided as the messages come, so
+// than that, a lane passes from the agent that was silent longest to the next sender: it is decided as the messages come, so
 // what is on the screen stays where it is when more arrive.
+
 import { isHuman, isLive } from "../lib/agents.ts";
+import { EVERYONE } from "../lib/names.ts";
 import { append } from "../lib/ordered.ts";
 import type { Agent } from "../store/events.ts";
 
@@ -37,8 +39,6 @@ export interface Ends {
   /** The work it gives, and the entry up to which that lasts: a lane is not taken from who is at work. */
   readonly work: { readonly worker: string; readonly until: number } | null;
 }
-
-export const EVERYONE = "*";
 
 /** A lane is taken only from who had nothing to do with this many entries. */
 const CALM = 4;

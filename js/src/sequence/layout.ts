@@ -1,7 +1,8 @@
 // The sequence as rows of one height: messages and runs of similar ones, silences, and heads where an agent takes
 // over a lane; beside them the stretches of work on the lanes.
+import { EVERYONE } from "../lib/names.ts";
 import type { Agent, Message } from "../store/events.ts";
-import { assignLanes, type Ends, EVERYONE, type Lanes, type Stay, type Way } from "./lanes.ts";
+import { assignLanes, type Ends, type Lanes, type Stay, type Way } from "./lanes.ts";
 import { isWork, type Pairs, type Standing, workerOn } from "./pairs.ts";
 
 export interface MessageItem {
@@ -21,7 +22,7 @@ export interface MessageItem {
 export interface PauseItem {
   readonly type: "pause";
   readonly id: string;
-  /** How long nothing was said, ms; null where only the day changes. */
+  /** How long there was no message, ms; null where only the day changes. */
   readonly ms: number | null;
   /** When the day that begins here, if one does. */
   readonly day: number | null;

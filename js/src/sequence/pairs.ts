@@ -1,5 +1,5 @@
-// Which message answers which: a result the delegation, a reply the prompt, a prompt the question. Said only where
-// the rows tell it (ids, tasks, who spoke with whom in which session); what is ambiguous is joined to nothing.
+// Which message answers which: a result the delegation, a reply the prompt, a prompt the question. Paired only where
+// the rows show it (ids, tasks, sender and recipient in one session); what is ambiguous is joined to nothing.
 import { append } from "../lib/ordered.ts";
 import type { Message } from "../store/events.ts";
 
@@ -36,7 +36,7 @@ function isAsk(message: Message): boolean {
 /** What a workspace calls "user" goes to a board that people and agents both write on. */
 const isNoteToPeople = (message: Message): boolean => message.kind === "user" && /\?\s*$/.test(message.text ?? "");
 
-/** `messages` in the order of time; `isPerson` says who of them is one. */
+/** `messages` in the order of time; `isPerson`: whether a sender or recipient is a person. */
 export function pairUp(messages: readonly Message[], isPerson: (id: string) => boolean): Pairs {
   const answerTo = new Map<string, Message>();
   const answered = new Map<string, Message>();
@@ -76,7 +76,7 @@ export function pairUp(messages: readonly Message[], isPerson: (id: string) => b
       if (recipient === "*") {
         if (claim !== undefined && isOpen(claim)) join(claim, message);
       } else if (id.endsWith("<")) {
-        // Such a row is one for each agent, and tells of its last result.
+        // Such a row is one for each agent, and holds its last result.
         const last = works.all(back).findLast(isOpen);
         for (const earlier of works.take(back)) close(earlier);
         join(last, message);
@@ -116,13 +116,13 @@ export function pairUp(messages: readonly Message[], isPerson: (id: string) => b
       }
     } else {
       const asked = REQUEST.exec(kind)?.[1];
-      const told = RESPONSE.exec(kind)?.[1];
+      const answered = RESPONSE.exec(kind)?.[1];
       if (asked !== undefined) {
         talks.set(`${there}\n#${asked}`, message);
         open.add(id);
-      } else if (told !== undefined) {
-        join(talks.get(`${back}\n#${told}`), message);
-        talks.delete(`${back}\n#${told}`);
+      } else if (answered !== undefined) {
+        join(talks.get(`${back}\n#${answered}`), message);
+        talks.delete(`${back}\n#${answered}`);
       }
     }
   }

@@ -16,7 +16,7 @@ import {
   senderOf,
 } from "./layout.ts";
 import { latencyOf, type Pairs, type Standing } from "./pairs.ts";
-import { isForAll, kindOf, nameOf, spoken, told } from "./words.ts";
+import { isForAll, kindOf, labelOf, nameOf, tooltipOf } from "./words.ts";
 
 interface RowProps<I extends FlowItem> {
   readonly item: I;
@@ -58,8 +58,8 @@ export function MessageRow(props: MessageProps) {
       aria-rowindex={props.index}
       aria-selected={props.selected}
       aria-expanded={item.run === null ? undefined : !item.folded}
-      aria-label={spoken(store, item, pairs, standing)}
-      title={told(store, item, store.now.peek())}
+      aria-label={labelOf(store, item, pairs, standing)}
+      title={tooltipOf(store, item, store.now.peek())}
       onClick={props.onChoose}
     >
       <div role="gridcell" class="flow-time figures" title={exactTime(message.at)}>
@@ -118,7 +118,7 @@ export function PauseRow({ item, domId, index }: RowProps<PauseItem>) {
   const parts = [item.ms !== null && `${longDuration(item.ms)} quiet`, item.day !== null && day(item.day)];
   const from = item.day === null ? "" : `, then ${day(item.day)} ${hourMinute(item.day)}`;
   return (
-    <div id={domId} class="row flow-row flow-pause" role="row" aria-rowindex={index} title={`nothing was said${from}`}>
+    <div id={domId} class="row flow-row flow-pause" role="row" aria-rowindex={index} title={`no messages${from}`}>
       <span role="gridcell">{parts.filter(Boolean).join(" · ")}</span>
     </div>
   );

@@ -1,10 +1,10 @@
-// What the sequence says about a message in words, for eyes and for ears.
+// The words of the sequence: names, labels for screen readers, and tooltips.
 import { duration, longDuration, stamp, words } from "../lib/format.ts";
+import { EVERYONE } from "../lib/names.ts";
 import { oneLine, visible } from "../lib/text.ts";
 import type { Message } from "../store/events.ts";
 import { agentName } from "../store/names.ts";
 import type { Shown } from "../store/store.ts";
-import { EVERYONE } from "./lanes.ts";
 import { type MessageItem, recipientOf, senderOf } from "./layout.ts";
 import { latencyOf, type Pairs, type Standing } from "./pairs.ts";
 
@@ -13,7 +13,7 @@ export const nameOf = (store: Shown, id: string): string => (id === "" ? "unknow
 export const kindOf = (message: Message): string => (message.kind === null ? "message" : words(oneLine(message.kind)));
 
 /** "orchestrator to reviewer, delegate, answered after 2 min 4 s: Review the …" */
-export function spoken(store: Shown, item: MessageItem, pairs: Pairs, standing: Standing): string {
+export function labelOf(store: Shown, item: MessageItem, pairs: Pairs, standing: Standing): string {
   const { message } = item;
   const answer = pairs.answerTo.get(message.id);
   const took = item.folded ? null : latencyOf(pairs, message);
@@ -30,7 +30,7 @@ export function spoken(store: Shown, item: MessageItem, pairs: Pairs, standing: 
 }
 
 /** The tooltip of a row. */
-export function told(store: Shown, item: MessageItem, now: number): string {
+export function tooltipOf(store: Shown, item: MessageItem, now: number): string {
   const { message } = item;
   const ends = `${nameOf(store, senderOf(message))} → ${nameOf(store, recipientOf(message))}`;
   const span = item.until === null ? "" : ` over ${longDuration(item.until - (message.at ?? item.until))}`;
@@ -40,7 +40,7 @@ export function told(store: Shown, item: MessageItem, now: number): string {
     .join("\n");
 }
 
-/** A name with its middle left out: what tells agents apart is mostly at the ends. */
+/** A name with its middle left out: agents mostly differ at the ends. */
 export function cutMiddle(name: string, length: number): string {
   if (name.length <= length) return name;
   const end = Math.max(1, Math.floor((length - 1) / 2));

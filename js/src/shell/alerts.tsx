@@ -1,4 +1,4 @@
-// The strip under the header while something that Python watches for is so; and the offer to be notified of it.
+// The strip of firing alerts under the header, with the offer of notifications.
 import { useEffect } from "preact/hooks";
 import { exactTime, longDuration, plural } from "../lib/format.ts";
 import type { Alert } from "../link/protocol.ts";

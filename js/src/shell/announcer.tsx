@@ -1,4 +1,4 @@
-// Speaks, for those who do not see the screen: at most one sentence in ten seconds, and only when an agent
+// Announces news to screen readers: at most one sentence in ten seconds, and only when an agent
 // needs a human, an alert fires or the connection is lost.
 import { effect } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
@@ -16,8 +16,8 @@ function sentencesOf(store: Shown, live: Store): ReadonlyMap<string, string> {
   for (const alert of firing(live.alerts.value)) sentences.set(alertKey(alert), oneLine(`alert: ${alertText(alert)}`));
   const { state, message } = store.connection.value;
   if (message !== null) sentences.set(`connection ${state}`, message);
-  for (const { table, id, status, since, name, says } of needsOf(store)) {
-    sentences.set(`${table} ${id} ${status} ${since}`, oneLine(`${name} ${says}`));
+  for (const { table, id, status, since, name, text } of needsOf(store)) {
+    sentences.set(`${table} ${id} ${status} ${since}`, oneLine(`${name} ${text}`));
   }
   return sentences;
 }

@@ -1,4 +1,4 @@
-// The shell: header, what to say about the connection, and the view of the chosen tab.
+// The shell: header, notices about the connection, and the view of the chosen tab.
 import { useComputed, useSignal } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
 import { AppContext, type Ask } from "../state/context.ts";
@@ -28,7 +28,7 @@ interface AppProps {
 export function App({ store: live, nav, ask }: AppProps) {
   const past = useMemo(() => new Past(live, nav.moment), [live, nav]);
   const travels = useComputed(() => nav.moment.value !== null).value;
-  useMemo(() => memoryVersions(live), [live]); // follows what memory says from the opening on, whatever is shown
+  useMemo(() => memoryVersions(live), [live]); // follows the texts of memory from the opening on, whatever is shown
   const store = travels ? past : live;
   const app = useMemo(() => ({ store, live, nav, ask }), [store, live, nav, ask]);
   const tab = nav.tab.value;

@@ -1,4 +1,4 @@
-// Keeps the failure of one view from taking the dashboard down.
+// Catches the failure of one view, so that the rest of the dashboard works on.
 import { Component, type ComponentChildren } from "preact";
 import { CopyButton } from "../parts/copy.tsx";
 import { Empty } from "../parts/empty.tsx";

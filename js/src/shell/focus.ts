@@ -1,5 +1,5 @@
-// Keeps the focus in the dashboard when what had it goes away (a view, a row, a panel): else the next key would be
-// the host's, and what deletes nothing here deletes a cell there.
+// Keeps the focus in the dashboard when the focused element goes away (a view, a row, a panel): otherwise the next
+// key would go to JupyterLab, where it may delete a cell.
 import type { RefObject } from "preact";
 import { useEffect } from "preact/hooks";
 
@@ -17,8 +17,8 @@ export function useKeptFocus(app: RefObject<HTMLElement | null>): void {
       if (elsewhere === null || elsewhere === document.body) element.focus({ preventScroll: true });
       focused = null;
     };
-    // Who leaves by key or pointer leaves an element that is still there; of one that is being removed some browsers
-    // tell while it is there, others not at all.
+    // Who leaves by key or pointer leaves an element that is still there; when one is removed, some browsers
+    // fire before it goes, others not at all.
     const leave = (event: FocusEvent) => {
       if (event.relatedTarget !== null) return;
       const left = event.target as Element;

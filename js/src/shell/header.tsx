@@ -1,4 +1,4 @@
-// The header line: is it live, how old is it, where can one go, what is searched, and Pause.
+// The header: state and age of the connection, tabs, search, history and pause.
 import { type Signal, useComputed } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { age, duration, exactTime, when } from "../lib/format.ts";

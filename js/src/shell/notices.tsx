@@ -1,4 +1,4 @@
-// What stands between the header and the view when not all is well, and while the first answer arrives.
+// Notices between the header and the view: a connection that is not live, and the first answer loading.
 import type { ComponentChildren } from "preact";
 import { exactTime, integer, longDuration, timeOfDay } from "../lib/format.ts";
 import { visible } from "../lib/text.ts";

@@ -1,4 +1,4 @@
-// A large home is shown while it is still being read: how far that is, until it is done.
+// The progress of the first reading of the files.
 import { bytes, percent } from "../lib/format.ts";
 import type { SourceState } from "../link/protocol.ts";
 import { useApp } from "../state/context.ts";

@@ -14,7 +14,7 @@ const LOOK_MS = 2_000;
 /** Nearer to the right end than this share of the bar is the present. */
 const CATCH = 0.004;
 
-/** Every instant of which some row tells. */
+/** Every instant that some row has. */
 function instantsOf({ tables }: Store): number[] {
   const instants: number[] = [];
   const note = (at: number | null) => {

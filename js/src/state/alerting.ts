@@ -1,4 +1,4 @@
-// What Python watches for: what is news of it, and browser notifications, which begin only when the person asks.
+// The alerts of Python: which are new, and browser notifications of them, which begin only when the person asks.
 import { effect, signal } from "@preact/signals";
 import { oneLine } from "../lib/text.ts";
 import type { Alert } from "../link/protocol.ts";

@@ -1,4 +1,4 @@
-// What every part of a mounted view may ask for: the tables, where the person is in them, and the server's answers.
+// The context of every component: the tables, the navigation and the calls to the server.
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Shown, Store } from "../store/store.ts";

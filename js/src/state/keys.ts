@@ -1,4 +1,4 @@
-// The keys of the dashboard, in one place: what each asks for, and how the help panel names them. They work while
+// The keys of the dashboard: the command of each, and its description in the help panel. They work while
 // the focus is inside; outside, and with Ctrl, Alt or Meta, every key is the host's.
 import { VIEWS, type ViewName } from "../store/tables.ts";
 

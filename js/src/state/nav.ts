@@ -1,4 +1,4 @@
-// Where the person is: tab, search, filters, sort and selection of one mounted view. Lives in the browser
+// The navigation of one mounted view: tab, search, filters, sort and selection. Lives in the browser
 // alone, so it works while the kernel is busy.
 import { batch, type Signal, signal } from "@preact/signals";
 import { type TableName, VIEW_OF, type ViewName } from "../store/tables.ts";

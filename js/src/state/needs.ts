@@ -1,4 +1,4 @@
-// Who needs a person now, most urgent first: agents that wait, agents that failed a while ago, tasks that are
+// What needs a person now, most urgent first: agents that wait, agents that failed a while ago, tasks that are
 // stuck or failed.
 import { isHuman } from "../lib/agents.ts";
 import { DAY, HOUR } from "../lib/durations.ts";
@@ -10,7 +10,7 @@ export interface Need {
   readonly id: string;
   readonly status: string;
   readonly name: string;
-  readonly says: string;
+  readonly text: string;
   readonly since: number | null;
 }
 
@@ -28,7 +28,7 @@ export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], 
     id: agent.id,
     status: agent.status!,
     name: agent.name ?? agent.id,
-    says: agent.status_reason === null ? verb : `${verb}: ${agent.status_reason}`,
+    text: agent.status_reason === null ? verb : `${verb}: ${agent.status_reason}`,
     since: agent.status_at,
   });
   const taskNeed = (task: TasksRow, verb: string): Need => ({
@@ -36,7 +36,7 @@ export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], 
     id: task.id,
     status: task.status!,
     name: task.title ?? task.id,
-    says: task.notes === null ? verb : `${verb}: ${newestNote(task.notes)}`,
+    text: task.notes === null ? verb : `${verb}: ${newestNote(task.notes)}`,
     since: task.completed_at ?? task.updated_at,
   });
   const those = agents.filter((agent) => !isHuman(agent));

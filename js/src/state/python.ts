@@ -1,4 +1,4 @@
-// The Python for what is on the screen, for the copy buttons: it runs after `dash = aw.watch(…)`.
+// The Python that gives the rows on the screen, for the copy buttons: it runs after `dash = aw.watch(…)`.
 import type { TableName } from "../store/tables.ts";
 import type { Filter } from "./nav.ts";
 

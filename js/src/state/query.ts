@@ -14,7 +14,7 @@ export interface Facet<R> {
   /** The order of the values; without it, the most frequent first. */
   readonly order?: readonly string[];
   readonly name?: (value: string) => string;
-  /** Offered even with one value: most rows have none, so it tells them apart. */
+  /** Offered even with one value: most rows have none, so it distinguishes them. */
   readonly partial?: boolean;
   /** A menu rather than chips: many values. */
   readonly menu?: boolean;

@@ -1,11 +1,11 @@
-// Python and the person look at the same thing: what one of them chooses, the other one hears of.
+// Keeps Python and the browser on the same view: each sends the other what was chosen.
 import { batch, effect } from "@preact/signals";
 import type { ViewState } from "../link/protocol.ts";
 import type { LinkSession } from "../link/session.ts";
 import { TABLE_NAMES, type TableName, VIEWS, type ViewName } from "../store/tables.ts";
 import type { Nav } from "./nav.ts";
 
-/** Typing in the search field is told when it rests. */
+/** Typing in the search field is sent when it rests. */
 const REST_MS = 150;
 
 export function shareView(nav: Nav, session: LinkSession, signal: AbortSignal): void {

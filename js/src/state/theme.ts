@@ -1,5 +1,5 @@
-// When the colours change: JupyterLab's theme switch and the system's light/dark preference. CSS follows by
-// itself; a canvas has to read its colours again.
+// The colours of the theme for a canvas, and a signal for when JupyterLab's theme or the system's preference changes.
+// CSS follows by itself; a canvas has to read its colours again.
 import { type ReadonlySignal, signal } from "@preact/signals";
 
 const changes = signal(0);
@@ -38,7 +38,7 @@ export function followTheme(signal: AbortSignal): void {
 export function readColors(element: Element): Colours {
   const probe = document.createElement("span");
   probe.hidden = true;
-  probe.style.setProperty("forced-color-adjust", "none"); // a lane without its colours says nothing
+  probe.style.setProperty("forced-color-adjust", "none"); // a lane needs its colours
   element.append(probe);
   const read = ([name, variable]: [string, string]) => {
     probe.style.color = `var(${variable})`;

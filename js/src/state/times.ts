@@ -1,4 +1,4 @@
-// How the whole dashboard writes times: each column as fits it, all as clock times, or all as ages. Chosen once
+// The way the dashboard writes times: each column as fits it, all as clock times, or all as ages. Chosen once
 // and remembered in the browser.
 import { signal } from "@preact/signals";
 

@@ -1,4 +1,4 @@
-// Whose transcript one reads, and the way there: a session, then the subagents down to the one that is read.
+// The trail to the transcript that is open: a session, then the subagents down to the one that is read.
 import type { Shown } from "../store/store.ts";
 import type { SessionsRow } from "../store/tables.ts";
 import type { Nav } from "./nav.ts";

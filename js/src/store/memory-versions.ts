@@ -1,4 +1,4 @@
-// What memory entries said before: the table has only their latest text, so the changes that arrive while the page
+// Earlier texts of memory entries: the table has only their latest text, so the changes that arrive while the page
 // is open are kept here, the last few of each entry. Bounded, and at work only when the memory table changed.
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Store } from "./store.ts";
@@ -30,7 +30,7 @@ export interface MemoryHistory {
   readonly versions: readonly MemoryVersion[];
 }
 
-/** What a server says an entry's text is (`memory` in methods.py). */
+/** The whole text of an entry, from the server (`memory` in methods.py). */
 export interface WholeText {
   readonly text: string;
   readonly version: string;
@@ -45,7 +45,7 @@ export class MemoryVersions {
   readonly #changed = signal(0);
   readonly #known = new Map<string, MemoryRow>();
   readonly #histories = new Map<string, MemoryHistory>();
-  /** Texts that were told before the table heard of their version. */
+  /** Texts that came before the table had their version. */
   readonly #early = new Map<string, WholeText>();
 
   constructor() {
@@ -76,16 +76,16 @@ export class MemoryVersions {
   }
 
   /** The whole text of a version of an entry. */
-  tell(id: string, told: WholeText): void {
+  setText(id: string, whole: WholeText): void {
     const row = this.#known.get(id);
     if (row === undefined) return;
     const history = this.#histories.get(id) ?? { isNew: false, changes: 0, versions: [this.#version(row, null)] };
     const versions = history.versions.map((version) =>
-      version.version === told.version
-        ? { ...version, text: told.text, whole: true, truncated: told.truncated }
+      version.version === whole.version
+        ? { ...version, text: whole.text, whole: true, truncated: whole.truncated }
         : version,
     );
-    if (!versions.some(({ version }) => version === told.version)) this.#early.set(id, told);
+    if (!versions.some(({ version }) => version === whole.version)) this.#early.set(id, whole);
     this.#keep(id, { ...history, versions });
     this.#changed.value++;
   }
@@ -105,10 +105,10 @@ export class MemoryVersions {
 
   #version(row: MemoryRow, seenAt: number | null): MemoryVersion {
     const version = versionOf(row);
-    const told = this.#early.get(row.id);
-    if (told?.version !== version) return { version, seenAt, text: row.text ?? "", whole: false, truncated: false };
+    const whole = this.#early.get(row.id);
+    if (whole?.version !== version) return { version, seenAt, text: row.text ?? "", whole: false, truncated: false };
     this.#early.delete(row.id);
-    return { version, seenAt, text: told.text, whole: true, truncated: told.truncated };
+    return { version, seenAt, text: whole.text, whole: true, truncated: whole.truncated };
   }
 
   #keep(id: string, history: MemoryHistory): void {

@@ -1,5 +1,5 @@
 // The tables as they were at a moment, for the same views that show them as they are: time travel without a
-// journal. Rows carry their own times; what they do not tell about that moment is null, never today's value.
+// journal. Rows carry their own times; what they do not hold of that moment is null, never today's value.
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { groupedByTime, lastBefore } from "../lib/ordered.ts";
 import type { Shown, Store, TableView } from "./store.ts";
@@ -120,7 +120,7 @@ function sessionsAt({ sessions, spans, tool_calls, messages }: Lists, at: number
   return sessions.flatMap((session) => {
     if (!began(session.started_at, at)) return [];
     const calls = callsOf.get(session.id)?.filter((call) => began(call.at, at));
-    const said = messagesOf.get(session.id)?.filter((message) => began(message.at, at));
+    const sent = messagesOf.get(session.id)?.filter((message) => began(message.at, at));
     const span = lastBefore(spansOf.get(session.agent_id ?? session.id), at, (row) => row.started_at);
     const ended = began(session.ended_at, at);
     const status = ended ? session.status : span?.status === "failed" ? "failed" : isBusy(span) ? "active" : "idle";
@@ -132,7 +132,7 @@ function sessionsAt({ sessions, spans, tool_calls, messages }: Lists, at: number
         ended_at: ended ? session.ended_at : null,
         updated_at: Math.min(session.updated_at ?? at, at),
         duration_ms: ended ? session.duration_ms : null,
-        messages: said?.length ?? null,
+        messages: sent?.length ?? null,
         tool_calls: calls?.length ?? null,
         errors: calls?.filter((call) => call.status === "error").length ?? null,
         files_changed: null,

@@ -1,4 +1,4 @@
-// The browser's replica: the tables, and signals that say when they changed.
+// The browser's replica: the tables, and signals of their changes.
 //
 // Frames change the maps at once, which is cheap; signals are bumped at most once a frame of the screen, and
 // not at all while nobody looks. So thousands of changed rows a second cost one repaint.
@@ -122,7 +122,7 @@ export interface Shown {
   readonly sources: ReadonlySignal<readonly SourceState[]>;
   readonly loading: ReadonlySignal<Loading>;
   readonly paused: ReadonlySignal<boolean>;
-  /** Whether this is not the present. */
+  /** Whether this is a past moment. */
   readonly past: boolean;
   readonly clock: () => number;
 }
@@ -139,7 +139,7 @@ export class Store implements Shown {
   readonly sources: ReadonlySignal<readonly SourceState[]>;
   readonly loading: ReadonlySignal<Loading>;
   readonly paused: ReadonlySignal<boolean>;
-  /** What Python watches for; told at once, even to who cannot be seen: a notification is for those who look elsewhere. */
+  /** The alerts of Python; updated at once, even while nothing is seen: a notification is for those who look elsewhere. */
   readonly alerts: ReadonlySignal<readonly Alert[]>;
 
   readonly #tables = makeTables();
@@ -174,12 +174,12 @@ export class Store implements Shown {
 
   readonly clock = (): number => Date.now() + this.#skew;
 
-  /** The server's clock says `now`, on average `latency` ms ago. */
+  /** Set the server's clock, which was at `now` about `latency` ms ago. */
   setClock(now: number, latency: number): void {
     this.#skew = now + latency - Date.now();
   }
 
-  /** Whoever shows the store says whether it can be seen; unseen changes are painted on return. */
+  /** Note whether `onlooker` can be seen; changes that nobody sees are painted on return. */
   setVisible(onlooker: object, visible: boolean): void {
     if (visible) this.#onlookers.add(onlooker);
     else this.#onlookers.delete(onlooker);

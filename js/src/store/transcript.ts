@@ -1,20 +1,20 @@
-// A conversation in the browser: entries in their order, put together from pages. An entry told again replaces
-// the earlier one, since a call is told when it is made and once more when it has returned.
+// The entries of a conversation in their order, put together from pages. An entry that comes again replaces the
+// earlier one: a call comes when it is made and once more when it has returned.
 import type { ToolCallsRow } from "./tables.ts";
 
-interface Told {
+interface Base {
   readonly id: string;
   readonly at: number;
 }
 
-export interface Said extends Told {
+interface Text extends Base {
   readonly kind: "prompt" | "reply" | "thinking";
   readonly sender?: string | null;
   /** null: the model keeps its thinking to itself. */
   readonly text: string | null;
 }
 
-export interface Tool extends Told {
+export interface Tool extends Base {
   readonly kind: "tool";
   readonly name: string | null;
   readonly input: unknown;
@@ -28,25 +28,25 @@ export interface Tool extends Told {
   readonly asks: unknown;
 }
 
-export interface Plan extends Told {
+export interface Plan extends Base {
   readonly kind: "plan";
   readonly todos: readonly { readonly id: string; readonly title: string | null; readonly status: string | null }[];
 }
 
-interface Answer extends Told {
+interface Answer extends Base {
   readonly kind: "answer";
   readonly sender: string | null;
   readonly text: string | null;
   readonly failed: boolean | null;
 }
 
-interface End extends Told {
+interface End extends Base {
   readonly kind: "end";
   readonly how: string | null;
   readonly text: string | null;
 }
 
-export type Entry = Said | Tool | Plan | Answer | End;
+export type Entry = Text | Tool | Plan | Answer | End;
 
 export interface Page {
   readonly entries: readonly Entry[];
@@ -60,7 +60,7 @@ export type Talk = Page;
 /** Ids are unique among entries of one kind. */
 export const keyOf = (entry: Entry): string => `${entry.kind} ${entry.id}`;
 
-/** With the page before it. What is known already was told later, and counts. */
+/** With the page before it. Entries that are known already are newer, and stay. */
 export function withEarlier(talk: Talk, page: Page): Talk {
   const known = new Set(talk.entries.map(keyOf));
   const fresh = page.entries.filter((entry) => !known.has(keyOf(entry)));
@@ -73,14 +73,14 @@ export function withLater(talk: Talk, page: Page): Talk {
   if (page.before !== null) return page;
   const after = page.after ?? talk.after;
   if (page.entries.length === 0) return after === talk.after ? talk : { ...talk, after };
-  const told = new Map(page.entries.map((entry) => [keyOf(entry), entry]));
+  const updates = new Map(page.entries.map((entry) => [keyOf(entry), entry]));
   const entries = talk.entries.map((entry) => {
     const key = keyOf(entry);
-    const again = told.get(key);
-    told.delete(key);
-    return again ?? entry;
+    const update = updates.get(key);
+    updates.delete(key);
+    return update ?? entry;
   });
-  return { entries: [...entries, ...told.values()], before: talk.before, after };
+  return { entries: [...entries, ...updates.values()], before: talk.before, after };
 }
 
 /** As it was at a moment: later entries are not there yet, a call that went on then has no result. */

@@ -51,7 +51,7 @@ test("no estimate without a pace, when it stalled, or when nothing is left", () 
 });
 
 test("what it says is plain in each case", () => {
-  const says = (...tasks: ReturnType<typeof task>[]) => burnOf(tasks, NOW).says;
+  const says = (...tasks: ReturnType<typeof task>[]) => burnOf(tasks, NOW).summary;
   assert.equal(says(), "no tasks");
   assert.equal(says(task("a", "completed", 9, 5)), "nothing left");
   assert.equal(says(task("a", "pending", 9)), "1 task left, none completed yet");

@@ -58,8 +58,8 @@ test("a file that was caught emptied on its way to be written did not change twi
 test("whole texts replace previews of their version, also when they come first", () => {
   const versions = new MemoryVersions();
   versions.note([entry("a", "1")], 0, true);
-  versions.tell("a", { text: "1 whole", version: "v-1", truncated: false });
-  versions.tell("a", { text: "2 whole", version: "v-2", truncated: false });
+  versions.setText("a", { text: "1 whole", version: "v-1", truncated: false });
+  versions.setText("a", { text: "2 whole", version: "v-2", truncated: false });
   assert.deepEqual(texts(versions, "a"), ["1 whole"]);
   assert.equal(versions.of("a")!.changes, 0);
   versions.note([entry("a", "2")], 10);

@@ -124,7 +124,7 @@ test("the meter counts growth only: neither what was there before nor what went"
   assert.equal(meter.readings.length, 3, "read every few seconds only");
 });
 
-test("cost leaves unpriced models out and says so; without any cost there is quality", () => {
+test("cost leaves unpriced models out and text so; without any cost there is quality", () => {
   const cost = worthFigure(
     [agent("a", { cost_usd: 1.5 }), agent("b", { output_tokens: 5 })],
     [],
@@ -183,7 +183,7 @@ test("a task that is stuck because its owner waits is one need, and its note is 
     { ...task("another", "blocked"), notes: "[2026-01-02T03:04:05.678Z] Waits for a key\nolder" },
   ];
   assert.deepEqual(
-    needs(agents, tasks, NOW).map(({ id, says }) => `${id} ${says}`),
+    needs(agents, tasks, NOW).map(({ id, text }) => `${id} ${text}`),
     ["asks waits for you: permission", "another is blocked: Waits for a key"],
   );
 });
@@ -202,7 +202,7 @@ test("who waits comes first, longest first; then fresh failures, then tasks", ()
     ["early", "late", "failed", "stuck"],
   );
   assert.deepEqual(
-    list.map(({ says }) => says),
+    list.map(({ text }) => text),
     ["waits for you: permission to run x", "waits for you", "failed: rate limit", "is blocked"],
   );
 });

@@ -1,4 +1,4 @@
-// The one table: fixed rows of which only the visible ones exist, sortable, driven by keys, with columns that
+// The grid of all views: fixed rows of which only the visible ones exist, sortable, driven by keys, with columns that
 // give way to narrow widths. A changed row takes a tint for a moment.
 import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";

@@ -1,4 +1,4 @@
-// Columns that say something: one that is unknown in every row takes room and tells nothing.
+// Leaves out columns that are unknown in every row.
 import type { Column } from "./types.ts";
 
 /** `rank` 0 never goes: it is what the rows are about. */

@@ -1,4 +1,4 @@
-// Which columns fit a width, and how they share it.
+// Chooses the columns that fit a width, and how they share it.
 
 interface Measured {
   readonly min: number;

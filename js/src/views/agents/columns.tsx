@@ -1,4 +1,4 @@
-// The columns of the agents view. What nobody knows of takes no room.
+// The columns of the agents view, without those that are unknown in every row.
 import { Bar } from "../../charts/bar.tsx";
 import { contextFill, NEARLY_FULL } from "../../lib/context-fill.ts";
 import { DAY } from "../../lib/durations.ts";

@@ -1,4 +1,4 @@
-// What there is to know of one agent: why it is as it is, what it did, with what and for whom; then every field.
+// The details of one agent: its status and why, what it did, its tools and tasks; then every field.
 import { useMemo } from "preact/hooks";
 import { contextFill } from "../../lib/context-fill.ts";
 import { integer, longDuration, money, percent, plural, words } from "../../lib/format.ts";
@@ -216,7 +216,7 @@ function Messages({ row }: { row: AgentsRow }) {
   );
 }
 
-/** The last stretches, newest first; what they came to in all is told in the head. */
+/** The last stretches, newest first; their sum is in the head. */
 function Spans({ row }: { row: AgentsRow }) {
   const { store } = useApp();
   const now = store.now.value;

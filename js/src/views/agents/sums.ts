@@ -27,7 +27,7 @@ export function sumsOf(rows: readonly AgentsRow[]): ReadonlyMap<string, Sum> {
     const known = sums.get(row.id);
     if (known !== undefined) return known;
     let total: Sum = { subagents: 0, cost: row.cost_usd, tokens: tokensOf(row) };
-    sums.set(row.id, total); // said before its children are asked: a cycle ends here
+    sums.set(row.id, total); // set before the children are visited: a cycle ends here
     for (const child of children.get(row.id) ?? []) {
       const of = sum(child);
       total = {
@@ -71,11 +71,11 @@ export function activityOf(
   now: number,
 ): Activity | null {
   const calls = index.calls.get(agent.id) ?? [];
-  const said = sent.get(agent.id) ?? sent.get(agent.name ?? "") ?? [];
-  const last = Math.max(calls.length > 0 ? callAt(calls.at(-1)!) : -Infinity, said.at(-1) ?? -Infinity);
+  const messages = sent.get(agent.id) ?? sent.get(agent.name ?? "") ?? [];
+  const last = Math.max(calls.length > 0 ? callAt(calls.at(-1)!) : -Infinity, messages.at(-1) ?? -Infinity);
   if (last === -Infinity) return null;
   const over = last < now - RECENT_MS;
-  const first = Math.min(calls.length > 0 ? callAt(calls[0]!) : Infinity, said[0] ?? Infinity);
+  const first = Math.min(calls.length > 0 ? callAt(calls[0]!) : Infinity, messages[0] ?? Infinity);
   const to = over ? last : now;
   const from = over ? Math.min(agent.started_at ?? first, first) : now - RECENT_MS;
   const counts = new Array<number>(BINS).fill(0);
@@ -86,6 +86,6 @@ export function activityOf(
     counts[Math.min(BINS - 1, Math.floor(((at - from) / Math.max(1, to - from)) * BINS))]!++;
   };
   for (let i = lowerBound(calls, from, callAt); i < calls.length; i++) add(callAt(calls[i]!));
-  for (let i = lowerBound(said, from, (at) => at); i < said.length; i++) add(said[i]!);
+  for (let i = lowerBound(messages, from, (at) => at); i < messages.length; i++) add(messages[i]!);
   return { counts, total, from, to };
 }

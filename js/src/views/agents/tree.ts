@@ -55,11 +55,11 @@ const line = (agent: AgentsRow, depth = 0): AgentItem => ({
 });
 const OPEN = "▾";
 const CLOSED = "▸";
-const head = (id: string, says: string, isOpen: boolean | null): AgentItem => ({
+const head = (id: string, label: string, isOpen: boolean | null): AgentItem => ({
   id,
   agent: null,
   depth: 0,
-  band: isOpen === null ? says : `${isOpen ? OPEN : CLOSED} ${says}`,
+  band: isOpen === null ? label : `${isOpen ? OPEN : CLOSED} ${label}`,
   expanded: isOpen,
   parent: null,
 });
@@ -163,8 +163,8 @@ class Forest {
     if (over.length <= FINISHED_OVER) return this.lines(own, depth, row.id);
     const going = own.filter((child) => !over.includes(child));
     const failed = over.filter(({ status }) => status === "failed").length;
-    const says = `${plural(over.length, "finished subagent")}${failed > 0 ? `, ${failed} failed` : ""}`;
-    const band: AgentItem = { ...head(`${FINISHED}${row.id}`, says, fold === true), depth, parent: row.id };
+    const label = `${plural(over.length, "finished subagent")}${failed > 0 ? `, ${failed} failed` : ""}`;
+    const band: AgentItem = { ...head(`${FINISHED}${row.id}`, label, fold === true), depth, parent: row.id };
     return [
       ...this.lines(going, depth, row.id),
       band,

@@ -1,4 +1,4 @@
-// Equal log lines in a row, told once with a count: several instances of a logger write the same line.
+// Equal log lines in a row, shown once with a count: several instances of a logger write the same line.
 import type { LogsRow } from "../../store/tables.ts";
 
 export interface LogLine {

@@ -11,8 +11,8 @@ import { useApp } from "../../state/context.ts";
 import { agentName } from "../../store/names.ts";
 import type { LogsRow } from "../../store/tables.ts";
 
-/** The fields that are told here. */
-export const LINE_TOLD = ["text", "at", "level"];
+/** The fields that `LineDetails` shows. */
+export const LINE_FIELDS = ["text", "at", "level"];
 
 /** Lines of context on either side. */
 const AROUND = 10;

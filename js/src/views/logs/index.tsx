@@ -19,7 +19,7 @@ import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import { LOG_LEVELS, type LogsRow } from "../../store/tables.ts";
 import { collapse, type LogLine } from "./collapse.ts";
-import { LINE_TOLD, LineDetails } from "./details.tsx";
+import { LINE_FIELDS, LineDetails } from "./details.tsx";
 
 const facetsOf = (store: Shown): readonly Facet<LogsRow>[] => [
   { key: "level", title: "level", values: (row) => [row.level], order: LOG_LEVELS },
@@ -30,7 +30,7 @@ const facetsOf = (store: Shown): readonly Facet<LogsRow>[] => [
 const text = (row: LogsRow) => joined(row.level, row.logger, row.agent_id, row.text);
 
 interface Look {
-  /** Whether every line is of the day that is shown: then its date says nothing. */
+  /** Whether every line is of the day that is shown: then the date is left out. */
   readonly today: boolean;
   readonly finder: RegExp | null;
 }
@@ -81,7 +81,7 @@ const columnsOf = ({ today, finder }: Look): readonly Column<LogLine>[] => [
   },
 ];
 
-/** The levels that ask for attention; the mark in front says it without colour. */
+/** The levels that ask for attention; the mark in front shows it without colour. */
 const INKS: Readonly<Record<string, string>> = { warning: "ink-waiting", error: "bad", critical: "bad" };
 
 /** Lines stay in the order of time: a heading that sorted them would tear apart what belongs together. */
@@ -127,7 +127,7 @@ export function Logs() {
         </>
       }
       details={(row) => (
-        <Details table="logs" row={row} title={row.logger ?? "log line"} without={LINE_TOLD}>
+        <Details table="logs" row={row} title={row.logger ?? "log line"} without={LINE_FIELDS}>
           <LineDetails row={row} lines={rows} />
         </Details>
       )}

@@ -40,7 +40,7 @@ function sinceOpening(history: MemoryHistory | undefined): "new" | "changed" | n
   return history.changes > 0 ? "changed" : history.isNew ? "new" : null;
 }
 
-/** When an entry was last written, by its own word or as it was seen to change: not every file tells a time. */
+/** When an entry was last written, by its own time or as it was seen to change: not every file has a time. */
 function touchedAt(row: MemoryRow, history: MemoryHistory | undefined): number | null {
   return row.updated_at ?? history?.versions.at(-1)?.seenAt ?? null;
 }

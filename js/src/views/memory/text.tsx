@@ -1,4 +1,4 @@
-// What a memory entry says, whole if the server can be asked, and how it changed while the page was open.
+// The text of a memory entry, whole if the server can be asked, and how it changed while the page was open.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { ago, integer, plural, timeOfDay } from "../../lib/format.ts";
 import { lineDiff } from "../../lib/line-diff.ts";
@@ -23,18 +23,18 @@ export function MemoryText({ row }: { row: MemoryRow }) {
   versions.changed.value;
   const problem = useWholeText(row);
   const history = versions.of(row.id);
-  const told = history?.versions.find(({ version, whole }) => whole && version === row.version);
-  const text = told?.text ?? row.text ?? "";
+  const whole = history?.versions.find(({ version, whole: all }) => all && version === row.version);
+  const text = whole?.text ?? row.text ?? "";
   const short = text.length < PREVIEW_CHARS;
   return (
     <>
       {history !== undefined && !store.past && <Changes history={history} />}
-      <Section title="text" aside={told?.truncated ? "the beginning" : undefined}>
+      <Section title="text" aside={whole?.truncated ? "the beginning" : undefined}>
         {text === "" ? <p class="muted">Nothing is written in it.</p> : <Written path={row.path} text={text} />}
-        {told === undefined && !short && (
+        {whole === undefined && !short && (
           <p class="muted">{problem ?? "The first 500 characters; asking for the rest."}</p>
         )}
-        {told?.truncated && <p class="muted">The first {integer(text.length)} characters of a longer text.</p>}
+        {whole?.truncated && <p class="muted">The first {integer(text.length)} characters of a longer text.</p>}
       </Section>
     </>
   );
@@ -47,20 +47,20 @@ function Written({ path, text }: { path: string | null; text: string }) {
   return path?.endsWith(".md") && text.length <= MOST_MARKDOWN ? <Markdown text={text} /> : <Prose text={text} />;
 }
 
-/** Asks for the whole text of the version that is shown; says what went wrong. */
+/** Asks for the whole text of the version that is shown; returns what went wrong, or null. */
 function useWholeText({ id, version }: MemoryRow): string | null {
   const { ask, live } = useApp();
-  const [problem, say] = useState<string | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
   useEffect(() => {
     if (ask === null) {
-      say("The first 500 characters: a saved page has no server to ask for the rest.");
+      setProblem("The first 500 characters: a saved page has no server to ask for the rest.");
       return;
     }
     let current = true;
-    say(null);
+    setProblem(null);
     ask<WholeText>("memory", { id }).then(
-      (told) => memoryVersions(live).tell(id, told),
-      (error: Error) => current && say(`The first 500 characters: ${error.message}`),
+      (text) => memoryVersions(live).setText(id, text),
+      (error: Error) => current && setProblem(`The first 500 characters: ${error.message}`),
     );
     return () => {
       current = false;

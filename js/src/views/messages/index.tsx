@@ -1,4 +1,4 @@
-// Messages: who said what to whom, as a list with the newest first or as a sequence. Heartbeats are state, not news:
+// Messages: who sent what to whom, as a list with the newest first or as a sequence. Heartbeats are state, not news:
 // hidden unless asked for.
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";

@@ -1,4 +1,4 @@
-// What a message answers and what answers it, as ways to those messages.
+// Links to the message that a message answers, and to the one that answers it.
 import { duration, longDuration } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
 import { StatusMark } from "../../parts/status.tsx";

@@ -1,4 +1,4 @@
-// The strip that exists only when somebody needs a person: who, why, for how long, and a way there.
+// The strip of what needs a person, shown only when there is something: what, why, for how long, and a link.
 import { useSignal } from "@preact/signals";
 import { longDuration } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
@@ -55,7 +55,7 @@ function Item({ need, name, now, onOpen }: ItemProps) {
     <button type="button" class="attention-item" onClick={onOpen}>
       <StatusMark status={need.status} />
       <strong class="line">{oneLine(name)}</strong>
-      <Line text={need.says} />
+      <Line text={need.text} />
       {need.since !== null && <span class="muted">for {longDuration(now - need.since)}</span>}
     </button>
   );

@@ -1,5 +1,5 @@
 // The figures above the lanes of which every source knows: agents, tasks, errors. Pure functions of tables, window
-// and clock; what has a price or a pace is in overview-rates.ts.
+// and clock; what has a price or a pace is in rates.ts.
 import { burnOf, estimateText } from "../../charts/burndown.ts";
 import type { FigureProps } from "../../charts/figure.tsx";
 import { isHuman, isLive } from "../../lib/agents.ts";
@@ -89,7 +89,7 @@ export function tasksFigure(tasks: readonly TasksRow[], stretch: Stretch): Figur
     [count("pending"), "pending"],
   ] as const;
   const [next] = rest.filter(([n]) => n > 0);
-  const says =
+  const summary =
     burn.estimate !== null
       ? `${estimateText(burn.estimate)} left`
       : next === undefined
@@ -99,10 +99,10 @@ export function tasksFigure(tasks: readonly TasksRow[], stretch: Stretch): Figur
     label: "Tasks",
     value: total === 0 ? "–" : integer(done),
     unit: total === 0 ? "" : `/${integer(total)}`,
-    note: total === 0 ? "none known" : done === total ? "all done" : says,
+    note: total === 0 ? "none known" : done === total ? "all done" : summary,
     about:
       `Tasks completed, of all that were not cancelled (${plural(cancelled, "was", "were")}). ` +
-      `${burn.left > 0 ? `${plural(burn.left, "is", "are")} left: ${burn.says}. ` : ""}` +
+      `${burn.left > 0 ? `${plural(burn.left, "is", "are")} left: ${burn.summary}. ` : ""}` +
       `The line: completed ${between(stretch)}.`,
     course: total === 0 ? [] : runningSums(histogram(times, stretch)),
     view: "tasks",

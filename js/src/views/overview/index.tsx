@@ -1,4 +1,4 @@
-// The overview: does anyone need me, how is it going, who does what, what was just said, what is left.
+// The overview: what needs a person, figures, lanes, the latest messages and the tasks in hand.
 import { useComputed, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { Figure } from "../../charts/figure.tsx";
@@ -54,7 +54,7 @@ function Zones({ store, nav }: Props) {
 /** What the other zones need at least, px. */
 const OTHER_ZONES = 411;
 
-/** Narrower, the tasks themselves need the room; the figure tells the estimate anyway. */
+/** Narrower, the tasks themselves need the room; the figure has the estimate anyway. */
 const BURNDOWN_FROM_PX = 1100;
 
 function lanesThatFit(height: number): number {

@@ -1,4 +1,4 @@
-// What was just said and what is being done: the last messages and the tasks in hand, each row a way to the whole.
+// The latest messages and the tasks in hand; each row opens its details.
 import { Bar } from "../../charts/bar.tsx";
 import { Burndown } from "../../charts/burndown.tsx";
 import { MINUTE } from "../../lib/durations.ts";

@@ -1,5 +1,5 @@
-// How fast tokens and money go. The tables hold totals only, so their course is what this page has seen them grow
-// by since it opened; nothing is made up for the time before.
+// The rates of tokens and money. The tables hold totals only, so a rate is the growth that this page has seen since
+// it opened; nothing is made up for the time before.
 
 import { MINUTE, SECOND } from "../../lib/durations.ts";
 import { tokensOf } from "../../lib/tokens.ts";
@@ -7,7 +7,7 @@ import type { AgentsRow } from "../../store/tables.ts";
 
 const KEEP_MS = 15 * MINUTE;
 const EVERY_MS = 5 * SECOND;
-/** A rate over less than this says more about chance than about pace. */
+/** Minimum milliseconds for a rate: over less, chance decides. */
 const LEAST_MS = 20 * SECOND;
 
 export interface Reading {

@@ -34,7 +34,7 @@ export function ScoreCourse({ rows }: { rows: readonly QualityRow[] }) {
     <figure class="score-course">
       <div ref={box} style={{ height: `${HEIGHT_PX}px` }}>
         {width > 0 && (
-          <svg width={width} height={HEIGHT_PX} role="img" aria-label={told(course)} onClick={onClick}>
+          <svg width={width} height={HEIGHT_PX} role="img" aria-label={description(course)} onClick={onClick}>
             {[0, 0.5, 1].map((value) => (
               <line key={value} x1="0" x2={width} y1={y(value)} y2={y(value)} />
             ))}
@@ -73,6 +73,6 @@ function nearest(course: Course, distance: (point: Course["points"][number]) => 
   return best;
 }
 
-function told({ points, line }: Course): string {
+function description({ points, line }: Course): string {
   return `${plural(points.length, "score")} over time, the mean going from ${score(line[0]?.y ?? null)} to ${score(line.at(-1)?.y ?? null)}`;
 }

@@ -99,8 +99,8 @@ const columnsOf = (store: Shown): readonly Column<QualityRow>[] => [
   },
 ];
 
-/** Told above the fields. */
-const TOLD = ["score", "subject", "dimensions", "notes", "passed", "failed", "skipped"];
+/** The fields that `Judgement` shows. */
+const JUDGEMENT_FIELDS = ["score", "subject", "dimensions", "notes", "passed", "failed", "skipped"];
 
 export function Quality() {
   const { store, nav } = useApp();
@@ -124,8 +124,8 @@ export function Quality() {
       nouns={["judgement", "judgements"]}
       nothing="Scores of finished work, test runs and evaluations appear here as agents or people make them."
       details={(row) => (
-        <Details table="quality" row={row} title={subject(store, row) ?? "judgement"} without={TOLD}>
-          <Told row={row} />
+        <Details table="quality" row={row} title={subject(store, row) ?? "judgement"} without={JUDGEMENT_FIELDS}>
+          <Judgement row={row} />
         </Details>
       )}
     >
@@ -144,7 +144,7 @@ export function Quality() {
   );
 }
 
-function Told({ row }: { row: QualityRow }) {
+function Judgement({ row }: { row: QualityRow }) {
   const { store } = useApp();
   const dimensions = dimensionsOf(row);
   const tests = testsOf([row]);

@@ -10,7 +10,7 @@ const rounded = (value: number): number => Math.round(value * 100) / 100;
 const BAR_PX = 7;
 const HEIGHT_PX = 16;
 
-/** What a judgement says beside its score, for a cell: tests, else a bar for each dimension. */
+/** The rest of a judgement beside its score, for a cell: tests, else a bar for each dimension. */
 export function Beside({ row }: { row: QualityRow }) {
   const tests = testsOf([row]);
   if (tests !== null) return <TestBar tests={tests} />;

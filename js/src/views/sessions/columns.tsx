@@ -14,7 +14,7 @@ import type { SessionItem } from "./tree.ts";
 
 const INDENT_PX = 16;
 
-/** Few agents write when a session is over: then it lasted, as far as one knows, until the last that was heard of it. */
+/** Few agents write when a session is over: then it lasted, as far as is known, until its last change. */
 export function lasted(row: SessionsRow): number | null {
   if (row.duration_ms !== null) return row.duration_ms;
   const { started_at, updated_at } = row;
@@ -99,11 +99,7 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     ),
     column("duration_ms", "duration", { min: 84, rank: 3, end: true }, lasted, (row) => (
       <span
-        title={
-          row.duration_ms === null && lasted(row) !== null
-            ? "from its beginning to the last that was heard of it"
-            : undefined
-        }
+        title={row.duration_ms === null && lasted(row) !== null ? "from its beginning to its last change" : undefined}
       >
         {duration(lasted(row))}
       </span>

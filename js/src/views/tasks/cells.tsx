@@ -1,4 +1,4 @@
-// What table and board say of a task in the same words.
+// The cells of a task that table and board share.
 import { Bar } from "../../charts/bar.tsx";
 import { duration, exactTime, longDuration, percent, plural, words } from "../../lib/format.ts";
 import { AgentName } from "../../parts/agentname.tsx";
@@ -14,7 +14,7 @@ export function Priority({ row }: { row: TasksRow }) {
 
 export function Progress({ row }: { row: TasksRow }) {
   const part = row.progress ?? (row.status === "completed" ? 1 : null);
-  // of what has not begun, or is as good as done, a bar says nothing
+  // of what has not begun, or is as good as done, a bar shows nothing
   if (part === null || (part === 0 && row.status === "pending")) return <span class="muted">–</span>;
   if (part === 1 && row.status === "completed") return <span class="muted figures">100%</span>;
   return (
@@ -52,7 +52,7 @@ export function Age({ row, short = false }: { row: TasksRow; short?: boolean }) 
   );
 }
 
-/** Seconds tell nothing of what is minutes old, and would only flicker. */
+/** Seconds are no news of what is minutes old, and would only flicker. */
 const coarse = (ms: number): number => (ms < 60_000 ? ms : Math.floor(ms / 60_000) * 60_000);
 
 function titleOf(row: TasksRow): string {

@@ -1,5 +1,5 @@
 // What a task's details say beside its fields: what it is about, its course, what it hangs on, how it was judged,
-// and what was said about it.
+// and the messages about it.
 import { useMemo } from "preact/hooks";
 import { Score } from "../../charts/score.tsx";
 import { duration, exactTime, integer, longDuration, stamp, words } from "../../lib/format.ts";
@@ -14,8 +14,8 @@ import { useApp } from "../../state/context.ts";
 import type { TasksRow } from "../../store/tables.ts";
 import { dependencies, isOpen, taskLinks } from "./links.ts";
 
-/** The fields that are told here. */
-export const TASK_TOLD = [
+/** The fields that `TaskDetails` shows. */
+export const TASK_FIELDS = [
   "title",
   "description",
   "notes",
@@ -49,7 +49,7 @@ export function TaskDetails({ row }: { row: TasksRow }) {
         </Section>
       )}
       <Judgements row={row} />
-      <Said row={row} />
+      <Messages row={row} />
     </>
   );
 }
@@ -160,12 +160,12 @@ function Judgements({ row }: { row: TasksRow }) {
   );
 }
 
-function Said({ row }: { row: TasksRow }) {
+function Messages({ row }: { row: TasksRow }) {
   const { store, nav } = useApp();
   const { messages } = store.tables;
   messages.version.value;
   const all = messages.list();
-  const said = useMemo(
+  const about = useMemo(
     () =>
       newestFirst(
         all.filter(({ task_id }) => task_id === row.id),
@@ -173,17 +173,17 @@ function Said({ row }: { row: TasksRow }) {
       ),
     [all, row.id],
   );
-  if (said.length === 0) return null;
-  const more = said.length - MOST_MESSAGES;
+  if (about.length === 0) return null;
+  const more = about.length - MOST_MESSAGES;
   return (
     <Section
       title="messages about it"
-      aside={more > 0 ? `newest ${MOST_MESSAGES} of ${integer(said.length)}` : integer(said.length)}
+      aside={more > 0 ? `newest ${MOST_MESSAGES} of ${integer(about.length)}` : integer(about.length)}
     >
-      <ul class="plain said">
-        {said.slice(0, MOST_MESSAGES).map((message) => (
+      <ul class="plain task-messages">
+        {about.slice(0, MOST_MESSAGES).map((message) => (
           <li key={message.id}>
-            <span class="said-head">
+            <span class="task-message-head">
               <AgentName id={message.sender} inTabOrder />
               <span class="muted" aria-label="to">
                 →

@@ -14,7 +14,7 @@ import type { Shown } from "../../store/store.ts";
 import { TASK_STATUSES, type TasksRow } from "../../store/tables.ts";
 import { Board } from "./board.tsx";
 import { byUrgency, PRIORITIES, taskColumns } from "./columns.tsx";
-import { TASK_TOLD, TaskDetails } from "./details.tsx";
+import { TASK_FIELDS, TaskDetails } from "./details.tsx";
 import { nested, waitsFor } from "./links.ts";
 
 const facetsOf = (store: Shown): readonly Facet<TasksRow>[] => [
@@ -68,7 +68,7 @@ export function Tasks() {
       nothing="Tasks appear here when an agent plans its work (a to-do list, a task file), or when a workspace has a task list."
       tools={<Either label="show tasks as" on={board} names={["Table", "Board"]} />}
       details={(row) => (
-        <Details table="tasks" row={row} title={row.title ?? row.id} without={TASK_TOLD}>
+        <Details table="tasks" row={row} title={row.title ?? row.id} without={TASK_FIELDS}>
           <TaskDetails row={row} />
         </Details>
       )}

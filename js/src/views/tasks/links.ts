@@ -1,4 +1,4 @@
-// How tasks hang together: what each waits for, what waits for it, and what it is made of.
+// The links between tasks: what each waits for, what waits for it, and its parts.
 import { append } from "../../lib/ordered.ts";
 import type { TasksRow } from "../../store/tables.ts";
 
@@ -30,7 +30,7 @@ export function taskLinks(tasks: readonly TasksRow[]): TaskLinks {
 export function waitsFor(task: TasksRow, byId: ReadonlyMap<string, TasksRow>): { open: number; all: number } {
   const needed = dependencies(task);
   if (!isOpen(task)) return { open: 0, all: needed.length };
-  // a task that was cancelled will not be completed, so nothing waits for it; one nobody knows says nothing
+  // a task that was cancelled will not be completed, so nothing waits for it; an unknown one does not count
   const open = needed.filter((id) => {
     const other = byId.get(id);
     return other !== undefined && other.status !== "completed" && other.status !== "cancelled";

@@ -1,4 +1,4 @@
-// What a call's details say first: what went wrong, what it was given, what it gave.
+// The first of a call's details: its error, input and output.
 import { bytes, exactTime, words } from "../../lib/format.ts";
 import { Section } from "../../parts/section.tsx";
 import { StatusMark } from "../../parts/status.tsx";
@@ -9,8 +9,8 @@ import type { ToolCallsRow } from "../../store/tables.ts";
 import { Lasting } from "./columns.tsx";
 import { givenArguments } from "./input.ts";
 
-/** The fields that are told here. */
-export const CALL_TOLD = ["name", "status", "duration_ms", "input", "output", "error", "input_bytes", "output_bytes"];
+/** The fields that `CallDetails` shows. */
+export const CALL_FIELDS = ["name", "status", "duration_ms", "input", "output", "error", "input_bytes", "output_bytes"];
 
 export function CallDetails({ row }: { row: ToolCallsRow }) {
   const { store } = useApp();

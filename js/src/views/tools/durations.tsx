@@ -10,7 +10,7 @@ export function Durations({ counts }: { counts: readonly number[] }) {
   if (most === 0) return null;
   return (
     <svg class="durations" width={DURATIONS.length * BAR_PX} height={HEIGHT_PX + 1} role="img">
-      <title>{told(counts)}</title>
+      <title>{description(counts)}</title>
       {counts.map((count, i) => {
         // The root lets a few slow calls be seen beside very many fast ones.
         const height = count === 0 ? 0 : Math.max(1.5, Math.sqrt(count / most) * HEIGHT_PX);
@@ -21,7 +21,7 @@ export function Durations({ counts }: { counts: readonly number[] }) {
   );
 }
 
-function told(counts: readonly number[]): string {
+function description(counts: readonly number[]): string {
   const ranges = counts.flatMap((count, i) => {
     if (count === 0) return [];
     const [from, to] = [DURATIONS[i - 1] ?? 0, DURATIONS[i]!];

@@ -1,4 +1,4 @@
-// Tools: how each tool fares over all its calls; who uses the chosen one, and its calls.
+// Tools: the sums over the calls of each tool; the agents that use the chosen one, and its calls.
 import { useMemo } from "preact/hooks";
 import { integer } from "../../lib/format.ts";
 import { joined } from "../../lib/search.ts";
@@ -15,7 +15,7 @@ import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import { TOOL_STATUSES, type ToolCallsRow } from "../../store/tables.ts";
 import { agentColumns, callColumns, toolColumns } from "./columns.tsx";
-import { CALL_TOLD, CallDetails } from "./details.tsx";
+import { CALL_FIELDS, CallDetails } from "./details.tsx";
 
 const facetsOf = (store: Shown): readonly Facet<ToolCallsRow>[] => [
   { key: "status", title: "status", values: (row) => [row.status], order: TOOL_STATUSES },
@@ -51,7 +51,7 @@ export function Tools() {
       nouns={["call", "calls"]}
       nothing="Tool calls appear here as agents make them: reading a file, running a command, searching."
       details={(row) => (
-        <Details table="tool_calls" row={row} title={row.name ?? "tool call"} without={CALL_TOLD}>
+        <Details table="tool_calls" row={row} title={row.name ?? "tool call"} without={CALL_FIELDS}>
           <CallDetails row={row} />
         </Details>
       )}

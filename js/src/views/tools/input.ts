@@ -1,6 +1,6 @@
 // What a call was about, out of the JSON it was given: "npm test" says more than {"command":"npm test","timeout":…}.
 
-/** The arguments that say what a call does, the most telling first. */
+/** The arguments that show what a call does, the most informative first. */
 const TELLING = [
   "command",
   "file_path",

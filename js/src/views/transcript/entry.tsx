@@ -128,7 +128,7 @@ function Thinking({ text, open, onToggle }: { text: string | null; open: boolean
   );
 }
 
-/** A change of one step says which one; a long list begins with what is not done yet. */
+/** A change of one step shows that step; a long list begins with what is not done yet. */
 function Todos({ plan }: { plan: Plan }) {
   const [all, showAll] = useState(false);
   const done = plan.todos.filter((todo) => todo.status === "completed");
@@ -157,21 +157,21 @@ function Todos({ plan }: { plan: Plan }) {
   );
 }
 
-const ENDS: Readonly<Record<string, { readonly says: string; readonly status: string | null }>> = {
-  done: { says: "end of turn", status: null },
-  asked: { says: "ended with a question", status: "waiting" },
-  interrupted: { says: "interrupted", status: "cancelled" },
-  failed: { says: "failed", status: "failed" },
-  closed: { says: "session closed", status: null },
+const ENDS: Readonly<Record<string, { readonly label: string; readonly status: string | null }>> = {
+  done: { label: "end of turn", status: null },
+  asked: { label: "ended with a question", status: "waiting" },
+  interrupted: { label: "interrupted", status: "cancelled" },
+  failed: { label: "failed", status: "failed" },
+  closed: { label: "session closed", status: null },
 };
 
 function TurnEnd({ how, text }: { how: string | null; text: string | null }) {
-  const { says, status } = ENDS[how ?? ""] ?? { says: words(how), status: null };
+  const { label, status } = ENDS[how ?? ""] ?? { label: words(how), status: null };
   return (
     <p class="turn-end">
-      {status !== null && <StatusMark status={status} label={says} />}
+      {status !== null && <StatusMark status={status} label={label} />}
       <span class="line" title={text ? oneLine(text) : undefined}>
-        {says}
+        {label}
         {text ? `: ${oneLine(text)}` : ""}
       </span>
     </p>

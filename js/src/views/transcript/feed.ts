@@ -1,4 +1,4 @@
-// Asks the server for a conversation: its newest page, earlier ones, and what came since. One question at a time
+// Asks the server for a transcript: its newest page, earlier ones, and what came since. One question at a time
 // for what is new and at most two a second, however fast the agent writes.
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Ask } from "../../state/context.ts";

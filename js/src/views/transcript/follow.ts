@@ -1,10 +1,10 @@
-// Keeps a conversation up to date while its reader looks at it, and notes when they look away.
+// Keeps an open transcript up to date while its reader looks at it, and notes when they look away.
 import { effect } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { type Ask, useApp } from "../../state/context.ts";
 import { type Feed, feedOf } from "./feed.ts";
 
-/** `id`: the session or the agent; `agent`: whose row tells that something was written. */
+/** `id`: the session or the agent; `agent`: whose row changes when something was written. */
 export function useFeed(ask: Ask, id: string, agent: string): Feed {
   const { nav, store } = useApp();
   const feed = useMemo(() => feedOf(nav, ask, id), [nav, ask, id]);

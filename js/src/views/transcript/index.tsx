@@ -1,4 +1,4 @@
-// The drawer with what was said and done in a session, or by one of its subagents.
+// The drawer with the transcript of a session, or by one of its subagents.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { words } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
@@ -131,11 +131,11 @@ function Doing({ agent, status }: { agent: string; status: string | null }) {
   store.tables.agents.version.value;
   const row = store.tables.agents.rows.get(agent);
   const shown = row?.status ?? status;
-  const says = [words(shown), row?.status_reason].filter(Boolean).join(": ");
+  const label = [words(shown), row?.status_reason].filter(Boolean).join(": ");
   return (
-    <span class="with-mark transcript-doing" title={oneLine(says)}>
+    <span class="with-mark transcript-doing" title={oneLine(label)}>
       <StatusMark status={shown} />
-      <span class="line muted">{oneLine(says)}</span>
+      <span class="line muted">{oneLine(label)}</span>
     </span>
   );
 }

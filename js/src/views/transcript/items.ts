@@ -1,5 +1,5 @@
-// What of a conversation is shown, as lines and paragraphs: runs of calls that went well are one line, days are
-// told apart, and so is what came since the reader looked.
+// What of a conversation is shown, as lines and paragraphs: runs of calls that went well are one line, each new
+// day has a line, and so has what came since the reader looked.
 import { type Entry, keyOf, type Tool } from "../../store/transcript.ts";
 
 export type Only = "all" | "errors" | "tools" | "text";
@@ -46,7 +46,7 @@ const PASSES: Readonly<Record<Only, (entry: Entry) => boolean>> = {
   text: (entry) => entry.kind === "prompt" || entry.kind === "reply" || entry.kind === "answer",
 };
 
-/** Thinking that is not written down says something only while it is the newest. */
+/** Thinking without text is shown only while it is the newest entry. */
 const isSilent = (entry: Entry): boolean => entry.kind === "thinking" && !entry.text;
 
 /** What can go into a run: not who leads somewhere, asks the person, or failed. */

@@ -174,7 +174,7 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
             <p class="transcript-edge muted">
               {before === null ? (
                 entries.length === 0 ? (
-                  "Nothing was said yet."
+                  "Nothing was written yet."
                 ) : (
                   "The beginning."
                 )

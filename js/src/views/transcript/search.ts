@@ -1,4 +1,4 @@
-// Finding in a transcript what was typed in the search field: which entries hold it, and going from one to the next.
+// Search in a transcript: which entries hold what was typed, and going from one to the next.
 import type { RefObject } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { matcher } from "../../lib/search.ts";

@@ -15,7 +15,7 @@ import { stretch, tally } from "./items.ts";
 import { gist, given, textOf, toolName, toolServer } from "./words.ts";
 
 /** A command that is no longer fits its line, in nearly any width. */
-const TOLD_CHARS = 40;
+const GIST_CHARS = 40;
 
 interface ToolCallProps {
   readonly call: Tool;
@@ -72,8 +72,8 @@ function CallBody({ call, whole }: { call: Tool; whole: boolean }) {
   const error = textOf(call.error);
   const output = textOf(call.output);
   const input = given(call);
-  // The line above says it already.
-  const told = input.length <= TOLD_CHARS && input === gist(call);
+  // The line above has it already.
+  const shown = input.length <= GIST_CHARS && input === gist(call);
   return (
     <div class="call-body">
       {call.diff !== null ? (
@@ -81,7 +81,7 @@ function CallBody({ call, whole }: { call: Tool; whole: boolean }) {
           <Diff diff={call.diff} whole={whole} />
         </Section>
       ) : (
-        !told && (
+        !shown && (
           <Section name="input">
             <Mono text={input || "nothing"} whole={whole} />
           </Section>

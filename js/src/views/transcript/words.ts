@@ -3,7 +3,7 @@ import type { Entry, Tool } from "../../store/transcript.ts";
 
 type Input = Readonly<Record<string, unknown>>;
 
-/** What tells most, first. Agents name the same things differently. */
+/** The most informative first. Agents name the same things differently. */
 const TELLING = [
   "command",
   "cmd",
@@ -58,7 +58,7 @@ export function gist(call: Tool): string {
   return text + where;
 }
 
-/** The end of a path says which file it is. */
+/** The end of a path, which names the file. */
 export function shortPath(path: string): string {
   const parts = path.split(/[\\/]/).filter(Boolean);
   return parts.length <= 4 ? path : `…/${parts.slice(-3).join("/")}`;
@@ -90,7 +90,7 @@ export function given(call: Tool): string {
   return [command, textOf(others)].filter(Boolean).join("\n\n");
 }
 
-/** Everything an entry says. */
+/** The whole text of an entry. */
 export function wordsOf(entry: Entry): string {
   switch (entry.kind) {
     case "tool":
