@@ -25,3 +25,4 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
+suppress_warnings = ["misc.highlighting_failure"]  # Pygments takes the type arguments of TSX for tags

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import re
+import runpy
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -52,6 +54,26 @@ def test_what_the_front_end_has_of_the_tables_and_views_is_generated(root: Path,
     assert generated
     for path in generated:
         assert (root / "js" / "src" / path.relative_to(tmp_path)).read_bytes() == path.read_bytes(), "run `make bundle`"
+
+
+@pytest.mark.slow
+def test_the_view_in_the_documentation_compiles(
+    npm: Npm, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    js = root / "js"
+    shutil.copytree(js / "src", tmp_path / "src")
+    shutil.copy(js / "tsconfig.json", tmp_path)
+    (tmp_path / "node_modules").symlink_to(js / "node_modules")
+    example = re.search(r"```tsx\n(.*?)```", (root / "docs" / "add-a-view.md").read_text(), re.S)
+    assert example
+    folder = tmp_path / "src" / "views" / "spans"
+    folder.mkdir()
+    (folder / "index.tsx").write_text(example[1])
+    monkeypatch.setattr(tables, "VIEWS", (*tables.VIEWS, "spans"))
+    monkeypatch.setattr(sys, "argv", ["tables.py", str(tmp_path / "src")])
+    runpy.run_path(str(js / "tables.py"), run_name="__main__")
+    assert "Spans" in (tmp_path / "src" / "views" / "index.ts").read_text()
+    npm("exec", "--", "tsc", "--noEmit", "--project", str(tmp_path))
 
 
 def test_each_view_is_a_folder_and_each_table_has_its_view(root: Path) -> None:
