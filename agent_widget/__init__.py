@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .data.sql import SqlError as SqlError
     from .data.table import Rows as Rows
     from .data.transcript import Transcript as Transcript
-    from .ingest.collector import PathError as PathError
+    from .ingest.roots import PathError as PathError
     from .notebook.api import connect as connect
     from .notebook.api import watch as watch
     from .notebook.widget import Dashboard as Dashboard
@@ -46,7 +46,7 @@ _MODULES = {
     "Dashboard": "notebook.widget",
     "LiveTable": "client.table",
     "NotFound": "client.errors",
-    "PathError": "ingest.collector",
+    "PathError": "ingest.roots",
     "Result": "data.sql",
     "Row": "store",
     "Rows": "data.table",

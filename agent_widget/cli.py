@@ -25,7 +25,8 @@ from .client.errors import ConnectionFailed
 from .data.files import csv_text, json_bytes, parquet_bytes
 from .data.frames import arrow_table
 from .discovery import find_server, runtimes
-from .ingest.collector import Collector, PathError
+from .ingest.collector import Collector
+from .ingest.roots import PathError
 from .notebook.api import connect
 from .server.app import Server, StartError
 from .store import Row

@@ -17,7 +17,7 @@ import pytest
 
 import agent_widget as aw
 from agent_widget import cli, protocol
-from agent_widget.ingest import collector
+from agent_widget.ingest import roots
 from agent_widget.tables import TABLES
 from tests.conftest import ROOT
 from tests.support.documents import PAGES, Block, blocks, environment, place, run
@@ -41,7 +41,7 @@ HARMLESS = {"snapshot", "servers", "doctor"}
 def test_the_code_of_a_page_runs(
     page: Path, tmp_path: Path, own_machine: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(collector, "SOURCES", collector.SOURCES)  # a page adds one
+    monkeypatch.setattr(roots, "SOURCES", roots.SOURCES)  # a page adds one
     posts = page.read_text().count('environ["HOOK_URL"]')
     with place(tmp_path, own_machine / "jupyter_runtime_dir", monkeypatch, posts) as there:
         run(page)

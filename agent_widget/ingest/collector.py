@@ -19,17 +19,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ..masking import masked
-from ..ondemand import memory_text as memories
-from ..ondemand import transcript
 from ..protocol import SourceState
-from ..sources import SOURCES
 from ..sources.base import Evidence, Item, Process, Source, Speaker
 from ..store import Store, joined
 from ..tables import Gone, Record, now_ms
 from . import database
 from .file import File, Rank
-from .processes import Processes, domain
 from .progress import Progress
+from .roots import resolve
 from .stats import Stats
 from .status import Statuses
 
@@ -39,10 +36,6 @@ MAX_FILES: Final = 100_000
 """Over all roots; directories that hold more are not agents'."""
 _AT_ONCE: Final = 5000
 """So many claims go into the store at once: whoever asks it meanwhile waits."""
-
-
-class PathError(Exception):
-    """A path that was asked for cannot be watched; the message says why and what to do."""
 
 
 class Collector:
@@ -57,7 +50,7 @@ class Collector:
         host: str | None = None,
         masking: bool = True,
     ) -> None:
-        """Raises :class:`PathError` for a path that does not exist, is not a directory or cannot be read.
+        """Raises :class:`.PathError` for a path that does not exist, is not a directory or cannot be read.
 
         ``masking``: secrets in what agents wrote do not enter the store (:mod:`agent_widget.masking`).
         """
@@ -73,14 +66,11 @@ class Collector:
         self._progress = Progress()
         self.checked_at: int | None = None
         """When there was nothing left to read last, in milliseconds since the epoch."""
-        self.processes = Processes(domain=domain())
-        self._statuses = Statuses()
+        self.statuses = Statuses(self.store)
         self._stats = Stats()
         self._changed_at: dict[Path, float] = {}
-        self._newcomers: set[str] = set()
-        self._called_active: set[str] = set()
-        self._tellers: dict[str, dict[Path, Source]] = {}
-        """Agent → the files that tell of its conversation."""
+        self.conversations: dict[str, dict[Path, Source]] = {}
+        """Agent → the files that hold its conversation, and the source of each."""
 
     @property
     def roots(self) -> list[Path]:
@@ -92,14 +82,6 @@ class Collector:
         self.look()
         self.read_on()
         self.settle(stats=True)
-
-    def refresh(self, paths: Iterable[Path]) -> bool:
-        """Read what is new in ``paths``; directories are looked through. Returns whether the store changed."""
-        before = self.store.seq
-        self.look(paths)
-        self.read_on()
-        self.settle()
-        return self.store.seq != before
 
     def look(self, paths: Iterable[Path] | None = None) -> None:
         """Put what ``paths`` are or hold on the list of files to be read; without ``paths`` all there is."""
@@ -161,42 +143,10 @@ class Collector:
         now = self.clock()
         if self._looked and not self._list:
             self.checked_at = now
-        # an agent whose process has gone did something for as long as its files say, and they must all have been read
-        for process, found in () if self._list else self.processes.look(now):
-            agent = self.store.get("agents", process.agent_id)
-            if found == "runs":
-                self._statuses.goes_on(process.agent_id, now)
-            elif agent is not None:
-                last = now if found == "ended" else max(process.at, agent["last_seen_at"] or 0) + 1
-                self._statuses.observe(Evidence(process.agent_id, last, "offline", "its process has ended"))
-        self._apply(list(self._statuses.settle(now)))
-        self._apply(
-            [
-                Record("agents", id, {"status": "unknown", "status_reason": "no file says what it does"})
-                for id in self._newcomers
-                if (row := self.store.get("agents", id)) is not None and row["status"] is None
-            ]
-        )
-        self._newcomers.clear()
-        self._apply(list(self._active_sessions()))
+        self._apply(list(self.statuses.settle(now, all_read=not self._list)))
         if stats and self._stats.dirty:
             self._apply(self._stats.records(now))
         return self.store.seq != before
-
-    def _active_sessions(self) -> Iterator[Record]:
-        """A session is active only as long as its agent is there: a file nobody writes any more still calls it so."""
-        for id in self._called_active:
-            session = self.store.get("sessions", id)
-            if session:
-                agent = self.store.get("agents", session["agent_id"] or "")
-                status = "idle" if agent and agent["status"] in ("offline", "done", "failed") else "active"
-                if session["status"] != status:
-                    yield Record("sessions", id, {"status": status})
-
-    @property
-    def next_expiry(self) -> int | None:
-        """When the clock alone changes a status, in milliseconds since the epoch."""
-        return self._statuses.next_expiry
 
     def stale(self, within: float | None = None) -> list[Path]:
         """Known files whose size, inode or time differ from what was read, or that are torn or unfinished.
@@ -229,59 +179,6 @@ class Collector:
             for state in states:
                 state.state = "reading" if state.state == "watching" else state.state
         return states
-
-    def transcript(
-        self,
-        id: str,
-        before: str | None = None,
-        after: str | None = None,
-        limit: int = 50,
-        chars: int = transcript.TEXT_CHARS,
-    ) -> transcript.Page:
-        """A page of the conversation of a session or an agent; see :func:`agent_widget.ondemand.transcript.read_page`.
-
-        Reads from the files, and may be called from any thread. Raises
-        :class:`agent_widget.ondemand.transcript.NoTranscript`.
-        """
-        session = self.store.get("sessions", id)
-        agent_id = (session and session["agent_id"]) or id
-        tellers = dict(self._tellers.get(agent_id, {}))
-        if not tellers:
-            known = session or self.store.get("agents", agent_id)
-            raise transcript.NoTranscript("nobody wrote down what was said" if known else f"no session {id!r}")
-        source = next(iter(tellers.values()))
-        page = transcript.read_page(
-            source, tellers, agent_id, before=before, after=after, limit=limit, chars=chars, masking=self.masking
-        )
-        for entry in page.entries:  # a change of a task that was named on an earlier page
-            for todo in entry.get("todos", ()):
-                row = None if todo["title"] else self.store.get("tasks", f"{id}:{todo['id']}")
-                todo["title"] = (row and row["title"]) or todo["title"]
-        return page
-
-    def memory(self, id: str) -> memories.MemoryText:
-        """The whole text of a memory entry, from its file as it is now; may be called from any thread.
-
-        Raises :class:`agent_widget.ondemand.memory_text.NoMemory`.
-        """
-        row = self.store.get("memory", id)
-        if row is None:
-            raise memories.NoMemory(f"no memory entry {id!r}")
-        path = row["path"] or ""
-        holding = [
-            source
-            for source in self.sources
-            if source.name == row["source"] and id.startswith(source.namespace) and self._is_document(source, path)
-        ]
-        if not holding:
-            raise memories.NoMemory("nobody wrote down where it stands")
-        source = max(holding, key=lambda source: len(source.namespace))
-        return memories.read_memory(source, PurePosixPath(path), id, masking=self.masking)
-
-    def _is_document(self, source: Source, path: str) -> bool:
-        """Whether the source has read this file of its root, as a whole."""
-        file = self._files.get(source.root / path)
-        return file is not None and file.source is source and file.reader.mode == "document"
 
     def _resolve(self, path: Path) -> Iterator[File]:
         """The files that ``path`` is or holds."""
@@ -330,26 +227,16 @@ class Collector:
         operations: list[Record | Gone] = []
         for item in items:
             if isinstance(item, Evidence):
-                self._statuses.observe(item)
+                self.statuses.observe(item)
             elif isinstance(item, Speaker):
-                self._tellers.setdefault(item.agent_id, {})[file.path] = file.source
+                self.conversations.setdefault(item.agent_id, {})[file.path] = file.source
             elif isinstance(item, Process):
-                self.processes.note(item)
+                self.statuses.processes.note(item)
             else:
                 operations.append(item)
-        claims = map(self._without_active, joined(operations))
+        claims = self.statuses.without_active(joined(operations))
         while portion := list(islice(claims, _AT_ONCE)):
             self._apply(portion, file.source.name)
-
-    def _without_active(self, operation: Record | Gone) -> Record | Gone:
-        """Sessions that a file calls active are noted; whether they are follows from their agents."""
-        if operation.table == "sessions" and isinstance(operation, Record) and "status" in operation.fields:
-            if operation.fields["status"] == "active":
-                self._called_active.add(operation.id)
-                fields = {name: value for name, value in operation.fields.items() if name != "status"}
-                return Record(operation.table, operation.id, fields)
-            self._called_active.discard(operation.id)
-        return operation
 
     def _apply(self, operations: Iterable[Record | Gone], source: str | None = None) -> None:
         defaults: dict[str, Any] = {"source": source or "agent_widget", "host": self.host}
@@ -357,47 +244,4 @@ class Collector:
             operations = map(masked, operations)
         changes = self.store.apply(operations, defaults)
         self._stats.note(changes)
-        self._newcomers.update(change.id for change in changes if change.table == "agents" and change.old is None)
-
-
-def resolve(paths: Iterable[str | os.PathLike[str]]) -> list[Source]:
-    """The sources for some paths, or for every known place of this machine if there are none.
-
-    A path is the directory of a source, or a project that holds such directories (:attr:`Source.folder`), or both. A
-    directory nobody recognises is taken as a workspace that is still to be filled. Raises :class:`PathError`.
-    """
-    found: list[tuple[type[Source], Path]] = []
-    given = list(paths)
-    if not given:
-        for kind in SOURCES:
-            found += [(kind, root.resolve()) for root in kind.default_roots(os.environ, Path.home()) if root.is_dir()]
-    for path in given:
-        found += _recognise(path)
-    sources: list[Source] = []
-    for kind, root in dict.fromkeys(found):
-        same = sum(type(source) is kind for source in sources)
-        sources.append(kind(root, namespace=f"{root.parent.name or root.name}{same + 1}/" if same else ""))
-    return sources
-
-
-def _recognise(path: str | os.PathLike[str]) -> list[tuple[type[Source], Path]]:
-    shown = os.fspath(path)
-    if not shown.strip():
-        raise PathError("an empty path was given; name a directory, e.g. memory/")
-    try:
-        root = Path(shown).expanduser().resolve(strict=True)
-        if not root.is_dir():
-            raise PathError(f"{shown}: not a directory; give the directory that holds the agents' files")
-        with os.scandir(root) as entries:
-            next(entries, None)
-    except FileNotFoundError:
-        raise PathError(f"{shown}: no such directory; check the path, or create it first") from None
-    except OSError as error:
-        raise PathError(f"{shown}: cannot be read ({error.strerror}); check its permissions") from None
-    except (RuntimeError, ValueError) as error:  # no such user, symlinks in a circle, a NUL
-        raise PathError(f"{shown!r}: not a usable path ({error}); name a directory, e.g. memory/") from None
-    found = [(kind, root) for kind in SOURCES if kind.recognises(root)][:1]
-    for kind in SOURCES:
-        if kind.folder is not None and (directory := root / kind.folder).is_dir() and kind.recognises(directory):
-            found.append((kind, directory))
-    return found or [(SOURCES[0], root)]
+        self.statuses.note(changes)

@@ -1,20 +1,25 @@
-"""What an agent is doing, from evidence and the clock: statuses, and the spans that the lanes are drawn from.
+"""What agents and sessions are doing, from evidence and the clock: statuses, and the spans that lanes are drawn from.
 
 Sources say what they saw and when (:class:`~agent_widget.sources.base.Evidence`); this module keeps each
 agent's evidence in order of time and derives from it alone, so that the result does not depend on the order in
 which files are read. A piece of evidence holds until the next one or until its time to live is over; then the
-agent counts as offline.
+agent counts as offline. So it does when its process has ended. A session is active as long as its file calls it so and
+its agent is there: a file that nobody writes any more still calls it active.
 """
 
 from __future__ import annotations
 
+import heapq
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..sources.base import Evidence
+from ..store import Change, Store
 from ..tables import AGENT_STATUSES, Gone, Record
+from .processes import Processes, domain
 
 _LONGEST = 2000
 """An agent that is there and says nothing is told of so many times at most: six weeks if it is idle."""
@@ -56,6 +61,8 @@ class _Course:
     """The spans as the tables have them: ``spans``, and the silence after the last point if there was one."""
     expires_at: int | None = None
     """When the newest evidence runs out and the status must be looked at again."""
+    queued_at: int | None = None
+    """The time under which it stands in the queue of those that run out: not later than ``expires_at``."""
 
     def fold(self) -> int:
         """Take the new points into the spans; returns how many of the first spans are certainly untouched."""
@@ -106,11 +113,19 @@ def offline_reason(ttl_ms: int, beat: str = "heartbeat") -> str:
 
 
 class Statuses:
-    """The statuses and spans of all agents."""
+    """The statuses and spans of all agents, and the statuses of sessions that files call active."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store | None = None, processes: Processes | None = None) -> None:
+        self.processes = processes or Processes(domain=domain())
+        self._store = store or Store()
         self._courses: dict[str, _Course] = {}
         self._dirty: set[str] = set()
+        self._expiries: list[tuple[int, str]] = []
+        self._newcomers: set[str] = set()
+        self._active: set[str] = set()
+        """Sessions that a file calls active."""
+        self._sessions_of: defaultdict[str, set[str]] = defaultdict(set)  # agent → those of them that are its
+        self._dirty_sessions: set[str] = set()
 
     def observe(self, evidence: Evidence) -> None:
         """Take in one piece of evidence; a repetition changes nothing."""
@@ -137,17 +152,98 @@ class Statuses:
             for at in range(max(last.at, now - _LONGEST * step) + step, now, step):
                 self.observe(Evidence(agent_id, at, last.status, last.reason, last.ttl_ms, True, last.beat))
 
-    @property
-    def next_expiry(self) -> int | None:
-        """When the clock alone changes the next status (milliseconds since the epoch), if ever."""
-        return min((c.expires_at for c in self._courses.values() if c.expires_at is not None), default=None)
+    def without_active(self, operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
+        """Yield the same, but note which sessions a file calls active: whether they are follows from their agents."""
+        for operation in operations:
+            if operation.table == "sessions" and isinstance(operation, Record) and "status" in operation.fields:
+                if operation.fields["status"] == "active":
+                    self._active.add(operation.id)
+                    self._dirty_sessions.add(operation.id)
+                    fields = {name: value for name, value in operation.fields.items() if name != "status"}
+                    yield Record(operation.table, operation.id, fields)
+                    continue
+                self._active.discard(operation.id)
+            yield operation
 
-    def settle(self, now: int) -> Iterator[Record | Gone]:
-        """Records for all that follows from new evidence and from the time that has passed."""
-        expired = {id for id, c in self._courses.items() if c.expires_at is not None and c.expires_at < now}
-        for agent_id in self._dirty | expired:
-            yield from self._settle(agent_id, self._courses[agent_id], now)
+    def note(self, changes: Iterable[Change]) -> None:
+        """Take in what happened to rows of agents and sessions."""
+        for table, id, old, new in changes:
+            if table == "agents":
+                if old is None:
+                    self._newcomers.add(id)
+                if old is None or new is None or old["status"] != new["status"]:
+                    self._dirty_sessions |= self._sessions_of.get(id, set())
+            elif table == "sessions" and old is not None and new is not None and old["agent_id"] != new["agent_id"]:
+                self._dirty_sessions.add(id)
+
+    def settle(self, now: int, *, all_read: bool = True) -> Iterator[Record | Gone]:
+        """Yield records for all that follows from new evidence and from the time that has passed.
+
+        ``all_read``: nothing that was found is left to be read; what a process did before it ended may be in there.
+        """
+        if all_read:
+            self._look_at_processes(now)
+        for agent_id in self._dirty | self._expired(now):
+            course = self._courses[agent_id]
+            yield from self._settle(agent_id, course, now)
+            self._queue(agent_id, course)
+            self._dirty_sessions |= self._sessions_of.get(agent_id, set())
         self._dirty.clear()
+        for id in self._newcomers:
+            if self._status(id) is None and self._store.get("agents", id) is not None:
+                yield Record("agents", id, {"status": "unknown", "status_reason": "no file says what it does"})
+        self._newcomers.clear()
+        for id in self._dirty_sessions & self._active:
+            yield from self._settle_session(id)
+        self._dirty_sessions.clear()
+
+    def _look_at_processes(self, now: int) -> None:
+        for process, found in self.processes.look(now):
+            agent = self._store.get("agents", process.agent_id)
+            if found == "runs":
+                self.goes_on(process.agent_id, now)
+            elif agent is not None:  # it did something for as long as its files say
+                last = now if found == "ended" else max(process.at, agent["last_seen_at"] or 0) + 1
+                self.observe(Evidence(process.agent_id, last, "offline", "its process has ended"))
+
+    def _queue(self, agent_id: str, course: _Course) -> None:
+        """See to it that a course is looked at when its evidence runs out."""
+        at = course.expires_at
+        if at is not None and (course.queued_at is None or at < course.queued_at):
+            course.queued_at = at
+            heapq.heappush(self._expiries, (at, agent_id))
+
+    def _expired(self, now: int) -> set[str]:
+        """Take from the queue the agents whose evidence has run out; what was prolonged is queued anew."""
+        found = set()
+        while self._expiries and self._expiries[0][0] < now:
+            at, agent_id = heapq.heappop(self._expiries)
+            course = self._courses[agent_id]
+            if course.queued_at == at:
+                course.queued_at = None
+            if course.expires_at is not None and course.expires_at < now:
+                found.add(agent_id)
+            else:
+                self._queue(agent_id, course)
+        return found
+
+    def _status(self, agent_id: str) -> str | None:
+        """Return the status of an agent as its evidence has it, else as its row has it."""
+        course = self._courses.get(agent_id)
+        if course is not None and course.published:
+            return course.published[-1].status
+        agent = self._store.get("agents", agent_id)
+        return agent["status"] if agent is not None else None
+
+    def _settle_session(self, id: str) -> Iterator[Record]:
+        session = self._store.get("sessions", id)
+        if session is None:
+            return
+        agent_id = session["agent_id"] or ""
+        self._sessions_of[agent_id].add(id)
+        status = "idle" if self._status(agent_id) in ("offline", "done", "failed") else "active"
+        if session["status"] != status:
+            yield Record("sessions", id, {"status": status})
 
     @staticmethod
     def _settle(agent_id: str, course: _Course, now: int) -> Iterator[Record | Gone]:

@@ -26,6 +26,7 @@ from .. import protocol, tables
 from ..discovery import Runtime, bracketed, is_loopback, published
 from ..ingest.collector import Collector
 from ..ingest.watcher import Watcher
+from ..ondemand.lookup import Lookup
 from ..page import document
 from ..protocol import ProtocolError
 from ..store import Position, Store
@@ -121,6 +122,7 @@ class Server:
             raise StartError(f"refusing to serve {host} without a token; leave out --no-token")
         self.collector = collector
         self.store = collector.store
+        self.lookup = Lookup(self.store, collector.sources, collector.conversations, masking=collector.masking)
         self.host = host
         self.port = port
         self.token = None if no_token else token or new_token()

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ..discovery import Runtime, find_server, is_alive, runtimes, starting
-from ..ingest.collector import resolve
+from ..ingest.roots import resolve
 
 IDLE_TIMEOUT: Final = 600.0
 """Seconds without a client after which a server that a notebook started ends."""
@@ -92,7 +92,7 @@ def serve(
 
     A live server of this user that watches the same paths is returned as it is, unless a ``port`` is asked for that it
     does not have. Returns when the server answers; a large home is still being read then. Raises
-    :class:`ServerError`, and :class:`~agent_widget.ingest.collector.PathError` for a path that cannot be watched.
+    :class:`ServerError`, and :class:`~agent_widget.ingest.roots.PathError` for a path that cannot be watched.
     """
     roots = [str(source.root) for source in resolve(paths)]
     with starting():

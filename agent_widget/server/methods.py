@@ -64,7 +64,7 @@ def _transcript(server: Server, params: _Transcript) -> dict[str, Any]:
     if params.before is not None and params.after is not None:
         raise ProtocolError("bad_request", "before or after, not both")
     try:
-        page = server.collector.transcript(params.session, params.before, params.after, params.limit, params.chars)
+        page = server.lookup.transcript(params.session, params.before, params.after, params.limit, params.chars)
     except NoTranscript as error:
         raise ProtocolError("not_found", str(error)) from None
     except ValueError as error:
@@ -75,7 +75,7 @@ def _transcript(server: Server, params: _Transcript) -> dict[str, Any]:
 def _memory(server: Server, params: _Memory) -> dict[str, Any]:
     """The whole text of a memory entry: ``text``, its ``version``, ``truncated``."""
     try:
-        return server.collector.memory(params.id)._asdict()
+        return server.lookup.memory(params.id)._asdict()
     except NoMemory as error:
         raise ProtocolError("not_found", str(error)) from None
 

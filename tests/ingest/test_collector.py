@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 
 from agent_widget.ingest import collector as collecting
 from agent_widget.ingest import file as reading
-from agent_widget.ingest.collector import Collector, PathError
+from agent_widget.ingest.collector import Collector
+from agent_widget.ingest.roots import PathError
 from agent_widget.sources.base import Document, Lines
 from agent_widget.sources.workspace import HEARTBEAT_TTL_MS, Workspace
 from agent_widget.store import Row
 from agent_widget.tables import Record
+from tests.support.collecting import refresh
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "data" / "hyrm-workspace" / "memory"
 
@@ -179,7 +181,7 @@ def test_the_order_in_which_files_are_read_does_not_matter(data: st.DataObject) 
         root = workspace(Path(directory).resolve() / "memory")
         collector = Collector([root], clock=lambda: NOON + 60_000, host="here")
         for path in data.draw(st.permutations(sorted(path for path in root.rglob("*") if path.is_file()))):
-            collector.refresh([path])
+            refresh(collector, [path])
         collector.settle(stats=True)
         assert everything(collector) == everything(collected(root))
 
@@ -195,8 +197,9 @@ def test_the_clock_alone_takes_an_agent_offline(root: Path) -> None:
     now = NOON + 60_000
     collector = Collector([root], clock=lambda: now)
     collector.scan()
-    assert collector.next_expiry == NOON + 40_000 + HEARTBEAT_TTL_MS
-    now = collector.next_expiry + 1
+    now = NOON + 40_000 + HEARTBEAT_TTL_MS
+    assert not collector.settle()
+    now += 1
     assert collector.settle(stats=True)
     agent, figure = collector.store.get("agents", "agent-2"), collector.store.get("stats", "agents_offline")
     assert agent is not None
@@ -214,9 +217,9 @@ def test_only_what_is_new_is_told(root: Path) -> None:
     before = collector.store.position
     with (root / "message-bus.jsonl").open("a") as bus:
         bus.write(lines(message("m4", 25, "direct", text="hello")))
-    assert collector.refresh([root / "message-bus.jsonl"])
+    assert refresh(collector, [root / "message-bus.jsonl"])
     assert [row.id for row in collector.store.since(before).rows["messages"]] == ["m4"]
-    assert not collector.refresh([root / "message-bus.jsonl"])
+    assert not refresh(collector, [root / "message-bus.jsonl"])
 
 
 def test_a_task_that_is_taken_off_the_list_is_gone(root: Path) -> None:
@@ -280,12 +283,12 @@ def test_a_document_rewritten_within_one_tick_of_the_clock_is_read_again(root: P
     path = root / "tasks.json"
     path.write_text(tasks(t1="pending"))
     status = path.stat()
-    collector.refresh([path])
+    refresh(collector, [path])
     path.write_text(tasks(t1="blocked"))  # as long as before
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert path.stat().st_size == status.st_size
     assert path in collector.stale(within=60)
-    collector.refresh([path])
+    refresh(collector, [path])
     assert everything(collector)["tasks"]["t1"].status == "blocked"
 
 
@@ -294,7 +297,7 @@ def test_the_rows_of_a_file_that_vanished_stay(root: Path) -> None:
     before = everything(collector)
     shutil.rmtree(root)
     collector.scan()
-    collector.refresh([root, root / "tasks.json", root / "message-bus.jsonl", root / "nothing" / "here"])
+    refresh(collector, [root, root / "tasks.json", root / "message-bus.jsonl", root / "nothing" / "here"])
     assert everything(collector) == before
     assert collector.states()[0].state == "missing"
     workspace(root)
@@ -308,7 +311,7 @@ def test_a_torn_document_that_vanished_is_not_waited_for(root: Path) -> None:
     (root / "tasks.json").write_text("{")
     collector.scan()
     (root / "tasks.json").unlink()
-    collector.refresh([root / "tasks.json"])
+    refresh(collector, [root / "tasks.json"])
     assert collector.stale() == []
     assert collector.states()[0].problems == []
 
@@ -367,7 +370,7 @@ def test_directories_behind_symlinks_and_those_of_other_tools_are_not_looked_int
     (root / "node_modules").mkdir()
     (root / "node_modules" / "tasks.json").write_text(tasks(x="pending"))
     collector = collected(root)
-    assert not collector.refresh([root / "critiques", root / "critiques" / "secret.md", root / "node_modules"])
+    assert not refresh(collector, [root / "critiques", root / "critiques" / "secret.md", root / "node_modules"])
     assert (collector.store.count("memory"), collector.store.count("tasks")) == (1, 3)
 
 

@@ -21,6 +21,7 @@ from agent_widget.ingest.watcher import Watcher
 from agent_widget.sources.base import Item
 from agent_widget.tables import now_ms
 from tests.ingest.test_collector import everything
+from tests.support.collecting import refresh
 from tests.support.transcripts import SHARED, lines
 from tests.support.wire import PATIENCE, contents, hosted, raw, served, until
 
@@ -297,7 +298,7 @@ def test_what_is_appended_to_a_file_while_it_is_read_is_read_too(home: Path) -> 
     assert collector.read_on()
     assert collector.store.get("messages", f"{session(SESSIONS - 1)}:{session(SESSIONS - 1)}-2000") is not None
     collector.settle()
-    assert not collector.refresh([oldest])
+    assert not refresh(collector, [oldest])
 
 
 def test_nothing_was_looked_at_yet_is_no_reason_to_say_that_all_is_read(home: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import agent_widget as aw
 from agent_widget.ingest.collector import Collector
 from agent_widget.ondemand.memory_text import TEXT_CHARS, NoMemory
+from tests.support.collecting import lookup
 from tests.support.wire import hosted
 from tests.support.workspace_team import TEAM, document
 
@@ -36,13 +37,13 @@ def test_a_file_is_told_whole_with_the_version_of_its_row(tmp_path: Path) -> Non
     collector = reading(tmp_path, working=NOTES.encode())
     row = collector.store.get("memory", "working.md")
     assert row is not None and len(row["text"]) < len(NOTES)
-    assert collector.memory("working.md") == (NOTES, row["version"], False)
+    assert lookup(collector).memory("working.md") == (NOTES, row["version"], False)
 
 
 def test_a_changed_file_is_told_as_it_is_now(tmp_path: Path) -> None:
     collector = reading(tmp_path, working=b"one")
     (tmp_path / "working.md").write_bytes(b"two")
-    told = collector.memory("working.md")
+    told = lookup(collector).memory("working.md")
     assert told.text == "two"
     collector.scan()
     row = collector.store.get("memory", "working.md")
@@ -54,25 +55,25 @@ def test_an_entry_of_the_knowledge_base_is_told_alone(tmp_path: Path) -> None:
     id = the_knowledge(collector)
     row = collector.store.get("memory", id)
     assert row is not None
-    assert collector.memory(id) == ("Wet soil takes seed\nSow north to south", row["version"], False)
+    assert lookup(collector).memory(id) == ("Wet soil takes seed\nSow north to south", row["version"], False)
     (tmp_path / "knowledge-base.json").write_bytes(document([]))
     with pytest.raises(NoMemory, match="not in knowledge-base"):
-        collector.memory(id)
+        lookup(collector).memory(id)
     (tmp_path / "knowledge-base.json").write_bytes(b"[{")
     with pytest.raises(NoMemory, match="cannot be understood"):
-        collector.memory(id)
+        lookup(collector).memory(id)
 
 
 def test_a_long_text_is_cut_and_says_so(tmp_path: Path) -> None:
-    told = reading(tmp_path, working=b"x" * (TEXT_CHARS + 1)).memory("working.md")
+    told = lookup(reading(tmp_path, working=b"x" * (TEXT_CHARS + 1))).memory("working.md")
     assert told.truncated and len(told.text) == TEXT_CHARS and told.text.endswith("x…")
 
 
 def test_secrets_are_masked(tmp_path: Path) -> None:
     collector = reading(tmp_path, working=f"The key is {SECRET}.".encode())
-    assert collector.memory("working.md").text == "The key is [masked: Anthropic key]."
+    assert lookup(collector).memory("working.md").text == "The key is [masked: Anthropic key]."
     collector.masking = False
-    assert SECRET in collector.memory("working.md").text
+    assert SECRET in lookup(collector).memory("working.md").text
 
 
 def test_nothing_outside_the_root_is_told(tmp_path: Path) -> None:
@@ -83,12 +84,12 @@ def test_nothing_outside_the_root_is_told(tmp_path: Path) -> None:
     (root / "working.md").unlink()
     (root / "working.md").symlink_to(outside)
     with pytest.raises(NoMemory, match="leads out"):
-        collector.memory("working.md")
+        lookup(collector).memory("working.md")
     (root / "working.md").unlink()
     with pytest.raises(NoMemory, match="is gone"):
-        collector.memory("working.md")
+        lookup(collector).memory("working.md")
     with pytest.raises(NoMemory, match="no memory entry"):
-        collector.memory("../secret.md")
+        lookup(collector).memory("../secret.md")
 
 
 def test_two_workspaces_keep_their_entries_apart(tmp_path: Path) -> None:
@@ -99,8 +100,8 @@ def test_two_workspaces_keep_their_entries_apart(tmp_path: Path) -> None:
     collector = Collector(roots)
     collector.scan()
     ids = [str(row["id"]) for row in collector.store.rows("memory") if row["path"] == "working.md"]
-    assert sorted(collector.memory(id).text for id in ids) == ["one", "two"]
-    assert {collector.memory(str(row["id"])).text for row in collector.store.rows("memory")} >= {"one", "two"}
+    assert sorted(lookup(collector).memory(id).text for id in ids) == ["one", "two"]
+    assert {lookup(collector).memory(str(row["id"])).text for row in collector.store.rows("memory")} >= {"one", "two"}
 
 
 def test_a_client_asks_for_it(tmp_path: Path) -> None:

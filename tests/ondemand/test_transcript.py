@@ -22,6 +22,7 @@ from agent_widget.sources.codex import Codex
 from agent_widget.sources.ledger import Book
 from tests.sources.test_claude import ANN, PROJECT, Session
 from tests.sources.test_opencode import Writer, put, reading, tree
+from tests.support.collecting import lookup
 from tests.support.transcripts import SHARED, Home, at, iso, lines
 from tests.support.wire import hosted
 
@@ -45,10 +46,10 @@ def kinds(page: Page) -> list[str]:
 
 def all_pages(collector: Collector, id: str, limit: int) -> Iterator[Page]:
     """From the newest to the oldest."""
-    page = collector.transcript(id, limit=limit)
+    page = lookup(collector).transcript(id, limit=limit)
     yield page
     while page.before is not None:
-        page = collector.transcript(id, before=page.before, limit=limit)
+        page = lookup(collector).transcript(id, before=page.before, limit=limit)
         yield page
 
 
@@ -73,7 +74,7 @@ def test_a_turn_is_told_in_order_with_a_call_and_its_result_as_one_entry(home: H
         ann.says("It is green now."),
         ann.system("turn_duration"),
     )
-    page = collector.transcript(ANN)
+    page = lookup(collector).transcript(ANN)
     assert kinds(page) == ["prompt", "thinking", "tool", "tool", "reply", "end"]
     prompt, thinking, edited, failed, reply, end = page.entries
     assert (prompt["sender"], prompt["text"]) == ("user", "Paint the door")
@@ -93,7 +94,7 @@ def test_images_are_placeholders(home: Home) -> None:
     prompt = ann.person("")
     prompt["message"]["content"] = [{"type": "text", "text": "Like this:"}, picture]
     shown = ann.returns("t1", [picture])
-    page = said(home, prompt, ann.calls("t1", "Read", file_path="door.png"), shown).transcript(ANN)
+    page = lookup(said(home, prompt, ann.calls("t1", "Read", file_path="door.png"), shown)).transcript(ANN)
     assert page.entries[0]["text"] == "Like this:\n[image]"
     assert page.entries[1]["output"] == "[image]"
 
@@ -111,8 +112,8 @@ def test_a_call_that_gave_work_to_a_subagent_names_it_and_the_subagent_has_a_tra
         ann.calls("t1", "Task", prompt="Find the paint", subagent_type="Explore"),
         ann.returns("t1", "It is in the shed.", {"agentId": short, "status": "completed"}),
     )
-    (call,) = [entry for entry in collector.transcript(ANN).entries if entry["kind"] == "tool"]
-    page = collector.transcript(call["child"])
+    (call,) = [entry for entry in lookup(collector).transcript(ANN).entries if entry["kind"] == "tool"]
+    page = lookup(collector).transcript(call["child"])
     assert [(entry["kind"], entry.get("text")) for entry in page.entries][:2] == [
         ("prompt", "Find the paint"),
         ("reply", "It is in the shed."),
@@ -129,20 +130,20 @@ def test_secrets_are_masked_in_texts_inputs_and_diffs(home: Home) -> None:
         ann.calls("t2", "Login", password="Hunter2x9Kq!"),
         ann.returns("t2", f"in with {SECRET}"),
     )
-    told = json.dumps(collector.transcript(ANN).entries)
+    told = json.dumps(lookup(collector).transcript(ANN).entries)
     assert SECRET not in told
     assert "Hunter2" not in told
     assert "Use " in told and ".env" in told
     collector.masking = False
-    assert SECRET in json.dumps(collector.transcript(ANN).entries)
+    assert SECRET in json.dumps(lookup(collector).transcript(ANN).entries)
 
 
 def test_long_texts_are_cut_and_say_so_unless_more_is_asked_for(home: Home) -> None:
     ann = Session()
     collector = said(home, ann.person("x" * 50_000))
-    (entry,) = collector.transcript(ANN).entries
+    (entry,) = lookup(collector).transcript(ANN).entries
     assert entry["text"] == "x" * 20_000 + "… (30,000 more characters)"
-    (entry,) = collector.transcript(ANN, chars=60_000).entries
+    (entry,) = lookup(collector).transcript(ANN, chars=60_000).entries
     assert entry["text"] == "x" * 50_000
 
 
@@ -204,8 +205,8 @@ def test_pages_of_any_size_join_to_the_whole(home: Home) -> None:
 
 def test_a_page_begins_anywhere_and_its_calls_still_have_their_results(home: Home) -> None:
     collector = said(home, *long(3))
-    first = collector.transcript(ANN, limit=4)
-    page = collector.transcript(ANN, before=first.before, limit=3)
+    first = lookup(collector).transcript(ANN, limit=4)
+    page = lookup(collector).transcript(ANN, before=first.before, limit=3)
     assert all(entry["status"] == "ok" for entry in page.entries if entry["kind"] == "tool")
     assert page.after is None, "only the newest page is followed"
 
@@ -213,14 +214,14 @@ def test_a_page_begins_anywhere_and_its_calls_still_have_their_results(home: Hom
 def test_what_came_since_a_page_is_told_once_more_with_what_was_not_finished(home: Home) -> None:
     ann = Session()
     collector = said(home, ann.person("Paint"), ann.says("Right away.", stop=None), ann.calls("t1", command="make"))
-    page = collector.transcript(ANN)
+    page = lookup(collector).transcript(ANN)
     assert page.entries[-1]["status"] == "running"
-    assert kinds(collector.transcript(ANN, after=page.after)) == ["tool"]
+    assert kinds(lookup(collector).transcript(ANN, after=page.after)) == ["tool"]
     said(home, ann.returns("t1", "fine"), ann.says("Done."))
-    later = collector.transcript(ANN, after=page.after)
+    later = lookup(collector).transcript(ANN, after=page.after)
     assert (later.entries[0]["kind"], later.entries[0]["id"]) == ("tool", page.entries[-1]["id"])
     assert (later.entries[0]["status"], kinds(later)) == ("ok", ["tool", "reply", "end"])
-    assert collector.transcript(ANN, after=later.after).entries == []
+    assert lookup(collector).transcript(ANN, after=later.after).entries == []
 
 
 def test_a_task_that_was_named_on_an_earlier_page_keeps_its_title(home: Home) -> None:
@@ -233,7 +234,7 @@ def test_a_task_that_was_named_on_an_earlier_page_keeps_its_title(home: Home) ->
         ann.calls("t2", "TaskUpdate", taskId="7", status="completed"),
         ann.returns("t2", "updated", {"success": True, "taskId": "7"}),
     )
-    (plan,) = [entry for entry in collector.transcript(ANN, limit=2).entries if entry["kind"] == "plan"]
+    (plan,) = [entry for entry in lookup(collector).transcript(ANN, limit=2).entries if entry["kind"] == "plan"]
     assert plan["todos"] == [{"id": "7", "title": "Paint the door", "status": "completed"}]
 
 
@@ -242,10 +243,10 @@ def test_a_line_that_is_being_written_comes_with_the_next_page(home: Home) -> No
     collector = said(home, ann.person("Paint"))
     line = lines(ann.says("It is green."))
     home.write(FILE, line[:40])
-    page = collector.transcript(ANN)
+    page = lookup(collector).transcript(ANN)
     assert kinds(page) == ["prompt"]
     home.write(FILE, line[40:])
-    assert kinds(collector.transcript(ANN, after=page.after)) == ["reply", "end"]
+    assert kinds(lookup(collector).transcript(ANN, after=page.after)) == ["reply", "end"]
 
 
 def test_a_conversation_in_several_files_is_one(home: Home) -> None:
@@ -254,10 +255,10 @@ def test_a_conversation_in_several_files_is_one(home: Home) -> None:
     home.write(f"{PROJECT}/zzz.jsonl", lines(early.person("First"), early.says("One.")))
     late.numbers = iter(range(100, 200))
     collector = said(home, late.person("Second"), late.says("Two."))
-    texts = [entry["text"] for entry in collector.transcript(ANN).entries if entry.get("text")]
+    texts = [entry["text"] for entry in lookup(collector).transcript(ANN).entries if entry.get("text")]
     assert texts == ["First", "One.", "Second", "Two."]
     for limit in (1, 2, 3):
-        assert joined(list(all_pages(collector, ANN, limit))) == collector.transcript(ANN).entries
+        assert joined(list(all_pages(collector, ANN, limit))) == lookup(collector).transcript(ANN).entries
 
 
 def test_the_end_of_a_file_of_any_size_is_read_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,22 +276,22 @@ def test_the_end_of_a_file_of_any_size_is_read_alone(home: Home, monkeypatch: py
         return data
 
     monkeypatch.setattr(os, "pread", counting)
-    assert len(collector.transcript(ANN, limit=10).entries) >= 10
+    assert len(lookup(collector).transcript(ANN, limit=10).entries) >= 10
     assert read < size / 5
 
 
 def test_what_cannot_be_read_says_why(home: Home, tmp_path: Path) -> None:
     ann = Session()
     collector = said(home, ann.person("Paint"), ann.says("Done."))
-    page = collector.transcript(ANN, limit=1)
+    page = lookup(collector).transcript(ANN, limit=1)
     with pytest.raises(NoTranscript, match="no session 'nobody'"):
-        collector.transcript("nobody")
+        lookup(collector).transcript("nobody")
     for place in ("", "7", "x@y", "../../etc/passwd", f"-1@{FILE}", f"{'9' * 30}@{FILE}", "0@projects/other.jsonl"):
         with pytest.raises(ValueError, match=r"place in (a|this) transcript"):
-            collector.transcript(ANN, before=place)
+            lookup(collector).transcript(ANN, before=place)
     (home.root / FILE).unlink()
     with pytest.raises(NoTranscript, match="its file is gone"):
-        collector.transcript(ANN, before=page.before)
+        lookup(collector).transcript(ANN, before=page.before)
 
 
 def test_a_link_that_leads_out_is_not_followed(home: Home, tmp_path: Path) -> None:
@@ -300,7 +301,7 @@ def test_a_link_that_leads_out_is_not_followed(home: Home, tmp_path: Path) -> No
     (home.root / FILE).unlink()
     (home.root / FILE).symlink_to(tmp_path / "secret.jsonl")
     with pytest.raises(NoTranscript, match="leads out of the watched directory"):
-        collector.transcript(ANN)
+        lookup(collector).transcript(ANN)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -333,15 +334,15 @@ def test_a_database_is_asked_for_the_rows_of_a_page_only(tmp_path: Path) -> None
     writer.message("msg_9", 510, "user", "ses_2")
     writer.part("prt_z", 510, "msg_9", "ses_2", type="text", text="Another")
     collector = reading(tmp_path / "opencode", at=600)
-    whole = collector.transcript("ses_1").entries
+    whole = lookup(collector).transcript("ses_1").entries
     assert [entry["kind"] for entry in whole] == ["prompt", "tool", "reply", "end"]
     assert (whole[1]["name"], whole[1]["input"], whole[1]["status"]) == ("bash", {"command": "make"}, "error")
     for limit in (1, 2, 3):
         assert joined(list(all_pages(collector, "ses_1", limit))) == whole
-    page = collector.transcript("ses_1")
+    page = lookup(collector).transcript("ses_1")
     writer.message("msg_4", 300, "user")
     writer.part("prt_7", 300, "msg_4", type="text", text="Then write it.")
-    later = collector.transcript("ses_1", after=page.after).entries
+    later = lookup(collector).transcript("ses_1", after=page.after).entries
     assert later[-1]["text"] == "Then write it."
     known = {entry["id"] for entry in page.entries}
     assert [entry["text"] for entry in later if entry["id"] not in known] == ["Then write it."]
@@ -350,12 +351,12 @@ def test_a_database_is_asked_for_the_rows_of_a_page_only(tmp_path: Path) -> None
 def test_a_tree_of_documents_is_one_conversation(tmp_path: Path) -> None:
     database = Writer(tmp_path / "database")
     database.turn()
-    expected = reading(tmp_path / "database").transcript("ses_1").entries
+    expected = lookup(reading(tmp_path / "database")).transcript("ses_1").entries
     for path, document in tree(tmp_path / "tree"):
         put(path, document)
     collector = reading(tmp_path / "tree")
     told = ("kind", "text", "name", "status", "output")
-    page = collector.transcript("ses_1")
+    page = lookup(collector).transcript("ses_1")
     assert [[entry.get(name) for name in told] for entry in page.entries] == [
         [entry.get(name) for name in told] for entry in expected
     ]
@@ -388,8 +389,8 @@ def test_pictures_of_other_agents_are_placeholders(
 ) -> None:
     home = Home(kind, tmp_path / "home")
     home.write(path, lines(*({"timestamp": iso("09:00:00"), "type": t, "payload": payload} for t, payload in told)))
-    (agent,) = home.read().collector._tellers
-    (call,) = [entry for entry in home.collector.transcript(agent).entries if entry["kind"] == "tool"]
+    (agent,) = home.read().collector.conversations
+    (call,) = [entry for entry in lookup(home.collector).transcript(agent).entries if entry["kind"] == "tool"]
     assert call["output"] == "[image]"
 
 

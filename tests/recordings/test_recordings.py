@@ -20,6 +20,7 @@ import pytest
 
 from agent_widget.ingest.collector import Collector
 from agent_widget.sources import SOURCES
+from tests.support.collecting import lookup, refresh
 
 HERE: Final = Path(__file__).parent
 RECORDINGS: Final = sorted(path.name for path in HERE.iterdir() if path.is_dir() and (path / "truth.json").exists())
@@ -138,7 +139,7 @@ def regrow(name: str, home: Path) -> Regrown:
 
     def grow(path: str, lines: int) -> None:
         (home / path).write_bytes(b"".join(growing[path][:lines]))
-        collector.refresh([home / path])
+        refresh(collector, [home / path])
 
     def note(moment: Moment) -> None:
         collector.settle()
@@ -187,7 +188,7 @@ def test_transcripts_hold_each_prompt_once_and_in_order(regrown: Regrown) -> Non
     entries = [
         entry
         for session in sorted(parents, key=lambda row: row.started_at)
-        for entry in regrown.collector.transcript(session.id, limit=1000).entries
+        for entry in lookup(regrown.collector).transcript(session.id, limit=1000).entries
         if entry["kind"] == "prompt"
     ]
     said = [entry["text"] for entry in entries]
@@ -216,7 +217,7 @@ def test_a_secret_in_a_prompt_is_masked_everywhere(name: str, tmp_path: Path) ->
     shown += [
         entry
         for session in collector.store.rows("sessions")
-        for entry in collector.transcript(session.id, limit=1000).entries
+        for entry in lookup(collector).transcript(session.id, limit=1000).entries
     ]
     text = json.dumps(shown)
     assert "Round the prices" in text

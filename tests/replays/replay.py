@@ -26,6 +26,7 @@ from typing import Final, NamedTuple
 
 from agent_widget.ingest.collector import Collector
 from agent_widget.sources.base import Source
+from tests.support.collecting import refresh
 
 from .compare import Outcome, Seen, compare
 from .recordings import AGENTS, Change, Recording
@@ -120,23 +121,22 @@ def watch(recording: Recording, home: Path) -> Seen:
     collector.sources = [kind(root) for root in roots]
     live: dict[str, list[Change]] = {}
 
-    def note() -> None:
+    def note(*, by_clock: bool = False) -> None:
         for row in collector.store.rows("agents"):
             changes = live.setdefault(row["id"], [])
             if row["role"] != "human" and (not changes or changes[-1].state != row["status"]):
-                changes.append(Change(now, row["status"] or "unknown", row["status_reason"] or ""))
+                at = row["status_at"] + 1 if by_clock else now  # evidence holds until its last moment
+                changes.append(Change(at, row["status"] or "unknown", row["status_reason"] or ""))
 
     def pass_time(until: int) -> None:
         nonlocal now
-        while (expiry := collector.next_expiry) is not None and now <= expiry < until:
-            now = expiry + 1
-            collector.settle()
-            note()
         now = max(now, until)
+        collector.settle()
+        note(by_clock=True)
 
     for at, do in growth:
         pass_time(at)
-        collector.refresh(do())
+        refresh(collector, do())
         note()
     pass_time(recording.end)
     spans: dict[str, list[tuple[int, int, str]]] = {}

@@ -33,6 +33,7 @@ from agent_widget.ondemand.transcript import NoTranscript
 from agent_widget.sources import SOURCES, Source
 from agent_widget.tables import AGENT_STATUSES, PREVIEW_CHARS, SESSION_STATUSES, TABLES, TASK_STATUSES, TOOL_STATUSES
 from tests.support import homes
+from tests.support.collecting import lookup
 from tests.support.mutations import changed
 from tests.support.transcripts import Home
 
@@ -163,7 +164,7 @@ def wrong(home: Home) -> str | None:
     """An error that is not the file's, or a row that should not be. Raises for a page of a transcript."""
     for agent in list(home.collector.store.rows("agents"))[:5]:
         with suppress(NoTranscript):
-            msgspec.json.encode(home.collector.transcript(agent.id, limit=5).entries).decode()
+            msgspec.json.encode(lookup(home.collector).transcript(agent.id, limit=5).entries).decode()
     return faults(home) or unfit(home)
 
 

@@ -698,7 +698,7 @@ class Machine:
 
     def __init__(self, home: Home, domain: str | None = None, **running: str) -> None:
         self.running = {int(pid.removeprefix("p")): start for pid, start in running.items()}
-        home.collector.processes = Processes(self.running.get, domain)
+        home.collector.statuses.processes = Processes(self.running.get, domain)
 
 
 def test_a_process_that_has_ended_takes_its_agent_with_it(home: Home) -> None:

@@ -19,6 +19,7 @@ import pytest
 from agent_widget.ingest.collector import Collector
 from agent_widget.sources import codex
 from agent_widget.sources.codex import Codex
+from tests.support.collecting import refresh
 
 REPLAYS = Path(__file__).parents[3] / "shared/data/replays/codex"
 needs_samples = pytest.mark.skipif(not REPLAYS.is_dir(), reason=f"the recorded rollouts are not here ({REPLAYS})")
@@ -796,10 +797,10 @@ class TestHoweverItIsRead:
             left[path] = left[path][size:]
             if not left[path]:
                 del left[path]
-            collector.refresh([path])
+            refresh(collector, [path])
             if chance.random() < 0.1:  # a crash: the file is read again from its start
                 collector._files.pop(path)
-                collector.refresh([path])
+                refresh(collector, [path])
         collector.scan()
         assert told(collector) == told(whole)
 

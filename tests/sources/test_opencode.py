@@ -17,6 +17,7 @@ from agent_widget.ingest import watcher as watching
 from agent_widget.ingest.collector import Collector
 from agent_widget.ingest.watcher import Watcher
 from agent_widget.sources.opencode import OpenCode
+from tests.support.collecting import lookup, refresh
 from tests.support.wire import until
 
 T = 1_767_225_600_000
@@ -187,22 +188,22 @@ def test_only_what_changed_is_asked_for_and_a_row_may_change_in_place(root: Path
     wal = Path(f"{writer.path}-wal")
     writer.message("msg_4", 300, "user")
     writer.part("prt_7", 300, "msg_4", type="text", text="Then write it.")
-    collector.refresh([wal])
+    refresh(collector, [wal])
     assert status(collector) == ("working", "prompted")
     writer.message("msg_5", 310, "assistant")
     running = {"status": "running", "input": {"filePath": "Makefile"}, "time": {"start": T + 320}}
     writer.part("prt_8", 311, "msg_5", type="tool", tool="write", state=running)
-    collector.refresh([wal])
+    refresh(collector, [wal])
     assert status(collector)[1].startswith("tool call write pending")
     done = {**running, "status": "completed", "output": "ok", "time": {"start": T + 320, "end": T + 350}}
     writer.change("part", "prt_8", 350, {"type": "tool", "tool": "write", "state": done})
-    collector.refresh([wal])
+    refresh(collector, [wal])
     assert status(collector) == ("working", "tool result")
     session = collector.store.get("sessions", "ses_1")
     assert session is not None and session["files_changed"] == 1 and session["messages"] == 3
     writer.part("prt_9", 360, "msg_5", type="text", text="Shall I commit?", time={"start": T + 355, "end": T + 360})
     writer.part("prt_a", 365, "msg_5", **DONE, tokens=USED)
-    collector.refresh([wal])
+    refresh(collector, [wal])
     assert status(collector) == ("waiting", "a question to you")
     live, afresh = rows(collector), rows(reading(root))
     assert live == afresh
@@ -216,7 +217,7 @@ def test_a_session_stays_active_when_it_is_given_a_title_in_the_middle_of_a_turn
     collector = reading(root)
     writer.db.execute("UPDATE session SET title = 'Going', time_updated = ?", (T + 20,))
     writer.db.commit()
-    collector.refresh([writer.path])
+    refresh(collector, [writer.path])
     session = collector.store.get("sessions", "ses_1")
     assert session is not None and (session["title"], session["status"]) == ("Going", "active")
 
@@ -229,7 +230,7 @@ def test_nothing_is_read_when_nothing_changed_and_reading_does_not_look_like_a_c
         os.utime(path, (old, old))
     collector = reading(root)
     before = database.stamp(writer.path)
-    assert not collector.refresh([Path(f"{writer.path}-shm"), Path(f"{writer.path}-wal"), writer.path])
+    assert not refresh(collector, [Path(f"{writer.path}-shm"), Path(f"{writer.path}-wal"), writer.path])
     assert collector.stale() == []
     assert database.stamp(writer.path) == before
 
@@ -256,7 +257,7 @@ def test_another_database_in_its_place_is_read_from_its_start(root: Path, tmp_pa
     other.part("prt_9", 500, "msg_9", "ses_2", type="text", text="Hello")
     other.db.close()
     os.replace(other.path, writer.path)
-    collector.refresh([writer.path])
+    refresh(collector, [writer.path])
     assert status(collector, "ses_2") == ("working", "prompted")
 
 
@@ -286,7 +287,7 @@ def test_a_subagent_works_for_the_session_that_called_it(root: Path) -> None:
     writer.part("prt_5", 31, "msg_4", "ses_2", **DONE)
     ended = {**state, "status": "completed", "output": "Two. More?", "time": {"start": T + 25, "end": T + 40}}
     writer.change("part", "prt_2", 40, {"type": "tool", "tool": "task", "state": ended})
-    collector.refresh([writer.path])
+    refresh(collector, [writer.path])
     assert status(collector, "ses_2")[0] == "done"  # it asks the one it works for, not the person
     kinds = [(m["sender"], m["recipient"], m["kind"]) for m in collector.store.rows("messages")]
     assert ("ses_1", "ses_2", "delegate") in kinds and ("ses_2", "ses_1", "result") in kinds
@@ -350,13 +351,13 @@ def test_the_list_in_the_database_is_the_tasks_of_its_session(root: Path) -> Non
     row = collector.store.get("tasks", "ses_1:2")
     assert row is not None and (row["owner"], row["created_at"], row["updated_at"]) == ("ses_1", T + 131, T + 131)
     writer.todos(140, ("read", "completed", "high"), ("write", "cancelled", "medium"))
-    collector.refresh([writer.path])
+    refresh(collector, [writer.path])
     assert [(id, status) for id, _, status, _, _ in tasks(collector)] == [
         ("ses_1:1", "completed"),
         ("ses_1:2", "cancelled"),
     ]
     writer.todos(150)
-    collector.refresh([writer.path])
+    refresh(collector, [writer.path])
     assert [id for id, *_ in tasks(collector)] == ["ses_1:1"]  # it was done
 
 
@@ -402,7 +403,7 @@ def test_what_a_fork_copied_was_billed_and_said_once(root: Path) -> None:
     assert used(collector, "ses_0") == (100, 25, 1000, 50, 0.25)
     assert [m["text"] for m in collector.store.rows("messages") if m["session_id"] == "ses_0"] == ["And the other way?"]
     assert len(collector.store.rows("tool_calls")) == 1
-    prompts = [entry["text"] for entry in collector.transcript("ses_0").entries if entry["kind"] == "prompt"]
+    prompts = [entry["text"] for entry in lookup(collector).transcript("ses_0").entries if entry["kind"] == "prompt"]
     assert prompts == ["Why does it fail?", "And the other way?"]  # what was copied is part of its conversation
     assert status(collector, "ses_0") == ("idle", "end of turn")
 
@@ -446,7 +447,7 @@ def test_two_homes_with_the_same_ids_stay_apart(tmp_path: Path) -> None:
         found = {row["id"] for row in collector.store.rows(table)} - {"user"}
         assert found == {space + id for space in spaces for id in ids}, table
     for space in spaces:
-        assert [entry["kind"] for entry in collector.transcript(f"{space}ses_1").entries][:1] == ["prompt"]
+        assert [entry["kind"] for entry in lookup(collector).transcript(f"{space}ses_1").entries][:1] == ["prompt"]
         child = collector.store.get("agents", f"{space}ses_2")
         assert child is not None and child["parent_id"] == f"{space}ses_1"
         texts = [m["text"] for m in collector.store.rows("messages") if m["session_id"] == f"{space}ses_1"]
@@ -500,7 +501,7 @@ def test_an_answer_of_the_second_generation_grows_in_its_row(root: Path) -> None
     told["content"][1]["time"]["completed"] = T + 440
     told["content"][1]["state"] = {"status": "completed", "input": {}, "content": [{"type": "text", "text": "a b"}]}
     writer.change("session_message", "msg_a", 450, told)
-    collector.refresh([writer.path])
+    refresh(collector, [writer.path])
     assert status(collector, "ses_9") == ("idle", "end of turn")
     (call,) = collector.store.rows("tool_calls")
     assert (call["status"], call["output"], call["duration_ms"]) == ("ok", "a b", 28)
@@ -509,7 +510,7 @@ def test_an_answer_of_the_second_generation_grows_in_its_row(root: Path) -> None
     stamps = {"time_created": T + 460, "time_updated": T + 460}
     idle = {"outcome": "interrupted", "time": {"created": T + 460}}
     writer.put("session_message", id="msg_i", session_id="ses_9", type="idle", seq=2, **stamps, data=idle)
-    collector.refresh([writer.path])
+    refresh(collector, [writer.path])
     assert status(collector, "ses_9") == ("idle", "interrupted")
     assert rows(collector) == rows(reading(root, 500))
 
@@ -556,7 +557,7 @@ def test_the_tree_has_lists_and_forks_too(root: Path) -> None:
     assert used(collector, "ses_1") == (200, 50, 2000, 100, 0.5)
     assert used(collector, "ses_0")[1] == 0
     todo.write_text("[]")
-    collector.refresh([todo])
+    refresh(collector, [todo])
     assert tasks(collector) == []
 
 
@@ -576,7 +577,7 @@ def test_the_tree_tells_the_same_in_any_order(root: Path, seed: int) -> None:
     for path, document in files:
         moved = other / path.relative_to(root)
         put(moved, document)
-        collector.refresh([moved])
+        refresh(collector, [moved])
     assert rows(collector) == whole
 
 
@@ -606,7 +607,7 @@ def test_what_is_no_database_says_so_and_is_tried_again(root: Path) -> None:
     assert "cannot be read as a database" in problem
     (root / "opencode.db").unlink()
     Writer(root).turn()
-    collector.refresh([root / "opencode.db"])
+    refresh(collector, [root / "opencode.db"])
     assert status(collector) == ("idle", "end of turn")
     assert collector.states()[0].problems == []
 
@@ -672,7 +673,7 @@ def test_cells_of_any_type_are_skipped_and_counted(root: Path) -> None:
     writer.db.execute("UPDATE session SET parent_id = x'ff' WHERE id = 'ses_1'")
     writer.db.commit()
     collector = reading(root)
-    assert collector.transcript("ses_1").entries[0]["kind"] == "prompt"
+    assert lookup(collector).transcript("ses_1").entries[0]["kind"] == "prompt"
     (source,) = collector.sources
     assert collector.states()[0].problems == []
     assert source.unknown == {"session/malformed": 1, "message/malformed": 1}
@@ -685,7 +686,7 @@ def test_a_message_of_no_session_is_told_neither_now_nor_later(root: Path) -> No
     writer.message("msg_0", 5, "user", session="gone")
     collector = reading(root)
     writer.message("msg_0", 5, "user", session="gone")
-    collector.refresh([writer.path])
+    refresh(collector, [writer.path])
     assert collector.store.get("agents", "gone") is None
 
 
@@ -698,7 +699,7 @@ def test_the_model_of_the_newest_message_stays_when_the_session_is_told_again(ro
     collector = reading(root)
     writer.db.execute("UPDATE session SET title = 'New', time_updated = ?", (T + 500,))
     writer.db.commit()
-    collector.refresh([writer.path])
+    refresh(collector, [writer.path])
     agent = collector.store.get("agents", "ses_1")
     assert agent is not None and agent["model"] == "big-1"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agent_widget.ingest import collector
+from agent_widget.ingest import roots
 from agent_widget.ingest.collector import Collector
 from agent_widget.sources.base import Source
 from agent_widget.tables import TABLES
@@ -48,7 +48,7 @@ class Home:
     def collector(self) -> Collector:
         if self._collector is None:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(collector, "SOURCES", (self.kind,))
+                patch.setattr(roots, "SOURCES", (self.kind,))
                 self._collector = Collector([self.root], clock=lambda: self.now, host="here")
         return self._collector
 
