@@ -47,7 +47,7 @@ class SqlError(ValueError):
 
 
 class Result(Tabular):
-    """What a query has answered: ``len()``, iteration over dicts, :meth:`rows`, :meth:`df`, :meth:`csv`, …
+    """The answer to a query: ``len()``, iteration over dicts, :meth:`rows`, :meth:`df`, :meth:`csv`, …
 
     What understands the Arrow PyCapsule interface takes it as it is: ``polars.DataFrame(result)``.
     """
@@ -69,33 +69,16 @@ class Result(Tabular):
         return iter(self.rows())
 
     def rows(self) -> list[Row]:
-        """All rows, as dicts; times are ``datetime`` in UTC, differences of times ``timedelta``."""
+        """Return all rows, as dicts; times are ``datetime`` in UTC, differences of times ``timedelta``."""
         return self._rows(self._table)
 
     def arrow(self) -> pyarrow.Table:
-        """A pyarrow Table."""
+        """Return a pyarrow Table."""
         return self._table
 
     def df(self) -> pandas.DataFrame:
-        """A pandas DataFrame, typed like those of the tables."""
+        """Return a pandas DataFrame, typed like those of the tables."""
         return from_arrow(self._table)
-
-    def told(self) -> dict[str, Any]:
-        """The same for a ``reply`` frame: ``columns``, ``types`` (by column), ``rows`` (dicts), ``cut``.
-
-        A type is one of the words of the schema, or ``time`` and ``duration``, whose cells are integer milliseconds
-        as everywhere on the wire.
-        """
-        import pyarrow
-
-        told, words = self._table, {}
-        for index, field in enumerate(told.schema):
-            words[field.name] = word = _word(field.type)
-            if word in ("time", "duration"):
-                type = pyarrow.timestamp("ms") if word == "time" else pyarrow.duration("ms")
-                cells = told.column(index).cast(type, safe=False).cast(pyarrow.int64())
-                told = told.set_column(index, field.name, cells)
-        return {"columns": self.columns, "types": words, "rows": self._rows(told), "cut": self.cut}
 
     @staticmethod
     def _rows(table: pyarrow.Table) -> list[Row]:
@@ -112,8 +95,26 @@ class Result(Tabular):
         return self.columns[:COLUMNS], rows, counted + (", and there are more: cut at the limit" if self.cut else "")
 
 
+def reply(result: Result) -> dict[str, Any]:
+    """Return a result as it stands in a ``reply`` frame: ``columns``, ``types`` (by column), ``rows`` (dicts), ``cut``.
+
+    A type is one of the words of the schema, or ``time`` and ``duration``, whose cells are integer milliseconds as
+    everywhere on the wire.
+    """
+    import pyarrow
+
+    table, types = result.arrow(), {}
+    for index, field in enumerate(table.schema):
+        types[field.name] = word = _word(field.type)
+        if word in ("time", "duration"):
+            type = pyarrow.timestamp("ms") if word == "time" else pyarrow.duration("ms")
+            cells = table.column(index).cast(type, safe=False).cast(pyarrow.int64())
+            table = table.set_column(index, field.name, cells)
+    return {"columns": result.columns, "types": types, "rows": Result(table).rows(), "cut": result.cut}
+
+
 def run(store: Store, query: str, *, timeout: float = TIMEOUT, limit: int = LIMIT) -> Result:
-    """What ``query`` answers over the tables of ``store``: at most ``limit`` rows, within ``timeout`` seconds.
+    """Return what ``query`` answers over the tables of ``store``: at most ``limit`` rows, within ``timeout`` seconds.
 
     One statement that reads: SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN. Raises :class:`SqlError`
     with one line, and ``ImportError`` with what to install.
@@ -152,8 +153,8 @@ def _in_time(store: Store, query: str, timeout: float, limit: int) -> Result | E
         try:
             answered.append(_answer(connection, store, query, limit))
         except Exception as error:
-            said = _said(error) if isinstance(error, duckdb.Error) else error
-            answered.append(said.with_traceback(None) if isinstance(said, SqlError) else said)
+            problem = _in_one_line(error) if isinstance(error, duckdb.Error) else error
+            answered.append(problem.with_traceback(None) if isinstance(problem, SqlError) else problem)
         finally:
             _AT_ONCE.release()
             with lock:
@@ -167,8 +168,8 @@ def _in_time(store: Store, query: str, timeout: float, limit: int) -> Result | E
                 if not ended.is_set():
                     connection.interrupt()
 
-    # On a thread of its own, since some functions of DuckDB cannot be interrupted: who asked is told in time all the
-    # same, and Ctrl-C works. It is no daemon: one that came back while Python exits would abort the process.
+    # On a thread of its own, since some functions of DuckDB cannot be interrupted: the caller gets an answer in time
+    # all the same, and Ctrl-C works. It is no daemon: one that came back while Python exits would abort the process.
     threading.Thread(target=answer, name="agent-widget sql").start()
     try:
         if not ended.wait(max(0, ends_at - time.monotonic())):
@@ -262,8 +263,8 @@ def _word(type: pyarrow.DataType) -> str:
     return next((word for word, fits in kinds.items() if fits(type)), "str")
 
 
-def _said(error: duckdb.Error) -> SqlError:
-    """What DuckDB says in several lines, in one, without the piece of the query it points to."""
+def _in_one_line(error: duckdb.Error) -> SqlError:
+    """Return DuckDB's message of several lines as one, without the piece of the query it points to."""
     text = " ".join(re.split(r"\n+LINE \d+:", str(error))[0].split())
     if unknown := re.match(r"Catalog Error: Table with name (.+?) does not exist", text):
         return SqlError(f"no table {unknown[1]}; there are {', '.join(TABLES)}")

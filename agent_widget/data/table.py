@@ -72,8 +72,8 @@ class OfTable(Tabular):
         rows, time = self.rows(), TABLES[self.name].time or "id"
         newest = heapq.nlargest(SHOWN, range(len(rows)), key=lambda index: (rows[index][time] or 0, index))
         chosen = [rows[index] for index in newest]
-        told = {name for name in self.columns if any(row[name] not in (None, [], {}) for row in chosen)} - {"host"}
-        columns = [name for name in dict.fromkeys(["id", time, *self.columns]) if name in told][:COLUMNS]
+        known = {name for name in self.columns if any(row[name] not in (None, [], {}) for row in chosen)} - {"host"}
+        columns = [name for name in dict.fromkeys(["id", time, *self.columns]) if name in known][:COLUMNS]
         counted = f"{len(chosen)} of {len(rows):,} rows, newest first" if rows else "no rows"
         return columns, chosen, f"{self.name.replace('_', ' ')}: {counted} · as of {now_here()}"
 

@@ -85,7 +85,7 @@ def _shown(entry: Entry) -> str:
         head = f"{entry['name']} · {entry['status']}"
         if entry["duration_ms"] is not None:
             head += f" · {entry['duration_ms'] / 1000:.1f} s"
-        parts = [entry["diff"] or _said(entry["input"]), _said(entry["error"] or entry["output"])]
+        parts = [entry["diff"] or _as_lines(entry["input"]), _as_lines(entry["error"] or entry["output"])]
         body = "\n\n".join(part for part in parts if part)
     elif kind == "plan":
         head, body = kind, "\n".join(f"{todo['status']}: {todo['title']}" for todo in entry["todos"])
@@ -98,7 +98,7 @@ def _shown(entry: Entry) -> str:
     return f'<div><small style="opacity:.65">{at}</small> <b>{html.escape(head)}</b></div>{text}'
 
 
-def _said(value: Any) -> str:
+def _as_lines(value: Any) -> str:
     if isinstance(value, dict):
         return "\n".join(f"{name}: {inner}" for name, inner in value.items())
     return "" if value is None else str(value)

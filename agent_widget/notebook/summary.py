@@ -65,10 +65,10 @@ def _facts(store: Store) -> list[str]:
         return ["not connected yet"]
     agents = [row for row in store.rows("agents") if row["role"] != "human"]
     statuses = Counter(row["status"] for row in agents)
-    told = " · ".join(f"{statuses[status]} {status}" for status in AGENT_STATUSES if statuses[status])
+    counts = " · ".join(f"{statuses[status]} {status}" for status in AGENT_STATUSES if statuses[status])
     tasks = [row["status"] for row in store.rows("tasks") if row["status"] != "cancelled"]
     costs = [row["cost_usd"] for row in store.rows("sessions") if row["cost_usd"] is not None]
-    facts = [f"{len(agents):,} agents ({told})" if told else "no agents"]
+    facts = [f"{len(agents):,} agents ({counts})" if counts else "no agents"]
     if tasks:
         facts.append(f"{tasks.count('completed'):,} of {len(tasks):,} tasks done")
     if messages := sum(1 for row in store.rows("messages") if row["kind"] != "heartbeat"):

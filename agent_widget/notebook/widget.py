@@ -49,15 +49,26 @@ in memory without bound, and a hidden tab beats only once a minute."""
 _TABLE_OF: Final = {name.removesuffix("s"): name for name in tables.TABLES}
 
 
-class _Public(type(anywidget.AnyWidget)):  # type: ignore[misc]
-    """Leaves the many members of ipywidgets and traitlets out of ``help()`` and of completion on the class."""
+_OF_WIDGETS: Final = frozenset(dir(anywidget.AnyWidget)) - {"close", "observe", "unobserve"}
+"""The many members of ipywidgets and traitlets that are not for those who use a dashboard."""
+
+
+def _public(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if not name.startswith("_") and name not in _OF_WIDGETS)
+
+
+class _Quiet(type(anywidget.AnyWidget)):  # type: ignore[misc]
+    """Keeps what widgets inherit out of ``help()`` and completion, which ask the class with ``dir()``."""
+
+    def __init__(cls, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)  # here traitlets finds its own with dir()
+        cls._is_made = True
 
     def __dir__(cls) -> list[str]:
-        # not yet while the class is made: traitlets finds its own by dir()
-        return list(vars(cls).get("_public") or super().__dir__())
+        return _public(super().__dir__()) if "_is_made" in vars(cls) else list(super().__dir__())
 
 
-class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Public):
+class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
     """The live dashboard on a client's tables. Display it like any widget; several views of one agree.
 
     What its client can do, it can do too: ``dash.tasks``, ``dash.sql(…)``, ``dash.on(…)``, … ``height``: pixels.
@@ -93,7 +104,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Public):
             sender.close()
 
     def __dir__(self) -> list[str]:
-        return sorted({*dir(Dashboard), "client"})
+        return _public(super().__dir__())
 
     # What the person looks at, and what Python wants shown
 
@@ -263,16 +274,18 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Public):
         def reply(future: Future[Any]) -> None:
             error = future.exception()
             if error is None:
-                frame = protocol.Reply(call.rid, True, future.result())
+                self._post([protocol.encode(protocol.Reply(call.rid, True, future.result()))])
             else:
-                code = error.code if isinstance(error, CallError) else "failed"
-                frame = protocol.Reply(call.rid, False, error=protocol.Failure(code, str(error)))
-            self._post([protocol.encode(frame)])
+                refuse(error)
+
+        def refuse(error: BaseException) -> None:
+            failure = protocol.Failure(error.code if isinstance(error, CallError) else "failed", str(error))
+            self._post([protocol.encode(protocol.Reply(call.rid, False, error=failure))])
 
         try:
             self._link.ask(call.method, call.params).add_done_callback(reply)
-        except ValueError as error:
-            raise ProtocolError("bad_request", str(error)) from None
+        except ValueError as error:  # too large to send
+            refuse(error)
 
     # To the browser. Runs on the client's loop, so that a busy kernel does not hold it up.
 
@@ -355,10 +368,6 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Public):
             context.copy().run(self.send, {"type": "frame"}, frames)
         except Exception:  # the notebook's side is going away; the browser asks again if it is not
             log.debug("a message to the browser was not sent", exc_info=True)
-
-
-_ours = {name for kind in (BaseClient, Dashboard) for name in vars(kind) if not name.startswith("_")}
-Dashboard._public = sorted({*_ours, "observe", "unobserve"})
 
 
 def _table_of(row: Row) -> str | None:

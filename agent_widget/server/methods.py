@@ -81,20 +81,20 @@ def _memory(server: Server, params: _Memory) -> dict[str, Any]:
 
 
 def _sql(server: Server, params: _Sql) -> msgspec.Raw:
-    """What a query answers: ``columns``, ``types``, ``rows``, ``cut`` (:meth:`agent_widget.data.sql.Result.told`).
+    """What a query answers: ``columns``, ``types``, ``rows``, ``cut`` (:func:`agent_widget.data.sql.reply`).
 
     No more rows and seconds than :mod:`agent_widget.data.sql` allows by itself, whatever is asked for.
     """
     limit, timeout = min(params.limit, sql.LIMIT), min(params.timeout, sql.TIMEOUT)
     try:
-        told = json_bytes(sql.run(server.store, params.query, limit=limit, timeout=timeout).told())
+        reply = json_bytes(sql.reply(sql.run(server.store, params.query, limit=limit, timeout=timeout)))
     except ImportError as error:
         raise ProtocolError("unavailable", str(error)) from None
     except sql.SqlError as error:
         raise ProtocolError("bad_request", str(error)) from None
-    if len(told) > MAX_ANSWER:
-        raise ProtocolError("too_large", f"the answer has {len(told) / 1e6:.0f} MB; ask for fewer rows or columns")
-    return msgspec.Raw(told)
+    if len(reply) > MAX_ANSWER:
+        raise ProtocolError("too_large", f"the answer has {len(reply) / 1e6:.0f} MB; ask for fewer rows or columns")
+    return msgspec.Raw(reply)
 
 
 def _taking(shape: type[Any], method: Callable[[Server, Any], Any]) -> Callable[[Server, Mapping[str, Any]], Any]:

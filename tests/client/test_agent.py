@@ -66,11 +66,26 @@ def test_what_belongs_to_it_comes_oldest_first(planner: aw.Agent, server: Any) -
         Record("tasks", "t", {"owner": "agent-7", "created_at": 2}),
         Record("tasks", "s", {"owner": "agent-planner", "created_at": 1}),
         Record("tasks", "u", {"owner": "x"}),
+        Record("sessions", "m", {"agent_id": "agent-7", "started_at": 2}),
+        Record("sessions", "n", {"started_at": 1}),
+        Record("sessions", "o", {"agent_id": "x"}),
+        Record("spans", "p", {"agent_id": "agent-7", "status": "working", "started_at": 1}),
+        Record("spans", "q", {"agent_id": "x", "status": "idle", "started_at": 2}),
+        Record("logs", "l", {"agent_id": "agent-7"}),
+        Record("logs", "k", {}),
+        agent(session_id="n"),
     )
-    until(lambda: planner.tasks())
+    until(lambda: planner.session_id == "n")
     assert [row.id for row in planner.messages()] == ["1", "2"]
     assert [row.id for row in planner.tool_calls()] == ["c"]
     assert [row.id for row in planner.tasks()] == ["s", "t"]
+    assert [row.id for row in planner.sessions()] == ["n", "m"]
+    assert [row.status for row in planner.spans()][-1] == "working"
+    assert [row.id for row in planner.logs()] == ["l"]
+    for rows in (planner.messages(), planner.tool_calls(), planner.tasks(), planner.sessions(), planner.logs()):
+        assert isinstance(rows, aw.Rows)
+        assert list(rows.df().index) == [row.id for row in rows]
+    assert [row.id for row in planner.messages().where(sender="x")] == ["1"]
     with pytest.raises(aw.NotFound):
         planner.transcript()
 
@@ -97,6 +112,20 @@ def test_a_failure_is_raised_with_its_reason(planner: aw.Agent, server: Any) -> 
     with pytest.raises(aw.AgentFailed, match="agent-planner failed: no tokens left") as failure:
         planner.wait("done", PATIENCE)
     assert failure.value.row.id == "agent-7"
+
+
+def test_any_status_can_be_waited_for_or_one_of_several(planner: aw.Agent, server: Any) -> None:
+    with pytest.raises(TimeoutError):
+        planner.wait(["waiting", "failed"], timeout=0.01)
+    server.put(agent(status="failed", status_reason="no tokens left"))
+    assert planner.wait(["waiting", "failed"], PATIENCE).status == "failed"
+    assert planner.wait(["done", "failed"], PATIENCE).status == "failed", "it is waited for, so it is no mistake"
+    assert planner.wait(lambda agent: agent.status_reason, PATIENCE) == "no tokens left"
+    server.put(agent(status="idle"))
+    until(lambda: planner.status == "idle")
+    assert planner.wait(["done", "waiting"], PATIENCE).status == "idle"
+    with pytest.raises(ValueError, match="no status 'finished'; there are working"):
+        planner.wait(["done", "finished"])
 
 
 def span(status: str, at: int) -> Record:

@@ -117,6 +117,35 @@ def test_a_row_that_is_again_as_it_was_known_is_no_change() -> None:
     assert feed.take() == [Change("logs", "a", row("1"), None)]
 
 
+def test_who_only_wants_to_be_woken_collects_nothing() -> None:
+    replica, server, woken = Replica(), Store(), []
+    listener = replica.listen(lambda: woken.append(1), ["logs"])
+    feed = replica.feed(lambda: None, ["logs"])
+    replica.adopt(server.since(None), reading=False)
+    woken.clear()
+    server.apply(log_rows("a"))
+    replica.adopt(server.since(replica.store.position), reading=False)
+    server.apply([Record("tasks", "t", {})])
+    replica.adopt(server.since(replica.store.position), reading=False)
+    assert woken == [1], "once for its table, not for another one"
+    assert vars(listener).keys() == {"tables", "_wake", "_end"}
+    assert [change.id for change in feed.take()] == ["a"]
+    listener.stop()
+    feed.stop()
+    assert replica._listeners == []
+    with pytest.raises(ValueError, match="no table 'nope'"):
+        replica.listen(lambda: None, ["nope"])
+
+
+def test_a_listener_that_fails_ends_nothing() -> None:
+    replica, server, woken = Replica(), Store(), []
+    replica.listen(lambda: 1 / 0)
+    replica.listen(lambda: woken.append(1))
+    server.apply(log_rows("a"))
+    replica.adopt(server.since(None), reading=False)
+    assert woken
+
+
 def test_an_unchanged_row_costs_a_feed_no_wake() -> None:
     woken: list[int] = []
     feed = Feed(lambda: woken.append(1), frozenset({"logs"}))

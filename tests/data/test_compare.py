@@ -101,6 +101,16 @@ def test_rows_a_frame_and_chosen_rows_are_compared_in_their_order(sessions: Stor
     assert aw.compare(sessions.df())[["quality", "tasks_done"]].isna().all(axis=None)
 
 
+def test_where_chooses_the_sessions(sessions: StoredTable) -> None:
+    for where in ({"model": "m"}, lambda row: row.model == "m"):
+        assert list(aw.compare(sessions, where=where).index) == ["s1"]
+        assert list(aw.compare([sessions["s2"], sessions["s1"]], where=where).index) == ["s1"]
+    with pytest.raises(ValueError, match="no column 'color'"):
+        aw.compare(sessions, where={"color": "red"})
+    with pytest.raises(TypeError, match="choose the rows of a frame"):
+        aw.compare(sessions.df(), where={"model": "m"})
+
+
 def test_ids_need_a_client_which_knows_the_rest(tmp_path: Path, sessions: StoredTable) -> None:
     with pytest.raises(ValueError, match="client=client"):
         aw.compare(["s1"])

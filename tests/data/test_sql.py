@@ -16,7 +16,7 @@ import pytest
 
 import agent_widget as aw
 from agent_widget.data import sql
-from agent_widget.data.sql import SqlError, run
+from agent_widget.data.sql import SqlError, reply, run
 from agent_widget.server import methods
 from agent_widget.store import Store
 from agent_widget.tables import TABLES, Record
@@ -297,7 +297,7 @@ def test_a_client_asks_its_replica_and_a_server_its_store(tmp_path: Path, monkey
 
 
 def test_the_method_says_times_in_milliseconds_and_odd_values_as_text(store: Store) -> None:
-    told = run(store, "select timestamp '2026-01-01 12:00' a, date '2026-01-02' b, interval 1 month c").told()
+    told = reply(run(store, "select timestamp '2026-01-01 12:00' a, date '2026-01-02' b, interval 1 month c"))
     assert told["types"] == {"a": "time", "b": "str", "c": "str"}
     assert told["rows"][0]["a"] == NOON
     assert b'"b":"2026-01-02"' in methods.json_bytes(told)

@@ -85,6 +85,26 @@ def test_where_takes_values_and_choices(tasks: StoredTable) -> None:
         tasks.where(color="red")
 
 
+def test_where_takes_keywords_a_dict_or_a_function_of_the_row(tasks: StoredTable) -> None:
+    for rows in (
+        tasks.where(status="blocked", priority="high"),
+        tasks.where({"status": "blocked", "priority": "high"}),
+        tasks.where({"status": "blocked"}, priority="high"),
+        tasks.where(lambda row: row.status == "blocked", priority="high"),
+        tasks.where(status="blocked").where(lambda row: row["priority"] == "high"),
+    ):
+        assert [task.id for task in rows] == ["t3"]
+    with pytest.raises(ValueError, match="no column 'color'"):
+        tasks.where({"color": "red"})
+    with pytest.raises(TypeError, match=r"where is a dict of columns.*not str"):
+        tasks.where("blocked")  # type: ignore[arg-type]
+
+
+def test_a_place_in_a_live_table_is_refused_with_the_way_to_it(tasks: StoredTable) -> None:
+    with pytest.raises(TypeError, match=r"by id: tasks\['…'\], by position: tasks\.rows\(\)\[2\]"):
+        tasks[2]  # type: ignore[index]
+
+
 def test_where_takes_functions_of_the_cell(tasks: StoredTable) -> None:
     assert [task.id for task in tasks.where(progress=lambda value: value is None)] == ["t1", "t3"]
     assert [task.id for task in tasks.where(tags=lambda tags: tags and "a" in tags, status="blocked")] == ["t1"]

@@ -17,6 +17,7 @@ from comm.base_comm import BaseComm
 import agent_widget as aw
 from agent_widget import protocol
 from agent_widget.client.client import Client
+from agent_widget.client.feeds import Feed
 from agent_widget.notebook import widget
 from agent_widget.protocol import Assembler
 from agent_widget.store import Store
@@ -274,6 +275,38 @@ def test_calls_are_passed_on(show: Show) -> None:
     assert replies[8]["error"]["code"] == "unknown_method"
 
 
+def test_a_call_starts_no_thread_and_waits_for_nothing(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, browser = show()
+    started: list[str] = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda self: (started.append(self.name), start(self)))
+    for rid in range(5):
+        browser.say(type="call", rid=rid, method="status", params={})
+    until(lambda: len(browser.of("reply")) == 5)
+    assert [name for name in started if not name.startswith("asyncio_")] == [], "but the server's, which is here too"
+
+
+def test_a_call_that_cannot_be_passed_on_is_answered_with_the_reason(show: Show, client: Client) -> None:
+    _, browser = show()
+    browser.say(type="call", rid=1, method="status", params={"thing": "x" * protocol.MAX_CLIENT_FRAME})
+    assert "bytes allowed" in browser.of("reply")[0]["error"]["message"]
+    client.close()
+    browser.say(type="call", rid=2, method="status", params={})
+    assert browser.of("reply")[1]["error"] == {"code": "failed", "message": "closed"}
+
+
+def test_no_dashboard_and_nobody_who_waits_collects_changes(show: Show, client: Client) -> None:
+    show()
+    client.alert("never", lambda client: False)
+    waiting = threading.Thread(target=lambda: client.wait(lambda client: "a" in client.logs))
+    waiting.start()
+    until(lambda: len(client._link._listeners) == 3)
+    assert not any(isinstance(listener, Feed) for listener in client._link._listeners)
+    client._link.store.apply(log_rows("a"))
+    client._link.wake()
+    waiting.join()
+
+
 def test_traits_hold_no_data(show: Show, server: Any, workspace: Path) -> None:
     dash, browser = show()
     browser.hello()
@@ -390,6 +423,30 @@ def test_what_was_clicked_is_a_frame_and_can_be_observed(show: Show, server: Any
     browser.say(type="view", selected=None)
     assert len(dash.selected) == 0 and dash.view["tab"] == "logs"
     assert "view" not in browser.state, "what is looked at is not saved into the notebook"
+
+
+def test_what_is_selected_can_be_set(show: Show, server: Any, client: Client) -> None:
+    dash, browser = show()
+    server.put(Record("agents", "a1", {"name": "agent-ann"}))
+    until(lambda: "a1" in dash.agents)
+    browser.hello()
+    for row, told in (
+        (dash.tasks["task-0"], {"table": "tasks", "id": "task-0"}),
+        (dash.agent("ann"), {"table": "agents", "id": "a1"}),
+        (("tasks", "task-1"), {"table": "tasks", "id": "task-1"}),
+        (("agents", "ann"), {"table": "agents", "id": "a1"}),
+    ):
+        dash.selected = row
+        assert list(dash.selected.index) == [told["id"]]
+        assert browser.of("view")[-1] == {"type": "view", "selected": told}
+    dash.selected = None
+    assert len(dash.selected) == 0
+    assert browser.of("view")[-1]["selected"] is None
+    with pytest.raises(aw.NotFound, match="no row 'nothing' in tasks"):
+        dash.selected = ("tasks", "nothing")
+    for wrong in ("task-0", 7, ("doors", "x"), {"id": "task-0"}):
+        with pytest.raises(TypeError, match=r"selected is set to a row .* or None"):
+            dash.selected = wrong
 
 
 def test_python_drives_the_view_even_before_there_is_one(show: Show, server: Any) -> None:
