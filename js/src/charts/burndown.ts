@@ -2,6 +2,7 @@
 // The estimate is a range, as wide as chance makes it, and none where nothing was finished for a while.
 import { HOUR, MINUTE } from "../lib/durations.ts";
 import { longDuration, plural } from "../lib/format.ts";
+import { isOpen } from "../lib/tasks.ts";
 import type { TasksRow } from "../store/tables.ts";
 
 interface Left {
@@ -10,7 +11,7 @@ interface Left {
 }
 
 export interface Burn {
-  /** Steps: from `at` on so many tasks were left. Oldest first, the last one is now. */
+  /** Steps: how many tasks were left from `at` on. Oldest first, the last one is now. */
   readonly course: readonly Left[];
   readonly left: number;
   readonly total: number;
@@ -23,15 +24,13 @@ export interface Burn {
 export interface Estimate {
   readonly low: number;
   readonly high: number;
-  /** The pace is of so many ms. */
+  /** Milliseconds over which the pace was measured. */
   readonly over: number;
 }
 
 const PACE_SINCE = 2 * HOUR;
 /** Fewer completed tasks are no pace. */
 const PACE_TASKS = 4;
-
-const isOpen = (task: TasksRow): boolean => /^(pending|in_progress|blocked)$/.test(task.status ?? "");
 
 /** When a task stopped being left to do; null while it is. A failed or cancelled task is left no more. */
 function endOf(task: TasksRow): number | null {

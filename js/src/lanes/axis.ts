@@ -9,7 +9,7 @@ export interface AxisLabel {
   text: string;
 }
 
-/** A label needs about so many pixels. */
+/** Width of a label, about, in pixels. */
 const LABEL_WIDTH = 90;
 /** Nearer to an edge a label would be cut; at the right edge, where "now" stands, it would be written over. */
 const EDGE = 18;

@@ -14,7 +14,7 @@ export interface Pulse {
   readonly errors: readonly number[];
 }
 
-/** A bar and its gap need about so many pixels. */
+/** Width of a bar and its gap, about, in pixels. */
 const BIN_PX = 5;
 const BINS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400].map((s) => s * SECOND);
 

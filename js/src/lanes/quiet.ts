@@ -9,7 +9,7 @@ import { TimeWindow, USUAL_LENGTH } from "./window.ts";
 
 const windows = new WeakMap<Nav, WeakMap<Shown, Map<string, TimeWindow>>>();
 
-/** Who comes back finds the stretch they left; the past has windows of its own, as it has its own clock. */
+/** The window of a view, kept while other tabs are open; the past has windows of its own, as it has its own clock. */
 export function windowOf(nav: Nav, store: Shown, name: string): TimeWindow {
   const ofNav = windows.get(nav) ?? new WeakMap<Shown, Map<string, TimeWindow>>();
   windows.set(nav, ofNav);

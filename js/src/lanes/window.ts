@@ -41,7 +41,7 @@ export class TimeWindow {
     this.#set(to - from, reachesNow ? null : to);
   }
 
-  /** Move by so many milliseconds, never past now. */
+  /** Move by `by` milliseconds, never past now. */
   pan(by: number): void {
     this.show(this.from.peek() + by, this.to.peek() + by);
   }

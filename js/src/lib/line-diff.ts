@@ -11,7 +11,7 @@ export interface Diff {
 /** Lines that are the same and shown around a change. */
 const AROUND = 2;
 
-/** Beyond so many comparisons the changed stretch is shown as a whole: removed, then added. */
+/** Maximum comparisons; beyond, the changed stretch is shown as a whole: removed, then added. */
 const MOST_COMPARISONS = 400_000;
 
 export function lineDiff(before: string, after: string): Diff {

@@ -10,7 +10,7 @@ export interface Connection {
   readonly state: ConnectionState;
   /** What happened, for people; null while all is well. */
   readonly message: string | null;
-  /** Round trip to whoever answers us (kernel or server), ms. */
+  /** Round trip to the peer (kernel or server), ms. */
   readonly rtt: number | null;
   /** Round trip between kernel and server, ms; null on the page, which has no kernel. */
   readonly server: number | null;

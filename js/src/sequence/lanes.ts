@@ -32,7 +32,7 @@ export interface Lanes {
   readonly shared: boolean;
 }
 
-/** Who sends an entry to whom; `*` is no lane. */
+/** Sender and recipient of an entry; `*` is no lane. */
 export interface Ends {
   readonly sender: string;
   readonly recipient: string;
@@ -43,7 +43,7 @@ export interface Ends {
 /** A lane is taken only from who had nothing to do with this many entries. */
 const CALM = 4;
 
-/** After so many it is given away even while others are free: arrows stay short, and names near. */
+/** Entries of silence after which a lane is given away even while others are free: arrows stay short, and names near. */
 const QUIET = 12;
 
 export function assignLanes(

@@ -54,7 +54,7 @@ interface Work extends Stretch {
 export interface Flow {
   readonly items: readonly FlowItem[];
   readonly lanes: Lanes;
-  /** Who is on which lane, by rows. */
+  /** The agents on the lanes, by rows. */
   readonly lives: readonly Stretch[];
   readonly works: readonly Work[];
 }

@@ -136,7 +136,7 @@ export function latencyOf(pairs: Pairs, answer: Message): number | null {
   return answer.at - question.at;
 }
 
-/** Who works on what was asked. */
+/** The agent that works on what a message asks. */
 export function workerOn(work: Message): string | null {
   return work.kind === CLAIM ? work.sender : work.recipient;
 }

@@ -17,7 +17,7 @@ export function useKeptFocus(app: RefObject<HTMLElement | null>): void {
       if (elsewhere === null || elsewhere === document.body) element.focus({ preventScroll: true });
       focused = null;
     };
-    // Who leaves by key or pointer leaves an element that is still there; when one is removed, some browsers
+    // Leaving by key or pointer leaves an element that is still there; when one is removed, some browsers
     // fire before it goes, others not at all.
     const leave = (event: FocusEvent) => {
       if (event.relatedTarget !== null) return;

@@ -5,13 +5,13 @@ import lanes from "../lanes/style.css";
 import grid from "../parts/grid/style.css";
 import markdown from "../parts/markdown.css";
 import parts from "../parts/parts.css";
-import flow from "../sequence/style.css";
+import sequence from "../sequence/style.css";
 import { sheets } from "../views/sheets.ts";
 import alerts from "./alerts.css";
 import help from "./help.css";
 import base from "./style.css";
 import travel from "./travel.css";
 
-const rooms = [base, alerts, travel, help, parts, grid, lanes, lanesStrips, flow, burndown, markdown];
+const rooms = [base, alerts, travel, help, parts, grid, lanes, lanesStrips, sequence, burndown, markdown];
 
 export const styles = [...rooms, ...sheets].join("\n");

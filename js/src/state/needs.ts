@@ -51,7 +51,7 @@ export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], 
   const lost = tasks
     .filter((task) => task.status === "failed" && recent(task.completed_at ?? task.updated_at, NEWS_MS))
     .map((task) => taskNeed(task, "failed"));
-  // Who has waited longest comes first; of failures, the newest.
+  // The longest wait comes first; of failures, the newest.
   const oldestFirst = (a: Need, b: Need): number => (a.since ?? 0) - (b.since ?? 0);
   const newestFirst = (a: Need, b: Need): number => oldestFirst(b, a);
   return [waiting.sort(oldestFirst), failed.sort(newestFirst), stuck.sort(oldestFirst), lost.sort(newestFirst)].flat();

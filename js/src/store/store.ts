@@ -129,20 +129,8 @@ export interface Shown {
 
 export class Store implements Shown {
   readonly past = false;
-  readonly tables: { readonly [T in TableName]: TableView<Rows[T]> };
-  readonly connection: ReadonlySignal<Connection>;
-  /**
-   * Server-clock ms; ticks once a second, and with every change, while somebody looks. Stands still while the
-   * connection is not live: what is shown is as of then, and nothing of it may look as if it went on.
-   */
-  readonly now: ReadonlySignal<number>;
-  readonly sources: ReadonlySignal<readonly SourceState[]>;
-  readonly loading: ReadonlySignal<Loading>;
-  readonly paused: ReadonlySignal<boolean>;
-  /** The alerts of Python; updated at once, even while nothing is seen: a notification is for those who look elsewhere. */
-  readonly alerts: ReadonlySignal<readonly Alert[]>;
-
   readonly #tables = makeTables();
+  readonly tables: Shown["tables"] = this.#tables;
   readonly #connection = signal<Connection>({
     state: "connecting",
     message: null,
@@ -150,27 +138,28 @@ export class Store implements Shown {
     server: null,
     lastFrameAt: 0,
   });
+  readonly connection: ReadonlySignal<Connection> = this.#connection;
   readonly #now = signal(Date.now());
+  /**
+   * Server-clock ms; ticks once a second, and with every change, while somebody looks. Stands still while the
+   * connection is not live: what is shown is as of then, and nothing of it may look as if it went on.
+   */
+  readonly now: ReadonlySignal<number> = this.#now;
   readonly #sources = signal<readonly SourceState[]>([]);
+  readonly sources: ReadonlySignal<readonly SourceState[]> = this.#sources;
   readonly #loading = signal<Loading>({ done: false, rows: 0 });
+  readonly loading: ReadonlySignal<Loading> = this.#loading;
   readonly #paused = signal(false);
+  readonly paused: ReadonlySignal<boolean> = this.#paused;
   readonly #alerts = signal<readonly Alert[]>([]);
+  /** The alerts of Python; updated at once, even while nothing is seen: a notification is for those who look elsewhere. */
+  readonly alerts: ReadonlySignal<readonly Alert[]> = this.#alerts;
   readonly #onlookers = new Set<object>();
   #skew = 0;
   #received = 0;
   #loaded = false;
   #nextConnection: Connection | null = null;
   #frame = 0;
-
-  constructor() {
-    this.tables = this.#tables;
-    this.connection = this.#connection;
-    this.now = this.#now;
-    this.sources = this.#sources;
-    this.loading = this.#loading;
-    this.paused = this.#paused;
-    this.alerts = this.#alerts;
-  }
 
   readonly clock = (): number => Date.now() + this.#skew;
 

@@ -1,3 +1,4 @@
+// Searching by words and by a regular expression.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { matcher, patternOf, patternProblem } from "../../src/lib/search.ts";

@@ -1,3 +1,4 @@
+// Marking what was found.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { finder } from "../../src/lib/search.ts";

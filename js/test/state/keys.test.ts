@@ -1,3 +1,4 @@
+// The keys of the dashboard.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { commandOf, KEYS } from "../../src/state/keys.ts";

@@ -1,3 +1,4 @@
+// The agents view: its order, what folds, sums and activity.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Nav } from "../../src/state/nav.ts";

@@ -25,7 +25,7 @@ import { row } from "../support/rows.ts";
 
 const NOON = new Date(2026, 6, 17, 12).getTime();
 
-const said = (id: string, kind: "prompt" | "reply" | "thinking" = "reply", at = NOON): Entry => ({
+const text = (id: string, kind: "prompt" | "reply" | "thinking" = "reply", at = NOON): Entry => ({
   id,
   at,
   kind,
@@ -63,36 +63,36 @@ const lines = (entries: readonly Entry[], how: Partial<Arrangement> = {}) =>
   shape(arrange(entries, { only: "all", seen: null, unfolded: () => false, ...how }).slice(1));
 
 test("an entry told again replaces the earlier one where it stands", () => {
-  const talk = page([said("a"), call("c", { status: "running" })]);
-  const later = withLater(talk, page([call("c", { output: "done" }), said("b")], null, "further"));
+  const talk = page([text("a"), call("c", { status: "running" })]);
+  const later = withLater(talk, page([call("c", { output: "done" }), text("b")], null, "further"));
   assert.equal(ids(later), "a c b");
   assert.equal((later.entries[1] as Tool).status, "ok");
   assert.equal(later.after, "further");
 });
 
 test("nothing new changes nothing", () => {
-  const talk = page([said("a")]);
+  const talk = page([text("a")]);
   assert.equal(withLater(talk, page([])), talk);
 });
 
 test("the page before goes in front, and what is known already counts", () => {
-  const talk = page([call("c"), said("b")], "there");
-  const all = withEarlier(talk, page([said("a"), call("c", { status: "running" })], null, null));
+  const talk = page([call("c"), text("b")], "there");
+  const all = withEarlier(talk, page([text("a"), call("c", { status: "running" })], null, null));
   assert.equal(ids(all), "a c b");
   assert.equal((all.entries[1] as Tool).status, "ok");
   assert.deepEqual([all.before, all.after], [null, "end"]);
 });
 
 test("more news than a page holds begin the conversation anew, without a hole in it", () => {
-  assert.equal(ids(withLater(page([said("a")], "there"), page([said("y"), said("z")], "here"))), "y z");
+  assert.equal(ids(withLater(page([text("a")], "there"), page([text("y"), text("z")], "here"))), "y z");
 });
 
 test("a reply and a thought may bear the same id", () => {
-  assert.equal(withLater(page([said("m", "thinking")]), page([said("m", "reply")])).entries.length, 2);
+  assert.equal(withLater(page([text("m", "thinking")]), page([text("m", "reply")])).entries.length, 2);
 });
 
 test("in the past later entries are not there yet, and a call that went on then has no result", () => {
-  const entries = [said("a"), call("c", { output: "done", duration_ms: 5_000 }), said("b", "reply", NOON + 9_000)];
+  const entries = [text("a"), call("c", { output: "done", duration_ms: 5_000 }), text("b", "reply", NOON + 9_000)];
   const then = asOf(entries, NOON + 2_000);
   assert.deepEqual(
     then.map((entry) => entry.id),
@@ -102,18 +102,18 @@ test("in the past later entries are not there yet, and a call that went on then 
 });
 
 test("what came since is counted behind the last entry that was seen", () => {
-  const entries = [said("a"), said("b"), said("c")];
+  const entries = [text("a"), text("b"), text("c")];
   assert.equal(countAfter(entries, keyOf(entries[0]!)), 2);
   assert.equal(countAfter(entries, "reply gone"), 0);
 });
 
-test("calls that went well are one line once something else was said", () => {
+test("calls that went well are one line once something else was text", () => {
   const run = ["1", "2", "3"].map((id) => call(id));
-  assert.equal(lines([said("a"), ...run, said("b")]), "a [3] b");
-  assert.equal(lines([said("a"), ...run]), "a 1 2 3", "the newest are seen");
-  assert.equal(lines([said("a"), call("1"), call("2"), said("b")]), "a 1 2 b", "two lines say more than one");
-  assert.equal(lines([...run, said("b")], { unfolded: (entry) => entry.id === "2" }), "[3] 1 2 3 b");
-  assert.equal(lines([...run, said("b")], { only: "tools" }), "1 2 3");
+  assert.equal(lines([text("a"), ...run, text("b")]), "a [3] b");
+  assert.equal(lines([text("a"), ...run]), "a 1 2 3", "the newest are seen");
+  assert.equal(lines([text("a"), call("1"), call("2"), text("b")]), "a 1 2 b", "two lines say more than one");
+  assert.equal(lines([...run, text("b")], { unfolded: (entry) => entry.id === "2" }), "[3] 1 2 3 b");
+  assert.equal(lines([...run, text("b")], { only: "tools" }), "1 2 3");
 });
 
 test("of a long run that goes on the newest calls are seen", () => {
@@ -123,18 +123,18 @@ test("of a long run that goes on the newest calls are seen", () => {
 test("who failed, leads to another transcript or asks the person is not folded away", () => {
   const odd = [call("e", { status: "error" }), call("k", { child: "s/1" }), call("q", { asks: "which?" })];
   const run = ["1", "2", "3"].map((id) => call(id));
-  assert.equal(lines([...run, odd[0]!, odd[1]!, odd[2]!, said("b")]), "[3] e k q b");
+  assert.equal(lines([...run, odd[0]!, odd[1]!, odd[2]!, text("b")]), "[3] e k q b");
 });
 
 test("silent thinking takes no line unless it is what happens now", () => {
   const silent: Entry = { id: "t", at: NOON, kind: "thinking", text: null };
-  assert.equal(lines([said("a"), silent, said("b")]), "a b");
-  assert.equal(lines([said("a"), silent]), "a t");
+  assert.equal(lines([text("a"), silent, text("b")]), "a b");
+  assert.equal(lines([text("a"), silent]), "a t");
 });
 
 test("errors are failed and denied calls, failed answers and failed turns", () => {
   const entries: Entry[] = [
-    said("a"),
+    text("a"),
     call("e", { status: "error" }),
     call("d", { status: "denied" }),
     call("ok"),
@@ -146,12 +146,12 @@ test("errors are failed and denied calls, failed answers and failed turns", () =
 
 test("the mark stands before the first entry that came since, and parts a run", () => {
   const run = ["1", "2", "3", "4", "5", "6"].map((id) => call(id));
-  assert.equal(lines([...run, said("b")], { seen: keyOf(run[2]!) }), "[3] new [3] b");
-  assert.equal(lines([said("a")], { seen: "reply a" }), "a", "nothing came");
+  assert.equal(lines([...run, text("b")], { seen: keyOf(run[2]!) }), "[3] new [3] b");
+  assert.equal(lines([text("a")], { seen: "reply a" }), "a", "nothing came");
 });
 
 test("each day is told", () => {
-  const items = arrange([said("a"), said("b", "reply", NOON + 86_400_000)], {
+  const items = arrange([text("a"), text("b", "reply", NOON + 86_400_000)], {
     only: "all",
     seen: null,
     unfolded: () => false,
@@ -288,14 +288,14 @@ test("what is new is asked for once at a time, and again when more came meanwhil
   feed.follow();
   feed.follow();
   assert.equal(asked.length, 1);
-  await asked[0]!.answer(page([said("a")], "there"));
+  await asked[0]!.answer(page([text("a")], "there"));
   await new Promise((resolve) => setTimeout(resolve, 560));
   assert.deepEqual(
     asked.map(({ params }) => params["after"]),
     [undefined, "end"],
     "the second one after a pause",
   );
-  await asked[1]!.answer(page([said("b")], null, "further"));
+  await asked[1]!.answer(page([text("b")], null, "further"));
   assert.equal(ids(feed.talk.value!), "a b");
   feed.leave();
   assert.equal(feed.seen.value, "reply b");
@@ -305,12 +305,12 @@ test("a page before a conversation that began anew meanwhile is dropped", async 
   const { asked, ask } = server();
   const feed = new Feed(ask, "s");
   feed.follow();
-  await asked[0]!.answer(page([said("b")], "there"));
+  await asked[0]!.answer(page([text("b")], "there"));
   void feed.earlier();
   await new Promise((resolve) => setTimeout(resolve, 520));
   feed.follow();
-  await asked[2]!.answer(page([said("z")], "elsewhere"));
-  await asked[1]!.answer(page([said("a")]));
+  await asked[2]!.answer(page([text("z")], "elsewhere"));
+  await asked[1]!.answer(page([text("a")]));
   assert.equal(ids(feed.talk.value!), "z");
 });
 

@@ -19,7 +19,7 @@ import { type AgentItem, arrange, finishedOf } from "./tree.ts";
 
 const MINUTE_MS = 60_000;
 
-/** Who is done, failed or of unknown status is gone after this long without a sign. */
+/** Milliseconds without a sign after which an agent that is done, failed or of unknown status is gone. */
 const PRESENCE_MS = 60 * MINUTE_MS;
 
 const facets: readonly Facet<AgentsRow>[] = [

@@ -21,7 +21,7 @@ export interface AgentItem {
 export type Folds = ReadonlyMap<string, boolean>;
 
 export interface Arrangement {
-  /** Whoever was seen after this is present, whatever the status. */
+  /** An agent seen after this is present, whatever its status. */
   readonly since: number;
   /** Whether the group of a status is open, given whether it is by itself. */
   readonly open: (status: string, byItself: boolean) => boolean;
@@ -35,7 +35,7 @@ const FINISHED_OVER = 5;
 const FINISHED = "finished of ";
 export const finishedOf = (id: string): string | null => (id.startsWith(FINISHED) ? id.slice(FINISHED.length) : null);
 
-/** Who may need somebody first. */
+/** The order of statuses: those that may need a person first. */
 const URGENCY = ["waiting", "failed", "working", "idle", "unknown", "done", "offline"];
 /** Those that are over: what went wrong, what came to an end, what is not known. */
 const OVER = ["failed", "done", "waiting", "working", "idle", "offline", "unknown"];
@@ -121,7 +121,7 @@ class Forest {
     for (const own of this.#children.values()) own.sort(this.byUrgency);
   }
 
-  /** Whoever waits comes first, and whoever it hangs on with it. */
+  /** Agents that wait come first, together with their parents. */
   readonly byUrgency = (a: AgentsRow, b: AgentsRow): number =>
     this.#urgency(a) - this.#urgency(b) || (a.started_at ?? 0) - (b.started_at ?? 0);
 

@@ -40,7 +40,7 @@ export function MemoryText({ row }: { row: MemoryRow }) {
   );
 }
 
-/** Longer texts are not set as Markdown: a page of so many pieces would halt the rest. */
+/** Maximum characters set as Markdown: a longer text would block the page. */
 const MOST_MARKDOWN = 40_000;
 
 function Written({ path, text }: { path: string | null; text: string }) {

@@ -1,13 +1,14 @@
 // The board: a column for each task status that has tasks, cards in order of urgency. Arrow keys go from card to card.
+
 import { useState } from "preact/hooks";
 import { integer, score, words } from "../../lib/format.ts";
+import { isOpen } from "../../lib/tasks.ts";
 import { oneLine } from "../../lib/text.ts";
 import { useFresh } from "../../parts/fades.ts";
 import { StatusMark } from "../../parts/status.tsx";
 import { useApp } from "../../state/context.ts";
 import { TASK_STATUSES, type TasksRow } from "../../store/tables.ts";
 import { Age, Owner, Priority, Progress, Waits } from "./cells.tsx";
-import { isOpen } from "./links.ts";
 
 /** More cards than this in one column help nobody; the table has them all. */
 const MOST_CARDS = 60;

@@ -1,11 +1,13 @@
 // The cells of a task that table and board share.
+
 import { Bar } from "../../charts/bar.tsx";
 import { duration, exactTime, longDuration, percent, plural, words } from "../../lib/format.ts";
+import { isOpen } from "../../lib/tasks.ts";
 import { AgentName } from "../../parts/agentname.tsx";
 import { StatusMark, statusColor } from "../../parts/status.tsx";
 import { useApp } from "../../state/context.ts";
 import type { TasksRow } from "../../store/tables.ts";
-import { isOpen, taskAge, waitsFor } from "./links.ts";
+import { taskAge, waitsFor } from "./links.ts";
 
 export function Priority({ row }: { row: TasksRow }) {
   const pressing = row.priority === "critical" && isOpen(row);

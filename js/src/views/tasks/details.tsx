@@ -1,9 +1,11 @@
 // What a task's details say beside its fields: what it is about, its course, what it hangs on, how it was judged,
 // and the messages about it.
+
 import { useMemo } from "preact/hooks";
 import { Score } from "../../charts/score.tsx";
 import { duration, exactTime, integer, longDuration, stamp, words } from "../../lib/format.ts";
 import { newestFirst } from "../../lib/sort.ts";
+import { isOpen } from "../../lib/tasks.ts";
 import { oneLine } from "../../lib/text.ts";
 import { AgentName } from "../../parts/agentname.tsx";
 import { Section } from "../../parts/section.tsx";
@@ -12,7 +14,7 @@ import { Prose } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useApp } from "../../state/context.ts";
 import type { TasksRow } from "../../store/tables.ts";
-import { dependencies, isOpen, taskLinks } from "./links.ts";
+import { dependencies, taskLinks } from "./links.ts";
 
 /** The fields that `TaskDetails` shows. */
 export const TASK_FIELDS = [

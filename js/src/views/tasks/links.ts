@@ -1,5 +1,7 @@
 // The links between tasks: what each waits for, what waits for it, and its parts.
+
 import { append } from "../../lib/ordered.ts";
+import { isOpen } from "../../lib/tasks.ts";
 import type { TasksRow } from "../../store/tables.ts";
 
 export interface TaskLinks {
@@ -8,9 +10,6 @@ export interface TaskLinks {
   /** Task → its subtasks. */
   readonly parts: ReadonlyMap<string, readonly TasksRow[]>;
 }
-
-export const isOpen = (task: TasksRow): boolean =>
-  task.status !== "completed" && task.status !== "cancelled" && task.status !== "failed";
 
 export function dependencies(task: TasksRow): readonly string[] {
   return (task.depends_on ?? []).map(String);

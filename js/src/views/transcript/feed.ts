@@ -127,7 +127,7 @@ export class Feed {
 
 const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown } | null)?.code;
 
-/** So many conversations are kept, to be there at once when the reader is back. */
+/** Maximum transcripts kept, to be there at once when the reader comes back. */
 const KEPT = 8;
 
 const kept = new WeakMap<Nav, Map<string, Feed>>();

@@ -39,7 +39,7 @@ export function Transcript({ session, trail, onFields }: TranscriptProps) {
   useEffect(() => {
     const element = aside.current!;
     const focused = (element.getRootNode() as ShadowRoot).activeElement;
-    // Who came from a row goes on with the rows; who came from elsewhere, or sees nothing else now, reads.
+    // Opened from a row, the focus stays with the rows; opened from elsewhere, or alone on the screen, it goes to the text.
     const covers = getComputedStyle(element).position === "absolute";
     if (focused === null || covers)
       element.querySelector<HTMLElement>(".transcript-scroller")?.focus({ preventScroll: true });

@@ -31,7 +31,7 @@ const MINUTE_MS = 60_000;
 /** Two lines say more than "2 tool calls". */
 const FEWEST_FOLDED = 3;
 
-/** So many of the newest calls stay to be seen while their run goes on. */
+/** How many of the newest calls of a run stay visible while it goes on. */
 const KEPT_OPEN = 6;
 
 export const isError = (entry: Entry): boolean =>

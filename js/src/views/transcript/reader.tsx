@@ -12,10 +12,10 @@ import { arrange, type Item, isError, type Only } from "./items.ts";
 import { useScroll } from "./scroll.ts";
 import { type Search, useSearch } from "./search.ts";
 
-/** So many items exist in the page to begin with, and come with each step up: a long transcript stays light. */
+/** Items in the page to begin with, and added with each step up: a long transcript stays light. */
 const STEP = 150;
 
-/** So many pages are read without being asked for, when few of their entries are shown. */
+/** Maximum pages read ahead when few of their entries are shown. */
 const PATIENCE = 30;
 const NONE: readonly Entry[] = [];
 

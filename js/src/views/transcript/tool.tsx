@@ -123,7 +123,7 @@ function DiffSize({ diff }: { diff: string }) {
   );
 }
 
-/** Whoever has not returned after this will not. */
+/** A call that has not returned after this will not. */
 const GIVEN_UP_MS = 86_400_000;
 
 /** How long it goes on already. */
