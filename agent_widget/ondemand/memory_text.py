@@ -6,13 +6,13 @@ too long for a screen is cut.
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
 from ..ingest.tail import Unreadable, read_document
 from ..masking import mask
 from ..sources.base import MISREAD, Source
+from ..sources.memory import version_of
 
 TEXT_CHARS: Final = 200_000
 """A longer text is cut, and says so."""
@@ -48,8 +48,3 @@ def read_memory(source: Source, path: PurePosixPath, id: str, *, masking: bool =
     if truncated:
         text = text[: TEXT_CHARS - 1] + "…"
     return MemoryText(mask(text) if masking else text, version_of(content), truncated)
-
-
-def version_of(content: bytes) -> str:
-    """Stands for the content of an entry: another one means that it was changed."""
-    return blake2b(content, digest_size=6).hexdigest()

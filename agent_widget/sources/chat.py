@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar, get_args
 
 import msgspec
 
-from .base import Item, Malformed, Reader, Source, first_of, millis, named, parse_as, preview
+from .base import Item, Malformed, Reader, Record, Source, first_of, millis, named, parse_as, preview
 from .conversation import Conversation
 from .ledger import Book, Ledger
 from .steps import (
@@ -55,7 +55,13 @@ class ChatSource(Source):
         super().__init__(root, namespace)
         self.book = Book(Ledger() if self.priced else Ledger(lambda model, tokens, at: None))
         self.titled: set[str] = set()
-        """Rows of sessions that another file than the conversation gives a title."""
+        """Rows of sessions that have a title of :meth:`entitled`."""
+
+    def entitled(self, session: str, title: str | None) -> Iterator[Record]:
+        """Yield a title from a file beside the conversation: it counts more than the first prompt."""
+        if title is not None:
+            self.titled.add(self.namespace + session)
+            yield Record("sessions", self.namespace + session, {"title": preview(title)})
 
 
 class Voice:
@@ -73,7 +79,7 @@ class Voice:
         self.agent = conversation.agent
         self.parent = conversation.parent
         self.calls: dict[str, Call] = {}
-        """The format's id of a call without a result → the call, with the id of its row."""
+        """The calls without a result, by their ids in the format."""
         self.facts: dict[str, Any] = {}
         """What :meth:`about` said."""
         self.reply = ""
@@ -124,8 +130,8 @@ class Voice:
 
     # Taking steps
 
-    def call_row(self, id: str, at: int | None = None) -> str:
-        """Return the row of a call by its id and, when it is made, its time: models count anew in each session."""
+    def call_row(self, id: str, at: int | None) -> str:
+        """Return the row of a call made ``at`` (``None``: not known); models count theirs anew in each session."""
         return f"{self.session}:{id}"
 
     def agent_row(self, id: str) -> str:
@@ -158,18 +164,15 @@ class Voice:
     def _call(self, step: Call) -> list[Item]:
         """Keep it until it returns; a call that is taken once more waits for permission now, or got it."""
         self.reply = ""
-        known = self.calls.get(step.id)
-        row = self.call_row(step.id, step.at) if known is None else known.id
-        call = step._replace(id=row)
-        self.calls.setdefault(step.id, call)
-        return self.conversation.take(call)
+        made_at = self.calls.setdefault(step.id, step).at
+        return self.conversation.take(step._replace(id=self.call_row(step.id, made_at)))
 
     def _result(self, step: Result) -> list[Item]:
         """Add which file an editing tool changed."""
         call, files = self.calls.pop(step.call_id, None), step.files
         if call is not None and call.name in self.source.editors and step.status == "ok" and not files:
             files = _paths(call.input)
-        row = self.call_row(step.call_id) if call is None else call.id
+        row = self.call_row(step.call_id, call.at if call is not None else None)
         return self.conversation.take(step._replace(call_id=row, files=files))
 
     def _usage(self, step: Usage) -> list[Item]:
@@ -183,7 +186,7 @@ class Voice:
 
     def _spawn(self, step: Spawn) -> list[Item]:
         call = self.calls.get(step.call_id)
-        row = self.call_row(step.call_id) if call is None else call.id
+        row = self.call_row(step.call_id, call.at if call is not None else None)
         return self.conversation.take(step._replace(call_id=row, agent_id=self.agent_row(step.agent_id)))
 
     def _return(self, step: Return) -> list[Item]:
@@ -218,6 +221,8 @@ class Chat(Reader, Generic[L, V]):
     def __init__(self, source: ChatSource, path: PurePosixPath) -> None:
         self.source = source
         self.path = path
+        self.file = str(path)
+        """What its counts are kept under: the same for files of which one goes on where the other ended."""
         self.data = b""
         """The line that is being read."""
         self._voices: dict[tuple[str, str | None], V] = {}
@@ -260,18 +265,20 @@ class Chat(Reader, Generic[L, V]):
             else:
                 yield step  # type: ignore[misc]
 
-    def voice(self, session: str, agent: str | None = None) -> V:
-        """Return an agent of a session, by their ids in the format."""
+    def voice(self, session: str, agent: str | None = None, parent: Voice | None = None) -> V:
+        """Return an agent of a session, by their ids in the format; ``parent``: who it works for, if it is known."""
         voice = self._voices.get((session, agent))
         if voice is None:
-            voice = self._voices[session, agent] = self.begin(session, agent)
+            voice = self._voices[session, agent] = self.begin(session, agent, parent)
         return voice
 
-    def begin(self, session: str, agent: str | None) -> V:
-        """Make the voice of an agent that this file had not named before."""
-        row, path = self.source.namespace + session, str(self.path)
-        subagent = () if agent is None else (f"{row}/{agent}", row)
-        voice: V = self.voice_type(self.source, path, Conversation(self.source.book, path, row, *subagent))
+    def begin(self, session: str, agent: str | None, parent: Voice | None) -> V:
+        """Return a new voice, for an agent that this file had not named before."""
+        row = self.source.namespace + session
+        works_for = row if parent is None else parent.agent
+        subagent = () if agent is None else (f"{row}/{agent}", works_for)
+        conversation = Conversation(self.source.book, self.file, row, *subagent)
+        voice: V = self.voice_type(self.source, str(self.path), conversation)
         return voice
 
     @property
@@ -291,6 +298,8 @@ def plan(at: int, entries: Any, title: str, id: Callable[[dict[str, Any], str], 
 
 
 def _paths(given: Any) -> tuple[str, ...]:
-    """Return the file that a tool was given."""
-    path = first_of(given, "file_path", "path", "filePath", "notebook_path") if isinstance(given, dict) else None
+    """Return the file that an editing tool was given to change; ``str_replace_editor`` also views files."""
+    if not isinstance(given, dict) or given.get("command") == "view":
+        return ()
+    path = first_of(given, "file_path", "path", "filePath", "notebook_path")
     return (path,) if isinstance(path, str) else ()

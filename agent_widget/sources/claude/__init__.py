@@ -20,13 +20,12 @@ transcripts of versions 2.0.64 to 2.1.236 that people published. What follows fr
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from ..base import (
     READERS,
@@ -46,6 +45,7 @@ from ..base import (
 )
 from ..conversation import SILENCE_MS, TASK_STATUS
 from ..ledger import Book, Ledger
+from ..memory import memory_fields
 from ..prices import price
 from ..steps import PERSON
 from .lines import Transcript
@@ -388,17 +388,9 @@ class Claude(Source):
 
     def memory(self, file: str, data: bytes) -> Iterator[Item]:
         """What an agent wrote down for later sessions, and plans."""
-        path, text = PurePosixPath(file), data.decode("utf-8", "replace")
-        heading = re.search(r"^(?:name:|#{1,6})[ \t]+(.*\S)", text, re.MULTILINE)
-        fields: dict[str, Any] = {
-            "title": preview(heading.group(1)) if heading else path.stem,
-            "kind": {"projects": "memory", "agent-memory": "agent_memory"}.get(path.parts[0], "plan"),
-            "path": file,
-            "size": len(data),
-            "tokens": len(data) // 4,
-            "text": preview(text),
-            "version": blake2b(data, digest_size=6).hexdigest(),
-        }
+        path = PurePosixPath(file)
+        kind = {"projects": "memory", "agent-memory": "agent_memory"}.get(path.parts[0], "plan")
+        fields = memory_fields(path, data, heading="name:|#{1,6}", kind=kind)
         if path.parts[0] == "projects":
             self._memories[path.parts[1]].add(self.namespace + file)
             if project := self._projects.get(path.parts[1]):

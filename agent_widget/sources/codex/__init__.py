@@ -19,7 +19,6 @@ import importlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
@@ -38,6 +37,7 @@ from ..base import (
     preview,
 )
 from ..ledger import Book
+from ..memory import memory_fields
 from .lines import Rollout
 
 FILES: Final[tuple[tuple[str, str, Literal["lines", "document"], str], ...]] = (
@@ -137,18 +137,7 @@ class Codex(Source):
         """What Codex wrote down of its conversations: a summary, and one file for each of them."""
 
         def read(data: bytes) -> Iterator[Item]:
-            text = data.decode("utf-8", "replace")
-            heading = re.search(r"^#{1,6}[ \t]+(.*\S)", text, re.MULTILINE)
-            fields = {
-                "title": preview(heading.group(1)) if heading else path.stem,
-                "kind": "memory",
-                "path": str(path),
-                "size": len(data),
-                "tokens": len(data) // 4,
-                "text": preview(text),
-                "version": blake2b(data, digest_size=6).hexdigest(),
-            }
-            yield Record("memory", f"{self.namespace}{path}", fields)
+            yield Record("memory", f"{self.namespace}{path}", memory_fields(path, data, kind="memory"))
 
         return read
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from hashlib import blake2b
 from pathlib import PurePosixPath
-from typing import Any
 
 import msgspec
 
-from ..base import Record, millis, parse_json, preview
+from ..base import millis, parse_json
+from ..memory import entry_fields, memory_fields
 from .file import File, Items
 from .team import Team
 from .values import Entry, entries, session_of, texts, time_of, whole_of
@@ -32,7 +31,8 @@ def knowledge(team: Team, file: File, data: bytes) -> Items:
         learned = _learned(entry)
         title = learned[0] if learned else f"Session {session or 'unknown'}"
         text = "\n".join(learned) or None
-        yield _row(team, file, id, msgspec.json.encode(entry), title, text, kind="knowledge", updated_at=at)
+        fields = entry_fields(msgspec.json.encode(entry), title, text)
+        yield team.record("memory", id, **fields, path=file.path, kind="knowledge", updated_at=at)
         yield from team.session(session, at)
         if session is not None:
             yield team.record("sessions", session, messages=whole_of(entry, "messages"))
@@ -57,20 +57,11 @@ def _learned(entry: Entry) -> list[str]:
 
 def markdown(team: Team, file: File, data: bytes) -> Items:
     """Working notes, critiques and reports."""
-    path, text = PurePosixPath(file.path), data.decode("utf-8", "replace")
-    heading = re.search(r"^#{1,6}[ \t]+(.*\S)", text, re.MULTILINE)
+    path = PurePosixPath(file.path)
     written = re.search(r"\d{4}-\d\d-\d\d(T\d\d-\d\d-\d\d(-\d{1,6})?Z)?", path.name)
-    kind, at = _KIND.get(path.parts[0], "working_notes"), _filename_time(written.group()) if written else None
-    yield _row(team, file, file.path, data, heading.group(1) if heading else path.stem, text, kind=kind, updated_at=at)
-
-
-def _row(team: Team, file: File, id: str, content: bytes, title: str, text: str | None, **fields: Any) -> Record:
-    fields |= {
-        "size": len(content),
-        "tokens": len(content) // 4,
-        "version": blake2b(content, digest_size=6).hexdigest(),
-    }
-    return team.record("memory", id, title=preview(title), path=file.path, text=preview(text), **fields)
+    at = _filename_time(written.group()) if written else None
+    kind = _KIND.get(path.parts[0], "working_notes")
+    yield team.record("memory", file.path, **memory_fields(path, data, kind=kind, updated_at=at))
 
 
 def _filename_time(text: str) -> int | None:
