@@ -17,10 +17,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.support.homes import HOMES, Story
+from tests.benchmarks.homes import HOMES, Story
 
 OURS = """
-from agent_widget.collector import Collector
+from agent_widget.ingest.collector import Collector
 def read(path):
     collector = Collector([path])
     def work():
