@@ -421,7 +421,10 @@ def test_what_a_failing_round_has_read_is_announced(root: Path, monkeypatch: pyt
         until(lambda: live.rounds > 0)
 
 
-def test_a_listener_that_fails_does_not_end_the_watching(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_listener_that_fails_does_not_end_the_watching(
+    root: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "HOT_CHECK", 0.05)  # the round after one that failed
     collector = Collector([root])
     watcher = Watcher(collector, fail)
     watcher.start()
