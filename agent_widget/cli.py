@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 import webbrowser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,6 +32,8 @@ from .store import Row
 from .tables import TABLES
 from .version import VERSION
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
 
 class _Failure(Exception):
     """What a user can cause, in one line that says what to do."""
@@ -44,12 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="agent-widget: %(message)s", stream=sys.stderr)
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # what strangers send to the port is no news
     try:
-        options.run(options)
+        with _terminated_as_interrupted():
+            options.run(options)
         sys.stdout.flush()
     except (_Failure, PathError, StartError, ConnectionFailed) as failure:
         _warn(str(failure))
         return 1
-    except KeyboardInterrupt:  # serve, tail and demo end by it in their own way; here something was cut short
+    except KeyboardInterrupt:  # serve, tail and demo end by a signal in their own way; here something was cut short
         _warn("interrupted")
         return 1
     except BrokenPipeError:
@@ -59,6 +61,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _warn(f"{failure.filename}: {failure.strerror}" if failure.filename and failure.strerror else str(failure))
         return 1
     return 0
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Have SIGTERM raise KeyboardInterrupt as Ctrl-C does, so that whatever was begun is cleaned up."""
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -180,17 +194,21 @@ def _detach() -> None:
 
 
 def _until_interrupted(work: Any) -> None:
-    """Run until it ends, or until Ctrl-C or SIGTERM, and clean up in both cases."""
+    """Run until it ends, or until Ctrl-C or SIGTERM, and clean up in both cases; a second signal changes nothing."""
 
     async def run() -> None:
         task = asyncio.ensure_future(work)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _ENDING:
             with contextlib.suppress(NotImplementedError):  # Windows
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+                asyncio.get_running_loop().add_signal_handler(number, lambda: task.cancelling() or task.cancel())
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
-    asyncio.run(run())
+    try:
+        asyncio.run(run())
+    finally:
+        for number in _ENDING:  # the little that is left to clean up is not to be cut short either
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -199,20 +217,18 @@ def _demo(options: argparse.Namespace) -> None:
         memory = Path(directory).expanduser()
         if options.directory is None:
             memory = memory / "memory"
-        memory.mkdir(parents=True, exist_ok=True)
-        simulated = demo.prepared(memory, agents=options.agents, rate=options.rate)
-        stop = threading.Event()
+        team = demo.Demo(memory, agents=options.agents, rate=options.rate)
 
         async def show() -> None:
-            server = Server(Collector(simulated.roots), port=options.port)
+            server = Server(Collector(team.roots), port=options.port)
             showing = asyncio.ensure_future(_run_server(server, False, not options.no_open))
-            simulating = asyncio.ensure_future(asyncio.to_thread(demo.live, simulated, options.seconds, stop))
+            simulating = asyncio.ensure_future(asyncio.to_thread(team.run, options.seconds))
             try:
                 done, _ = await asyncio.wait({showing, simulating}, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
             finally:
-                stop.set()
+                team.stop()
                 showing.cancel()
                 await asyncio.gather(showing, simulating, return_exceptions=True)
 

@@ -219,8 +219,7 @@ def test_snapshot_as_parquet(workspace: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serve_prints_where_it_is_and_ends_by_a_signal(workspace: Path, number: signal.Signals) -> None:
+def test_serve_prints_where_it_is(workspace: Path) -> None:
     with running("serve", "--port", "0", "--token", "my-token", workspace) as (process, lines):
         until(lambda: len(lines) == 4)
         said = dict(line.split(maxsplit=1) for line in lines)
@@ -230,11 +229,47 @@ def test_serve_prints_where_it_is_and_ends_by_a_signal(workspace: Path, number: 
         assert said["url"].startswith("ws://127.0.0.1:")
         assert said["url"].strip() in run("servers").stdout
         assert said["url"].strip() in run("doctor", workspace).stdout
-        process.send_signal(number)
+        process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where commands put what is temporary."""
+    directory = tmp_path / "temporary"
+    directory.mkdir()
+    monkeypatch.setenv("TMPDIR", str(directory))
+    return directory
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_signal_ends_a_server_with_its_clients_and_nothing_is_left(
+    workspace: Path, temporary: Path, command: str, number: signal.Signals
+) -> None:
+    arguments = {"serve": ["--port", "0", workspace], "demo": ["--no-open"]}[command]
+    with running(command, *arguments) as (process, lines):
+        until(lambda: len(lines) == 4)
+        said = {name: value.strip() for name, value in (line.split(maxsplit=1) for line in lines)}
+        with contextlib.closing(cli.connect(said["url"], said["token"])):
+            process.send_signal(number)
+            process.send_signal(number)  # impatience changes nothing
+            assert process.wait(10) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
     assert list(discovery.runtime_directory().glob("server-*")) == []
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_demo_that_is_ended_while_it_prepares_leaves_nothing(temporary: Path) -> None:
+    with running("demo", "--no-open", "--agents", "200") as (process, lines):
+        until(lambda: list(temporary.glob("agent-widget-demo-*/memory/*")))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 1
+        assert lines == []
+    assert list(temporary.iterdir()) == []
 
 
 def test_servers_says_when_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:

@@ -111,6 +111,7 @@ class Watcher:
         """Stop watching; returns when the threads have ended."""
         self._stopping = True
         self._wake.set()
+        self._presentable.set()  # nothing more will come for whoever waits for it
         if self._thread.is_alive():  # first: it may be about to watch a root
             self._thread.join(5)
         if self._observer is not None:

@@ -167,7 +167,7 @@ class Server:
                 open_timeout=HELLO_DEADLINE,
                 ping_interval=10,
                 ping_timeout=10,
-                close_timeout=2,
+                close_timeout=0.5,  # a client that does not answer holds up the end of the server for so long
                 server_header=None,
                 start_serving=False,
             )

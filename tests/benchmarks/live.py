@@ -195,8 +195,10 @@ def workspace(given: str | None) -> Iterator[Path]:
             shutil.copytree(given, directory)
             subprocess.run(["chmod", "-R", "u+w", str(directory)], check=True)
         else:
-            directory.mkdir()
-            demo.Team(directory, seed=1).history(30)
+            now = int(time.time() * 1000)
+            team = demo.Demo(directory, seed=1, now_ms=now - 20 * 60_000)
+            while team.now < now:
+                team.step(now)
         yield directory
 
 

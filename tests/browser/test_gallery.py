@@ -142,8 +142,7 @@ def axe() -> None:
 def team(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The directories of a team, of Claude Code and of Codex, with a quarter of an hour of history."""
     directory = tmp_path_factory.mktemp("demo") / "memory"
-    directory.mkdir()
-    return [str(root) for root in demo.prepared(directory, agents=AGENTS, seed=SEED).roots]
+    return [str(root) for root in demo.Demo(directory, agents=AGENTS, seed=SEED).roots]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from agent_widget.demo import Team
+from agent_widget import demo
 
 _numbers = count(1)
 
@@ -18,9 +18,7 @@ class Workspace:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        directory.mkdir(parents=True)
-        self.team = Team(directory, agents=7, seed=1)
-        self.team.history(minutes=6)
+        demo.Demo(directory, seed=1)
 
     def say(self, payload: Any) -> None:
         """One agent says something to all."""

@@ -82,7 +82,7 @@ class Place:
         self.directory = directory
         self.memory = directory / "memory"
         self.memory.mkdir()
-        demo.prepared(self.memory, seed=1)
+        demo.Demo(self.memory, seed=1)
         self._say("user", content="Plan the shop")
         self._say("assistant", content=[{"type": "tool_use", "id": "t1", "name": "Write", "input": _WRITTEN}])
         self._say("user", content=[{"type": "tool_result", "tool_use_id": "t1", "content": "ok"}])

@@ -20,7 +20,7 @@ LARGEST = 200_000
 def workspace() -> Files:
     """What the demo writes, and the documents that only other teams have."""
     with tempfile.TemporaryDirectory() as directory:
-        demo.prepared(Path(directory), seed=1)
+        demo.Demo(Path(directory), seed=1)
         files = {str(p.relative_to(directory)): p.read_bytes() for p in Path(directory).rglob("*") if p.is_file()}
     summary = [{"sessionId": "ses_1", "startTime": "2026-01-01T10:00:00Z", "messageCount": 3, "toolCalls": {"bash": 2}}]
     files["session-summaries.json"] = json.dumps(summary).encode()
