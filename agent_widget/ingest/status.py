@@ -14,30 +14,76 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from ..sources.base import Evidence
+from ..sources.base import Evidence, preview
 from ..store import Change, Store
 from ..tables import AGENT_STATUSES, Gone, Record
 from .processes import Processes, domain
 
+SILENCE_MS: Final = {"working": 30 * 60_000, "idle": 60 * 60_000, "waiting": 24 * 60 * 60_000}
+"""Status → for how long no sign of life may come before the agent counts as offline: crashed, closed or asleep.
+
+A question stays longest. An agent with another status need not give any more signs."""
+HEARTBEAT_MS: Final = 3 * 60_000
+"""The same for an agent that gives signs of life of its own accord; it should do so every 30 s to 60 s."""
+
+
+class Meaning(NamedTuple):
+    """What follows from a fact."""
+
+    status: str
+    reason: str
+    """Unless the evidence has a detail."""
+    with_detail: str = "{}"
+    routine: bool = False
+
+
+MEANING: Final[dict[str, Meaning]] = {
+    "prompted": Meaning("working", "prompted"),
+    "turn began": Meaning("working", "a turn began", routine=True),
+    "given work": Meaning("working", "was given work", routine=True),
+    "replied": Meaning("working", "writes an answer", routine=True),
+    "thought": Meaning("working", "thinks", routine=True),
+    "called": Meaning("working", "a tool call pending", "tool call {} pending: it runs, or waits for permission"),
+    "returned": Meaning("working", "tool result"),
+    "got permission": Meaning("working", "got permission"),
+    "asked": Meaning("waiting", "a question to you"),
+    "needs permission": Meaning("waiting", "permission", "permission {}"),
+    "turn ended": Meaning("idle", "end of turn"),
+    "interrupted": Meaning("idle", "interrupted"),
+    "task ended": Meaning("done", "end of turn"),
+    "reported": Meaning("done", "reported its result"),
+    "closed": Meaning("done", "closed"),
+    "left by its process": Meaning("done", "its process went on with another session"),
+    "turn failed": Meaning("failed", "the turn failed"),
+    "reported a failure": Meaning("failed", "reported a failure"),
+    "crashed": Meaning("failed", "ended with an error"),
+    "process ended": Meaning("offline", "its process has ended"),
+    **{f"says {status}": Meaning(status, status) for status in AGENT_STATUSES},
+}
+"""What an agent does after each :class:`~agent_widget.sources.base.Evidence`, and why, in plain words."""
+
+_GONE: Final = ("offline", "done", "failed")
+"""Statuses of agents whose sessions are not active any more."""
 _LONGEST = 2000
 """An agent that is there and says nothing is told of so many times at most: six weeks if it is idle."""
-_RANK = {status: rank for rank, status in enumerate(AGENT_STATUSES)}
+RANK = {status: rank for rank, status in enumerate(AGENT_STATUSES)}
 
 
-class _Point(NamedTuple):
-    """One piece of evidence in an order that no reading order can change."""
+class Point(NamedTuple):
+    """One piece of evidence as a status, in an order that no reading order can change."""
 
     at: int
     rank: int
     reason: str
-    ttl_ms: int  # 0 = holds for ever
-    routine: bool
-    beat: str
+    ttl_ms: int = 0  # 0 = holds for ever
+    routine: bool = False
+    sign: str = "heartbeat"
 
     @property
     def status(self) -> str:
+        """One of :data:`agent_widget.tables.AGENT_STATUSES`."""
         return AGENT_STATUSES[self.rank]
 
 
@@ -51,10 +97,10 @@ class _Span(NamedTuple):
 class _Course:
     """One agent's evidence, and the spans that follow from it: each lasts until the next one starts."""
 
-    points: list[_Point] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
     folded: int = 0
     """How many of the points are in ``spans``."""
-    telling: _Point | None = None
+    telling: Point | None = None
     """The point whose reason stands for the status after the folded points."""
     spans: list[_Span] = field(default_factory=list)
     published: list[_Span] = field(default_factory=list)
@@ -83,17 +129,17 @@ class _Course:
         return untouched
 
     @staticmethod
-    def _enter(spans: list[_Span], point: _Point) -> None:
+    def _enter(spans: list[_Span], point: Point) -> None:
         if spans and spans[-1].started_at == point.at:  # of two claims about one moment the later in order wins
             spans.pop()
         if not spans or spans[-1].status != point.status:
             spans.append(_Span(point.at, point.status, point.reason))
 
     @staticmethod
-    def _silence(spans: list[_Span], point: _Point, until: int) -> None:
+    def _silence(spans: list[_Span], point: Point, until: int) -> None:
         """If ``point`` runs out before ``until``, the agent was offline from then on."""
         if point.ttl_ms and point.at + point.ttl_ms < until and point.status != "offline":
-            spans.append(_Span(point.at + point.ttl_ms, "offline", offline_reason(point.ttl_ms, point.beat)))
+            spans.append(_Span(point.at + point.ttl_ms, "offline", offline_reason(point.ttl_ms, point.sign)))
 
     def with_silence(self, now: int) -> list[_Span]:
         """The spans as of ``now``; notes when the clock alone will change them."""
@@ -105,11 +151,11 @@ class _Course:
         return spans
 
 
-def offline_reason(ttl_ms: int, beat: str = "heartbeat") -> str:
+def offline_reason(ttl_ms: int, sign: str = "heartbeat") -> str:
     """Why an agent counts as offline."""
     minutes, seconds = divmod(ttl_ms // 1000, 60)
     length = " ".join(part for part in (f"{minutes} min" if minutes else "", f"{seconds} s" if seconds else "") if part)
-    return f"no {beat} for {length}"
+    return f"no {sign} for {length}"
 
 
 class Statuses:
@@ -119,6 +165,7 @@ class Statuses:
         self.processes = processes or Processes(domain=domain())
         self._store = store or Store()
         self._courses: dict[str, _Course] = {}
+        self._logs: dict[int, tuple[int, str]] = {}  # log → time and status of its last evidence
         self._dirty: set[str] = set()
         self._expiries: list[tuple[int, str]] = []
         self._newcomers: set[str] = set()
@@ -129,10 +176,20 @@ class Statuses:
 
     def observe(self, evidence: Evidence) -> None:
         """Take in one piece of evidence; a repetition changes nothing."""
-        course = self._courses.setdefault(evidence.agent_id, _Course())
-        point = _Point(
-            evidence.at, _RANK[evidence.status], evidence.reason, evidence.ttl_ms or 0, evidence.routine, evidence.beat
-        )
+        agent_id, at, fact, detail, sign, routine, log = evidence
+        meaning = MEANING[fact]
+        status = meaning.status
+        reason = preview(meaning.with_detail.format(detail) if detail else meaning.reason) or status
+        if log:  # a later line never counts as earlier, whatever the clocks say
+            last_at, last_status = self._logs.get(log, (0, ""))
+            at = max(at, last_at + (status != last_status))
+            self._logs[log] = at, status
+        ttl_ms = 0 if status not in SILENCE_MS else HEARTBEAT_MS if sign == "heartbeat" else SILENCE_MS[status]
+        self.add(agent_id, Point(at, RANK[status], reason, ttl_ms, routine or meaning.routine, sign))
+
+    def add(self, agent_id: str, point: Point) -> None:
+        """Put a point into an agent's course."""
+        course = self._courses.setdefault(agent_id, _Course())
         points = course.points
         index = len(points) if not points or points[-1] < point else bisect_left(points, point)
         if index < len(points) and points[index] == point:
@@ -140,7 +197,7 @@ class Statuses:
         points.insert(index, point)
         if index < course.folded:
             course.folded = 0
-        self._dirty.add(evidence.agent_id)
+        self._dirty.add(agent_id)
 
     def goes_on(self, agent_id: str, now: int) -> None:
         """The agent was there all the time, though it said nothing: what was last seen of it holds until now."""
@@ -150,7 +207,7 @@ class Statuses:
         last = course.points[-1]
         if (step := last.ttl_ms // 2) > 0:
             for at in range(max(last.at, now - _LONGEST * step) + step, now, step):
-                self.observe(Evidence(agent_id, at, last.status, last.reason, last.ttl_ms, True, last.beat))
+                self.add(agent_id, last._replace(at=at, routine=True))
 
     def without_active(self, operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
         """Yield the same, but note which sessions a file calls active: whether they are follows from their agents."""
@@ -204,7 +261,7 @@ class Statuses:
                 self.goes_on(process.agent_id, now)
             elif agent is not None:  # it did something for as long as its files say
                 last = now if found == "ended" else max(process.at, agent["last_seen_at"] or 0) + 1
-                self.observe(Evidence(process.agent_id, last, "offline", "its process has ended"))
+                self.observe(Evidence(process.agent_id, last, "process ended"))
 
     def _queue(self, agent_id: str, course: _Course) -> None:
         """See to it that a course is looked at when its evidence runs out."""
@@ -241,7 +298,7 @@ class Statuses:
             return
         agent_id = session["agent_id"] or ""
         self._sessions_of[agent_id].add(id)
-        status = "idle" if self._status(agent_id) in ("offline", "done", "failed") else "active"
+        status = "idle" if self._status(agent_id) in _GONE else "active"
         if session["status"] != status:
             yield Record("sessions", id, {"status": status})
 

@@ -26,22 +26,24 @@ from ..tables import cut
 
 
 class Evidence(NamedTuple):
-    """What was seen of an agent at a moment; :mod:`agent_widget.ingest.status` turns it into statuses and spans.
+    """Something an agent did, or said of itself, at a moment.
 
-    ``status`` is one of :data:`agent_widget.tables.AGENT_STATUSES`; ``reason`` says what it rests on in plain
-    words and never contains a time that passes ("heartbeat says idle"). After ``ttl_ms`` without further
-    evidence the agent counts as offline; ``None`` holds for ever. ``routine``: it only says that the agent goes on
-    (a heartbeat); its reason counts while nothing said more ("claimed task …") since the status began. ``beat``: what
-    is missing when it says nothing more ("no heartbeat for 3 min").
+    ``fact`` is one of :data:`agent_widget.ingest.status.MEANING`, which says what status follows: ``called``, ``turn
+    ended``, … or, where a format states a status itself, ``says`` and one of
+    :data:`agent_widget.tables.AGENT_STATUSES`. ``detail``: which tool, what question, in plain words, never a time that
+    passes. ``sign``: what the agent gives a sign of life by, ``new line``, ``message``, ``sign of life`` or
+    ``heartbeat``; how long silence may last depends on it. ``routine``: it only says that the agent goes on; its reason
+    counts while nothing said more ("claimed task …") since the status began. ``log``: evidence of one number counts in
+    the order in which it comes, whatever the times are; 0 for what has no order.
     """
 
     agent_id: str
     at: int
-    status: str
-    reason: str
-    ttl_ms: int | None = None
+    fact: str
+    detail: str | None = None
+    sign: str = "new line"
     routine: bool = False
-    beat: str = "heartbeat"
+    log: int = 0
 
 
 class Speaker(NamedTuple):

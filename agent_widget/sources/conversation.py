@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import count
 from typing import Any, Final
 
 import msgspec
@@ -33,9 +34,6 @@ from .steps import (
     Usage,
 )
 
-SILENCE_MS: Final = {"working": 30 * 60_000, "idle": 60 * 60_000, "waiting": 24 * 60 * 60_000}
-"""An agent that writes nothing for this long counts as offline: crashed, closed or asleep. A question stays longest."""
-
 TASK_STATUS: Final = {
     **dict.fromkeys(("pending", "todo", "open", "not_started"), "pending"),
     **dict.fromkeys(("in_progress", "in-progress", "doing", "active"), "in_progress"),
@@ -45,6 +43,10 @@ TASK_STATUS: Final = {
     **dict.fromkeys(("cancelled", "canceled", "deleted"), "cancelled"),
 }
 """The words of the formats for where a task is, in ours."""
+
+
+_LOGS = count(1)
+"""Numbers for the conversations of this process: each is a log of its own."""
 
 
 class Conversation:
@@ -64,7 +66,7 @@ class Conversation:
         self._prompter = parent or PERSON
         self._reply: Reply | None = None
         self._todos: dict[str, str] = {}  # id → status
-        self._said: tuple[int, str] = (0, "")  # time and status of the last evidence
+        self._log = next(_LOGS)
         self._known = False
         self._at: int | None = None
         self._prompted = False
@@ -118,22 +120,22 @@ class Conversation:
             self._message(step.id, step.at, step.sender, self.agent, "prompt", step.text)
         self._prompted = True
         self._count("messages")
-        self._is("working", step.at, "prompted")
+        self._saw("prompted", step.at)
         self._opened()
 
     def _turn_start(self, step: TurnStart) -> None:
         self._calls.clear()  # nothing of an earlier turn runs any more
-        self._is("working", step.at, step.reason, routine=True)
+        self._saw("turn began", step.at, step.reason)
         self._opened()
 
     def _reply_given(self, step: Reply) -> None:
         self._reply = step
         self._count("messages")
         self._of_agent["activity"] = preview(step.text)
-        self._is("working", step.at, "writes an answer", routine=True)
+        self._saw("replied", step.at)
 
     def _thought(self, step: Thinking) -> None:
-        self._is("working", step.at, "thinks", routine=True)
+        self._saw("thought", step.at)
 
     def _call(self, step: Call) -> None:
         if self._calls.setdefault(step.id, step) is step:  # else it only waits for permission now, or got it
@@ -154,11 +156,11 @@ class Conversation:
             self._of_agent["activity"] = preview(f"{step.name} {_gist(step.input)}".strip())
             self._opened()
         if step.asks is not None:
-            self._is("waiting", step.at, step.asks)
+            self._saw("asked", step.at, step.asks)
         elif step.approval:
-            self._is("waiting", step.at, f"permission for {step.name} {_gist(step.input)}".strip())
+            self._saw("needs permission", step.at, f"for {step.name} {_gist(step.input)}".strip())
         else:
-            self._is("working", step.at, f"tool call {step.name} pending: it runs, or waits for permission")
+            self._saw("called", step.at, step.name)
 
     def _result(self, step: Result) -> None:
         call = self._calls.pop(step.call_id, None)
@@ -183,11 +185,11 @@ class Conversation:
         asking = next((call.asks for call in self._calls.values() if call.asks is not None), None)
         pending = next(iter(self._calls.values()), None)
         if asking is not None:
-            self._is("waiting", step.at, asking)
+            self._saw("asked", step.at, asking)
         elif pending is not None:
-            self._is("working", step.at, f"tool call {pending.name} pending: it runs, or waits for permission")
+            self._saw("called", step.at, pending.name)
         else:
-            self._is("working", step.at, "tool result")
+            self._saw("returned", step.at)
 
     def _usage(self, step: Usage) -> None:
         self._items.extend(self.book.ledger.bill(step, self.session, self.agent))
@@ -232,15 +234,15 @@ class Conversation:
         if reply is not None:
             kind = "ask" if step.how == "asked" else "reply"
             self._message(reply.id, reply.at, self.agent, self._prompter, kind, reply.text)
-        status, reason = {
-            "done": ("done" if self.parent else "idle", "end of turn"),
-            "asked": ("waiting", "a question to you"),
-            "interrupted": ("idle", "interrupted"),
-            "failed": ("failed", "the turn failed"),
+        fact = {
+            "done": "task ended" if self.parent else "turn ended",
+            "asked": "asked",
+            "interrupted": "interrupted",
+            "failed": "turn failed",
         }[step.how]
         if step.how == "failed":
             self._count("errors")
-        self._is(status, step.at, step.reason or reason)
+        self._saw(fact, step.at, step.reason)
         if self.parent is None:
             self._of_session["status"] = "failed" if step.how == "failed" else "idle"
 
@@ -252,12 +254,11 @@ class Conversation:
 
     def _return(self, step: Return) -> None:
         self._message(f"{step.agent_id}<", step.at, step.agent_id, self.agent, "result", step.text)
-        status, reason = ("failed", "reported a failure") if step.failed else ("done", "reported its result")
         self._items.append(Record("agents", step.agent_id, {}))  # it may be told of here alone
-        self._items.append(Evidence(step.agent_id, step.at, status, reason))
+        self._items.append(Evidence(step.agent_id, step.at, "reported a failure" if step.failed else "reported"))
 
     def _closed(self, step: Closed) -> None:
-        self._is("failed" if step.failed else "done", step.at, "ended with an error" if step.failed else "closed")
+        self._saw("crashed" if step.failed else "closed", step.at)
         if self.parent is None:
             self._of_session |= {"status": "failed" if step.failed else "ended", "ended_at": step.at}
 
@@ -278,14 +279,8 @@ class Conversation:
         if column != "messages":
             self._of_agent[column] = put("agents", self.agent, column, self.file, count)
 
-    def _is(self, status: str, at: int, reason: str, *, routine: bool = False) -> None:
-        """Evidence in file order, whatever the clocks say: a later line never counts as earlier."""
-        last_at, last_status = self._said
-        at = max(at, last_at + (status != last_status))
-        self._said = (at, status)
-        ttl_ms = SILENCE_MS.get(status)
-        told = preview(reason) or status
-        self._items.append(Evidence(self.agent, at, status, told, ttl_ms, routine, "new line"))
+    def _saw(self, fact: str, at: int, detail: str | None = None) -> None:
+        self._items.append(Evidence(self.agent, at, fact, preview(detail), log=self._log))
 
 
 _TAKES: Final[dict[type, Callable[[Conversation, Any], None]]] = {

@@ -18,8 +18,9 @@ from agent_widget.ingest import collector as collecting
 from agent_widget.ingest import file as reading
 from agent_widget.ingest.collector import Collector
 from agent_widget.ingest.roots import PathError
+from agent_widget.ingest.status import HEARTBEAT_MS
 from agent_widget.sources.base import Document, Lines
-from agent_widget.sources.workspace import HEARTBEAT_TTL_MS, Workspace
+from agent_widget.sources.workspace import Workspace
 from agent_widget.store import Row
 from agent_widget.tables import Record
 from tests.support.collecting import refresh
@@ -197,7 +198,7 @@ def test_the_clock_alone_takes_an_agent_offline(root: Path) -> None:
     now = NOON + 60_000
     collector = Collector([root], clock=lambda: now)
     collector.scan()
-    now = NOON + 40_000 + HEARTBEAT_TTL_MS
+    now = NOON + 40_000 + HEARTBEAT_MS
     assert not collector.settle()
     now += 1
     assert collector.settle(stats=True)

@@ -12,23 +12,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_widget.ingest.processes import Processes
-from agent_widget.ingest.status import Statuses, offline_reason
+from agent_widget.ingest.status import HEARTBEAT_MS, MEANING, RANK, SILENCE_MS, Point, Statuses, offline_reason
 from agent_widget.sources.base import Evidence
 from agent_widget.store import Row, Store
 from agent_widget.tables import AGENT_STATUSES, Gone, Record
 
+Seen = tuple[str, Point]
+
 
 def saw(
     at: int, status: str, reason: str = "", ttl: int | None = None, agent: str = "a", routine: bool = False
-) -> Evidence:
-    return Evidence(agent, at, status, reason or f"says {status}", ttl, routine)
+) -> Seen:
+    return agent, Point(at, RANK[status], reason or f"says {status}", ttl or 0, routine)
 
 
-def settled(evidence: Iterable[Evidence], now: int) -> Store:
+def settled(evidence: Iterable[Seen], now: int) -> Store:
     """The tables after all evidence was read and looked at once."""
     statuses, store = Statuses(), Store()
     for piece in evidence:
-        statuses.observe(piece)
+        statuses.add(*piece)
     store.apply(statuses.settle(now))
     return store
 
@@ -123,7 +125,7 @@ def test_evidence_that_is_repeated_changes_nothing() -> None:
     statuses, store = Statuses(), Store()
     for _ in range(2):
         for piece in (saw(10, "working", ttl=50), saw(20, "idle", ttl=50)):
-            statuses.observe(piece)
+            statuses.add(*piece)
         changes = store.apply(statuses.settle(30))
     assert changes == []
     assert list(statuses.settle(30)) == []
@@ -131,7 +133,7 @@ def test_evidence_that_is_repeated_changes_nothing() -> None:
 
 def test_the_clock_alone_takes_an_agent_offline_and_is_then_no_longer_asked() -> None:
     statuses, store = Statuses(), Store()
-    statuses.observe(saw(10, "working", ttl=100))
+    statuses.add(*saw(10, "working", ttl=100))
     store.apply(statuses.settle(50))
     assert list(statuses.settle(110)) == [], "nothing before the time is over"
     store.apply(statuses.settle(111))
@@ -142,12 +144,12 @@ def test_the_clock_alone_takes_an_agent_offline_and_is_then_no_longer_asked() ->
 def test_each_agent_goes_offline_in_its_own_time_however_often_its_evidence_was_prolonged() -> None:
     statuses, store = Statuses(), Store()
     for piece in (saw(10, "working", ttl=100), saw(10, "working", ttl=70, agent="b"), saw(10, "done", agent="c")):
-        statuses.observe(piece)
+        statuses.add(*piece)
     store.apply(statuses.settle(20))
-    statuses.observe(saw(60, "working", ttl=100))
+    statuses.add(*saw(60, "working", ttl=100))
     store.apply(statuses.settle(60))
     assert [row.id for row in statuses.settle(81) if isinstance(row, Record) and row.table == "agents"] == ["b"]
-    statuses.observe(saw(100, "working", ttl=10))
+    statuses.add(*saw(100, "working", ttl=10))
     assert list(statuses.settle(105)) != []
     assert [row.id for row in statuses.settle(111) if isinstance(row, Record) and row.table == "agents"] == ["a"]
     assert list(statuses.settle(10**15)) == []
@@ -162,9 +164,9 @@ def test_a_look_at_the_clock_costs_nothing_for_those_whose_evidence_holds() -> N
             id = f"agent-{number}"
             store.apply([Record("agents", id, {}), Record("sessions", id, {"agent_id": id})])
             list(statuses.without_active([Record("sessions", id, {"status": "active"})]))
-            statuses.observe(saw(10 + number, "working", ttl=10**6, agent=id))
+            statuses.add(*saw(10 + number, "working", ttl=10**6, agent=id))
         store.apply(statuses.settle(20))
-        statuses.observe(saw(10**6 + 5, "working", ttl=10**6, agent="agent-1"))
+        statuses.add(*saw(10**6 + 5, "working", ttl=10**6, agent="agent-1"))
         count = 0
 
         def trace(*_: Any) -> Callable[..., Any]:
@@ -198,12 +200,12 @@ def test_a_session_that_a_file_calls_active_is_so_as_long_as_its_agent_is_there(
     take(Record("sessions", "s", {"status": "active"}))
     assert status(0) == "active", "nobody knows its agent yet"
     take(Record("agents", "a", {}), Record("sessions", "s", {"agent_id": "a"}))
-    statuses.observe(saw(10, "working", ttl=100))
+    statuses.add(*saw(10, "working", ttl=100))
     assert status(20) == "active"
     assert status(111) == "idle", "the agent is offline"
-    statuses.observe(saw(200, "working"))
+    statuses.add(*saw(200, "working"))
     assert status(200) == "active"
-    statuses.observe(saw(300, "failed"))
+    statuses.add(*saw(300, "failed"))
     assert status(300) == "idle"
     take(Record("agents", "b", {}), Record("sessions", "s", {"agent_id": "b"}))
     assert status(300) == "active", "it has another agent, of which nothing is known"
@@ -213,9 +215,9 @@ def test_a_session_that_a_file_calls_active_is_so_as_long_as_its_agent_is_there(
 
 def test_evidence_read_late_takes_back_the_silence_it_fills() -> None:
     statuses, store = Statuses(), Store()
-    statuses.observe(saw(10, "working", ttl=100))
+    statuses.add(*saw(10, "working", ttl=100))
     store.apply(statuses.settle(500))
-    statuses.observe(saw(90, "working", ttl=1000))
+    statuses.add(*saw(90, "working", ttl=1000))
     records = list(statuses.settle(500))
     assert Gone("spans", "a@110") in records
     store.apply(records)
@@ -225,7 +227,7 @@ def test_evidence_read_late_takes_back_the_silence_it_fills() -> None:
 def test_a_status_read_late_splits_the_span_it_falls_into() -> None:
     statuses, store = Statuses(), Store()
     for piece in (saw(10, "working"), saw(50, "working"), saw(90, "done"), saw(30, "waiting")):
-        statuses.observe(piece)
+        statuses.add(*piece)
         store.apply(statuses.settle(99))
     assert spans(store) == [(10, 30, "working"), (30, 50, "waiting"), (50, 90, "working"), (90, None, "done")]
 
@@ -233,9 +235,9 @@ def test_a_status_read_late_splits_the_span_it_falls_into() -> None:
 def test_a_long_history_costs_nothing_when_something_new_happens() -> None:
     statuses = Statuses()
     for at in range(1000):
-        statuses.observe(saw(at, ("working", "idle")[at % 2]))
+        statuses.add(*saw(at, ("working", "idle")[at % 2]))
     list(statuses.settle(1000))
-    statuses.observe(saw(1000, "failed"))
+    statuses.add(*saw(1000, "failed"))
     assert len(list(statuses.settle(1001))) < 5
 
 
@@ -253,7 +255,7 @@ EVIDENCE = st.builds(
 )
 
 
-def status_at(moment: int, evidence: list[Evidence]) -> tuple[str, str]:
+def status_at(moment: int, evidence: list[Point]) -> tuple[str, str]:
     """Status and reason at one moment, thought of as simply as possible."""
     rank = AGENT_STATUSES.index
     ordered = sorted(evidence, key=lambda e: (e.at, rank(e.status), e.reason, e.ttl_ms or 0))
@@ -263,12 +265,13 @@ def status_at(moment: int, evidence: list[Evidence]) -> tuple[str, str]:
     return last.status, last.reason
 
 
-def expected(evidence: list[Evidence], now: int) -> list[dict[str, Any]]:
+def expected(evidence: list[Seen], now: int) -> list[dict[str, Any]]:
     """The spans, from the status at each single millisecond."""
-    first, last = min(e.at for e in evidence), max(e.at for e in evidence)
+    points = [point for _, point in evidence]
+    first, last = min(point.at for point in points), max(point.at for point in points)
     found: list[dict[str, Any]] = []
     for moment in range(first, max(now, last + 1)):
-        status, reason = status_at(moment, evidence)
+        status, reason = status_at(moment, points)
         if found and found[-1]["status"] == status:
             continue
         if found:
@@ -280,23 +283,23 @@ def expected(evidence: list[Evidence], now: int) -> list[dict[str, Any]]:
 @settings(max_examples=120, deadline=None)
 @given(data=st.data(), evidence=st.lists(EVIDENCE, min_size=1, max_size=12), now=st.integers(1, 120))
 def test_evidence_in_any_order_gives_what_holds_at_each_moment(
-    data: st.DataObject, evidence: list[Evidence], now: int
+    data: st.DataObject, evidence: list[Seen], now: int
 ) -> None:
     store = settled(data.draw(st.permutations(evidence)), now)
     wanted = expected(evidence, now)
     rows = sorted(store.rows("spans"), key=lambda row: row.started_at)
     assert [{name: row[name] for name in wanted[0]} for row in rows] == wanted
     assert (agent(store).status, agent(store).status_at) == (wanted[-1]["status"], wanted[-1]["started_at"])
-    assert tables(store) == tables(settled(sorted(evidence, key=lambda piece: piece.at), now))
+    assert tables(store) == tables(settled(sorted(evidence, key=lambda piece: piece[1].at), now))
 
 
 @settings(max_examples=120, deadline=None)
 @given(data=st.data(), evidence=st.lists(EVIDENCE, min_size=1, max_size=12))
-def test_looking_often_gives_the_same_as_looking_once_at_the_end(data: st.DataObject, evidence: list[Evidence]) -> None:
+def test_looking_often_gives_the_same_as_looking_once_at_the_end(data: st.DataObject, evidence: list[Seen]) -> None:
     statuses, store = Statuses(), Store()
     now = 1
     for piece in data.draw(st.permutations(evidence + evidence[:2])):
-        statuses.observe(piece)
+        statuses.add(*piece)
         if data.draw(st.booleans()):
             now += data.draw(st.integers(0, 30))
             store.apply(statuses.settle(now))
@@ -307,8 +310,70 @@ def test_looking_often_gives_the_same_as_looking_once_at_the_end(data: st.DataOb
 
 @settings(max_examples=100, deadline=None)
 @given(evidence=st.lists(EVIDENCE, min_size=1, max_size=12), now=st.integers(1, 120))
-def test_spans_cover_all_time_since_the_first_evidence_and_never_overlap(evidence: list[Evidence], now: int) -> None:
+def test_spans_cover_all_time_since_the_first_evidence_and_never_overlap(evidence: list[Seen], now: int) -> None:
     found = spans(settled(evidence, now))
-    assert found[0][0] == min(piece.at for piece in evidence)
+    assert found[0][0] == min(piece[1].at for piece in evidence)
     assert found[-1][1] is None
     assert all(before[1] == after[0] > before[0] and before[2] != after[2] for before, after in pairwise(found))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What follows from which fact
+
+
+def seen(fact: str, detail: str | None = None, sign: str = "new line", at: int = 10, log: int = 0) -> Evidence:
+    return Evidence("a", at, fact, detail, sign, log=log)
+
+
+def follows(*evidence: Evidence, now: int = 20) -> tuple[str, str]:
+    """Status and reason of the agent."""
+    statuses, store = Statuses(), Store()
+    for piece in evidence:
+        statuses.observe(piece)
+    store.apply(statuses.settle(now))
+    return agent(store).status, agent(store).status_reason
+
+
+def test_a_fact_has_a_status_and_a_reason_that_says_more_if_more_is_known() -> None:
+    assert follows(seen("called", "Bash")) == (
+        "working",
+        "tool call Bash pending: it runs, or waits for permission",
+    )
+    assert follows(seen("asked")) == ("waiting", "a question to you")
+    assert follows(seen("asked", "Which {door}?")) == ("waiting", "Which {door}?")
+    assert follows(seen("needs permission", "for Bash ls")) == ("waiting", "permission for Bash ls")
+    assert follows(seen("turn ended")) == ("idle", "end of turn")
+    assert follows(seen("task ended")) == ("done", "end of turn")
+    assert follows(seen("says failed", "registry says crashed")) == ("failed", "registry says crashed")
+
+
+@pytest.mark.parametrize(
+    ("status", "sign", "silence"),
+    [
+        ("working", "new line", SILENCE_MS["working"]),
+        ("idle", "message", SILENCE_MS["idle"]),
+        ("waiting", "sign of life", SILENCE_MS["waiting"]),
+        ("waiting", "heartbeat", HEARTBEAT_MS),
+    ],
+)
+def test_how_long_silence_may_last_depends_on_the_status_and_on_what_is_missing(
+    status: str, sign: str, silence: int
+) -> None:
+    said = seen(f"says {status}", "so", sign)
+    assert follows(said, now=10 + silence) == (status, "so")
+    assert follows(said, now=11 + silence) == ("offline", offline_reason(silence, sign))
+
+
+@pytest.mark.parametrize("status", ["done", "failed", "offline", "unknown"])
+def test_who_has_ended_may_be_silent(status: str) -> None:
+    assert follows(seen(f"says {status}", sign="heartbeat"), now=10**15) == (status, status)
+
+
+def test_evidence_of_one_log_counts_in_its_order_whatever_the_clock_says() -> None:
+    lines = [seen("asked", at=30, log=1), seen("prompted", at=10, log=1), seen("turn ended", at=10, log=1)]
+    assert follows(*lines, now=99) == ("idle", "end of turn")
+    assert follows(*lines, seen("prompted", at=31, log=2), now=99) == ("idle", "end of turn")
+
+
+def test_each_status_follows_from_some_fact() -> None:
+    assert {meaning.status for meaning in MEANING.values()} == set(AGENT_STATUSES)

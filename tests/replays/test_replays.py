@@ -38,7 +38,7 @@ class Told(Source):
     def read(self, line: bytes) -> Iterator[Item]:
         entry = parse_object(line)
         yield Record("agents", entry["id"], {"last_seen_at": entry["at"]})
-        yield Evidence(entry["id"], entry["at"], entry["status"], "it says so")
+        yield Evidence(entry["id"], entry["at"], f"says {entry['status']}", "it says so")
 
 
 def event(second: float, kind: str, **more: object) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from agent_widget.ingest.status import MEANING
 from agent_widget.sources.base import Evidence, Item
 from agent_widget.sources.workspace import Workspace
 from agent_widget.store import Store
@@ -54,7 +55,7 @@ class Reading:
         return {name: self.rows(name) for name in TABLES}
 
     def says(self, agent: str) -> list[tuple[int, str, str]]:
-        return sorted((e.at, e.status, e.reason) for e in self.evidence if e.agent_id == agent)
+        return sorted((e.at, MEANING[e.fact].status, e.detail or "") for e in self.evidence if e.agent_id == agent)
 
 
 def read(files: Files | str, data: bytes = b"", namespace: str = "") -> Reading:

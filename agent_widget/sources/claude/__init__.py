@@ -43,7 +43,7 @@ from ..base import (
     parse_object,
     preview,
 )
-from ..conversation import SILENCE_MS, TASK_STATUS
+from ..conversation import TASK_STATUS
 from ..ledger import Book, Ledger
 from ..memory import memory_fields
 from ..prices import price
@@ -323,7 +323,7 @@ class Claude(Source):
                 fields = {"at": at, "sender": leader, "recipient": agent, "kind": "delegate", "text": preview(task)}
                 message = Record("messages", f"{agent}>", {**fields, "session_id": self.leads.get(team)})
                 yield from self._message(message, _INBOX)
-                yield Evidence(agent, at, "working", "was given work", SILENCE_MS["working"], True, "message")
+                yield Evidence(agent, at, "given work", sign="message")
 
     def _leads(self, team: str, session: str) -> Iterator[Item]:
         """Somebody says which session leads a team: what was read of the team before means that one."""
@@ -363,7 +363,7 @@ class Claude(Source):
             yield Record("agents", agent, {} if agent == session else {"name": sender.partition("@")[0]})
             if sender.partition("@")[0] != _LEAD:  # its own transcript tells
                 status, reason = evidence
-                yield Evidence(agent, at, status, reason, SILENCE_MS.get(status), beat="message")
+                yield Evidence(agent, at, f"says {status}", reason, "message")
 
     def _of_team(
         self, team: str, file: str, read: Callable[[str, bytes], Iterable[Item]], data: bytes

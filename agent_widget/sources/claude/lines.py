@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ..base import Evidence, Item, Malformed, Record, clean, millis, named, parse_as, parse_json, preview
-from ..conversation import SILENCE_MS, Conversation
+from ..conversation import Conversation
 from ..steps import (
     PERSON,
     About,
@@ -388,7 +388,7 @@ class Transcript:
         self.source.belongs(agent, talk.conversation.agent)
         task = named(given.get("prompt")) or named(given.get("description")) or ""
         yield Spawn(called_at, id, agent, clean(task), kind)
-        yield Evidence(agent, called_at, "working", "was given work", SILENCE_MS["working"], True, "new line")
+        yield Evidence(agent, called_at, "given work")
         yield Record("agents", agent, {"name": self.source.called_by(agent, name, kind)})
         if result.get("status") == "completed":
             talk.done.add((short, "completed"))

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..base import Evidence, Item, Malformed, Process, Record, first_of, millis, named, parse_object, preview
-from ..conversation import SILENCE_MS
 from .values import folder
 
 _PROCESS: Final = {
@@ -47,7 +46,7 @@ class Live:
         self._asked[session] = at
         idle = self._idle.get(session)
         if idle is not None and abs(idle - at) <= _SAME_MOMENT_MS:
-            yield Evidence(session, max(idle, at) + 1, "waiting", "a question to you")
+            yield Evidence(session, max(idle, at) + 1, "asked", sign="sign of life")
 
     def process(self, file: str, data: bytes) -> Iterator[Item]:
         """``sessions/<pid>.json``: what a running process says of itself."""
@@ -61,7 +60,7 @@ class Live:
             return
         before, self._hosts[file] = self._hosts.get(file, session), session
         if before != session:
-            yield Evidence(before, at, "done", "its process went on with another session")
+            yield Evidence(before, at, "left by its process")
         pid, start = document.get("pid"), named(document.get("procStart"))
         if start is not None and isinstance(pid, int) and pid > 0:
             told = millis(document.get("updatedAt")) or at
@@ -77,7 +76,7 @@ class Live:
         status, reason = _PROCESS[word]
         if status == "waiting":
             reason = preview(named(document.get("waitingFor"))) or reason
-        yield Evidence(session, at, status, reason, SILENCE_MS.get(status), beat="sign of life")
+        yield Evidence(session, at, f"says {status}", reason, "sign of life")
         if word == "idle":
             self._idle[session] = at
             if session in self._asked:
@@ -108,5 +107,5 @@ class Live:
             reason = detail or reason if status == "failed" else reason
         else:
             return
-        ttl_ms, routine = SILENCE_MS.get(status), status == "working"
-        yield Evidence(session, at, status, reason or detail or "waiting for you", ttl_ms, routine, "sign of life")
+        reason = reason or detail or "waiting for you"
+        yield Evidence(session, at, f"says {status}", reason, "sign of life", routine=status == "working")

@@ -43,7 +43,6 @@ from ..base import (
     preview,
 )
 from ..chat import Chat, ChatSource, Voice, plan
-from ..conversation import SILENCE_MS
 from ..steps import Call, Prompt, Reply, Result, Return, Spawn, Step, Thinking, Tokens, TurnEnd, TurnStart, Usage
 from .wire import Called, Line, Message, Request, Response, Returned, StatusUpdate, Subagent, SubagentEvent
 
@@ -215,8 +214,7 @@ class _Wire(Chat[Line, _Voice]):
         elif request.agent_id is not None:
             agent = self.asked[request.id] = voice.agent_row(request.agent_id)
             yield Record("agents", agent, {"parent_id": voice.session, "session_id": voice.session})
-            reason = preview(f"permission to {named(request.description) or 'go on'}")
-            yield Evidence(agent, at, "waiting", reason or "permission", SILENCE_MS["waiting"], beat="new line")
+            yield Evidence(agent, at, "needs permission", f"to {named(request.description) or 'go on'}")
 
     def _permits(self, voice: _Voice, response: Response, at: int) -> Iterator[Step | Item]:
         asker = self.asked.pop(response.request_id, None)
@@ -225,7 +223,7 @@ class _Wire(Chat[Line, _Voice]):
         if asker in voice.calls:
             yield voice.calls[asker]._replace(at=at)
         elif "/" in asker:
-            yield Evidence(asker, at, "working", "got permission", SILENCE_MS["working"], beat="new line")
+            yield Evidence(asker, at, "got permission")
 
     def _notification(self, payload: dict[str, Any], at: int, id: str) -> Record:
         main = self.voice(self.session, self.subagent)
@@ -301,7 +299,7 @@ class Kimi(ChatSource):
             self.odd(f"subagent/{facts.status}", id)
             return
         status, reason = _META_STATUS[facts.status]
-        yield Evidence(id, updated, status, reason, SILENCE_MS.get(status), beat="new line")
+        yield Evidence(id, updated, f"says {status}", reason)
 
 
 _subagent = msgspec.json.Decoder(Subagent)

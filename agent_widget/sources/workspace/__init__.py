@@ -24,7 +24,6 @@ from typing import Final
 from ..base import Document, Lines, Reader, Source, moved
 from . import agents, figures, logs, memory, messages, quality, sessions, tasks, tool_calls
 from .file import File, Items
-from .team import HEARTBEAT_TTL_MS as HEARTBEAT_TTL_MS
 from .team import Team
 
 Read = Callable[[Team, File, bytes], Items]

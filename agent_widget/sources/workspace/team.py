@@ -12,14 +12,11 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Final, NamedTuple
 
-from ..base import Evidence, Record, preview
+from ..base import Evidence, Record
 from ..steps import PERSON
 from .file import Items
 from .rows import Rows
 from .values import HUMANS
-
-HEARTBEAT_TTL_MS: Final = 180_000
-"""An agent that says nothing for this long counts as offline; it should beat every 30 s to 60 s."""
 
 AGENT_STATUS: Final = {
     **dict.fromkeys("active working busy in_progress running".split(), "working"),
@@ -29,7 +26,6 @@ AGENT_STATUS: Final = {
     **dict.fromkeys("failed error crashed".split(), "failed"),
     **dict.fromkeys("offline dead stale".split(), "offline"),
 }
-_FOR_EVER = ("done", "failed", "offline")
 
 
 @dataclass(slots=True)
@@ -112,8 +108,7 @@ class Team(Rows):
     def saw(self, agent: str, at: int | None, status: str, reason: str, *, routine: bool = False) -> Items:
         """Evidence of what an agent is doing; people give none."""
         if at is not None and agent not in HUMANS:
-            ttl_ms = None if status in _FOR_EVER else HEARTBEAT_TTL_MS
-            yield Evidence(self.namespace + agent, at, status, preview(reason) or status, ttl_ms, routine)
+            yield Evidence(self.namespace + agent, at, f"says {status}", reason, "heartbeat", routine)
 
     # Sessions
 
