@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from ..data import sql
 from ..data.files import json_bytes
+from ..ondemand.lookup import Lookup
 from ..ondemand.memory_text import NoMemory
 from ..ondemand.transcript import TEXT_CHARS, NoTranscript
-from ..protocol import ProtocolError
+from ..protocol import ProtocolError, Sources
+from ..store import Store
 from ..version import VERSION
-
-if TYPE_CHECKING:
-    from .app import Server
 
 MAX_ANSWER: Final = 16 * 1024 * 1024
 """Bytes of the answer to a query: it is one frame."""
+
+
+class Asked(Protocol):
+    """What the methods need of a server."""
+
+    store: Store
+    lookup: Lookup
+    started_at: int
+    connections: int
+
+    @property
+    def sources(self) -> Sources:
+        """How far each root is read."""
 
 
 class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,7 +56,7 @@ class _Sql(msgspec.Struct, forbid_unknown_fields=True):
     timeout: float = sql.TIMEOUT
 
 
-def _status(server: Server, params: _Nothing) -> dict[str, Any]:
+def _status(server: Asked, params: _Nothing) -> dict[str, Any]:
     """What the server reads and how it is."""
     epoch, seq = server.store.position
     return {
@@ -59,7 +71,7 @@ def _status(server: Server, params: _Nothing) -> dict[str, Any]:
     }
 
 
-def _transcript(server: Server, params: _Transcript) -> dict[str, Any]:
+def _transcript(server: Asked, params: _Transcript) -> dict[str, Any]:
     """A page of a conversation: ``entries``, ``before``, ``after`` (:mod:`agent_widget.ondemand.transcript`)."""
     if params.before is not None and params.after is not None:
         raise ProtocolError("bad_request", "before or after, not both")
@@ -72,7 +84,7 @@ def _transcript(server: Server, params: _Transcript) -> dict[str, Any]:
     return page._asdict()
 
 
-def _memory(server: Server, params: _Memory) -> dict[str, Any]:
+def _memory(server: Asked, params: _Memory) -> dict[str, Any]:
     """The whole text of a memory entry: ``text``, its ``version``, ``truncated``."""
     try:
         return server.lookup.memory(params.id)._asdict()
@@ -80,7 +92,7 @@ def _memory(server: Server, params: _Memory) -> dict[str, Any]:
         raise ProtocolError("not_found", str(error)) from None
 
 
-def _sql(server: Server, params: _Sql) -> msgspec.Raw:
+def _sql(server: Asked, params: _Sql) -> msgspec.Raw:
     """What a query answers: ``columns``, ``types``, ``rows``, ``cut`` (:func:`agent_widget.data.sql.reply`).
 
     No more rows and seconds than :mod:`agent_widget.data.sql` allows by itself, whatever is asked for.
@@ -97,10 +109,10 @@ def _sql(server: Server, params: _Sql) -> msgspec.Raw:
     return msgspec.Raw(reply)
 
 
-def _taking(shape: type[Any], method: Callable[[Server, Any], Any]) -> Callable[[Server, Mapping[str, Any]], Any]:
+def _taking(shape: type[Any], method: Callable[[Asked, Any], Any]) -> Callable[[Asked, Mapping[str, Any]], Any]:
     """``method`` with its parameters checked."""
 
-    def checked(server: Server, params: Mapping[str, Any]) -> Any:
+    def checked(server: Asked, params: Mapping[str, Any]) -> Any:
         try:
             given = msgspec.convert(params, shape)
         except msgspec.ValidationError as error:
@@ -110,7 +122,7 @@ def _taking(shape: type[Any], method: Callable[[Server, Any], Any]) -> Callable[
     return checked
 
 
-METHODS: Final[dict[str, Callable[[Server, Mapping[str, Any]], Any]]] = {
+METHODS: Final[dict[str, Callable[[Asked, Mapping[str, Any]], Any]]] = {
     "memory": _taking(_Memory, _memory),
     "sql": _taking(_Sql, _sql),
     "status": _taking(_Nothing, _status),
