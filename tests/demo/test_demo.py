@@ -16,6 +16,7 @@ from agent_widget.demo import Demo
 from agent_widget.demo.coders import SESSIONS, ClaudeCode, Codex
 from agent_widget.demo.files import MARKER, STALE, iso
 from agent_widget.ingest.collector import Collector
+from tests.support.collecting import lookup
 from tests.support.processes import wait_for
 
 NOW = 1_790_000_000_000
@@ -176,7 +177,7 @@ def test_a_coding_agent_works_asks_waits_and_rests(seen: Collector, source: str)
     assert {row["status"] for row in spans} == {"working", "waiting", "idle"}
     assert len(sessions) >= 3
     assert all(row["title"] and row["project"] and row["branch"] and row["cost_usd"] for row in sessions)
-    said = seen.transcript(sessions[0]["id"], limit=500).entries
+    said = lookup(seen).transcript(sessions[0]["id"], limit=500).entries
     assert {entry["kind"] for entry in said} >= {"prompt", "thinking", "reply", "tool", "plan", "end"}
     assert {entry["status"] for entry in said if entry["kind"] == "tool"} >= {"ok", "error"}
     assert any(entry.get("diff") for entry in said)
