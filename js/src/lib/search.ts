@@ -51,3 +51,22 @@ export function matcher<R extends object>(query: string, text: (row: R) => strin
 export function joined(...cells: readonly (string | number | null | undefined)[]): string {
   return cells.filter((cell) => cell !== null && cell !== undefined).join("\n");
 }
+
+interface Stretch {
+  readonly text: string;
+  readonly found: boolean;
+}
+
+/** The text in stretches that were and were not searched for. */
+export function stretches(text: string, finder: RegExp): readonly Stretch[] {
+  const found: Stretch[] = [];
+  let end = 0;
+  for (const match of text.matchAll(finder)) {
+    if (match[0] === "") continue;
+    if (match.index > end) found.push({ text: text.slice(end, match.index), found: false });
+    found.push({ text: match[0], found: true });
+    end = match.index + match[0].length;
+  }
+  if (end < text.length) found.push({ text: text.slice(end), found: false });
+  return found;
+}

@@ -1,4 +1,5 @@
 // One line of text with the search text marked.
+import { stretches } from "../lib/search.ts";
 import { oneLine, visible } from "../lib/text.ts";
 
 interface FoundProps {
@@ -18,23 +19,4 @@ export function Found({ text, finder, class: name = "" }: FoundProps) {
         : stretches(line, finder).map(({ text, found }, i) => (found ? <mark key={i}>{text}</mark> : text))}
     </span>
   );
-}
-
-export interface Stretch {
-  readonly text: string;
-  readonly found: boolean;
-}
-
-/** The text in stretches that were and were not searched for. */
-export function stretches(text: string, finder: RegExp): readonly Stretch[] {
-  const found: Stretch[] = [];
-  let end = 0;
-  for (const match of text.matchAll(finder)) {
-    if (match[0] === "") continue;
-    if (match.index > end) found.push({ text: text.slice(end, match.index), found: false });
-    found.push({ text: match[0], found: true });
-    end = match.index + match[0].length;
-  }
-  if (end < text.length) found.push({ text: text.slice(end), found: false });
-  return found;
 }

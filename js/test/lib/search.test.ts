@@ -1,7 +1,7 @@
 // Searching by words and by a regular expression.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { matcher, patternOf, patternProblem } from "../../src/lib/search.ts";
+import { finder, matcher, patternOf, patternProblem, stretches } from "../../src/lib/search.ts";
 import type { LogsRow, TasksRow } from "../../src/store/tables.ts";
 import { row } from "../support/rows.ts";
 
@@ -30,4 +30,16 @@ test("every word searched for has to occur, in any case", () => {
     ["1"],
   );
   assert.equal(rows.filter(matcher("  ", text)).length, 2);
+});
+
+test("what was found is marked, and nothing is lost", () => {
+  const marks = (text: string, query: string) =>
+    stretches(text, finder(query)!)
+      .map((part) => (part.found ? `[${part.text}]` : part.text))
+      .join("");
+  assert.equal(marks("an error, Error", "error an"), "[an] [error], [Error]");
+  assert.equal(marks("a.b a+b", "a+b"), "a.b [a+b]");
+  assert.equal(marks("x1 y22", "/\\d+/"), "x[1] y[22]");
+  assert.equal(marks("abc", "/x*/"), "abc");
+  assert.equal(finder("  "), null);
 });

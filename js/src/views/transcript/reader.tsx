@@ -1,8 +1,10 @@
 // The list of entries: begins at its end, reads earlier pages when one scrolls up, follows what is written.
+
 import type { ComponentChildren } from "preact";
 import { useMemo, useReducer, useRef, useState } from "preact/hooks";
 import { exactTime, integer } from "../../lib/format.ts";
-import { Highlight, highlightOf } from "../../parts/highlight.tsx";
+import { finder } from "../../lib/search.ts";
+import { Highlight } from "../../parts/highlight.tsx";
 import { type Ask, useApp } from "../../state/context.ts";
 import { asOf, countAfter, type Entry, keyOf } from "../../store/transcript.ts";
 import { NEXT_PAGE } from "./feed.ts";
@@ -108,7 +110,7 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
     else if (item.kind === "entry") flip([item.key], !open(item.entry));
   };
 
-  const pattern = useMemo(() => highlightOf(search), [search]);
+  const pattern = useMemo(() => finder(search), [search]);
   const list = useMemo(
     () =>
       shown.map((item) => (
