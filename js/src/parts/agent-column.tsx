@@ -1,7 +1,7 @@
 // The grid column that names an agent: sorted by its display name, with a link to the agent.
 import { agentName } from "../store/names.ts";
 import type { Shown } from "../store/store.ts";
-import { AgentName } from "./agentname.tsx";
+import { AgentName } from "./agent-name.tsx";
 import type { Column } from "./grid/types.ts";
 
 type Place = Pick<Column<unknown>, "title" | "rank">;

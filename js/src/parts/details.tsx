@@ -6,7 +6,7 @@ import { oneLine } from "../lib/text.ts";
 import { useApp } from "../state/context.ts";
 import { pythonRow } from "../state/python.ts";
 import { COLUMNS, type ColumnType, type Rows, type TableName } from "../store/tables.ts";
-import { AgentName } from "./agentname.tsx";
+import { AgentName } from "./agent-name.tsx";
 import { CopyButton } from "./copy.tsx";
 import { StatusMark } from "./status.tsx";
 import { Prose } from "./text.tsx";

@@ -4,7 +4,7 @@ import { contextFill } from "../../lib/context-fill.ts";
 import { integer, longDuration, money, percent, plural, words } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
 import { toolUses } from "../../lib/tool-use.ts";
-import { AgentName } from "../../parts/agentname.tsx";
+import { AgentName } from "../../parts/agent-name.tsx";
 import { Details } from "../../parts/details.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line, Prose } from "../../parts/text.tsx";

@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks";
 import { timeOfDay } from "../../lib/format.ts";
 import { finder, joined, patternProblem } from "../../lib/search.ts";
 import { newestFirst } from "../../lib/sort.ts";
-import { AgentName } from "../../parts/agentname.tsx";
+import { AgentName } from "../../parts/agent-name.tsx";
 import { Details } from "../../parts/details.tsx";
 import { Found } from "../../parts/found.tsx";
 import { Frame } from "../../parts/frame.tsx";

@@ -1,6 +1,6 @@
 // The columns of the list of messages.
 import { duration, longDuration, stamp, words } from "../../lib/format.ts";
-import { AgentName } from "../../parts/agentname.tsx";
+import { AgentName } from "../../parts/agent-name.tsx";
 import type { Column } from "../../parts/grid/types.ts";
 import { KindPill } from "../../parts/kind.tsx";
 import { StatusMark } from "../../parts/status.tsx";

@@ -5,7 +5,7 @@ import { words } from "../../lib/format.ts";
 import { joined } from "../../lib/search.ts";
 import { newestFirst } from "../../lib/sort.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
-import { AgentName } from "../../parts/agentname.tsx";
+import { AgentName } from "../../parts/agent-name.tsx";
 import { Details } from "../../parts/details.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";

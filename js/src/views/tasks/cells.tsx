@@ -3,7 +3,7 @@
 import { Bar } from "../../charts/bar.tsx";
 import { duration, exactTime, longDuration, percent, plural, words } from "../../lib/format.ts";
 import { isOpen } from "../../lib/tasks.ts";
-import { AgentName } from "../../parts/agentname.tsx";
+import { AgentName } from "../../parts/agent-name.tsx";
 import { StatusMark, statusColor } from "../../parts/status.tsx";
 import { useApp } from "../../state/context.ts";
 import type { TasksRow } from "../../store/tables.ts";

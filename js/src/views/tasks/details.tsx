@@ -7,7 +7,7 @@ import { duration, exactTime, integer, longDuration, stamp, words } from "../../
 import { newestFirst } from "../../lib/sort.ts";
 import { isOpen } from "../../lib/tasks.ts";
 import { oneLine } from "../../lib/text.ts";
-import { AgentName } from "../../parts/agentname.tsx";
+import { AgentName } from "../../parts/agent-name.tsx";
 import { Section } from "../../parts/section.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Prose } from "../../parts/text.tsx";

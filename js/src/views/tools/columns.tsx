@@ -4,7 +4,7 @@ import { duration, integer, longDuration, percent, plural, UNKNOWN, words } from
 import { oneLine } from "../../lib/text.ts";
 import type { ToolUse } from "../../lib/tool-use.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
-import { AgentName } from "../../parts/agentname.tsx";
+import { AgentName } from "../../parts/agent-name.tsx";
 import type { Column } from "../../parts/grid/types.ts";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
