@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 
 from agent_widget.ingest.collector import Collector
-from agent_widget.sources import codex
-from agent_widget.sources.codex import Codex
+from agent_widget.sources.codex import Codex, compressed
 from tests.support.collecting import refresh
 
 REPLAYS = Path(__file__).parents[3] / "shared/data/replays/codex"
@@ -685,7 +684,7 @@ class TestCompressed:
         module = types.ModuleType("backports.zstd")
         module.ZstdDecompressor = zlib.decompressobj  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "backports.zstd", module)
-        monkeypatch.setattr(codex, "MAX_UNPACKED", 2**20)
+        monkeypatch.setattr(compressed, "MAX_UNPACKED", 2**20)
         self.packed(tmp_path, lambda data: zlib.compress(data + b" " * 2**24))
         collector = watching(tmp_path)
         collector.scan()

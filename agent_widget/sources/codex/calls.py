@@ -1,0 +1,122 @@
+"""Tool calls of a thread, their results, and the plans that one of the tools writes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from ..base import Malformed, named
+from ..chat import plan
+from ..steps import Call, Step
+from .outcomes import STATUS, Outcome, by_event, by_output, patched
+from .subagents import reports, spawned
+from .thread import LineReader, Thread
+from .values import json_in, text_of
+
+_ENDS: Final = {"exec_command_end": "exec_command", "patch_apply_end": "apply_patch", "mcp_tool_call_end": "mcp"}
+"""Event about the end of a call → what the call is named where no other line has it."""
+_OF_ENDS: Final = (
+    *("status", "success", "exit_code", "stderr", "duration", "changes", "command", "aggregated_output"),
+    *("result", "invocation"),
+)
+"""Fields of those events."""
+
+
+def _call(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
+    given = payload.arguments if payload.arguments is not None else payload.input
+    if payload.type == "local_shell_call" and isinstance(payload.action, dict):
+        given = {"command": payload.action.get("command")}
+    parsed = json_in(given) if payload.type != "custom_tool_call" else {}
+    name = named(payload.name) or str(payload.type).removesuffix("_call")
+    yield from _called(thread, thread.step_id(named(payload.call_id) or payload.id, at), name, parsed or given, at)
+
+
+def _called(thread: Thread, id: str, name: str, given: Any, at: int) -> Iterator[Step]:
+    arguments: dict[str, Any] = given if isinstance(given, dict) else {}
+    thread.over = False
+    question = None
+    if name == "request_user_input":
+        questions = arguments.get("questions")
+        texts = [q.get("question") for q in questions if isinstance(q, dict)] if isinstance(questions, list) else []
+        question = " ".join(text for text in texts if isinstance(text, str)) or "a question to you"
+    elif name == "spawn_agent":
+        task = named(arguments.get("message")) or text_of(arguments.get("items"))
+        thread.tasks[named(arguments.get("task_name")) or id] = (id, task, named(arguments.get("agent_type")))
+    yield Call(at, id, name, given, asks=question)
+    if name == "update_plan":
+        seen: Counter[str] = Counter()
+
+        def entry_id(entry: dict[str, Any], title: str) -> str:
+            """Return the id of an entry, which has none: a plan is whole each time, so an entry is what it says."""
+            seen[title] += 1
+            return blake2b(f"{thread.id}\0{title}\0{seen[title]}".encode(), digest_size=6).hexdigest()
+
+        yield from plan(at, arguments.get("plan"), "step", entry_id)
+
+
+def _at_once(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
+    """Yield a call that is written down when it is over."""
+    id = thread.step_id(payload.id, at)
+    yield from _called(thread, id, str(payload.type).removesuffix("_call"), payload.action or payload.prompt, at)
+    yield from thread.returns(id, at, Outcome(STATUS.get(str(payload.status), "ok")))
+
+
+def _output(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
+    id = named(payload.call_id)
+    if id is None:
+        raise Malformed("a result of nothing")
+    text = text_of(payload.output)
+    outcome, event = by_output(text, payload.output), thread.outcomes.pop(id, None)
+    if event is not None:
+        error = outcome.error or event.error if event.status != "ok" else None
+        outcome = event._replace(output=outcome.output, error=error)
+    call = thread.calls.get(id) or Call(at, id, "")
+    if outcome.status == "ok" and not outcome.files and (found := patched(call.input)):
+        directory = PurePosixPath(call.input.get("workdir") or "" if isinstance(call.input, dict) else "")
+        outcome = outcome._replace(files=tuple(str(directory / path) for path in found))
+    yield from thread.returns(id, at, outcome)
+    answer = json_in(text)
+    if call.name == "spawn_agent" and (agent := named(answer.get("agent_id"))):
+        yield from spawned(thread, id, agent, at)
+    elif isinstance(answer.get("status"), dict) and call.name.startswith("wait"):
+        yield from reports(thread, answer["status"], at)
+
+
+def _end(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
+    id = named(payload.call_id)
+    if id is not None:
+        entry = {name: getattr(payload, name) for name in _OF_ENDS}
+        yield from ended(thread, id, _ENDS[payload.type], entry, at)
+
+
+def ended(thread: Thread, id: str, name: str, entry: Mapping[str, Any], at: int) -> Iterator[Step]:
+    """Yield the end of a call: before its output, after it (in the background), or without any."""
+    outcome = by_event(entry)
+    if id in thread.calls:
+        thread.outcomes[id] = outcome
+    elif id in thread.returned:
+        yield from thread.returns(id, at, outcome)
+    else:  # made by a script of the agent, or by the person
+        given = {key: entry[key] for key in ("command", "invocation", "query") if entry.get(key)}
+        yield from _called(thread, thread.step_id(id, at), name, given or list(outcome.files) or None, at)
+        yield from thread.returns(id, at, outcome)
+
+
+LINES: Final[dict[str, LineReader]] = {
+    **dict.fromkeys(
+        (f"response_item/{name}_call" for name in ("function", "custom_tool", "local_shell", "tool_search")), _call
+    ),
+    **dict.fromkeys(
+        (
+            f"response_item/{name}_output"
+            for name in ("function_call", "custom_tool_call", "local_shell_call", "tool_search")
+        ),
+        _output,
+    ),
+    "response_item/web_search_call": _at_once,
+    "response_item/image_generation_call": _at_once,
+    **{f"event_msg/{name}": _end for name in _ENDS},
+}

@@ -1,0 +1,133 @@
+"""A rollout: which of its lines are read, which thread they are of, and which of them are a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from ..base import Item, Malformed, clean, millis, named, parse_as
+from ..chat import Chat
+from ..conversation import Conversation
+from ..steps import Step, TurnEnd
+from . import calls, items, subagents, turns
+from .records import LINE, PAYLOAD, Line, Payload
+from .thread import LineReader, Origin, Thread, origin_of
+from .titles import TitledThreads
+from .values import UUID, made_at
+
+_LINES: Final[dict[str, LineReader]] = {**turns.LINES, **calls.LINES, **items.LINES, **subagents.LINES}
+"""Type of the line / type of its payload → what reads it."""
+
+_SILENT: Final = frozenset(
+    "compacted world_state inter_agent_communication_metadata response_item/compaction response_item/ghost_snapshot "
+    "event_msg/agent_message event_msg/agent_reasoning event_msg/agent_reasoning_raw_content event_msg/warning "
+    "event_msg/context_compacted event_msg/web_search_end event_msg/image_generation_end "
+    "event_msg/entered_review_mode event_msg/exited_review_mode event_msg/thread_rolled_back event_msg/stream_error "
+    "event_msg/thread_goal_updated event_msg/thread_settings_applied".split()
+)
+"""Known, and without meaning here: another line says it as well, or it is not about what an agent does."""
+
+_COPY_GAP_MS: Final = 1_500
+"""Lines that are further apart were not copied together; counts only where turns have no ids."""
+
+
+class Rollout(Chat[Line, Thread]):
+    """Reads one rollout."""
+
+    decoder = LINE
+    source: TitledThreads
+
+    def __init__(self, source: TitledThreads, path: PurePosixPath) -> None:
+        super().__init__(source, PurePosixPath(clean(str(path))))
+        self.file = self.path.name  # not the path: an archived rollout is the same file elsewhere
+        self.at: int | None = None
+        """The time of the line before, and since :meth:`time` of this one."""
+        self.gap: int | None = None
+        """Milliseconds between the two."""
+        self.thread: Thread | None = None
+        self.origin: Origin | None = None
+        self.bare = False
+
+    def time(self, line: Line) -> int | None:
+        """Return when a line was written: if it does not say so, when the one before was."""
+        if line.payload is None:
+            line.payload = parse_as(PAYLOAD, self.data)
+            if not line.type and line.payload.record_type is None and named(line.payload.id):
+                line.type, self.bare = "session_meta", True
+            elif isinstance(line.type, str) and line.type and line.timestamp is None:
+                line.type, line.payload.type, self.bare = "response_item", line.type, True
+            elif line.payload.record_type is not None:
+                return None
+        before, self.at = self.at, millis(line.timestamp) or self.at or millis(line.payload.timestamp)
+        self.gap = None if before is None or self.at is None else self.at - before
+        return self.at or 0
+
+    def speaker(self, line: Line) -> tuple[str, str | None]:
+        """Return the session, and the thread if that is another: those of the last first line."""
+        thread = self.thread
+        if line.type == "session_meta":
+            origin = origin_of(line.payload, self.at)
+            if not origin.id:
+                raise Malformed("a session without an id")
+            if thread is None or (origin.id != thread.id and (thread.begun or not thread.descends_from(origin.id))):
+                self.origin = origin
+        if self.origin is None:
+            found = UUID.search(self.file)
+            self.origin = origin_of(Payload(id=found.group() if found else self.file), self.at)
+        return self.origin.session, self.origin.id if self.origin.parent else None
+
+    def begin(self, session: str, agent: str | None, parent: Any) -> Thread:
+        """Return a new thread; who it works for is a thread too."""
+        origin, space = self.origin, self.source.namespace
+        assert origin is not None
+        subagent = () if agent is None else (space + agent, f"{space}{origin.parent}")
+        conversation = Conversation(self.source.book, self.file, space + session, *subagent)
+        return Thread(self.source, str(self.path), conversation, origin)
+
+    def steps(self, voice: Thread, line: Line, at: int) -> Iterator[Step | Item]:
+        """Yield what a line means, unless it is a copy."""
+        self.thread, voice.bare = voice, self.bare
+        payload: Any = line.payload
+        kind = line.type if isinstance(line.type, str) else ""
+        is_meta = kind == "session_meta"
+        if not voice.facts:
+            yield from self._introduce(voice, payload if is_meta else Payload())
+        elif is_meta and (named(payload.id) or named(payload.session_id)) == voice.id:  # it was resumed
+            yield from _where(voice, payload, at)
+        elif is_meta:
+            voice.copying = True
+        if is_meta:
+            return
+        if voice.copying and self.gap is not None:
+            voice.copying = bool(voice.turn) or self.gap < _COPY_GAP_MS
+        if payload.type in ("task_started", "turn_started") or kind == "turn_context":
+            if turn := named(payload.turn_id):
+                voice.turn = turn
+                if voice.copying and voice.began_turn(turn, payload.started_at):
+                    voice.copying = False
+            voice.begun = voice.begun or not voice.copying
+        name = f"{kind}/{payload.type}" if isinstance(payload.type, str) and kind != "turn_context" else kind
+        read = _LINES.get(name)
+        if read is None:
+            if name not in _SILENT:
+                self.source.unknown[name[:80]] += 1
+        elif not voice.copying or name == "event_msg/token_count":
+            yield from read(voice, payload, at)
+
+    def _introduce(self, thread: Thread, meta: Any) -> Iterator[Step | Item]:
+        origin = thread.origin
+        at = origin.created or self.at or made_at(thread.id) or 0
+        yield from thread.about(at, role=origin.role, name=origin.name, parent_id=origin.forked_from)
+        if thread.parent is None:
+            yield TurnEnd(self.at or at, reason="no prompt yet")
+            yield from self.source.title_of(thread.id)
+        yield from _where(thread, meta, at)
+
+
+def _where(thread: Thread, meta: Any, at: int) -> Iterator[Step]:
+    """Yield project and branch; a cloud task has only its repository."""
+    git = meta.git if isinstance(meta.git, dict) else {}
+    repository = git.get("repository_url")
+    where = meta.cwd or (repository.removesuffix(".git") if isinstance(repository, str) else None)
+    yield from turns.about(thread, where, at, branch=git.get("branch"))
