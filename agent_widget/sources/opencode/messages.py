@@ -1,4 +1,4 @@
-"""What a message of OpenCode says, from any of its three generations: the data of rows and files, and their steps.
+"""What a message says, from any of the three generations, as steps of a conversation.
 
 Facts: anomalyco/opencode ``packages/schema/src/session-message.ts`` (2.x) and ``session/message-v2.ts`` (before). A
 message is a prompt, or one answer of the model with its parts: texts, thoughts, tool calls and their results. An answer
@@ -11,13 +11,11 @@ its model and by its tokens. Todos have had no ids since 1.2: an entry is known 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final
 
-import msgspec
-
-from ..base import Malformed, millis, named, number, parse_as, parse_object, whole
+from ..base import Malformed, millis, named, number, parse_object, whole
+from ..chat import Voice
 from ..steps import (
     Call,
     Plan,
@@ -36,125 +34,20 @@ from ..steps import (
     asks,
     placeholder,
 )
+from .records import Message, Part
 
-Odd = Callable[[str, str], None]
-"""Is told the kind and the id of what nobody knows."""
-
-GOES_ON: Final = (None, "", "tool-calls", "unknown")
+_GOES_ON: Final = (None, "", "tool-calls", "unknown")
 """Reasons for which a step of the model ended that do not end the turn."""
 
-_EDITS: Final = frozenset({"write", "edit", "multiedit", "patch"})
-
-_QUIET: Final = frozenset(
+_SILENT: Final = frozenset(
     "step-start file snapshot patch agent retry compaction skill system synthetic agent-switched model-switched "
     "location-switched".split()
 )
-"""Kinds of parts and messages that are known and tell nothing by themselves."""
+"""Kinds of parts and messages that are known and mean nothing by themselves."""
 
 
-# The data columns, as far as they are used
-
-
-class Data(msgspec.Struct):
-    """A message, of any generation."""
-
-    role: str | None = None
-    sessionID: str | None = None
-    time: dict[str, Any] = {}
-    agent: str | None = None
-    mode: str | None = None
-    model: Any = None
-    modelID: str | None = None
-    cost: float | None = None
-    tokens: Any = None
-    finish: str | None = None
-    error: Any = None
-    text: str | None = None
-    content: list[dict[str, Any]] = []
-    outcome: str | None = None
-    command: str | None = None
-    status: str | None = None
-    exit: int | None = None
-    output: Any = None
-
-
-class Part(msgspec.Struct):
-    """A part of a message, of any generation."""
-
-    type: str
-    messageID: str | None = None
-    sessionID: str | None = None
-    text: str | None = None
-    synthetic: bool = False
-    ignored: bool = False
-    tool: str | None = None
-    name: str | None = None
-    id: str | None = None
-    state: Any = None
-    reason: str | None = None
-    cost: float | None = None
-    tokens: Any = None
-    time: dict[str, Any] | None = None
-    prompt: str | None = None
-    mime: str | None = None
-
-
-_data = msgspec.json.Decoder(Data)
-_part = msgspec.json.Decoder(Part)
-
-
-class Piece(NamedTuple):
-    """A part with its id and the time its row was made."""
-
-    id: str
-    at: int | None
-    part: Part
-
-
-@dataclass(slots=True)
-class Message:
-    """A prompt, an answer, or what else a conversation is made of, with its parts."""
-
-    id: str
-    at: int
-    kind: str
-    data: Data
-    pieces: list[Piece] = field(default_factory=list)
-
-    @property
-    def open(self) -> bool:
-        """Whether more of it is to come."""
-        if self.kind == "shell":
-            return self.data.status == "running"
-        return self.kind == "assistant" and not self.data.time.get("completed") and not self.data.error
-
-
-def read_part(id: str, made_at: Any, data: bytes) -> Piece:
-    """A part from its row or file; raises :class:`Malformed`."""
-    return Piece(id, millis(made_at), parse_as(_part, data))
-
-
-def read_message(id: str, made_at: Any, kind: str | None, data: bytes) -> Message:
-    """A message from its row or file; raises :class:`Malformed`."""
-    found = parse_as(_data, data)
-    at, kind = millis(found.time.get("created")) or millis(made_at), kind or found.role
-    if at is None or kind is None:
-        raise Malformed("a message without a time or a role")
-    message = Message(id, at, kind, found)
-    for index, entry in enumerate(found.content):
-        try:
-            part = msgspec.convert(entry, Part)
-        except msgspec.ValidationError as error:
-            raise Malformed(str(error)) from None
-        message.pieces.append(Piece(f"{id}:{index if part.id is None else part.id}", None, part))
-    return message
-
-
-def steps(message: Message, parent: str | None, odd: Odd, space: str = "") -> Iterator[Step]:
-    """What it says; ``parent`` is the session that this one works for, what nobody knows goes to ``odd``.
-
-    ``space`` is put before ids of tool calls and sessions.
-    """
+def steps(message: Message, voice: Voice) -> Iterator[Step]:
+    """Yield what a message says; kinds that nobody knows are counted by the source."""
     data, at = message.data, message.at
     if message.kind == "user":
         texts = [data.text] if data.text else []
@@ -166,30 +59,30 @@ def steps(message: Message, parent: str | None, odd: Odd, space: str = "") -> It
             elif part.type == "subtask":
                 texts.append(part.prompt or "")
         if prompt := "\n".join(filter(None, texts)):
-            yield Prompt(at, message.id, prompt, **({"sender": parent} if parent else {}))
+            yield Prompt(at, message.id, prompt)
     elif message.kind == "assistant":
-        yield from _answer(message, parent, odd, space)
+        yield from _answer(message, voice)
     elif message.kind == "shell":
-        yield Call(at, space + message.id, "shell", {"command": data.command})
+        yield Call(at, message.id, "shell", {"command": data.command})
         if data.status != "running":
             ended = millis(data.time.get("completed")) or at
-            yield Result(ended, space + message.id, "error" if data.exit else "ok", data.output)
+            yield Result(ended, message.id, "error" if data.exit else "ok", data.output)
             yield TurnEnd(ended, "done", "your command ended")
     elif message.kind == "idle":
         if data.outcome in ("failed", "interrupted"):
             yield TurnEnd(at, "failed" if data.outcome == "failed" else "interrupted")
     elif message.kind == "compaction":
         yield from _usage(at, at, data.tokens, data.cost, model_name(data.model))
-    elif message.kind not in _QUIET:
-        odd(f"message/{message.kind}", message.id)
+    elif message.kind not in _SILENT:
+        voice.source.odd(f"message/{message.kind}", message.id)
 
 
-def _answer(message: Message, parent: str | None, odd: Odd, space: str) -> Iterator[Step]:
-    """The steps of an answer in order of time: tools run side by side."""
+def _answer(message: Message, voice: Voice) -> Iterator[Step]:
+    """Yield the steps of an answer in order of time: tools run side by side."""
     data, at = message.data, message.at
     model = named(data.modelID) or model_name(data.model)
     completed = millis(data.time.get("completed"))
-    said, finish, finished, billed = "", data.finish, completed, False
+    text, finish, finished, billed = "", data.finish, completed, False
     found: list[Step] = []
     for id, made_at, part in message.pieces:
         started, ended = _times(part)
@@ -198,42 +91,42 @@ def _answer(message: Message, parent: str | None, odd: Odd, space: str) -> Itera
             if (ended or completed) and part.text and part.text.strip():
                 at = max(at, ended or at)
                 found.append((Reply if part.type == "text" else Thinking)(at, id, part.text))
-                said = part.text if part.type == "text" else said
+                text = part.text if part.type == "text" else text
         elif part.type == "tool":
-            found.extend(_tool(space, id, at, ended, part))
+            found.extend(_tool(id, at, ended, part))
         elif part.type == "step-finish":
             at = made_at or completed or at
             finish, finished, billed = part.reason or finish, made_at or completed, True
             found.extend(_usage(message.at, at, part.tokens, part.cost, model))
-        elif part.type not in _QUIET:
-            odd(f"part/{part.type}", id)
+        elif part.type not in _SILENT:
+            voice.source.odd(f"part/{part.type}", id)
     if not billed and not message.open:  # until then they may still grow
         found.extend(_usage(message.at, completed or at, data.tokens, data.cost, model))
     yield TurnStart(message.at, "asks the model")
     yield from sorted(found, key=lambda step: step.at)
     last = max((step.at for step in found), default=message.at)
     if data.error:
-        name, text = _error(data.error)
-        interrupted = "abort" in name.lower()
-        how, reason = ("interrupted", "interrupted") if interrupted else ("failed", text)
-        yield TurnEnd(max(last, completed or last), how, reason)  # type: ignore[arg-type]
-    elif finish not in GOES_ON and finished:  # in the tree only the message's own file knows when
-        yield TurnEnd(max(last, finished), "asked" if not parent and asks(said) else "done")
+        name, reason = _error(data.error)
+        if "abort" in name.lower():
+            yield TurnEnd(max(last, completed or last), "interrupted")
+        else:
+            yield TurnEnd(max(last, completed or last), "failed", reason)
+    elif finish not in _GOES_ON and finished:  # in the tree only the message's own file knows when
+        yield TurnEnd(max(last, finished), "asked" if voice.parent is None and asks(text) else "done")
 
 
-def _tool(space: str, id: str, at: int, ended: int | None, part: Part) -> Iterator[Step]:
-    id = space + id
+def _tool(id: str, at: int, ended: int | None, part: Part) -> Iterator[Step]:
+    """Yield a call and what it came to."""
     state = part.state if isinstance(part.state, dict) else {}
     status, given = state.get("status"), state.get("input")
     name = part.tool or part.name or "tool"
     if status in (None, "pending", "streaming"):  # its input is still being written
         return
-    told = state["metadata"] if isinstance(state.get("metadata"), dict) else {}
+    metadata = state["metadata"] if isinstance(state.get("metadata"), dict) else {}
     inputs = given if isinstance(given, dict) else {}
     yield Call(at, id, name, given, asks=_question(inputs) if name == "question" else None)
-    child = named(told.get("sessionId")) or named(told.get("sessionID"))
+    child = named(metadata.get("sessionId")) or named(metadata.get("sessionID"))
     if child:
-        child = space + child
         task = named(inputs.get("prompt")) or named(inputs.get("description")) or ""
         yield Spawn(at, id, child, task, named(inputs.get("subagent_type")) or named(inputs.get("agent")))
     if status == "running":
@@ -241,12 +134,10 @@ def _tool(space: str, id: str, at: int, ended: int | None, part: Part) -> Iterat
     at = max(at, ended or at)
     output = state.get("output", _texts(state.get("content")))
     error = _error(state["error"])[1] if state.get("error") else None
-    failed = error is not None or status == "error" or told.get("exit") not in (None, 0) or name == "invalid"
+    failed = error is not None or status == "error" or metadata.get("exit") not in (None, 0) or name == "invalid"
     if child:
         yield Return(at, child, output if isinstance(output, str) else error, failed)
-    how = _outcome(error or "") if failed else "ok"
-    files = () if failed or name not in _EDITS else (named(inputs.get("filePath")) or named(inputs.get("path")),)
-    yield Result(at, id, how, output, error, files=tuple(filter(None, files)))  # type: ignore[arg-type]
+    yield Result(at, id, _outcome(error or "") if failed else "ok", output, error)
     if name == "todowrite" and not failed and isinstance(inputs.get("todos"), list):
         yield Plan(at, todos(inputs["todos"]))
 
@@ -264,11 +155,11 @@ def _usage(begun: int, at: int, tokens: Any, cost: float | None, model: str | No
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Reading values
+# Values
 
 
 def model_name(model: Any) -> str | None:
-    """``{id, providerID}`` or ``{modelID, providerID}``, in the database as text."""
+    """Return the id in ``{id, providerID}`` or ``{modelID, providerID}``, which the database has as text."""
     if isinstance(model, (str, bytes)):
         try:
             model = parse_object(model.encode() if isinstance(model, str) else model)
@@ -277,8 +168,22 @@ def model_name(model: Any) -> str | None:
     return (named(model.get("id")) or named(model.get("modelID"))) if isinstance(model, dict) else None
 
 
+def todos(listed: list[Any]) -> tuple[Todo, ...]:
+    """Return a list of things to do, from a tool call, a file, or the rows of the database."""
+    entries = enumerate((entry for entry in listed if isinstance(entry, dict)), 1)
+    return tuple(
+        Todo(
+            str(place),
+            str(entry.get("content", "")),
+            str(entry.get("status", "")),
+            priority=named(entry.get("priority")),
+        )
+        for place, entry in entries
+    )
+
+
 def _times(part: Part) -> tuple[int | None, int | None]:
-    """When a part began and ended, as far as it says so."""
+    """Return when a part began and ended, as far as it says so."""
     time: Any = part.time or (part.state.get("time") if isinstance(part.state, dict) else None)
     if not isinstance(time, dict):
         return None, None
@@ -287,12 +192,12 @@ def _times(part: Part) -> tuple[int | None, int | None]:
 
 
 def _error(error: Any) -> tuple[str, str]:
-    """The name of an error and what it says."""
+    """Return the name of an error, and its message's first line."""
     if not isinstance(error, dict):
         return "", str(error)
-    told = error["data"] if isinstance(error.get("data"), dict) else error
+    data = error["data"] if isinstance(error.get("data"), dict) else error
     name = named(error.get("name")) or named(error.get("type")) or "error"
-    return name, (named(told.get("message")) or name).partition("\n")[0]
+    return name, (named(data.get("message")) or name).partition("\n")[0]
 
 
 def _outcome(error: str) -> Any:
@@ -314,17 +219,3 @@ def _question(given: dict[str, Any]) -> str:
     asked = given.get("questions")
     first = asked[0] if isinstance(asked, list) and asked and isinstance(asked[0], dict) else given
     return named(first.get("question")) or "a question to you"
-
-
-def todos(listed: list[Any]) -> tuple[Todo, ...]:
-    """A list of things to do, from a tool call, a file, or the rows of the database."""
-    entries = enumerate((entry for entry in listed if isinstance(entry, dict)), 1)
-    return tuple(
-        Todo(
-            str(place),
-            str(entry.get("content", "")),
-            str(entry.get("status", "")),
-            priority=named(entry.get("priority")),
-        )
-        for place, entry in entries
-    )

@@ -1,0 +1,123 @@
+"""Sessions and their messages as rows, the same for all generations.
+
+A message is read whole each time anything of it changed, always with the same ids, so neither order nor repetition
+matters. A message that is older than its session was copied from the session that was forked: it counts there, and here
+only what it cost, in case that one was deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..base import Item, Malformed, Record, directory_name, millis, named, preview
+from ..chat import ChatSource, Voice
+from ..conversation import Conversation
+from ..steps import About, Closed, Plan, Usage
+from .messages import model_name, steps
+from .records import Message
+
+_LATEST_ONLY: Final = frozenset({"status", "ended_at", "activity", "context_tokens", "model"})
+"""Columns of sessions and agents that an older message must not set back."""
+_NEVER: Final = (0, "")
+
+
+@dataclass(slots=True)
+class Session:
+    """What is known of a session."""
+
+    id: str
+    """Of its row."""
+    parent: str | None = None
+    """The row of the session that it works for."""
+    created: int = 0
+    known: bool = False
+    """Whether its own row or file was read."""
+    newest: tuple[int, str] = _NEVER
+    """Time and id of its newest message."""
+    planned_at: int = 0
+    plans: Conversation | None = None
+
+
+class _Voice(Voice):
+    """A session as one message has it; ids of calls and sessions are unique, and its own row has the title."""
+
+    def call_row(self, id: str, at: int | None) -> str:
+        return self.source.namespace + id
+
+    def agent_row(self, id: str) -> str:
+        return self.source.namespace + id
+
+    def title(self, at: int, text: str | None, *, final: bool = True) -> Iterator[About]:
+        yield from ()
+
+
+class Sessions(ChatSource):
+    """A home of OpenCode and the sessions in it."""
+
+    editors = frozenset({"write", "edit", "multiedit", "patch"})
+
+    def __init__(self, root: Path, namespace: str = "") -> None:
+        super().__init__(root, namespace)
+        self._sessions: dict[str, Session] = {}
+
+    def session(self, id: str) -> Session:
+        """Return what is known of a session, by its id in the database."""
+        return self._sessions.setdefault(id, Session(self.namespace + id))
+
+    def about(self, id: str, file: str, facts: Mapping[str, Any]) -> Iterator[Item]:
+        """Yield what a session's own row says; ``facts`` has the columns of the database as its keys."""
+        session = self.session(id)
+        parent, at = named(facts.get("parent_id")), millis(facts.get("time_created"))
+        if at is None:
+            raise Malformed("a session without a time")
+        session.parent, session.created = self.namespace + parent if parent else None, at
+        title, role = named(facts.get("title")), named(facts.get("agent"))
+        project = directory_name(named(facts.get("directory")))
+        # once there are messages, they say which model, each when it was written
+        model = None if session.newest > _NEVER else model_name(facts.get("model"))
+        row = {"title": preview(title), "project": project, "path": file, "model": model}
+        links = {"parent_id": session.parent, "agent_id": session.id}
+        name = role or title if session.parent else project or title
+        agent = {"name": name, "role": role, "project": project, "model": model}
+        conversation = Conversation(self.book, file, session.id, parent=session.parent)
+        for item in conversation.take(About(at, row | links, agent)):
+            if session.known and isinstance(item, Record) and item.table == "sessions":  # it may be busy by now
+                item = Record(item.table, item.id, {k: v for k, v in item.fields.items() if k != "status"})
+            yield item
+        session.known = True
+        if archived := millis(facts.get("time_archived")):
+            yield from conversation.take(Closed(archived))
+
+    def message(self, session: Session, message: Message) -> Iterator[Item]:
+        """Yield all that follows from a message as it is now."""
+        voice = _Voice(self, "", Conversation(self.book, message.id, session.id, parent=session.parent))
+        if message.at < session.created:
+            for step in steps(message, voice):
+                if isinstance(step, Usage):
+                    yield from voice.take(step._replace(copy=True))
+            return
+        latest = (message.at, message.id) >= session.newest
+        if latest:
+            session.newest = (message.at, message.id)
+        for step in steps(message, voice):
+            if isinstance(step, Plan):
+                yield from self.plan(session, step)
+                continue
+            for item in voice.take(step):
+                if not latest and isinstance(item, Record) and item.table in ("sessions", "agents"):
+                    if item.id != session.id:
+                        yield item
+                    elif kept := {name: value for name, value in item.fields.items() if name not in _LATEST_ONLY}:
+                        yield Record(item.table, item.id, kept)
+                else:
+                    yield item
+
+    def plan(self, session: Session, step: Plan) -> Iterator[Item]:
+        """Yield a session's list as it is now; the newest counts."""
+        if step.at >= session.planned_at:
+            session.planned_at = step.at
+            session.plans = session.plans or Conversation(self.book, "", session.id, parent=session.parent)
+            yield from session.plans.take(step)
