@@ -165,7 +165,7 @@ class Agent:
         return reached
 
     def _has_ended(self, row: Row) -> bool:
-        """Whether it has nothing more to do; raises :class:`AgentFailed` if it never will have done it."""
+        """Return whether it has nothing more to do; raises :class:`AgentFailed` if it stopped before."""
         reason = row["status_reason"] or "no reason is known"
         if row["status"] == "failed":
             raise AgentFailed(row, f"{row['name'] or self.id} failed: {reason}")

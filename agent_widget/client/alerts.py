@@ -55,7 +55,7 @@ class Level:
         return not firing
 
     def clear(self) -> None:
-        """Not firing any more, and not again before the condition has ended."""
+        """Stop firing, and do not fire again before the condition has ended."""
         self.state, self._since, self.turns_at, self._armed = "ok", None, None, False
 
 
@@ -154,7 +154,7 @@ class Alert:
 
 
 def _shown(value: Any) -> str | None:
-    """A text that may be shown; ``None`` for what is none."""
+    """Return a text masked and cut, so that it may be shown; ``None`` for what is no text."""
     return cut(mask(value)) if isinstance(value, str) else None
 
 

@@ -24,7 +24,7 @@ class Callback:
     """
 
     def __init__(self, function: Callable[..., Any], what: str) -> None:
-        """``what``: how messages call it."""
+        """Keep ``function`` and the context of now. ``what``: how messages call it."""
         self.function = function
         self.what = what
         self.calls = 0

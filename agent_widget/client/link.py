@@ -155,7 +155,7 @@ class Link(Replica):
         self._set_state("closed", "closed")
 
     async def _follow(self) -> tuple[bool, str]:
-        """One connection from hello to its end: whether it was live, and why it ended."""
+        """Hold one connection from hello to its end; return whether it was live, and why it ended."""
         was_live = False
         try:
             async with open_socket(

@@ -23,11 +23,11 @@ TIMEOUT: Final = 10.0
 TRIES: Final = (0.0, 1.0, 5.0)
 """Seconds before each try."""
 BACKLOG: Final = 100
-"""So many posts wait at most while the other side is slow; the oldest are let go."""
+"""Maximum posts kept while the other side is slow; the oldest are dropped."""
 
 
 def webhook(url: str, *, headers: Mapping[str, str] | None = None) -> Webhook:
-    """An action that posts JSON: ``client.alert(…, do=aw.webhook(url))``, ``client.on("messages", aw.webhook(url))``.
+    """Return an action for alerts and callbacks that posts JSON: ``dash.alert(…, do=aw.webhook(url))``.
 
     An alert is posted as ``{"alert", "state", "since", "text"}`` (chat services that take a ``text`` show it), a row
     as its columns; secrets in it are masked. It is sent from a thread of its own with up to three tries; what fails
@@ -79,7 +79,7 @@ class Webhook:
                 log.error("%r: not sent: %s (the same problem is not shown again)", self, problem)
 
     def _send(self, body: bytes) -> str | None:
-        """What went wrong, if nothing helped."""
+        """Post, several times if need be; return what went wrong the last time."""
         problem = None
         for wait in TRIES:
             if wait:

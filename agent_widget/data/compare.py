@@ -97,7 +97,7 @@ def _row(session: str | Mapping[str, Any], store: Store | None) -> Row:
 
 
 def _quality(store: Store | None) -> dict[str, float]:
-    """Session → mean score."""
+    """Return the mean score of each session that has any."""
     if store is None:
         return {}
     session_of = {task["id"]: task["session_id"] for task in store.rows("tasks")}
@@ -110,7 +110,7 @@ def _quality(store: Store | None) -> dict[str, float]:
 
 
 def _done(store: Store | None, ids: Iterable[str]) -> dict[str, int]:
-    """Session → how many of its tasks are completed."""
+    """Return how many tasks of each session are completed."""
     if store is None:
         return {}
     done = dict.fromkeys(ids, 0)

@@ -22,7 +22,7 @@ _SPACES: Final = tuple("\t\r\n")
 
 
 def csv_text(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """CSV with a header; lists and maps are JSON in their cell, and no text begins a formula."""
+    """Return CSV with a header; lists and maps are JSON in their cell, and no text begins a formula."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(map(csv_cell, columns))
@@ -31,7 +31,7 @@ def csv_text(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def csv_cell(value: Any) -> Any:
-    """A value as it stands in CSV."""
+    """Return a value as it stands in CSV."""
     if isinstance(value, (list, dict)):
         value = json_bytes(value).decode()
     if isinstance(value, str) and (value[:1] in _SPACES or value.lstrip()[:1] in _SIGNS):
@@ -40,7 +40,7 @@ def csv_cell(value: Any) -> Any:
 
 
 def json_bytes(value: Any) -> bytes:
-    """JSON; times that are no numbers are written as RFC 3339 says, what JSON does not know as text."""
+    """Return JSON; times that are no numbers are written as RFC 3339 says, what JSON does not know as text."""
     try:
         return msgspec.json.encode(value, enc_hook=str)
     except UnicodeEncodeError:  # a file name need not be UTF-8
@@ -48,7 +48,7 @@ def json_bytes(value: Any) -> bytes:
 
 
 def parquet_bytes(table: pyarrow.Table) -> bytes:
-    """A Parquet file; its types are those of the Arrow table."""
+    """Return a Parquet file; its types are those of the Arrow table."""
     import pyarrow.parquet
 
     file = io.BytesIO()

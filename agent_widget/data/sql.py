@@ -38,7 +38,7 @@ _CONFIGURATION: Final[dict[str, Any]] = {
     "threads": "2",
 }
 _AT_ONCE: Final = threading.BoundedSemaphore(4)
-"""Queries that run, those included that nobody waits for any more: DuckDB cannot end one inside a function call."""
+"""Queries that run, also after their time is over: DuckDB cannot end one inside a function call."""
 _NAMES: Final = re.compile(rf"\b({'|'.join(TABLES)})\b", re.IGNORECASE)
 
 
@@ -138,7 +138,7 @@ def run(store: Store, query: str, *, timeout: float = TIMEOUT, limit: int = LIMI
 
 
 def _in_time(store: Store, query: str, timeout: float, limit: int) -> Result | Exception:
-    """The answer or what went wrong; not raised, since a traceback would keep the database alive."""
+    """Return the answer or what went wrong; it is not raised, since a traceback would keep the database alive."""
     import duckdb
 
     ends_at = time.monotonic() + timeout
@@ -199,7 +199,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, store: Store, query: str, lim
 
 
 def _named(store: Store, query: str) -> dict[str, pyarrow.Table]:
-    """The tables whose names occur in a query, all as they are at one moment; all of them, if there is none."""
+    """Return the tables whose names occur in a query, as they are at one moment; all of them, if there is none."""
     names = {name.lower() for name in _NAMES.findall(query)} or TABLES.keys()
     with store.lock:
         rows = {name: store.rows(name) for name in names}
@@ -214,7 +214,7 @@ def _named(store: Store, query: str) -> dict[str, pyarrow.Table]:
 
 
 def _quoted(query: str) -> str:
-    """The query with the column ``at`` in quotes, since it is a word of SQL (``AT TIME ZONE`` stays what it is)."""
+    """Return the query with the column ``at`` in quotes, since it is a word of SQL (not in ``AT TIME ZONE``)."""
     import duckdb
 
     text = query.encode()  # in which the tokens are counted
@@ -226,7 +226,7 @@ def _quoted(query: str) -> str:
 
 
 def _simple(table: pyarrow.Table) -> pyarrow.Table:
-    """Numbers as the tables have them, 64 bits wide: sums come as decimals. Differences of times as durations."""
+    """Cast numbers to 64 bits as in the tables (sums come as decimals), differences of times to durations."""
     import pyarrow
     from pyarrow import types
 

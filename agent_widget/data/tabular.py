@@ -44,28 +44,28 @@ class Tabular(ABC):
 
     @abstractmethod
     def rows(self) -> Sequence[Mapping[str, Any]]:
-        """All rows, as dicts."""
+        """Return all rows, as dicts."""
 
     @abstractmethod
     def arrow(self) -> pyarrow.Table:
-        """All rows as a pyarrow Table; raises ``ImportError`` with what to install."""
+        """Return all rows as a pyarrow Table; raises ``ImportError`` with what to install."""
 
     @abstractmethod
     def df(self) -> pandas.DataFrame:
-        """All rows as a pandas DataFrame; raises ``ImportError`` with what to install."""
+        """Return all rows as a pandas DataFrame; raises ``ImportError`` with what to install."""
 
     @abstractmethod
     def _glance(self) -> tuple[list[str], Sequence[Mapping[str, Any]], str]:
-        """What is shown in a cell: columns, rows, and a line about them."""
+        """Return what is shown in a cell: columns, rows, and a line about them."""
 
     @overload
     def csv(self, path: None = None) -> str: ...
     @overload
     def csv(self, path: str | os.PathLike[str]) -> Path: ...
     def csv(self, path: str | os.PathLike[str] | None = None) -> str | Path:
-        """CSV with a header: the text, or with a ``path`` where it was written. Texts that begin a formula are quoted.
+        """Return CSV with a header, or write it to ``path`` and return where it is.
 
-        Cells are those of the rows: times and durations in milliseconds.
+        Cells are those of the rows: times and durations in milliseconds. Texts that begin a formula are quoted.
         """
         text = files.csv_text(self.columns, self.rows())
         return text if path is None else files.write_whole(path, text.encode())
@@ -75,7 +75,7 @@ class Tabular(ABC):
     @overload
     def json(self, path: str | os.PathLike[str]) -> Path: ...
     def json(self, path: str | os.PathLike[str] | None = None) -> str | Path:
-        """JSON, a list of the rows: the text, or with a ``path`` where it was written."""
+        """Return JSON, a list of the rows, or write it to ``path`` and return where it is."""
         data = files.json_bytes(self.rows())
         return data.decode() if path is None else files.write_whole(path, data)
 
@@ -99,12 +99,12 @@ class Tabular(ABC):
 
 
 def now_here() -> str:
-    """The time of day, with the zone in which times are shown."""
+    """Return the time of day, with the zone in which times are shown."""
     return datetime.now().astimezone().strftime("%H:%M:%S %Z")
 
 
 def shown(name: str, value: Any) -> str:
-    """A cell to read: local times, lengths of time in words, text on one line."""
+    """Return a cell to read: local times, lengths of time in words, text on one line."""
     column = Column(name, "int")
     if value is None:
         return ""
@@ -164,7 +164,7 @@ def _html(columns: list[str], cells: list[list[str]], numbers: list[list[bool]],
 
 
 def _plain(columns: list[str], cells: list[list[str]], caption: str) -> str:
-    """As many columns as a line holds, under each other."""
+    """Return as many columns as fit a line, aligned."""
     lines = [""] * (len(cells) + 1)
     for index, name in enumerate(columns):
         room = 12 if name == "id" or name.endswith("_id") else 30

@@ -56,7 +56,10 @@ class Transcript(Sequence[Entry]):
         return self.entries[index]
 
     def df(self) -> pandas.DataFrame:
-        """One row per entry, in order; ``at`` as ``datetime64[ms, UTC]``, ``duration_ms`` as ``timedelta64[ms]``."""
+        """Return a pandas DataFrame with one row per entry, in order.
+
+        ``at`` is ``datetime64[ms, UTC]``, ``duration_ms`` ``timedelta64[ms]``.
+        """
         try:
             import pandas
         except ImportError:

@@ -17,11 +17,11 @@ from ..page import document
 
 ENTRIES: Final = 100
 CHARS: Final = 4_000
-"""So many entries of a transcript are saved, and so much of each text."""
+"""Maximum entries saved of a transcript, and characters of each text."""
 
 
 def saved_page(client: Client, *, transcripts: int = 20) -> str:
-    """The dashboard of what a client holds now, as HTML.
+    """Return the dashboard of what a client holds now, as HTML.
 
     ``transcripts``: of so many of the sessions that changed last, the newest entries are in it, if there are any.
     """

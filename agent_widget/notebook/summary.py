@@ -24,12 +24,12 @@ _STYLE: Final = (
 
 
 def plain(store: Store) -> str:
-    """One line: how many agents, tasks, messages, what it cost."""
+    """Return one line: how many agents, tasks, messages, what it cost."""
     return f"agent-widget, {_at()}: {', '.join(_facts(store))}. Run the cell to see it live."
 
 
 def table(store: Store) -> str:
-    """The same as HTML, with a row for each kind of agent."""
+    """Return the same as HTML, with a row for each kind of agent."""
     rows = "".join(
         f"<tr><td>{html.escape(source)}</td><td>{len(agents):,}</td><td>{_marked(agents)}</td><td>{_money(cost)}</td></tr>"
         for source, (agents, cost) in sorted(_by_source(store).items())

@@ -226,7 +226,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         return shown
 
     def _ipython_display_(self, **kwargs: Any) -> None:
-        """Two outputs: the dashboard, and what stands in for it where a saved notebook is read without a kernel.
+        """Display two outputs: the dashboard, and its summary for where a saved notebook is read without a kernel.
 
         JupyterLab prefers the widget in a bundle even when there is none any more, and says "model not found".
         """
@@ -290,7 +290,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
     # To the browser. Runs on the client's loop, so that a busy kernel does not hold it up.
 
     async def _send_changes(self) -> None:
-        """The only sender of changes: one message at a time and one in :data:`PACE`, so answers never mix.
+        """Send what changed, as the only sender: one message at a time and one in :data:`PACE`, so answers never mix.
 
         A hello that comes in the middle of a large answer puts another one in its place.
         """
@@ -325,7 +325,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
     def _answer(
         self, hello: protocol.Hello, position: Position | None, welcome: bool
     ) -> tuple[Position | None, Iterator[list[bytes]]]:
-        """The messages that bring a browser up from ``position``, each a list of frames, and where it is then."""
+        """Return the position a browser will have, and the messages, lists of frames, that bring it there."""
         if not self._link.store.epoch:
             # nothing is known yet: an empty answer would look like an empty workspace
             return None, iter([[self._state()]])
@@ -353,7 +353,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         return protocol.encode(protocol.State(state, connection.message, rtt, heard))
 
     def _alert_lines(self) -> list[bytes]:
-        """With every message while there are any, and once when there are none any more: any of them may be lost."""
+        """Return the alerts while there are any, and once after the last one went: any message may be lost."""
         lines = [
             protocol.AlertLine(alert.name, alert.state, alert.since, alert.error or alert.text) for alert in self.alerts
         ]
