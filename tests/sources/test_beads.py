@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,17 +54,6 @@ def orchard(home: Home) -> Home:
     for path, data in a_home().items():
         home.replace(path, data)
     return home
-
-
-def test_the_environment_names_a_directory() -> None:
-    assert Beads.default_roots({}, Path("/home/eva")) == []
-    assert Beads.default_roots({"BEADS_DIR": "/srv/plans/.beads"}, Path("/home/eva")) == [Path("/srv/plans/.beads")]
-
-
-def test_only_the_export_and_the_audit_are_read() -> None:
-    source = Beads(Path("/"))
-    assert [source.reader(PurePosixPath(p)) is not None for p in (ISSUES, AUDIT, "config.yaml")] == [True, True, False]
-    assert source.skips(PurePosixPath("embeddeddolt"))
 
 
 def test_an_issue_is_a_task(orchard: Home) -> None:

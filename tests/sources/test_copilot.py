@@ -54,6 +54,25 @@ def shutdown(clock: str, kind: str = "routine", **usage: int) -> dict[str, Any]:
     return event("session.shutdown", clock, shutdownType=kind, modelMetrics=metrics, currentTokens=4321)
 
 
+def a_home() -> dict[str, bytes]:
+    told = [
+        started(),
+        prompt("10:01:00"),
+        answer("10:01:01", "I look.", "c1"),
+        call("10:01:02", "c1"),
+    ]
+    told += [result("10:01:03", "c1"), answer("10:01:04", "Two trees."), turn_end("10:01:05")]
+    asked = {"toolCallId": "c2", "permissionRequest": {"kind": "shell", "toolCallId": "c2", "fullCommandText": "rm"}}
+    told += [call("10:02:00", "c2"), event("permission.requested", "10:02:01", requestId="r", **asked)]
+    scout = {"toolCallId": "c3", "agentName": "scout", "agentDisplayName": "Scout"}
+    told += [event("subagent.started", "10:03:00", **scout), answer("10:03:01", "One.", agent="c3")]
+    told += [
+        event("subagent.completed", "10:03:02", **scout),
+        event("session.error", "10:03:03", message="no"),
+    ]
+    return {LOG: lines(*told, shutdown("10:04:00", inputTokens=900, outputTokens=30))}
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     (tmp_path / "session-state").mkdir()
@@ -62,44 +81,6 @@ def home(tmp_path: Path) -> Home:
 
 def the_agent(home: Home, *events: Any) -> Any:
     return home.write(LOG, lines(*events)).row("agents", SESSION)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Where it lives
-
-
-def test_the_environment_moves_the_home() -> None:
-    assert Copilot.default_roots({}, Path("/home/eva")) == [Path("/home/eva/.copilot")]
-    assert Copilot.default_roots({"COPILOT_HOME": "/data/copilot"}, Path("/home/eva")) == [Path("/data/copilot")]
-    both = [Path("/home/eva/.copilot"), Path("/state/.copilot")]
-    assert Copilot.default_roots({"XDG_STATE_HOME": "/state"}, Path("/home/eva")) == both
-
-
-def test_a_home_is_known_by_its_sessions(tmp_path: Path) -> None:
-    assert not Copilot.recognises(tmp_path)
-    (tmp_path / "session-state").mkdir()
-    assert Copilot.recognises(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "path", [LOG, "session-state/s1.jsonl", "session-state/s1/plan.md", "session-state/s1/workspace.yaml"]
-)
-def test_files_that_are_read(path: str) -> None:
-    assert Copilot(Path("/")).reader(PurePosixPath(path)) is not None
-
-
-@pytest.mark.parametrize(
-    "path", ["config.json", "session-state/s1/checkpoints/index.md", "logs/events.jsonl", "a/b/events.jsonl"]
-)
-def test_files_that_are_not_ours(path: str) -> None:
-    assert Copilot(Path("/")).reader(PurePosixPath(path)) is None
-
-
-def test_other_directories_are_skipped() -> None:
-    source = Copilot(Path("/"))
-    assert source.skips(PurePosixPath("logs"))
-    assert source.skips(PurePosixPath("session-state/s1/files"))
-    assert not source.skips(PurePosixPath("session-state/s1"))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +45,22 @@ def info(clock: str, text: str, kind: str = "info") -> dict[str, Any]:
     return {"id": f"i{clock}", "timestamp": iso(clock), "type": kind, "content": text}
 
 
+def a_home() -> dict[str, bytes]:
+    todos = {"todos": [{"description": "apple", "status": "pending"}]}
+    told = [header(), prompt("10:01:00"), answer("10:01:01", "I look.")]
+    told += [answer("10:01:01", "I look.", call("10:01:02", "c1"))]
+    told += [answer("10:01:04", "", call("10:01:05", "c2", "write_todos", args=todos))]
+    told += [{"$set": {"lastUpdated": "2026-01-01T10:02:00.000Z", "summary": "Trees"}}, info("10:02:00", "Hm.")]
+    told += [{"$rewindTo": "u10:01:00"}, prompt("10:03:00"), answer("10:03:01", "Which?")]
+    whole = {**header(session="old"), "messages": [prompt("09:00:00"), answer("09:00:01", "Ok.")]}
+    child = [header(session="child", kind="subagent"), prompt("10:01:10"), answer("10:01:11", "Two.")]
+    return {
+        CHAT: lines(*told),
+        "tmp/orchard/chats/session-2026-01-01T09-00-old.json": json.dumps(whole).encode(),
+        f"tmp/orchard/chats/{SESSION}/child.jsonl": lines(*child),
+    }
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     (tmp_path / "tmp" / "orchard" / "chats").mkdir(parents=True)
@@ -57,45 +73,6 @@ def the_agent(home: Home, *records: Any) -> Any:
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Where it lives
-
-
-def test_the_environment_moves_the_home() -> None:
-    assert Gemini.default_roots({}, Path("/home/eva")) == [Path("/home/eva/.gemini")]
-    assert Gemini.default_roots({"GEMINI_CLI_HOME": "/data"}, Path("/home/eva")) == [Path("/data/.gemini")]
-
-
-def test_a_home_is_known_by_its_chats(tmp_path: Path) -> None:
-    (tmp_path / "tmp").mkdir()
-    assert not Gemini.recognises(tmp_path)
-    (tmp_path / "tmp" / "x" / "chats").mkdir(parents=True)
-    assert Gemini.recognises(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("path", "mode"),
-    [
-        (CHAT, "lines"),
-        (f"tmp/orchard/chats/{SESSION}/a1b2c3.jsonl", "lines"),
-        ("tmp/orchard/chats/session-2026-01-01T10-00-5e551011.json", "document"),
-        (f"tmp/orchard/{SESSION}/tracker/a1b2c3.json", "document"),
-        ("projects.json", "document"),
-        ("tmp/orchard/logs.json", None),
-        ("tmp/orchard/chats/session-x.jsonl.unreadable-17", None),
-        ("settings.json", None),
-    ],
-)
-def test_files_that_are_read(path: str, mode: str | None) -> None:
-    reader = Gemini(Path("/")).reader(PurePosixPath(path))
-    assert (reader.mode if reader else None) == mode
-
-
-def test_other_directories_are_skipped() -> None:
-    source = Gemini(Path("/"))
-    assert source.skips(PurePosixPath("history"))
-    assert source.skips(PurePosixPath("tmp/orchard/shell-history"))
-    assert source.skips(PurePosixPath(f"tmp/orchard/{SESSION}/plans"))
-    assert not source.skips(PurePosixPath(f"tmp/orchard/chats/{SESSION}"))
-    assert not source.skips(PurePosixPath(f"tmp/orchard/{SESSION}/tracker"))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import md5
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,44 +114,6 @@ def home(tmp_path: Path) -> Home:
 
 def the_agent(home: Home, *told: Any) -> Any:
     return home.write(WIRE, lines(*told)).row("agents", SESSION)
-
-
-def test_the_environment_moves_the_home() -> None:
-    eva = Path("/home/eva")
-    assert Kimi.default_roots({}, eva) == [eva / ".kimi"]
-    assert Kimi.default_roots({"KIMI_SHARE_DIR": "/data/kimi"}, eva) == [Path("/data/kimi")]
-
-
-def test_a_home_is_known_by_its_sessions_or_its_list_of_directories(tmp_path: Path) -> None:
-    (tmp_path / "sessions" / "x" / "y").mkdir(parents=True)
-    assert not Kimi.recognises(tmp_path)
-    (tmp_path / "sessions" / "x" / "y" / "wire.jsonl").touch()
-    assert Kimi.recognises(tmp_path)
-    (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "kimi.json").touch()
-    assert Kimi.recognises(tmp_path / "b")
-
-
-@pytest.mark.parametrize(
-    ("path", "ours"),
-    [
-        (WIRE, True),
-        (f"{SCOUT}/wire.jsonl", True),
-        (f"{SCOUT}/meta.json", True),
-        (f"{HERE}/context.jsonl", False),
-        ("credentials/kimi-code.json", False),
-        (f"{HERE}/uploads/a/wire.jsonl", False),
-    ],
-)
-def test_files_that_are_read(path: str, ours: bool) -> None:
-    assert (Kimi(Path("/")).reader(PurePosixPath(path)) is not None) == ours
-
-
-def test_directories_that_hold_no_wires_are_skipped() -> None:
-    skips = Kimi(Path("/")).skips
-    assert skips(PurePosixPath("credentials"))
-    assert skips(PurePosixPath(f"{HERE}/uploads"))
-    assert not any(skips(PurePosixPath(path)) for path in ("sessions", HERE, f"{HERE}/subagents", SCOUT))
 
 
 @pytest.mark.parametrize("first", ["kimi.json", WIRE])

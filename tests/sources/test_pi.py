@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +48,25 @@ def result(clock: str, id: str, text: str = "done", error: bool = False) -> dict
     )
 
 
+def a_home() -> dict[str, bytes]:
+    told = [
+        header(),
+        prompt("10:01:00"),
+        answer("10:01:01", "I look.", "toolUse", call("c1", command="ls")),
+    ]
+    told += [
+        result("10:01:02", "c1"),
+        answer("10:01:03", "Two?"),
+        entry("session_info", "10:02:00", name="T"),
+    ]
+    told += [message("10:03:00", "bashExecution", command="ls", output="a", exitCode=0)]
+    told += [
+        entry("model_change", "10:03:01", modelId="m"),
+        answer("10:03:02", "", "error", errorMessage="no"),
+    ]
+    return {FILE: lines(*told)}
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     (tmp_path / "sessions" / "--home-eva-orchard--").mkdir(parents=True)
@@ -56,41 +75,6 @@ def home(tmp_path: Path) -> Home:
 
 def the_agent(home: Home, *entries: Any) -> Any:
     return home.write(FILE, lines(*entries)).row("agents", SESSION)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Where it lives
-
-
-def test_the_environment_moves_the_home() -> None:
-    assert Pi.default_roots({}, Path("/home/eva")) == [Path("/home/eva/.pi/agent")]
-    assert Pi.default_roots({"PI_CODING_AGENT_DIR": "/data/pi"}, Path("/home/eva")) == [Path("/data/pi")]
-
-
-def test_a_home_is_known_by_how_it_names_directories(tmp_path: Path) -> None:
-    (tmp_path / "sessions" / "2026").mkdir(parents=True)
-    assert not Pi.recognises(tmp_path)
-    (tmp_path / "sessions" / "--home-eva--").mkdir()
-    assert Pi.recognises(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("path", "ours"),
-    [
-        (FILE, True),
-        (f"sessions/{SESSION}.jsonl", True),
-        ("auth.json", False),
-        ("logs/x.jsonl", False),
-        ("sessions/--a--/notes.md", False),
-    ],
-)
-def test_files_that_are_read(path: str, ours: bool) -> None:
-    assert (Pi(Path("/")).reader(PurePosixPath(path)) is not None) == ours
-
-
-def test_other_directories_are_skipped() -> None:
-    assert Pi(Path("/")).skips(PurePosixPath("bin"))
-    assert not Pi(Path("/")).skips(PurePosixPath("sessions/--home-eva--"))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

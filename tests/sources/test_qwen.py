@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +40,14 @@ def result(clock: str, id: str, status: str = "success", **response: Any) -> dic
     return record("tool_result", clock, part, toolCallResult={"callId": id, "status": status})
 
 
+def a_home() -> dict[str, bytes]:
+    child = f"projects/-home-eva-orchard/subagents/{SESSION}/agent-x.jsonl"
+    title = record("system", "10:50:00", subtype="custom_title", systemPayload={"customTitle": "Spring"})
+    todo = call("t", "todo_write", todos=[{"id": "1", "content": "apple", "status": "pending"}])
+    more = lines(title, answer("10:51:00", "", todo), result("10:51:01", "t"))
+    return {CHAT: _a_long_day() + more, child: lines(prompt("10:01:10", agentId="x"))}
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     (tmp_path / "projects" / "-home-eva-orchard" / "chats").mkdir(parents=True)
@@ -48,31 +56,6 @@ def home(tmp_path: Path) -> Home:
 
 def the_agent(home: Home, *records: Any) -> Any:
     return home.write(CHAT, lines(*records)).row("agents", SESSION)
-
-
-def test_the_environment_moves_the_home() -> None:
-    eva = Path("/home/eva")
-    assert Qwen.default_roots({}, eva) == [Path("/home/eva/.qwen")]
-    assert Qwen.default_roots({"QWEN_HOME": "/q"}, eva) == [Path("/q")]
-    assert Qwen.default_roots({"QWEN_HOME": "/q", "QWEN_RUNTIME_DIR": "/r"}, eva) == [Path("/r")]
-
-
-def test_a_home_is_known_by_its_chats(tmp_path: Path) -> None:
-    (tmp_path / "projects" / "x").mkdir(parents=True)
-    assert not Qwen.recognises(tmp_path)
-    (tmp_path / "projects" / "x" / "chats").mkdir()
-    assert Qwen.recognises(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("path", "ours"),
-    [(CHAT, True), (f"projects/x/subagents/{SESSION}/agent-7.jsonl", True), ("projects/x/memory.jsonl", False)],
-)
-def test_files_that_are_read(path: str, ours: bool) -> None:
-    assert (Qwen(Path("/")).reader(PurePosixPath(path)) is not None) == ours
-    assert Qwen(Path("/")).skips(PurePosixPath("tmp"))
-    assert Qwen(Path("/")).skips(PurePosixPath("projects/x/memory"))
-    assert not Qwen(Path("/")).skips(PurePosixPath("projects/x/chats"))
 
 
 def test_a_session_knows_where_it_works_and_what_it_was_asked(home: Home) -> None:

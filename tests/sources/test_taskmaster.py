@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,20 +41,6 @@ def home(tmp_path: Path) -> Home:
 
 def tasks(home: Home, **tags: list[Any]) -> dict[str, Any]:
     return home.replace(FILE, written(**tags)).rows("tasks")
-
-
-def test_the_environment_names_a_project() -> None:
-    eva = Path("/home/eva")
-    assert TaskMaster.default_roots({}, eva) == []
-    assert TaskMaster.default_roots({"TASK_MASTER_PROJECT_ROOT": "~/orchard"}, eva) == [eva / "orchard/.taskmaster"]
-
-
-def test_only_the_list_is_read() -> None:
-    source = TaskMaster(Path("/"))
-    assert source.reader(PurePosixPath(FILE)) is not None
-    assert source.reader(PurePosixPath("config.json")) is None
-    assert source.reader(PurePosixPath("tasks/task_001.txt")) is None
-    assert (source.skips(PurePosixPath("tasks")), source.skips(PurePosixPath("reports"))) == (False, True)
 
 
 def test_a_task_says_what_it_is_and_how_far(home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sqlite3
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_widget import demo
+from agent_widget.sources import SOURCES, Source
 from tests.support.transcripts import SHARED, lines
 
 Files = dict[str, bytes]
@@ -45,45 +47,6 @@ def codex() -> Files:
     index = {"id": made.MAIN, "thread_name": "Shop", "updated_at": made.stamp(5)}
     typed = {"session_id": made.MAIN, "ts": made.START // 1000, "text": "Tidy up"}
     return files | {"session_index.jsonl": lines(index), "history.jsonl": lines(typed)}
-
-
-def copilot() -> Files:
-    from tests.sources import test_copilot as made
-
-    told = [
-        made.started(),
-        made.prompt("10:01:00"),
-        made.answer("10:01:01", "I look.", "c1"),
-        made.call("10:01:02", "c1"),
-    ]
-    told += [made.result("10:01:03", "c1"), made.answer("10:01:04", "Two trees."), made.turn_end("10:01:05")]
-    asked = {"toolCallId": "c2", "permissionRequest": {"kind": "shell", "toolCallId": "c2", "fullCommandText": "rm"}}
-    told += [made.call("10:02:00", "c2"), made.event("permission.requested", "10:02:01", requestId="r", **asked)]
-    scout = {"toolCallId": "c3", "agentName": "scout", "agentDisplayName": "Scout"}
-    told += [made.event("subagent.started", "10:03:00", **scout), made.answer("10:03:01", "One.", agent="c3")]
-    told += [
-        made.event("subagent.completed", "10:03:02", **scout),
-        made.event("session.error", "10:03:03", message="no"),
-    ]
-    return {made.LOG: lines(*told, made.shutdown("10:04:00", inputTokens=900, outputTokens=30))}
-
-
-def gemini() -> Files:
-    from tests.sources import test_gemini as made
-
-    todos = {"todos": [{"description": "apple", "status": "pending"}]}
-    told = [made.header(), made.prompt("10:01:00"), made.answer("10:01:01", "I look.")]
-    told += [made.answer("10:01:01", "I look.", made.call("10:01:02", "c1"))]
-    told += [made.answer("10:01:04", "", made.call("10:01:05", "c2", "write_todos", args=todos))]
-    told += [{"$set": {"lastUpdated": "2026-01-01T10:02:00.000Z", "summary": "Trees"}}, made.info("10:02:00", "Hm.")]
-    told += [{"$rewindTo": "u10:01:00"}, made.prompt("10:03:00"), made.answer("10:03:01", "Which?")]
-    whole = {**made.header(session="old"), "messages": [made.prompt("09:00:00"), made.answer("09:00:01", "Ok.")]}
-    child = [made.header(session="child", kind="subagent"), made.prompt("10:01:10"), made.answer("10:01:11", "Two.")]
-    return {
-        made.CHAT: lines(*told),
-        "tmp/orchard/chats/session-2026-01-01T09-00-old.json": json.dumps(whole).encode(),
-        f"tmp/orchard/chats/{made.SESSION}/child.jsonl": lines(*child),
-    }
 
 
 def opencode() -> Files:
@@ -147,67 +110,23 @@ def _with(data: str, **fields: str) -> bytes:
     return json.dumps(json.loads(data) | fields).encode()
 
 
-def pi() -> Files:
-    from tests.sources import test_pi as made
+def _of_its_test(kind: type[Source]) -> Callable[[], Files]:
+    """Return what makes the home in a source's own test: ``a_home``, in ``tests/sources/test_<name>.py``."""
+    folder = f"{kind.folder}/" if kind.folder else ""
 
-    told = [
-        made.header(),
-        made.prompt("10:01:00"),
-        made.answer("10:01:01", "I look.", "toolUse", made.call("c1", command="ls")),
-    ]
-    told += [
-        made.result("10:01:02", "c1"),
-        made.answer("10:01:03", "Two?"),
-        made.entry("session_info", "10:02:00", name="T"),
-    ]
-    told += [made.message("10:03:00", "bashExecution", command="ls", output="a", exitCode=0)]
-    told += [
-        made.entry("model_change", "10:03:01", modelId="m"),
-        made.answer("10:03:02", "", "error", errorMessage="no"),
-    ]
-    return {made.FILE: lines(*told)}
+    def make() -> Files:
+        test = importlib.import_module(f"tests.sources.test_{kind.name}")
+        return {folder + path: data for path, data in test.a_home().items()}
 
-
-def qwen() -> Files:
-    from tests.sources import test_qwen as made
-
-    child = f"projects/-home-eva-orchard/subagents/{made.SESSION}/agent-x.jsonl"
-    title = made.record("system", "10:50:00", subtype="custom_title", systemPayload={"customTitle": "Spring"})
-    todo = made.call("t", "todo_write", todos=[{"id": "1", "content": "apple", "status": "pending"}])
-    more = lines(title, made.answer("10:51:00", "", todo), made.result("10:51:01", "t"))
-    return {made.CHAT: made._a_long_day() + more, child: lines(made.prompt("10:01:10", agentId="x"))}
-
-
-def kimi() -> Files:
-    from tests.sources import test_kimi
-
-    return test_kimi.a_home()
-
-
-def beads() -> Files:
-    from tests.sources import test_beads
-
-    return {f".beads/{path}": data for path, data in test_beads.a_home().items()}
-
-
-def taskmaster() -> Files:
-    from tests.sources import test_taskmaster
-
-    return {f".taskmaster/{path}": data for path, data in test_taskmaster.a_home().items()}
+    return make
 
 
 WRITTEN: dict[str, tuple[Callable[[], Files], ...]] = {
+    **{kind.name: (_of_its_test(kind),) for kind in SOURCES},
     "workspace": (workspace,),
     "claude": (claude,),
     "codex": (codex,),
-    "copilot": (copilot,),
-    "gemini": (gemini,),
-    "kimi": (kimi,),
     "opencode": (opencode, opencode_two, opencode_tree),
-    "pi": (pi,),
-    "qwen": (qwen,),
-    "beads": (beads,),
-    "taskmaster": (taskmaster,),
 }
 """By the name of the source."""
 
