@@ -491,6 +491,18 @@ def test_wrong_wishes_say_what_there_is(show: Show) -> None:
         dash.at("yesterday")
 
 
+def test_how_far_the_sources_are_read_is_passed_on_when_it_changes(show: Show, server: Any, workspace: Path) -> None:
+    _, browser = show()
+    browser.hello()
+    until(lambda: browser.of("changes"))
+    (source,) = browser.of("welcome")[-1]["sources"]
+    (workspace / "agent-registry.json").write_text("{ torn")
+    until(lambda: any(frame["sources"][0]["problems"] for frame in browser.of("sources")))
+    told = browser.of("sources")[-1]["sources"][0]
+    assert (told["files"], told["malformed"]) == (source["files"] + 1, 1)
+    assert told["checked_at"] >= source["checked_at"]
+
+
 def test_alerts_are_told_with_every_message_and_their_end_once(client: Client, server: Any, show: Show) -> None:
     _, browser = show()
     browser.hello()
