@@ -330,16 +330,15 @@ class Journal:
     def put_figures(self) -> None:
         """Write what orchestrator and watchdog state of the team as a whole."""
         at, sessions = iso(self.now), self._joined.total()
-        state = {"session_count": sessions, "current_session_id": self.lead.session, "last_session": at}
-        self.put("state.json", state)
+        self.put("state.json", {"session_count": sessions, "current_session_id": self.lead.session})
         self.put("metrics.json", {"total_sessions": sessions, "total_tool_calls": self._calls, "last_session": at})
         self.put("orchestrator-state.json", {"leader_id": self.lead.id, "leader_epoch": 1, "last_heartbeat": at})
         self.put(".watchdog-status.json", {"status": "running", "last_check": at, "restarts_this_hour": 0})
         self.put(".token-usage.json", {"total_tokens": self._tokens, "limit_reached": False, "last_updated": at})
 
     def _put_registry(self) -> None:
-        agents = [one.entry for one in self.team.values()]
-        self.put("agent-registry.json", {"version": "1.0.0", "agents": agents, "last_updated": iso(self.now)})
+        rows = [one.entry for one in self.team.values()]
+        self.put("agent-registry.json", {"version": "1.0.0", "agents": rows, "last_updated": iso(self.now)})
 
     def _collect(self, name: str, key: str, row: Json) -> None:
         rows = self._rows[name] = [*self._rows.get(name, ()), row][-KEEP:]

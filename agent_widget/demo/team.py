@@ -225,8 +225,7 @@ class Team:
                 title += f" (v0.{version + 1})" if version else ""
                 tags, needs = [kind, milestone.lower().replace(" ", "-")], [ids[int(n)] for n in first.split(",") if n]
                 self.journal.tool(lead, "task_create")
-                about = f"{name}. Work in {file}."
-                ids.append(self.journal.new_task(title, about, priority, tags, needs))
+                ids.append(self.journal.new_task(title, f"{name}. Work in {file}.", priority, tags, needs))
                 yield min(3.0, 20 / self.size)
         self.journal.put("working.md", "# Working memory\n\n" + "\n".join(self._notes[:10]))
 
