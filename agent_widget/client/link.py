@@ -238,9 +238,7 @@ class Link(Replica):
             if future is not None and frame.ok:
                 future.set_result(frame.result)
             elif future is not None:
-                error = frame.error or protocol.Failure("failed", "refused")
-                found = error.code != "not_found"
-                future.set_exception(CallError(error.message, error.code) if found else NotFound(error.message))
+                future.set_exception(_call_error(frame.error or protocol.Failure("failed", "refused")))
         elif isinstance(frame, protocol.Error):
             raise _Refused(frame.code, frame.message)
         turned = state != self.connection.state
@@ -310,6 +308,12 @@ def _host(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:  # it is no url; connecting will say so
         return ""
+
+
+def _call_error(failure: protocol.Failure) -> CallError:
+    if failure.code == "not_found":
+        return NotFound(failure.message)
+    return CallError(failure.message, failure.code)
 
 
 def _no_reply(method: str, timeout: float) -> ConnectionFailed:
