@@ -1,10 +1,8 @@
-"""What every source has in common: the records it returns, the readers it hands out, the small parsers.
+"""What every source has in common: where its files are, the readers of them, the records, the small parsers.
 
 A source is one on-disk format. It does no I/O: the collector reads files and feeds the bytes. A source
-knows where its files live by default, which directory is its own, and how bytes become records.
-
-To add an agent, add one file next to this one with a subclass of :class:`Source` and list it in
-``agent_widget/sources/__init__.py``.
+knows where its files live by default, which directory is its own, and how bytes become records. Conversations with
+coding agents have a base of their own, :mod:`.chat`; ``docs/write-a-source.md`` says how to add an agent.
 """
 
 from __future__ import annotations
@@ -47,7 +45,7 @@ class Evidence(NamedTuple):
 
 
 class Speaker(NamedTuple):
-    """The file that is being read tells of this agent's conversation: its transcript is there."""
+    """The file that is being read holds this agent's conversation: its transcript is there."""
 
     agent_id: str
 
@@ -56,7 +54,7 @@ class Process(NamedTuple):
     """The process that an agent runs in, as it said at a moment: when that has ended, the agent does nothing more.
 
     ``start``: when the process was started, in the words of its system (:func:`agent_widget.ingest.processes.started`).
-    ``domain``: the machine and the space of process numbers that ``pid`` is from, if it is told.
+    ``domain``: the machine and the space of process numbers that ``pid`` is from, if it is known.
     """
 
     agent_id: str
@@ -72,10 +70,10 @@ T = TypeVar("T")
 
 
 class Ask(Protocol):
-    """Asks a database: SQL with named parameters (``:since``); the rows come as tuples, as they are read."""
+    """A function that asks a database: SQL with named parameters (``:since``); rows are tuples, yielded as read."""
 
     def __call__(self, sql: str, **parameters: Any) -> Iterable[tuple[Any, ...]]:
-        """One question."""
+        """Yield the rows of one question."""
 
 
 Query = Callable[[Ask], Iterable[Item]]
@@ -222,20 +220,20 @@ class Source:
             self.unknown[kind] += 1
 
     def memory_text(self, path: PurePosixPath, id: str, data: bytes) -> tuple[str, bytes] | None:
-        """The text of a memory entry, and what its version is of, from the document that holds it.
+        """Return the text of a memory entry, and what its version is of, from the document that holds it.
 
         ``None``: it is not there any more. Raises what readers raise.
         """
         return data.decode("utf-8", "replace"), data
 
-    def told_with(self, path: PurePosixPath, agent_id: str) -> Iterable[PurePosixPath]:
-        """The documents that together tell what ``path`` tells of an agent's conversation, in their order."""
+    def documents_of(self, path: PurePosixPath, agent_id: str) -> Iterable[PurePosixPath]:
+        """Return the documents that together hold an agent's conversation, of which ``path`` is one, in their order."""
         return (path,)
 
     def excerpt(self, path: PurePosixPath, agent_id: str, before: str | None, since: str | None, limit: int) -> Query:
-        """Asks a database for one agent's conversation only: its last messages before one, or all from one on.
+        """Return a query for one agent's conversation only: its last messages before one, or all from one on.
 
-        The conversations that it tells bear the message's id as their ``file``, which is what the two places are.
+        Its conversations bear the message's id as their ``file``, which is what the two places are.
         """
         raise NotImplementedError(f"{self.name} has no database with conversations")
 
@@ -258,7 +256,7 @@ def parse_json(data: bytes) -> Any:
 
 
 def _cleaned(value: Any) -> Any:
-    """What Python's more patient decoder returns, without what no encoder takes."""
+    """Return what Python's more patient decoder returned, without what no encoder takes."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, list):
@@ -290,7 +288,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
 
 
 def millis(value: Any) -> int | None:
-    """A time as integer milliseconds since the epoch, UTC; ``None`` if it is not a time.
+    """Return a time as integer milliseconds since the epoch, UTC; ``None`` if it is not a time.
 
     Takes ISO 8601 text (``Z``, an offset, or none = UTC) and numbers in seconds, milliseconds or
     microseconds, told apart by size (10^11 s is the year 5138, 10^11 ms is 1973).
@@ -347,14 +345,14 @@ def leads_to(directory: PurePosixPath, pattern: str) -> bool:
 
 
 def moved(environ: Mapping[str, str], home: Path, name: str, separator: str = "") -> list[Path]:
-    """The directories that an environment variable names, ``~`` being ``home``; none if it is unset or empty."""
+    """Return the directories that an environment variable names, ``~`` being ``home``; none if it is unset or empty."""
     given = environ.get(name, "")
     places = [place.strip() for place in (given.split(separator) if separator else [given])]
     return [home / place[2:] if place.startswith("~/") else Path(place) for place in places if place]
 
 
 def named(value: Any) -> str | None:
-    """A text that says something: not empty, and not the word that some language writes for nothing."""
+    """Return a text that says something: not empty, and not the word that some language writes for nothing."""
     if not isinstance(value, str):
         return None
     value = value.strip()
@@ -362,12 +360,12 @@ def named(value: Any) -> str | None:
 
 
 def directory_name(path: str | None) -> str | None:
-    """The last part of a directory, of Windows too: what a project is called."""
+    """Return the last part of a directory, of Windows too: what a project is called."""
     return re.split(r"[\\/]", path.rstrip("\\/"))[-1] or None if path else None
 
 
 def first_of(entry: Mapping[str, Any], *names: str) -> Any:
-    """The first of several spellings of one field that says something."""
+    """Return the first of several spellings of one field that is neither null nor empty."""
     for name in names:
         value = entry.get(name)
         if value is not None and value != "":
@@ -383,14 +381,14 @@ def preview(value: Any) -> str | None:
 
 
 def number(value: Any) -> float | None:
-    """A finite number that can be sent (63 bits), or ``None``."""
+    """Return a finite number that can be sent (63 bits), or ``None``."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 2**63:
         return None
     return value
 
 
 def whole(value: Any) -> int | None:
-    """A number rounded to an integer, or ``None``."""
+    """Return a number rounded to an integer, or ``None``."""
     found = number(value)
     return None if found is None else round(found)
 

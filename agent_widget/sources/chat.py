@@ -18,6 +18,7 @@ from .base import Item, Malformed, Reader, Record, Source, first_of, millis, nam
 from .conversation import Conversation
 from .ledger import Book, Ledger
 from .steps import (
+    PATH_FIELDS,
     PERSON,
     About,
     Call,
@@ -165,7 +166,8 @@ class Voice:
         """Keep it until it returns; a call that is taken once more waits for permission now, or got it."""
         self.reply = ""
         made_at = self.calls.setdefault(step.id, step).at
-        return self.conversation.take(step._replace(id=self.call_row(step.id, made_at)))
+        row = self.call_row(step.id, made_at)
+        return self.conversation.take(Call(step.at, row, step.name, step.input, step.asks, step.approval, step.copy))
 
     def _result(self, step: Result) -> list[Item]:
         """Add which file an editing tool changed."""
@@ -173,7 +175,8 @@ class Voice:
         if call is not None and call.name in self.source.editors and step.status == "ok" and not files:
             files = _paths(call.input)
         row = self.call_row(step.call_id, call.at if call is not None else None)
-        return self.conversation.take(step._replace(call_id=row, files=files))
+        result = Result(step.at, row, step.status, step.output, step.error, step.duration_ms, files)
+        return self.conversation.take(result)
 
     def _usage(self, step: Usage) -> list[Item]:
         if step.model is not None and not step.copy:
@@ -246,16 +249,17 @@ class Chat(Reader, Generic[L, V]):
             raise Malformed(f"not a time: {str(stamp)[:40]}")
         return at
 
-    def read(self, data: bytes) -> Iterator[Item]:
-        """Yield what follows from one line."""
+    def read(self, data: bytes) -> Iterable[Item]:
+        """Return what follows from one line."""
         if not data.strip():
-            return
+            return ()
         self.data = data
         line: L = parse_as(self.decoder, data)
         at = self.time(line)
-        if at is not None:
-            voice = self.voice(*self.speaker(line))
-            yield from self.take(voice, self.steps(voice, line, at))
+        if at is None:
+            return ()
+        voice = self.voice(*self.speaker(line))
+        return self.take(voice, self.steps(voice, line, at))
 
     def take(self, voice: V, steps: Iterable[Step | Item]) -> Iterator[Item]:
         """Yield what follows from steps of one voice."""
@@ -301,5 +305,5 @@ def _paths(given: Any) -> tuple[str, ...]:
     """Return the file that an editing tool was given to change; ``str_replace_editor`` also views files."""
     if not isinstance(given, dict) or given.get("command") == "view":
         return ()
-    path = first_of(given, "file_path", "path", "filePath", "notebook_path")
+    path = first_of(given, *PATH_FIELDS)
     return (path,) if isinstance(path, str) else ()

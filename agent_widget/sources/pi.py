@@ -21,7 +21,7 @@ import msgspec
 
 from .base import directory_name, moved, named
 from .chat import Chat, ChatSource, Voice
-from .steps import PLACEHOLDER, Call, Prompt, Reply, Result, Step, Thinking, Tokens, TurnEnd, Usage
+from .steps import PLACEHOLDER, Call, Prompt, Reply, Result, Step, Thinking, Tokens, ToolStatus, TurnEnd, Usage
 
 _SILENT: Final = frozenset(
     "thinking_level_change compaction branch_summary label custom custom_message ephemeral".split()
@@ -145,9 +145,9 @@ class _Chat(Chat[_Entry, Voice]):
             error = text if message.isError else None
             yield Result(at, message.toolCallId or id, "error" if message.isError else "ok", text, error)
         elif message.role == "bashExecution":  # a command that the person ran
-            status = "cancelled" if message.cancelled else "error" if message.exitCode else "ok"
+            status: ToolStatus = "cancelled" if message.cancelled else "error" if message.exitCode else "ok"
             yield Call(at, id, "bash", {"command": message.command})
-            yield Result(at, id, status, message.output)  # type: ignore[arg-type]
+            yield Result(at, id, status, message.output)
             if not voice.in_turn:
                 yield TurnEnd(at, reason="end of your command")
         else:

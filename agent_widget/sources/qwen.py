@@ -16,16 +16,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
 from .base import directory_name, named, preview
 from .chat import Chat, ChatSource, Voice, plan
-from .steps import Call, Prompt, Reply, Result, Step, Thinking, Tokens, TurnEnd, TurnStart, Usage, placeholder
+from .steps import (
+    Call,
+    Prompt,
+    Reply,
+    Result,
+    Step,
+    Thinking,
+    Tokens,
+    ToolStatus,
+    TurnEnd,
+    TurnStart,
+    Usage,
+    placeholder,
+)
 
 _ASKING: Final = {"ask_user_question": "a question to you", "exit_plan_mode": "a plan for you to approve"}
-_STATUS: Final[dict[str, Literal["ok", "error", "cancelled"]]] = {"error": "error", "cancelled": "cancelled"}
+_STATUS: Final[dict[str, ToolStatus]] = {"error": "error", "cancelled": "cancelled"}
 _BY_PERSON: Final = (None, "mid_turn_user_message")
 """Subtypes of the records of type ``user`` that a person wrote; the others are notifications, timers and the like."""
 

@@ -16,6 +16,9 @@ PERSON: Final = "user"
 PLACEHOLDER: Final = {"image": "[image]", "document": "[document]", "audio": "[audio]", "file": "[file]"}
 """What stands in a text for what is none."""
 
+PATH_FIELDS: Final = ("file_path", "filePath", "path", "notebook_path", "filename", "absolute_path")
+"""What tools of different agents call the path of the file that they are to read or change."""
+
 
 def placeholder(mime: Any) -> str:
     """What stands for data of a MIME type: ``image/png`` is an image, and what nobody knows a file."""
@@ -69,12 +72,16 @@ class Call(NamedTuple):
     copy: bool = False
 
 
+ToolStatus = Literal["ok", "error", "denied", "cancelled"]
+"""How a tool call ended; in a format with other words, a dictionary says which are which."""
+
+
 class Result(NamedTuple):
     """A tool returned. ``status`` is one of :data:`agent_widget.tables.TOOL_STATUSES`."""
 
     at: int
     call_id: str
-    status: Literal["ok", "error", "denied", "cancelled"] = "ok"
+    status: ToolStatus = "ok"
     output: Any = None
     error: str | None = None
     duration_ms: int | None = None

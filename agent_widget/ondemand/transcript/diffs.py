@@ -11,8 +11,8 @@ from difflib import unified_diff
 from typing import Any, Final
 
 from ...sources.base import first_of
+from ...sources.steps import PATH_FIELDS
 
-_PATHS: Final = ("file_path", "filePath", "path", "notebook_path", "filename", "absolute_path")
 _OLD: Final = ("old_string", "oldString", "old_str", "oldText")
 _NEW: Final = ("new_string", "newString", "new_str", "newText")
 _WHOLE: Final = ("content", "file_text", "contents", "new_source")
@@ -33,7 +33,7 @@ def diff_of(tool: str, given: Any) -> str | None:
     for name in _PATCHES:
         if isinstance(text := given.get(name), str) and _is_patch(text):
             return text
-    path = first_of(given, *_PATHS)
+    path = first_of(given, *PATH_FIELDS)
     edits = given.get("edits")
     pairs = list(_pairs([given, *edits] if isinstance(edits, list) else [given]))
     if not pairs and tool.lower().replace("_", "").startswith(_WRITERS):

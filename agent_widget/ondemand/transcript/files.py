@@ -284,7 +284,7 @@ class _Documents:
 
     def _heard(self) -> list[Entry]:
         reading = _Reading(self.source, self.file, self.agent_id)
-        paths = [found for path in self.paths for found in reading.source.told_with(path, self.agent_id)]
+        paths = [found for path in self.paths for found in reading.source.documents_of(path, self.agent_id)]
         readers = {path: reading.source.reader(path) for path in dict.fromkeys(paths)}
         data = {path: read_document(self.source.root / path, self.source.root) for path in readers}
         for path, reader in readers.items():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..base import named, number, whole
+from ..steps import ToolStatus
 from .values import json_in, text_of
 
-Status = Literal["ok", "error", "denied", "cancelled"]
-STATUS: Final[dict[str, Status]] = {"failed": "error", "declined": "denied", "interrupted": "cancelled"}
+STATUS: Final[dict[str, ToolStatus]] = {"failed": "error", "declined": "denied", "interrupted": "cancelled"}
 """The words of events and items, in ours; any other is ok."""
 
 _EXIT = re.compile(r"^(?:Process exited with code|Exit code:) (-?\d+)", re.MULTILINE)
@@ -22,7 +22,7 @@ _PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+?)\s*$", re.MULTI
 class Outcome(NamedTuple):
     """How a call ended."""
 
-    status: Status
+    status: ToolStatus
     error: str | None = None
     duration_ms: int | None = None
     files: tuple[str, ...] = ()

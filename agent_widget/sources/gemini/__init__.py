@@ -25,14 +25,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from hashlib import blake2b, sha256
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
 from ..base import Document, Item, Malformed, Record, directory_name, millis, named, parse_as, parse_object, preview
 from ..chat import Chat, ChatSource, Voice, plan
 from ..conversation import TASK_STATUS
-from ..steps import Call, Prompt, Reply, Result, Return, Spawn, Step, Thinking, TurnEnd, Usage, placeholder
+from ..steps import Call, Prompt, Reply, Result, Return, Spawn, Step, Thinking, ToolStatus, TurnEnd, Usage, placeholder
 from .records import Facts, Line, Message, ToolCall, document_decoder, line_decoder, message_decoder, task_decoder
 
 _UNSAID: Final = ("<session_context>", "This is the Gemini CLI. We are setting up the context")
@@ -41,7 +41,7 @@ _COMMAND: Final = "I ran the following shell command:"
 _TRACKS: Final = frozenset({"tracker_create_task", "tracker_update_task", "tracker_add_dependency"})
 _CREATED: Final = re.compile(r"Created task ([0-9a-f]{6})\b")
 _TURNS: Final = {"in_progress": "started_at", "closed": "completed_at"}
-_STATUS: Final[dict[str, Literal["ok", "error", "cancelled"]]] = {
+_STATUS: Final[dict[str, ToolStatus]] = {
     "success": "ok",
     "error": "error",
     "cancelled": "cancelled",

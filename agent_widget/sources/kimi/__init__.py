@@ -43,7 +43,21 @@ from ..base import (
     preview,
 )
 from ..chat import Chat, ChatSource, Voice, plan
-from ..steps import Call, Prompt, Reply, Result, Return, Spawn, Step, Thinking, Tokens, TurnEnd, TurnStart, Usage
+from ..steps import (
+    Call,
+    Prompt,
+    Reply,
+    Result,
+    Return,
+    Spawn,
+    Step,
+    Thinking,
+    Tokens,
+    ToolStatus,
+    TurnEnd,
+    TurnStart,
+    Usage,
+)
 from .wire import Called, Line, Message, Request, Response, Returned, StatusUpdate, Subagent, SubagentEvent
 
 _ASKING: Final = {"AskUserQuestion": "a question to you"}
@@ -162,11 +176,11 @@ class _Wire(Chat[Line, _Voice]):
         output = value.output if isinstance(value.output, str) else _text(value.output)
         denied = value.is_error and _DENIED in value.message.lower()
         voice.denied = voice.denied or denied
-        status = "denied" if denied else "error" if value.is_error else "ok"
+        status: ToolStatus = "denied" if denied else "error" if value.is_error else "ok"
         edited = [] if value.is_error else [b.get("path") for b in value.display if b.get("type") == "diff"]
         files = tuple(path for path in edited if isinstance(path, str))
         error = value.message or output if value.is_error else None
-        yield Result(at, id, status, output or value.message, error, files=files)  # type: ignore[arg-type]
+        yield Result(at, id, status, output or value.message, error, files=files)
         if call and call.name == "SetTodoList" and isinstance(call.input, dict) and not value.is_error:
             yield from plan(at, call.input.get("todos"), "title", lambda entry, text: text)
         if agent := self.spawned.pop(id, None):

@@ -57,7 +57,7 @@ class OpenCode(Sessions):
             return None
         return super().reader(path)
 
-    def told_with(self, path: PurePosixPath, agent_id: str) -> Iterable[PurePosixPath]:
+    def documents_of(self, path: PurePosixPath, agent_id: str) -> Iterable[PurePosixPath]:
         """Yield, of the tree, all messages of the session, each with its parts."""
         storage = self.root / "storage"
         for message in sorted((storage / "message" / agent_id.removeprefix(self.namespace)).glob("*.json")):
