@@ -336,7 +336,7 @@ def test_nothing_yet_says_what_to_do(axe: None, chrome: BrowserContext, env: dic
 def test_what_is_still_read_is_said(axe: None, chrome: BrowserContext, server: Server) -> None:
     def reading(frame: str) -> str | None:
         said = json.loads(frame)
-        for source in said.get("sources", said.get("result", {}).get("sources", []) if "result" in said else []):
+        for source in said.get("sources", []):
             source.update(state="reading", bytes=2_400_000_000, read=910_000_000)
         return json.dumps(said)
 
