@@ -232,6 +232,7 @@ def test_only_so_many_run_at_once(store: Store, monkeypatch: pytest.MonkeyPatch)
     assert one(store, "select 1") == 1  # what failed has made room
 
 
+@pytest.mark.slow
 def test_python_ends_in_peace_after_a_query_that_was_given_up() -> None:
     script = """
 from agent_widget.data.sql import SqlError, run
@@ -242,7 +243,7 @@ for query in ("select count(*) from range(10000000000000)", "select len(range(30
     except SqlError as error:
         print(error)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "the query took longer than 0.05 s\n" * 2
 
