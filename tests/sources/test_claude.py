@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_widget.ingest.processes import Processes
-from agent_widget.sources.claude import FILES, Claude
+from agent_widget.sources.claude import Claude
 from tests.support.transcripts import SHARED, Home, all_recordings, at, iso, same_however_it_is_fed
 
 ANN = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -143,7 +143,7 @@ def test_directories_in_which_nothing_is_read_are_not_looked_into() -> None:
     assert source.skips(PurePosixPath("file-history"))
     assert source.skips(PurePosixPath("projects/p/s/tool-results"))
     assert not source.skips(PurePosixPath("projects/p/s/subagents"))
-    assert all(not source.skips(PurePosixPath(pattern).parent) for pattern, _, _ in FILES if "/" in pattern)
+    assert all(not source.skips(PurePosixPath(pattern).parent) for pattern in Claude.files if "/" in pattern)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What running sessions of Claude Code say of themselves: ``sessions/<pid>.json`` and ``jobs/<short id>/state.json``.
 
 Both are rewritten in place. The first is removed when a session is left in order and stays when it crashes, so it also
-says which process that is (2.1.139 on; a session of the SDK has no status there). The second tells of sessions in the
+says which process that is (2.1.139 on; a session of the SDK has no status there). The second is about sessions in the
 background; its form is known from users' notes only. Files of other forms in the same places are older or not ours.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Final
 
 from ..base import Evidence, Item, Malformed, Process, Record, first_of, millis, named, parse_object, preview
@@ -28,28 +29,28 @@ _JOB_ENDS: Final = {
     "stopped": ("done", "the job in the background was stopped"),
 }
 _SAME_MOMENT_MS: Final = 10_000
-"""The process registry and the transcript tell of the end of one turn at most this far apart."""
+"""The process registry and the transcript have the end of one turn at most this far apart (ms)."""
 
 
 class Live:
-    """What the live files of one configuration directory tell."""
+    """What the live files of one configuration directory say."""
 
     def __init__(self, namespace: str, unknown: Counter[str]) -> None:
         self.namespace = namespace
         self.unknown = unknown
         self._idle: dict[str, int] = {}  # session → when its process said that it is idle
         self._asked: dict[str, int] = {}  # session → when it ended a turn with a question
-        self._hosts: dict[str, str] = {}  # file of a process → session it runs
+        self._hosts: dict[PurePosixPath, str] = {}  # file of a process → session it runs
 
     def ended_asking(self, session: str, at: int) -> Iterator[Item]:
-        """A turn ended with a question: the process registry calls that idle."""
+        """Take in that a turn ended with a question: the process registry calls that idle."""
         self._asked[session] = at
         idle = self._idle.get(session)
         if idle is not None and abs(idle - at) <= _SAME_MOMENT_MS:
             yield Evidence(session, max(idle, at) + 1, "asked", sign="sign of life")
 
-    def process(self, file: str, data: bytes) -> Iterator[Item]:
-        """``sessions/<pid>.json``: what a running process says of itself."""
+    def process(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:
+        """Yield what a running process says of itself: ``sessions/<pid>.json``."""
         document = parse_object(data)
         session, word = named(document.get("sessionId")), named(document.get("status"))
         if session is None:
@@ -58,14 +59,14 @@ class Live:
         at = millis(first_of(document, "statusUpdatedAt", "updatedAt", "startedAt"))
         if at is None:
             return
-        before, self._hosts[file] = self._hosts.get(file, session), session
+        before, self._hosts[path] = self._hosts.get(path, session), session
         if before != session:
             yield Evidence(before, at, "left by its process")
         pid, start = document.get("pid"), named(document.get("procStart"))
         if start is not None and isinstance(pid, int) and pid > 0:
-            told = millis(document.get("updatedAt")) or at
-            yield Process(session, max(at, told), pid, " ".join(start.split()), named(document.get("pidDomain")))
-        if word is None:  # an old version, or a session of the SDK: its transcript tells
+            updated_at = millis(document.get("updatedAt")) or at
+            yield Process(session, max(at, updated_at), pid, " ".join(start.split()), named(document.get("pidDomain")))
+        if word is None:  # an old version, or a session of the SDK: its transcript says it
             return
         project = folder(document.get("cwd"))
         yield Record("sessions", session, {"agent_id": session, **({"project": project} if project else {})})
@@ -82,8 +83,8 @@ class Live:
             if session in self._asked:
                 yield from self.ended_asking(session, self._asked[session])
 
-    def job(self, file: str, data: bytes) -> Iterator[Item]:
-        """``jobs/<short id>/state.json``: a session in the background. What it does between turns its transcript tells.
+    def job(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:
+        """Yield what a session in the background does: ``jobs/<short id>/state.json``; its turns are in its transcript.
 
         ``tempo`` (active, idle, blocked) is what it does; ``state`` stays blocked long after an answer.
         """

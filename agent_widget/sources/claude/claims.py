@@ -1,0 +1,81 @@
+"""What several files say of one message or of one task, and which of them counts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from enum import IntEnum
+from hashlib import blake2b
+from typing import Final
+
+from ..base import Gone, Item, Record
+
+_TIMES: Final = frozenset({"created_at", "updated_at", "started_at", "completed_at"})
+
+
+class Place(IntEnum):
+    """Where a message between agents is written, best first."""
+
+    INBOX = 0
+    CALL = 1
+    """The tool call of its sender."""
+    TRANSCRIPT = 2
+    """Of its recipient."""
+
+
+class Messages:
+    """Messages between agents: of one with the same text only the best place counts."""
+
+    def __init__(self) -> None:
+        self._places: defaultdict[str, dict[str, Place]] = defaultdict(dict)  # text → rows → where they are written
+
+    def __contains__(self, id: object) -> bool:
+        """Return whether a row counts."""
+        return any(id in rows for rows in self._places.values())
+
+    def add(self, message: Record, place: Place) -> Iterator[Item]:
+        """Yield a message unless a better place has it; rows from worse ones are gone."""
+        text = message.fields["text"]
+        if text:
+            rows = self._places[blake2b(text.strip().encode("utf-8", "replace"), digest_size=12).hexdigest()]
+            if min(rows.values(), default=place) < place:
+                return
+            for id in [id for id, other in rows.items() if other > place]:
+                del rows[id]
+                yield Gone("messages", id)
+            rows[message.id] = place
+        yield message
+
+
+class Tasks:
+    """Tasks: of what transcripts say the newest counts, and nothing if a task has a file of its own."""
+
+    def __init__(self) -> None:
+        self._times: defaultdict[str, dict[str, int]] = defaultdict(dict)  # task → column → of when it is
+        self._filed: dict[str, frozenset[str]] = {}  # task with a file → columns that only the transcript has
+
+    def __contains__(self, id: object) -> bool:
+        """Return whether a transcript has a task."""
+        return id in self._times
+
+    def filed(self, task: Record) -> Record:
+        """Return a task as its file has it."""
+        self._filed[task.id] = _TIMES - task.fields.keys()
+        return task
+
+    def add(self, item: Record | Gone, at: int) -> Iterator[Item]:
+        """Yield what counts of what a transcript says of a task."""
+        times, filed = self._times[item.id], self._filed.get(item.id)
+        if isinstance(item, Gone):
+            if filed is None and max(times.values(), default=0) <= at:
+                yield item
+            return
+        first = times.setdefault("created_at", at)
+        fields = {column: value for column, value in item.fields.items() if at >= times.get(column, 0)}
+        if filed is not None:
+            fields = {column: value for column, value in fields.items() if column in filed}
+        times.update(dict.fromkeys(fields, at))
+        times["created_at"] = min(first, at)
+        if filed is None or "created_at" in filed:
+            fields["created_at"] = times["created_at"]
+        yield Record("tasks", item.id, fields)

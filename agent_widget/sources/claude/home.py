@@ -1,0 +1,168 @@
+"""What the files of one configuration directory share: who is who, and what more than one file says."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from ..base import Gone, Item, Reader, Record
+from ..chat import ChatSource
+from ..steps import PERSON
+from .claims import Messages, Place, Tasks
+from .live import Live
+
+LEAD: Final = "team-lead"
+
+
+class Home(ChatSource):
+    """A configuration directory of Claude Code."""
+
+    editors = frozenset({"Edit", "Write", "MultiEdit", "NotebookEdit"})
+
+    def __init__(self, root: Path, namespace: str = "") -> None:
+        super().__init__(root, namespace)
+        self.live = Live(namespace, self.unknown)
+        self.tasks = Tasks()
+        self.parents: dict[str, str] = {}
+        """Subagent → who it works for, where something says so."""
+        self.leads: dict[str, str] = {}
+        """Team → session of its lead."""
+        self.mates: set[str] = set()
+        """Members of teams that have transcripts of their own."""
+        self.transcripts: dict[str, tuple[bool, str]] = {}
+        """Session → its file; of several, the one that bears its name."""
+        self.prompts: defaultdict[str, set[str]] = defaultdict(set)
+        """Session without a transcript → messages of ``history.jsonl``."""
+        self.projects: dict[str, str] = {}
+        """Directory of transcripts → project."""
+        self.memories: defaultdict[str, set[str]] = defaultdict(set)
+        """Directory of transcripts → rows of the memory beside them."""
+        self.documents: defaultdict[str, dict[PurePosixPath, TeamDocument]] = defaultdict(dict)
+        """Team → its documents."""
+        self._messages = Messages()
+        self._names: dict[str, tuple[str | None, str | None]] = {}  # subagent → its name and its kind
+        self._leaderless: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)  # lead's name → messages, columns
+
+    # Who is who
+
+    def subagent(self, session: str, id: str) -> str:
+        """Return the row of a subagent: its short id is unique in its session only."""
+        return self.namespace + id if "@" in id else f"{session}/{id}"
+
+    def member(self, team: str, name: str) -> str:
+        """Return the row of a member of a team; its lead is the agent of a session."""
+        lead = self.leads.get(team)
+        return lead if lead is not None and name == LEAD else f"{self.namespace}{name}@{team}"
+
+    def name_of(self, agent: str, name: str | None = None, kind: str | None = None) -> str | None:
+        """Return a subagent's name: the one it was given, or else its kind; the same whichever file has it first."""
+        known = self._names.get(agent, (None, None))
+        self._names[agent] = known = (name or known[0], kind or known[1])
+        return known[0] or known[1]
+
+    def add_transcript(self, session: str, file: PurePosixPath) -> Iterator[Item]:
+        """Take in that a transcript has lines of a session."""
+        id = session.removeprefix(self.namespace)
+        known = (file.stem != id, str(file))
+        if session not in self.transcripts or known < self.transcripts[session]:
+            self.transcripts[session] = known
+            yield Record("sessions", session, {"path": known[1]})
+            team = _team_of(id)
+            if team in self.documents and team not in self.leads:
+                yield from self.add_lead(team, session)
+        for message in sorted(self.prompts.pop(session, ())):
+            yield Gone("messages", message)
+
+    def add_project(self, directory: str, project: str) -> Iterator[Item]:
+        """Take in which project a directory of transcripts is about."""
+        if directory not in self.projects or project < self.projects[directory]:
+            self.projects[directory] = project
+            for id in sorted(self.memories[directory]):
+                yield Record("memory", id, {"project": project})
+
+    # Teams
+
+    def add_lead(self, team: str, session: str) -> Iterator[Item]:
+        """Take in which session leads a team: what was read of the team before means that one."""
+        self.leads[team] = session
+        for id, column in sorted(self._leaderless.pop(team, ())):
+            if id in self._messages:
+                yield Record("messages", id, {column: session})
+        for _, document in sorted(self.documents[team].items()):
+            yield from document.again()
+
+    def find_lead(self, team: str) -> Iterator[Item]:
+        """Look for the lead of a team whose directory may be gone while its tasks stay."""
+        if team not in self.leads and team.startswith("session-"):
+            leads = (session for session in self.transcripts if _team_of(session.removeprefix(self.namespace)) == team)
+            if (session := min(leads, default=None)) is not None:
+                yield from self.add_lead(team, session)
+
+    # What more than one file says
+
+    def add_message(self, message: Record, place: Place) -> Iterator[Item]:
+        """Yield a message between agents, if no better place has it."""
+        for column in ("sender", "recipient"):
+            name, _, team = message.fields[column].removeprefix(self.namespace).rpartition("@")
+            if name == LEAD:
+                if team not in self.leads:
+                    self._leaderless[team].add((message.id, column))
+                message.fields[column] = self.member(team, LEAD)
+        yield from self._messages.add(message, place)
+
+    def merged(self, items: Iterable[Item], at: int) -> Iterator[Item]:
+        """Yield what a transcript says without what other places say better of messages and tasks."""
+        for item in items:
+            if isinstance(item, Record) and item.table == "messages" and item.fields["sender"] != PERSON:
+                yield from self.add_message(item, Place.TRANSCRIPT)
+            elif isinstance(item, (Record, Gone)) and item.table == "tasks":
+                yield from self.tasks.add(item, at)
+            else:
+                yield item
+
+
+class TeamDocument(Reader):
+    """A document in which members of a team are named: read again when it is known which session leads the team."""
+
+    mode = "document"
+
+    def __init__(self, source: Home, path: PurePosixPath) -> None:
+        self.source = source
+        self.path = path
+        self.team = path.parts[1]
+        self.data = b""
+        known = source.documents[self.team].get(path) if self.team in source.documents else None
+        self._rows: set[tuple[str, str]] = set() if known is None else known._rows
+        """Tables and ids of what it said."""
+
+    def items(self, data: bytes) -> Iterator[Item]:
+        """Yield what the document says."""
+        raise NotImplementedError
+
+    def read(self, data: bytes) -> Iterator[Item]:
+        """Yield what follows from the document as it is now."""
+        yield from self.source.find_lead(self.team)
+        items = list(self.items(data))
+        self.data = data
+        self.source.documents[self.team][self.path] = self
+        self._rows |= _rows(items)
+        yield from items
+
+    def again(self) -> Iterator[Item]:
+        """Yield its rows, whose names mean another agent now."""
+        before, items = self._rows, list(self.items(self.data))
+        self._rows = _rows(items)
+        for table, id in sorted(before - self._rows):
+            yield Gone(table, id)
+        yield from items
+
+
+def _team_of(session: str) -> str:
+    """Return what the team that a session leads is called, since 2.1.178."""
+    return f"session-{session[:8]}"
+
+
+def _rows(items: Iterable[Item]) -> set[tuple[str, str]]:
+    return {(item.table, item.id) for item in items if isinstance(item, Record)}

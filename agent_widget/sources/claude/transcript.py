@@ -1,0 +1,294 @@
+"""A transcript: whose its lines are, and what each kind of them means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from ..base import Item, Malformed, Record, clean, millis, named, parse_as, preview
+from ..chat import Chat
+from ..conversation import Conversation
+from ..steps import About, Prompt, Reply, Return, Step, Thinking, TurnEnd, TurnStart
+from .calls import called, returned
+from .home import LEAD, Home
+from .records import DECODER, Line, Message
+from .talk import LineReader, Talk
+from .values import folder, in_background, is_internal, text_in, text_of_parts, usage_of
+
+_ENDS: Final = frozenset({"end_turn", "stop_sequence", "refusal"})
+"""Values of ``stop_reason`` that end a turn."""
+_SILENT: Final = frozenset(
+    "file-history-snapshot file-history-delta mode permission-mode pr-link bridge-session atis-latch frame-link tag "
+    "agent-name agent-color agent-setting progress".split()
+)
+_SILENT_SYSTEM: Final = frozenset(
+    "microcompact_boundary local_command away_summary scheduled_task_fire bridge_status model_refusal_fallback "
+    "informational".split()
+)
+_INTERRUPTED: Final = "[Request interrupted by user"
+_NO_ANSWER: Final = "No response requested."
+_TEAMMATE: Final = re.compile(r'<teammate-message teammate_id="([^"]*)"[^>]*>(.*?)</teammate-message>', re.DOTALL)
+_COMMAND: Final = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
+_ARGUMENTS: Final = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
+_TAGS: Final = re.compile(r"<(task-id|status|summary|result)>(.*?)</\1>", re.DOTALL)
+_MOST_WAITING: Final = 100
+"""Maximum lines that are kept until the first one with a time."""
+
+
+class Transcript(Chat[Line, Talk]):
+    """Reads one transcript."""
+
+    decoder = DECODER
+    source: Home
+
+    def __init__(self, source: Home, path: PurePosixPath) -> None:
+        super().__init__(source, path)
+        self.session = path.parts[2] if "subagents" in path.parts else path.stem
+        self.agent = path.stem.removeprefix("agent-") if path.name.startswith("agent-") else None
+        self.at = 0
+        self.waiting: list[Line] = []
+        """Lines before the first one with a time."""
+        self.sidechains: dict[str, str] = {}
+        """Lines of side chains inside this file → agent."""
+
+    def read(self, data: bytes) -> Iterable[Item]:
+        """Return what follows from one line; one without a time is of the time of the line before."""
+        if _is_progress(data) or not data.strip():
+            return ()
+        line = parse_as(DECODER, data)
+        if line.type in _SILENT:
+            return ()
+        at = millis(line.timestamp) or self.at
+        if not at:
+            if line.type in _LINES and len(self.waiting) < _MOST_WAITING:
+                self.waiting.append(line)
+            return ()
+        self.at = at
+        if not self.waiting:
+            return self._line(line, at)
+        lines, self.waiting = [*self.waiting, line], []
+        return chain.from_iterable(self._line(each, at) for each in lines)
+
+    def _line(self, line: Line, at: int) -> Iterator[Item]:
+        mean = _LINES.get(line.type)
+        if mean is None:
+            self.source.unknown[f"{line.type}/{line.subtype or ''}"] += 1
+            return
+        session, agent = self.speaker(line)
+        if agent is not None and is_internal(agent):
+            if line.message is not None and (usage := usage_of(line, line.message, at)) is not None:
+                row = self.source.namespace + session
+                yield from self.source.book.ledger.bill(usage, row, row)
+            return
+        talk = self._voices.get((session, agent))
+        if talk is None:
+            talk = self._voices[session, agent] = self._begin(session, agent, line)
+            yield from self._introduce(talk, agent, line)
+        if line.cwd is not None and (talk.project is None or line.gitBranch != talk.branch):
+            yield from self.take(talk, self._whereabouts(talk, line, at))
+        yield from self.take(talk, mean(talk, line, at))
+
+    def speaker(self, line: Line) -> tuple[str, str | None]:
+        """Return the session and the subagent of a line."""
+        agent = line.agentId or self.agent
+        if agent is None and line.isSidechain and line.uuid is not None:
+            # old versions wrote what subagents did between the lines of the session
+            agent = self.sidechains.get(line.parentUuid or "") or f"side-{line.uuid[:8]}"
+            self.sidechains[line.uuid] = agent
+        return clean(line.sessionId or self.session), agent
+
+    def _begin(self, session: str, agent: str | None, line: Line) -> Talk:
+        """Return a new voice: a subagent, a member of a team, or the agent of a session."""
+        home, session = self.source, self.source.namespace + session
+        row, parent = session, None
+        if agent is not None:
+            row = home.subagent(session, agent)
+            parent = home.parents.get(row, session)
+        elif line.teamName and line.agentName and line.agentName != LEAD:
+            row = home.member(line.teamName, line.agentName)
+            home.mates.add(row)
+        return Talk(home, self.file, Conversation(home.book, self.file, session, row, parent))
+
+    def _introduce(self, talk: Talk, agent: str | None, line: Line) -> Iterator[Item]:
+        if agent is None:
+            yield from self.source.add_transcript(talk.session, self.path)
+            return
+        yield Record("agents", talk.agent, {"name": self.source.name_of(talk.agent) or agent})
+        if talk.session not in self.source.transcripts:  # its parent's may be empty or gone
+            project = folder(line.cwd)
+            yield Record("sessions", talk.session, {"agent_id": talk.session, "status": "ended"})
+            yield Record("agents", talk.session, {"session_id": talk.session, "name": project, "project": project})
+
+    def _whereabouts(self, talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
+        """Yield project, branch and name, when they are new or the branch changes."""
+        session: dict[str, Any] = {}
+        agent: dict[str, Any] = {}
+        if talk.project is None and (project := folder(line.cwd)) is not None:
+            talk.project = project = clean(project)
+            agent["project"] = session["project"] = project
+            if talk.parent is None:
+                agent["name"] = line.agentName or project
+            yield from self.source.add_project(self.path.parts[1], project)
+        talk.branch = line.gitBranch
+        if talk.branch and talk.parent is None:
+            session["branch"] = talk.branch
+        talk.team = line.teamName or talk.team
+        yield About(at, session, agent)
+        if talk.agent in self.source.mates and talk.team in self.source.leads:
+            yield Record("agents", talk.agent, {"parent_id": self.source.leads[talk.team]})
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Kinds of lines
+
+
+def _assistant(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
+    """Yield what is new in an answer: a line has one block of it, and all that it took."""
+    message = line.message
+    if message is None:
+        raise Malformed("an answer without message")
+    if line.isApiErrorMessage:
+        text = text_in(message.content)
+        yield Reply(at, line.uuid or "", text)
+        yield from talk.broken_off(TurnEnd(at, "failed", preview(text.partition("\n")[0])))
+        return
+    if message.usage is not None and (message.id, message.usage) != talk.billed:
+        talk.billed = message.id, message.usage
+        if (usage := usage_of(line, message, at)) is not None:
+            yield usage
+            if usage.copy:  # it is not known whether it is one: what it says of this agent holds all the same
+                context = usage.tokens.input + usage.tokens.cache_read + usage.tokens.cache_write
+                yield Record("agents", talk.agent, {"model": message.model, "context_tokens": context or None})
+    for place, block in enumerate(message.content if isinstance(message.content, list) else ()):
+        if block.type == "tool_use":
+            yield from called(talk, block, at, copy=line.sessionKind == "bg")
+        elif block.type == "text" and block.text and block.text.strip():
+            id = f"{line.uuid}.{place}" if place else line.uuid or ""
+            yield from _replied(talk, Reply(at, id, clean(block.text)), message)
+        elif block.type == "thinking":
+            talk.goes_on()
+            yield Thinking(at, line.uuid or "", block.thinking or "")
+
+
+def _replied(talk: Talk, reply: Reply, message: Message) -> Iterator[Step]:
+    if message.model == "<synthetic>" and reply.text == _NO_ANSWER:
+        if not talk.ended:
+            yield from talk.end(reply.at)
+        return
+    talk.ended, talk.replied = False, reply
+    yield reply
+    if message.stop_reason in _ENDS:
+        yield from talk.end(reply.at)
+
+
+def _user(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
+    """Yield results of tools, and what a person, another agent or Claude Code itself wrote."""
+    content = line.message.content if line.message is not None else None
+    if isinstance(content, list):
+        for block in content:
+            if block.type == "tool_result":
+                yield from returned(talk, block, line, at)
+    text, id = text_in(content), line.uuid or ""
+    if not text.strip() or line.isCompactSummary:
+        return
+    if text.startswith(_INTERRUPTED):
+        yield from talk.stopped(at)
+        yield from talk.broken_off(TurnEnd(at, "interrupted"))
+    elif "<task-notification>" in text:
+        yield from _notified(talk, text, at)
+    elif (found := _TEAMMATE.search(text)) is not None:
+        sender = talk.children.get(found.group(1)) or talk.mate(found.group(1), line.teamName)
+        yield from talk.prompted(Prompt(at, id, clean(found.group(2).strip()), sender))
+    elif line.isMeta:
+        if not text.startswith(("<", "Caveat:")) and (talk.ended or not talk.calls):
+            talk.resumed = text.startswith("Stop hook feedback")
+            talk.goes_on()
+            yield TurnStart(at)
+    elif (command := _COMMAND.search(text)) is not None and text.startswith("<command-message>"):
+        arguments = _ARGUMENTS.search(text)
+        typed = f"{command.group(1)} {arguments.group(1) if arguments else ''}".strip()
+        yield from talk.prompted(Prompt(at, id, typed))
+    elif not text.startswith(("<command-name>", "<local-command-", "<bash-")):
+        yield from talk.prompted(Prompt(at, id, clean(text)))
+
+
+def _notified(talk: Talk, text: str, at: int) -> Iterator[Step]:
+    """Yield that an agent in the background has finished; up to three lines say so."""
+    for notice in text.split("<task-notification>")[1:]:
+        tags = dict(_TAGS.findall(notice))
+        short, status = tags.get("task-id", ""), tags.get("status", "")
+        if short in talk.children and status and (short, status) not in talk.returned:
+            talk.returned.add((short, status))
+            answer = tags.get("result") or tags.get("summary")
+            yield Return(at, short, clean(answer) if answer else None, status != "completed")
+
+
+def _attachment(talk: Talk, line: Line, at: int) -> Iterator[Step]:
+    """Yield a prompt that was typed while the agent worked."""
+    attachment = line.attachment
+    if attachment is None or attachment.type != "queued_command":
+        return
+    text = attachment.prompt if isinstance(attachment.prompt, str) else text_of_parts(attachment.prompt)
+    if "<task-notification>" in text:
+        yield from _notified(talk, text, at)
+    elif attachment.commandMode in (None, "prompt") and text.strip() and not text.startswith("/"):
+        yield from talk.prompted(Prompt(at, line.uuid or "", clean(text)), mid_turn=True)
+
+
+def _queue(talk: Talk, line: Line, at: int) -> Iterator[Step]:
+    if isinstance(line.content, str) and "<task-notification>" in line.content:
+        yield from _notified(talk, line.content, at)
+
+
+def _system(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
+    """Yield ends of turns, and what is worth a line in the log."""
+    kind = line.subtype
+    if kind in ("turn_duration", "stop_hook_summary"):
+        if talk.resumed and kind == "stop_hook_summary":
+            talk.resumed = False
+        else:
+            more = in_background(line)
+            if not talk.ended or (more is not None and talk.settled):
+                yield from talk.end(at, more)
+    elif kind == "api_error":
+        error = line.error if isinstance(line.error, dict) else {}
+        what = error.get("status") or error.get("formatted") or error.get("message") or "no connection"
+        text = f"API error {what}, try {line.retryAttempt or 0:.0f} of {line.maxRetries or 0:.0f}"
+        yield _log(talk, line, at, "warning", text)
+    elif kind == "compact_boundary":
+        facts = line.compactMetadata if isinstance(line.compactMetadata, dict) else {}
+        before, after = facts.get("preTokens"), facts.get("postTokens")
+        tokens = f", {before}" + (f" → {after}" if after else "") + " tokens" if before else ""
+        yield _log(talk, line, at, "info", f"conversation compacted ({facts.get('trigger')}{tokens})")
+    elif kind not in _SILENT_SYSTEM:
+        talk.source.unknown[f"system/{kind or ''}"] += 1
+
+
+def _log(talk: Talk, line: Line, at: int, level: str, text: str) -> Record:
+    fields = {"at": at, "level": level, "logger": "claude", "text": preview(clean(text))}
+    return Record("logs", f"{talk.session}:{line.uuid}", {**fields, "agent_id": talk.agent, "session_id": talk.session})
+
+
+def _titled(talk: Talk, line: Line, at: int) -> Iterator[Step]:
+    text = named(line.customTitle or line.aiTitle or line.summary or line.lastPrompt)
+    if text is not None:
+        yield from talk.titled_by(line.type, clean(text), at)
+
+
+_LINES: Final[dict[str, LineReader]] = {
+    "assistant": _assistant,
+    "user": _user,
+    "system": _system,
+    "attachment": _attachment,
+    "queue-operation": _queue,
+    **dict.fromkeys(("custom-title", "ai-title", "summary", "last-prompt"), _titled),
+}
+
+
+def _is_progress(line: bytes) -> bool:
+    """Return whether this is a progress line: its type stands near its start, before anything of any size."""
+    found = line.find(b'"type":"progress"', 0, 1000)
+    return found >= 0 and line.find(b'"message":', 0, found) < 0 and line.find(b'"toolUseResult":', 0, found) < 0
