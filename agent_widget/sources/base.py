@@ -145,13 +145,6 @@ class Database(Reader):
         return self._query(ask)
 
 
-READERS: Final[dict[str, Callable[[Callable[[bytes], Iterable[Item]]], Reader]]] = {
-    "lines": Lines,
-    "document": Document,
-}
-"""By mode, for tables of patterns that are not :attr:`Source.files` yet."""
-
-
 class Source:
     """One directory in one format.
 

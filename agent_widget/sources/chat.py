@@ -31,6 +31,7 @@ from .steps import (
     Step,
     Thinking,
     Todo,
+    Tokens,
     TurnEnd,
     Usage,
     asks,
@@ -44,6 +45,10 @@ _OF_AGENTS: Final = frozenset({"name", "role", "project", "model"})
 """Facts that are columns of agents; all but the first two are columns of sessions too, as are all others."""
 
 
+def _no_price(model: str | None, tokens: Tokens, at: int) -> None:
+    """Return that it is not known what tokens cost."""
+
+
 class ChatSource(Source):
     """One directory with conversations of one agent."""
 
@@ -54,7 +59,7 @@ class ChatSource(Source):
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
-        self.book = Book(Ledger() if self.priced else Ledger(lambda model, tokens, at: None))
+        self.book = Book(Ledger() if self.priced else Ledger(_no_price))
         self.titled: set[str] = set()
         """Rows of sessions that have a title of :meth:`entitled`."""
 

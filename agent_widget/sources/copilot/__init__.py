@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -260,8 +261,8 @@ class Copilot(ChatSource):
     files = {
         "session-state/*/events.jsonl": _Log,
         "session-state/*.jsonl": _Log,  # before sessions had directories
-        "session-state/*/workspace.yaml": lambda copilot, path: Document(lambda data: copilot.workspace(path, data)),
-        "session-state/*/plan.md": lambda copilot, path: Document(lambda data: copilot.plan(path, data)),
+        "session-state/*/workspace.yaml": lambda copilot, path: Document(partial(copilot.workspace, path)),
+        "session-state/*/plan.md": lambda copilot, path: Document(partial(copilot.plan, path)),
         "session-state/*/session.db": lambda copilot, path: Database(Todos(copilot.namespace + path.parts[1]).query),
     }
     priced = False

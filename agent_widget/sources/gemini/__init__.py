@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from hashlib import blake2b, sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -234,7 +235,7 @@ class Gemini(ChatSource):
         "tmp/*/chats/session-*.jsonl": _Log,
         "tmp/*/chats/*/*.jsonl": _Log,
         "tmp/*/chats/session-*.json": _Document,
-        "tmp/*/????????-????-*/tracker/*.json": lambda gemini, path: Document(lambda data: gemini.tracked(path, data)),
+        "tmp/*/????????-????-*/tracker/*.json": lambda gemini, path: Document(partial(gemini.tracked, path)),
         "projects.json": lambda gemini, path: Document(gemini.named_projects),
     }
     editors = frozenset({"write_file", "replace", "edit"})

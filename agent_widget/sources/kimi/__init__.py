@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import partial
 from hashlib import md5
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -259,8 +260,8 @@ class Kimi(ChatSource):
     files = {
         "sessions/*/*/wire.jsonl": _Wire,
         "sessions/*/*/subagents/*/wire.jsonl": _Wire,
-        "sessions/*/*/state.json": lambda kimi, path: Document(lambda data: kimi.state(path, data)),
-        "sessions/*/*/subagents/*/meta.json": lambda kimi, path: Document(lambda data: kimi.subagent(path, data)),
+        "sessions/*/*/state.json": lambda kimi, path: Document(partial(kimi.state, path)),
+        "sessions/*/*/subagents/*/meta.json": lambda kimi, path: Document(partial(kimi.subagent, path)),
         "kimi.json": lambda kimi, path: Document(kimi.directories),
     }
 
