@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from .. import protocol
-from ..masking import mask
+from ..masking import deep
 from .alerts import Alert
 
 log = logging.getLogger("agent_widget")
@@ -61,7 +61,7 @@ class Webhook:
             text = f"{what.name}: {what.text}" if what.text else what.name
             what = {"alert": what.name, "state": what.state, "since": what.since, "text": text}
         with self._lock:
-            self._backlog.append(protocol.encode(_masked(dict(what))))
+            self._backlog.append(protocol.encode(deep(dict(what))))
             if not self._sending:
                 self._sending = True
                 threading.Thread(target=self._send_all, name="agent-widget webhook", daemon=True).start()
@@ -98,13 +98,3 @@ class Webhook:
             except Exception as error:
                 problem = f"it cannot be reached ({type(error).__name__})"
         return problem
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, str):
-        return mask(value)
-    if isinstance(value, list):
-        return [_masked(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _masked(item) for name, item in value.items()}
-    return value

@@ -18,7 +18,7 @@ from itertools import count, islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from ..masking import masked
+from ..masking import masked, masked_fields
 from ..protocol import SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
 from ..store import Store, joined
@@ -69,6 +69,8 @@ class Collector:
         self.statuses = Statuses(self.store)
         self._stats = Stats()
         self._changed_at: dict[Path, float] = {}
+        self.unmasked: dict[str, str] = {}
+        """What ids and paths were in the files, by what they are in the store; only those that held a secret."""
         self.conversations: dict[str, dict[Path, Source]] = {}
         """Agent → the files that hold its conversation, and the source of each."""
 
@@ -226,6 +228,11 @@ class Collector:
     def _take(self, file: File, items: list[Item]) -> None:
         operations: list[Record | Gone] = []
         for item in items:
+            if self.masking and isinstance(item, Evidence | Speaker | Process):
+                safe = masked_fields(item)
+                if safe.agent_id != item.agent_id:
+                    self.unmasked[safe.agent_id] = item.agent_id
+                item = safe
             if isinstance(item, Evidence):
                 self.statuses.observe(item)
             elif isinstance(item, Speaker):
@@ -234,14 +241,26 @@ class Collector:
                 self.statuses.processes.note(item)
             else:
                 operations.append(item)
-        claims = self.statuses.without_active(joined(operations))
+        claims = joined(operations)
+        if self.masking:
+            claims = map(self._masked, claims)
+        claims = self.statuses.without_active(claims)
         while portion := list(islice(claims, _AT_ONCE)):
             self._apply(portion, file.source.name)
 
+    def _masked(self, operation: Record | Gone) -> Record | Gone:
+        """Return a record without secrets; what its id and its path were is needed to read the file again."""
+        safe = masked(operation)
+        if safe.id != operation.id:
+            self.unmasked[safe.id] = operation.id
+        if isinstance(operation, Record) and isinstance(safe, Record) and safe is not operation:
+            path, shown = operation.fields.get("path"), safe.fields.get("path")
+            if path != shown:
+                self.unmasked[str(shown)] = str(path)
+        return safe
+
     def _apply(self, operations: Iterable[Record | Gone], source: str | None = None) -> None:
         defaults: dict[str, Any] = {"source": source or "agent_widget", "host": self.host}
-        if self.masking:
-            operations = map(masked, operations)
         changes = self.store.apply(operations, defaults)
         self._stats.note(changes)
         self.statuses.note(changes)

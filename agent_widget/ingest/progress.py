@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from ..masking import mask
 from ..protocol import SourceState
 from ..sources.base import Source
 from .file import File
@@ -79,19 +80,19 @@ class Progress:
 
     def _state(self, source: Source, checked_at: int | None) -> SourceState:
         root = self._roots[source]
-        problems = [f"{path}: {error}" for path, error in nsmallest(MAX_PROBLEMS, root.problems.items())]
+        problems = [mask(f"{path}: {error}") for path, error in nsmallest(MAX_PROBLEMS, root.problems.items())]
         if len(root.problems) > MAX_PROBLEMS:
             problems.append(f"and {len(root.problems) - MAX_PROBLEMS} more")
         return SourceState(
             source.name,
-            str(source.root),
+            mask(str(source.root)),
             root.files,
             root.bytes,
             "missing" if not os.path.isdir(source.root) else "reading" if root.unread else "watching",
             root.read,
             root.malformed,
             problems,
-            dict(islice(source.unknown.items(), MAX_UNKNOWN)),
+            {mask(kind): count for kind, count in islice(source.unknown.items(), MAX_UNKNOWN)},
             source.has_transcripts,
             checked_at,
         )

@@ -1,340 +1,206 @@
 """Secrets in what agents wrote, masked before they leave the server: ``[masked: GitHub token]``.
 
-Keys and tokens of well-known shapes, private keys, passwords in addresses, and what stands behind a name that says
-that it is secret (``"api_key": "…"``, ``DB_PASSWORD=…``, ``--token …``). It is a safety net, not a guarantee: a secret
-that looks like any other word passes.
+:func:`mask` masks a text, :func:`deep` any value of texts, lists and dicts, :func:`masked` a record on its way into the
+store. All of a record is masked: texts, lists, maps with their keys, names, paths and ids. What tells rows apart or
+leads to other rows keeps doing so: there a short hash of the secret stands in the mask (:func:`reference`), the same
+wherever the same secret stands, so no two rows fall into one and every reference still leads to its row.
 
-Nearly all texts hold none, so all begins with looking for fixed words (``ghp_``, ``password``), which costs a few
-microseconds per thousand characters. Only where one stands a pattern is tried, at that place and over a bounded
-length, so no text takes more than linear time. A preview that was cut (it ends with ``…``) may end within a secret,
-so there the beginning of one is enough.
+It is a safety net, not a guarantee: a secret that looks like any other word passes. What is looked for, and how:
+:mod:`agent_widget.masking.rules`, :mod:`agent_widget.masking.engine`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+import logging
+import os
+import socket
+from collections.abc import Callable
+from functools import cache
+from hashlib import blake2b
+from operator import is_
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
 
-from ..tables import PREVIEW_CHARS, TABLES, Gone, Record
+from ..tables import PREVIEW_CHARS, Gone, Record
+from .engine import LEAST, Span, crowded, find, is_plain, kind_of_value
 
-_START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))"
-"""Not within a word; within JSON, a line's first word stands behind the letter of a ``\\n``."""
-_END = r"(?![A-Za-z0-9])"
-_QUOTE = r"\\*[\"'`]"
-"""A quotation mark, also of JSON within JSON."""
-_PASSES: Final = 3
+__all__ = ["deep", "mask", "masked", "masked_fields", "reference"]
+
+_PASSES: Final = 4
 """What stood directly behind a secret may begin a word only once that is masked."""
-_LOOK: Final = 256
-"""How much of a value is looked at to tell whether it is a secret."""
 
-
-class _Shape(NamedTuple):
-    """Secrets that are known by how they begin."""
-
-    kind: str
-    begins: str
-    pattern: re.Pattern[str]
-
-
-def _shape(kind: str, begins: str, letters: str, least: int, exactly: bool = False, after: str = "") -> _Shape:
-    """``begins``, then at least (or ``exactly``) so many ``letters``; fewer if the text is cut there."""
-    many = f"{{{least}}}{_END}" if exactly else f"{{{least},}}+"
-    pattern = f"{_START}{re.escape(begins)}{after}(?:{letters}{many}|{letters}++(?=…\\Z))"
-    return _Shape(kind, begins, re.compile(pattern, re.ASCII))
-
-
-_WORD, _DASHED, _UPPER = "[A-Za-z0-9]", r"[\w-]", "[A-Z0-9]"
-
-_SHAPES: Final = (
-    (
-        re.compile("_[A-Za-z0-9]{16}"),
-        (
-            *(_shape("GitHub token", begins, _WORD, 30) for begins in ("ghp_", "gho_", "ghu_", "ghs_", "ghr_")),
-            _shape("GitHub token", "github_pat_", r"\w", 22),
-            *(_shape("Stripe key", begins, _WORD, 16) for begins in ("sk_live_", "sk_test_", "rk_live_", "rk_test_")),
-            _shape("Stripe secret", "whsec_", _WORD, 24),
-            _shape("npm token", "npm_", _WORD, 36, exactly=True),
-            _shape("Hugging Face token", "hf_", _WORD, 30),
-        ),
-    ),
-    (
-        re.compile(r"-(?:[\w-]{10}|----BEGIN )", re.ASCII),
-        (
-            _shape("Anthropic key", "sk-ant-", _DASHED, 16),
-            _shape("API key", "sk-", _DASHED, 20),
-            _shape("GitLab token", "glpat-", _DASHED, 20),
-            _shape("Google secret", "GOCSPX-", _DASHED, 20),
-            _shape("Slack token", "xox", "[A-Za-z0-9-]", 10, after="[a-z]-"),
-            _shape("Slack token", "xapp-", "[A-Za-z0-9-]", 10),
-            _shape("PyPI token", "pypi-", _DASHED, 50),
-            _Shape(
-                "private key",
-                "-----BEGIN ",
-                re.compile(
-                    r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----(?:[\w\s+/=:,.-]|\\+[nrt]){16,}?"
-                    r"(?:-----END [A-Z0-9 ]{0,50}-----|(?=[^\w\s+/=:,.\\-])|(?=\\+[^nrt\\])|\Z)"
-                ),
-            ),
-        ),
-    ),
-    (
-        re.compile("A(?:[KS]IA[A-Z0-9]|Iza)"),
-        (
-            _shape("AWS key", "AKIA", _UPPER, 16, exactly=True),
-            _shape("AWS key", "ASIA", _UPPER, 16, exactly=True),
-            _shape("Google key", "AIza", _DASHED, 35),
-        ),
-    ),
-    (
-        re.compile(r"\.[\w-]{10}", re.ASCII),
-        (
-            _shape("SendGrid key", "SG.", r"[\w.-]", 60),
-            _shape("Google token", "ya29.", _DASHED, 20),
-            _Shape(
-                "JWT",
-                "eyJ",
-                re.compile(
-                    r"(?:(?<![\w-])|(?<=\\[nrt]))eyJ"
-                    r"(?:[\w-]{8,}+\.eyJ[\w-]{8,}+(?:\.[\w-]*+)?|[\w.-]{4,500}+(?=…\Z))"
-                ),
-            ),
-        ),
-    ),
-    (
-        re.compile("://"),
-        (
-            _shape("Slack webhook", "hooks.slack.com/services/", "[A-Za-z0-9/]", 20),
-            _Shape(
-                "password",
-                "://",
-                re.compile(r"://[^\s:/@\"'<>\\]{0,100}+:(?P<value>[^\s/@\"'<>\\…]{1,200}+)(?:@|(?=…\Z))"),
-            ),
-        ),
-    ),
-)
-"""What is looked for first, and the shapes that are possible where it is found."""
-
-
-def _name(kind: str, word: str, pattern: str) -> _Shape:
-    """A name that says that its value is secret; ``word`` is the part of it that is looked for."""
-    return _Shape(kind, word, re.compile(pattern + _ASSIGNED, re.IGNORECASE | re.ASCII))
-
-
-_SIGN: Final = r"[ \t]{0,3}(?::[ \t]{0,3}[a-z]{1,20}[ \t]{0,3}=|:=|=>|:|=)[ \t]{0,3}|[ \t]"
-"""What stands between a name and its value: a type may be in it; behind an option of a command only a space."""
-_ASSIGNED: Final = rf"(?:{_QUOTE}\]?)?(?P<sign>{_SIGN})(?P<quote>{_QUOTE})?"
-_KEYS = "api access private secret account auth signing encryption master service".split()
-_KEY: Final = "(?:" + "|".join(f"(?<={word})|(?<={word}[_-])" for word in _KEYS) + ")key(?:_base)?"
-
-_NAMES: Final = (
-    (
-        re.compile("p(?:ass|wd)"),
-        (
-            _name("password", "pass", r"(?:pass(?:word|wd|phrase)|(?<=_)pass)"),
-            _name("password", "pwd", r"(?:(?<=[_;-])|(?<=;\s))pwd"),  # alone it is a directory
-        ),
-    ),
-    (re.compile("k(?:en|ey)"), (_name("token", "token", "token"), _name("key", "key", _KEY))),
-    (
-        re.compile("c(?:ret|redent)"),
-        (_name("secret", "secret", "secret"), _name("credential", "credential", "credentials?")),
-    ),
-)
-_HEADERS: Final = (
-    _Shape("token", "bearer", re.compile(r"bearer\s{1,3}(?P<value>[\w.~+/=-]{12,}+)", re.IGNORECASE | re.ASCII)),
-    _Shape(
-        "credential",
-        "authorization",
-        re.compile(
-            rf"authorization(?:{_QUOTE})?\s{{0,3}}[:=]\s{{0,3}}(?:{_QUOTE})?(?:basic|token|digest|apikey)\s{{1,3}}"
-            r"(?P<value>[\w.~+/=:-]{6,}+)",
-            re.IGNORECASE | re.ASCII,
-        ),
-    ),
-)
-
-_QUOTED_VALUE: Final = re.compile(r"[^\"'`\\\n…]*+")
-_BARE_VALUE: Final = re.compile(r"[^\s\"'`\\,;&<>(){}\[\]|…]*+")
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*)+|[A-Za-z_]*\d{0,2}", re.ASCII)
-"""What code says instead of a value: ``self.token``, ``next_token2``."""
-_MEANINGLESS: Final = re.compile(r"[*xX.•_-]*|(?:your|my|the|some|example|test|dummy)[_-].*", re.IGNORECASE)
-_WORDS: Final = frozenset("none null true false undefined string str text password required optional redacted".split())
+_TEXTS: Final = frozenset("text title description notes activity status_reason reason input output error".split())
+"""The columns that hold what somebody wrote, to be read; all others say which: they are references."""
+_REFERENCES: Final = frozenset("id name owner sender recipient agent session child parent project path".split())
+"""What leads somewhere in other values than records, beside all that ends with ``_id``."""
 
 
 def mask(text: str) -> str:
-    """The text with its secrets masked; the text itself if it holds none."""
-    if len(text) < 8:
+    """Return the text with its secrets masked; the text itself if it holds none."""
+    if len(text) < LEAST or text in _CLEAN:
         return text
+    shown = _masked(text, _label)
+    if shown is text and len(text) <= _SHORT:
+        _keep(text)
+    return shown
+
+
+def reference(text: str) -> str:
+    """Return an id, a name or a path with its secrets masked; equal ones stay equal, and others do not become so."""
+    if text in _CLEAN or len(text) < LEAST:
+        return text
+    shown = text if is_plain(text) else _masked(text, _telling_label)
+    if shown is text and len(text) <= _SHORT:
+        _keep(text)
+    return shown
+
+
+_SHORT: Final = 160
+"""Characters of what comes again and again: ids, names, lines of a log."""
+_KEPT: Final = 20_000
+
+
+def _keep(text: str) -> None:
+    if len(_CLEAN) >= _KEPT:
+        _CLEAN.clear()
+    _CLEAN.add(text)
+
+
+_CLEAN: Final[set[str]] = set()
+"""Short texts that hold no secret."""
+
+
+def _masked(text: str, label: Callable[[str, Span], str]) -> str:
     for _ in range(_PASSES):
-        spans = sorted(_spans(text), key=_begin)
-        if not spans:
+        spans, crowd = find(text)
+        if not spans and crowd is None:
             break
-        text = _replaced(text, spans)
+        parts: list[str] = []
+        done = 0
+        for span in spans:
+            if crowd is not None and span.begin >= crowd:
+                break
+            if span.begin >= done:  # where two begin together the first one says what they are: it is the more telling
+                parts += (text[done : span.begin], label(text, span))
+            done = max(done, span.end)
+        if crowd is not None:
+            for begin, end in crowded(text, max(crowd, done)):
+                parts += (text[done:begin], "[masked: secret]")
+                done = end
+        parts.append(text[done:])
+        text = "".join(parts)
+        if crowd is not None:
+            break
     return text
 
 
-def _begin(span: tuple[int, int, str]) -> int:
-    return span[0]
+def _label(text: str, span: Span) -> str:
+    return f"[masked: {span.kind}]"
 
 
-def _replaced(text: str, spans: list[tuple[int, int, str]]) -> str:
-    """Where two secrets begin together the first one says what they are: it is the more telling."""
-    parts: list[str] = []
-    told = 0
-    for begin, end, kind in spans:
-        if begin >= told:
-            parts += (text[told:begin], f"[masked: {kind}]")
-        told = max(told, end)
-    return "".join([*parts, text[told:]])
+def _telling_label(text: str, span: Span) -> str:
+    secret = text[span.begin : span.end].encode("utf-8", "surrogatepass")
+    return f"[masked: {span.kind} {blake2b(secret, digest_size=4, key=_key()).hexdigest()}]"
 
 
-def _spans(text: str) -> Iterator[tuple[int, int, str]]:
-    """Where the secrets are and of what kind; they may overlap."""
-    cut = text[text.rfind(" ") + 1 :] if text.endswith("…") else ""
-    for hint, shapes in _SHAPES:
-        if (where := text if hint.search(text) else cut) != "":
-            for shape in shapes:
-                if shape.begins in where:
-                    yield from _shaped(text, text, shape)
-    lowered = _lower(text)
-    for shape in _HEADERS:
-        if shape.begins in lowered:
-            yield from _shaped(text, lowered, shape)
-    if "=" in text or ":" in text or "--" in text:
-        for hint, shapes in _NAMES:
-            if hint.search(lowered):
-                for shape in shapes:
-                    if shape.begins in lowered:
-                        yield from _named(text, lowered, shape)
+@cache
+def _key() -> bytes:
+    """Return what keys the hashes in references: the same for all processes of this user on this machine, at any time.
+
+    So ids outlive a restart, and who has only an export cannot try whether a hash is that of a password he guesses.
+    """
+    try:
+        machine = Path("/etc/machine-id").read_text().strip()
+    except OSError:
+        machine = ""
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
+    return blake2b(f"{machine or socket.gethostname()}/{user}".encode(), digest_size=32).digest()
 
 
-def _lower(text: str) -> str:
-    """The text with the letters of English in lower case; each letter stays where it is."""
-    return (
-        text.lower()
-        if text.isascii()
-        else text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
-    )
+def deep(value: Any, name: str | None = None) -> Any:
+    """Return the value with the secrets in all of its texts masked, keys too; the value itself if there are none.
+
+    For what JSON can hold: texts, and lists and dicts of them. ``name`` is the key it stands under, which may say that
+    it is secret: ``{"password": "x"}``.
+    """
+    if isinstance(value, str):
+        if name is not None and value and (kind := kind_of_value(name, value)) is not None:
+            return f"[masked: {kind}]"
+        return reference(value) if name in _REFERENCES or (name or "").endswith("_id") else mask(value)
+    if isinstance(value, dict):
+        shown = {
+            reference(key) if isinstance(key, str) else key: deep(inner, key if isinstance(key, str) else None)
+            for key, inner in value.items()
+        }
+        return value if _same(value, shown) else shown
+    if isinstance(value, (list, tuple)):
+        items = [deep(item, _option(before)) for before, item in zip([None, *value], value, strict=False)]
+        return value if all(map(is_, value, items)) else items
+    return value
 
 
-def _shaped(text: str, lowered: str, shape: _Shape) -> Iterator[tuple[int, int, str]]:
-    at = lowered.find(shape.begins)
-    while at >= 0:
-        found = shape.pattern.match(text, at)
-        at += len(shape.begins)
-        if found is not None:
-            begin, end = found.span("value" if "value" in shape.pattern.groupindex else 0)
-            if _is_shaped(shape, text[begin : min(end, begin + _LOOK)], text[end : end + 1] == "…"):
-                yield begin, end, shape.kind
-            at = found.end()
-        at = lowered.find(shape.begins, at)
+def _same(value: dict[Any, Any], shown: dict[Any, Any]) -> bool:
+    return len(value) == len(shown) and all(map(is_, value, shown)) and all(map(is_, value.values(), shown.values()))
 
 
-def _is_shaped(shape: _Shape, value: str, cut: bool) -> bool:
-    """Whether what has the shape of a secret is one: some shapes other words have too."""
-    if shape.begins == "sk-":
-        return _by_chance(value) or (cut and any(letter.isdigit() or letter.isupper() for letter in value))
-    if shape.begins == "://":
-        return not (value.startswith(("$", "{", "*")) or (cut and value.isdigit()))
-    if shape.begins == "bearer":
-        return any(map(str.isdigit, value))
-    return True
-
-
-def _named(text: str, lowered: str, shape: _Shape) -> Iterator[tuple[int, int, str]]:
-    at = lowered.find(shape.begins)
-    while at >= 0:
-        found = shape.pattern.match(text, at)
-        at += len(shape.begins)
-        if found is not None:
-            begin = found.end()
-            values = _QUOTED_VALUE if found["quote"] is not None else _BARE_VALUE
-            end = _end(values, text, begin, begin + _LOOK)
-            if _is_secret(text, found, text[begin:end], shape.kind):
-                at = end = _end(values, text, end, len(text))
-                yield begin, end, shape.kind
-        at = lowered.find(shape.begins, at)
-
-
-def _end(values: re.Pattern[str], text: str, begin: int, at_most: int) -> int:
-    found = values.match(text, begin, at_most)
-    return found.end() if found is not None else begin
-
-
-def _is_secret(text: str, found: re.Match[str], value: str, kind: str) -> bool:
-    """Whether a value behind a name that says so is a secret, and not code, a count or a place for one."""
-    end = found.end() + len(value)
-    cut = text[end : end + 2] == "…"
-    quoted = found["quote"] is not None
-    if not quoted:
-        value = value.rstrip(".:")
-        if text[end : end + 1] in ("(", "[", "{"):
-            return False
-    if not found["sign"].strip() and not _flagged(text, found.start()):
-        return False
-    if value.startswith(("$", "%", "<", "{", "[", "*", "@", "/", "./", "~/")) or "://" in value or "${" in value:
-        return False
-    if value.lower() in _WORDS or _MEANINGLESS.fullmatch(value):
-        return False
-    name = text[found.start() : found.start("sign")]
-    shouted = name.isupper() and found["sign"] == "="  # a line of an .env file, or of a shell
-    password = kind == "password"
-    least = 1 if cut else 4 if password and quoted else 6 if password else 8 if quoted or shouted else 12
-    if len(value) < least or (any(map(str.isspace, value)) and not name.lower().startswith("passphrase")):
-        return False
-    if shouted or (quoted and password):
-        return password or not value.isdigit()
-    if _IDENTIFIER.fullmatch(value) and not (password and value[-1].isdigit() and "_" not in value):
-        return False
-    digits = any(map(str.isdigit, value))
-    if password:
-        return digits or any(sign in value for sign in "!@#%^*")
-    return digits and any(map(str.isalpha, value))
-
-
-def _flagged(text: str, at: int) -> bool:
-    """Whether the name is an option of a command: ``--db-password hunter2``."""
-    words = text[max(0, at - 40) : at].split()
-    return bool(words) and words[-1].startswith("--") and not text[at - 1].isspace()
-
-
-def _by_chance(value: str) -> bool:
-    """Whether letters and digits are mixed as no name mixes them."""
-    digits = sum(map(str.isdigit, value))
-    return digits >= 4 or (digits >= 1 and any(map(str.isupper, value)) and any(map(str.islower, value)))
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Rows
-
-_REFERENCES: Final = frozenset("id source host sender recipient owner version".split())
-
-_TEXTS: Final = {
-    table.name: frozenset(
-        column.name
-        for column in table.columns
-        if column.type == "str"
-        and not column.categorical
-        and column.name not in _REFERENCES
-        and not column.name.endswith("_id")
-    )
-    for table in TABLES.values()
-}
-"""The columns of each table that hold what somebody wrote: no references to rows, no columns of a few words."""
+def _option(before: Any) -> str | None:
+    """Return the name of an option of a command if what stands before in a list is one: ``["--token", "x"]``."""
+    return before if isinstance(before, str) and before.startswith("-") else None
 
 
 def masked(operation: Record | Gone) -> Record | Gone:
-    """A record with the secrets in its texts masked; the record itself if it holds none."""
+    """Return a record with all its secrets masked, those of its id too; the record itself if it holds none."""
+    id = operation.id
+    if id not in _CLEAN and not is_plain(id):
+        id = reference(id)
     if isinstance(operation, Gone):
-        return operation
-    texts = _TEXTS.get(operation.table, frozenset())
-    changed: dict[str, Any] = {}
+        return operation if id is operation.id else Gone(operation.table, id)
+    changed: dict[str, Any] | None = None
+    safe: Any
     for name, value in operation.fields.items():
-        if name in texts and value.__class__ is str:
-            safe = mask(value)
-            if safe is not value:
-                if len(safe) > PREVIEW_CHARS >= len(value):
+        kind = value.__class__
+        if kind is str:
+            if value in _CLEAN:
+                continue
+            if name in _TEXTS:
+                safe = mask(value)
+                if safe is not value and len(safe) > PREVIEW_CHARS >= len(value):
                     safe = safe[: PREVIEW_CHARS - 1] + "…"
-                changed[name] = safe
-    return Record(operation.table, operation.id, {**operation.fields, **changed}) if changed else operation
+            else:
+                safe = reference(value)
+        elif kind is list and value:
+            safe = [reference(item) if isinstance(item, str) else deep(item) for item in value]
+            if all(map(is_, safe, value)):
+                continue
+        elif kind is dict and value:
+            safe = deep(value)
+        else:
+            continue
+        if safe is not value:
+            changed = changed or {}
+            changed[name] = safe
+    if changed is not None:
+        return Record(operation.table, id, {**operation.fields, **changed})
+    return operation if id is operation.id else Record(operation.table, id, operation.fields)
+
+
+Fields = TypeVar("Fields", bound=NamedTuple)
+
+
+def masked_fields(item: Fields) -> Fields:
+    """Return a named tuple with the secrets in its texts masked as in references; itself if it holds none."""
+    for value in item:
+        if value.__class__ is str and value not in _CLEAN and reference(value) is not value:
+            return item._make(reference(value) if isinstance(value, str) else value for value in item)
+    return item
+
+
+def _mask_log(record: logging.LogRecord) -> bool:
+    """Mask what a line of our own log says: it may name a file, or quote what an agent wrote."""
+    record.msg, record.args = mask(record.getMessage()), ()
+    if record.exc_info and not record.exc_text:
+        record.exc_text = mask(logging.Formatter().formatException(record.exc_info))
+    return True
+
+
+logging.getLogger("agent_widget").addFilter(_mask_log)

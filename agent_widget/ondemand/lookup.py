@@ -20,13 +20,17 @@ class Lookup:
         store: Store,
         sources: Sequence[Source],
         conversations: Mapping[str, Mapping[Path, Source]],
+        unmasked: Mapping[str, str] | None = None,
         *,
         masking: bool = True,
     ) -> None:
-        """``conversations``: agent → the files that hold its conversation, and the source of each."""
+        """``conversations``: agent → the files that hold its conversation, and the source of each. ``unmasked``: what
+        ids and paths are in the files where they hold a secret, by what they are in the store.
+        """
         self._store = store
         self._sources = sources
         self._conversations = conversations
+        self._unmasked = unmasked if unmasked is not None else {}
         self._masking = masking
 
     def transcript(
@@ -49,7 +53,14 @@ class Lookup:
             raise NoTranscript("nobody wrote down what was said" if known else f"no session {id!r}")
         source = next(iter(files.values()))
         page = transcript.read_page(
-            source, files, agent_id, before=before, after=after, limit=limit, chars=chars, masking=self._masking
+            source,
+            files,
+            self._unmasked.get(agent_id, agent_id),
+            before=before,
+            after=after,
+            limit=limit,
+            chars=chars,
+            masking=self._masking,
         )
         for entry in page.entries:  # a change of a task that was named on an earlier page
             for todo in entry.get("todos", ()):
@@ -62,7 +73,8 @@ class Lookup:
         row = self._store.get("memory", id)
         if row is None:
             raise NoMemory(f"no memory entry {id!r}")
-        path = PurePosixPath(row["path"] or "")
+        id, shown = self._unmasked.get(id, id), row["path"] or ""
+        path = PurePosixPath(self._unmasked.get(shown, shown))
         holding = [
             source
             for source in self._sources

@@ -122,7 +122,9 @@ class Server:
             raise StartError(f"refusing to serve {host} without a token; leave out --no-token")
         self.collector = collector
         self.store = collector.store
-        self.lookup = Lookup(self.store, collector.sources, collector.conversations, masking=collector.masking)
+        self.lookup = Lookup(
+            self.store, collector.sources, collector.conversations, collector.unmasked, masking=collector.masking
+        )
         self.host = host
         self.port = port
         self.token = None if no_token else token or new_token()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...masking import mask
+from ...masking import deep, reference
 
 
 class Cutter:
@@ -20,17 +20,17 @@ class Cutter:
         if isinstance(value, str):
             return self._text(value, name)
         if isinstance(value, dict):
-            return {str(key): self.shown(inner, str(key)) for key, inner in value.items()}
+            keys = [reference(str(key)) if self.masking else str(key) for key in value]
+            return {key: self.shown(inner, str(name)) for key, (name, inner) in zip(keys, value.items(), strict=True)}
         if isinstance(value, (list, tuple)):
-            return [self.shown(inner) for inner in value]
+            before = [None, *(item if isinstance(item, str) and item[:1] == "-" else None for item in value)]
+            return [self.shown(inner, option) for option, inner in zip(before, value, strict=False)]
         return value
 
     def _text(self, text: str, name: str | None) -> str:
         shown = text[: self.chars + 1000]  # a secret that is cut in two would not be known for one
         if self.masking:
-            prefix = f"{name}: " if name else ""  # "password" may stand before it only here
-            masked = mask(prefix + shown)
-            shown = masked.removeprefix(prefix)
+            shown = deep(shown, name)  # the name may be the only thing that says that it is a password
         if len(text) > self.chars:
             shown = f"{shown[: self.chars]}… ({len(text) - self.chars:,} more characters)"
         self.spent += len(shown)

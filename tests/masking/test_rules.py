@@ -1,0 +1,161 @@
+"""Every rule finds its own example in every placement, and leaves what is nearly one."""
+
+from __future__ import annotations
+
+import random
+import re
+import string
+
+import pytest
+
+from agent_widget.masking import deep, mask
+from agent_widget.masking.rules import ALPHABETS, NAMES, ODD, SHAPES, SOURCES, VAGUE, Name, Shape
+from tests.support.secrets import KINDS, PLACEMENTS, Chance, Placement, placed, private_key
+
+chance = random.Random(3)
+
+
+def letters(alphabet: str) -> str:
+    return "".join(sign for sign in string.printable if re.fullmatch(f"[{ALPHABETS[alphabet]}]", sign))
+
+
+def example(template: str, fewer: int = 0) -> str:
+    """Return a template filled by chance; with ``fewer`` letters in its last part."""
+    parts = re.split(r"(\{[^}]*\})", re.sub(r"\(([^)]*)\)", lambda found: chance.choice(found[1].split("|")), template))
+    last = max(index for index, part in enumerate(parts) if part.startswith("{"))
+    for index, part in enumerate(parts):
+        if part.startswith("{"):
+            alphabet, _, many = part[1:-1].partition(":")
+            number = int(re.split(r"[,+]", many)[0]) - (fewer if index == last else 0)
+            parts[index] = "".join(chance.choice(letters(alphabet)) for _ in range(number))
+    return "".join(parts)
+
+
+RULES = [*SHAPES, *ODD]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.kind}: {rule.template[:24]}")
+def test_the_example_of_a_shape_is_masked(rule: Shape) -> None:
+    for _ in range(5):
+        token = example(rule.template)
+        if not any(sign.isdigit() for sign in token) or len(token) < 20:
+            continue  # too short to be told from a word, or drawn without any digit
+        if "hook" in token:
+            token = f"https://a.{token}"
+        for text in (token, f"it is {token} here", f'{{"a": "{token}"}}', f"x\\n{token}\\n"):
+            assert token not in mask(text), text
+        assert "[masked: " in mask(f"it is {token} here")
+
+
+@pytest.mark.parametrize("rule", SHAPES, ids=lambda rule: f"{rule.kind}: {rule.template[:24]}")
+def test_what_is_too_short_for_a_shape_is_left(rule: Shape) -> None:
+    """Where only its last part is shorter than any real token, and nothing else knows the rest."""
+    least = int(re.findall(r"(\d+)[^}]*\}$", rule.template)[-1])
+    token = example(rule.template, fewer=min(least, 8) if least > 8 else least)
+    kinds = re.findall(r"\[masked: (.*?)\]", mask(f"it is {token} here"))
+    assert rule.kind not in kinds or sum(other.kind == rule.kind for other in RULES) > 1
+
+
+def test_every_rule_says_where_its_facts_are_from() -> None:
+    for rule in (*RULES, *NAMES, *VAGUE):
+        assert rule.source in SOURCES or rule.source.startswith("https://"), rule
+
+
+def test_there_are_rules_for_many_kinds() -> None:
+    assert len({rule.kind for rule in RULES}) >= 78
+
+
+@pytest.mark.parametrize("rule", [*NAMES, *VAGUE], ids=lambda rule: rule.pattern)
+def test_what_stands_behind_a_name_is_masked(rule: Name) -> None:
+    value = "Zk3v9QxT7mLw2RbN5cYd"
+    assert mask(rule.example.format(value=value)) == rule.example.format(value=f"[masked: {rule.kind}]")
+    for place in ("${VALUE}", "<value>", "", "xxxxxxxxxxxx", "null", "your-value-here"):
+        written = rule.example.format(value=place)
+        assert mask(written) == written
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS, ids=lambda placement: placement.name)
+def test_secrets_of_all_kinds_are_masked_in_this_place(placement: Placement) -> None:
+    """One secret of each kind; ``python -m tests.benchmarks.masking`` prints how many of many."""
+    left = []
+    for kind in KINDS:
+        for _, written, parts in placed(kind, placement, Chance(11)):
+            shown = mask(written) if isinstance(written, str) else repr(deep(written))
+            if any(part in shown for part in parts):
+                left.append((kind.name, written))
+    if placement.name == "cut preview":  # its beginning is a hash like any other
+        left = [(kind, written) for kind, written in left if kind != "Mailchimp"]
+    assert left == []
+
+
+def test_a_private_key_is_masked() -> None:
+    key = private_key(Chance(1))
+    assert mask(f"cat id_rsa\n{key}\nand then") == "cat id_rsa\n[masked: private key]\nand then"
+
+
+LEFT = [
+    "PASSWORD: 'passwordFactor'",
+    "hasToken: !!hasToken",
+    "const token = process.env.GITHUB_TOKEN;",
+    'api_key: "your-api-key-here"',
+    "API_KEY=your_api_key_here",
+    "TOKEN=${TOKEN}",
+    "TOKEN=$TOKEN ./run",
+    "token: <token>",
+    'password: "xxxxxxxx"',
+    "Authorization: Bearer ${token}",
+    "Authorization: Bearer <token>",
+    "curl -H 'Authorization: Bearer YOUR_API_KEY' https://a.example.com",
+    "Bearer authentication-required",
+    "curl -u user:password https://a.example.com",
+    "curl -u $USER:$PASS https://a.example.com",
+    "docker run -u 1000:1000 -p 8080:80 image",
+    "grep -p pattern file",
+    "ls -la -pv /tmp",
+    "mysql -u root -p shop",
+    "SSH_KEY=~/.ssh/id_ed25519",
+    "PRIVATE_KEY=/etc/ssl/private/server.pem",
+    "max_tokens=4096, tokens: 12, token_count = 300",
+    '"description":"full test pass","timeout":180000',
+    '{"password": "The password must be at least 8 characters"}',
+    '{"password": "Forgot your password?"}',
+    "keyboard: qwerty2, monkey: see123do456",
+    "cache_key=user:profile:settings",
+    "https://docs.example.com/auth/tokens?page=2",
+    "@user@example.com wrote: https://a.b/c@v2",
+    "TIMESTAMP=$(date -u +%Y-%m-%dT%H:%M:%SZ)",
+    "[masked: GitHub token] and password=[masked: password]",
+    "password: { type: String, required: true }",
+    "token = await getToken(session)",
+    "const { token, password } = req.body;",
+    "if (token === undefined) return;",
+    "the password is wrong, the token is expired",
+]
+
+
+@pytest.mark.parametrize("text", LEFT)
+def test_code_and_places_for_secrets_stay(text: str) -> None:
+    assert mask(text) is text
+
+
+SECRET = [
+    ("AWS_SECRET_ACCESS_KEY=/Zk3v9QxT7mLw2RbN5cYdZk3v9QxT7mLw2RbN5cY", "Zk3v9"),
+    ('{"password":"$up3rS3cret"}', "up3r"),
+    ('{"password":"%a%b{c}9"}', "%a%b"),
+    ("DB_PASSWORD=@{[<9xQ7", "9xQ7"),
+    ("postgres://u:$x9Qz@db/x", "x9Qz"),
+    ('"password": "my dog is 9 now"', "my dog"),
+    ('"password": "test_Xy7qPz"', "Xy7qPz"),
+    ("password=my_Xy7qPz", "Xy7qPz"),
+    ('api_key="your-Zk3v9QxT7mLw2RbN5cYd"', "Zk3v9"),
+    ("Authorization: Bearer AbCdEfGhIjKlMnOpQrStUvWx", "AbCdEf"),
+    ("Set-Cookie: sid=Zk3v9QxT7mLw2RbN5cYd; Path=/", "Zk3v9"),
+    ("https://a.blob.core.windows.net/c?sv=2022&sig=Zk3v9Q%2BxT7mLw2RbN5cYd%3D", "Zk3v9"),
+    ("machine h\n  login me\n  password Zk3v9QxT7m", "Zk3v9"),
+    ("<password>Zk3v9QxT7m</password>", "Zk3v9"),
+]
+
+
+@pytest.mark.parametrize(("text", "secret"), SECRET)
+def test_how_a_value_begins_does_not_matter(text: str, secret: str) -> None:
+    assert secret not in mask(text)
