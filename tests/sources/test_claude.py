@@ -100,53 +100,6 @@ def status(home: Home, agent: str = ANN) -> tuple[str, str]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Where it lives
-
-
-def test_it_lives_where_the_environment_says_or_in_one_of_two_places() -> None:
-    me = Path("/home/me")
-    assert Claude.default_roots({}, me) == [me / ".config/claude", me / ".claude"]
-    assert Claude.default_roots({"XDG_CONFIG_HOME": "/cfg"}, me)[0] == Path("/cfg/claude")
-    assert Claude.default_roots({"CLAUDE_CONFIG_DIR": "/one, ~/two"}, me) == [Path("/one"), me / "two"]
-
-
-def test_a_directory_with_transcripts_is_recognised(tmp_path: Path) -> None:
-    assert not Claude.recognises(tmp_path)
-    (tmp_path / "projects").mkdir()
-    assert not Claude.recognises(tmp_path)
-    (tmp_path / "history.jsonl").touch()
-    assert Claude.recognises(tmp_path)
-    (tmp_path / "other/projects/-x").mkdir(parents=True)
-    (tmp_path / "other/projects/-x/1.jsonl").touch()
-    assert Claude.recognises(tmp_path / "other")
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        ".credentials.json",
-        "settings.json",
-        "projects/p/.credentials.json",
-        "projects/p/s/tool-results/x.jsonl",
-        "projects/p/s/subagents/workflows/wf_1/journal.jsonl",
-        "shell-snapshots/x.sh",
-        "paste-cache/1.md",
-        "stats-cache.json",
-    ],
-)
-def test_nothing_else_is_read(path: str) -> None:
-    assert Claude(Path("/home")).reader(PurePosixPath(path)) is None
-
-
-def test_directories_in_which_nothing_is_read_are_not_looked_into() -> None:
-    source = Claude(Path("/home"))
-    assert source.skips(PurePosixPath("file-history"))
-    assert source.skips(PurePosixPath("projects/p/s/tool-results"))
-    assert not source.skips(PurePosixPath("projects/p/s/subagents"))
-    assert all(not source.skips(PurePosixPath(pattern).parent) for pattern in Claude.files if "/" in pattern)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 # Turns
 
 

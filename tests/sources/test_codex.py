@@ -150,38 +150,6 @@ def unknown(collector: Collector) -> dict[str, int]:
     return dict(source.unknown)
 
 
-class TestWhereItLives:
-    """Which directory and which files."""
-
-    def test_the_home_is_dot_codex_or_what_the_environment_says(self, tmp_path: Path) -> None:
-        assert Codex.default_roots({}, tmp_path) == [tmp_path / ".codex"]
-        assert Codex.default_roots({"CODEX_HOME": "/srv/codex"}, tmp_path) == [Path("/srv/codex")]
-        assert Codex.default_roots({"CODEX_HOME": "~/c"}, tmp_path) == [tmp_path / "c"]
-
-    def test_it_is_recognised_by_sessions_that_lie_by_year(self, tmp_path: Path) -> None:
-        assert not Codex.recognises(tmp_path)
-        (tmp_path / "sessions").mkdir()
-        assert not Codex.recognises(tmp_path)
-        (tmp_path / "sessions/2026").mkdir()
-        assert Codex.recognises(tmp_path)
-
-    def test_rollouts_and_the_two_lists_are_read_and_nothing_else(self, tmp_path: Path) -> None:
-        source = Codex(tmp_path)
-
-        def mode(path: str) -> str | None:
-            reader = source.reader(PurePosixPath(path))
-            return reader and reader.mode
-
-        assert mode(f"sessions/2026/05/28/rollout-2026-05-28T22-26-40-{MAIN}.jsonl") == "lines"
-        assert mode(f"archived_sessions/rollout-2026-05-28T22-26-40-{MAIN}.jsonl") == "lines"
-        assert mode(f"sessions/2026/05/28/rollout-2026-05-28T22-26-40-{MAIN}.jsonl.zst") == "document"
-        assert mode("history.jsonl") == mode("session_index.jsonl") == "lines"
-        for other in ("auth.json", "config.toml", "log/codex-tui.log", "sessions/notes.jsonl", "rollout-1.jsonl"):
-            assert mode(other) is None
-        assert source.skips(PurePosixPath("log"))
-        assert not source.skips(PurePosixPath("sessions/2026"))
-
-
 class TestTurn:
     """What is said and done, and the statuses that follow."""
 
@@ -703,7 +671,6 @@ def test_what_it_remembers_is_memory(tmp_path: Path) -> None:
         ("memories/MEMORY.md", "What I know", "memory", "# What I know\n"),
         ("memories/rollout_summaries/a.md", "a", "memory", "Shelves.\n"),
     }
-    assert Codex(tmp_path).skips(PurePosixPath("memories/skills"))
 
 
 def sample(pattern: str) -> bytes:

@@ -588,17 +588,6 @@ def test_the_tree_is_left_alone_where_a_database_is(root: Path) -> None:
     assert reading(root).store.rows("agents") == []
 
 
-def test_where_it_lives(tmp_path: Path) -> None:
-    assert OpenCode.default_roots({}, tmp_path) == [tmp_path / ".local" / "share" / "opencode"]
-    assert OpenCode.default_roots({"XDG_DATA_HOME": "/data"}, tmp_path) == [Path("/data/opencode")]
-    moved = {"XDG_DATA_HOME": "/data", "OPENCODE_DB": "/elsewhere/mine.db"}
-    assert OpenCode.default_roots(moved, tmp_path) == [Path("/data/opencode"), Path("/elsewhere")]
-    assert OpenCode.default_roots({"OPENCODE_DB": ":memory:"}, tmp_path) == [tmp_path / ".local" / "share" / "opencode"]
-    assert not OpenCode.recognises(tmp_path)
-    (tmp_path / "opencode-dev.db").touch()
-    assert OpenCode.recognises(tmp_path)
-
-
 def test_what_is_no_database_says_so_and_is_tried_again(root: Path) -> None:
     root.mkdir()
     (root / "opencode.db").write_bytes(b"this is not a database" * 100)

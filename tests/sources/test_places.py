@@ -30,7 +30,6 @@ MOVED = [
     ("claude", "CLAUDE_CONFIG_DIR", "{away}", "away"),
     ("claude", "CLAUDE_CONFIG_DIR", "~/none, {away}", "away"),
     ("claude", "XDG_CONFIG_HOME", "{away}", "away/claude"),
-    ("codex", "CODEX_HOME", "{away}", "away"),
     ("codex", "CODEX_HOME", "~/codex", "home/codex"),
     ("copilot", "XDG_STATE_HOME", "{away}", "away/.copilot"),
     ("opencode", "XDG_DATA_HOME", "{away}", "away/opencode"),
@@ -48,6 +47,7 @@ LEFT_ALONE = {
         "projects/p/s/subagents/workflows/wf_1/journal.jsonl paste-cache/1.md shell-snapshots/x.sh stats-cache.json"
     ),
     "codex": "auth.json config.toml log/codex-tui.log sessions/notes.jsonl rollout-1.jsonl",
+    "opencode": "auth.json log/a.log storage/session_diff/a.json storage/message/s/x/y.json",
     "copilot": "config.json session-state/s1/checkpoints/index.md logs/events.jsonl a/b/events.jsonl",
     "gemini": "settings.json tmp/orchard/logs.json tmp/x/chats/session-x.jsonl.unreadable-17 a/tmp/x/chats/y/z.jsonl",
     "kimi": "sessions/h/s/context.jsonl credentials/kimi-code.json sessions/h/s/uploads/a/wire.jsonl",
@@ -62,6 +62,7 @@ NOT_OPENED = {
     "claude": "file-history projects/p/s/tool-results",
     "codex": "log memories/skills",
     "copilot": "logs session-state/s1/files",
+    "opencode": "log snapshot storage/session_diff",
     "gemini": f"history tmp/orchard/shell-history tmp/orchard/{SESSION}/plans",
     "kimi": "credentials sessions/h/s/uploads",
     "pi": "bin",
@@ -76,6 +77,7 @@ NOT_ENOUGH = {
     "codex": "sessions",
     "gemini": "tmp",
     "kimi": "sessions/x/y",
+    "opencode": "storage",
     "pi": "sessions/2026",
     "qwen": "projects/x",
 }
@@ -136,6 +138,11 @@ def test_without_variables_a_home_is_where_its_source_says(kind: type[Source]) -
     roots = kind.default_roots({}, eva)
     assert roots == ([eva / kind.home] if kind.home else roots)
     assert all(root.is_relative_to(eva) for root in roots)
+
+
+def test_a_database_in_memory_is_no_place() -> None:
+    data = Path("/home/eva/.local/share/opencode")
+    assert KINDS["opencode"].default_roots({"OPENCODE_DB": ":memory:"}, Path("/home/eva")) == [data]
 
 
 @every_source
