@@ -58,7 +58,7 @@ class Tree:
         )
         if path.stem in self._todos:
             yield from self._plan(path.stem)
-        if (session.parent, session.created) != known:  # what came before was held back, or told without it
+        if (session.parent, session.created) != known:  # its messages were held back, or read without it
             for id in [id for id, (session, _) in self._messages.items() if session == path.stem]:
                 yield from self._read(id)
 
