@@ -6,6 +6,10 @@ place: a merge makes a new row, so an answer stays what it was while it is encod
 
 A replica is a store that :meth:`Store.adopt` s the answers of another one and carries its ``epoch`` and
 ``seq``; it can therefore answer the same question to the next one down the line.
+
+A store may have a :class:`Backing` (:mod:`agent_widget.ingest.archive`) that keeps every row. Then it holds in memory
+only the newest rows of the tables that grow without end, and asks the backing for the others: when a late record is
+about one of them, and when a replica asks from a position before them.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from .tables import TABLES, Gone, Record, Table
 
@@ -69,8 +73,45 @@ class Answer:
         return bool(self.rows or self.gone or self.reset)
 
 
+@dataclass(slots=True)
+class Saved:
+    """What a backing has kept of a store: all of it by number, the newest rows in full, oldest change first."""
+
+    epoch: str
+    seq: int
+    rows: dict[str, list[tuple[int, Row]]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    """Table → how many rows there are."""
+    cuts: dict[str, int] = field(default_factory=dict)
+    """Table → the newest ``seq`` among the rows that are not in ``rows``."""
+    gone: dict[str, dict[str, int]] = field(default_factory=dict)
+    floors: dict[str, int] = field(default_factory=dict)
+
+
 class Gap(Exception):
     """An answer does not join on to what this replica holds; ask again from one's own position."""
+
+
+class Backing(Protocol):
+    """Keeps all rows of a store, also those that the store does not hold in memory."""
+
+    def get(self, table: str, id: str) -> tuple[int, Row] | None:
+        """Return the ``seq`` and the row of an id, or ``None``."""
+
+    def since(self, table: str, seq: int) -> list[Row]:
+        """Return the rows that changed after ``seq``, oldest change first."""
+
+    def newest(self, table: str, limit: int) -> list[Row]:
+        """Return the ``limit`` rows that are latest by the table's own time, oldest change first."""
+
+    def write(
+        self,
+        seq: int,
+        rows: Iterable[tuple[str, int, Row]],
+        gone: Iterable[tuple[str, str, int]],
+        counts: Mapping[str, int],
+    ) -> None:
+        """Write changed rows (table, seq, row), removed keys (table, id, seq) and the tables' sizes together."""
 
 
 _MERGES: Final = {
@@ -114,7 +155,7 @@ def joined(operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
 class _Keyed:
     """One table's rows in order of their last change, and the keys that went."""
 
-    __slots__ = ("definition", "floor", "gone", "merges", "rows", "template")
+    __slots__ = ("cut", "definition", "elsewhere", "floor", "gone", "limit", "merges", "rows", "template")
 
     def __init__(self, definition: Table) -> None:
         self.definition = definition
@@ -123,6 +164,9 @@ class _Keyed:
         self.rows: dict[str, tuple[int, Row]] = {}
         self.gone: dict[str, int] = {}
         self.floor = 0  # the newest seq among the keys that were forgotten
+        self.limit: int | None = None  # how many rows are held in memory
+        self.elsewhere = 0  # how many rows only the backing has
+        self.cut = 0  # the newest seq among those
 
     def put(self, id: str, seq: int, row: Row) -> None:
         self.rows.pop(id, None)
@@ -130,7 +174,7 @@ class _Keyed:
         self.rows[id] = (seq, row)
 
     def remove(self, id: str, seq: int) -> None:
-        del self.rows[id]
+        self.rows.pop(id, None)
         self.gone[id] = seq
         if len(self.gone) > TOMBSTONES:
             oldest = next(iter(self.gone))
@@ -164,6 +208,17 @@ class _Keyed:
         rows.reverse()
         return rows
 
+    def let_go(self) -> None:
+        """Drop the oldest rows past the limit from memory; a tenth more than the limit is borne, so this is rare."""
+        if self.limit is None or len(self.rows) <= self.limit + self.limit // 10:
+            return
+        time = self.definition.time or "id"
+        oldest = heapq.nsmallest(len(self.rows) - self.limit, self.rows.items(), key=lambda item: item[1][1][time] or 0)
+        for id, (seq, _) in oldest:
+            del self.rows[id]
+            self.cut = max(self.cut, seq)
+        self.elsewhere += len(oldest)
+
     def gone_since(self, seq: int) -> list[str]:
         ids = []
         for id, when in reversed(self.gone.items()):
@@ -181,6 +236,43 @@ class Store:
         self.epoch = secrets.token_hex(8) if epoch is None else epoch
         self.seq = 0
         self._tables = {name: _Keyed(definition) for name, definition in TABLES.items()}
+        self._backing: Backing | None = None
+        self._unwritten: dict[tuple[str, str], None] = {}
+
+    def back(self, backing: Backing, saved: Saved, limits: Mapping[str, int]) -> None:
+        """Take over what ``backing`` has kept, and let it keep every row from now on.
+
+        Of a table in ``limits`` about that many rows stay in memory, the newest. The store must be empty.
+        """
+        with self.lock:
+            self._backing = backing
+            self.epoch, self.seq = saved.epoch, saved.seq
+            for name, table in self._tables.items():
+                table.limit = limits.get(name)
+                table.gone, table.floor = dict(saved.gone.get(name, {})), saved.floors.get(name, 0)
+                rows = saved.rows.get(name, [])
+                table.rows = {row["id"]: (seq, row) for seq, row in rows}
+                table.elsewhere = saved.counts.get(name, len(rows)) - len(rows)
+                table.cut = saved.cuts.get(name, 0)
+
+    def write(self) -> None:
+        """Hand what changed since the last call to the backing, in one transaction; without one do nothing."""
+        with self.lock:
+            if self._backing is None:
+                return
+            if self._unwritten:
+                rows: list[tuple[str, int, Row]] = []
+                gone: list[tuple[str, str, int]] = []
+                for name, id in self._unwritten:
+                    table = self._tables[name]
+                    if (held := table.rows.get(id)) is not None:
+                        rows.append((name, *held))
+                    elif (seq := table.gone.get(id)) is not None:
+                        gone.append((name, id, seq))
+                self._backing.write(self.seq, rows, gone, {name: self.count(name) for name in self._tables})
+                self._unwritten.clear()
+            for table in self._tables.values():
+                table.let_go()
 
     @property
     def position(self) -> Position:
@@ -201,19 +293,32 @@ class Store:
                 name, id = operation.table, operation.id
                 table = self._tables[name]
                 held = table.rows.get(id)
-                old = held[1] if held else None
+                elsewhere = None if held is not None or not table.elsewhere else self._elsewhere(table, id)
+                old = held[1] if held else elsewhere
                 if isinstance(operation, Gone):
-                    if old is not None:
-                        self.seq += 1
-                        table.remove(id, self.seq)
-                        changes.append(Change(name, id, old, None))
-                    continue
-                new = table.merged(old, id, operation.fields, defaults)
-                if new is not None:
+                    if old is None:
+                        continue
+                    new = None
+                    self.seq += 1
+                    table.remove(id, self.seq)
+                else:
+                    new = table.merged(old, id, operation.fields, defaults)
+                    if new is None:
+                        continue
                     self.seq += 1
                     table.put(id, self.seq, new)
-                    changes.append(Change(name, id, old, new))
+                table.elsewhere -= elsewhere is not None
+                changes.append(Change(name, id, old, new))
+            if self._backing is not None:
+                self._unwritten.update(((change.table, change.id), None) for change in changes)
         return changes
+
+    def _elsewhere(self, table: _Keyed, id: str) -> Row | None:
+        """A row that is not in memory, from the backing."""
+        if self._backing is None or id in table.gone:
+            return None
+        found = self._backing.get(table.definition.name, id)
+        return found[1] if found else None
 
     def since(
         self,
@@ -240,15 +345,29 @@ class Store:
             for name in names:
                 table = self._tables[name]
                 if reset:
-                    rows = [row for _, row in table.rows.values()]
-                    rows = _newest(table.definition, rows, (limit or {}).get(name))
+                    rows = self._all_of(table, (limit or {}).get(name))
                 else:
-                    rows = table.since(seq)
+                    rows = self._since(table, seq)
                     if gone := table.gone_since(seq):
                         answer.gone[name] = gone
                 if rows:
                     answer.rows[name] = rows
             return answer
+
+    def _all_of(self, table: _Keyed, limit: int | None) -> list[Row]:
+        """All rows, or the ``limit`` newest, from memory where it holds them."""
+        if self._backing is not None and table.elsewhere and (limit is None or limit > (table.limit or 0)):
+            self.write()
+            name = table.definition.name
+            return self._backing.since(name, 0) if limit is None else self._backing.newest(name, limit)
+        return _newest(table.definition, [row for _, row in table.rows.values()], limit)
+
+    def _since(self, table: _Keyed, seq: int) -> list[Row]:
+        """The rows that changed after ``seq``."""
+        if self._backing is not None and seq < table.cut:
+            self.write()
+            return self._backing.since(table.definition.name, seq)
+        return table.since(seq)
 
     def adopt(self, answer: Answer) -> list[Change]:
         """Take over a whole answer of the store this one follows; returns what changed here.
@@ -287,17 +406,25 @@ class Store:
             return changes
 
     def count(self, table: str) -> int:
-        """How many rows a table holds."""
+        """How many rows a table has, here and in the backing."""
+        held = self._tables[table]
+        return len(held.rows) + held.elsewhere
+
+    def held(self, table: str) -> int:
+        """How many rows of a table are in memory."""
         return len(self._tables[table].rows)
 
     def get(self, table: str, id: str) -> Row | None:
         """One row, or ``None``."""
         with self.lock:
-            held = self._tables[table].rows.get(id)
-            return held[1] if held else None
+            keyed = self._tables[table]
+            held = keyed.rows.get(id)
+            if held is None:
+                return self._elsewhere(keyed, id) if keyed.elsewhere else None
+            return held[1]
 
     def rows(self, table: str) -> list[Row]:
-        """All rows of a table as they are now, oldest change first."""
+        """The rows of a table that are in memory, as they are now, oldest change first."""
         with self.lock:
             return [row for _, row in self._tables[table].rows.values()]
 

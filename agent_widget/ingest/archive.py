@@ -1,0 +1,416 @@
+"""The archive: one SQLite file that keeps what was read, for longer than the process and than the files.
+
+It holds every row with its ``seq``, the store's ``epoch``, the stamps of the files that the rows came from, and what
+readers must remember to go on. The files are the truth; the archive is what need not be read again.
+
+- Rows are written in the same round in which they were read, before any client is sent them. So a killed server has
+  never sent what it does not know any more, and its successor goes on with the same numbers.
+- A checkpoint writes the stamps and the readers' memory together. What was read after the last one is read again after
+  a crash, by readers that remember the checkpoint; ids make that harmless.
+
+The readers' memory is a pickle. It is taken only if it carries the signature of this user's own key and comes from
+this very code; else all files are read again, and their rows are merged into those that are here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import logging
+import os
+import pickle
+import secrets
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from platformdirs import user_state_path
+
+from ..store import Row, Saved
+from ..tables import TABLES
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+log = logging.getLogger("agent_widget")
+
+FORMAT: Final = 1
+"""Of the file as a whole. A newer one was written by a newer version and is set aside."""
+TOMBSTONES: Final = 10_000
+"""Removed keys kept for each table, as the store does."""
+SPARE: Final = 1_000_000
+"""How far the numbers jump after a crash of the machine: none that a client has seen may be given again."""
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(list[Any]).decode
+
+
+class ArchiveError(Exception):
+    """The archive cannot be used; the message says why, and what happens instead."""
+
+
+def directory() -> Path:
+    """Return this user's directory for archives (``$XDG_STATE_HOME/agent-widget`` on Linux)."""
+    return user_state_path("agent-widget", appauthor=False)
+
+
+def default_path(roots: Iterable[Path], *, masking: bool = True) -> Path:
+    """Return where the archive of these roots is: one file for each set of roots, masked or not."""
+    names = sorted(str(root) for root in roots) + ([] if masking else ["unmasked"])
+    digest = hashlib.blake2b("\0".join(names).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+    return directory() / f"archive-{digest}.sqlite3"
+
+
+class Archive:
+    """One archive file, open for the server that watches its roots. A store's backing (:meth:`Store.back`)."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: int | None) -> None:
+        self.path = path
+        self.problem: str | None = None
+        """What was wrong with the file that was found, if one had to be set aside."""
+        self._connection = connection
+        self._lock = lock
+        self._gone: set[tuple[str, str]] = set(connection.execute("SELECT tbl, id FROM gone"))
+
+    @classmethod
+    def open(cls, path: Path) -> Archive:
+        """Open or make the archive at ``path``, readable by its owner alone.
+
+        A damaged one, or one of a newer version, is set aside (``….damaged-TIME``) and a new one is begun;
+        :attr:`problem` says so. Raises :class:`ArchiveError` if another process has it open, or nothing can be
+        written there.
+        """
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = _locked(path)
+        except OSError as error:
+            raise ArchiveError(f"no archive: {path} cannot be written ({error.strerror})") from None
+        problem = None
+        try:
+            try:
+                connection = _connected(path)
+            except _Unfit as unfit:
+                aside = _set_aside(path, unfit.what)
+                problem = f"the archive was {unfit.what}; it is now {aside.name}, and all files are read again"
+                log.warning("%s: %s", path, problem)
+                connection = _connected(path)
+        except (OSError, sqlite3.Error, _Unfit) as error:
+            _unlocked(lock)
+            raise ArchiveError(f"no archive: {path} cannot be used ({error})") from None
+        archive = cls(path, connection, lock)
+        archive.problem = problem
+        return archive
+
+    def close(self) -> None:
+        """Close the file; what was written stays."""
+        with contextlib.suppress(sqlite3.Error):
+            self._set(clean=b"1")
+            self._connection.commit()
+        self._connection.close()
+        _unlocked(self._lock)
+
+    # What the store asks for
+
+    def saved(self, limits: Mapping[str, int]) -> Saved:
+        """Return where the numbers are and all rows; of the tables in ``limits`` about that many of the newest."""
+        meta = self._meta()
+        epoch = meta.get("epoch", b"").decode() or secrets.token_hex(8)
+        seq = int(meta.get("seq", b"0"))
+        if seq and meta.get("clean") != b"1":
+            seq += SPARE
+        found = Saved(epoch, seq, counts=msgspec.json.decode(meta.get("counts", b"{}"), type=dict[str, int]))
+        for name, columns in _COLUMNS.items():
+            limit = limits.get(name)
+            query = f"SELECT seq, row FROM {name} ORDER BY seq"
+            if limit is not None and found.counts.get(name, 0) > limit:
+                newest = f"SELECT seq, row FROM {name} ORDER BY at DESC LIMIT {limit:d}"
+                query = f"SELECT seq, row FROM ({newest}) ORDER BY seq"
+                found.cuts[name] = self._one(f"SELECT coalesce(max(seq), 0) FROM {name}")
+            found.rows[name] = [(seq, _row(columns, data)) for seq, data in self._connection.execute(query)]
+        for name, id, when in self._connection.execute("SELECT tbl, id, seq FROM gone ORDER BY seq"):
+            found.gone.setdefault(name, {})[id] = when
+        for key, value in meta.items():
+            if key.startswith("floor."):
+                found.floors[key.removeprefix("floor.")] = int(value)
+        with self._connection:
+            self._set(epoch=epoch.encode(), seq=str(found.seq).encode(), clean=b"0")
+        return found
+
+    def get(self, table: str, id: str) -> tuple[int, Row] | None:
+        """Return the ``seq`` and the row of an id, or ``None``."""
+        found = self._connection.execute(f"SELECT seq, row FROM {table} WHERE id = ?", (id,)).fetchone()
+        return None if found is None else (found[0], _row(_COLUMNS[table], found[1]))
+
+    def since(self, table: str, seq: int) -> list[Row]:
+        """Return the rows that changed after ``seq``, oldest change first."""
+        found = self._connection.execute(f"SELECT row FROM {table} WHERE seq > ? ORDER BY seq", (seq,))
+        return [_row(_COLUMNS[table], data) for (data,) in found]
+
+    def newest(self, table: str, limit: int) -> list[Row]:
+        """Return the ``limit`` rows that are latest by the table's own time, oldest change first."""
+        query = f"SELECT row FROM (SELECT seq, row FROM {table} ORDER BY at DESC LIMIT ?) ORDER BY seq"
+        return [_row(_COLUMNS[table], data) for (data,) in self._connection.execute(query, (limit,))]
+
+    def older(self, table: str, limit: int, before: tuple[int, str] | None = None) -> list[Row]:
+        """Return up to ``limit`` rows in the order of the table's own time, the newest first, that come after
+        ``before`` (time and id of the last row that one has) in that order. Rows without a time come last."""
+        where = "" if before is None else "WHERE (at, id) < (?, ?)"
+        query = f"SELECT row FROM {table} {where} ORDER BY at DESC, id DESC LIMIT ?"
+        return [_row(_COLUMNS[table], data) for (data,) in self._connection.execute(query, (*(before or ()), limit))]
+
+    def write(
+        self,
+        seq: int,
+        rows: Iterable[tuple[str, int, Row]],
+        gone: Iterable[tuple[str, str, int]],
+        counts: Mapping[str, int],
+    ) -> None:
+        """Write changed rows (table, seq, row), removed keys (table, id, seq) and the tables' sizes together."""
+        cells: dict[str, list[tuple[int, str, int, bytes]]] = {}
+        for name, when, row in rows:
+            time_column = _TIMES[name]
+            at = row[time_column] if time_column else None
+            cells.setdefault(name, []).append((when, row["id"], at or 0, _encode(list(row.values()))))
+        with self._connection:
+            for name, values in cells.items():
+                self._connection.executemany(f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?)", values)
+                if self._gone:
+                    again = [(name, value[1]) for value in values if (name, value[1]) in self._gone]
+                    self._connection.executemany("DELETE FROM gone WHERE tbl = ? AND id = ?", again)
+                    self._gone.difference_update(again)
+            for name, id, when in gone:
+                self._connection.execute(f"DELETE FROM {name} WHERE id = ?", (id,))
+                self._connection.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (name, id, when))
+                self._gone.add((name, id))
+            self._set(seq=str(seq).encode(), counts=msgspec.json.encode(counts))
+
+    # What the collector asks for
+
+    def remember(self, memory: object) -> None:
+        """Write what readers must remember to go on: anything that :mod:`pickle` takes."""
+        data = pickle.dumps(memory, protocol=5)
+        with self._connection:
+            self._set(memory=hmac.digest(_key(), data, "sha256") + data, code=_code())
+            self._prune()
+
+    def recall(self) -> Any:
+        """Return what was remembered last; ``None`` if there is nothing, or nothing that may be taken."""
+        data = self._meta_one("memory")
+        if data is None:
+            return None
+        signature, data = data[:32], data[32:]
+        if not hmac.compare_digest(signature, hmac.digest(_key(), data, "sha256")):
+            log.warning("%s: the readers' memory is not signed by this user: all files are read again", self.path)
+            return None
+        if self._meta_one("code") != _code():
+            return None  # another version reads differently
+        try:
+            return pickle.loads(data)  # signed with a key that only this user can read
+        except Exception as fault:  # whatever a pickle of other code raises: reading again is always right
+            log.warning("%s: the readers' memory cannot be taken (%s): all files are read again", self.path, fault)
+            return None
+
+    def prune(self, before: int) -> int:
+        """Remove the rows of all tables whose own time is before ``before`` (ms); returns how many."""
+        removed = 0
+        with self._connection:
+            for name, time_column in _TIMES.items():
+                if time_column is not None and name != "stats":
+                    query = f"DELETE FROM {name} WHERE at > 0 AND at < ?"
+                    removed += self._connection.execute(query, (before,)).rowcount
+        return removed
+
+    def size(self) -> int:
+        """Return the bytes on disk, with the write-ahead log."""
+        return sum(_size(Path(f"{self.path}{suffix}")) for suffix in ("", "-wal"))
+
+    # Inside
+
+    def _prune(self) -> None:
+        """Forget the oldest removed keys past the bound, and remember up to which number they are forgotten."""
+        for name, count in self._connection.execute("SELECT tbl, count(*) FROM gone GROUP BY tbl").fetchall():
+            if count > TOMBSTONES:
+                query = "SELECT seq FROM gone WHERE tbl = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"
+                floor = self._one(query, (name, TOMBSTONES))
+                self._connection.execute("DELETE FROM gone WHERE tbl = ? AND seq <= ?", (name, floor))
+                self._set(**{f"floor.{name}": str(floor).encode()})
+
+    def _meta(self) -> dict[str, bytes]:
+        return dict(self._connection.execute("SELECT name, value FROM meta WHERE name != 'memory'"))
+
+    def _meta_one(self, name: str) -> bytes | None:
+        found = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if found is None else bytes(found[0])
+
+    def _set(self, **values: bytes) -> None:
+        self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+
+    def _one(self, query: str, values: tuple[Any, ...] = ()) -> int:
+        return int(self._connection.execute(query, values).fetchone()[0])
+
+
+class _Unfit(Exception):
+    """A file that is no archive of ours any more, or not yet."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+_COLUMNS: Final = {name: [column.name for column in table.columns] for name, table in TABLES.items()}
+_TIMES: Final = {name: table.time for name, table in TABLES.items()}
+
+
+def _row(columns: list[str], data: bytes) -> Row:
+    return Row(zip(columns, _decode(data), strict=True))
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    """Open the file and bring it to this version's tables. Raises :class:`_Unfit` for one to set aside."""
+    new = not path.exists()
+    if new:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    connection = sqlite3.connect(path, timeout=5, check_same_thread=False, cached_statements=256)
+    try:
+        if not new:
+            os.chmod(path, 0o600)
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > FORMAT:
+            raise _Unfit("of-a-newer-version")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA cache_size = -8000")
+        with connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
+            keys = "tbl TEXT, id TEXT, seq INTEGER, PRIMARY KEY (tbl, id)"
+            connection.execute(f"CREATE TABLE IF NOT EXISTS gone ({keys}) WITHOUT ROWID")
+            for name in TABLES:  # a row that changes goes to the end, as in the store
+                columns = "seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, at INTEGER NOT NULL, row BLOB NOT NULL"
+                connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
+                connection.execute(f"CREATE INDEX IF NOT EXISTS {name}_at ON {name} (at, id)")
+            _migrate(connection)
+            connection.execute(f"PRAGMA user_version = {FORMAT:d}")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if isinstance(error, sqlite3.OperationalError) and "disk" in str(error):
+            raise
+        raise _Unfit("damaged") from None
+    except _Unfit:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Rewrite the rows of tables whose columns are others now; new columns are unknown in old rows."""
+    found = connection.execute("SELECT value FROM meta WHERE name = 'columns'").fetchone()
+    known: dict[str, list[str]] = msgspec.json.decode(found[0]) if found else _COLUMNS
+    for name, columns in _COLUMNS.items():
+        before = known.get(name, columns)
+        if before != columns:
+            for seq, data in connection.execute(f"SELECT seq, row FROM {name}").fetchall():
+                cells = dict(zip(before, _decode(data), strict=True))
+                row = _encode([cells.get(column) for column in columns])
+                connection.execute(f"UPDATE {name} SET row = ? WHERE seq = ?", (row, seq))
+    encoded = msgspec.json.encode(_COLUMNS)
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('columns', ?)", (encoded,))
+
+
+def _set_aside(path: Path, what: str) -> Path:
+    """Rename an archive and what belongs to it; returns its new name."""
+    aside = path.with_name(f"{path.name}.{what}-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
+    path.replace(aside)
+    for suffix in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").replace(f"{aside}{suffix}")
+    return aside
+
+
+def _locked(path: Path) -> int | None:
+    """Take the archive for this process: the system gives it back however the process ends."""
+    if fcntl is None:
+        return None
+    lock = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise ArchiveError(
+            f"another server keeps the archive of these roots ({path}); this one reads the files and keeps nothing"
+        ) from None
+    except OSError:  # a file system without locks: SQLite's own have to do
+        pass
+    return lock
+
+
+def _unlocked(lock: int | None) -> None:
+    if lock is not None:
+        os.close(lock)
+
+
+def _key() -> bytes:
+    """Return this user's key for signatures, made at the first use, readable by the owner alone."""
+    path = directory() / "key"
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f"key.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(32))
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)  # the first of two processes wins
+    draft.unlink()
+    return path.read_bytes()
+
+
+@cache
+def _code() -> bytes:
+    """Return what stands for all that decides how files are read: this code, and what it computes with."""
+    digest = hashlib.blake2b(sys.version.encode(), digest_size=16)
+    for path in _modules(files("agent_widget")):
+        digest.update(path.read_bytes())
+    for module in ("genai_prices", "compression.zstd", "backports.zstd"):
+        digest.update(b"+" if module in sys.modules or _exists(module) else b"-")
+    return digest.digest()
+
+
+def _modules(package: Any) -> Iterator[Any]:
+    yield package / "tables.py"
+    yield package / "store.py"
+    for room in ("sources", "ingest", "masking"):
+        yield from sorted(_below(package / room), key=str)
+
+
+def _below(room: Any) -> Iterator[Any]:
+    for entry in room.iterdir():
+        if entry.is_dir():
+            yield from _below(entry)
+        elif entry.name.endswith((".py", ".json", ".toml")):
+            yield entry
+
+
+def _exists(module: str) -> bool:
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

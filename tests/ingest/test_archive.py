@@ -1,0 +1,253 @@
+"""The archive: what outlives the process, written in whole rounds, never worse than reading again."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent_widget.ingest import archive as archiving
+from agent_widget.ingest.archive import Archive, ArchiveError, default_path
+from agent_widget.store import Position, Store
+from agent_widget.tables import TABLES, Gone, Record
+
+pytestmark = pytest.mark.usefixtures("own_machine")
+
+
+def log(number: int, text: str = "a line") -> Record:
+    return Record("logs", f"l{number}", {"at": number, "text": text})
+
+
+def opened(path: Path, limit: int = 10) -> tuple[Archive, Store]:
+    archive, store = Archive.open(path), Store()
+    limits = {"logs": limit}
+    store.back(archive, archive.saved(limits), limits)
+    return archive, store
+
+
+def everything(store: Store) -> dict[str, dict[str, Any]]:
+    answer = store.since(None)
+    return {table: {row["id"]: dict(row) for row in rows} for table, rows in answer.rows.items()}
+
+
+def test_what_was_written_is_there_again_with_its_numbers(tmp_path: Path) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply([Record("agents", "a", {"name": "eva"}), log(1), log(2)])
+    store.write()
+    before, position = everything(store), store.position
+    archive.close()
+    _, again = opened(tmp_path / "a.sqlite3")
+    assert everything(again) == before
+    assert again.position == position
+    assert not again.since(position)
+
+
+def test_a_replica_of_before_gets_only_what_it_missed(tmp_path: Path) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply([log(n) for n in range(50)])
+    store.write()
+    position = store.position
+    store.apply([log(3, "changed"), Gone("logs", "l4")])
+    store.write()
+    archive.close()
+    _, again = opened(tmp_path / "a.sqlite3")
+    answer = again.since(position)
+    assert not answer.reset
+    assert [row["id"] for row in answer.rows["logs"]] == ["l3"]
+    assert answer.gone == {"logs": ["l4"]}
+
+
+def test_numbers_that_a_crash_may_have_lost_are_not_given_again(tmp_path: Path) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply([log(1)])
+    store.write()
+    store.apply([log(2)])  # sent to a client, never written: the disk was full
+    sent = store.position
+    archive._connection.close()
+    os.close(archive._lock or 0)
+    _, again = opened(tmp_path / "a.sqlite3")
+    again.apply([log(2)])
+    assert [row["id"] for row in again.since(sent).rows["logs"]] == ["l2"]
+
+
+def test_only_the_newest_rows_are_in_memory_and_all_are_counted(tmp_path: Path) -> None:
+    _, store = opened(tmp_path / "a.sqlite3", limit=10)
+    store.apply([log(n) for n in range(100)])
+    store.write()
+    assert store.held("logs") == 10
+    assert store.count("logs") == 100
+    assert {row["id"] for row in store.rows("logs")} == {f"l{n}" for n in range(90, 100)}
+    assert len(everything(store)["logs"]) == 100
+    assert [row["id"] for row in store.since(None, limit={"logs": 20}).rows["logs"]] == [
+        f"l{n}" for n in range(80, 100)
+    ]
+
+
+def test_a_late_record_about_an_old_row_is_merged_into_it(tmp_path: Path) -> None:
+    _, store = opened(tmp_path / "a.sqlite3", limit=10)
+    store.apply([log(n) for n in range(100)])
+    store.write()
+    position = store.position
+    assert store.apply([Record("logs", "l5", {"text": "a line"})]) == []
+    (change,) = store.apply([Record("logs", "l5", {"level": "error"})])
+    assert (change.old["text"], change.new["text"], change.new["level"]) == ("a line", "a line", "error")  # type: ignore[index]
+    assert store.count("logs") == 100
+    assert [row["id"] for row in store.since(position).rows["logs"]] == ["l5"]
+    store.apply([Gone("logs", "l6")])
+    assert store.count("logs") == 99
+    assert store.get("logs", "l6") is None
+    assert store.get("logs", "l7") is not None
+
+
+OPERATIONS = st.lists(
+    st.one_of(
+        st.builds(log, st.integers(0, 30), st.sampled_from(["a", "b"])),
+        st.builds(lambda n: Gone("logs", f"l{n}"), st.integers(0, 30)),
+        st.builds(lambda n: Record("agents", f"a{n}", {"name": str(n)}), st.integers(0, 3)),
+        st.just("write"),
+        st.just("restart"),
+        st.just("crash"),
+    ),
+    max_size=60,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(OPERATIONS)
+def test_a_store_with_an_archive_is_as_one_without(
+    tmp_path_factory: pytest.TempPathFactory, operations: list[Any]
+) -> None:
+    """Whatever is applied, written and restarted; and a replica that follows ends up with the same."""
+    path = tmp_path_factory.mktemp("archive") / "a.sqlite3"
+    archive, store = opened(path, limit=5)
+    plain, replica = Store(), Store(epoch="")
+    for operation in operations:
+        if operation in ("write", "restart", "crash"):
+            store.write()
+        else:
+            store.apply([operation])
+            plain.apply([operation])
+        if operation == "crash":
+            archive._connection.close()
+            archiving._unlocked(archive._lock)
+            archive, store = opened(path, limit=5)
+        elif operation == "restart":
+            archive.close()
+            archive, store = opened(path, limit=5)
+        replica.adopt(store.since(replica.position if replica.epoch else None))
+        assert store.count("logs") == plain.count("logs")
+    assert everything(store) == everything(plain)
+    assert everything(replica) == everything(plain)
+    archive.close()
+
+
+def test_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "a.sqlite3"
+    _, store = opened(path)
+    store.apply([log(1)])
+    store.write()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(Path(f"{path}-wal").stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("damage", "word"), [(b"no database at all, but long enough" * 200, "damaged"), (None, "newer")]
+)
+def test_a_damaged_or_newer_file_is_set_aside_and_said(tmp_path: Path, damage: bytes | None, word: str) -> None:
+    path = tmp_path / "a.sqlite3"
+    if damage is not None:
+        path.write_bytes(damage)
+    else:
+        with sqlite3.connect(path) as future:
+            future.execute("PRAGMA user_version = 99")
+        future.close()
+    content = path.read_bytes()
+    archive, store = opened(path)
+    assert word in (archive.problem or "")
+    store.apply([log(1)])
+    store.write()
+    (aside,) = [file for file in tmp_path.iterdir() if word in file.name]
+    assert aside.read_bytes() == content
+
+
+def test_the_second_server_on_the_same_roots_says_that_it_keeps_nothing(tmp_path: Path) -> None:
+    opened(tmp_path / "a.sqlite3")
+    with pytest.raises(ArchiveError, match="another server keeps the archive"):
+        Archive.open(tmp_path / "a.sqlite3")
+
+
+def test_where_nothing_can_be_written_one_line_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArchiveError, match="cannot be written"):
+        Archive.open(tmp_path / "file" / "a.sqlite3")
+
+
+def test_every_set_of_roots_has_its_own() -> None:
+    one, two = default_path([Path("/a"), Path("/b")]), default_path([Path("/b"), Path("/a")])
+    assert one == two
+    assert len({one, default_path([Path("/a")]), default_path([Path("/a"), Path("/b")], masking=False)}) == 3
+
+
+def test_what_readers_remember_is_taken_only_with_the_users_signature(tmp_path: Path) -> None:
+    archive, _ = opened(tmp_path / "a.sqlite3")
+    archive.remember({"offsets": [1, 2]})
+    assert archive.recall() == {"offsets": [1, 2]}
+    (archiving.directory() / "key").write_bytes(b"x" * 32)
+    assert archive.recall() is None
+
+
+def test_other_code_does_not_take_what_this_code_remembers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, _ = opened(tmp_path / "a.sqlite3")
+    archive.remember([1])
+    monkeypatch.setattr(archiving, "_code", lambda: b"other")
+    assert archive.recall() is None
+
+
+def test_a_column_that_is_new_is_unknown_in_old_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply([log(1)])
+    store.write()
+    archive.close()
+    with sqlite3.connect(tmp_path / "a.sqlite3") as connection:  # as an older version left it: without a text
+        older = [column.name for column in TABLES["logs"].columns if column.name != "text"]
+        cells = archiving._decode(connection.execute("SELECT row FROM logs").fetchone()[0])
+        names = [column.name for column in TABLES["logs"].columns]
+        row = [cell for name, cell in zip(names, cells, strict=True) if name != "text"]
+        connection.execute("UPDATE logs SET row = ?", (archiving._encode(row),))
+        known = {**archiving._COLUMNS, "logs": older}
+        connection.execute("UPDATE meta SET value = ? WHERE name = 'columns'", (archiving.msgspec.json.encode(known),))
+    connection.close()
+    _, again = opened(tmp_path / "a.sqlite3")
+    (row,) = again.rows("logs")
+    assert (row["at"], row["text"]) == (1, None)
+
+
+def test_removed_keys_are_remembered_in_bounded_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archiving, "TOMBSTONES", 3)
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply([log(n) for n in range(10)])
+    store.write()
+    position = store.position
+    store.apply([Gone("logs", f"l{n}") for n in range(6)])
+    store.write()
+    later = store.position
+    archive.remember(None)
+    archive.close()
+    _, again = opened(tmp_path / "a.sqlite3")
+    assert again.since(position).reset
+    assert not again.since(Position(later.epoch, later.seq)).reset
+
+
+def test_rows_are_pruned_by_their_own_time(tmp_path: Path) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply([log(n) for n in range(1, 11)])
+    store.write()
+    assert archive.prune(before=5) == 4
+    archive.close()
