@@ -255,6 +255,11 @@ class Store:
                 table.elsewhere = saved.counts.get(name, len(rows)) - len(rows)
                 table.cut = saved.cuts.get(name, 0)
 
+    @property
+    def is_unwritten(self) -> bool:
+        """Whether something changed that the backing does not have."""
+        return bool(self._unwritten)
+
     def write(self) -> None:
         """Hand what changed since the last call to the backing, in one transaction; without one do nothing."""
         with self.lock:

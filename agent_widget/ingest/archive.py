@@ -79,6 +79,7 @@ class Archive:
         """What was wrong with the file that was found, if one had to be set aside."""
         self._connection = connection
         self._lock = lock
+        self._notes: dict[str, bytes] = {}
         self._gone: set[tuple[str, str]] = set(connection.execute("SELECT tbl, id FROM gone"))
 
     @classmethod
@@ -191,9 +192,18 @@ class Archive:
                 self._connection.execute(f"DELETE FROM {name} WHERE id = ?", (id,))
                 self._connection.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (name, id, when))
                 self._gone.add((name, id))
-            self._set(seq=str(seq).encode(), counts=msgspec.json.encode(counts))
+            self._set(seq=str(seq).encode(), counts=msgspec.json.encode(counts), **self._notes)
 
     # What the collector asks for
+
+    def note(self, name: str, value: object) -> None:
+        """Write a small value, as JSON, together with the next rows."""
+        self._notes[f"note.{name}"] = msgspec.json.encode(value)
+
+    def noted(self, name: str) -> Any:
+        """Return the value that was written under this name last, or ``None``."""
+        data = self._meta_one(f"note.{name}")
+        return None if data is None else msgspec.json.decode(data)
 
     def remember(self, memory: object) -> None:
         """Write what readers must remember to go on: anything that :mod:`pickle` takes."""

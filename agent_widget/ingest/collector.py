@@ -12,6 +12,7 @@ import heapq
 import logging
 import os
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count, islice
@@ -22,8 +23,10 @@ from ..masking import masked, masked_fields
 from ..protocol import SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
 from ..store import Store, joined
-from ..tables import Gone, Record, now_ms
+from ..tables import LIMITS, Gone, Record, now_ms
 from . import database
+from .archive import Archive, ArchiveError
+from .checkpoint import Checkpoint
 from .file import File, Rank
 from .progress import Progress
 from .roots import resolve
@@ -49,10 +52,13 @@ class Collector:
         clock: Callable[[], int] = now_ms,
         host: str | None = None,
         masking: bool = True,
+        archive: Callable[[list[Path]], Archive] | None = None,
     ) -> None:
         """Raises :class:`.PathError` for a path that does not exist, is not a directory or cannot be read.
 
-        ``masking``: secrets in what agents wrote do not enter the store (:mod:`agent_widget.masking`).
+        ``masking``: secrets in what agents wrote do not enter the store (:mod:`agent_widget.masking`). ``archive``
+        opens the archive of the roots that are read: what it has kept is there at once, and what has not changed since
+        is not read again. Where it cannot be opened, :attr:`archive_problem` says why, and nothing is kept.
         """
         self.store = store or Store()
         self.clock = clock
@@ -73,6 +79,66 @@ class Collector:
         """What ids and paths were in the files, by what they are in the store; only those that held a secret."""
         self.conversations: dict[str, dict[Path, Source]] = {}
         """Agent → the files that hold its conversation, and the source of each."""
+        self.archive: Archive | None = None
+        self.archive_problem: str | None = None
+        self._unsaved = False
+        if archive is not None:
+            try:
+                self.archive = archive(self.roots)
+            except ArchiveError as error:
+                self.archive_problem = str(error)
+                log.warning("%s", error)
+            else:
+                self._restore(self.archive)
+
+    def _restore(self, archive: Archive) -> None:
+        """Take over what the archive has kept."""
+        self.archive_problem = archive.problem
+        self.store.back(archive, archive.saved(LIMITS), LIMITS)
+        self._stats.restore(archive.noted("stats") or {})
+        checkpoint = archive.recall()
+        if not isinstance(checkpoint, Checkpoint) or not checkpoint.fits(self.sources):
+            return
+        self.sources, files, self.statuses, self.conversations = checkpoint
+        self.statuses.follow(self.store)
+        for file in files:
+            file.rank, file.again = None, False
+            self._files[file.path] = file
+            self._progress.note(file)
+
+    def save(self) -> None:
+        """Write the rows that changed to the archive, if there is one; call it before anybody is told of them."""
+        if self.archive is None:
+            return
+        self._unsaved |= self.store.is_unwritten
+        self.archive.note("stats", self._stats.sums)
+        try:
+            self.store.write()
+        except sqlite3.Error as error:  # it is tried again with the next round; until then the rows are in memory
+            if self.archive_problem is None:
+                log.warning("%s: cannot be written: %s", self.archive.path, error)
+            self.archive_problem = f"the archive cannot be written ({error}); what is read now is kept in memory only"
+        else:
+            self.archive_problem = self.archive.problem
+
+    def checkpoint(self) -> None:
+        """Write what must be remembered to go on from here, if anything was read since the last time."""
+        if self.archive is None or not self._unsaved:
+            return
+        self.save()
+        memory = Checkpoint.of(self.sources, self._files.values(), self.statuses, self.conversations)
+        try:
+            self.archive.remember(memory)
+        except sqlite3.Error as error:
+            log.warning("%s: no checkpoint: %s", self.archive.path, error)
+        else:
+            self._unsaved = False
+
+    def close(self) -> None:
+        """Write a last checkpoint and close the archive."""
+        if self.archive is not None:
+            self.checkpoint()
+            self.archive.close()
 
     @property
     def roots(self) -> list[Path]:

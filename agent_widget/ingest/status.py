@@ -174,6 +174,14 @@ class Statuses:
         self._sessions_of: defaultdict[str, set[str]] = defaultdict(set)  # agent → those of them that are its
         self._dirty_sessions: set[str] = set()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the store: a checkpoint holds no rows."""
+        return {name: value for name, value in vars(self).items() if name != "_store"}
+
+    def follow(self, store: Store) -> None:
+        """Go on, after a checkpoint, with the rows of ``store``."""
+        self._store = store
+
     def observe(self, evidence: Evidence) -> None:
         """Take in one piece of evidence; a repetition changes nothing."""
         agent_id, at, fact, detail, sign, routine, log = evidence

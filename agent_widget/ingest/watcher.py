@@ -53,6 +53,10 @@ ALIVE_PACE: Final = 5.0
 """Seconds after which it is published that the reader still finishes its rounds, though nothing else has changed."""
 MUCH: Final = 16 * 2**20
 """Bytes still to be read for which nobody is kept waiting."""
+CHECKPOINT_PACE: Final = 30.0
+"""Minimum seconds between two checkpoints while files change."""
+CHECKPOINT_SHARE: Final = 200.0
+"""How many times as long as it took is at least between a checkpoint and the next."""
 SLICE: Final = 0.05
 """Seconds of reading after which what has been read is told, when there is more to read."""
 
@@ -79,6 +83,7 @@ class Watcher:
         self.sources = Sources(collector.store.seq, collector.states())
         """How far each root is read; replaced when that changes, after the rows that were read are in the store."""
         self._published_at = 0.0
+        self._next_checkpoint = 0.0
         self.problem: str | None = None
         """Why notifications do not work, if they do not; changes are then seen by checking."""
         self._on_change = on_change
@@ -114,6 +119,7 @@ class Watcher:
         self._presentable.set()  # nothing more will come for whoever waits for it
         if self._thread.is_alive():  # first: it may be about to watch a root
             self._thread.join(5)
+        self.collector.close()
         if self._observer is not None:
             with contextlib.suppress(OSError):  # watchdog's own threads may have closed what it takes back
                 self._observer.stop()
@@ -191,8 +197,11 @@ class Watcher:
                     published = self._publish(moment)
                     next_sources = moment + (READING_PACE if self._is_reading else SOURCES_PACE)
                 if store.seq != told or published:  # also what a round that failed has read
+                    self.collector.save()  # first: nobody is sent what a killed server would not know any more
                     told = store.seq
                     self._on_change()
+                if all_read and not self._paths and moment >= self._next_checkpoint:
+                    self._checkpoint()
                 if all_read:
                     self._caught_up.set()
                 if all_read or (not self._presentable.is_set() and self.collector.left > MUCH):
@@ -201,6 +210,13 @@ class Watcher:
                 # one bad moment must not end the watching: the next check makes up for what was missed
                 log.exception("a round of reading failed")
             time.sleep(PACE)
+
+    def _checkpoint(self) -> None:
+        """Write a checkpoint; the next one comes so much later that all of them cost little."""
+        began = time.monotonic()
+        self.collector.checkpoint()
+        ended = time.monotonic()
+        self._next_checkpoint = ended + max(CHECKPOINT_PACE, CHECKPOINT_SHARE * (ended - began))
 
     @property
     def _is_reading(self) -> bool:
