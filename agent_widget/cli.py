@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from .client.errors import ConnectionFailed
 from .data.files import csv_text, json_bytes, parquet_bytes
 from .data.frames import arrow_table
 from .discovery import find_server, runtimes
+from .ingest.archive import Archive, archive_size, default_path
 from .ingest.collector import Collector
 from .ingest.roots import PathError
 from .notebook.api import connect
@@ -97,6 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     access.add_argument("--no-token", action="store_true", help="let everyone on this machine in")
     sub.add_argument("--open", action="store_true", help="open the dashboard in the browser")
     sub.add_argument("--no-masking", action="store_true", help=masking_help)
+    keeping = sub.add_mutually_exclusive_group()
+    keeping.add_argument("--archive", metavar="FILE", help="where to keep rows (default: in your state directory)")
+    keeping.add_argument("--no-archive", action="store_true", help="keep nothing: read all again at each start")
+    sub.add_argument("--retention", type=_days, metavar="DAYS", help="forget rows that are older, e.g. 365d")
     sub.add_argument("--idle-timeout", type=float, help="end after so many seconds without a client")
     sub.add_argument("--ready-json", action="store_true", help=argparse.SUPPRESS)
 
@@ -134,6 +139,13 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _days(text: str) -> int:
+    number = text.removesuffix("d")
+    if not number.isdecimal() or not 1 <= int(number) <= 100_000:
+        raise argparse.ArgumentTypeError(f"a number of days like 365d, not {text}")
+    return int(number) * 86_400_000
+
+
 def _team_size(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 200:
         raise argparse.ArgumentTypeError(f"a team has 1 to 200 agents, not {text}")
@@ -155,7 +167,9 @@ def _warn(text: str) -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    collector = Collector(options.paths, masking=not options.no_masking)
+    collector = Collector(
+        options.paths, masking=not options.no_masking, archive=_archive(options), retention_ms=options.retention
+    )
     server = Server(
         collector,
         host=options.host,
@@ -165,6 +179,16 @@ def _serve(options: argparse.Namespace) -> None:
         idle_timeout=options.idle_timeout,
     )
     _until_interrupted(_run_server(server, options.ready_json, options.open))
+
+
+def _archive(options: argparse.Namespace) -> Callable[[list[Path]], Archive] | None:
+    """What opens the archive that the options ask for."""
+    if options.no_archive:
+        return None
+    if options.archive is not None:
+        return lambda roots: Archive.open(Path(options.archive).expanduser())
+    masking = not options.no_masking
+    return lambda roots: Archive.open(default_path(roots, masking=masking))
 
 
 async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None:
@@ -354,6 +378,9 @@ def _doctor(options: argparse.Namespace) -> None:
             print(f"rows        {collector.store.count(name):>7}  {name}")
     for line in _limits(collector):
         print(line)
+    archive = default_path(collector.roots)
+    size = archive_size(archive)
+    print(f"archive     {archive}  {f'{size / 1e6:.1f} MB' if size else 'none yet: agent-widget serve makes it'}")
     server = find_server([str(root) for root in collector.roots])
     running = f"{server.url}  pid {server.pid}" if server else "none watches this; agent-widget serve starts one"
     print(f"server      {running}")

@@ -51,7 +51,14 @@ def team() -> Reading:
 def own_machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home and a runtime directory of its own; nothing that was started may be left afterwards."""
     home = tmp_path_factory.mktemp("home")
-    for name in ("HOME", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "CLAUDE_CONFIG_DIR"):
+    for name in (
+        "HOME",
+        "JUPYTER_RUNTIME_DIR",
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_DATA_DIR",
+        "CLAUDE_CONFIG_DIR",
+        "XDG_STATE_HOME",
+    ):
         (home / name.lower()).mkdir()
         monkeypatch.setenv(name, str(home / name.lower()))
     threads, children = set(threading.enumerate()), set(psutil.Process().children(recursive=True))

@@ -70,6 +70,11 @@ def default_path(roots: Iterable[Path], *, masking: bool = True) -> Path:
     return directory() / f"archive-{digest}.sqlite3"
 
 
+def archive_size(path: Path) -> int:
+    """Return the bytes on disk of the archive at ``path``, with its write-ahead log; 0 if there is none."""
+    return sum(_size(Path(f"{path}{suffix}")) for suffix in ("", "-wal"))
+
+
 class Archive:
     """One archive file, open for the server that watches its roots. A store's backing (:meth:`Store.back`)."""
 
@@ -229,19 +234,10 @@ class Archive:
             log.warning("%s: the readers' memory cannot be taken (%s): all files are read again", self.path, fault)
             return None
 
-    def prune(self, before: int) -> int:
-        """Remove the rows of all tables whose own time is before ``before`` (ms); returns how many."""
-        removed = 0
-        with self._connection:
-            for name, time_column in _TIMES.items():
-                if time_column is not None and name != "stats":
-                    query = f"DELETE FROM {name} WHERE at > 0 AND at < ?"
-                    removed += self._connection.execute(query, (before,)).rowcount
-        return removed
-
-    def size(self) -> int:
-        """Return the bytes on disk, with the write-ahead log."""
-        return sum(_size(Path(f"{self.path}{suffix}")) for suffix in ("", "-wal"))
+    def before(self, table: str, at: int, limit: int) -> list[str]:
+        """Return the ids of up to ``limit`` rows whose own time is before ``at`` (ms), the oldest first."""
+        query = f"SELECT id FROM {table} WHERE at > 0 AND at < ? ORDER BY at LIMIT ?"
+        return [id for (id,) in self._connection.execute(query, (at, limit))]
 
     # Inside
 

@@ -23,7 +23,7 @@ from ..masking import masked, masked_fields
 from ..protocol import SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
 from ..store import Store, joined
-from ..tables import LIMITS, Gone, Record, now_ms
+from ..tables import LIMITS, TABLES, Gone, Record, now_ms
 from . import database
 from .archive import Archive, ArchiveError
 from .checkpoint import Checkpoint
@@ -53,12 +53,14 @@ class Collector:
         host: str | None = None,
         masking: bool = True,
         archive: Callable[[list[Path]], Archive] | None = None,
+        retention_ms: int | None = None,
     ) -> None:
         """Raises :class:`.PathError` for a path that does not exist, is not a directory or cannot be read.
 
         ``masking``: secrets in what agents wrote do not enter the store (:mod:`agent_widget.masking`). ``archive``
         opens the archive of the roots that are read: what it has kept is there at once, and what has not changed since
         is not read again. Where it cannot be opened, :attr:`archive_problem` says why, and nothing is kept.
+        ``retention_ms``: rows that are older by their own time are taken out of the archive (:meth:`prune`).
         """
         self.store = store or Store()
         self.clock = clock
@@ -81,8 +83,9 @@ class Collector:
         """Agent → the files that hold its conversation, and the source of each."""
         self.archive: Archive | None = None
         self.archive_problem: str | None = None
+        self.retention_ms = retention_ms
         self._unsaved = False
-        if archive is not None:
+        if archive is not None and self.sources:
             try:
                 self.archive = archive(self.roots)
             except ArchiveError as error:
@@ -123,9 +126,9 @@ class Collector:
 
     def checkpoint(self) -> None:
         """Write what must be remembered to go on from here, if anything was read since the last time."""
+        self.save()
         if self.archive is None or not self._unsaved:
             return
-        self.save()
         memory = Checkpoint.of(self.sources, self._files.values(), self.statuses, self.conversations)
         try:
             self.archive.remember(memory)
@@ -133,6 +136,19 @@ class Collector:
             log.warning("%s: no checkpoint: %s", self.archive.path, error)
         else:
             self._unsaved = False
+
+    def prune(self) -> bool:
+        """Take out some of the rows that are older than the retention; returns whether there may be more of them."""
+        if self.archive is None or self.retention_ms is None:
+            return False
+        before, more = self.clock() - self.retention_ms, False
+        for table in TABLES:
+            if table != "stats":
+                ids = self.archive.before(table, before, _AT_ONCE)
+                self._apply([Gone(table, id) for id in ids])
+                more |= len(ids) == _AT_ONCE
+        self.save()
+        return more
 
     def close(self) -> None:
         """Write a last checkpoint and close the archive."""

@@ -57,6 +57,8 @@ CHECKPOINT_PACE: Final = 30.0
 """Minimum seconds between two checkpoints while files change."""
 CHECKPOINT_SHARE: Final = 200.0
 """How many times as long as it took is at least between a checkpoint and the next."""
+PRUNE_PACE: Final = 3600.0
+"""Seconds between two looks for rows that are older than the retention."""
 SLICE: Final = 0.05
 """Seconds of reading after which what has been read is told, when there is more to read."""
 
@@ -80,6 +82,7 @@ class Watcher:
     def __init__(self, collector: Collector, on_change: Callable[[], None] = lambda: None) -> None:
         """``on_change`` is called in the watcher's thread after the store or :attr:`sources` has changed."""
         self.collector = collector
+        self._next_prune = 0.0
         self.sources = Sources(collector.store.seq, collector.states())
         """How far each root is read; replaced when that changes, after the rows that were read are in the store."""
         self._published_at = 0.0
@@ -196,6 +199,8 @@ class Watcher:
                 if moment >= next_sources or (all_read and self._is_reading):
                     published = self._publish(moment)
                     next_sources = moment + (READING_PACE if self._is_reading else SOURCES_PACE)
+                if all_read and moment >= self._next_prune:
+                    self._next_prune = moment + (0.0 if self.collector.prune() else PRUNE_PACE)
                 if store.seq != told or published:  # also what a round that failed has read
                     self.collector.save()  # first: nobody is sent what a killed server would not know any more
                     told = store.seq

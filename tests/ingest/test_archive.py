@@ -245,9 +245,9 @@ def test_removed_keys_are_remembered_in_bounded_number(tmp_path: Path, monkeypat
     assert not again.since(Position(later.epoch, later.seq)).reset
 
 
-def test_rows_are_pruned_by_their_own_time(tmp_path: Path) -> None:
+def test_rows_are_found_by_their_own_time(tmp_path: Path) -> None:
     archive, store = opened(tmp_path / "a.sqlite3")
     store.apply([log(n) for n in range(1, 11)])
     store.write()
-    assert archive.prune(before=5) == 4
+    assert archive.before("logs", 5, limit=3) == ["l1", "l2", "l3"]
     archive.close()
