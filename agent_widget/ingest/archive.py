@@ -5,8 +5,9 @@ readers must remember to go on. The files are the truth; the archive is what nee
 
 - Rows are written in the same round in which they were read, before any client is sent them. So a killed server has
   never sent what it does not know any more, and its successor goes on with the same numbers.
-- A checkpoint writes the stamps and the readers' memory together. What was read after the last one is read again after
-  a crash, by readers that remember the checkpoint; ids make that harmless.
+- A checkpoint writes the stamps and the readers' memory together. After a crash the rows are rolled back to the last
+  checkpoint (what they were is in ``undo``), under new numbers, and what was read since is read again by readers that
+  remember the checkpoint. So rows and memory always belong together, whatever a reader decides from what it remembers.
 
 The readers' memory is a pickle. It is taken only if it carries the signature of this user's own key and comes from
 this very code; else all files are read again, and their rows are merged into those that are here.
@@ -84,7 +85,8 @@ class Archive:
         """What was wrong with the file that was found, if one had to be set aside."""
         self._connection = connection
         self._lock = lock
-        self._notes: dict[str, bytes] = {}
+        self._undone: set[tuple[str, str]] | None = None
+        """The rows whose state at the last checkpoint is in ``undo``; ``None`` while there is nothing to go back to."""
         self._gone: set[tuple[str, str]] = set(connection.execute("SELECT tbl, id FROM gone"))
 
     @classmethod
@@ -127,13 +129,16 @@ class Archive:
     # What the store asks for
 
     def saved(self, limits: Mapping[str, int]) -> Saved:
-        """Return where the numbers are and all rows; of the tables in ``limits`` about that many of the newest."""
+        """Return where the numbers are and all rows; of the tables in ``limits`` about that many of the newest.
+
+        After a crash the rows are what they were at the last checkpoint.
+        """
+        with self._connection:
+            self._roll_back()
         meta = self._meta()
-        epoch = meta.get("epoch", b"").decode() or secrets.token_hex(8)
-        seq = int(meta.get("seq", b"0"))
-        if seq and meta.get("clean") != b"1":
-            seq += SPARE
+        epoch, seq = meta.get("epoch", b"").decode() or secrets.token_hex(8), int(meta.get("seq", b"0"))
         found = Saved(epoch, seq, counts=msgspec.json.decode(meta.get("counts", b"{}"), type=dict[str, int]))
+        self._undone = set() if any(found.counts.values()) else None
         for name, columns in _COLUMNS.items():
             limit = limits.get(name)
             query = f"SELECT seq, row FROM {name} ORDER BY seq"
@@ -150,6 +155,34 @@ class Archive:
         with self._connection:
             self._set(epoch=epoch.encode(), seq=str(found.seq).encode(), clean=b"0")
         return found
+
+    def _roll_back(self) -> None:
+        """Undo what was written after the last checkpoint, unless that was the last thing that was written."""
+        meta = self._meta()
+        if meta.get("clean") == b"1" or "seq" not in meta:
+            return
+        if meta.get("base") is None:  # the first reading of all was cut short: it begins anew, in a new life
+            for name in TABLES:
+                self._connection.execute(f"DELETE FROM {name}")
+            self._connection.execute("DELETE FROM gone")
+            self._connection.execute("DELETE FROM meta WHERE name NOT IN ('columns', 'clean')")
+            self._gone.clear()
+            return
+        seq = int(meta["seq"]) + SPARE
+        for name, id, data in self._connection.execute("SELECT tbl, id, row FROM undo").fetchall():
+            seq += 1
+            if data is None:
+                self._connection.execute(f"DELETE FROM {name} WHERE id = ?", (id,))
+                self._connection.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (name, id, seq))
+                self._gone.add((name, id))
+            else:
+                at = _at(name, _row(_COLUMNS[name], data))
+                self._connection.execute(f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?)", (seq, id, at, data))
+                self._connection.execute("DELETE FROM gone WHERE tbl = ? AND id = ?", (name, id))
+                self._gone.discard((name, id))
+        self._connection.execute("DELETE FROM undo")
+        counts = {name: self._one(f"SELECT count(*) FROM {name}") for name in TABLES}
+        self._set(seq=str(seq).encode(), counts=msgspec.json.encode(counts))
 
     def get(self, table: str, id: str) -> tuple[int, Row] | None:
         """Return the ``seq`` and the row of an id, or ``None``."""
@@ -183,10 +216,14 @@ class Archive:
         """Write changed rows (table, seq, row), removed keys (table, id, seq) and the tables' sizes together."""
         cells: dict[str, list[tuple[int, str, int, bytes]]] = {}
         for name, when, row in rows:
-            time_column = _TIMES[name]
-            at = row[time_column] if time_column else None
-            cells.setdefault(name, []).append((when, row["id"], at or 0, _encode(list(row.values()))))
+            cells.setdefault(name, []).append((when, row["id"], _at(name, row), _encode(list(row.values()))))
+        gone = list(gone)
         with self._connection:
+            if self._undone is not None:
+                for name, values in cells.items():
+                    self._note_before(name, (value[1] for value in values))
+                for name, id, _ in gone:
+                    self._note_before(name, (id,))
             for name, values in cells.items():
                 self._connection.executemany(f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?)", values)
                 if self._gone:
@@ -197,25 +234,29 @@ class Archive:
                 self._connection.execute(f"DELETE FROM {name} WHERE id = ?", (id,))
                 self._connection.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (name, id, when))
                 self._gone.add((name, id))
-            self._set(seq=str(seq).encode(), counts=msgspec.json.encode(counts), **self._notes)
+            self._set(seq=str(seq).encode(), counts=msgspec.json.encode(counts))
+
+    def _note_before(self, name: str, ids: Iterable[str]) -> None:
+        """Keep what rows were at the last checkpoint, before they change for the first time after it."""
+        assert self._undone is not None
+        new = [id for id in ids if (name, id) not in self._undone]
+        self._undone.update((name, id) for id in new)
+        query = f"INSERT OR IGNORE INTO undo SELECT ?, ?, (SELECT row FROM {name} WHERE id = ?)"
+        self._connection.executemany(query, ((name, id, id) for id in new))
 
     # What the collector asks for
 
-    def note(self, name: str, value: object) -> None:
-        """Write a small value, as JSON, together with the next rows."""
-        self._notes[f"note.{name}"] = msgspec.json.encode(value)
-
-    def noted(self, name: str) -> Any:
-        """Return the value that was written under this name last, or ``None``."""
-        data = self._meta_one(f"note.{name}")
-        return None if data is None else msgspec.json.decode(data)
-
     def remember(self, memory: object) -> None:
-        """Write what readers must remember to go on: anything that :mod:`pickle` takes."""
+        """Write a checkpoint: what readers must remember to go on from the rows as they are now.
+
+        ``memory`` is anything that :mod:`pickle` takes.
+        """
         data = pickle.dumps(memory, protocol=5)
         with self._connection:
-            self._set(memory=hmac.digest(_key(), data, "sha256") + data, code=_code())
+            self._set(memory=hmac.digest(_key(), data, "sha256") + data, code=_code(), base=b"1")
+            self._connection.execute("DELETE FROM undo")
             self._prune()
+        self._undone = set()
 
     def recall(self) -> Any:
         """Return what was remembered last; ``None`` if there is nothing, or nothing that may be taken."""
@@ -276,6 +317,12 @@ _COLUMNS: Final = {name: [column.name for column in table.columns] for name, tab
 _TIMES: Final = {name: table.time for name, table in TABLES.items()}
 
 
+def _at(table: str, row: Row) -> int:
+    """Return the time of a row, 0 if it has none."""
+    name = _TIMES[table]
+    return (row[name] or 0) if name else 0
+
+
 def _row(columns: list[str], data: bytes) -> Row:
     return Row(zip(columns, _decode(data), strict=True))
 
@@ -300,6 +347,8 @@ def _connected(path: Path) -> sqlite3.Connection:
             connection.execute("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
             keys = "tbl TEXT, id TEXT, seq INTEGER, PRIMARY KEY (tbl, id)"
             connection.execute(f"CREATE TABLE IF NOT EXISTS gone ({keys}) WITHOUT ROWID")
+            keys = "tbl TEXT, id TEXT, row BLOB, PRIMARY KEY (tbl, id)"
+            connection.execute(f"CREATE TABLE IF NOT EXISTS undo ({keys}) WITHOUT ROWID")
             for name in TABLES:  # a row that changes goes to the end, as in the store
                 columns = "seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, at INTEGER NOT NULL, row BLOB NOT NULL"
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
@@ -328,6 +377,11 @@ def _migrate(connection: sqlite3.Connection) -> None:
                 cells = dict(zip(before, _decode(data), strict=True))
                 row = _encode([cells.get(column) for column in columns])
                 connection.execute(f"UPDATE {name} SET row = ? WHERE seq = ?", (row, seq))
+            for id, data in connection.execute("SELECT id, row FROM undo WHERE tbl = ?", (name,)).fetchall():
+                if data is not None:
+                    cells = dict(zip(before, _decode(data), strict=True))
+                    row = _encode([cells.get(column) for column in columns])
+                    connection.execute("UPDATE undo SET row = ? WHERE tbl = ? AND id = ?", (row, name, id))
     encoded = msgspec.json.encode(_COLUMNS)
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('columns', ?)", (encoded,))
 

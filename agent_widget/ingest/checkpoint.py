@@ -1,37 +1,29 @@
 """What a collector must remember to go on after a restart without reading again what has not changed.
 
 A checkpoint is made of the collector's own objects: the sources with what they know across files, each file with its
-stamp, its reader and the place it has been read to, the evidence of statuses, and which files hold which conversation.
-It goes into the archive as one pickle, so what two of these objects share they share again.
+stamp, its reader and the place it has been read to, the evidence of statuses, the sums of the figures, and which files
+hold which conversation. It goes into the archive as one pickle, so what two of these objects share they share again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from ..sources.base import Source
 from .file import File
+from .stats import Stats
 from .status import Statuses
 
 
 class Checkpoint(NamedTuple):
-    """Everything but the rows."""
+    """Everything but the rows. ``files`` are those that have been read to their end."""
 
     sources: list[Source]
     files: list[File]
     statuses: Statuses
+    stats: Stats
     conversations: dict[str, dict[Path, Source]]
-
-    @staticmethod
-    def of(
-        sources: list[Source], files: Iterable[File], statuses: Statuses, conversations: dict[str, dict[Path, Source]]
-    ) -> Checkpoint:
-        """Take the files that have been read to their end; one in the middle of a reading is read from its start."""
-        return Checkpoint(
-            sources, [file for file in files if not file.unread and file.reading is None], statuses, conversations
-        )
 
     def fits(self, sources: list[Source]) -> bool:
         """Return whether this was made of the same sources at the same roots."""

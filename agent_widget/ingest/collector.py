@@ -22,7 +22,7 @@ from typing import Any, Final
 from ..masking import masked, masked_fields
 from ..protocol import SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
-from ..store import Store, joined
+from ..store import Change, Store, joined
 from ..tables import LIMITS, TABLES, Gone, Record, now_ms
 from . import database
 from .archive import Archive, ArchiveError
@@ -98,11 +98,11 @@ class Collector:
         """Take over what the archive has kept."""
         self.archive_problem = archive.problem
         self.store.back(archive, archive.saved(LIMITS), LIMITS)
-        self._stats.restore(archive.noted("stats") or {})
         checkpoint = archive.recall()
         if not isinstance(checkpoint, Checkpoint) or not checkpoint.fits(self.sources):
+            self._stats.note(Change(table, row["id"], None, row) for table in TABLES for row in archive.since(table, 0))
             return
-        self.sources, files, self.statuses, self.conversations = checkpoint
+        self.sources, files, self.statuses, self._stats, self.conversations = checkpoint
         self.statuses.follow(self.store)
         for file in files:
             file.rank, file.again = None, False
@@ -114,7 +114,6 @@ class Collector:
         if self.archive is None:
             return
         self._unsaved |= self.store.is_unwritten
-        self.archive.note("stats", self._stats.sums)
         try:
             self.store.write()
         except sqlite3.Error as error:  # it is tried again with the next round; until then the rows are in memory
@@ -129,11 +128,13 @@ class Collector:
         self.save()
         if self.archive is None or not self._unsaved:
             return
-        memory = Checkpoint.of(self.sources, self._files.values(), self.statuses, self.conversations)
+        # one in the middle of a reading is read from its start again
+        whole = [file for file in self._files.values() if not file.unread and file.reading is None]
+        memory = Checkpoint(self.sources, whole, self.statuses, self._stats, self.conversations)
         try:
             self.archive.remember(memory)
-        except sqlite3.Error as error:
-            log.warning("%s: no checkpoint: %s", self.archive.path, error)
+        except Exception as fault:  # without it all is read again after a restart, which is slow and right
+            log.warning("%s: no checkpoint (%s: %s)", self.archive.path, type(fault).__name__, fault)
         else:
             self._unsaved = False
 

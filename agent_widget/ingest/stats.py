@@ -91,16 +91,6 @@ class Stats:
                         self._sums[name] += sign * amount
                         self.dirty = True
 
-    @property
-    def sums(self) -> dict[str, float]:
-        """The sums that the figures are made of, to be given to another :class:`Stats`."""
-        return dict(self._sums)
-
-    def restore(self, sums: dict[str, float]) -> None:
-        """Go on from the sums of rows that were counted before."""
-        self._sums = defaultdict(float, sums)
-        self.dirty = True
-
     def records(self, now: int) -> list[Record]:
         """The figures whose value is not what was said last."""
         self.dirty = False

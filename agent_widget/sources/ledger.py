@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from ..tables import Record
@@ -58,6 +59,11 @@ class _Answer:
     owner: tuple[bool, int, str, str]
     """Whether it is a copy, when, session, agent: the least one owns it."""
     usage: Usage
+
+
+def unpriced(model: str | None, tokens: Tokens, at: int) -> float | None:
+    """Return no price, for agents whose answers are not paid for by the token."""
+    return None
 
 
 class Ledger:
@@ -124,7 +130,7 @@ class Book:
 
     ledger: Ledger = field(default_factory=Ledger)
     tallies: Tallies = field(default_factory=Tallies)
-    changed_files: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    changed_files: defaultdict[str, set[str]] = field(default_factory=partial(defaultdict, set))
     """Session → paths that its tools changed."""
     returned: set[str] = field(default_factory=set)
     """Calls that have a result in some file: a copy of the call elsewhere does not make it run again."""

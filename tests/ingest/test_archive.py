@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -38,6 +37,7 @@ def everything(store: Store) -> dict[str, dict[str, Any]]:
 
 def test_what_was_written_is_there_again_with_its_numbers(tmp_path: Path) -> None:
     archive, store = opened(tmp_path / "a.sqlite3")
+    archive.remember(None)
     store.apply([Record("agents", "a", {"name": "eva"}), log(1), log(2)])
     store.write()
     before, position = everything(store), store.position
@@ -63,14 +63,48 @@ def test_a_replica_of_before_gets_only_what_it_missed(tmp_path: Path) -> None:
     assert answer.gone == {"logs": ["l4"]}
 
 
+def kill(archive: Archive) -> None:
+    """End as a killed process ends."""
+    archive._connection.close()
+    archiving._unlocked(archive._lock)
+
+
+def test_a_crash_takes_the_rows_back_to_the_checkpoint_under_new_numbers(tmp_path: Path) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply([log(1), log(2)])
+    store.write()
+    archive.remember("then")
+    before = everything(store)
+    store.apply([log(1, "changed"), Gone("logs", "l2"), log(3)])
+    store.write()
+    sent = store.position
+    kill(archive)
+    archive, again = opened(tmp_path / "a.sqlite3")
+    assert (archive.recall(), everything(again)) == ("then", before)
+    answer = again.since(sent)
+    assert not answer.reset
+    assert [row["id"] for row in answer.rows["logs"]] == ["l1", "l2"]
+    assert answer.gone == {"logs": ["l3"]}
+
+
+def test_a_first_reading_that_was_cut_short_begins_anew(tmp_path: Path) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply([log(1)])
+    store.write()
+    kill(archive)
+    _, again = opened(tmp_path / "a.sqlite3")
+    assert everything(again) == {}
+    assert again.since(store.position).reset
+
+
 def test_numbers_that_a_crash_may_have_lost_are_not_given_again(tmp_path: Path) -> None:
     archive, store = opened(tmp_path / "a.sqlite3")
     store.apply([log(1)])
     store.write()
+    archive.remember(None)
     store.apply([log(2)])  # sent to a client, never written: the disk was full
     sent = store.position
-    archive._connection.close()
-    os.close(archive._lock or 0)
+    kill(archive)
     _, again = opened(tmp_path / "a.sqlite3")
     again.apply([log(2)])
     assert [row["id"] for row in again.since(sent).rows["logs"]] == ["l2"]
@@ -130,12 +164,13 @@ def test_a_store_with_an_archive_is_as_one_without(
     for operation in operations:
         if operation in ("write", "restart", "crash"):
             store.write()
+            if operation != "write":
+                archive.remember(None)
         else:
             store.apply([operation])
             plain.apply([operation])
         if operation == "crash":
-            archive._connection.close()
-            archiving._unlocked(archive._lock)
+            kill(archive)
             archive, store = opened(path, limit=5)
         elif operation == "restart":
             archive.close()
@@ -214,6 +249,7 @@ def test_a_column_that_is_new_is_unknown_in_old_rows(tmp_path: Path, monkeypatch
     archive, store = opened(tmp_path / "a.sqlite3")
     store.apply([log(1)])
     store.write()
+    archive.remember(None)
     archive.close()
     with sqlite3.connect(tmp_path / "a.sqlite3") as connection:  # as an older version left it: without a text
         older = [column.name for column in TABLES["logs"].columns if column.name != "text"]
