@@ -429,9 +429,9 @@ class Store:
             return held[1]
 
     def rows(self, table: str) -> list[Row]:
-        """The rows of a table that are in memory, as they are now, oldest change first."""
+        """All rows of a table as they are now, here and in the backing, oldest change first."""
         with self.lock:
-            return [row for _, row in self._tables[table].rows.values()]
+            return self._all_of(self._tables[table], None)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tables)

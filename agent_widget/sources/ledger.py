@@ -61,11 +61,6 @@ class _Answer:
     usage: Usage
 
 
-def unpriced(model: str | None, tokens: Tokens, at: int) -> float | None:
-    """Return no price, for agents whose answers are not paid for by the token."""
-    return None
-
-
 class Ledger:
     """Every billed answer of the model once, however many lines and files repeat it and in whatever order."""
 
