@@ -200,7 +200,9 @@ def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int) ->
 def _is_token(rule: Shape, token: str, cut: bool) -> bool:
     """Whether what has the shape of a token is one, and no other word or a place for one."""
     if cut and len(token) < 24:
-        if rule.template.index("{") < 3:  # one letter, or two
+        if (
+            min(len(variant[: variant.index("{")]) for variant in variants(rule.template)) < 3
+        ):  # it begins with a letter or two
             return len(token) >= 16 and _by_chance(token)
         body = token[3:]
         return any(map(str.isdigit, body)) or not (body.islower() or (body.isupper() and "{upper" not in rule.template))
@@ -292,9 +294,11 @@ class _Names(NamedTuple):
 def _names() -> _Names:
     sure = "|".join(rule.pattern for rule in NAMES)
     vague = "|".join(rule.pattern for rule in VAGUE)
-    either = rf"(?:{sure}|{vague}){_SUFFIX}"  # each begins with a letter, so the places for it are found quickly
+    either = (
+        rf"(?:{sure}|{vague})(?![a-z]){_SUFFIX}"  # each begins with a letter, so the places for it are found quickly
+    )
     crowded = (
-        rf"(?:(?:{sure}){_SUFFIX}(?:{_SIGN}|\s)(?:{_QUOTE})?|-[upaw][ \t=]?|://[^\s:/@\"'<>\\]{{0,100}}+:"
+        rf"(?:(?:{sure})(?![a-z]){_SUFFIX}(?:{_SIGN}|\s)(?:{_QUOTE})?|-[upaw][ \t=]?|://[^\s:/@\"'<>\\]{{0,100}}+:"
         r"|(?:bearer|basic|authorization:)\s(?:(?:bearer|basic)\s)?)(?!\[masked: )(?P<value>[^\s\"'`\\]++)"
         r"|(?<![a-z0-9])(?P<token>[\w~-]{20,}+)"
     )
@@ -517,7 +521,7 @@ def _by_chance(value: str) -> bool:
 # Addresses, headers, commands
 
 _URL: Final = re.compile(
-    r"://[^\s:/@\"'<>\\`]{0,100}+:(?P<value>[^\s/@\"'<>\\\x1a`]{1,200}(?=@|\x1a)|[^\s/\"'<>\\\x1a`]{1,200}(?=@)|[^\s@\"'<>\\\x1a`]{8,64}+(?=@))"
+    r"://[^\s:/@\"'<>\\`]{0,100}+:(?P<value>[^\s/@\"'<>\\\x1a`]{1,200}(?=@|\x1a)|[^\s/\"'<>\\\x1a`]{1,200}(?=@)|(?!:?//)[^\s@\"'<>\\\x1a`]{8,64}+(?=@))"
     r"|://(?P<user>[A-Za-z0-9_.~-]{16,200}+)(?::x-oauth-basic|:)?@"
 )
 _JDBC: Final = re.compile(r"jdbc:oracle:\w{1,10}:[^\s/:@]{1,60}/(?P<value>[^\s@\"']{1,100})@")
@@ -656,7 +660,7 @@ _HEADERS: Final = (("authorization", _HEADER), ("bearer", _BEARER), ("cookie", _
 
 def _patience(raw: str) -> int:
     """Return how many places that may hold a secret are looked at one by one."""
-    return 500 + len(raw) // 400
+    return 500 + min(len(raw) // 400, 2_000)
 
 
 class Found(NamedTuple):
@@ -809,9 +813,19 @@ def is_plain(text: str) -> bool:
 
 
 def crowded(text: str, begin: int) -> Iterator[tuple[int, int]]:
-    """Yield where something stands behind a name, from ``begin`` on, without a look at what it is."""
+    """Yield where something stands behind a name, from ``begin`` on, without a look at what it is.
+
+    The last of very many is all that is left.
+    """
     low = text.encode("ascii", "replace").decode().lower()
-    return (found.span(found.lastgroup or 0) for found in _names().crowded.finditer(low, begin))
+    for number, found in enumerate(_names().crowded.finditer(low, begin)):
+        if number == _CROWD:
+            yield found.start(), len(text)
+            return
+        yield found.span(found.lastgroup or 0)
+
+
+_CROWD: Final = 50_000
 
 
 def kind_of_value(name: str, value: str) -> str | None:
