@@ -9,6 +9,7 @@ from .codex import Codex
 from .copilot import Copilot
 from .gemini import Gemini
 from .kimi import Kimi
+from .kimi_code import KimiCode
 from .opencode import OpenCode
 from .pi import Pi
 from .qwen import Qwen
@@ -22,6 +23,7 @@ SOURCES: tuple[type[Source], ...] = (
     Copilot,
     Gemini,
     Kimi,
+    KimiCode,
     OpenCode,
     Pi,
     Qwen,

@@ -23,7 +23,10 @@ from agent_widget.sources import SOURCES
 from tests.support.collecting import lookup, refresh
 
 HERE: Final = Path(__file__).parent
-RECORDINGS: Final = sorted(path.name for path in HERE.iterdir() if path.is_dir() and (path / "truth.json").exists())
+RECORDINGS: Final = sorted(
+    path.name for path in HERE.glob("*-*") if (path / "truth.json").exists() and not path.name.endswith("-print")
+)
+"""Those with a person at the terminal; what is compared of the others, its reader's test says."""
 
 SECRET: Final = "gh" + "p_9fKq2LmXz7RbT4vWc1YdN8sHj3PgE6uAo5Zi"
 """A token of GitHub by its looks, in pieces: no scanner shall take this file for a leak."""
@@ -33,7 +36,7 @@ UNWRITTEN: Final = {
     "opencode-1.18.33": {5},  # interrupted
     "qwen-0.15.10": {6, 8, 15, 18},  # what the person might ask next
 }
-WRITTEN_BESIDE: Final = {"opencode-1.18.33": {16}}
+WRITTEN_BESIDE: Final = {"kimi_code-2.1.0": {15}, "opencode-1.18.33": {16}}
 """Answers beside the conversation that the agent counts among its own: the summary that compacts it."""
 
 WRONG_TOKENS: Final = {"qwen-0.15.10": {11, 12}}  # a subagent's, which stand in other lines than a session's own

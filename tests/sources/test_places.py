@@ -51,6 +51,7 @@ LEFT_ALONE = {
     "copilot": "config.json session-state/s1/checkpoints/index.md logs/events.jsonl a/b/events.jsonl",
     "gemini": "settings.json tmp/orchard/logs.json tmp/x/chats/session-x.jsonl.unreadable-17 a/tmp/x/chats/y/z.jsonl",
     "kimi": "sessions/h/s/context.jsonl credentials/kimi-code.json sessions/h/s/uploads/a/wire.jsonl",
+    "kimi_code": "credentials/x.json session_index.jsonl sessions/wd_x/s/notify/state.json sessions/wd_x/s/agents/main",
     "pi": "auth.json logs/x.jsonl sessions/--a--/notes.md",
     "qwen": "projects/x/memory.jsonl projects/x/y/chats/z.jsonl",
     "beads": "config.yaml",
@@ -65,6 +66,7 @@ NOT_OPENED = {
     "opencode": "log snapshot storage/session_diff",
     "gemini": f"history tmp/orchard/shell-history tmp/orchard/{SESSION}/plans",
     "kimi": "credentials sessions/h/s/uploads",
+    "kimi_code": "credentials user-history sessions/wd_x/s/tasks",
     "pi": "bin",
     "qwen": "tmp projects/x/memory",
     "beads": "embeddeddolt",
@@ -78,6 +80,7 @@ NOT_ENOUGH = {
     "gemini": "tmp",
     "kimi": "sessions/x/y",
     "opencode": "storage",
+    "kimi_code": "sessions/x/session_y",
     "pi": "sessions/2026",
     "qwen": "projects/x",
 }
