@@ -249,7 +249,7 @@ ODD: Final = (
 NAMES: Final = (
     Name("password", "pass", r"pass(?:word|wd|phrase|code|wort)", "DB_PASSWORD={value}"),
     Name("password", "pass", r"pass(?:(?<=[_.-]pass)|(?<![a-z0-9]pass))", 'db_pass: "{value}"'),
-    Name("password", "pwd", r"pwd(?:(?<=[_;-]pwd)|(?<=;\spwd)|(?<=mysqlpwd))", "Server=db;Uid=me;Pwd={value};"),
+    Name("password", "pwd", r"pwd(?:(?<=[_;]pwd)|(?<=;\spwd)|(?<=mysqlpwd))", "Server=db;Uid=me;Pwd={value};"),
     Name("token", "token", r"token", "--token {value}"),
     Name(
         "key",
