@@ -338,8 +338,8 @@ def _text_line(table: str, id: str, row: Row | None) -> str:
     if row is None:
         return f"{table:<10} gone  {_printable(id)}"
     words = [row.get(name) for name in ("status", "kind", "level", "name", "title", "text", "status_reason", "value")]
-    told = "  ".join(_printable(word)[:120] for word in words if word is not None)
-    return f"{table:<10} {_printable(id)[:28]:<28}  {told}"
+    text = "  ".join(_printable(word)[:120] for word in words if word is not None)
+    return f"{table:<10} {_printable(id)[:28]:<28}  {text}"
 
 
 def _printable(word: Any) -> str:

@@ -38,7 +38,7 @@ class ProtocolError(Exception):
 
 
 class _Frame(msgspec.Struct, tag_field="type", tag=str.lower):
-    """Frames are told apart by ``type``; unknown fields are ignored, so that versions can add some."""
+    """Frames are distinguished by ``type``; unknown fields are ignored, so that versions can add some."""
 
 
 class Since(msgspec.Struct):

@@ -125,7 +125,7 @@ class Agent:
         after: str | None = None,
         chars: int | None = None,
     ) -> Transcript:
-        """Return a page of its conversation, the newest by default; see :meth:`Client.transcript`."""
+        """Return entries of its conversation, the newest by default; see :meth:`Client.transcript`."""
         return transcript(self._link, self.id, before, limit, after, chars)
 
     def __repr__(self) -> str:

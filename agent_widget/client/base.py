@@ -116,12 +116,12 @@ class BaseClient:
         after: str | None = None,
         chars: int | None = None,
     ) -> Transcript:
-        """Return a page of a session's conversation, or of an agent's: its last ``limit`` entries, oldest first.
+        """Return the last ``limit`` entries of a session's or an agent's conversation, oldest first.
 
-        It is read from the agent's own file at this moment. ``before``: the page that ends where an earlier page began
-        (its ``.before``). ``after``: what came since a page (its ``.after``). ``chars``: where longer texts are cut
-        (20,000 unless you say otherwise). Raises :class:`NotFound` if there is none. Entries are dicts; their kinds and
-        fields are in :class:`Transcript`.
+        They are read from the agent's own file when you ask. ``before``: the entries before those of a transcript (its
+        ``.before``). ``after``: the entries since a transcript (its ``.after``). ``chars``: characters after which a
+        text is cut, 20,000 by default. Raises :class:`NotFound` if there is no transcript. Entries are dicts;
+        :class:`Transcript` lists their kinds and fields.
         """
         return transcript(self._link, session, before, limit, after, chars)
 

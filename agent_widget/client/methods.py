@@ -1,4 +1,4 @@
-"""What is asked of the server, as data."""
+"""Calls to the server that return data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .link import Link
 def transcript(
     link: Link, session: str, before: str | None, limit: int, after: str | None, chars: int | None
 ) -> Transcript:
-    """Ask for a page of a conversation; see :meth:`BaseClient.transcript`."""
+    """Ask the server for entries of a conversation; see :meth:`BaseClient.transcript`."""
     params = {"session": session, "before": before, "after": after, "limit": limit, "chars": chars}
     return Transcript(
         session, **link.call("transcript", {name: value for name, value in params.items() if value is not None})

@@ -1,4 +1,4 @@
-"""What a notebook holds of a conversation: one page of its transcript, as data and as something to read."""
+"""What a notebook holds of a conversation: some entries of its transcript, as data and as HTML."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Entry = dict[str, Any]
 
 _SHOWN = 2000
-"""Characters of each text in a cell."""
+"""Maximum characters of each text in a cell."""
 
 
 class Transcript(Sequence[Entry]):
@@ -38,9 +38,9 @@ class Transcript(Sequence[Entry]):
         self.session = session
         self.entries = entries
         self.before = before
-        """Give it to ``client.transcript(session, before=…)`` for the page before; ``None`` at the beginning."""
+        """Pass it as ``before`` for the entries before these; ``None`` at the beginning of the conversation."""
         self.after = after
-        """Give it to ``client.transcript(session, after=…)`` for what came since, and again what was not finished."""
+        """Pass it as ``after`` for the entries since, and again for the calls that had not returned."""
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -76,7 +76,7 @@ class Transcript(Sequence[Entry]):
         return f"<transcript of {self.session}: {len(self)} entries{', more before' if self.before else ''}>"
 
     def _repr_html_(self) -> str:
-        more = "<p><i>there is more: <code>client.transcript(…, before=page.before)</code></i></p>"
+        more = "<p><i>earlier entries: <code>client.transcript(…, before=transcript.before)</code></i></p>"
         more = more if self.before else ""
         return f"<div>{more}{''.join(map(_shown, self.entries))}</div>"
 

@@ -1,6 +1,6 @@
 """From files to the store: which source reads which file, in what order, and what follows from it.
 
-The collector is told which paths may have changed (by the watcher, or all of them by :meth:`Collector.scan`) and
+The collector is given the paths that may have changed (by the watcher, or all of them by :meth:`Collector.scan`) and
 brings the store in step with the files. What is to be read is kept in a list, the newest first, and read in portions,
 so that a big first reading shows what it has come to and is interrupted by what happens meanwhile. It is
 single-threaded: one thread calls it, any thread may read the store and :meth:`Collector.states`.
@@ -110,7 +110,7 @@ class Collector:
             self._progress.note(file)
 
     def save(self) -> None:
-        """Write the rows that changed to the archive, if there is one; call it before anybody is told of them."""
+        """Write the rows that changed to the archive, if there is one; call it before they are sent to anybody."""
         if self.archive is None:
             return
         self._unsaved |= self.store.is_unwritten
@@ -129,7 +129,7 @@ class Collector:
         if self.archive is None or not self._unsaved:
             return
         # one in the middle of a reading is read from its start again
-        whole = [file for file in self._files.values() if not file.unread and file.reading is None]
+        whole = [file for file in self._files.values() if not file.unread and file.portions is None]
         memory = Checkpoint(self.sources, whole, self.statuses, self._stats, self.conversations)
         try:
             self.archive.remember(memory)
@@ -178,7 +178,7 @@ class Collector:
 
     def _await(self, file: File) -> None:
         stamp = file.look()
-        if file.reading is not None:
+        if file.portions is not None:
             file.again = True
         elif stamp == file.stamp and not file.unfinished and not file.unread:
             return
@@ -197,11 +197,11 @@ class Collector:
             if rank != file.rank:  # it had another place on the list since
                 heapq.heappop(self._list)
                 continue
-            goes_on = self._read_portion(file)
+            more = self._read_portion(file)
             self._progress.note(file)
-            if not goes_on:
+            if not more:
                 heapq.heappop(self._list)
-                again, file.rank, file.reading, file.again = file.again, None, None, False
+                again, file.rank, file.portions, file.again = file.again, None, None, False
                 self._changed_at[file.path] = time.monotonic()
                 if again:
                     self._await(file)
@@ -211,10 +211,10 @@ class Collector:
 
     def _read_portion(self, file: File) -> bool:
         """Take in the next portion of a file; returns whether there may be another."""
-        if file.reading is None:
-            file.reading = file.read()
+        if file.portions is None:
+            file.portions = file.read()
         try:
-            self._take(file, next(file.reading))
+            self._take(file, next(file.portions))
         except StopIteration:
             return False
         except Exception as fault:  # what one reader returned must not keep the other files from being read

@@ -48,7 +48,7 @@ class File:
     """Of a database: another one is read from its start."""
     rank: Rank | None = None
     """Its place on the list of what is to be read, if it is on it."""
-    reading: Generator[list[Item]] | None = None
+    portions: Generator[list[Item]] | None = None
     """The portions still to come of a reading that has begun."""
     again: bool = False
     """Whether it may have changed since then."""
@@ -115,9 +115,9 @@ class File:
 
     def fail(self, fault: Exception) -> None:
         """End the reading that has begun: the portion it yielded last cannot be taken in."""
-        if self.reading is not None:
+        if self.portions is not None:
             with suppress(StopIteration):
-                self.reading.throw(fault)
+                self.portions.throw(fault)
 
     def _document(self) -> Iterator[list[Item]]:
         data = read_document(self.path, self.source.root)

@@ -38,9 +38,9 @@ def started(pid: int) -> str | None:
 
 
 def started_by_ps(pid: int) -> str | None:
-    """The same as ``ps`` tells it."""
+    """Return the start time of a process as ``ps`` prints it, ``None`` if there is no such process."""
     try:
-        told = subprocess.run(
+        output = subprocess.run(
             ["ps", "-o", "lstart=", "-p", str(pid)],
             env={**os.environ, "LC_ALL": "C"},
             capture_output=True,
@@ -50,7 +50,7 @@ def started_by_ps(pid: int) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return " ".join(told.stdout.split()) or None
+    return " ".join(output.stdout.split()) or None
 
 
 def domain() -> str | None:

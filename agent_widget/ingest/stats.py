@@ -79,7 +79,7 @@ class Stats:
 
     def __init__(self) -> None:
         self._sums: defaultdict[str, float] = defaultdict(float)
-        self._said: dict[str, float | None] = {}
+        self._published: dict[str, float | None] = {}
         self.dirty = True
 
     def note(self, changes: Iterable[Change]) -> None:
@@ -92,13 +92,13 @@ class Stats:
                         self.dirty = True
 
     def records(self, now: int) -> list[Record]:
-        """The figures whose value is not what was said last."""
+        """Return the figures whose values have changed since the last call."""
         self.dirty = False
         moved = []
         for name in _NAMES:
             value = self._value(name)
-            if name not in self._said or self._said[name] != value:
-                self._said[name] = value
+            if name not in self._published or self._published[name] != value:
+                self._published[name] = value
                 unit = _UNITS.get(name, "count")
                 moved.append(Record("stats", name, {"name": name, "value": value, "unit": unit, "at": now}))
         return moved

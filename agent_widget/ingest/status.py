@@ -67,7 +67,7 @@ MEANING: Final[dict[str, Meaning]] = {
 _GONE: Final = ("offline", "done", "failed")
 """Statuses of agents whose sessions are not active any more."""
 _LONGEST = 2000
-"""An agent that is there and says nothing is told of so many times at most: six weeks if it is idle."""
+"""Maximum points added for an agent whose process runs but writes nothing: six weeks if it is idle."""
 RANK = {status: rank for rank, status in enumerate(AGENT_STATUSES)}
 
 
@@ -100,7 +100,7 @@ class _Course:
     points: list[Point] = field(default_factory=list)
     folded: int = 0
     """How many of the points are in ``spans``."""
-    telling: Point | None = None
+    deciding: Point | None = None
     """The point whose reason stands for the status after the folded points."""
     spans: list[_Span] = field(default_factory=list)
     published: list[_Span] = field(default_factory=list)
@@ -115,15 +115,15 @@ class _Course:
         untouched = max(0, len(self.spans) - 2)
         if not self.folded:
             self.spans.clear()
-            self.telling = None
+            self.deciding = None
             untouched = 0
         for index in range(self.folded, len(self.points)):
             point = self.points[index]
             if index:
                 self._silence(self.spans, self.points[index - 1], point.at)
-            goes_on = bool(self.spans) and self.spans[-1].status == point.status
-            if self.telling is None or not goes_on or self.telling.routine or not point.routine:
-                self.telling = point
+            same = bool(self.spans) and self.spans[-1].status == point.status
+            if self.deciding is None or not same or self.deciding.routine or not point.routine:
+                self.deciding = point
             self._enter(self.spans, point)
         self.folded = len(self.points)
         return untouched
@@ -207,8 +207,8 @@ class Statuses:
             course.folded = 0
         self._dirty.add(agent_id)
 
-    def goes_on(self, agent_id: str, now: int) -> None:
-        """The agent was there all the time, though it said nothing: what was last seen of it holds until now."""
+    def extend(self, agent_id: str, now: int) -> None:
+        """Let the last status of an agent hold until now: its process runs, though it writes nothing."""
         course = self._courses.get(agent_id)
         if course is None or not course.points:
             return
@@ -266,7 +266,7 @@ class Statuses:
         for process, found in self.processes.look(now):
             agent = self._store.get("agents", process.agent_id)
             if found == "runs":
-                self.goes_on(process.agent_id, now)
+                self.extend(process.agent_id, now)
             elif agent is not None:  # it did something for as long as its files say
                 last = now if found == "ended" else max(process.at, agent["last_seen_at"] or 0) + 1
                 self.observe(Evidence(process.agent_id, last, "process ended"))
@@ -323,8 +323,8 @@ class Statuses:
         for started_at in before.keys() - after.keys():
             yield Gone("spans", f"{agent_id}@{started_at}")
         current = spans[-1]
-        telling = course.telling
-        reason = telling.reason if telling and telling.status == current.status else current.reason
+        deciding = course.deciding
+        reason = deciding.reason if deciding and deciding.status == current.status else current.reason
         yield Record(
             "agents", agent_id, {"status": current.status, "status_reason": reason, "status_at": current.started_at}
         )

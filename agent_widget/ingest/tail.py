@@ -119,7 +119,7 @@ class Tail:
     def _begin(self) -> None:
         self._offset = 0
         self._carry = bytearray()  # the bytes before the offset that are not yet a complete line
-        self._told = 0  # how much of the carry was already given out as a finished last line
+        self._given = 0  # how much of the carry was already given out as a finished last line
         self._overlong = False  # inside a line that is skipped
         self._first = True  # inside the first line
 
@@ -170,9 +170,9 @@ class Tail:
         self._hold(head)
         if not newline:
             return []
-        lines = [] if self._is_told else [self._held()]  # of a line that is skipped nothing is held
+        lines = [] if self._was_given else [self._held()]  # of a line that is skipped nothing is held
         self._carry.clear()
-        self._told = 0
+        self._given = 0
         self._overlong = self._first = False
         complete, newline, partial = rest.rpartition(b"\n")
         if newline:
@@ -186,7 +186,7 @@ class Tail:
         self._carry += partial
         if len(self._carry) > MAX_LINE:
             self._carry.clear()
-            self._told = 0
+            self._given = 0
             self._overlong = True
             self.skipped_lines += 1
 
@@ -196,14 +196,14 @@ class Tail:
         return line.removeprefix(BOM) if self._first else line
 
     @property
-    def _is_told(self) -> bool:
+    def _was_given(self) -> bool:
         """Whether nothing but a line's end came after what was already given out."""
-        return bool(self._told) and bytes(self._carry[self._told : self._told + 2]) in (b"", b"\r")
+        return bool(self._given) and bytes(self._carry[self._given : self._given + 2]) in (b"", b"\r")
 
     def _finished(self, status: os.stat_result) -> Iterator[Lines]:
         """The last line, if it lacks its newline but nobody seems to be writing it any more."""
         if self.unfinished and status.st_size == self._offset and time.time() - status.st_mtime >= SETTLED_SECONDS:
-            self._told = len(self._carry)
+            self._given = len(self._carry)
             line = self._held().removesuffix(b"\r")
             if line and not line.isspace():
                 yield Lines([line], False)
@@ -211,7 +211,7 @@ class Tail:
     @property
     def unfinished(self) -> bool:
         """Whether a last line waits for its newline."""
-        return bool(self._carry) and not self._is_told
+        return bool(self._carry) and not self._was_given
 
 
 def read_document(path: Path, root: Path) -> bytes:

@@ -6,7 +6,7 @@ full queue, a watch limit, a root that was made anew, a network mount), so files
 every two seconds and the tree every fifteen, always.
 
 The first look at the tree may find a gigabyte. It is read a slice at a time, the newest first, and between the slices
-what was read is told and what changed meanwhile is read: nobody waits for the end.
+what was read is published and what changed meanwhile is read: nobody waits for the end.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ SOURCES_PACE: Final = 2.0
 ALIVE_PACE: Final = 5.0
 """Seconds after which it is published that the reader still finishes its rounds, though nothing else has changed."""
 MUCH: Final = 16 * 2**20
-"""Bytes still to be read for which nobody is kept waiting."""
+"""Bytes still to be read above which :meth:`Watcher.wait_for_first_rows` does not wait for the end."""
 CHECKPOINT_PACE: Final = 30.0
 """Minimum seconds between two checkpoints while files change."""
 CHECKPOINT_SHARE: Final = 200.0
@@ -60,7 +60,7 @@ CHECKPOINT_SHARE: Final = 200.0
 PRUNE_PACE: Final = 3600.0
 """Seconds between two looks for rows that are older than the retention."""
 SLICE: Final = 0.05
-"""Seconds of reading after which what has been read is told, when there is more to read."""
+"""Seconds of reading after which the rows read so far are published, when there is more to read."""
 
 # Deletions and attribute changes need no reading; every further kind of event costs the kernel and us time.
 _EVENTS: Final = [FileModifiedEvent, FileCreatedEvent, FileMovedEvent, DirCreatedEvent, DirMovedEvent]
@@ -96,7 +96,7 @@ class Watcher:
         self._observer: BaseObserver | None = None
         self._watches: dict[Path, tuple[ObservedWatch, int]] = {}
         self._caught_up = threading.Event()
-        self._presentable = threading.Event()
+        self._first_rows = threading.Event()
         self._thread = threading.Thread(target=self._run, name="agent-widget-watcher", daemon=True)
 
     def start(self) -> None:
@@ -111,15 +111,15 @@ class Watcher:
         """Wait until all that was there at the start has been read; returns whether it has."""
         return self._caught_up.wait(timeout)
 
-    def wait_if_little(self, timeout: float) -> None:
-        """The same, but not if that is much: then the newest of it is enough to begin with."""
-        self._presentable.wait(timeout)
+    def wait_for_first_rows(self, timeout: float) -> None:
+        """Wait like :meth:`wait`; with more than :data:`MUCH` to read, only until the newest of it has been read."""
+        self._first_rows.wait(timeout)
 
     def stop(self) -> None:
         """Stop watching; returns when the threads have ended."""
         self._stopping = True
         self._wake.set()
-        self._presentable.set()  # nothing more will come for whoever waits for it
+        self._first_rows.set()  # nothing more will come for whoever waits for it
         if self._thread.is_alive():  # first: it may be about to watch a root
             self._thread.join(5)
         self.collector.close()
@@ -161,7 +161,7 @@ class Watcher:
 
     def _run(self) -> None:
         store = self.collector.store
-        told = store.seq
+        published_seq = store.seq
         next_stats = next_tree = time.monotonic()  # the first look at the tree finds what there is to read
         next_hot = next_tree + HOT_CHECK
         next_sources = next_tree
@@ -191,7 +191,7 @@ class Watcher:
                 if not self._caught_up.is_set():
                     gc.freeze()  # rows stay: looking for garbage among all of them halts every thread for long
                 self.collector.settle()
-                stats_due |= store.seq != told
+                stats_due |= store.seq != published_seq
                 if stats_due and (moment >= next_stats or (all_read and not self._caught_up.is_set())):
                     next_stats, stats_due = moment + STATS_PACE, False
                     self.collector.settle(stats=True)
@@ -201,16 +201,16 @@ class Watcher:
                     next_sources = moment + (READING_PACE if self._is_reading else SOURCES_PACE)
                 if all_read and moment >= self._next_prune:
                     self._next_prune = moment + (0.0 if self.collector.prune() else PRUNE_PACE)
-                if store.seq != told or published:  # also what a round that failed has read
+                if store.seq != published_seq or published:  # also what a round that failed has read
                     self.collector.save()  # first: nobody is sent what a killed server would not know any more
-                    told = store.seq
+                    published_seq = store.seq
                     self._on_change()
                 if all_read and not self._paths and moment >= self._next_checkpoint:
                     self._checkpoint()
                 if all_read:
                     self._caught_up.set()
-                if all_read or (not self._presentable.is_set() and self.collector.left > MUCH):
-                    self._presentable.set()
+                if all_read or (not self._first_rows.is_set() and self.collector.left > MUCH):
+                    self._first_rows.set()
             except Exception:
                 # one bad moment must not end the watching: the next check makes up for what was missed
                 log.exception("a round of reading failed")
@@ -243,7 +243,7 @@ class Watcher:
             self.collector.look(paths)
 
     def _read_on(self) -> bool:
-        """Read what is on the collector's list, until something else happens or it is time to tell what was read."""
+        """Read what is on the collector's list, until something else happens or the rows read so far are due."""
         until = time.monotonic() + SLICE
         return self.collector.read_on(lambda: self._stopping or bool(self._paths) or time.monotonic() >= until)
 

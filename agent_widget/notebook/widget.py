@@ -347,10 +347,10 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
 
     def _state(self) -> bytes:
         connection = self.connection
-        heard = None if connection.heard_at is None else round((time.monotonic() - connection.heard_at) * 1000)
+        age = None if connection.heard_at is None else round((time.monotonic() - connection.heard_at) * 1000)
         rtt = None if connection.rtt_ms is None else round(connection.rtt_ms, 2)
         state = "stopped" if connection.state in ENDED else connection.state
-        return protocol.encode(protocol.State(state, connection.message, rtt, heard))
+        return protocol.encode(protocol.State(state, connection.message, rtt, age))
 
     def _alert_lines(self) -> list[bytes]:
         """Return the alerts while there are any, and once after the last one went: any message may be lost."""

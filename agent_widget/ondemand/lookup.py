@@ -9,7 +9,7 @@ from ..sources.base import Source
 from ..store import Store
 from . import memory_text, transcript
 from .memory_text import MemoryText, NoMemory
-from .transcript import NoTranscript, Page
+from .transcript import Extract, NoTranscript
 
 
 class Lookup:
@@ -40,8 +40,8 @@ class Lookup:
         after: str | None = None,
         limit: int = 50,
         chars: int = transcript.TEXT_CHARS,
-    ) -> Page:
-        """Return a page of the conversation of a session or an agent; see :func:`.transcript.read_page`.
+    ) -> Extract:
+        """Return an extract of the conversation of a session or an agent; see :func:`.transcript.read_extract`.
 
         Raises :class:`NoTranscript`, and ``ValueError`` for a wrong place.
         """
@@ -52,7 +52,7 @@ class Lookup:
             known = session or self._store.get("agents", agent_id)
             raise NoTranscript("nobody wrote down what was said" if known else f"no session {id!r}")
         source = next(iter(files.values()))
-        page = transcript.read_page(
+        extract = transcript.read_extract(
             source,
             files,
             self._unmasked.get(agent_id, agent_id),
@@ -62,11 +62,11 @@ class Lookup:
             chars=chars,
             masking=self._masking,
         )
-        for entry in page.entries:  # a change of a task that was named on an earlier page
+        for entry in extract.entries:  # a change of a task that was named on an earlier extract
             for todo in entry.get("todos", ()):
                 row = None if todo["title"] else self._store.get("tasks", f"{id}:{todo['id']}")
                 todo["title"] = (row and row["title"]) or todo["title"]
-        return page
+        return extract
 
     def memory(self, id: str) -> MemoryText:
         """Return the whole text of a memory entry. Raises :class:`NoMemory`."""

@@ -2,7 +2,7 @@
 
 The bytes of a file are searched first, since nearly all of them hold nothing: for an *anchor*, a part of the text that
 stands in JSON as it is. Only a line that holds it is read, by the reader of its format, and the text is looked for in
-what was really said there: without regard to case, with any white space between its words, and with secrets masked, so
+the texts of its entries: without regard to case, with any white space between its words, and with secrets masked, so
 that a masked secret is no hit.
 """
 
@@ -140,8 +140,8 @@ def _utf16(text: str) -> Iterator[int]:
 
 
 @dataclass(slots=True)
-class _Heard:
-    """Collects the texts of the steps of one line."""
+class _HitCollector:
+    """Collects the hits among the steps that a reader makes of a line."""
 
     needle: Needle
     masking: bool
@@ -295,23 +295,23 @@ class Search:
         book = getattr(own, "book", None)
         if reader is None or not isinstance(book, Book):
             return
-        heard = _Heard(self.needle, self.masking, file=str(relative))
-        book.on_step = heard
+        collector = _HitCollector(self.needle, self.masking, file=str(relative))
+        book.on_step = collector
         if reader.mode == "lines":
-            yield from self._lines(source, path, reader, heard)
+            yield from self._lines(source, path, reader, collector)
         elif reader.mode == "document":
             data = read_document(path, source.root)
             if self.needle.last_in(data.lower(), len(data)) >= 0:
-                heard.position = f"0@{relative}"
+                collector.position = f"0@{relative}"
                 _feed(reader, data)
-                yield from reversed(heard.hits)
+                yield from reversed(collector.hits)
         else:
-            heard.by_file = True
+            collector.by_file = True
             for _ in database.read(path, source.root, reader.query):
                 yield None
-            yield from sorted(heard.hits, key=lambda hit: hit.at or 0, reverse=True)
+            yield from sorted(collector.hits, key=lambda hit: hit.at or 0, reverse=True)
 
-    def _lines(self, source: Source, path: Path, reader: Reader, heard: _Heard) -> Iterator[Hit | None]:
+    def _lines(self, source: Source, path: Path, reader: Reader, collector: _HitCollector) -> Iterator[Hit | None]:
         descriptor = open_regular(path, source.root)
         introduced = False
         try:
@@ -322,13 +322,13 @@ class Search:
                     continue
                 offset, line = found
                 if not introduced:
-                    introduced, heard.ignore = True, True
+                    introduced, collector.ignore = True, True
                     for first in _head(descriptor):
                         _feed(reader, first)
-                    heard.ignore = False
-                heard.position, heard.hits = f"{offset}@{heard.file}", []
+                    collector.ignore = False
+                collector.position, collector.hits = f"{offset}@{collector.file}", []
                 _feed(reader, line)
-                yield from reversed(heard.hits)
+                yield from reversed(collector.hits)
         finally:
             os.close(descriptor)
 

@@ -1,7 +1,7 @@
 """The watcher server: one port that answers ``/ws``, the dashboard page, ``/healthz`` and ``/metrics``.
 
 It knows nothing of formats: it starts the watcher, and tells each client what has changed since the client's own
-position. A client's whole state here is that position; a slow one is told less often and loses nothing.
+position. A client's whole state here is that position; a slow one gets fewer answers and loses nothing.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ class Server:
             self.port = listener.sockets[0].getsockname()[1]
             self._gate = Gate(self.host, self.port, self.token)
             watcher.start()
-            await loop.run_in_executor(None, watcher.wait_if_little, self.first_look)
+            await loop.run_in_executor(None, watcher.wait_for_first_rows, self.first_look)
             try:
                 await listener.start_serving()
             except OSError as error:  # somebody else took the bound port and began to listen while we read
@@ -299,21 +299,21 @@ class Server:
         return self._hub.sources
 
     async def _send_changes(self, socket: ServerConnection, hello: protocol.Hello, sources: protocol.Sources) -> None:
-        told = hello.position  # what the client knows; changes of tables it did not ask for do not move it
-        speak_by = 0.0  # at the latest: with the first answer, and after a while of quiet, say where we are
+        position = hello.position  # the client's; changes of tables it did not ask for do not move it
+        heartbeat_due = 0.0  # at once: the first answer comes even if it is empty
         with suppress(ConnectionClosed, TimeoutError):
             while True:
-                reached, frames = self._hub.answer(told, hello)
-                if told and not frames and time.monotonic() >= speak_by:
-                    frames = [protocol.encode(protocol.Changes(reached.epoch, reached.seq, told.seq))]
+                reached, frames = self._hub.answer(position, hello)
+                if position and not frames and time.monotonic() >= heartbeat_due:
+                    frames = [protocol.encode(protocol.Changes(reached.epoch, reached.seq, position.seq))]
                 for frame in frames:
                     await _send(socket, frame)
-                    told, speak_by = reached, time.monotonic() + protocol.HEARTBEAT
+                    position, heartbeat_due = reached, time.monotonic() + protocol.HEARTBEAT
                 if self._hub.sources is not sources:
                     sources, frame = self._hub.encoded_sources()
                     await _send(socket, frame)
                 await asyncio.sleep(PACE)
-                await self._hub.changed_since(reached, sources, speak_by - time.monotonic())
+                await self._hub.changed_since(reached, sources, heartbeat_due - time.monotonic())
 
     async def _receive(self, socket: ServerConnection, data: str | bytes) -> None:
         frame = protocol.decode_client(data)
@@ -322,7 +322,7 @@ class Server:
         elif isinstance(frame, protocol.Call):
             await _send(socket, protocol.encode(await self.call(frame)))
         elif isinstance(frame, protocol.Hello):
-            raise ProtocolError("bad_request", "hello is said once; connect again to change what is sent")
+            raise ProtocolError("bad_request", "hello is sent once; connect again to change what is sent")
 
     async def call(self, call: protocol.Call) -> protocol.Reply:
         """Answer a request; what takes time is done off the event loop."""
@@ -346,10 +346,10 @@ def _soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None
 
 
 def _sender_ended(socket: ServerConnection, sender: asyncio.Task[None]) -> None:
-    """A client that is told nothing more is let go, to ask again; unless we ended it ourselves to say why."""
+    """Drop a client whose sender has failed, so that it connects again."""
     if not sender.cancelled():
         if sender.exception() is not None:
-            log.error("a client could not be told what changed", exc_info=sender.exception())
+            log.error("changes could not be sent to a client", exc_info=sender.exception())
         socket.transport.abort()
 
 

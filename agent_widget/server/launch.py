@@ -119,12 +119,12 @@ def _start(paths: list[str], port: int, host: str, idle_timeout: float) -> Serve
     command = [sys.executable, "-m", "agent_widget", "serve", "--ready-json"]
     command += ["--host", host, "--port", str(port), "--idle-timeout", str(idle_timeout), "--", *paths]
     # Its warnings go to a file until it is ready, and nowhere after: a pipe that nobody empties would stop it.
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as stderr_file:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=stderr_file,
             start_new_session=True,  # an interrupt of the kernel is not for the server
         )
         assert process.stdout is not None
@@ -133,6 +133,6 @@ def _start(paths: list[str], port: int, host: str, idle_timeout: float) -> Serve
         if line:
             return Server(msgspec.json.decode(line, type=Runtime), process)
         process.wait()
-        said.seek(0)
-        last = said.read().decode("utf-8", "replace").strip().rpartition("\n")[2].removeprefix("agent-widget: ")
+        stderr_file.seek(0)
+        last = stderr_file.read().decode("utf-8", "replace").strip().rpartition("\n")[2].removeprefix("agent-widget: ")
     raise ServerError(f"the server did not start: {last or 'it ended at once'}")

@@ -72,16 +72,16 @@ def _status(server: Asked, params: _Nothing) -> dict[str, Any]:
 
 
 def _transcript(server: Asked, params: _Transcript) -> dict[str, Any]:
-    """A page of a conversation: ``entries``, ``before``, ``after`` (:mod:`agent_widget.ondemand.transcript`)."""
+    """Return ``entries``, ``before`` and ``after`` (:class:`agent_widget.ondemand.transcript.Extract`)."""
     if params.before is not None and params.after is not None:
         raise ProtocolError("bad_request", "before or after, not both")
     try:
-        page = server.lookup.transcript(params.session, params.before, params.after, params.limit, params.chars)
+        extract = server.lookup.transcript(params.session, params.before, params.after, params.limit, params.chars)
     except NoTranscript as error:
         raise ProtocolError("not_found", str(error)) from None
     except ValueError as error:
         raise ProtocolError("bad_request", str(error)) from None
-    return page._asdict()
+    return extract._asdict()
 
 
 def _memory(server: Asked, params: _Memory) -> dict[str, Any]:

@@ -284,7 +284,7 @@ def millis(value: Any) -> int | None:
     """Return a time as integer milliseconds since the epoch, UTC; ``None`` if it is not a time.
 
     Takes ISO 8601 text (``Z``, an offset, or none = UTC) and numbers in seconds, milliseconds or
-    microseconds, told apart by size (10^11 s is the year 5138, 10^11 ms is 1973).
+    microseconds, distinguished by size (10^11 s is the year 5138, 10^11 ms is 1973).
     """
     if isinstance(value, bool) or value is None:
         return None

@@ -12,7 +12,7 @@ from lists that others published (2026). What they teach, and what follows:
   as deleted.
 - Priority is 0 (critical) to 4 (backlog). ``deferred``, ``pinned`` and ``hooked`` have no equal in our words; the
   word itself becomes a tag, and so does any kind of issue but a task.
-- An issue of the kind ``message`` is one; so is a comment. Mentioned people and agents are not told apart.
+- An issue of the kind ``message`` is one; so is a comment. Mentioned people and agents cannot be distinguished.
 """
 
 from __future__ import annotations
@@ -134,10 +134,10 @@ class Beads(Source):
 
     def _task(self, id: str) -> Record:
         """The row of an issue: what the export says, and what was changed since."""
-        told = self._issues[id]
-        exported_at = millis(told.get("updated_at")) or 0
+        exported = self._issues[id]
+        exported_at = millis(exported.get("updated_at")) or 0
         changes = {f: change for f, change in self._changes.get(id, {}).items() if change.at > exported_at}
-        issue = {**told, **{field: change.value for field, change in changes.items()}}
+        issue = {**exported, **{field: change.value for field, change in changes.items()}}
         word = named(issue.get("status")) or "open"
         status = _STATUS.get(word)
         if status is None:
@@ -244,9 +244,9 @@ class Beads(Source):
             yield Record("tool_calls", self._id(id), {**called, "status": status, "error": preview(error)})
         elif kind == "label":
             score = {"good": 1.0, "bad": 0.0}.get(str(entry.get("label")))
-            told: dict[str, Any] = {"at": at, "kind": "label", "assessor": self._name(actor), "score": score}
+            fields: dict[str, Any] = {"at": at, "kind": "label", "assessor": self._name(actor), "score": score}
             subject = {"subject": named(entry.get("parent_id")), "task_id": issue and self._id(issue)}
-            yield Record("quality", self._id(id), {**told, **subject, "notes": preview(named(entry.get("reason")))})
+            yield Record("quality", self._id(id), {**fields, **subject, "notes": preview(named(entry.get("reason")))})
         elif kind == "llm_call":
             text = " ".join(part for part in (named(entry.get("model")), named(entry.get("error"))) if part)
             yield self._log(id, at, actor, f"llm call {text}".strip(), "error" if entry.get("error") else "info")
@@ -260,8 +260,8 @@ class Beads(Source):
         if field is None:
             raise Malformed("a change of no field")
         reason = named(extra.get("reason"))
-        said = f"{issue} {field}: {_text(extra.get('old_value'))} → {_text(new)}" + (f" ({reason})" if reason else "")
-        yield self._log(id, at, entry.get("actor"), said)
+        text = f"{issue} {field}: {_text(extra.get('old_value'))} → {_text(new)}" + (f" ({reason})" if reason else "")
+        yield self._log(id, at, entry.get("actor"), text)
         if field in _FIELDS:
             held = self._changes.setdefault(issue, {})
             before = held.get(field)
@@ -271,8 +271,8 @@ class Beads(Source):
                 yield self._task(issue)
 
     def _log(self, id: str, at: int, actor: Any, text: str, level: str = "info") -> Record:
-        told = {"at": at, "level": level, "agent_id": self._name(actor), "logger": "beads", "text": preview(text)}
-        return Record("logs", self._id(id), told)
+        fields = {"at": at, "level": level, "agent_id": self._name(actor), "logger": "beads", "text": preview(text)}
+        return Record("logs", self._id(id), fields)
 
     # -----------------------------------------------------------------------------------------------------------------
     # Shared

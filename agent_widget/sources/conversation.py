@@ -116,7 +116,7 @@ class Conversation:
     def _prompt(self, step: Prompt) -> None:
         self._prompter = step.sender
         self._reply = None
-        if self._prompted or step.sender != self.parent:  # what it was spawned for is told by the one who did
+        if self._prompted or step.sender != self.parent:  # the spawning agent's file has the prompt of a spawned one
             self._message(step.id, step.at, step.sender, self.agent, "prompt", step.text)
         self._prompted = True
         self._count("messages")
@@ -254,7 +254,7 @@ class Conversation:
 
     def _return(self, step: Return) -> None:
         self._message(f"{step.agent_id}<", step.at, step.agent_id, self.agent, "result", step.text)
-        self._items.append(Record("agents", step.agent_id, {}))  # it may be told of here alone
+        self._items.append(Record("agents", step.agent_id, {}))  # no other file may name it
         self._items.append(Evidence(step.agent_id, step.at, "reported a failure" if step.failed else "reported"))
 
     def _closed(self, step: Closed) -> None:

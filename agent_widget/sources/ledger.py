@@ -42,12 +42,12 @@ class _Account:
 
     @property
     def fields(self) -> dict[str, Any]:
-        told = self.tokens.total == 0 or self.tokens.total > self.tokens.output  # no answer without a question
+        has_input = self.tokens.total == 0 or self.tokens.total > self.tokens.output  # no answer without a question
         return {
-            "input_tokens": self.tokens.input if told else None,
+            "input_tokens": self.tokens.input if has_input else None,
             "output_tokens": self.tokens.output,
-            "cache_read_tokens": self.tokens.cache_read if told else None,
-            "cache_write_tokens": self.tokens.cache_write if told else None,
+            "cache_read_tokens": self.tokens.cache_read if has_input else None,
+            "cache_write_tokens": self.tokens.cache_write if has_input else None,
             "cost_usd": round(self.cost_usd, 6) if self.priced else None,
         }
 

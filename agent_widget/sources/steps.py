@@ -26,7 +26,7 @@ def placeholder(mime: Any) -> str:
 
 
 class Prompt(NamedTuple):
-    """Somebody (a person unless ``sender`` says who) told the agent something; a turn begins."""
+    """Somebody (a person unless ``sender`` says who) prompted the agent; a turn begins."""
 
     at: int
     id: str

@@ -1,4 +1,4 @@
-"""Transcripts on demand: pages of a conversation read from the agent's own file, the same for all agents."""
+"""Transcripts on demand: extracts of a conversation read from the agent's own file, the same for all agents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import agent_widget as aw
 from agent_widget.ingest.collector import Collector
-from agent_widget.ondemand.transcript import NoTranscript, Page
+from agent_widget.ondemand.transcript import Extract, NoTranscript
 from agent_widget.ondemand.transcript.diffs import diff_of
 from agent_widget.sources import SOURCES
 from agent_widget.sources.base import Source
@@ -40,21 +40,21 @@ def said(home: Home, *told: dict[str, Any]) -> Collector:
     return home.write(FILE, lines(*told)).read().collector
 
 
-def kinds(page: Page) -> list[str]:
-    return [entry["kind"] for entry in page.entries]
+def kinds(extract: Extract) -> list[str]:
+    return [entry["kind"] for entry in extract.entries]
 
 
-def all_pages(collector: Collector, id: str, limit: int) -> Iterator[Page]:
+def all_extracts(collector: Collector, id: str, limit: int) -> Iterator[Extract]:
     """From the newest to the oldest."""
-    page = lookup(collector).transcript(id, limit=limit)
-    yield page
-    while page.before is not None:
-        page = lookup(collector).transcript(id, before=page.before, limit=limit)
-        yield page
+    extract = lookup(collector).transcript(id, limit=limit)
+    yield extract
+    while extract.before is not None:
+        extract = lookup(collector).transcript(id, before=extract.before, limit=limit)
+        yield extract
 
 
-def joined(pages: list[Page]) -> list[dict[str, Any]]:
-    return [entry for page in reversed(pages) for entry in page.entries]
+def joined(extracts: list[Extract]) -> list[dict[str, Any]]:
+    return [entry for extract in reversed(extracts) for entry in extract.entries]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -74,9 +74,9 @@ def test_a_turn_is_told_in_order_with_a_call_and_its_result_as_one_entry(home: H
         ann.says("It is green now."),
         ann.system("turn_duration"),
     )
-    page = lookup(collector).transcript(ANN)
-    assert kinds(page) == ["prompt", "thinking", "tool", "tool", "reply", "end"]
-    prompt, thinking, edited, failed, reply, end = page.entries
+    extract = lookup(collector).transcript(ANN)
+    assert kinds(extract) == ["prompt", "thinking", "tool", "tool", "reply", "end"]
+    prompt, thinking, edited, failed, reply, end = extract.entries
     assert (prompt["sender"], prompt["text"]) == ("user", "Paint the door")
     assert (thinking["text"], reply["text"]) == ("Green, I think.", "It is green now.")
     assert (edited["name"], edited["status"], edited["duration_ms"]) == ("Edit", "ok", 1000)
@@ -85,7 +85,7 @@ def test_a_turn_is_told_in_order_with_a_call_and_its_result_as_one_entry(home: H
     assert edited["files"] == ["door.py"]
     assert (failed["status"], failed["error"], failed["diff"]) == ("error", "Exit code 2", None)
     assert end["how"] == "done"
-    assert (page.before, prompt["at"]) == (None, at("09:00:01"))
+    assert (extract.before, prompt["at"]) == (None, at("09:00:01"))
 
 
 def test_images_are_placeholders(home: Home) -> None:
@@ -94,9 +94,9 @@ def test_images_are_placeholders(home: Home) -> None:
     prompt = ann.person("")
     prompt["message"]["content"] = [{"type": "text", "text": "Like this:"}, picture]
     shown = ann.returns("t1", [picture])
-    page = lookup(said(home, prompt, ann.calls("t1", "Read", file_path="door.png"), shown)).transcript(ANN)
-    assert page.entries[0]["text"] == "Like this:\n[image]"
-    assert page.entries[1]["output"] == "[image]"
+    extract = lookup(said(home, prompt, ann.calls("t1", "Read", file_path="door.png"), shown)).transcript(ANN)
+    assert extract.entries[0]["text"] == "Like this:\n[image]"
+    assert extract.entries[1]["output"] == "[image]"
 
 
 def test_a_call_that_gave_work_to_a_subagent_names_it_and_the_subagent_has_a_transcript_of_its_own(home: Home) -> None:
@@ -113,12 +113,12 @@ def test_a_call_that_gave_work_to_a_subagent_names_it_and_the_subagent_has_a_tra
         ann.returns("t1", "It is in the shed.", {"agentId": short, "status": "completed"}),
     )
     (call,) = [entry for entry in lookup(collector).transcript(ANN).entries if entry["kind"] == "tool"]
-    page = lookup(collector).transcript(call["child"])
-    assert [(entry["kind"], entry.get("text")) for entry in page.entries][:2] == [
+    extract = lookup(collector).transcript(call["child"])
+    assert [(entry["kind"], entry.get("text")) for entry in extract.entries][:2] == [
         ("prompt", "Find the paint"),
         ("reply", "It is in the shed."),
     ]
-    assert page.entries[0]["sender"] == ANN
+    assert extract.entries[0]["sender"] == ANN
 
 
 def test_secrets_are_masked_in_texts_inputs_and_diffs(home: Home) -> None:
@@ -194,37 +194,37 @@ def long(turns: int, output: int = 3000) -> list[dict[str, Any]]:
     return told
 
 
-def test_pages_of_any_size_join_to_the_whole(home: Home) -> None:
+def test_extracts_of_any_size_join_to_the_whole(home: Home) -> None:
     collector = said(home, *long(100))  # several windows
-    whole = joined(list(all_pages(collector, ANN, 500)))
+    whole = joined(list(all_extracts(collector, ANN, 500)))
     assert len(whole) == 500
     assert all(entry["status"] == "ok" for entry in whole if entry["kind"] == "tool")
     for limit in (1, 2, 7, 50, 499):
-        assert joined(list(all_pages(collector, ANN, limit))) == whole, limit
+        assert joined(list(all_extracts(collector, ANN, limit))) == whole, limit
 
 
-def test_a_page_begins_anywhere_and_its_calls_still_have_their_results(home: Home) -> None:
+def test_an_extract_begins_anywhere_and_its_calls_still_have_their_results(home: Home) -> None:
     collector = said(home, *long(3))
     first = lookup(collector).transcript(ANN, limit=4)
-    page = lookup(collector).transcript(ANN, before=first.before, limit=3)
-    assert all(entry["status"] == "ok" for entry in page.entries if entry["kind"] == "tool")
-    assert page.after is None, "only the newest page is followed"
+    extract = lookup(collector).transcript(ANN, before=first.before, limit=3)
+    assert all(entry["status"] == "ok" for entry in extract.entries if entry["kind"] == "tool")
+    assert extract.after is None, "only the newest extract is followed"
 
 
-def test_what_came_since_a_page_is_told_once_more_with_what_was_not_finished(home: Home) -> None:
+def test_what_came_since_an_extract_is_told_once_more_with_what_was_not_finished(home: Home) -> None:
     ann = Session()
     collector = said(home, ann.person("Paint"), ann.says("Right away.", stop=None), ann.calls("t1", command="make"))
-    page = lookup(collector).transcript(ANN)
-    assert page.entries[-1]["status"] == "running"
-    assert kinds(lookup(collector).transcript(ANN, after=page.after)) == ["tool"]
+    extract = lookup(collector).transcript(ANN)
+    assert extract.entries[-1]["status"] == "running"
+    assert kinds(lookup(collector).transcript(ANN, after=extract.after)) == ["tool"]
     said(home, ann.returns("t1", "fine"), ann.says("Done."))
-    later = lookup(collector).transcript(ANN, after=page.after)
-    assert (later.entries[0]["kind"], later.entries[0]["id"]) == ("tool", page.entries[-1]["id"])
+    later = lookup(collector).transcript(ANN, after=extract.after)
+    assert (later.entries[0]["kind"], later.entries[0]["id"]) == ("tool", extract.entries[-1]["id"])
     assert (later.entries[0]["status"], kinds(later)) == ("ok", ["tool", "reply", "end"])
     assert lookup(collector).transcript(ANN, after=later.after).entries == []
 
 
-def test_a_task_that_was_named_on_an_earlier_page_keeps_its_title(home: Home) -> None:
+def test_a_task_that_was_named_on_an_earlier_extract_keeps_its_title(home: Home) -> None:
     ann = Session()
     collector = said(
         home,
@@ -238,15 +238,15 @@ def test_a_task_that_was_named_on_an_earlier_page_keeps_its_title(home: Home) ->
     assert plan["todos"] == [{"id": "7", "title": "Paint the door", "status": "completed"}]
 
 
-def test_a_line_that_is_being_written_comes_with_the_next_page(home: Home) -> None:
+def test_a_line_that_is_being_written_comes_with_the_next_extract(home: Home) -> None:
     ann = Session()
     collector = said(home, ann.person("Paint"))
     line = lines(ann.says("It is green."))
     home.write(FILE, line[:40])
-    page = lookup(collector).transcript(ANN)
-    assert kinds(page) == ["prompt"]
+    extract = lookup(collector).transcript(ANN)
+    assert kinds(extract) == ["prompt"]
     home.write(FILE, line[40:])
-    assert kinds(lookup(collector).transcript(ANN, after=page.after)) == ["reply", "end"]
+    assert kinds(lookup(collector).transcript(ANN, after=extract.after)) == ["reply", "end"]
 
 
 def test_a_conversation_in_several_files_is_one(home: Home) -> None:
@@ -258,7 +258,7 @@ def test_a_conversation_in_several_files_is_one(home: Home) -> None:
     texts = [entry["text"] for entry in lookup(collector).transcript(ANN).entries if entry.get("text")]
     assert texts == ["First", "One.", "Second", "Two."]
     for limit in (1, 2, 3):
-        assert joined(list(all_pages(collector, ANN, limit))) == lookup(collector).transcript(ANN).entries
+        assert joined(list(all_extracts(collector, ANN, limit))) == lookup(collector).transcript(ANN).entries
 
 
 def test_the_end_of_a_file_of_any_size_is_read_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +283,7 @@ def test_the_end_of_a_file_of_any_size_is_read_alone(home: Home, monkeypatch: py
 def test_what_cannot_be_read_says_why(home: Home, tmp_path: Path) -> None:
     ann = Session()
     collector = said(home, ann.person("Paint"), ann.says("Done."))
-    page = lookup(collector).transcript(ANN, limit=1)
+    extract = lookup(collector).transcript(ANN, limit=1)
     with pytest.raises(NoTranscript, match="no session 'nobody'"):
         lookup(collector).transcript("nobody")
     for place in ("", "7", "x@y", "../../etc/passwd", f"-1@{FILE}", f"{'9' * 30}@{FILE}", "0@projects/other.jsonl"):
@@ -291,7 +291,7 @@ def test_what_cannot_be_read_says_why(home: Home, tmp_path: Path) -> None:
             lookup(collector).transcript(ANN, before=place)
     (home.root / FILE).unlink()
     with pytest.raises(NoTranscript, match="its file is gone"):
-        lookup(collector).transcript(ANN, before=page.before)
+        lookup(collector).transcript(ANN, before=extract.before)
 
 
 def test_a_link_that_leads_out_is_not_followed(home: Home, tmp_path: Path) -> None:
@@ -306,7 +306,7 @@ def test_a_link_that_leads_out_is_not_followed(home: Home, tmp_path: Path) -> No
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_bytes_changed_anywhere_never_break_a_page(
+def test_bytes_changed_anywhere_never_break_an_extract(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     root = tmp_path_factory.mktemp("claude")
@@ -319,15 +319,17 @@ def test_bytes_changed_anywhere_never_break_a_page(
         content[place : place + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
     (root / FILE).write_bytes(content)
     limit = data.draw(st.integers(1, 30))
-    whole = joined(list(all_pages(collector, ANN, 500)))
-    assert [entry["id"] for entry in joined(list(all_pages(collector, ANN, limit)))] == [entry["id"] for entry in whole]
+    whole = joined(list(all_extracts(collector, ANN, 500)))
+    assert [entry["id"] for entry in joined(list(all_extracts(collector, ANN, limit)))] == [
+        entry["id"] for entry in whole
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Other agents: the three ways in which files are read
 
 
-def test_a_database_is_asked_for_the_rows_of_a_page_only(tmp_path: Path) -> None:
+def test_a_database_is_asked_for_the_rows_of_an_extract_only(tmp_path: Path) -> None:
     writer = Writer(tmp_path / "opencode")
     writer.turn()
     writer.session("ses_2", 500)
@@ -338,13 +340,13 @@ def test_a_database_is_asked_for_the_rows_of_a_page_only(tmp_path: Path) -> None
     assert [entry["kind"] for entry in whole] == ["prompt", "tool", "reply", "end"]
     assert (whole[1]["name"], whole[1]["input"], whole[1]["status"]) == ("bash", {"command": "make"}, "error")
     for limit in (1, 2, 3):
-        assert joined(list(all_pages(collector, "ses_1", limit))) == whole
-    page = lookup(collector).transcript("ses_1")
+        assert joined(list(all_extracts(collector, "ses_1", limit))) == whole
+    extract = lookup(collector).transcript("ses_1")
     writer.message("msg_4", 300, "user")
     writer.part("prt_7", 300, "msg_4", type="text", text="Then write it.")
-    later = lookup(collector).transcript("ses_1", after=page.after).entries
+    later = lookup(collector).transcript("ses_1", after=extract.after).entries
     assert later[-1]["text"] == "Then write it."
-    known = {entry["id"] for entry in page.entries}
+    known = {entry["id"] for entry in extract.entries}
     assert [entry["text"] for entry in later if entry["id"] not in known] == ["Then write it."]
 
 
@@ -356,11 +358,11 @@ def test_a_tree_of_documents_is_one_conversation(tmp_path: Path) -> None:
         put(path, document)
     collector = reading(tmp_path / "tree")
     told = ("kind", "text", "name", "status", "output")
-    page = lookup(collector).transcript("ses_1")
-    assert [[entry.get(name) for name in told] for entry in page.entries] == [
+    extract = lookup(collector).transcript("ses_1")
+    assert [[entry.get(name) for name in told] for entry in extract.entries] == [
         [entry.get(name) for name in told] for entry in expected
     ]
-    assert joined(list(all_pages(collector, "ses_1", 1))) == page.entries
+    assert joined(list(all_extracts(collector, "ses_1", 1))) == extract.entries
 
 
 @pytest.mark.parametrize(
@@ -394,7 +396,7 @@ def test_pictures_of_other_agents_are_placeholders(
     assert call["output"] == "[image]"
 
 
-def test_a_page_in_the_middle_of_a_long_turn_knows_whose_it_is(tmp_path: Path) -> None:
+def test_an_extract_in_the_middle_of_a_long_turn_knows_whose_it_is(tmp_path: Path) -> None:
     """Codex names the session in the first line of a file only."""
     home = Home(Codex, tmp_path / "codex")
     thread = "019e0000-0000-7000-8000-000000000001"
@@ -406,14 +408,14 @@ def test_a_page_in_the_middle_of_a_long_turn_knows_whose_it_is(tmp_path: Path) -
         told.append({"timestamp": iso(f"09:00:02.{n:03}"), "type": "response_item", "payload": payload})
     home.write(f"sessions/2026/01/01/rollout-2026-01-01T09-00-00-{thread}.jsonl", lines(*told))
     collector = home.read().collector
-    whole = joined(list(all_pages(collector, thread, 500)))
+    whole = joined(list(all_extracts(collector, thread, 500)))
     assert [entry["text"].split()[0] for entry in whole if entry["kind"] == "reply"] == [str(n) for n in range(200)]
-    paged = joined(list(all_pages(collector, thread, 30)))
+    paged = joined(list(all_extracts(collector, thread, 30)))
     assert paged == whole
     assert len({entry["id"] for entry in paged}) == len(paged)
 
 
-def test_pages_of_real_transcripts_join_to_the_whole() -> None:
+def test_extracts_of_real_transcripts_join_to_the_whole() -> None:
     roots = sorted((SHARED / "claude-code").glob("*/projects/"))
     if not roots:
         pytest.skip("real transcripts are not beside the repository (../shared/data/claude-code)")
@@ -423,11 +425,11 @@ def test_pages_of_real_transcripts_join_to_the_whole() -> None:
         collector.scan()
         for session in collector.store.rows("sessions"):
             try:
-                whole = joined(list(all_pages(collector, session["id"], 500)))
+                whole = joined(list(all_extracts(collector, session["id"], 500)))
             except NoTranscript:
                 continue
             ids = [(entry["id"], entry["kind"], entry.get("status")) for entry in whole]
-            paged = joined(list(all_pages(collector, session["id"], 50)))
+            paged = joined(list(all_extracts(collector, session["id"], 50)))
             assert [(entry["id"], entry["kind"], entry.get("status")) for entry in paged] == ids
             assert len(set(ids)) == len(ids)
             seen += len(whole)
@@ -438,20 +440,20 @@ def test_pages_of_real_transcripts_join_to_the_whole() -> None:
 # From a notebook
 
 
-def test_a_notebook_pages_through_a_conversation(home: Home) -> None:
+def test_a_notebook_extracts_through_a_conversation(home: Home) -> None:
     home.write(FILE, lines(*long(30)))
     with hosted(home.root) as server:
         client = aw.connect(server.url, server.token)
-        page = client.transcript(ANN, limit=20)
-        assert len(page) == 20 and page[-1]["kind"] == "end" and page[-2]["text"] == "Done 29."
-        assert repr(page) == f"<transcript of {ANN}: 20 entries, more before>"
-        earlier = client.transcript(ANN, page.before, 20)
-        assert earlier[-1]["at"] <= page[0]["at"]
-        frame = page.df()
+        extract = client.transcript(ANN, limit=20)
+        assert len(extract) == 20 and extract[-1]["kind"] == "end" and extract[-2]["text"] == "Done 29."
+        assert repr(extract) == f"<transcript of {ANN}: 20 entries, more before>"
+        earlier = client.transcript(ANN, extract.before, 20)
+        assert earlier[-1]["at"] <= extract[0]["at"]
+        frame = extract.df()
         assert str(frame["at"].dtype) == "datetime64[ms, UTC]"
         assert str(frame["duration_ms"].dtype) == "timedelta64[ms]"
-        assert "<pre" in page._repr_html_() and "Prompt 29" in page._repr_html_()
-        assert client.transcript(ANN, after=page.after).entries == []
+        assert "<pre" in extract._repr_html_() and "Prompt 29" in extract._repr_html_()
+        assert client.transcript(ANN, after=extract.after).entries == []
         with pytest.raises(aw.NotFound, match="no session") as failure:
             client.transcript("nobody")
         assert failure.value.code == "not_found"

@@ -1,7 +1,7 @@
-"""A conversation page by page, from the agent's own files, in words that all agents share.
+"""Extracts of conversations, read from the agents' own files, with the same kinds of entries for all agents.
 
-Nothing of it is kept in memory: each page reads the stretch of the file that it shows, with a fresh reader of the
-same format that feeds the tables. A growing file is read backwards from its end, so the newest page of a session of
+Nothing of it is kept in memory: each extract reads the stretch of the file that it shows, with a fresh reader of the
+same format that feeds the tables. A growing file is read backwards from its end, so the newest entries of a session of
 any size takes milliseconds. Steps (:mod:`agent_widget.sources.steps`) become entries: a tool call and what it
 returned are one entry, standing where the call was made.
 """
@@ -20,24 +20,24 @@ from .files import NoTranscript as NoTranscript
 from .files import since, stretches, up_to
 
 TEXT_CHARS: Final = 20_000
-"""A longer text is cut and says so, unless more is asked for."""
+"""Characters after which a text is cut, unless more are asked for."""
 MAX_TEXT_CHARS: Final = 2_000_000
 MAX_LIMIT: Final = 500
-PAGE_CHARS: Final = 8_000_000
-"""A page with more text than this holds fewer entries than were asked for."""
+EXTRACT_CHARS: Final = 8_000_000
+"""Characters of text above which an extract holds fewer entries than were asked for."""
 
 
-class Page(NamedTuple):
+class Extract(NamedTuple):
     """Some entries of a conversation, oldest first, and where to go on."""
 
     entries: list[dict[str, Any]]
     before: str | None
-    """Ask with this for the page before; ``None`` if there is none."""
+    """Ask with this for earlier entries; ``None`` if there are none."""
     after: str | None
-    """Ask with this for what came since, and once more for what was not finished; ``None`` for older pages."""
+    """Ask with this for what came since, and once more for what was not finished; ``None`` for older extracts."""
 
 
-def read_page(
+def read_extract(
     source: Source,
     paths: Iterable[Path],
     agent_id: str,
@@ -47,35 +47,35 @@ def read_page(
     limit: int = 50,
     chars: int = TEXT_CHARS,
     masking: bool = True,
-) -> Page:
-    """A page of an agent's conversation: its last ``limit`` entries, those before a place, or all since a place.
+) -> Extract:
+    """Return an extract of a conversation: its last ``limit`` entries, those before a place, or all since a place.
 
-    ``paths``: the files that tell of it. ``before`` and ``after`` are places that an earlier page named. ``chars``:
-    longer texts are cut to as many characters. Raises :class:`NoTranscript`, and ``ValueError`` for a wrong place.
+    ``paths``: its files. ``before`` and ``after``: places from an earlier extract. ``chars``: characters after which a
+    text is cut. Raises :class:`NoTranscript`, and ``ValueError`` for a wrong place.
     """
     limit, chars = max(1, min(limit, MAX_LIMIT)), max(1, min(chars, MAX_TEXT_CHARS))
     try:
         conversation = stretches(source, paths, agent_id)
         end = conversation[-1].end() if before is None else None  # asked first: what comes meanwhile comes again
         if after is not None:
-            entries, earlier = since(conversation, Place.of(after)), None
+            entries, earlier = since(conversation, Place.parse(after)), None
         else:
-            entries, earlier = up_to(conversation, None if before is None else Place.of(before), limit)
+            entries, earlier = up_to(conversation, None if before is None else Place.parse(before), limit)
     except FileNotFoundError:
         raise NoTranscript("its file is gone") from None
     except (Unreadable, OSError) as error:
         raise NoTranscript(f"it cannot be read now: {getattr(error, 'strerror', None) or error}") from None
     later = None if end is None else next((entry.place for entry in entries if entry.unfinished), end)
-    return _page(entries, earlier, later, Cutter(chars, masking))
+    return _extract(entries, earlier, later, Cutter(chars, masking))
 
 
-def _page(entries: list[Entry], earlier: Place | None, later: Place | None, cutter: Cutter) -> Page:
+def _extract(entries: list[Entry], earlier: Place | None, later: Place | None, cutter: Cutter) -> Extract:
     shown: list[dict[str, Any]] = []
     first = None
     for entry in reversed(entries):
-        if cutter.spent > PAGE_CHARS and entry.place != first:
+        if cutter.spent > EXTRACT_CHARS and entry.place != first:
             earlier = first
             break
         shown.append(cutter.shown(entry.fields))
         first = entry.place
-    return Page(shown[::-1], *(None if place is None else str(place) for place in (earlier, later)))
+    return Extract(shown[::-1], *(None if place is None else str(place) for place in (earlier, later)))

@@ -1,4 +1,4 @@
-"""What a page shows of long texts, and of secrets."""
+"""What an extract shows of long texts, and of secrets."""
 
 from __future__ import annotations
 

@@ -20,12 +20,12 @@ class Place(NamedTuple):
         return f"{self.at}@{self.file}"
 
     @staticmethod
-    def of(told: str) -> Place:
-        """The place that a page named."""
-        at, separator, file = told.partition("@")
+    def parse(text: str) -> Place:
+        """Return the place that ``str(place)`` wrote. Raises ``ValueError`` for any other text."""
+        at, separator, file = text.partition("@")
         if not at or not separator:
             raise ValueError(
-                f"{told[:60]!r} is no place in a transcript; leave it out to begin with the newest entries"
+                f"{text[:60]!r} is no place in a transcript; leave it out to begin with the newest entries"
             )
         return Place(at, file)
 
@@ -45,24 +45,24 @@ class Entry:
 
 @dataclass(slots=True)
 class Listener:
-    """Hears the steps of a reader and makes entries of those of one agent."""
+    """Takes the steps of a reader and makes entries of those of one agent."""
 
     agent_id: str
     entries: list[Entry] = field(default_factory=list)
     at: str = "0"
     """Where the reader is."""
     file: str = ""
-    deaf: bool = False
+    ignore: bool = False
     """The reader is only finding out whose file it is."""
     finishing: bool = False
-    """The page is over; what its calls returned is still taken."""
+    """The extract is complete; only the results of its calls are still taken."""
     by_file: bool = False
     """Whether the conversation's ``file`` is the place: rows of a database bear their message's id there."""
     _known: dict[tuple[str, str], Entry] = field(default_factory=dict)
 
     def __call__(self, talk: Conversation, step: Step) -> None:
         """Take one step."""
-        if self.deaf or talk.agent != self.agent_id:
+        if self.ignore or talk.agent != self.agent_id:
             return
         if self.by_file:
             self.at = talk.file
@@ -100,7 +100,7 @@ class Listener:
 
     def _add(self, kind: str, at: int, id: str, **fields: Any) -> Entry:
         known = self._known.get((kind, id)) if id else None
-        if known is not None:  # told once more: what it says now counts
+        if known is not None:  # written once more: the later values count
             known.fields.update({name: value for name, value in fields.items() if value is not None})
             return known
         place = Place(self.at, self.file)

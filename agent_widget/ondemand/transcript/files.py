@@ -19,7 +19,7 @@ _ALL: Final = 1_000_000_000
 _HEAD: Final = 64 * 1024
 """So much of a file's beginning (and at least its first line) is read to know whose it is."""
 _LOOK_AHEAD: Final = 2 * 1024 * 1024
-"""So far behind a page the results of its calls are looked for."""
+"""Bytes after an extract in which the results of its calls are looked for."""
 
 
 class NoTranscript(LookupError):
@@ -102,15 +102,15 @@ def _index(conversation: list[Stretch], place: Place | None) -> int:
 
 
 def _last(entries: list[Entry], limit: int) -> list[Entry]:
-    """The last so many; those at one place stay together, since a page can only begin at a place."""
+    """The last so many; those at one place stay together, since an extract can only begin at a place."""
     first = max(0, len(entries) - limit)
     while 0 < first < len(entries) and entries[first - 1].place == entries[first].place:
         first -= 1
     return entries[first:]
 
 
-class _Reading:
-    """One reading of files of a source, with readers of its own, and what is heard of it."""
+class _Replay:
+    """Reads files with a source of its own, apart from the tables, into a listener."""
 
     def __init__(self, source: Source, file: str, agent_id: str) -> None:
         self.source = type(source)(source.root, source.namespace)
@@ -158,7 +158,7 @@ class _Lines:
             window = _WINDOW
             while True:
                 start = max(0, end - window)
-                listener = self._heard(descriptor, start, end, finish=at is not None)
+                listener = self._listen(descriptor, start, end, finish=at is not None)
                 entries = _last(listener.entries, limit)
                 earlier = len(entries) < len(listener.entries)
                 if start == 0 or (earlier and len(entries) >= limit):
@@ -170,7 +170,7 @@ class _Lines:
     def since(self, at: str) -> list[Entry]:
         descriptor = self._open()
         try:
-            return self._heard(descriptor, _offset(at), os.fstat(descriptor).st_size).entries
+            return self._listen(descriptor, _offset(at), os.fstat(descriptor).st_size).entries
         finally:
             os.close(descriptor)
 
@@ -179,7 +179,7 @@ class _Lines:
         try:
             size = os.fstat(descriptor).st_size
             tail = os.pread(descriptor, _WINDOW, max(0, size - _WINDOW))
-            partial = len(tail) - (tail.rfind(b"\n") + 1)  # a line that is being written comes with the next page
+            partial = len(tail) - (tail.rfind(b"\n") + 1)  # a line that is being written comes with the next extract
             return Place(str(size - partial), self.file)
         finally:
             os.close(descriptor)
@@ -187,26 +187,26 @@ class _Lines:
     def began_at(self) -> int:
         descriptor = self._open()
         try:
-            listener = self._heard(descriptor, 0, _head(descriptor))
+            listener = self._listen(descriptor, 0, _head(descriptor))
             return min((entry.fields["at"] for entry in listener.entries), default=0)
         finally:
             os.close(descriptor)
 
-    def _heard(self, descriptor: int, start: int, end: int, finish: bool = False) -> Listener:
-        reading = _Reading(self.source, self.file, self.agent_id)
-        reader, listener = reading.reader(self.path), reading.listener
+    def _listen(self, descriptor: int, start: int, end: int, finish: bool = False) -> Listener:
+        replay = _Replay(self.source, self.file, self.agent_id)
+        reader, listener = replay.reader(self.path), replay.listener
         head = min(start, _head(descriptor))
-        listener.deaf = True
+        listener.ignore = True
         for _, line in _lines(descriptor, 0, head):
-            reading.feed(reader, line)
-        listener.deaf = False
+            replay.feed(reader, line)
+        listener.ignore = False
         for offset, line in _lines(descriptor, start, end):
             listener.at = str(offset)
-            reading.feed(reader, line)
+            replay.feed(reader, line)
         if finish and listener.waits:
             listener.finishing = True
             for _, line in _lines(descriptor, end, end + _LOOK_AHEAD):
-                reading.feed(reader, line)
+                replay.feed(reader, line)
                 if not listener.waits:
                     break
         return listener
@@ -268,36 +268,36 @@ class _Documents:
         self.agent_id = agent_id
 
     def up_to(self, at: str | None, limit: int) -> tuple[list[Entry], Place | None]:
-        entries = self._heard()
+        entries = self._listen()
         known = entries if at is None else entries[: _offset(at)]
         kept = _last(known, limit)
         return kept, kept[0].place if len(kept) < len(known) else None
 
     def since(self, at: str) -> list[Entry]:
-        return self._heard()[_offset(at) :]
+        return self._listen()[_offset(at) :]
 
     def end(self) -> Place:
-        return Place(str(len(self._heard())), self.file)
+        return Place(str(len(self._listen())), self.file)
 
     def began_at(self) -> int:
-        return min((entry.fields["at"] for entry in self._heard()), default=0)
+        return min((entry.fields["at"] for entry in self._listen()), default=0)
 
-    def _heard(self) -> list[Entry]:
-        reading = _Reading(self.source, self.file, self.agent_id)
-        paths = [found for path in self.paths for found in reading.source.documents_of(path, self.agent_id)]
-        readers = {path: reading.source.reader(path) for path in dict.fromkeys(paths)}
+    def _listen(self) -> list[Entry]:
+        replay = _Replay(self.source, self.file, self.agent_id)
+        paths = [found for path in self.paths for found in replay.source.documents_of(path, self.agent_id)]
+        readers = {path: replay.source.reader(path) for path in dict.fromkeys(paths)}
         data = {path: read_document(self.source.root / path, self.source.root) for path in readers}
         for path, reader in readers.items():
             if reader is not None:
-                reading.feed(reader, data[path])
-        entries = reading.listener.entries
+                replay.feed(reader, data[path])
+        entries = replay.listener.entries
         for number, entry in enumerate(entries):
             entry.place = Place(str(number), self.file)
         return entries
 
 
 class _Database:
-    """A database: only the rows of a page are asked for."""
+    """A database: only the rows of the extract are asked for."""
 
     def __init__(self, source: Source, path: PurePosixPath, agent_id: str) -> None:
         self.source = source
@@ -306,25 +306,25 @@ class _Database:
         self.agent_id = agent_id
 
     def up_to(self, at: str | None, limit: int) -> tuple[list[Entry], Place | None]:
-        entries = self._heard(before=at, limit=limit + 1)
+        entries = self._listen(before=at, limit=limit + 1)
         kept = _last(entries, limit)
         return kept, kept[0].place if len(kept) < len(entries) else None
 
     def since(self, at: str) -> list[Entry]:
-        return self._heard(since=at, limit=_ALL)
+        return self._listen(since=at, limit=_ALL)
 
     def end(self) -> Place:
-        entries = self._heard(limit=1)
+        entries = self._listen(limit=1)
         return entries[-1].place if entries else Place("0", self.file)
 
     def began_at(self) -> int:
-        entries = self._heard(limit=1)
+        entries = self._listen(limit=1)
         return entries[0].fields["at"] if entries else 0
 
-    def _heard(self, *, before: str | None = None, since: str | None = None, limit: int) -> list[Entry]:
-        reading = _Reading(self.source, self.file, self.agent_id)
-        reading.listener.by_file = True
-        query = reading.source.excerpt(self.path, self.agent_id, before, since, limit)
+    def _listen(self, *, before: str | None = None, since: str | None = None, limit: int) -> list[Entry]:
+        replay = _Replay(self.source, self.file, self.agent_id)
+        replay.listener.by_file = True
+        query = replay.source.excerpt(self.path, self.agent_id, before, since, limit)
         for _ in database.read(self.source.root / self.path, self.source.root, query):
             pass
-        return reading.listener.entries
+        return replay.listener.entries

@@ -30,7 +30,7 @@ from ..memory import memory_fields
 from ..steps import PERSON
 from .home import Home
 from .team import Config, Inbox, Task
-from .transcript import Transcript
+from .transcript import TranscriptReader
 from .values import folder, is_internal, progress
 
 
@@ -40,9 +40,9 @@ class Claude(Home):
     name = "claude"
     known_by = ("projects/*/*.jsonl", "projects/*/*/subagents", "teams/*/config.json")
     files = {
-        "projects/*/*.jsonl": Transcript,
-        "projects/*/*/subagents/agent-*.jsonl": Transcript,
-        "projects/*/*/subagents/workflows/*/agent-*.jsonl": Transcript,
+        "projects/*/*.jsonl": TranscriptReader,
+        "projects/*/*/subagents/agent-*.jsonl": TranscriptReader,
+        "projects/*/*/subagents/workflows/*/agent-*.jsonl": TranscriptReader,
         "projects/*/*/subagents/agent-*.meta.json": lambda claude, path: Document(partial(claude.sidecar, path)),
         "projects/*/*/subagents/workflows/*/agent-*.meta.json": lambda claude, path: Document(
             partial(claude.sidecar, path)

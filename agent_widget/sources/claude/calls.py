@@ -17,7 +17,7 @@ from .values import outcome, text_in, todo_of
 
 def called(talk: Talk, block: Block, at: int, *, copy: bool) -> Iterator[Step]:
     """Yield a tool call; ``copy``: it is repeated from another file."""
-    talk.goes_on()
+    talk.turn_continues()
     given = block.input if isinstance(block.input, dict) else {}
     question: str | None = None
     if block.name == "AskUserQuestion":
@@ -38,7 +38,7 @@ def returned(talk: Talk, block: Block, line: Line, at: int) -> Iterator[Step | I
     call = talk.calls.get(block.tool_use_id)
     text = text_in(block.content)
     status = outcome(block, text, line)
-    talk.goes_on()
+    talk.turn_continues()
     yield Result(at, block.tool_use_id, status, clean(text), clean(text) if status == "error" else None)
     if status != "ok" or call is None or not isinstance(call.input, dict) or call.name not in _USED_RESULT:
         return

@@ -95,15 +95,15 @@ class Talk(Voice):
 
     # Turns
 
-    def goes_on(self) -> None:
-        """Take in that the turn did not end with what was said last."""
+    def turn_continues(self) -> None:
+        """Note that the turn did not end with the last reply."""
         self.ended, self.replied = False, None
 
     def prompted(self, prompt: Prompt, *, mid_turn: bool = False) -> Iterator[Step]:
         """Yield a prompt. If nothing but it says so, the turn before ended with the last text."""
         if self.replied is not None and not self.ended and not self.calls and not mid_turn:
             yield from self.end(self.replied.at)
-        self.goes_on()
+        self.turn_continues()
         self.resumed = False
         yield prompt
         if self.parent is None and prompt.sender == PERSON and "prompt" not in self._titles:

@@ -38,7 +38,7 @@ _MOST_WAITING: Final = 100
 """Maximum lines that are kept until the first one with a time."""
 
 
-class Transcript(Chat[Line, Talk]):
+class TranscriptReader(Chat[Line, Talk]):
     """Reads one transcript."""
 
     decoder = DECODER
@@ -169,7 +169,7 @@ def _assistant(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
             id = f"{line.uuid}.{place}" if place else line.uuid or ""
             yield from _replied(talk, Reply(at, id, clean(block.text)), message)
         elif block.type == "thinking":
-            talk.goes_on()
+            talk.turn_continues()
             yield Thinking(at, line.uuid or "", block.thinking or "")
 
 
@@ -205,7 +205,7 @@ def _user(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
     elif line.isMeta:
         if not text.startswith(("<", "Caveat:")) and (talk.ended or not talk.calls):
             talk.resumed = text.startswith("Stop hook feedback")
-            talk.goes_on()
+            talk.turn_continues()
             yield TurnStart(at)
     elif (command := _COMMAND.search(text)) is not None and text.startswith("<command-message>"):
         arguments = _ARGUMENTS.search(text)

@@ -24,7 +24,7 @@ class Todos:
 
     def __init__(self, session: str) -> None:
         self.session = session
-        self._told: dict[str, dict[str, Any]] = {}  # row → fields
+        self._rows: dict[str, dict[str, Any]] = {}  # row → fields
 
     def query(self, ask: Ask) -> Iterator[Item]:
         """What of the list changed; nothing if its tables are of another shape."""
@@ -34,16 +34,16 @@ class Todos:
         if _columns(ask, "todo_deps").issuperset(("todo_id", "depends_on")):
             for todo, other in ask("SELECT todo_id, depends_on FROM todo_deps ORDER BY todo_id, depends_on"):
                 needs[str(todo)].append(f"{self.session}:{other}")
-        before, self._told = self._told, {}
+        before, self._rows = self._rows, {}
         for row in ask(f"SELECT {', '.join(_TODO)} FROM todos ORDER BY created_at, id"):
             todo = dict(zip(_TODO, row, strict=True))
             if todo["id"] is None:
                 continue
             id = f"{self.session}:{todo['id']}"
-            self._told[id] = fields = self._fields(todo, needs[str(todo["id"])])
+            self._rows[id] = fields = self._fields(todo, needs[str(todo["id"])])
             if before.get(id) != fields:
                 yield Record("tasks", id, fields)
-        for id in sorted(before.keys() - self._told.keys()):
+        for id in sorted(before.keys() - self._rows.keys()):
             yield Gone("tasks", id)
 
     def _fields(self, todo: dict[str, Any], needs: list[str]) -> dict[str, Any]:

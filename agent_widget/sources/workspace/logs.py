@@ -54,13 +54,13 @@ def _coordination(team: Team, agent: str, at: int | None, text: str) -> Items:
     if text.startswith("Status updated: "):
         word, _, rest = text[16:].partition(" - ")
         doing = named(rest)
-        yield from team.does(agent, at, word, "status update", doing)
-        yield team.tell("agents", agent, at, activity=preview(doing))
+        yield from team.reported(agent, at, word, "status update", doing)
+        yield team.claim("agents", agent, at, activity=preview(doing))
     elif found := re.match(r"Agent registered: \S+ \(role: ([^)]+)\)", text):
-        yield team.tell("agents", agent, at, role=named(found.group(1)))
+        yield team.claim("agents", agent, at, role=named(found.group(1)))
     elif text.startswith("Agent unregistered: "):
-        yield from team.saw(agent, at, "done", "unregistered")
+        yield from team.evidence(agent, at, "done", "unregistered")
     elif found := re.match(r"Cleaning up \d+ stale agent\(s\): (.+)", text):
         for stale in filter(None, map(named, found.group(1).split(","))):
             yield from team.agent(stale)
-            yield from team.saw(stale, at, "offline", "removed due to inactivity")
+            yield from team.evidence(stale, at, "offline", "removed due to inactivity")

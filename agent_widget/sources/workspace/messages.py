@@ -17,7 +17,7 @@ _KIND = {"task_complete": "task_completed"}
 
 _EVERYBODY = ("*", "all", "broadcast", "everyone")
 
-_SPOKEN = (
+_SENTENCES = (
     "status message text content title task summary instruction question blocker "
     "description reason result event action details"
 ).split()
@@ -31,26 +31,27 @@ def message(team: Team, file: File, line: bytes) -> Items:
     word = text_of(entry, "type") or ("direct" if recipient else "broadcast")
     kind = _KIND.get(word, word)
     payload = field_of(entry, "payload", "message", "content", "text")
-    told = as_object(payload)
-    session = session_of(told, "session_id", "child_session") or session_of(object_of(told, "details"), "session_id")
-    about = {"session_id": session, "task_id": text_of(told, "task_id"), "text": _sentence(kind, payload)}
+    content = as_object(payload)
+    session = session_of(content, "session_id", "child_session")
+    session = session or session_of(object_of(content, "details"), "session_id")
+    about = {"session_id": session, "task_id": text_of(content, "task_id"), "text": _sentence(kind, payload)}
     id = id_of(entry, "message_id", "id")
     yield _row(team, id, entry, at=at, sender=sender, recipient=recipient or "*", kind=kind, **about)
     yield from team.agent(sender, at)
     yield from team.agent(recipient)
     yield from team.session(session, at)
     if kind == "session_spawned":
-        yield from spawned(team, told, at)
+        yield from spawned(team, content, at)
     if sender is None:
         return
     if kind == "heartbeat":
-        yield from team.does(sender, at, told.get("status", "working"), "heartbeat")
+        yield from team.reported(sender, at, content.get("status", "working"), "heartbeat")
     elif kind == "broadcast":
-        yield from _broadcast(team, sender, at, told, session)
+        yield from _broadcast(team, sender, at, content, session)
     elif kind == "task_claim":
-        yield from _claim(team, text_of(told, "claimed_by") or sender, at, told)
+        yield from _claim(team, text_of(content, "claimed_by") or sender, at, content)
     elif kind == "task_completed":
-        yield from _completion(team, sender, text_of(told, "completed_by") or sender, at, told)
+        yield from _completion(team, sender, text_of(content, "completed_by") or sender, at, content)
 
 
 def user_message(team: Team, file: File, line: bytes) -> Items:
@@ -78,39 +79,39 @@ def _recipient(entry: Entry) -> str | None:
     return None if name in _EVERYBODY else name
 
 
-def _broadcast(team: Team, sender: str, at: int | None, told: Entry, session: str | None) -> Items:
+def _broadcast(team: Team, sender: str, at: int | None, content: Entry, session: str | None) -> Items:
     """What an agent tells everybody: that it came online, or how it is getting on."""
-    words, details = text_of(told, "status"), object_of(told, "details")
-    yield team.tell("agents", sender, at, role=text_of(details, "role"), activity=preview(words))
+    words, details = text_of(content, "status"), object_of(content, "details")
+    yield team.claim("agents", sender, at, role=text_of(details, "role"), activity=preview(words))
     if session_of(details, "session_id") is not None:
-        yield team.tell("agents", sender, at, session_id=session)
+        yield team.claim("agents", sender, at, session_id=session)
         yield from team.works_in(sender, session, at)
     if words is not None and words.lower() in AGENT_STATUS:
-        yield from team.does(sender, at, words, "broadcast")
+        yield from team.reported(sender, at, words, "broadcast")
     elif words is not None and re.search(r"\b(idle|online and ready)\b", words, re.IGNORECASE):
-        yield from team.saw(sender, at, "idle", "broadcast says ready")
+        yield from team.evidence(sender, at, "idle", "broadcast says ready")
     else:
-        yield from team.saw(sender, at, "working", "sent a broadcast")
+        yield from team.evidence(sender, at, "working", "sent a broadcast")
 
 
-def _claim(team: Team, agent: str, at: int | None, told: Entry) -> Items:
-    task, title = text_of(told, "task_id"), _title(told)
+def _claim(team: Team, agent: str, at: int | None, content: Entry) -> Items:
+    task, title = text_of(content, "task_id"), _title(content)
     yield from team.agent(agent, at)
-    yield team.tell("agents", agent, at, activity=preview(title))
-    yield from team.saw(agent, at, "working", f"claimed task {title}" if title else "claimed a task")
+    yield team.claim("agents", agent, at, activity=preview(title))
+    yield from team.evidence(agent, at, "working", f"claimed task {title}" if title else "claimed a task")
     if task is not None:
         team.claimed[agent][task] = max(team.claimed[agent].get(task, 0), at or 0)
         yield from current_task(team, [agent])
 
 
-def _completion(team: Team, sender: str, agent: str, at: int | None, told: Entry) -> Items:
-    task, result = text_of(told, "task_id"), _result(told)
-    title = text_of(told, "title", "task") or (None if result else task)
+def _completion(team: Team, sender: str, agent: str, at: int | None, content: Entry) -> Items:
+    task, result = text_of(content, "task_id"), _result(content)
+    title = text_of(content, "title", "task") or (None if result else task)
     yield from team.agent(agent, at if agent == sender else None)
     if agent == sender:  # else the sender only keeps the books of somebody who may be long gone
-        yield team.tell("agents", agent, at, activity=preview(f"completed {title}" if title else result))
+        yield team.claim("agents", agent, at, activity=preview(f"completed {title}" if title else result))
         what = f" {title}" if title else f": {result}" if result else ""
-        yield from team.saw(agent, at, "idle", f"completed {'task' if title else 'a task'}{what}")
+        yield from team.evidence(agent, at, "idle", f"completed {'task' if title else 'a task'}{what}")
     if task is not None:
         team.completed[task] = max(team.completed.get(task, 0), at or 0)
         team.completers[agent].add(task)
@@ -118,12 +119,12 @@ def _completion(team: Team, sender: str, agent: str, at: int | None, told: Entry
         yield from current_task(team, [who for who, claimed in team.claimed.items() if task in claimed])
 
 
-def _title(told: Entry) -> str | None:
-    return text_of(told, "title", "task_title", "task", "task_id")
+def _title(content: Entry) -> str | None:
+    return text_of(content, "title", "task_title", "task", "task_id")
 
 
-def _result(told: Entry) -> str | None:
-    return text_of(told, "summary") or text_of(told, "result")
+def _result(content: Entry) -> str | None:
+    return text_of(content, "summary") or text_of(content, "result")
 
 
 def _sentence(kind: str, payload: Any) -> str | None:
@@ -135,5 +136,5 @@ def _sentence(kind: str, payload: Any) -> str | None:
         return preview(f"claimed {title}")
     if title and kind == "task_completed":
         return preview(f"completed {title}" + (f": {result}" if result else ""))
-    spoken = [text for key in _SPOKEN if key in payload and (text := named(payload[key])) is not None]
-    return preview(" — ".join(dict.fromkeys(spoken)) or payload or None)
+    sentences = [text for key in _SENTENCES if key in payload and (text := named(payload[key])) is not None]
+    return preview(" — ".join(dict.fromkeys(sentences)) or payload or None)

@@ -1,4 +1,4 @@
-"""Rows that several files tell of: their ids, the newest of all claims about a fact, what a list no longer holds."""
+"""Rows that several files describe: their ids, the newest of all claims about a fact, what a list no longer holds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .file import Items
 _REFERENCES = frozenset("agent_id session_id task_id parent_id owner sender recipient depends_on".split())
 
 _Claim = tuple[int, str, Any]
-"""When it was made; what it says as text, so that of two at one time always the same counts; and the value."""
+"""Time (ms), the value as text (of two claims at one time the same one always counts), and the value."""
 
 
 def _weight(claim: _Claim) -> tuple[int, str]:
@@ -20,7 +20,7 @@ def _weight(claim: _Claim) -> tuple[int, str]:
 
 
 class Rows:
-    """What was claimed so far."""
+    """The claims of all files about the rows of a workspace."""
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
@@ -28,7 +28,7 @@ class Rows:
         self._listed: dict[str, set[str]] = {}  # document → the ids it listed when last read
 
     def record(self, table: str, id: str, **fields: Any) -> Record:
-        """A claim about a row; its id and those it refers to are put into the namespace here."""
+        """Return a record, with its id and the ids it refers to put into the namespace."""
         for column in _REFERENCES & fields.keys() if self.namespace else ():
             fields[column] = self._referring(column, fields[column])
         return Record(table, self.namespace + id, fields)
@@ -39,50 +39,50 @@ class Rows:
         nobody = value is None or (column == "recipient" and value == "*")  # everybody is nobody in particular
         return value if nobody else self.namespace + value
 
-    def tell(self, table: str, id: str, at: int | None, said_in: str = "", **facts: Any) -> Record:
-        """A record of what counts after one more claim: of each fact, the newest told by anyone.
+    def claim(self, table: str, id: str, at: int | None, document: str = "", **facts: Any) -> Record:
+        """Take in a claim about some facts; return a record of the newest claim about each of them.
 
-        A document (``said_in``) is taken at its last word, whatever it claimed before; what lines claimed stays.
+        A later claim of a ``document`` replaces its earlier ones; claims of lines (no ``document``) stay.
         """
         fields = {}
         for column, value in facts.items():
             claims = self._claims[table, id, column]
             if value is not None:
-                claim = (at or 0, str(value), value)
-                claims[said_in] = claim if said_in else max(claims.get(said_in, claim), claim, key=_weight)
-            elif said_in:
-                claims.pop(said_in, None)
-            if claims or said_in:
-                fields[column] = self.told(table, id, column)
+                made = (at or 0, str(value), value)
+                claims[document] = made if document else max(claims.get(document, made), made, key=_weight)
+            elif document:
+                claims.pop(document, None)
+            if claims or document:
+                fields[column] = self.newest(table, id, column)
         return self.record(table, id, **fields)
 
-    def told(self, table: str, id: str, column: str) -> Any:
-        """The newest claim about one fact."""
+    def newest(self, table: str, id: str, column: str) -> Any:
+        """Return the value that the newest claim gives one fact, ``None`` if there is no claim."""
         claims = self._claims.get((table, id, column))
         return max(claims.values(), key=_weight)[2] if claims else None
 
-    def left(self, table: str, id: str, said_in: str) -> Record:
-        """A document no longer mentions a row that stays: its last word counts where nobody said anything else."""
+    def unmentioned(self, table: str, id: str, document: str) -> Record:
+        """Take in that a document no longer mentions a row: its claims count only where there is no other."""
         fields = {}
         for column in TABLES[table].blank():
             claims = self._claims.get((table, id, column), {})
-            if said_in in claims:
-                claims[said_in] = (-1, *claims[said_in][1:])
-                fields[column] = self.told(table, id, column)
+            if document in claims:
+                claims[document] = (-1, *claims[document][1:])
+                fields[column] = self.newest(table, id, column)
         return self.record(table, id, **fields)
 
     def unlisted(self, document: str, ids: set[str]) -> list[str]:
-        """What the document, which now lists ``ids``, listed before and no longer does."""
+        """Return the ids that the document listed before and, now that it lists ``ids``, no longer does."""
         before, self._listed[document] = self._listed.get(document, set()), ids
         return sorted(before - ids)
 
     def gone(self, document: str, table: str, ids: set[str]) -> Items:
-        """The rows that the document no longer lists."""
+        """Yield ``Gone`` for the rows that the document no longer lists."""
         for id in self.unlisted(document, ids):
             yield Gone(table, self.namespace + id)
 
     def stat(self, name: str, value: Any, unit: str, at: Any) -> Items:
-        """A figure that a file states."""
+        """Yield a figure that a file states, as a row of ``stats``; nothing if it is no number."""
         value = float(value) if isinstance(value, bool) else number(value)
         if value is not None:
             yield self.record("stats", name, name=name, value=value, unit=unit, at=millis(at))

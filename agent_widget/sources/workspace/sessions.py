@@ -47,7 +47,7 @@ def spawned(team: Team, entry: Entry, at: int | None) -> Items:
     parent, child = session_of(entry, "parent_session"), session_of(entry, "child_session")
     yield from team.spawned(parent, child, at)
     if child is not None and child != parent:
-        yield team.tell("sessions", child, 1, title=preview(text_of(entry, "description")))
+        yield team.claim("sessions", child, 1, title=preview(text_of(entry, "description")))
         yield team.record("sessions", child, duration_ms=whole_of(entry, "duration_ms"))
 
 
@@ -65,7 +65,7 @@ def summaries(team: Team, file: File, data: bytes) -> Items:
             duration = None if minutes is None else round(minutes * 60_000)
         calls, files = whole_of(entry, "tool_calls"), length_of(entry, "files_edited")
         yield team.record("sessions", session, duration_ms=duration, tool_calls=calls, files_changed=files)
-        yield team.tell("sessions", session, 0, file.path, title=preview(text_of(entry, "summary_text")))
+        yield team.claim("sessions", session, 0, file.path, title=preview(text_of(entry, "summary_text")))
 
 
 def opencode(team: Team, file: File, data: bytes) -> Items:
@@ -81,7 +81,7 @@ def opencode(team: Team, file: File, data: bytes) -> Items:
             files_changed=whole_of(object_of(entry, "file_changes"), "files"),
             tool_calls=sum(whole(n) or 0 for n in tools.values()) if isinstance(tools, dict) else None,
         )
-        yield team.tell("sessions", session, 2, file.path, title=preview(text_of(entry, "title")))
+        yield team.claim("sessions", session, 2, file.path, title=preview(text_of(entry, "title")))
 
 
 def checkpoint(team: Team, file: File, data: bytes) -> Items:
@@ -96,7 +96,7 @@ def checkpoint(team: Team, file: File, data: bytes) -> Items:
         doing = text_of(current, "progress_description")
         doing = doing or text_of(object_of(document, "context"), "what_was_happening")
         yield from team.agent(agent, at)
-        yield team.tell("agents", agent, at, file.path, session_id=session, activity=preview(doing))
+        yield team.claim("agents", agent, at, file.path, session_id=session, activity=preview(doing))
         yield from team.works_in(agent, session, at)
     task, percent = text_of(current, "task_id"), number_of(current, "progress_percentage")
     for before in team.unlisted(file.path, set() if task is None else {task}):

@@ -59,11 +59,11 @@ def _status(entry: Entry) -> dict[str, Any]:
 
 def _newest_notes(notes: Any) -> str | None:
     """The notes on a task, newest first, since what does not fit is cut from the end."""
-    said = [
+    notes = [
         first_of(note, "text", "note", "content", "message") if isinstance(note, dict) else note
         for note in (notes if isinstance(notes, list) else [notes])
     ]
-    return "\n".join(reversed(texts(said))) or None
+    return "\n".join(reversed(texts(notes))) or None
 
 
 def progress(team: Team, task: str) -> Items:

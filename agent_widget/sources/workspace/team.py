@@ -97,16 +97,16 @@ class Team(Rows):
         """Somebody is human."""
         return self.record("agents", name, role="human", status="unknown", status_reason="a person")
 
-    def does(self, agent: str, at: int | None, word: Any, teller: str, about: str | None = None) -> Items:
-        """What somebody says an agent is doing; of a blocked one, ``about`` says what it waits for."""
+    def reported(self, agent: str, at: int | None, word: Any, reporter: str, about: str | None = None) -> Items:
+        """Yield evidence of the status that a file states; of a blocked agent, ``about`` is what it waits for."""
         status = AGENT_STATUS.get(word.strip().lower()) if isinstance(word, str) else None
         if status:
             known = about if status == "waiting" else None
-            reason = known or f"{teller} says {word.strip().lower()}"
-            yield from self.saw(agent, at, status, reason, routine=known is None)
+            reason = known or f"{reporter} says {word.strip().lower()}"
+            yield from self.evidence(agent, at, status, reason, routine=known is None)
 
-    def saw(self, agent: str, at: int | None, status: str, reason: str, *, routine: bool = False) -> Items:
-        """Evidence of what an agent is doing; people give none."""
+    def evidence(self, agent: str, at: int | None, status: str, reason: str, *, routine: bool = False) -> Items:
+        """Yield evidence of an agent's status; none for people."""
         if at is not None and agent not in HUMANS:
             yield Evidence(self.namespace + agent, at, f"says {status}", reason, "heartbeat", routine)
 
@@ -152,7 +152,7 @@ class Team(Rows):
         """An error of its session stops an agent, until it gives a sign of life again."""
         for agent in agents:
             for at, error in sorted(self.sessions[session].failures):
-                yield from self.saw(agent, at or None, "failed", f"session error: {error}")
+                yield from self.evidence(agent, at or None, "failed", f"session error: {error}")
 
     # Who works where, and who started whom
 
@@ -184,7 +184,7 @@ class Team(Rows):
         yield from self.session(child, at)
         if parent != child:
             self.sessions[parent].children.add(child)
-            yield self.tell("sessions", child, at, parent_id=parent)
+            yield self.claim("sessions", child, at, parent_id=parent)
             yield from self._parents(child)
 
     def _parents(self, session: str) -> Items:
@@ -192,7 +192,7 @@ class Team(Rows):
         for agent in sorted(self.sessions[session].claims):
             parents: set[str] = set()
             for own in self._agent_sessions[agent]:
-                parent = self.told("sessions", own, "parent_id")
+                parent = self.newest("sessions", own, "parent_id")
                 found = self.sessions[parent].agent if parent is not None else None
                 if found not in (None, agent):
                     parents.add(found)
