@@ -82,6 +82,8 @@ class _Line(msgspec.Struct, rename="camel"):
     input: Any = None
     origin: Any = None
     prompt_id: str | None = None
+    turn_id: Any = None
+    source: Any = None
     event: Any = None
     kind: Any = None
     tool_call_id: str | None = None
@@ -118,6 +120,7 @@ class _Event(msgspec.Struct, rename="camel"):
 
     type: str
     uuid: str = ""
+    turn_id: str = "0"
     part: _Part | None = None
     tool_call_id: str = ""
     name: str = ""
@@ -166,8 +169,10 @@ class _Voice(Voice):
         super().__init__(*given)
         self.model: str | None = None
         """Which model was asked last, by the provider's name."""
-        self.open = False
-        """Whether a turn began and did not end."""
+        self.ended: str | None = None
+        """The turn that ended last, by its number, unless another began."""
+        self.compacting = False
+        """Whether the person asked it to compact its context."""
         self.cancelling = False
         """Whether the person interrupted the turn, which will end."""
         self.decided: dict[str, str] = {}
@@ -231,14 +236,15 @@ class _Wire(Chat[_Line, _Voice]):
             case "turn.cancel" if line.target != "queued":
                 voice.cancelling = True
                 if line.target is None:
-                    yield from self._ended(voice, at, "interrupted")
+                    yield from self._ended(voice, at, None, "interrupted")
             case "turn.ended":
                 failed = line.error.get("message") if isinstance(line.error, dict) else line.reason
-                yield from self._ended(voice, at, _HOW.get(line.reason, "failed"), named(failed))
+                yield from self._ended(voice, at, str(line.turn_id), _HOW.get(line.reason, "failed"), named(failed))
             case "full_compaction.begin":
+                voice.compacting = line.source == "manual"  # else within a turn
                 yield TurnStart(at, "compacts its context")
             case "full_compaction.complete" | "full_compaction.cancel":
-                if not voice.open:
+                if voice.compacting:
                     yield TurnEnd(at, reason="compacted")
             case "agent.message.appended":
                 yield from self._salvaged(line, at)
@@ -259,49 +265,46 @@ class _Wire(Chat[_Line, _Voice]):
         origin = line.origin if isinstance(line.origin, dict) else {}
         kind = named(origin.get("kind")) or "user"
         if line.type == "turn.prompt":
-            voice.cancelling = False
+            voice.ended, voice.cancelling = None, False
             yield from voice.stopped(at)
         if voice.parent is not None or kind == "user" or origin.get("trigger") == "user-slash":
-            voice.open = True
             yield Prompt(at, line.prompt_id or self.digest, _text(line.input))
         elif line.type == "turn.prompt":
-            voice.open = True
             yield TurnStart(at, (named(origin.get("name")) or kind).replace("_", " "))
 
     def _event(self, voice: _Voice, event: _Event, at: int) -> Iterator[Step]:
         match event.type:
             case "content.part":
-                yield from self._said([event.part], at, event.uuid)
+                yield from self._said(event.part, at, event.uuid)
             case "tool.call":
                 asks = _question(event.args) if event.name == "AskUserQuestion" else None
                 yield Call(at, event.tool_call_id, event.name, event.args, asks)
             case "tool.result" if event.result is not None:
                 yield from self._result(voice, event.tool_call_id, event.result, at)
             case "step.begin":
-                if not voice.open:  # a prompt or a hook did not let the last answer be the last
-                    voice.open = True
+                if voice.ended == event.turn_id:  # a prompt or a hook did not let the last answer be the last
+                    voice.ended = None
                     yield TurnStart(at)
             case "step.end":
                 if event.finish_reason == "end_turn":
-                    yield from self._ended(voice, at, "done")
+                    yield from self._ended(voice, at, event.turn_id, "done")
             case kind:
                 self.source.unknown[f"context.append_loop_event/{kind}"[:80]] += 1
 
-    def _said(self, parts: Iterable[_Part | None], at: int, id: str) -> Iterator[Step]:
-        for part in parts:
-            if part is not None and part.type == "text":
-                yield Reply(at, id, part.text)
-            elif part is not None and part.type == "think":
-                yield Thinking(at, id, part.think)
-            else:
-                self.source.unknown[f"content.part/{part and part.type}"[:80]] += 1
+    def _said(self, part: _Part | None, at: int, id: str) -> Iterator[Step]:
+        if part is not None and part.type == "text":
+            yield Reply(at, id, part.text)
+        elif part is not None and part.type == "think":
+            yield Thinking(at, id, part.think)
+        else:
+            self.source.unknown[f"content.part/{part and part.type}"[:80]] += 1
 
     def _salvaged(self, line: _Line, at: int) -> Iterator[Step]:
         """Yield what an interrupted model had thought and said."""
         said = line.message if isinstance(line.message, dict) else {}
         if (said.get("meta") or {}).get("source") == "salvaged":
             for number, part in enumerate(msgspec.convert(said["message"]["content"], list[_Part])):
-                yield from self._said([part], at, f"{self.digest}.{number}")
+                yield from self._said(part, at, f"{self.digest}.{number}")
 
     def _decided(self, voice: _Voice, line: _Line, at: int) -> Iterator[Step]:
         id = line.tool_call_id or ""
@@ -319,10 +322,10 @@ class _Wire(Chat[_Line, _Voice]):
         took = None if result.duration_ms is None else round(result.duration_ms)
         yield Result(at, id, status, output, output if status == "error" else None, took)
 
-    def _ended(self, voice: _Voice, at: int, how: Any, reason: str | None = None) -> Iterator[Step]:
-        """Yield the end of a turn that has not ended yet."""
-        if voice.open:
-            voice.open = False
+    def _ended(self, voice: _Voice, at: int, turn: str | None, how: Any, reason: str | None = None) -> Iterator[Step]:
+        """Yield the end of a turn, once."""
+        if turn is None or turn != voice.ended:
+            voice.ended = turn
             yield from voice.stopped(at)
             yield voice.answered(at) if how == "done" else TurnEnd(at, how, reason if how == "failed" else None)
 

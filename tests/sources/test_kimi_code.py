@@ -74,8 +74,8 @@ def billed(clock: str, new: int = 100, out: int = 20, cached: int = 600, scope: 
     return record("usage.record", clock, model="k3", usage=usage, usageScope=scope)
 
 
-def ended(clock: str, reason: str = "completed", **fields: Any) -> dict[str, Any]:
-    return record("turn.ended", clock, turnId=0, reason=reason, **fields)
+def ended(clock: str, reason: str = "completed", turn: int = 0, **fields: Any) -> dict[str, Any]:
+    return record("turn.ended", clock, turnId=turn, reason=reason, **fields)
 
 
 def todos(clock: str, **statuses: str) -> dict[str, Any]:
@@ -232,9 +232,12 @@ def test_a_session_of_which_nothing_says_where_it_works_is_called_by_its_id(home
         ),
         ([prompt("10:01:00", kind="cron_job")], "working", "cron job"),
         ([prompt("10:01:00", kind="cron_job"), ended("10:01:02")], "idle", "end of turn"),
-        ([record("full_compaction.begin", "10:01:00")], "working", "compacts its context"),
+        ([record("full_compaction.begin", "10:01:00", source="manual")], "working", "compacts its context"),
         (
-            [record("full_compaction.begin", "10:01:00"), record("full_compaction.complete", "10:01:01")],
+            [
+                record("full_compaction.begin", "10:01:00", source="manual"),
+                record("full_compaction.complete", "10:01:01"),
+            ],
             "idle",
             "compacted",
         ),
@@ -450,6 +453,14 @@ def test_transcripts_hold_what_was_said(recorded: Regrown) -> None:
     thoughts = [entry["text"] for entry in _entries(recorded) if entry["kind"] == "thinking"]
     assert len(thoughts) == 1
     assert thoughts[0].startswith("thinking about the prices.")
+
+
+def test_a_page_that_begins_within_a_turn_holds_its_end(home: Home) -> None:
+    replies = [said(f"10:{minute:02}:01", "x" * 50_000) for minute in range(1, 30)]
+    home.now = at("10:40:00")
+    the_agent(home, prompt("10:00:02"), ended("10:00:03"), prompt("10:00:04"), *replies, ended("10:30:00", turn=1))
+    page = lookup(home.collector).transcript(SESSION, limit=2)
+    assert [entry["kind"] for entry in page.entries] == ["reply", "end"]
 
 
 def _entries(recorded: Regrown) -> list[dict[str, Any]]:
