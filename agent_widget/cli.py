@@ -182,7 +182,7 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _archive(options: argparse.Namespace) -> Callable[[list[Path]], Archive] | None:
-    """What opens the archive that the options ask for."""
+    """Return a function that opens the archive the options ask for; ``None`` without one."""
     if options.no_archive:
         return None
     if options.archive is not None:
@@ -210,7 +210,7 @@ async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None
 
 
 def _detach() -> None:
-    """Who started us has read what it waited for, and may end before us: from here on there is nobody to tell."""
+    """Point stdout and stderr at nothing: the process that started this one has read what it needs and may end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(nowhere, stream.fileno())
@@ -343,7 +343,7 @@ def _text_line(table: str, id: str, row: Row | None) -> str:
 
 
 def _printable(word: Any) -> str:
-    """What agents wrote or named, on a terminal: no control sequences, one line."""
+    """Return text that agents wrote as it may be printed on a terminal: no control sequences, one line."""
     return "".join(c if c.isprintable() else " " for c in str(word))
 
 
@@ -387,7 +387,7 @@ def _doctor(options: argparse.Namespace) -> None:
 
 
 def _limits(collector: Collector) -> Iterator[str]:
-    """Linux: how many directories are to be watched, and how many may be."""
+    """Return how many directories are to be watched, and how many may be (Linux)."""
     directories = sum(1 for root in collector.roots for _ in os.walk(root))
     with contextlib.suppress(OSError, ValueError):
         allowed = int(Path("/proc/sys/fs/inotify/max_user_watches").read_text())

@@ -23,7 +23,7 @@ except ImportError:  # Windows
 
 
 def is_loopback(host: str) -> bool:
-    """Whether ``host`` can only be reached from this machine."""
+    """Return whether ``host`` can only be reached from this machine."""
     if host == "localhost":
         return True
     try:
@@ -33,7 +33,7 @@ def is_loopback(host: str) -> bool:
 
 
 def bracketed(host: str) -> str:
-    """A host as it stands in a URL."""
+    """Return a host as it is written in a URL: IPv6 addresses in brackets."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
@@ -54,13 +54,13 @@ class Runtime(msgspec.Struct):
 
 
 def runtime_directory() -> Path:
-    """Where runtime files lie: below Jupyter's own runtime directory."""
+    """Return the directory of runtime files, below Jupyter's own runtime directory."""
     return Path(jupyter_runtime_dir()) / "agent-widget"
 
 
 @contextlib.contextmanager
 def published(runtime: Runtime) -> Iterator[Path]:
-    """A server's runtime file, mode 0600, locked while the server lives and gone afterwards.
+    """Publish a server's runtime file, mode 0600: locked while the server lives, removed afterwards.
 
     The lock is what says that the server lives: the system releases it however the process ends, while a pid may be
     another program's by the time somebody looks (after a restart of the machine even soon).
@@ -84,7 +84,7 @@ def published(runtime: Runtime) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def starting(patience: float = 20.0) -> Iterator[None]:
-    """While one process looks for a server and starts one, others of this user wait, or two would start.
+    """Hold a lock while looking for a server and starting one, so that two processes do not start two.
 
     After ``patience`` seconds they wait no longer: a start that hangs must not keep everybody from starting.
     """
@@ -107,7 +107,7 @@ def starting(patience: float = 20.0) -> Iterator[None]:
 
 
 def runtimes() -> Iterator[Runtime]:
-    """The servers that run on this machine, newest first; files of servers that are gone are removed."""
+    """Return the servers that run on this machine, newest first; remove the files of servers that are gone."""
     found = []
     for path in runtime_directory().glob("server-*.json"):
         with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeError), path.open("rb") as file:
@@ -123,7 +123,7 @@ def runtimes() -> Iterator[Runtime]:
 
 
 def find_server(paths: list[str] | None = None) -> Runtime | None:
-    """The newest server on this machine that watches these paths (any, if ``None``)."""
+    """Return the newest server on this machine that watches these paths (any, if ``None``)."""
     for runtime in runtimes():
         if paths is None or set(paths) == set(runtime.paths):
             return runtime
@@ -143,7 +143,7 @@ def _is_locked(file: IO[bytes], pid: int) -> bool:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is a process of this number that has not ended."""
+    """Return whether there is a process of this number that has not ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -154,7 +154,7 @@ def is_alive(pid: int) -> bool:
 
 
 def _is_zombie(pid: int) -> bool:
-    """A child that ended and was not waited for answers signals like a living one."""
+    """Return whether a process has ended without being waited for: it still accepts signals."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (OSError, IndexError):

@@ -12,12 +12,12 @@ from importlib.resources import files
 
 @functools.cache
 def bundle() -> str:
-    """The built front end, one ES module."""
+    """Return the built front end, one ES module."""
     return files("agent_widget").joinpath("static/widget.js").read_text("utf-8")
 
 
 def document(title: str = "agents", data: str | None = None) -> tuple[str, str]:
-    """The dashboard as a page of its own, and its content security policy: one document, nothing to load.
+    """Return the dashboard as an HTML page and its content security policy: one document, nothing to load.
 
     ``data``: JSON that the page shows instead of asking its server.
     """

@@ -19,9 +19,9 @@ from .tables import TABLES
 VERSION: Final = 1
 FRAME_BYTES: Final = 256 * 1024
 MAX_CLIENT_FRAME: Final = 64 * 1024
-"""Clients send only small frames; a larger one closes the connection."""
+"""Maximum bytes of a client's frame; a larger one closes the connection."""
 HEARTBEAT: Final = 5.0
-"""Seconds of quiet after which the server says where it is, so that both sides notice silence."""
+"""Seconds without changes after which the server sends its position, so that both sides notice silence."""
 SILENCE: Final = 12.0
 """Seconds without a frame after which a connection counts as lost."""
 FINAL: Final = ("unauthorized", "unsupported_protocol")
@@ -228,7 +228,7 @@ _SERVER_TYPES: Final = frozenset(frame.__struct_config__.tag for frame in get_ar
 
 
 def encode(frame: Any) -> bytes:
-    """One frame, or a part of one, as UTF-8 JSON."""
+    """Encode a frame, or a part of one, as UTF-8 JSON."""
     try:
         return _encoder.encode(frame)
     except UnicodeEncodeError:  # a file name need not be UTF-8, but a frame is
@@ -236,7 +236,7 @@ def encode(frame: Any) -> bytes:
 
 
 def encodable(value: Any) -> Any:
-    """The same with ``?`` for what UTF-8 cannot hold."""
+    """Return the value with ``?`` for characters that UTF-8 cannot hold (lone surrogates)."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list):
@@ -247,7 +247,7 @@ def encodable(value: Any) -> Any:
 
 
 def decode_client(data: str | bytes) -> ClientFrame:
-    """A frame from a client; :class:`ProtocolError` if it is none."""
+    """Decode a frame from a client. Raises :class:`ProtocolError` if it is none."""
     if isinstance(data, bytes):
         raise ProtocolError("bad_request", "a binary frame; the frames of this protocol are JSON text")
     return _decode(_client_decoder, data)  # type: ignore[no-any-return]
@@ -267,7 +267,7 @@ def decode_server(data: str | bytes) -> ServerFrame | None:
 
 
 def from_builtins(content: Any) -> BrowserFrame:
-    """A frame from a browser that came as an object already (over the notebook's comm)."""
+    """Return a frame from a browser that came as an object already (over the notebook's comm)."""
     try:
         return msgspec.convert(content, BrowserFrame)  # type: ignore[no-any-return]
     except (msgspec.ValidationError, UnicodeError, RecursionError) as error:
@@ -282,7 +282,7 @@ def _decode(decoder: msgspec.json.Decoder[Any], data: str | bytes) -> Any:
 
 
 def check_hello(frame: ClientFrame) -> Hello:
-    """The frame, if it is a ``hello`` this version can answer; else :class:`ProtocolError`."""
+    """Return the frame if it is a ``hello`` this version can answer. Raises :class:`ProtocolError`."""
     if not isinstance(frame, Hello):
         raise ProtocolError("bad_request", "the first frame must be a hello")
     if frame.protocol != VERSION:
@@ -307,7 +307,7 @@ class _EncodedChanges(Changes, tag="changes"):
 
 
 def encode_answer(answer: Answer, frame_bytes: int = FRAME_BYTES) -> Iterator[bytes]:
-    """An answer as frames, in the order of the tables; at least one frame, even if there is nothing to tell."""
+    """Encode an answer as frames, in the order of the tables; at least one frame, even if nothing changed."""
 
     def begin(part: int) -> _EncodedChanges:
         return _EncodedChanges(answer.epoch, answer.seq, answer.since, answer.reset, {}, {}, part=part)
@@ -324,7 +324,7 @@ def encode_answer(answer: Answer, frame_bytes: int = FRAME_BYTES) -> Iterator[by
 
 
 def _pieces(answer: Answer) -> Iterator[tuple[str, str, bytes]]:
-    """Everything an answer tells, piece by piece: the field of the frame it belongs to, its table, its JSON."""
+    """Yield an answer in pieces: the field of the frame each belongs to, its table, its JSON."""
     for table, ids in answer.gone.items():
         for id in ids:
             yield "gone", table, encode(id)
@@ -340,7 +340,7 @@ class Assembler:
         self._answer: Answer | None = None
 
     def add(self, frame: Changes) -> Answer | None:
-        """The whole answer with its last frame, ``None`` before."""
+        """Take in a frame; return the whole answer with its last frame, ``None`` before."""
         answer = self._answer
         if answer is None or (answer.epoch, answer.since, answer.seq) != (frame.epoch, frame.since, frame.seq):
             answer = self._answer = Answer(frame.epoch, frame.since, frame.seq, frame.reset)

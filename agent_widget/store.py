@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from .tables import TABLES, Gone, Record, Table
 
 TOMBSTONES: Final = 10_000
-"""How many removed keys a table remembers; who asks from before the oldest gets everything again."""
+"""Maximum removed keys kept per table; a replica whose position is older than the oldest gets everything again."""
 
 
 class Row(dict[str, Any]):
@@ -122,12 +122,12 @@ _MERGES: Final = {
 
 
 def _stays(merge: str, now: Any, value: Any) -> bool:
-    """Whether a cell of a ``min`` or ``max`` column stays what it is ``now`` in spite of the claim ``value``."""
+    """Return whether a ``min`` or ``max`` cell stays as it is ``now`` in spite of the claim ``value``."""
     return now is not None and (value is None or (value > now if merge == "min" else value < now))
 
 
 def joined(operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
-    """The same with one record for all claims about a row: what follows from a row is then done once, not per claim.
+    """Yield the operations with one record for all claims about a row, so that work per row is done once.
 
     Rows come in the order of the last claim about each.
     """
@@ -181,7 +181,7 @@ class _Keyed:
             self.floor = self.gone.pop(oldest)
 
     def merged(self, old: Row | None, id: str, fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> Row | None:
-        """The row after the claim ``fields``; ``None`` if the claim says nothing new."""
+        """Return the row after the claim ``fields``; ``None`` if the claim changes nothing."""
         new: Row | None = None
         if old is None:
             new = Row(self.template)
@@ -319,7 +319,7 @@ class Store:
         return changes
 
     def _elsewhere(self, table: _Keyed, id: str) -> Row | None:
-        """A row that is not in memory, from the backing."""
+        """Return a row that is not in memory, from the backing."""
         if self._backing is None or id in table.gone:
             return None
         found = self._backing.get(table.definition.name, id)
@@ -331,7 +331,7 @@ class Store:
         tables: Iterable[str] | None = None,
         limit: Mapping[str, int] | None = None,
     ) -> Answer:
-        """What a replica at ``position`` has missed.
+        """Return what a replica at ``position`` has missed.
 
         A position of another epoch, from the future, or from before the oldest remembered removal is
         answered with ``reset`` and everything; ``limit`` bounds how many of the newest rows of a table such an
@@ -360,7 +360,7 @@ class Store:
             return answer
 
     def _all_of(self, table: _Keyed, limit: int | None) -> list[Row]:
-        """All rows, or the ``limit`` newest, from memory where it holds them."""
+        """Return all rows, or the ``limit`` newest, from memory where it holds them."""
         if self._backing is not None and table.elsewhere and (limit is None or limit > (table.limit or 0)):
             self.write()
             name = table.definition.name
@@ -368,7 +368,7 @@ class Store:
         return _newest(table.definition, [row for _, row in table.rows.values()], limit)
 
     def _since(self, table: _Keyed, seq: int) -> list[Row]:
-        """The rows that changed after ``seq``."""
+        """Return the rows that changed after ``seq``."""
         if self._backing is not None and seq < table.cut:
             self.write()
             return self._backing.since(table.definition.name, seq)
@@ -411,16 +411,16 @@ class Store:
             return changes
 
     def count(self, table: str) -> int:
-        """How many rows a table has, here and in the backing."""
+        """Return how many rows a table has, here and in the backing."""
         held = self._tables[table]
         return len(held.rows) + held.elsewhere
 
     def held(self, table: str) -> int:
-        """How many rows of a table are in memory."""
+        """Return how many rows of a table are in memory."""
         return len(self._tables[table].rows)
 
     def get(self, table: str, id: str) -> Row | None:
-        """One row, or ``None``."""
+        """Return a row, or ``None``."""
         with self.lock:
             keyed = self._tables[table]
             held = keyed.rows.get(id)
@@ -429,7 +429,7 @@ class Store:
             return held[1]
 
     def rows(self, table: str) -> list[Row]:
-        """All rows of a table as they are now, here and in the backing, oldest change first."""
+        """Return all rows of a table as they are now, here and in the backing, oldest change first."""
         with self.lock:
             return self._all_of(self._tables[table], None)
 
@@ -438,7 +438,7 @@ class Store:
 
 
 def _newest(table: Table, rows: list[Row], limit: int | None) -> list[Row]:
-    """The ``limit`` rows that are latest by the table's own time, in their old order."""
+    """Return the ``limit`` rows that are latest by the table's own time, in their old order."""
     if limit is None or len(rows) <= limit:
         return rows
     time = table.time

@@ -19,7 +19,7 @@ ColumnType = Literal["str", "int", "float", "bool", "list", "map"]
 Merge = Literal["replace", "min", "max"]
 
 PREVIEW_CHARS: Final = 500
-"""Text columns are previews of at most this many characters; the whole text is fetched on demand."""
+"""Maximum characters of a text column, which is a preview; the whole text is fetched on demand."""
 
 AGENT_STATUSES: Final = ("working", "waiting", "idle", "done", "failed", "offline", "unknown")
 SESSION_STATUSES: Final = ("active", "idle", "ended", "failed")
@@ -82,7 +82,7 @@ class Table:
         return next((name for name in ("at", "updated_at", "last_seen_at", "started_at") if name in names), None)
 
     def blank(self) -> dict[str, Any]:
-        """A row in which everything is unknown."""
+        """Return a row in which everything is unknown."""
         return dict.fromkeys(column.name for column in self.columns)
 
 
@@ -159,7 +159,7 @@ _TABLES: Final = (
 )
 
 TABLES: Final[dict[str, Table]] = {table.name: table for table in _TABLES}
-"""Every table by name, in the order in which an answer carries them: what people look at first, first."""
+"""Every table by name, in the order in which an answer carries them, the most visible first."""
 
 LIMITS: Final = {table.name: table.limit for table in _TABLES if table.limit is not None}
 """Table name to its ``limit``, of the tables that have one."""
@@ -172,12 +172,12 @@ DERIVED: Final = frozenset({"stats", "spans"})
 
 
 def schema() -> dict[str, dict[str, str]]:
-    """The ``schema`` part of the ``welcome`` frame: table → column → type word."""
+    """Return the ``schema`` part of the ``welcome`` frame: table → column → type word."""
     return {name: table.schema for name, table in TABLES.items()}
 
 
 def now_ms() -> int:
-    """The time as the tables have it."""
+    """Return the time now in milliseconds since the Unix epoch."""
     return time.time_ns() // 1_000_000
 
 

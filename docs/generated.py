@@ -35,7 +35,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 
 
 def readme(heading: str = "") -> str:
-    """A section of the README without its heading, or what stands above the first. Links into the code become words."""
+    """Return a section of the README without its heading, or what is above the first; links into code become words."""
     sections = re.split(r"^## (.+)\n", (ROOT / "README.md").read_text(), flags=re.M)
     sections[0] = re.sub(r"^# .*|<picture>(?s:.*?)</picture>", "", sections[0], flags=re.M)
     found = dict(zip(["", *sections[1::2]], sections[::2], strict=True))[heading]
@@ -43,7 +43,7 @@ def readme(heading: str = "") -> str:
 
 
 def notebooks(app: Sphinx) -> None:
-    """A page for each notebook, below this directory, where Sphinx looks for pages; git does not see them."""
+    """Write a page for each notebook below this directory, where Sphinx looks for pages; git ignores them."""
     pages = Path(app.srcdir) / "notebooks"
     pages.mkdir(exist_ok=True)
     made = {f"{path.stem}.md": _cells(path) for path in (ROOT / "notebooks").glob("*.ipynb")}
@@ -57,13 +57,13 @@ def notebooks(app: Sphinx) -> None:
 
 
 def _cells(path: Path) -> str:
-    """The cells of a notebook, one below the other."""
+    """Return the cells of a notebook, one below the other."""
     cells = [("".join(cell["source"]), cell["cell_type"]) for cell in json.loads(path.read_text())["cells"]]
     return "\n\n".join(source if kind == "markdown" else f"```python\n{source}\n```" for source, kind in cells) + "\n"
 
 
 def keys() -> Iterator[str]:
-    """The keys of the dashboard, as its own help lists them."""
+    """Return the keys of the dashboard, as its own help lists them."""
     listed = (ROOT / "js" / "src" / "state" / "keys.ts").read_text().partition("export const KEYS")[2]
     yield "| where | keys | |\n|---|---|---|"
     for where, of_these in re.findall(r'where: "(.+?)",\s*keys: \[\n(.+?)\n    \]', listed, re.S):
@@ -136,7 +136,7 @@ def commands() -> Iterator[str]:
 
 
 def frames() -> Iterator[str]:
-    """The frames of the protocol, their fields and what these are when they are left out; then their parts."""
+    """Return the frames of the protocol, their fields and defaults; then the structures in them."""
     for frame in dict.fromkeys((*get_args(protocol.ClientFrame), *get_args(protocol.ServerFrame))):
         yield f"\n### {frame.__struct_config__.tag}\n\n{_markdown(frame.__doc__)}\n\n{_fields(frame)}"
     for part in vars(protocol).values():
@@ -169,7 +169,7 @@ def _type(hint: Any) -> str:
 
 
 def calls() -> Iterator[str]:
-    """The methods a ``call`` may name."""
+    """Return the methods a ``call`` may name."""
     for name, checked in methods.METHODS.items():
         inner = inspect.getclosurevars(checked).nonlocals
         yield f"\n### {name}\n\n{_markdown(inner['method'].__doc__)}\n\n"
@@ -195,7 +195,7 @@ def homes() -> Iterator[str]:
 
 
 def formats() -> Iterator[str]:
-    """What each source's module says of its format."""
+    """Return the docstring of each source's module, which describes the format."""
     for kind in SOURCES:
         yield f"\n## {kind.name}\n\n{_rst(f'automodule:: {kind.__module__}', 'no-members', 'no-index')}"
 
@@ -221,14 +221,14 @@ def api() -> Iterator[str]:
 
 
 def step_classes() -> Iterator[str]:
-    """What a reader of conversations may say."""
+    """Return the steps that a reader of conversations may yield."""
     yield _rst(f"automodule:: {steps.__name__}", "no-members")
     for step in (*get_args(steps.Step), steps.Tokens, steps.Todo):
         yield _rst(f"autoclass:: {steps.__name__}.{step.__name__}")
 
 
 def python(what: str) -> str:
-    """A directive of autodoc, as in ``[[python autoclass:: agent_widget.tables.Column members]]``."""
+    """Return a directive of autodoc, as in ``[[python autoclass:: agent_widget.tables.Column members]]``."""
     directive, target, *options = what.split()
     return _rst(f"{directive} {target}", *options)
 
@@ -245,7 +245,7 @@ def _rst(directive: str, *options: str) -> str:
 
 
 def _markdown(docstring: str | None) -> str:
-    """A docstring's reStructuredText as Markdown: names instead of roles."""
+    """Return a docstring's reStructuredText as Markdown, with names instead of roles."""
     return re.sub(r":\w+:`[~.]*([^`]+)`", r"`\1`", cleandoc(docstring or "")).replace("``", "`")
 
 
@@ -276,7 +276,7 @@ def fill(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def exists(app: Sphinx, env: Any, node: Any, content: nodes.Node) -> nodes.Node | None:
-    """A reference to something that the site does not describe: a word, if there is such a thing in Python."""
+    """Resolve a reference to something the site does not describe as plain text, if Python has such a thing."""
     if node.get("refdomain") != "py":
         return None
     target = node["reftarget"].lstrip(".")
@@ -300,7 +300,7 @@ def signature(app: Sphinx, what: str, name: str, thing: Any, *given: Any) -> tup
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Called by Sphinx."""
+    """Register the events; called by Sphinx."""
     app.connect("builder-inited", notebooks)
     app.connect("source-read", fill)
     app.connect("autodoc-process-signature", signature)

@@ -23,7 +23,7 @@ Npm = Callable[..., None]
 
 @pytest.fixture(scope="module")
 def npm(root: Path) -> Npm:
-    """npm in ``js/``, with what it needs installed; fails with what it said."""
+    """Run npm in ``js/``, where it is installed; fail with its output."""
     if machine.node() is None:
         pytest.skip("no Node here")
 

@@ -35,7 +35,7 @@ def find_agent(store: Store, name: str) -> Row | None:
 
 
 class Agent:
-    """One agent. Every column of ``agents`` is an attribute, read anew each time: ``.status``, ``.cost_usd``, …"""
+    """One agent. Every column of ``agents`` (``.status``, ``.cost_usd``, …) is an attribute, read anew each time."""
 
     def __init__(self, link: Link, row: Row) -> None:
         self.id: str = row["id"]
@@ -44,7 +44,7 @@ class Agent:
 
     @property
     def row(self) -> Row:
-        """Its row as it is now; of an agent that is gone, its last one."""
+        """Its row as it is now; the last one, if the agent is gone."""
         self._row = self._link.store.get("agents", self.id) or self._row
         return self._row
 

@@ -14,7 +14,7 @@ from .callbacks import Callback
 from .replica import Replica
 
 PACE: Final = 0.1
-"""Seconds between two looks at the predicates, however much changes."""
+"""Minimum seconds between two evaluations of the predicates."""
 
 AlertState = Literal["ok", "pending", "firing", "error"]
 
@@ -30,7 +30,7 @@ class Level:
         self.clear_for = clear_for
         self.state: Literal["ok", "pending", "firing"] = "ok"
         self.turns_at: float | None = None
-        """When the clock alone makes it turn."""
+        """Time (ms) at which it turns without another look."""
         self._since: float | None = None
         self._armed = True
 
@@ -79,11 +79,11 @@ class Alert:
         self.since = now_ms()
         """When its state began, in milliseconds since the epoch."""
         self.fired = 0
-        """How often it began to fire."""
+        """Number of times it began to fire."""
         self.text: str | None = None
-        """What it is about, in words, while it fires."""
+        """The text that the predicate gives while it fires."""
         self.error: str | None = None
-        """Why it cannot be checked, in the state ``error``."""
+        """Why it cannot be checked, in the state ``error``; else ``None``."""
         self._on_stop: Callable[[Alert], object] = lambda alert: None
         self._on_change: Callable[[], object] = lambda: None
         self._predicate = predicate

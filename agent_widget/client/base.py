@@ -66,12 +66,12 @@ class BaseClient:
 
     @property
     def connection(self) -> Connection:
-        """The state of the connection: ``.state`` (connecting, live, reconnecting, refused, closed), ``.message``, …"""
+        """The connection: its ``.state`` (connecting, live, reconnecting, refused, closed), ``.message`` and more."""
         return self._link.connection
 
     @property
     def sources(self) -> list[SourceState]:
-        """What the server reads: ``.name``, ``.path``, ``.files``, ``.bytes``, ``.state``, … of each directory."""
+        """The directories that the server reads: ``.name``, ``.path``, ``.files``, ``.bytes``, ``.state`` and more."""
         return list(self._link.sources)
 
     @property

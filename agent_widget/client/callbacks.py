@@ -30,7 +30,7 @@ class Callback:
         self.calls = 0
         self.errors = 0
         self.error: BaseException | None = None
-        """The last one."""
+        """The last exception."""
         self._shown: set[tuple[type[BaseException], str, int | None]] = set()
         self._context = contextvars.copy_context()
         try:

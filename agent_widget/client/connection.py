@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 ConnectionState = Literal["connecting", "live", "reconnecting", "refused", "closed"]
 ENDED: Final = frozenset({"refused", "closed"})
-"""The states that nothing follows."""
+"""States that are final."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,13 +37,13 @@ from .table import LiveTable
 log = logging.getLogger("agent_widget")
 
 TIMEOUT: Final = 10.0
-"""Seconds in which the server has to reply."""
+"""Maximum seconds to wait for a reply."""
 BACK_OFF: Final = (0.2, 5.0)
-"""Seconds: the first and the longest bound of the random wait before another try."""
+"""First and longest bound, in seconds, of the random wait before another try."""
 PING_EVERY: Final = 2.0
 
 MAX_FRAME: Final = 64 * 1024 * 1024
-"""Bytes. Frames are small, but a single row is never divided."""
+"""Maximum bytes of a frame. Frames are small, but a row is never divided."""
 
 
 class Link(Replica):
@@ -62,7 +62,7 @@ class Link(Replica):
         self._calls: dict[int, Future[Any]] = {}
         self._next_rid = 0
         self._read_by = 0
-        """Where the server was when it had read what there was at first."""
+        """The server's ``seq`` when it had read everything that was there at first."""
         self._stop = asyncio.Event()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"agent-widget {url}", daemon=True)

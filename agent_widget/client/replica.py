@@ -24,7 +24,7 @@ T = TypeVar("T")
 AnyListener = TypeVar("AnyListener", bound=Listener)
 
 LOOK_AGAIN: Final = 0.5
-"""Seconds after which a condition is asked though no row changed: it may be about the clock, or what a callback did."""
+"""Maximum seconds between two evaluations of a condition: it may depend on the clock or on a callback."""
 
 
 class Replica:

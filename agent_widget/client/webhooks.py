@@ -19,7 +19,7 @@ from .alerts import Alert
 log = logging.getLogger("agent_widget")
 
 TIMEOUT: Final = 10.0
-"""Seconds for one try."""
+"""Maximum seconds for one try."""
 TRIES: Final = (0.0, 1.0, 5.0)
 """Seconds before each try."""
 BACKLOG: Final = 100
@@ -79,7 +79,7 @@ class Webhook:
                 log.error("%r: not sent: %s (the same problem is not shown again)", self, problem)
 
     def _send(self, body: bytes) -> str | None:
-        """Post, several times if need be; return what went wrong the last time."""
+        """Post the body, trying again on failure; return what went wrong the last time."""
         problem = None
         for wait in TRIES:
             if wait:

@@ -24,10 +24,10 @@ _WORDS: Final = {
     ("tool_calls", "status"): TOOL_STATUSES,
     ("logs", "level"): LOG_LEVELS,
 }
-"""Columns whose categories are the same in every frame, in their own order, whichever of them the rows hold."""
+"""Columns whose categories are the same, in their own order, in every frame."""
 
 _BATCH: Final = 1 << 16
-"""Rows in one piece, so that no column of one comes near the 2 GiB that Arrow's strings can hold."""
+"""Maximum rows of a record batch, so that no column of it comes near the 2 GiB of Arrow's strings."""
 
 
 def data_frame(table: str, rows: list[Row]) -> pandas.DataFrame:

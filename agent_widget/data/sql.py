@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import pyarrow
 
 TIMEOUT: Final = 10.0
-"""Seconds."""
+"""Maximum seconds of a query."""
 LIMIT: Final = 100_000
-"""Rows."""
+"""Maximum rows of an answer."""
 _CONFIGURATION: Final[dict[str, Any]] = {
     "enable_external_access": "false",
     "python_enable_replacements": "false",
@@ -38,7 +38,7 @@ _CONFIGURATION: Final[dict[str, Any]] = {
     "threads": "2",
 }
 _AT_ONCE: Final = threading.BoundedSemaphore(4)
-"""Queries that run, also after their time is over: DuckDB cannot end one inside a function call."""
+"""Maximum queries at once, those past their time included: DuckDB cannot interrupt a function call."""
 _NAMES: Final = re.compile(rf"\b({'|'.join(TABLES)})\b", re.IGNORECASE)
 
 
@@ -47,15 +47,15 @@ class SqlError(ValueError):
 
 
 class Result(Tabular):
-    """The answer to a query: ``len()``, iteration over dicts, :meth:`rows`, :meth:`df`, :meth:`csv`, …
+    """The answer to a query: ``len()``, iteration over dicts, :meth:`rows`, :meth:`df`, :meth:`csv` and more.
 
-    What understands the Arrow PyCapsule interface takes it as it is: ``polars.DataFrame(result)``.
+    It has the Arrow PyCapsule interface: ``polars.DataFrame(result)``.
     """
 
     def __init__(self, table: pyarrow.Table, cut: bool = False) -> None:
         self._table = table
         self.cut = cut
-        """Whether there are more rows than the limit let through."""
+        """Whether there are more rows than the limit."""
 
     @property
     def columns(self) -> list[str]:
@@ -162,7 +162,7 @@ def _in_time(store: Store, query: str, timeout: float, limit: int) -> Result | E
                 connection.close()
 
     def end() -> None:
-        """Interrupt it until it ends: an interrupt between two steps of a query has no effect."""
+        """Interrupt the query until it ends: an interrupt between two of its steps has no effect."""
         while not ended.wait(0.05):
             with lock, suppress(duckdb.Error):
                 if not ended.is_set():
@@ -226,7 +226,7 @@ def _quoted(query: str) -> str:
 
 
 def _simple(table: pyarrow.Table) -> pyarrow.Table:
-    """Cast numbers to 64 bits as in the tables (sums come as decimals), differences of times to durations."""
+    """Cast numbers to 64 bits as in the tables (sums come as decimals), and differences of times to durations."""
     import pyarrow
     from pyarrow import types
 

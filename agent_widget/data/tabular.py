@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     import pyarrow
 
 SHOWN: Final = 10
-"""Rows in a cell."""
+"""Maximum rows shown in a notebook cell."""
 COLUMNS: Final = 10
 CHARS: Final = 60
-"""Of a text in a cell."""
+"""Maximum characters of a text shown in a notebook cell."""
 WIDTH: Final = 110
-"""Characters in a line, where there is no HTML."""
+"""Characters of a line of plain text."""
 
 
 class Tabular(ABC):

@@ -45,7 +45,7 @@ class Demo:
         self._coders = [ClaudeCode(directory / "claude", seed, begin), Codex(directory / "codex", seed, begin)]
         self._team = Team(directory, agents, seed, max(stopped, now - max(4, min(12, 400 // agents)) * 60_000))
         self.roots = [directory, *(coder.home for coder in self._coders)]
-        """What there is to watch: the team's workspace, and the homes of the coding agents below it."""
+        """The directories to watch: the team's workspace, and the homes of the coding agents below it."""
         while self.now < now:
             self._team.play(now)
         self.step(now)
@@ -61,7 +61,7 @@ class Demo:
         return self._team.journal.now
 
     def step(self, now_ms: int) -> None:
-        """Do and write what happens until ``now_ms``, or the first part of it if that is much."""
+        """Write what happens until ``now_ms`` (ms since the epoch), or the first part of it if that is much."""
         self._team.play(now_ms)
         self._team.journal.files.flush(self.now)
         for coder in self._coders:

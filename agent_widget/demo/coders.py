@@ -23,9 +23,9 @@ from typing import ClassVar, Final
 from .files import Json, compact, iso
 
 SESSIONS: Final = 6
-"""How many sessions a coding agent has: then the oldest one is resumed, so that a long or fast run has no more."""
+"""Maximum sessions of a coding agent; after that the oldest is resumed."""
 FASTEST: Final = 10.0
-"""The rate above which coding agents go no faster, as their transcripts only grow."""
+"""Maximum rate of the coding agents, whose transcripts only grow."""
 _ID: Final = re.compile(r"@(u?)\d+@")
 
 
@@ -46,7 +46,7 @@ class Coder(ABC):
 
     recording: ClassVar[str]
     instructions: ClassVar[int]
-    """Tokens of instructions and tools, with which the context of every recorded job begins."""
+    """Tokens of instructions and tools at the begin of every recorded job."""
 
     def __init__(self, home: Path, seed: int | None, at: int) -> None:
         home.mkdir(exist_ok=True)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from .files import Json, Workspace, compact, iso
 
 STORY: Final[dict[str, Any]] = tomllib.loads(files(__package__).joinpath("story.toml").read_text("utf-8"))
-"""The words of the story: who is in the team, what it builds, what the agents do and say."""
+"""The texts of the simulation: members, product, tasks, messages."""
 KEEP: Final = 400
 """Rows kept in the documents that are rewritten whole."""
 OVER: Final = ("completed", "cancelled", "failed")
@@ -59,7 +59,7 @@ class Journal:
         self.now = 0
         """The simulated time, in ms since the epoch."""
         self.team: dict[str, Agent] = {}
-        """Who is there now, by id, subagents too; a crashed agent until somebody notices."""
+        """Agents that are there, by id, subagents included; a crashed one until its crash is noticed."""
         self.tasks: dict[str, Json] = {}
         self.to_assess: list[tuple[Json, Agent]] = []
         self._mail: list[Json] = []

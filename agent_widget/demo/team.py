@@ -16,7 +16,7 @@ from .journal import STORY, Agent, Journal, file_of, kind_of
 
 Life = Generator[float, None, None]
 MANY = 200
-"""How much happens at once: a demo that is too fast for the machine can be stopped in between."""
+"""Maximum events of one step, so that a demo too fast for the machine can be stopped in between."""
 WAITS = "Waiting for a task"
 URGENCY = {"critical": 0, "high": 1, "low": 3}
 
@@ -44,7 +44,7 @@ class Team:
         self._start(self._watch())
 
     def play(self, until: int) -> None:
-        """Do what happens until a time in ms since the epoch, or the next :data:`MANY` things."""
+        """Write what happens until a time in ms since the epoch, or the next :data:`MANY` events."""
         for _ in range(MANY):
             if self._queue[0][0] > until:
                 self.journal.now = max(self.journal.now, until)
@@ -78,7 +78,7 @@ class Team:
             yield min(30.0, max(15.0, self.size * 0.2)) * min(self.rate, 10)  # not much faster on a fast clock
 
     def _work(self, role: str, wait: float) -> Life:
-        """A worker comes after a while, takes a task, brings it forward step by step, hands it in, takes the next."""
+        """Work on one task after another: arrive, claim a task, report progress step by step, complete it."""
         yield wait
         agent, shift = self._join(role, self.journal.lead), self._rng.randint(5, 15)
         yield self._between(2, 5)
@@ -149,7 +149,7 @@ class Team:
         self.journal.send(agent, "direct" if to else "broadcast", {"message": text, "task_id": task["id"]}, to)
 
     def _help(self, agent: Agent, task: Json) -> Life:
-        """A subagent looks something up for an agent, in a session of its own."""
+        """Start a subagent that looks something up for an agent, in a session of its own."""
         file = file_of(task)
         self.journal.tool(agent, "task", file)
         helper = self._join("explorer", agent, f"Find who uses {file}")
@@ -230,7 +230,7 @@ class Team:
         self.journal.put("working.md", "# Working memory\n\n" + "\n".join(self._notes[:10]))
 
     def _watch(self) -> Life:
-        """The watchdog: notices who stopped, frees the task, calls for a fresh agent; and keeps the figures."""
+        """Write the watchdog's part: notice agents that stopped, free their tasks, call for new ones, keep figures."""
         journal = self.journal
         journal.log("watchdog.log", "Orchestrator Watchdog started, check interval: 10s")
         silent: list[Agent] = []

@@ -45,11 +45,11 @@ except ImportError:  # Windows
 log = logging.getLogger("agent_widget")
 
 FORMAT: Final = 1
-"""Of the file as a whole. A newer one was written by a newer version and is set aside."""
+"""Version of the file format. A file with a newer one is set aside."""
 TOMBSTONES: Final = 10_000
-"""Removed keys kept for each table, as the store does."""
+"""Maximum removed keys kept per table, as in the store."""
 SPARE: Final = 1_000_000
-"""How far the numbers jump after a crash of the machine: none that a client has seen may be given again."""
+"""Numbers skipped after a crash of the machine, so that none that a client has seen is given again."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[Any]).decode
@@ -82,7 +82,7 @@ class Archive:
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: int | None) -> None:
         self.path = path
         self.problem: str | None = None
-        """What was wrong with the file that was found, if one had to be set aside."""
+        """Why an existing file was set aside; ``None`` if none was."""
         self._connection = connection
         self._lock = lock
         self._undone: set[tuple[str, str]] | None = None
@@ -157,7 +157,7 @@ class Archive:
         return found
 
     def _roll_back(self) -> None:
-        """Undo what was written after the last checkpoint, unless that was the last thing that was written."""
+        """Undo what was written after the last checkpoint, unless the checkpoint is the last thing that was written."""
         meta = self._meta()
         if meta.get("clean") == b"1" or "seq" not in meta:
             return
@@ -200,8 +200,10 @@ class Archive:
         return [_row(_COLUMNS[table], data) for (data,) in self._connection.execute(query, (limit,))]
 
     def older(self, table: str, limit: int, before: tuple[int, str] | None = None) -> list[Row]:
-        """Return up to ``limit`` rows in the order of the table's own time, the newest first, that come after
-        ``before`` (time and id of the last row that one has) in that order. Rows without a time come last."""
+        """Return up to ``limit`` rows in the order of the table's own time, newest first.
+
+        ``before``: only rows after this time (ms) and id in that order. Rows without a time come last.
+        """
         where = "" if before is None else "WHERE (at, id) < (?, ?)"
         query = f"SELECT row FROM {table} {where} ORDER BY at DESC, id DESC LIMIT ?"
         return [_row(_COLUMNS[table], data) for (data,) in self._connection.execute(query, (*(before or ()), limit))]
@@ -367,7 +369,7 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    """Rewrite the rows of tables whose columns are others now; new columns are unknown in old rows."""
+    """Rewrite the rows of tables whose columns have changed; new columns are null in old rows."""
     found = connection.execute("SELECT value FROM meta WHERE name = 'columns'").fetchone()
     known: dict[str, list[str]] = msgspec.json.decode(found[0]) if found else _COLUMNS
     for name, columns in _COLUMNS.items():
@@ -387,7 +389,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 def _set_aside(path: Path, what: str) -> Path:
-    """Rename an archive and what belongs to it; returns its new name."""
+    """Rename an archive and the files that belong to it; return its new name."""
     aside = path.with_name(f"{path.name}.{what}-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
     path.replace(aside)
     for suffix in ("-wal", "-shm"):

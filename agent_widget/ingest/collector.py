@@ -36,9 +36,9 @@ from .status import Statuses
 log = logging.getLogger("agent_widget")
 
 MAX_FILES: Final = 100_000
-"""Over all roots; directories that hold more are not agents'."""
+"""Maximum files over all roots; directories that hold more are not agents'."""
 _AT_ONCE: Final = 5000
-"""So many claims go into the store at once: whoever asks it meanwhile waits."""
+"""Maximum records per call of :meth:`Store.apply`, which holds the store's lock."""
 
 
 class Collector:
@@ -55,7 +55,7 @@ class Collector:
         archive: Callable[[list[Path]], Archive] | None = None,
         retention_ms: int | None = None,
     ) -> None:
-        """Raises :class:`.PathError` for a path that does not exist, is not a directory or cannot be read.
+        """Raise :class:`.PathError` for a path that does not exist, is not a directory or cannot be read.
 
         ``masking``: secrets in what agents wrote do not enter the store (:mod:`agent_widget.masking`). ``archive``
         opens the archive of the roots that are read: what it has kept is there at once, and what has not changed since
@@ -73,12 +73,12 @@ class Collector:
         self._looked = False
         self._progress = Progress()
         self.checked_at: int | None = None
-        """When there was nothing left to read last, in milliseconds since the epoch."""
+        """When the last round of reading was finished, in milliseconds since the epoch."""
         self.statuses = Statuses(self.store)
         self._stats = Stats()
         self._changed_at: dict[Path, float] = {}
         self.unmasked: dict[str, str] = {}
-        """What ids and paths were in the files, by what they are in the store; only those that held a secret."""
+        """Masked id or path in the store → what it is in the files; only those that held a secret."""
         self.conversations: dict[str, dict[Path, Source]] = {}
         """Agent → the files that hold its conversation, and the source of each."""
         self.archive: Archive | None = None
@@ -234,7 +234,7 @@ class Collector:
         return self.store.seq != before
 
     def stale(self, within: float | None = None) -> list[Path]:
-        """Known files whose size, inode or time differ from what was read, or that are torn or unfinished.
+        """Return known files whose size, inode or time differ from what was read, or that are torn or unfinished.
 
         ``within``: only files that changed in the last so many seconds.
         """
@@ -266,7 +266,7 @@ class Collector:
         return states
 
     def _resolve(self, path: Path) -> Iterator[File]:
-        """The files that ``path`` is or holds."""
+        """Yield the files that ``path`` is or holds."""
         main = database.main_file(path)
         if main is not None and os.path.exists(main):
             path = main
@@ -290,7 +290,7 @@ class Collector:
             yield file
 
     def _walk(self, source: Source, directory: Path) -> Iterator[Path]:
-        """Every file below a directory that is worth a look; symlinks to directories are not followed."""
+        """Yield every file below a directory that a source may read; symlinks to directories are not followed."""
         pending = [directory]
         while pending:
             current = pending.pop()

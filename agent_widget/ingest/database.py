@@ -22,19 +22,19 @@ from ..sources.base import Item, Query
 from .tail import Unreadable
 
 BATCH: Final = 500
-"""So many rows or records are handed on at once."""
+"""Maximum rows or records per portion."""
 BUSY_SECONDS: Final = 1.0
 
 Stamp = tuple[int, int, int]
 
 
 def main_file(path: Path) -> Path | None:
-    """The database that ``path`` is the write-ahead log of; ``None`` for any other file."""
+    """Return the database that ``path`` is the write-ahead log of; ``None`` for any other file."""
     return path.with_name(path.name[:-4]) if path.name.endswith("-wal") else None
 
 
 def stamp(path: Path) -> Stamp | None:
-    """Inode, size and time of writing of a database and its log together: another one means that something is new."""
+    """Return inode, size and time of writing (ns) of a database and its log together; it changes with every commit."""
     try:
         status = os.stat(path)
     except OSError:
@@ -50,7 +50,7 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def read(path: Path, root: Path, query: Query) -> Iterator[list[Item]]:
-    """What ``query`` makes of the rows it asks for, in portions.
+    """Yield what ``query`` makes of the rows it asks for, in portions.
 
     Raises :class:`FileNotFoundError`, and :class:`Unreadable` if the database cannot be read now.
     """

@@ -18,14 +18,14 @@ from .tail import Tail, Unreadable, read_document
 log = logging.getLogger("agent_widget")
 
 SMALL: Final = 64 * 1024
-"""Documents of at most so many bytes say what other files are about."""
+"""Maximum bytes of the documents that are read before others: they name what other files are about."""
 _DAY_NS: Final = 86_400 * 10**9
 _CLOCK_TICK_NS: Final = 50_000_000
 
 Stamp = tuple[int, int, int]
-"""Inode, size and time of writing: another one means that something is new."""
+"""Inode, size (bytes) and time of writing (ns); it changes with every write."""
 Rank = tuple[int, bool, int]
-"""The least one is read first."""
+"""Place in the order of reading, least first."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,7 +37,7 @@ class File:
     reader: Reader
     tail: Tail | None = None
     stamp: Stamp | None = None
-    """Of when it was last read."""
+    """The stamp when it was last read."""
     size: int = 0
     unread: bool = True
     """Whether it has never been read to its end."""
@@ -45,24 +45,24 @@ class File:
     malformed: int = 0
     error: str | None = None
     inode: int = 0
-    """Of a database: another one is read from its start."""
+    """Inode of a database; a new one is read from its start."""
     rank: Rank | None = None
-    """Its place on the list of what is to be read, if it is on it."""
+    """Its place on the list of files to be read, if it is on it."""
     portions: Generator[list[Item]] | None = None
-    """The portions still to come of a reading that has begun."""
+    """The remaining portions, while it is being read."""
     again: bool = False
     """Whether it may have changed since then."""
 
     @staticmethod
     def of(source: Source, path: Path) -> File | None:
-        """``None`` for what the source does not read."""
+        """Return the file with its reader; ``None`` if the source does not read it."""
         reader = _reader(source, path)
         if reader is None:
             return None
         return File(path, source, reader, Tail(path, source.root) if reader.mode == "lines" else None)
 
     def look(self) -> Stamp | None:
-        """The stamp that the file has now."""
+        """Return the stamp that the file has now."""
         return database.stamp(self.path) if self.reader.mode == "database" else _stamp(self.path)
 
     @property
@@ -78,7 +78,7 @@ class File:
         return min(self.size, self.tail.offset) if self.tail is not None else 0
 
     def rank_of(self, stamp: Stamp | None) -> Rank:
-        """The newest day first; of one day the small documents (they say what things are), then the newest."""
+        """Return its rank in the order of reading: newest day first; in a day small documents, then the newest."""
         _, size, written = stamp or (0, 0, 0)
         return -(written // _DAY_NS), self.reader.mode != "document" or size > SMALL, -written
 

@@ -17,14 +17,14 @@ from typing import Final, Literal
 from ..sources.base import Process
 
 Found = Literal["runs", "ended", "was gone"]
-"""``ended``: since it was seen to run; ``was gone``: nobody knows when."""
+"""``ended``: after it was seen to run; ``was gone``: at an unknown time before."""
 
 LOOK_MS: Final = 1000
-"""At most this often: on macOS each look starts a program."""
+"""Minimum ms between two checks; on macOS each one spawns ``ps``."""
 
 
 def started(pid: int) -> str | None:
-    """When a process was started, in the words of the system; ``None`` if there is none that runs, or nobody knows.
+    """Return when a process was started, as the system writes it; ``None`` if it does not run, or that is not known.
 
     On Linux the ticks since the machine was, as ``/proc`` has them; on macOS the words of ``ps -o lstart``.
     """
@@ -54,7 +54,7 @@ def started_by_ps(pid: int) -> str | None:
 
 
 def domain() -> str | None:
-    """This machine and its space of process numbers in Claude Code's words, where both can be known (Linux)."""
+    """Return machine and PID namespace as Claude Code names them; ``None`` where they are not known (not Linux)."""
     try:
         machine = Path("/etc/machine-id").read_text().strip()
         return f"linux:{machine}:{os.readlink('/proc/self/ns/pid')}" if machine else None
@@ -74,7 +74,7 @@ class Processes:
         self._looked: int | None = None
 
     def note(self, process: Process) -> None:
-        """An agent says which process it runs in; what it said last counts."""
+        """Take in that an agent runs in a process; a later claim of the same agent replaces an earlier one."""
         key = process.pid, process.start
         held = self._held.get(process.agent_id)
         if key in self._ended or (held is not None and held.at > process.at):
@@ -86,7 +86,7 @@ class Processes:
         self._looked = None
 
     def look(self, now: int) -> Iterator[tuple[Process, Found]]:
-        """What is known of the processes now; of one that has ended it is said once."""
+        """Yield each known process and whether it ``runs``, has ``ended`` or ``was gone`` (each once)."""
         if self._looked is not None and 0 <= now - self._looked < LOOK_MS:
             return
         self._looked = now

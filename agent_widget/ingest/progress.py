@@ -18,7 +18,7 @@ from .file import File
 
 MAX_PROBLEMS: Final = 20
 MAX_UNKNOWN: Final = 50
-"""Maximum problems and unknown kinds that are named for one root."""
+"""Maximum problems and unknown kinds named per root."""
 
 
 class _Figures(NamedTuple):

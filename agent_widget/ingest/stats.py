@@ -14,7 +14,7 @@ _UNITS = {**dict.fromkeys(_TOKENS, "tokens"), "cost_usd": "usd", "quality_mean":
 
 
 def _figures(table: str, row: Row) -> Iterator[tuple[str, float]]:
-    """What one row adds to which figures. A name with a leading underscore is only used to compute others."""
+    """Yield what a row adds to which figures; a name with a leading underscore only serves to compute others."""
     if table == "agents":
         if row["role"] == "human":
             yield "people", 1

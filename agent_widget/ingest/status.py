@@ -26,7 +26,7 @@ SILENCE_MS: Final = {"working": 30 * 60_000, "idle": 60 * 60_000, "waiting": 24 
 
 A question stays longest. An agent with another status need not give any more signs."""
 HEARTBEAT_MS: Final = 3 * 60_000
-"""The same for an agent that gives signs of life of its own accord; it should do so every 30 s to 60 s."""
+"""The same (ms) for agents that write heartbeats, which are due every 30 to 60 s."""
 
 
 class Meaning(NamedTuple):
@@ -34,7 +34,7 @@ class Meaning(NamedTuple):
 
     status: str
     reason: str
-    """Unless the evidence has a detail."""
+    """The reason where the evidence has no detail."""
     with_detail: str = "{}"
     routine: bool = False
 
@@ -62,7 +62,7 @@ MEANING: Final[dict[str, Meaning]] = {
     "process ended": Meaning("offline", "its process has ended"),
     **{f"says {status}": Meaning(status, status) for status in AGENT_STATUSES},
 }
-"""What an agent does after each :class:`~agent_widget.sources.base.Evidence`, and why, in plain words."""
+"""Fact of an :class:`~agent_widget.sources.base.Evidence` → the status it means, and the reason shown."""
 
 _GONE: Final = ("offline", "done", "failed")
 """Statuses of agents whose sessions are not active any more."""
@@ -99,7 +99,7 @@ class _Course:
 
     points: list[Point] = field(default_factory=list)
     folded: int = 0
-    """How many of the points are in ``spans``."""
+    """Number of points that are in ``spans``."""
     deciding: Point | None = None
     """The point whose reason stands for the status after the folded points."""
     spans: list[_Span] = field(default_factory=list)
@@ -137,12 +137,12 @@ class _Course:
 
     @staticmethod
     def _silence(spans: list[_Span], point: Point, until: int) -> None:
-        """If ``point`` runs out before ``until``, the agent was offline from then on."""
+        """Append a span ``offline`` if ``point`` runs out before ``until``."""
         if point.ttl_ms and point.at + point.ttl_ms < until and point.status != "offline":
             spans.append(_Span(point.at + point.ttl_ms, "offline", offline_reason(point.ttl_ms, point.sign)))
 
     def with_silence(self, now: int) -> list[_Span]:
-        """The spans as of ``now``; notes when the clock alone will change them."""
+        """Return the spans as of ``now``, and note when the clock alone will change them."""
         last = self.points[-1]
         runs_out = last.at + last.ttl_ms if last.ttl_ms else None
         self.expires_at = runs_out if runs_out is not None and runs_out >= now else None
@@ -152,7 +152,7 @@ class _Course:
 
 
 def offline_reason(ttl_ms: int, sign: str = "heartbeat") -> str:
-    """Why an agent counts as offline."""
+    """Return the reason of a status ``offline``, such as "no heartbeat for 3 min"."""
     minutes, seconds = divmod(ttl_ms // 1000, 60)
     length = " ".join(part for part in (f"{minutes} min" if minutes else "", f"{seconds} s" if seconds else "") if part)
     return f"no {sign} for {length}"
@@ -175,7 +175,7 @@ class Statuses:
         self._dirty_sessions: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the store: a checkpoint holds no rows."""
+        """Return everything but the store: a checkpoint holds no rows."""
         return {name: value for name, value in vars(self).items() if name != "_store"}
 
     def follow(self, store: Store) -> None:
@@ -331,7 +331,7 @@ class Statuses:
 
 
 def _with_ends(spans: list[_Span], start: int) -> dict[int, dict[str, Any]]:
-    """The fields of the spans from index ``start`` on, by when they started."""
+    """Yield the fields of the spans from index ``start`` on, by when they started."""
     return {
         span.started_at: {
             "status": span.status,

@@ -84,7 +84,7 @@ class _Mark:
 
     @staticmethod
     def of(descriptor: int, status: os.stat_result, offset: int) -> _Mark:
-        """``status`` is from before the reading: a write during it is then seen as a later one."""
+        """Return the mark of an open file; ``status`` is from before the reading, so that a write during it shows."""
         return _Mark(
             status.st_dev,
             status.st_ino,
@@ -95,7 +95,7 @@ class _Mark:
         )
 
     def fits(self, descriptor: int, status: os.stat_result) -> bool:
-        """Whether the open file is the one that was read up to here, and only grew since."""
+        """Return whether the open file is the one that was read up to here, and only grew since."""
         if (status.st_dev, status.st_ino) != (self.device, self.inode) or status.st_size < self.offset:
             return False
         if status.st_size == self.offset and self.modified_ns not in (None, status.st_mtime_ns):
@@ -129,7 +129,7 @@ class Tail:
         return self._offset
 
     def read(self) -> Iterator[Lines]:
-        """What is new, in portions; nothing if nothing is.
+        """Yield what is new, in portions; nothing if the file has not changed.
 
         Raises :class:`FileNotFoundError` and :class:`Unreadable`.
         """
@@ -157,7 +157,7 @@ class Tail:
             os.close(descriptor)
 
     def _status(self, descriptor: int) -> os.stat_result:
-        """A write shows in the file's time a moment before it shows in its size: that is no file touched in place."""
+        """Return the file's status, asked again if only the time changed: a write shows there before in the size."""
         status = os.fstat(descriptor)
         mark = self._mark
         if mark is not None and status.st_size == mark.offset and mark.modified_ns not in (None, status.st_mtime_ns):
@@ -191,7 +191,7 @@ class Tail:
             self.skipped_lines += 1
 
     def _held(self) -> bytes:
-        """The carry as a line."""
+        """Return the carry as a line."""
         line = bytes(self._carry)
         return line.removeprefix(BOM) if self._first else line
 
@@ -201,7 +201,7 @@ class Tail:
         return bool(self._given) and bytes(self._carry[self._given : self._given + 2]) in (b"", b"\r")
 
     def _finished(self, status: os.stat_result) -> Iterator[Lines]:
-        """The last line, if it lacks its newline but nobody seems to be writing it any more."""
+        """Yield the last line if it lacks its newline but has not grown for :data:`SETTLED_SECONDS`."""
         if self.unfinished and status.st_size == self._offset and time.time() - status.st_mtime >= SETTLED_SECONDS:
             self._given = len(self._carry)
             line = self._held().removesuffix(b"\r")
@@ -215,7 +215,7 @@ class Tail:
 
 
 def read_document(path: Path, root: Path) -> bytes:
-    """The whole of a small file, without a byte order mark.
+    """Return the whole of a small file, without a byte order mark.
 
     Raises :class:`FileNotFoundError`, and :class:`Unreadable` if it is too large or cannot be read.
     """

@@ -80,7 +80,7 @@ class Watcher:
     """Keeps a collector's store in step with the files, in a thread of its own."""
 
     def __init__(self, collector: Collector, on_change: Callable[[], None] = lambda: None) -> None:
-        """``on_change`` is called in the watcher's thread after the store or :attr:`sources` has changed."""
+        """Watch for ``collector``; ``on_change`` runs in the watcher's thread when store or :attr:`sources` changed."""
         self.collector = collector
         self._next_prune = 0.0
         self.sources = Sources(collector.store.seq, collector.states())

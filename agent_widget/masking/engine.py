@@ -28,7 +28,7 @@ _RUN: Final = b"x" * 20
 _IN_RUN: Final = bytes(120 if chr(code).isalnum() or chr(code) in "_.~-" else 32 for code in range(128)) + b" " * 128
 _RUN_SIGNS: Final = "".join(chr(code) for code in range(128) if _IN_RUN[code] == 120)
 _LOOK: Final = 256
-"""How much of a value is looked at to tell whether it is a secret."""
+"""Maximum characters of a value that are looked at to decide whether it is a secret."""
 
 
 class Span(NamedTuple):
@@ -97,7 +97,7 @@ def variants(template: str) -> list[str]:
 
 @cache
 def _shapes() -> _Shapes:
-    """Compile the rules, those that begin alike together, so that one letter rules out most of them at once."""
+    """Compile the rules; those with the same beginning together, so that one letter rules out most of them at once."""
     groups: dict[str, list[tuple[str, Shape]]] = {}
     for rule in SHAPES:
         for template in variants(rule.template):
@@ -150,7 +150,7 @@ def _cut_tokens(raw: str, spans: list[Span]) -> None:
 
 
 _CUTS: Final = 100
-"""So many cuts of one text are looked at: previews have one."""
+"""Maximum cuts (``…``) of one text that are looked at; previews have one."""
 
 
 def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int) -> int:
@@ -198,7 +198,7 @@ def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int) ->
 
 
 def _is_token(rule: Shape, token: str, cut: bool) -> bool:
-    """Whether what has the shape of a token is one, and no other word or a place for one."""
+    """Return whether text in the shape of a token is one, and no other word or placeholder."""
     if cut and len(token) < 24:
         if (
             min(len(variant[: variant.index("{")]) for variant in variants(rule.template)) < 3
@@ -213,7 +213,7 @@ def _is_token(rule: Shape, token: str, cut: bool) -> bool:
 
 @cache
 def _odd() -> list[tuple[str, re.Pattern[str], Shape]]:
-    """Compile the rules of :data:`ODD`, each with the longest fixed part of it, which is looked for first."""
+    """Compile the rules of :data:`ODD`, each with its longest fixed part, which is looked for first."""
     found = []
     for rule in ODD:
         literals = re.split(r"\{[^}]*\}|\([^)]*\)", rule.template)
@@ -403,7 +403,7 @@ def _rule(low: str, found: re.Match[str]) -> tuple[str, bool] | None:
 
 
 def _trimmed(value: str) -> str:
-    """Without the closing brackets and the punctuation of the text around."""
+    """Return the value without the closing brackets and punctuation of the text around it."""
     while value and value[-1] in ".,;:)]}>" and not any(bracket in value for bracket in ("(", "[", "{", "<")):
         value = value[:-1]
     return value
@@ -423,7 +423,7 @@ class _Value(NamedTuple):
     prose: bool
 
     def is_secret(self, name: str, *, vague: bool) -> bool:
-        """Whether it is a secret, and not code, a count, a path or a place for one."""
+        """Return whether a value is a secret, and not code, a count, a path or a placeholder."""
         value, password = self.value, self.password
         cut = self.after == CUT
         if not self.quoted:
@@ -464,7 +464,7 @@ class _Value(NamedTuple):
 
 
 def _is_place(rest: str, length: int, quoted: bool) -> bool:
-    """Whether a value of so many letters is a place for one, such as ``${TOKEN}``; ``rest`` begins with it."""
+    """Return whether a value of so many letters is a placeholder such as ``${TOKEN}``; ``rest`` begins with it."""
     found = _PLACE.match(rest)
     if found is None or (quoted and found.end() < length):
         return not quoted and rest[:1] in ("{", "[", "(", "<") and not _by_chance(rest[:length])
@@ -473,7 +473,7 @@ def _is_place(rest: str, length: int, quoted: bool) -> bool:
 
 
 def _is_placeholder(value: str) -> bool:
-    """Whether it is made of words that stand where a secret is to be put, or of few letters again and again."""
+    """Return whether a value is made of words that stand in place of secrets, or of few letters repeated."""
     if len(value) > 80:
         return False
     words = [word for word in re.split(r"[-_ ./:<>]+", value.lower()) if word]
@@ -488,7 +488,7 @@ def _is_placeholder(value: str) -> bool:
 
 
 def _is_phrase(value: str, password: bool) -> bool:
-    """Whether a value of several words is a secret, and not a sentence about one."""
+    """Return whether a value of several words is a passphrase, and not a sentence about one."""
     words = [word.strip(".,:!?") for word in value.lower().split()]
     if len(words) > 8 or any(word in _PROSE for word in words):
         return False
@@ -502,7 +502,7 @@ def _is_phrase(value: str, password: bool) -> bool:
 
 
 def _is_jumbled(value: str) -> bool:
-    """Whether capitals and small letters follow each other as in no words put together."""
+    """Return whether capitals and small letters follow each other as in no words put together."""
     if len(value) < 12:
         return False
     turns = sum(one.isupper() != other.isupper() for one, other in pairwise(value) if one.isalpha() and other.isalpha())
@@ -510,7 +510,7 @@ def _is_jumbled(value: str) -> bool:
 
 
 def _by_chance(value: str) -> bool:
-    """Whether letters and digits are mixed as no name mixes them."""
+    """Return whether letters and digits are mixed as no name mixes them."""
     digits = sum(map(str.isdigit, value))
     if digits == len(value):
         return False
@@ -807,7 +807,7 @@ _NAMED: Final = re.compile(r"[\s=:%>\"'@$~…]").search
 
 
 def is_plain(text: str) -> bool:
-    """Whether an id or a name holds no secret for sure: a quick look, since most texts are such."""
+    """Return whether an id or a name certainly holds no secret: a quick test, since most texts are such."""
     at, _, behind, _ = _shapes()
     return _NAMED(text) is None and at.match(text) is None and behind.search(text) is None and _MAY_BE_ODD(text) is None
 

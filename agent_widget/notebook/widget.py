@@ -226,7 +226,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         return shown
 
     def _ipython_display_(self, **kwargs: Any) -> None:
-        """Display two outputs: the dashboard, and its summary for where a saved notebook is read without a kernel.
+        """Display two outputs: the dashboard, and its summary for saved notebooks that are read without a kernel.
 
         JupyterLab prefers the widget in a bundle even when there is none any more, and says "model not found".
         """

@@ -24,8 +24,10 @@ class Lookup:
         *,
         masking: bool = True,
     ) -> None:
-        """``conversations``: agent → the files that hold its conversation, and the source of each. ``unmasked``: what
-        ids and paths are in the files where they hold a secret, by what they are in the store.
+        """Read from ``sources``; ``store`` has the rows made of them.
+
+        ``conversations``: agent → the files that hold its conversation, and the source of each. ``unmasked``: masked
+        id or path in the store → what it is in the files.
         """
         self._store = store
         self._sources = sources
@@ -87,6 +89,6 @@ class Lookup:
 
 
 def _reads_whole(source: Source, path: PurePosixPath) -> bool:
-    """Whether the source reads this file of its root, as a whole."""
+    """Return whether the source reads this file of its root, as a whole."""
     reader = type(source)(source.root, source.namespace).reader(path)
     return reader is not None and reader.mode == "document"

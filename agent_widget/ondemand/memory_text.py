@@ -15,7 +15,7 @@ from ..sources.base import MISREAD, Source
 from ..sources.memory import version_of
 
 TEXT_CHARS: Final = 200_000
-"""A longer text is cut, and says so."""
+"""Characters after which a text is cut."""
 
 
 class NoMemory(Exception):
@@ -32,7 +32,7 @@ class MemoryText(NamedTuple):
 
 
 def read_memory(source: Source, path: PurePosixPath, id: str, *, masking: bool = True) -> MemoryText:
-    """The text of an entry that ``source`` read from a document of its own. Raises :class:`NoMemory`."""
+    """Return the text of an entry that ``source`` read from a document of its own. Raises :class:`NoMemory`."""
     try:
         found = source.memory_text(path, id, read_document(source.root / path, source.root))
     except FileNotFoundError:

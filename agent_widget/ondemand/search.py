@@ -30,18 +30,18 @@ from ..sources.steps import Call, Plan, Prompt, Reply, Result, Return, Step, Thi
 from ..store import Row
 
 CHUNK: Final = 1024 * 1024
-"""Bytes that are looked through at once."""
+"""Bytes searched at once."""
 HEAD: Final = 64 * 1024
-"""Bytes at a file's beginning that tell its reader whose it is."""
+"""Bytes at a file's beginning from which its reader learns whose it is."""
 SNIPPET: Final = 160
-"""Characters around a hit."""
+"""Characters of a snippet."""
 MAX_TEXT: Final = 500
-"""Characters of what is searched for."""
+"""Maximum characters of the text to search for."""
 KEPT: Final = 32
-"""Searches that can be gone on with; the one that was asked for longest ago goes first."""
+"""Maximum searches that can be continued; the least recently continued is dropped first."""
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9_.:;,!?()=+*@#$%^|~-]+")
-"""What every JSON encoder writes as it is."""
+"""Characters that every JSON encoder writes as they are."""
 _TEXTS: Final = {
     "tasks": ("title", "description", "notes"),
     "messages": ("text",),
@@ -89,7 +89,7 @@ class Needle:
     """A text to look for, in bytes and in texts."""
 
     def __init__(self, text: str) -> None:
-        """Raises ``ValueError`` for a text of nothing but white space, or one that is too long."""
+        """Raise ``ValueError`` for a text of nothing but white space, or one that is too long."""
         words = text.split()
         if not words:
             raise ValueError("nothing to search for: give a word or a phrase")
@@ -122,7 +122,7 @@ class Needle:
 
 
 def _spellings(words: list[str]) -> tuple[bytes, ...]:
-    """The ways in which two letters of a text without a safe part can stand in JSON: as UTF-8, or escaped."""
+    """Return the ways in which two letters of a text without a safe part can stand in JSON: as UTF-8, or escaped."""
     odd = max((run for word in words for run in re.findall(r"[^\x00-\x7f]+", word)), key=len, default="")
     letters = (odd or max(words, key=len))[:2]
     found = {""}
@@ -170,7 +170,7 @@ class _HitCollector:
 
 
 def _texts(step: Step) -> Iterator[tuple[str, str, str]]:
-    """What a step says: the place, the id of the entry, the text."""
+    """Yield the texts of a step: the place, the id of the entry, the text."""
     if isinstance(step, Prompt):
         yield "prompt", step.id, step.text
     elif isinstance(step, Reply):
@@ -190,7 +190,7 @@ def _texts(step: Step) -> Iterator[tuple[str, str, str]]:
 
 
 def _flat(value: Any) -> str:
-    """All texts in a JSON value, each on a line."""
+    """Return all texts in a JSON value, each on a line."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
@@ -212,7 +212,7 @@ class Search:
         *,
         masking: bool = True,
     ) -> None:
-        """``files``: what is searched, with the source that reads it. ``rows``: the rows of a table, newest first."""
+        """Search ``files``, each with the source that reads it, and ``rows(table)``, newest first."""
         self.needle = needle
         self.masking = masking
         self.bytes = 0
@@ -249,7 +249,7 @@ class Search:
         return hits
 
     def _run(self) -> Iterator[Hit | None]:
-        """Rows and files, the newest first; ``None`` between two slices of work."""
+        """Yield the hits in rows and files, the newest first; ``None`` between two slices of work."""
         rows = self._row_hits()
         row = next(rows, None)
         for written, size, source, path in self.files:
@@ -343,14 +343,14 @@ def _feed(reader: Reader, data: bytes) -> None:
 
 
 def _head(descriptor: int) -> list[bytes]:
-    """The first lines of a file, which tell its reader whose it is."""
+    """Return the first lines of a file, from which its reader learns whose it is."""
     data = os.pread(descriptor, HEAD, 0)
     complete = data[: data.rfind(b"\n") + 1] or data
     return [line for line in complete.removeprefix(BOM).split(b"\n") if line.strip()]
 
 
 def _lines_with(descriptor: int, needle: Needle) -> Iterator[tuple[int, bytes] | int]:
-    """The lines that may hold the text, the last first, each with its offset; between them how many bytes were read."""
+    """Yield the lines that may hold the text with their offsets, last first; and how many bytes were searched."""
     end = os.fstat(descriptor).st_size
     window = CHUNK
     while end > 0:

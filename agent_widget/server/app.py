@@ -37,13 +37,13 @@ from .methods import METHODS
 log = logging.getLogger("agent_widget")
 
 PACE: Final = 0.004
-"""Seconds between two answers to one client while changes keep coming; the first goes out at once."""
+"""Minimum seconds between two answers to one client; the first goes out at once."""
 SEND_DEADLINE: Final = 5.0
-"""A client that does not take a frame within this many seconds is dropped; it asks again when it is back."""
+"""Maximum seconds to send a frame; a client that takes longer is dropped and connects again."""
 HELLO_DEADLINE: Final = 10.0
 MAX_CONNECTIONS: Final = 64
 FIRST_LOOK: Final = 2.0
-"""Seconds for which clients are kept waiting at most: what a small home holds is in everyone's first answer."""
+"""Maximum seconds before the server accepts clients, so that a small home is complete in the first answer."""
 
 
 class StartError(Exception):
@@ -86,7 +86,7 @@ class Hub:
                     await changed.wait()
 
     def answer(self, position: Position | None, hello: protocol.Hello) -> tuple[Position, Iterable[bytes]]:
-        """The position a replica at ``position`` has after these frames; no frames if there is nothing to tell."""
+        """Return the position after the answer to ``position``, and its frames; no frames if nothing changed."""
         tables = frozenset(hello.tables) if hello.tables is not None else None
         known = self._encoded.get(tables)
         if known is not None and known[:2] == (position, self.store.position):
@@ -198,7 +198,7 @@ class Server:
         return Runtime(self.url, self.token, os.getpid(), roots, self.started_at, VERSION)
 
     async def idle(self) -> None:
-        """Returns when nobody has been connected for ``idle_timeout`` seconds; never if there is none."""
+        """Wait until nobody has been connected for ``idle_timeout`` seconds; for ever if there is no such limit."""
         while self.idle_timeout is None or self.connections or time.monotonic() - self._idle_since < self.idle_timeout:
             await asyncio.sleep(min(1.0, self.idle_timeout or 60.0))
 
@@ -212,7 +212,7 @@ class Server:
         return response
 
     def _response(self, method: str, request: Request) -> Response | None:
-        """What to answer; ``None`` for a WebSocket that may open."""
+        """Answer an HTTP request; return ``None`` for a WebSocket that may open."""
         refusal = self._gate.refusal(request.headers.get_all("Host"), request.headers.get_all("Origin"))
         if refusal is not None:
             self._refused += 1
@@ -276,7 +276,7 @@ class Server:
             self._idle_since = time.monotonic()
 
     async def _greet(self, socket: ServerConnection) -> tuple[protocol.Hello, protocol.Sources]:
-        """Answer a client's hello; returns it, and the sources that the answer describes."""
+        """Answer a client's hello; return it, and the sources that the answer describes."""
         try:
             async with asyncio.timeout(HELLO_DEADLINE):
                 data = await socket.recv()
@@ -325,7 +325,7 @@ class Server:
             raise ProtocolError("bad_request", "hello is sent once; connect again to change what is sent")
 
     async def call(self, call: protocol.Call) -> protocol.Reply:
-        """Answer a request; what takes time is done off the event loop."""
+        """Answer a request; blocking work is done off the event loop."""
         method = METHODS.get(call.method)
         if method is None:
             message = f"unknown method {call.method!r}; there is {', '.join(METHODS)}"
@@ -354,7 +354,7 @@ def _sender_ended(socket: ServerConnection, sender: asyncio.Task[None]) -> None:
 
 
 async def _send(socket: ServerConnection, frame: bytes) -> None:
-    """One frame within the deadline. The library's keep-alive does not drop a reader whose buffer is full."""
+    """Send a frame within the deadline: the library's keep-alive does not drop a reader whose buffer is full."""
     try:
         async with asyncio.timeout(SEND_DEADLINE):
             await socket.send(frame, text=True)
@@ -388,7 +388,7 @@ def _response(
 
 @functools.cache
 def page() -> tuple[str, str]:
-    """The dashboard page and its content security policy."""
+    """Return the dashboard page and its content security policy."""
     return document()
 
 

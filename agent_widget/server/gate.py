@@ -16,7 +16,7 @@ from ..discovery import bracketed, is_loopback
 
 
 def new_token() -> str:
-    """A token of 256 random bits."""
+    """Return a token of 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
@@ -37,7 +37,7 @@ class Gate:
         self.any_host = host in ("0.0.0.0", "::", "")
 
     def refusal(self, hosts: Sequence[str], origins: Sequence[str]) -> tuple[HTTPStatus, str] | None:
-        """Why a request with these ``Host`` and ``Origin`` headers is refused; ``None`` if it may pass."""
+        """Return why a request with these ``Host`` and ``Origin`` headers is refused; ``None`` if it may pass."""
         if len(hosts) != 1 or not (self.any_host or hosts[0] in self.hosts):
             return HTTPStatus.FORBIDDEN, "this server is not reached under that name; use the url it printed"
         if len(origins) > 1 or (origins and origins[0] not in (f"http://{hosts[0]}", f"https://{hosts[0]}")):
@@ -45,5 +45,5 @@ class Gate:
         return None
 
     def admits(self, token: str | None) -> bool:
-        """Whether the token fits, or none is asked for."""
+        """Return whether the token fits, or none is asked for."""
         return self.token is None or same_token(self.token, token)

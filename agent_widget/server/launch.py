@@ -104,7 +104,7 @@ def serve(
 
 
 def _answers(found: Runtime) -> bool:
-    """Whether the server is there: one that was killed this moment may still hold its runtime file."""
+    """Return whether the server answers: one that was just killed may still hold its runtime file."""
     where = urlsplit(found.url)
     try:
         connection = HTTPConnection(where.hostname or "", where.port, timeout=5)

@@ -18,7 +18,7 @@ from ..store import Store
 from ..version import VERSION
 
 MAX_ANSWER: Final = 16 * 1024 * 1024
-"""Bytes of the answer to a query: it is one frame."""
+"""Maximum bytes of an answer to a query, which is one frame."""
 
 
 class Asked(Protocol):
@@ -57,7 +57,7 @@ class _Sql(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def _status(server: Asked, params: _Nothing) -> dict[str, Any]:
-    """What the server reads and how it is."""
+    """Return what the server reads and in which state it is."""
     epoch, seq = server.store.position
     return {
         "server": VERSION,
@@ -85,7 +85,7 @@ def _transcript(server: Asked, params: _Transcript) -> dict[str, Any]:
 
 
 def _memory(server: Asked, params: _Memory) -> dict[str, Any]:
-    """The whole text of a memory entry: ``text``, its ``version``, ``truncated``."""
+    """Return the whole text of a memory entry: ``text``, its ``version``, ``truncated``."""
     try:
         return server.lookup.memory(params.id)._asdict()
     except NoMemory as error:
@@ -93,7 +93,7 @@ def _memory(server: Asked, params: _Memory) -> dict[str, Any]:
 
 
 def _sql(server: Asked, params: _Sql) -> msgspec.Raw:
-    """What a query answers: ``columns``, ``types``, ``rows``, ``cut`` (:func:`agent_widget.data.sql.reply`).
+    """Return the answer to a query: ``columns``, ``types``, ``rows``, ``cut`` (:func:`agent_widget.data.sql.reply`).
 
     No more rows and seconds than :mod:`agent_widget.data.sql` allows by itself, whatever is asked for.
     """
@@ -110,7 +110,7 @@ def _sql(server: Asked, params: _Sql) -> msgspec.Raw:
 
 
 def _taking(shape: type[Any], method: Callable[[Asked, Any], Any]) -> Callable[[Asked, Mapping[str, Any]], Any]:
-    """``method`` with its parameters checked."""
+    """Return ``method`` as a function that checks its parameters first."""
 
     def checked(server: Asked, params: Mapping[str, Any]) -> Any:
         try:

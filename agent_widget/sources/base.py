@@ -154,9 +154,9 @@ class Source:
     name: ClassVar[str]
     """The word in every row's ``source`` column."""
     folder: ClassVar[str | None] = None
-    """What its directory is called inside a project, if it lives there: who names the project means it too."""
+    """Name of its directory inside a project, for formats that live there; naming the project names it too."""
     has_transcripts: ClassVar[bool] = True
-    """Whether its files hold what was said in a session, so that a transcript of it can be read."""
+    """Whether its files hold conversations, so that transcripts can be read."""
     home: ClassVar[str | None] = None
     """Its directory below the user's home directory; ``None`` if there is no usual place."""
     moved_by: ClassVar[tuple[str, ...]] = ()
@@ -169,9 +169,9 @@ class Source:
     def __init__(self, root: Path, namespace: str = "") -> None:
         self.root = root
         self.namespace = namespace
-        """Put before ids when two roots of one format are read at once; else empty."""
+        """Prefix of ids when two roots of one format are read at once; else empty."""
         self.unknown: Counter[str] = Counter()
-        """Kinds of lines, blocks and records that this version of the format has and we do not know."""
+        """Unknown kinds of lines, blocks and records → how often they came."""
         self._odd: set[tuple[str, str]] = set()
 
     @classmethod
@@ -232,7 +232,7 @@ class Source:
 
 
 MISREAD: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
-"""What a reader may raise for input that is not what its format says."""
+"""Exceptions that a reader may raise for input that does not fit its format."""
 
 _decoder = msgspec.json.Decoder()
 

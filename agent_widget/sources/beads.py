@@ -86,7 +86,7 @@ class Beads(Source):
 
     @classmethod
     def recognises(cls, directory: Path) -> bool:
-        """By its name, so that a project whose export is still to come is watched too, or by its files."""
+        """Return whether a directory is one, by its name (the export may still be to come) or by its files."""
         if directory.name == ".beads":
             return True
         return (directory / ISSUES).is_file() and any((directory / n).is_file() for n in ("metadata.json", AUDIT))
@@ -133,7 +133,7 @@ class Beads(Source):
             yield from self._comments(entry, id)
 
     def _task(self, id: str) -> Record:
-        """The row of an issue: what the export says, and what was changed since."""
+        """Return the row of an issue: what was exported, and what was changed since."""
         exported = self._issues[id]
         exported_at = millis(exported.get("updated_at")) or 0
         changes = {f: change for f, change in self._changes.get(id, {}).items() if change.at > exported_at}
@@ -285,7 +285,7 @@ class Beads(Source):
         return None if name is None else self.namespace + name
 
     def _agent(self, name: Any, at: int | None) -> Iterator[Item]:
-        """Somebody who did something, or to whom an issue is given."""
+        """Yield the row of somebody who did something, or to whom an issue is given."""
         id = self._name(name)
         if id is not None:
             seen = {} if at is None else {"started_at": at, "last_seen_at": at}
@@ -297,7 +297,7 @@ def _kind(issue: Mapping[str, Any]) -> str | None:
 
 
 def _time(value: Any) -> int | None:
-    """A time; the export writes the epoch where there is none."""
+    """Return a time; ``None`` for the epoch, which the export writes where there is none."""
     return millis(value) or None
 
 
@@ -312,7 +312,7 @@ def _priority(value: Any) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    """A field that the audit writes as text and the export as a number."""
+    """Return a field as text: the audit writes as text what the export writes as a number."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return str(value)
     return clean(value)[:80] if isinstance(value, str) and value.strip() else None

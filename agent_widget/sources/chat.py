@@ -53,7 +53,7 @@ class ChatSource(Source):
     """One directory with conversations of one agent."""
 
     priced: ClassVar[bool] = True
-    """Whether an answer costs what its model costs; else only what the files say it did."""
+    """Whether answers are priced by their model; else only costs that the files state count."""
     editors: ClassVar[frozenset[str]] = frozenset()
     """Tools that change the file whose path they are given."""
 
@@ -79,7 +79,7 @@ class Voice:
     def __init__(self, source: ChatSource, path: str, conversation: Conversation) -> None:
         self.source = source
         self.path = path
-        """Of the file, for the session's row."""
+        """Path of the file, for the session's row."""
         self.conversation = conversation
         self.session = conversation.session
         self.agent = conversation.agent
@@ -87,9 +87,9 @@ class Voice:
         self.calls: dict[str, Call] = {}
         """The calls without a result, by their ids in the format."""
         self.facts: dict[str, Any] = {}
-        """What :meth:`about` said."""
+        """Facts that :meth:`about` has yielded."""
         self.reply = ""
-        """What it said last, if no call, prompt or end of its turn followed."""
+        """Its last reply, if no call, prompt or end of its turn followed."""
         self.in_turn = False
         """Whether it was prompted and the turn did not end."""
         self.titled = False

@@ -42,7 +42,7 @@ TASK_STATUS: Final = {
     "failed": "failed",
     **dict.fromkeys(("cancelled", "canceled", "deleted"), "cancelled"),
 }
-"""The words of the formats for where a task is, in ours."""
+"""Status of a task in any of the formats → status in the tables."""
 
 
 _LOGS = count(1)
@@ -55,7 +55,7 @@ class Conversation:
     def __init__(
         self, book: Book, file: str, session: str, agent: str | None = None, parent: str | None = None
     ) -> None:
-        """``agent``: a subagent's id; the main agent of a session has the session's. ``parent``: who it works for."""
+        """Begin one. ``agent``: a subagent's id, by default the session's. ``parent``: the agent it works for."""
         self.book = book
         self.file = file
         self.session = session
@@ -76,7 +76,7 @@ class Conversation:
         self._items: list[Item] = []
 
     def take(self, step: Step) -> list[Item]:
-        """The rows and evidence that follow from one step; of the session and the agent at most one record each."""
+        """Return the rows and evidence that follow from a step; at most one record of the session and of the agent."""
         if self.agent == PERSON:
             raise Malformed("an agent that is called as the person is")
         self._of_session, self._of_agent, self._items = {}, {}, []
@@ -303,7 +303,7 @@ _TELLING = ("command", "file_path", "path", "pattern", "query", "url", "descript
 
 
 def _gist(given: Any) -> str:
-    """The part of a tool's input that tells what it is about."""
+    """Return the part of a tool's input that shows what the call is about."""
     if isinstance(given, dict):
         for name in _TELLING:
             if isinstance(value := given.get(name), str):
@@ -315,7 +315,7 @@ def _gist(given: Any) -> str:
 
 
 def _size(value: Any) -> int | None:
-    """Bytes of a text, or of a value as JSON."""
+    """Return the size in bytes of a text, or of a value as JSON."""
     if value is None:
         return None
     return len(value.encode("utf-8", "replace")) if isinstance(value, str) else len(msgspec.json.encode(value))

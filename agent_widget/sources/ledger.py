@@ -20,7 +20,7 @@ from .steps import Step, Tokens, Usage
 
 MOST_TOKENS: Final = 10**12
 MOST_DOLLARS: Final = 10**6
-"""In one answer: more is no count, and their sums must fit into what can be sent."""
+"""Maximum dollars of one answer: more is no count, and the sums must fit into a frame's numbers."""
 
 Price = Callable[[str | None, Tokens, int], float | None]
 """US dollars for some tokens of a model at a time; ``None`` if nobody knows its price."""
@@ -57,7 +57,7 @@ class _Answer:
     """One billed answer: the largest claim about it counts, and its owner is whoever wrote it first."""
 
     owner: tuple[bool, int, str, str]
-    """Whether it is a copy, when, session, agent: the least one owns it."""
+    """Copy or not, time (ms), session, agent: the least one owns the answer."""
     usage: Usage
 
 
@@ -113,7 +113,7 @@ class Tallies:
         self._sums: defaultdict[tuple[str, str, str], int] = defaultdict(int)
 
     def put(self, table: str, id: str, column: str, file: str, count: int) -> int:
-        """What ``file`` has counted so far; returns the sum over all files."""
+        """Take in what ``file`` has counted so far; return the sum over all files."""
         self._sums[table, id, column] += count - self._counts.get((table, id, column, file), 0)
         self._counts[table, id, column, file] = count
         return self._sums[table, id, column]
@@ -130,6 +130,6 @@ class Book:
     returned: set[str] = field(default_factory=set)
     """Calls that have a result in some file: a copy of the call elsewhere does not make it run again."""
     callers: dict[str, tuple[bool, int, str, str]] = field(default_factory=dict)
-    """Call → whether a copy tells of it, when, session, agent: of several claims the least one counts."""
+    """Call → copy or not, time (ms), session, agent: of several claims the least one counts."""
     on_step: Callable[[Any, Step], None] | None = None
     """Called with a conversation and its step instead of making rows of it: :mod:`agent_widget.ondemand.transcript`."""

@@ -71,14 +71,14 @@ class _Message(msgspec.Struct):
     cancelled: bool | None = None
 
     def text(self) -> str:
-        """All that is said in it."""
+        """Return all text in the message."""
         if isinstance(self.content, str):
             return self.content
         texts = (block.text if block.type == "text" else PLACEHOLDER.get(block.type) for block in self.content or ())
         return "\n".join(text for text in texts if text)
 
     def blocks(self, kind: str) -> Iterator[_Block]:
-        """Its parts of one kind."""
+        """Return the parts of one kind."""
         return (block for block in (self.content if isinstance(self.content, list) else ()) if block.type == kind)
 
 

@@ -20,10 +20,10 @@ from ..tables import now_ms
 from .steps import Tokens
 
 _PERIOD_MS: Final = 30 * 60_000
-"""Prices that depend on the time change at full or half hours."""
+"""Period in ms within which prices are constant: those that vary do so at full or half hours."""
 _LONGEST_NAME: Final = 200
 _LOCAL: Final = frozenset("ollama ollama_chat lmstudio lm-studio lm_studio llamacpp llama.cpp vllm mlx local".split())
-"""Who answers on one's own machine, for which the price of the same model elsewhere says nothing."""
+"""Providers on the user's own machine, where prices of the same model elsewhere do not apply."""
 
 
 class _Rates(NamedTuple):
@@ -39,7 +39,7 @@ class _Rates(NamedTuple):
 
 
 def price(model: str | None, tokens: Tokens, at: int | None = None) -> float | None:
-    """US dollars for one answer given ``at`` (now, if nobody says); ``None`` if nobody knows the model's price."""
+    """Return US dollars for one answer given ``at`` (default: now); ``None`` if the model's price is not known."""
     if not model:
         return None
     found, varies = _model(model)
@@ -66,7 +66,7 @@ def price(model: str | None, tokens: Tokens, at: int | None = None) -> float | N
 
 @functools.lru_cache(maxsize=1024)
 def _model(name: str) -> tuple[Any, bool]:
-    """What the library knows of a model, by any of the names it goes by; and whether its price varies with time."""
+    """Return what the library knows of a model, by any of its names, and whether its price varies with time."""
     try:
         from genai_prices import Usage, calc_price
     except ImportError:
@@ -82,7 +82,7 @@ def _model(name: str) -> tuple[Any, bool]:
 
 @functools.lru_cache(maxsize=8192)
 def _rates(name: str, period: int) -> tuple[_Rates, ...]:
-    """The rates of a model at a time, for the largest inputs first; none if it is not billed by the token."""
+    """Return the rates of a model at a time, for the largest inputs first; empty if it is not billed by the token."""
     prices = _model(name)[0].get_prices(datetime.fromtimestamp(period * _PERIOD_MS / 1000, UTC))
     if prices.input_mtok is None and prices.output_mtok is None:
         return ()
@@ -99,7 +99,7 @@ def _rates(name: str, period: int) -> tuple[_Rates, ...]:
 
 
 def _at(price: Any, start: int) -> float:
-    """A price, or the tier of it that holds above ``start`` tokens."""
+    """Return a price, or the tier of it that holds above ``start`` tokens."""
     if price is None:
         return 0.0
     tiers = [tier.price for tier in getattr(price, "tiers", ()) if tier.start <= start]
@@ -107,7 +107,7 @@ def _at(price: Any, start: int) -> float:
 
 
 def _spellings(name: str) -> Iterator[tuple[str | None, str]]:
-    """Who may sell a model and what it may be called there, the likeliest first."""
+    """Yield who may sell a model and the name it may have there, the likeliest first."""
     name = re.sub(r"\s*\[[^\[\]]*\]$", "", name.strip().lower())  # "[1m]": how much of its context is used
     if not name or len(name) > _LONGEST_NAME or name.startswith("<"):
         return
@@ -125,7 +125,7 @@ def _spellings(name: str) -> Iterator[tuple[str | None, str]]:
 
 
 def _versions(seller: str | None, name: str) -> Iterator[tuple[str | None, str]]:
-    """A model's name as it is, in the manner of who makes it, and without the day of its version."""
+    """Yield a model's name as it is, as its maker writes it, and without the date of its version."""
     yield seller, name
     plain = name.replace("@", "-")
     if plain.startswith("claude-"):

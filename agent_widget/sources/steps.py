@@ -11,17 +11,17 @@ from operator import add, neg
 from typing import Any, Final, Literal, NamedTuple
 
 PERSON: Final = "user"
-"""The agents row that stands for whoever sits at the keyboard."""
+"""Id of the agents row that stands for the person."""
 
 PLACEHOLDER: Final = {"image": "[image]", "document": "[document]", "audio": "[audio]", "file": "[file]"}
-"""What stands in a text for what is none."""
+"""Kind of data → what stands for it in a text."""
 
 PATH_FIELDS: Final = ("file_path", "filePath", "path", "notebook_path", "filename", "absolute_path")
-"""What tools of different agents call the path of the file that they are to read or change."""
+"""Names that tools of different agents give to the path of the file they read or change."""
 
 
 def placeholder(mime: Any) -> str:
-    """What stands for data of a MIME type: ``image/png`` is an image, and what nobody knows a file."""
+    """Return what stands for data of a MIME type: ``[image]`` for ``image/png``, ``[file]`` for an unknown one."""
     return PLACEHOLDER.get(str(mime).partition("/")[0], PLACEHOLDER["file"])
 
 
@@ -73,7 +73,7 @@ class Call(NamedTuple):
 
 
 ToolStatus = Literal["ok", "error", "denied", "cancelled"]
-"""How a tool call ended; in a format with other words, a dictionary says which are which."""
+"""How a tool call ended; a format with other words maps them to these."""
 
 
 class Result(NamedTuple):
@@ -197,6 +197,6 @@ Step = Prompt | TurnStart | Reply | Thinking | Call | Result | Usage | Plan | Tu
 
 
 def asks(text: str) -> bool:
-    """Whether an answer ends with a question to whoever reads it."""
+    """Return whether an answer ends with a question to its reader."""
     lines = [line.strip().rstrip("*_`\"')") for line in text.strip().splitlines() if line.strip()]
     return bool(lines) and lines[-1].endswith(("?", "？"))

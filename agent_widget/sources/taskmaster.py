@@ -61,7 +61,7 @@ class TaskMaster(Source):
 
     @classmethod
     def recognises(cls, directory: Path) -> bool:
-        """By its name, so that a project whose list is still to be written is watched too, or by the list."""
+        """Return whether a directory is one, by its name (the list may still be to come) or by the list."""
         return directory.name == ".taskmaster" or ((directory / FILE).is_file() and _is_ours(directory))
 
     def read(self, data: bytes) -> Iterable[Item]:
@@ -138,7 +138,7 @@ def _id(task: Any) -> str | None:
 
 
 def _number(value: Any) -> str | None:
-    """An id: they are written as numbers by some versions and as text by others."""
+    """Return an id as text: some versions write numbers."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     try:
@@ -148,6 +148,6 @@ def _number(value: Any) -> str | None:
 
 
 def _share(subtasks: list[Any]) -> float | None:
-    """How much of a task is done, by its subtasks that still count."""
+    """Return how much of a task is done (0 to 1), by its subtasks that still count."""
     words = [sub.get("status") for sub in subtasks if sub.get("status") != "cancelled"]
     return sum(word in ("done", "completed") for word in words) / len(words) if words else None

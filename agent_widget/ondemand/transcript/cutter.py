@@ -16,7 +16,7 @@ class Cutter:
         self.spent = 0
 
     def shown(self, value: Any, name: str | None = None) -> Any:
-        """The same with shorter texts and without secrets."""
+        """Return the same value with shorter texts and without secrets."""
         if isinstance(value, str):
             return self._text(value, name)
         if isinstance(value, dict):

@@ -18,14 +18,14 @@ _NEW: Final = ("new_string", "newString", "new_str", "newText")
 _WHOLE: Final = ("content", "file_text", "contents", "new_source")
 _PATCHES: Final = ("patch", "patchText", "input", "diff")
 _WRITERS: Final = ("write", "create", "notebookedit", "save")
-"""What the name of a tool that writes whole files begins with."""
+"""Beginnings of names of tools that write whole files."""
 
 MAX_LINES: Final = 4000
-"""Longer texts are not compared: it takes seconds."""
+"""Maximum lines that are compared; longer texts take seconds."""
 
 
 def diff_of(tool: str, given: Any) -> str | None:
-    """The change that a tool call asks for, as a unified diff; ``None`` if it is no edit (or too large to compare)."""
+    """Return the change that a tool call asks for as a unified diff; ``None`` if it is no edit, or too large."""
     if isinstance(given, str):
         return given if _is_patch(given) else None
     if not isinstance(given, Mapping):

@@ -50,7 +50,7 @@ class Listener:
     agent_id: str
     entries: list[Entry] = field(default_factory=list)
     at: str = "0"
-    """Where the reader is."""
+    """Position of the reader in the file."""
     file: str = ""
     ignore: bool = False
     """The reader is only finding out whose file it is."""

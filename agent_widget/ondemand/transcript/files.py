@@ -17,7 +17,7 @@ from .entries import Entry, Listener, Place
 _WINDOW: Final = 128 * 1024
 _ALL: Final = 1_000_000_000
 _HEAD: Final = 64 * 1024
-"""So much of a file's beginning (and at least its first line) is read to know whose it is."""
+"""Bytes at a file's beginning (at least its first line) that are read to learn whose it is."""
 _LOOK_AHEAD: Final = 2 * 1024 * 1024
 """Bytes after an extract in which the results of its calls are looked for."""
 
@@ -32,20 +32,20 @@ class Stretch(Protocol):
     file: str
 
     def up_to(self, at: str | None, limit: int) -> tuple[list[Entry], Place | None]:
-        """The last entries before ``at`` (about ``limit``), and the place of the first if there are earlier ones."""
+        """Return about ``limit`` entries before ``at``, and the place of the first if there are earlier ones."""
 
     def since(self, at: str) -> list[Entry]:
-        """All entries from ``at`` on."""
+        """Return all entries from the place on."""
 
     def end(self) -> Place:
-        """The place behind the last entry."""
+        """Return the place behind the last entry."""
 
     def began_at(self) -> int:
-        """When its first entry was."""
+        """Return the time of its first entry (ms since the epoch)."""
 
 
 def stretches(source: Source, paths: Iterable[Path], agent_id: str) -> list[Stretch]:
-    """What the files tell of an agent, in the order in which they began."""
+    """Return the parts of an agent's conversation, one per file, in the order in which they began."""
     files = [PurePosixPath(path.relative_to(source.root).as_posix()) for path in sorted(paths)]
     modes = {path: reader.mode for path in files if (reader := source.reader(path)) is not None}
     if not isinstance(getattr(source, "book", None), Book) or not modes:
@@ -70,7 +70,7 @@ def stretches(source: Source, paths: Iterable[Path], agent_id: str) -> list[Stre
 
 
 def up_to(conversation: list[Stretch], place: Place | None, limit: int) -> tuple[list[Entry], Place | None]:
-    """The last entries before ``place``, over all files; and the place of the first if there are earlier ones."""
+    """Return the last entries before ``place``, over all files, and the place of the first if more are before."""
     last = _index(conversation, place)
     entries: list[Entry] = []
     for index in range(last, -1, -1):
@@ -84,7 +84,7 @@ def up_to(conversation: list[Stretch], place: Place | None, limit: int) -> tuple
 
 
 def since(conversation: list[Stretch], place: Place) -> list[Entry]:
-    """All entries from ``place`` on."""
+    """Return all entries from the place on."""
     first = _index(conversation, place)
     entries = conversation[first].since(place.at)
     for stretch in conversation[first + 1 :]:
@@ -102,7 +102,7 @@ def _index(conversation: list[Stretch], place: Place | None) -> int:
 
 
 def _last(entries: list[Entry], limit: int) -> list[Entry]:
-    """The last so many; those at one place stay together, since an extract can only begin at a place."""
+    """Return the last ``limit`` entries; those at one place stay together, since extracts begin at places."""
     first = max(0, len(entries) - limit)
     while 0 < first < len(entries) and entries[first - 1].place == entries[first].place:
         first -= 1
@@ -118,7 +118,7 @@ class _Replay:
         self.source.book.on_step = self.listener  # type: ignore[attr-defined]
 
     def reader(self, path: PurePosixPath) -> Reader:
-        """Of one file."""
+        """Return a reader of one file. Raises ``FileNotFoundError`` if the source does not read it."""
         reader = self.source.reader(path)
         if reader is None:
             raise FileNotFoundError(str(path))
@@ -126,7 +126,7 @@ class _Replay:
 
     @staticmethod
     def feed(reader: Reader, data: bytes) -> None:
-        """A line or a document; one that cannot be read tells nothing."""
+        """Read a line or a document; one that cannot be read is skipped."""
         try:
             _exhaust(reader.read(data))
         except MISREAD:
@@ -219,7 +219,7 @@ def _offset(at: str) -> int:
 
 
 def _head(descriptor: int) -> int:
-    """Where the lines end that tell whose file it is."""
+    """Return where the first lines end, from which a reader learns whose file it is."""
     end = _HEAD
     while True:
         data = os.pread(descriptor, end, 0)
@@ -230,7 +230,7 @@ def _head(descriptor: int) -> int:
 
 
 def _lines(descriptor: int, start: int, end: int) -> Iterator[tuple[int, bytes]]:
-    """The lines that begin in ``[start, end)``, each with its offset; one that began before is left out."""
+    """Yield the lines that begin in ``[start, end)``, each with its offset; one that began before is left out."""
     offset = start
     if start > 0 and os.pread(descriptor, 1, start - 1) != b"\n":
         data, at = b"", start

@@ -18,9 +18,9 @@ class Place(IntEnum):
 
     INBOX = 0
     CALL = 1
-    """The tool call of its sender."""
+    """The sender's tool call."""
     TRANSCRIPT = 2
-    """Of its recipient."""
+    """The recipient's transcript."""
 
 
 class Messages:

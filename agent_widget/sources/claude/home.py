@@ -26,7 +26,7 @@ class Home(ChatSource):
         self.live = Live(namespace, self.unknown)
         self.tasks = Tasks()
         self.parents: dict[str, str] = {}
-        """Subagent → who it works for, where something says so."""
+        """Subagent → the agent it works for, where that is known."""
         self.leads: dict[str, str] = {}
         """Team → session of its lead."""
         self.mates: set[str] = set()
@@ -135,7 +135,7 @@ class TeamDocument(Reader):
         self.data = b""
         known = source.documents[self.team].get(path) if self.team in source.documents else None
         self._rows: set[tuple[str, str]] = set() if known is None else known._rows
-        """Tables and ids of what it said."""
+        """Tables and ids of the rows it made."""
 
     def items(self, data: bytes) -> Iterator[Item]:
         """Yield what the document says."""

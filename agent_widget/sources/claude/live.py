@@ -22,7 +22,7 @@ _PROCESS: Final = {
     "shell": ("idle", "end of turn; a shell runs in the background"),
 }
 _UNPROMPTED: Final = "send a prompt to start"
-"""What a job in the background needs that nobody has given anything to do."""
+"""Need of a background job that has not been prompted."""
 _JOB_ENDS: Final = {
     "done": ("done", "the job in the background is done"),
     "failed": ("failed", "the job in the background failed"),

@@ -31,7 +31,7 @@ from .home import Home
 from .records import Billed, Line
 
 _TITLES: Final = ("last-prompt", "prompt", "summary", "ai-title", "custom-title")
-"""What a session's title is taken from, worst first."""
+"""Sources of a session's title, worst first."""
 _SHORT_ID: Final = re.compile(r"a[0-9a-f]{6,16}")
 _OWN: Final = frozenset({Reply, Thinking, Call, Result, Usage, About, TurnStart})
 """Steps that are in no other file."""
@@ -52,7 +52,7 @@ class Talk(Voice):
         self.billed: tuple[str | None, Billed] | None = None
         """The answer that was billed last, and for how much."""
         self.replied: Reply | None = None
-        """What it said last, if nothing followed."""
+        """Its last reply, if nothing followed."""
         self.ended = False
         """Whether its turn has ended and nothing followed."""
         self.settled = False

@@ -11,7 +11,7 @@ from ..steps import ToolStatus
 from .values import json_in, text_of
 
 STATUS: Final[dict[str, ToolStatus]] = {"failed": "error", "declined": "denied", "interrupted": "cancelled"}
-"""The words of events and items, in ours; any other is ok."""
+"""Status in events and items → status of a call; any other is ok."""
 
 _EXIT = re.compile(r"^(?:Process exited with code|Exit code:) (-?\d+)", re.MULTILINE)
 _FAILED = ("script failed", "failed to parse", "execution error", "exec_command failed", "unsupported call", "error:")

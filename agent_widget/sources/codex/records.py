@@ -14,7 +14,7 @@ _FIELDS: Final = (
     "prompt record_type"
 )
 Payload: Any = msgspec.defstruct("Payload", [(name, Any, None) for name in _FIELDS.split()])
-"""What any line says, as far as it is read; fields may have any type."""
+"""The fields of any line that are read; they may have any type."""
 
 
 class Line(msgspec.Struct):

@@ -15,11 +15,11 @@ class Rank(IntEnum):
     """What a title is taken from, best first."""
 
     NAME = 0
-    """It was given; the newest counts."""
+    """Given by the user; the newest counts."""
     PROMPT = 1
-    """The first one in the rollout."""
+    """The first prompt in the rollout."""
     HISTORY = 2
-    """The first that was typed: not every rollout has its prompts."""
+    """The first prompt in the history: not every rollout has its prompts."""
 
 
 class TitledThreads(ChatSource):

@@ -13,7 +13,7 @@ from .thread import LineReader, Thread
 from .values import text_of
 
 _PUT_IN = re.compile(r"\s*(?:<[a-z_]+[ >]|# AGENTS\.md instructions )")
-"""How a user message begins that Codex wrote by itself."""
+"""Beginnings of user messages that Codex wrote by itself."""
 _SHELL = re.compile(r"<user_shell_command>\s*<command>\s*(.*?)\s*</command>", re.DOTALL)
 _ABORTED: Final = {
     "interrupted": "interrupted",

@@ -48,7 +48,7 @@ from .events import Changes, Context, Counts, Data, Event, data_decoder, event_d
 from .todos import Todos
 
 _ASKING: Final = {"ask_user": "question", "exit_plan_mode": "summary"}
-"""Tools that are a question to the person, and the argument that says it."""
+"""Tools that ask the person → the argument with the question."""
 
 _SILENT: Final = frozenset(
     "system.message system.notification session.usage_checkpoint session.permissions_changed session.mode_changed "
@@ -138,7 +138,7 @@ class _Log(Chat[Event, _Voice]):
         return ()
 
     def _shutdown(self, voice: _Voice, at: int, id: str, data: Data) -> Iterator[Step]:
-        """The program was left; only now it says what it has read."""
+        """Yield the end of the session, and the usage of input, which is written only now."""
         for model, metrics in (data.modelMetrics or {}).items():
             total = (metrics.usage or Counts()).tokens
             before = self.totals.get(model, Tokens())
@@ -146,9 +146,9 @@ class _Log(Chat[Event, _Voice]):
                 before = Tokens()  # the count was started anew
             self.totals[model] = total
             new = total + -before
-            unsaid = max(0, new.output - sum(self.written.pop(model, {}).values()))
+            remaining = max(0, new.output - sum(self.written.pop(model, {}).values()))
             # a copy, since it is no answer: it must not count as what fills the context
-            yield Usage(at, f"{voice.session}:{id}:{model}", new._replace(output=unsaid), model, copy=True)
+            yield Usage(at, f"{voice.session}:{id}:{model}", new._replace(output=remaining), model, copy=True)
         changed = (data.codeChanges or Changes()).filesModified
         files = len(changed) if changed else None
         yield About(at, {"files_changed": files}, {"context_tokens": whole(data.currentTokens)})
@@ -275,7 +275,7 @@ class Copilot(ChatSource):
         return [*super().default_roots(environ, home), *(state / ".copilot" for state in states)]
 
     def workspace(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:
-        """What a session is called and where it works: flat YAML, of which the plain lines are enough."""
+        """Yield name and directory of a session from its flat YAML file, of which the plain lines are read."""
         plain = re.findall(r"^(\w+):[ \t]+(\S.*?)\s*$", data.decode("utf-8", "replace"), re.MULTILINE)
         facts = {key: value.strip("\"'") for key, value in plain if value not in ("|", ">", "|-", ">-")}
         yield from self.entitled(path.parts[1], named(facts.get("name")) or named(facts.get("summary")))
@@ -284,7 +284,7 @@ class Copilot(ChatSource):
         yield Record("sessions", self.namespace + path.parts[1], fields)
 
     def plan(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:
-        """The plan that the agent keeps for itself."""
+        """Yield the plan that the agent keeps for itself."""
         session = self.namespace + path.parts[1]
         yield Record("memory", f"{session}/plan.md", memory_fields(path, data, kind="plan", agent_id=session))
 

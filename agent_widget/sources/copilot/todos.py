@@ -27,7 +27,7 @@ class Todos:
         self._rows: dict[str, dict[str, Any]] = {}  # row → fields
 
     def query(self, ask: Ask) -> Iterator[Item]:
-        """What of the list changed; nothing if its tables are of another shape."""
+        """Yield what of the list changed; nothing if its tables are of another shape."""
         if not _columns(ask, "todos").issuperset(_TODO):
             return
         needs: defaultdict[str, list[str]] = defaultdict(list)

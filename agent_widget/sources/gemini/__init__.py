@@ -96,7 +96,7 @@ class _Log(Chat[Line, Voice]):
         return at
 
     def _update(self, facts: Facts, *, grows: bool = False) -> Iterator[Step | Item]:
-        """``grows``: the list of messages is the one there was, and more; else it may be what a compression left."""
+        """Take in an update. ``grows``: the messages continue the list before; else a compression may have cut it."""
         began = len(self.seen) > 1 and not grows
         new = {digest: data for data in facts.messages or () if (digest := _digest(data)) not in self.listed}
         messages = [parse_as(message_decoder, bytes(data)) for data in new.values()]  # all, or it is malformed
@@ -198,7 +198,7 @@ class _Log(Chat[Line, Voice]):
             yield from plan(ended, given.get("todos"), "description", lambda entry, text: _short(text))
 
     def _tracked(self, name: str, given: dict[str, Any], output: str | None, at: int) -> Iterator[Item]:
-        """When a task was made or changed: its file says what it is."""
+        """Yield when a task was made or changed; its own file has everything else."""
         if name == "tracker_create_task":
             found = _CREATED.match(output or "")
             id, times = found and found.group(1), {"created_at": at, "updated_at": at}
@@ -254,7 +254,7 @@ class Gemini(ChatSource):
         return self._projects.get(directory, None if is_hash else directory)
 
     def named_projects(self, data: bytes) -> Iterator[Item]:
-        """``projects.json``: the paths of all projects."""
+        """Read ``projects.json``: the paths of all projects."""
         listed = parse_object(data).get("projects")
         for path, slug in listed.items() if isinstance(listed, dict) else ():
             name = directory_name(path)
@@ -268,7 +268,7 @@ class Gemini(ChatSource):
                     yield Record("agents", agent, {"project": name, **main})
 
     def tracked(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:
-        """``tracker/<task>.json``: one task of a session, as it is now."""
+        """Read ``tracker/<task>.json``: one task of a session, as it is now."""
         task, session = parse_as(task_decoder, data), self.namespace + path.parts[2]
         status = TASK_STATUS.get(task.status, "pending")
         fields: dict[str, Any] = {
@@ -298,7 +298,7 @@ def _digest(data: msgspec.Raw) -> bytes:
 
 
 def _text(content: Any) -> str:
-    """The text in a list of parts, one part, or a text."""
+    """Return the text of a list of parts, one part, or a text."""
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else [content]
@@ -312,7 +312,7 @@ def _of_part(part: dict[str, Any]) -> Any:
 
 
 def _returned(result: Any) -> tuple[str | None, str | None]:
-    """What a tool returned, and what went wrong."""
+    """Return what a tool returned, and what went wrong."""
     output, error = [], []
     for part in result if isinstance(result, list) else [result]:
         answer = part.get("functionResponse") if isinstance(part, dict) else None

@@ -278,7 +278,7 @@ class Kimi(ChatSource):
         return directory_name(self._directories.get(folder))
 
     def directories(self, data: bytes) -> Iterator[Item]:
-        """``kimi.json``: the directories in which sessions work."""
+        """Read ``kimi.json``: the directories in which sessions work."""
         listed = parse_object(data).get("work_dirs")
         for place in listed if isinstance(listed, list) else ():
             path = named(place.get("path")) if isinstance(place, dict) else None
@@ -293,11 +293,11 @@ class Kimi(ChatSource):
                 yield Record("agents", session, {"project": project, "name": project})
 
     def state(self, path: PurePosixPath, data: bytes) -> Iterable[Item]:
-        """``state.json``: the title that a session was given."""
+        """Read ``state.json``: the title that a session was given."""
         return self.entitled(path.parts[2], named(parse_object(data).get("custom_title")))
 
     def subagent(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:
-        """``meta.json``: what a subagent is."""
+        """Read ``meta.json``: type, task and state of a subagent."""
         facts, session = parse_as(_subagent, data), self.namespace + path.parts[2]
         started, updated = millis(facts.created_at), millis(facts.updated_at)
         if started is None or updated is None:

@@ -57,7 +57,7 @@ TELLING: Final = (
     "agent-registry.json message-bus.jsonl user-messages.jsonl tool-timing.jsonl realtime.log coordination.log "
     "session-summaries.json opencode-sessions.json quality-assessments.json agent-performance-metrics.json"
 ).split()
-"""Any one of these names says that a directory is a workspace; of :data:`COMMON` it takes two."""
+"""Names of which one is enough to recognise a workspace; of :data:`COMMON` it takes two."""
 
 COMMON: Final = "tasks.json state.json working.md sessions.jsonl knowledge-base.json metrics.json".split()
 
@@ -80,12 +80,12 @@ class Workspace(Source):
 
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
-        """The directories in ``AGENT_WIDGET_WORKSPACE``; there is no place where workspaces usually are."""
+        """Return the directories in ``AGENT_WIDGET_WORKSPACE``; workspaces have no usual place."""
         return moved(environ, home, "AGENT_WIDGET_WORKSPACE", os.pathsep)
 
     @classmethod
     def recognises(cls, directory: Path) -> bool:
-        """Whether one telling name is there, or two of the common ones."""
+        """Return whether one name that no other directory has is there, or two of the common ones."""
 
         def count(names: Iterable[str]) -> int:
             return sum(os.path.exists(directory / name) for name in names)  # Path.exists can raise
@@ -93,7 +93,7 @@ class Workspace(Source):
         return count(TELLING) > 0 or count(COMMON) > 1
 
     def memory_text(self, path: PurePosixPath, id: str, data: bytes) -> tuple[str, bytes] | None:
-        """One entry of the knowledge base, or a whole file."""
+        """Return one entry of the knowledge base, or a whole file."""
         if id.startswith(f"{self.namespace}{memory.KNOWLEDGE}"):
             return memory.knowledge_entry(id.removeprefix(self.namespace), data)
         return super().memory_text(path, id, data)

@@ -14,7 +14,7 @@ _facts = columns("agents", "role=assigned_role|role activity=current_task")
 
 
 def registry(team: Team, file: File, data: bytes) -> Items:
-    """The agents that are there now, rewritten at every heartbeat."""
+    """Read the registry: the agents that are there now, rewritten at every heartbeat."""
     listed = identified(parse_json(data), "agents", "agent_id", "id")
     before, team.alive = team.alive, {}
     for agent, entry in listed:
@@ -35,7 +35,7 @@ def registry(team: Team, file: File, data: bytes) -> Items:
 
 
 def performance(team: Team, file: File, data: bytes) -> Items:
-    """What each agent has achieved; agents that left are still in it."""
+    """Read what each agent has achieved, agents that left included."""
     for agent, entry in identified(parse_json(data), "agents", "agent_id"):
         last = time_of(entry, "last_activity")
         yield from team.agent(agent, time_of(entry, "first_seen"), last)
@@ -45,7 +45,7 @@ def performance(team: Team, file: File, data: bytes) -> Items:
 
 
 def health(team: Team, file: File, data: bytes) -> Items:
-    """The health monitor: agents it removed, and its alerts as log lines."""
+    """Read the health monitor's file: agents it removed, and its alerts as log lines."""
     document = parse_object(data)
     file.seen.clear()
     if isinstance(document.get("agents_tracked"), dict):
@@ -64,7 +64,7 @@ def health(team: Team, file: File, data: bytes) -> Items:
 
 
 def leader(team: Team, file: File, data: bytes) -> Items:
-    """Who holds the leader's lease."""
+    """Read who holds the leader's lease."""
     document = parse_object(data)
     agent, beat = text_of(document, "leader_id"), time_of(document, "last_heartbeat")
     if agent is not None:

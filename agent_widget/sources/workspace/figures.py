@@ -32,25 +32,25 @@ STATED: Final = {
         "token_limit": ("token_limit", "tokens", "last_check"),
     },
 }
-"""File → name of a figure → its field, its unit, and the field that says when."""
+"""File → name of a figure → its field, its unit, and the field with its time."""
 
 
 def stated(team: Team, file: File, data: bytes) -> Items:
-    """A file of figures alone, as in :data:`STATED`."""
+    """Read a file of figures alone, as in :data:`STATED`."""
     document = parse_object(data)
     for name, (field, unit, at) in STATED[file.path].items():
         yield from team.stat(name, document.get(field), unit, document.get(at))
 
 
 def message_archives(team: Team, file: File, data: bytes) -> Items:
-    """How many messages the archives are said to hold."""
+    """Read how many messages the archives hold by their index."""
     document = parse_object(data)
     stated = sum(number_of(entry, "message_count") or 0 for entry in entries(document, "archives"))
     yield from team.stat("messages_archived_stated", stated, "count", field_of(document, "last_updated"))
 
 
 def state(team: Team, file: File, data: bytes) -> Items:
-    """The team's own account of itself."""
+    """Read the figures that the team states of itself."""
     document = parse_object(data)
     at = first_of(document, "last_updated", "last_session")
     yield from team.stat("sessions_stated", document.get("session_count"), "count", at)

@@ -11,12 +11,12 @@ from pathlib import PurePosixPath
 from ..base import Item, clean
 
 Items = Iterator[Item]
-"""What is read from a file."""
+"""What the functions that read a file yield."""
 
 _ROTATED = re.compile(r"[-_.]\d{4}-?\d\d-?\d\d.*$")
 
 _RECENT = 4096
-"""How many distinct recent lines of a log are remembered to number the identical ones."""
+"""Number of distinct recent lines of a log that are kept, to number identical ones."""
 
 
 class File:
@@ -31,7 +31,7 @@ class File:
         self.seen: OrderedDict[bytes, int] = OrderedDict()
 
     def line_id(self, at: int | None, line: bytes) -> str:
-        """An id for a log line that is the same when it is read again, also from an archive.
+        """Return an id for a log line that is the same when the line is read again, also from an archive.
 
         Identical lines are numbered, so that none is lost.
         """
@@ -44,6 +44,6 @@ class File:
 
 
 def _family(path: PurePosixPath) -> str:
-    """The log that a file is part of: ``realtime-archives/realtime-2026-….log`` and ``realtime.log.1`` → realtime."""
+    """Return the log of a file: ``realtime-archives/realtime-2026-….log`` and ``realtime.log.1`` → realtime."""
     stem = re.sub(r"(\.log)?(\.\d+)?$|\.jsonl?$", "", path.name)
     return _ROTATED.sub("", stem) or stem

@@ -43,7 +43,7 @@ class LogLine(NamedTuple):
 
 
 def parse_log_line(line: bytes) -> LogLine:
-    """Any line: what is not understood is its text, and what it does not say is ``None``; the level is then info."""
+    """Parse any line: an unknown shape is text alone, missing parts are ``None``, the default level is info."""
     return (_object(line) if line.startswith(b"{") else None) or _text(line.decode("utf-8", "replace").strip())
 
 
@@ -52,7 +52,7 @@ def _level(word: object) -> str:
 
 
 def _text(line: str) -> LogLine:
-    """``time [LEVEL] [agent-…] text``, ``[time] text``, or ``[time] LEVEL | session | text | json``."""
+    """Parse ``time [LEVEL] [agent-…] text``, ``[time] text``, or ``[time] LEVEL | session | text | json``."""
     at, agent, rest = None, None, line
     if stamp := _STAMP.match(rest):
         at, rest = millis(stamp.group(1)), rest[stamp.end() :]
@@ -68,7 +68,7 @@ def _text(line: str) -> LogLine:
 
 
 def _object(line: bytes) -> LogLine | None:
-    """Its message and, in compact form, its data; ``None`` if it is not JSON after all."""
+    """Parse a JSON line into its message and, in compact form, its data; ``None`` if it is not JSON after all."""
     try:
         entry = parse_object(line)
     except ValueError:

@@ -12,7 +12,7 @@ from .values import session_name, text_of, time_of, whole_of
 
 
 def log(team: Team, file: File, line: bytes) -> Items:
-    """One line of any log: never lost, never merged with another."""
+    """Read a line of any log; no line is lost or merged with another."""
     line = line.rstrip(b"\r")
     if not line.strip():
         return
@@ -27,7 +27,7 @@ def log(team: Team, file: File, line: bytes) -> Items:
 
 
 def commit(team: Team, file: File, line: bytes) -> Items:
-    """One commit or push."""
+    """Read a line about a commit or push."""
     entry = parse_object(line)
     at, agent = time_of(entry, "timestamp"), text_of(entry, "agent_id")
     words = [text_of(entry, "action") or "commit", text_of(entry, "commit_hash")]
@@ -43,14 +43,14 @@ def commit(team: Team, file: File, line: bytes) -> Items:
 def log_row(
     team: Team, file: File, id: str, line: tuple[int | None, str, str | None, str | None, str | None]
 ) -> Record:
-    """A row of ``logs``; ``line`` is a :class:`.log_lines.LogLine`, perhaps without text."""
+    """Return a row of ``logs``; ``line`` is a :class:`.log_lines.LogLine`, perhaps without text."""
     at, level, agent, session, text = line
     who = {"agent_id": agent, "session_id": session}
     return team.record("logs", id, at=at, level=level, logger=file.family, text=preview(text), **who)
 
 
 def _coordination(team: Team, agent: str, at: int | None, text: str) -> Items:
-    """What the coordinator logs about the agents: their roles, statuses, comings and goings."""
+    """Yield what the coordinator logs about the agents: roles, statuses, arrivals and departures."""
     if text.startswith("Status updated: "):
         word, _, rest = text[16:].partition(" - ")
         doing = named(rest)

@@ -16,13 +16,13 @@ from .values import Entry, entries, session_of, texts, time_of, whole_of
 _KIND = {"working-archives": "working_notes", "critiques": "critique", "reports": "report"}
 
 KNOWLEDGE = "knowledge:"
-"""What the ids of entries of the knowledge base begin with."""
+"""Prefix of the ids of entries of the knowledge base."""
 
 _LEARNED = ("key_insights", "discoveries", "decisions", "problems_solved", "solutions", "techniques", "code_created")
 
 
 def knowledge(team: Team, file: File, data: bytes) -> Items:
-    """What was learned in each session."""
+    """Read what was learned in each session."""
     ids = set()
     for entry in entries(parse_json(data), "entries", "session_id"):
         session, at = session_of(entry, "session_id"), time_of(entry, "timestamp")
@@ -40,7 +40,7 @@ def knowledge(team: Team, file: File, data: bytes) -> Items:
 
 
 def knowledge_entry(id: str, data: bytes) -> tuple[str, bytes] | None:
-    """All that was learned in one session, and the entry itself; the last one of several with the same id."""
+    """Return the text of an entry and the entry itself; of several with one id, the last."""
     for entry in reversed(entries(parse_json(data), "entries", "session_id")):
         if _knowledge_id(entry) == id:
             return "\n".join(_learned(entry)), msgspec.json.encode(entry)
@@ -56,7 +56,7 @@ def _learned(entry: Entry) -> list[str]:
 
 
 def markdown(team: Team, file: File, data: bytes) -> Items:
-    """Working notes, critiques and reports."""
+    """Read working notes, critiques and reports."""
     path = PurePosixPath(file.path)
     written = re.search(r"\d{4}-\d\d-\d\d(T\d\d-\d\d-\d\d(-\d{1,6})?Z)?", path.name)
     at = _filename_time(written.group()) if written else None
@@ -65,7 +65,7 @@ def markdown(team: Team, file: File, data: bytes) -> Items:
 
 
 def _filename_time(text: str) -> int | None:
-    """``2026-01-02T11-12-22-167Z`` as in file names, or a date alone."""
+    """Return the time in a file name: ``2026-01-02T11-12-22-167Z``, or a date alone."""
     date, _, time = text.rstrip("Z").partition("T")
     parts = time.split("-")
     fraction = f".{parts[3][:3]:0<3}" if len(parts) > 3 else ""

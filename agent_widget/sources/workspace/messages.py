@@ -25,7 +25,7 @@ _SENTENCES = (
 
 
 def message(team: Team, file: File, line: bytes) -> Items:
-    """One line of the message bus or its archives."""
+    """Read a line of the message bus or its archives."""
     entry = parse_object(line)
     at, sender, recipient = time_of(entry, "timestamp"), text_of(entry, "from_agent", "from"), _recipient(entry)
     word = text_of(entry, "type") or ("direct" if recipient else "broadcast")
@@ -55,7 +55,7 @@ def message(team: Team, file: File, line: bytes) -> Items:
 
 
 def user_message(team: Team, file: File, line: bytes) -> Items:
-    """One line that a person wrote to the agents."""
+    """Read a line that a person wrote to the agents."""
     entry = parse_object(line)
     at, sender = time_of(entry, "timestamp"), text_of(entry, "from") or "user"
     about = {"task_id": text_of(entry, "task_id"), "text": preview(field_of(entry, "message", "text", "content"))}
@@ -67,20 +67,20 @@ def user_message(team: Team, file: File, line: bytes) -> Items:
 
 
 def _row(team: Team, id: str, entry: Entry, **fields: Any) -> Record:
-    """A message; once read it stays read, whichever copy of it is read last."""
+    """Return the row of a message; once read it stays read, whichever copy of it comes last."""
     if entry.get("read_by") or entry.get("read") is True:
         team.read.add(id)
     return team.record("messages", id, read=id in team.read, **fields)
 
 
 def _recipient(entry: Entry) -> str | None:
-    """Whom it is for; ``None`` is everybody."""
+    """Return the recipient; ``None`` is everybody."""
     name = text_of(entry, "to_agent", "to")
     return None if name in _EVERYBODY else name
 
 
 def _broadcast(team: Team, sender: str, at: int | None, content: Entry, session: str | None) -> Items:
-    """What an agent tells everybody: that it came online, or how it is getting on."""
+    """Yield what follows from a broadcast: that an agent came online, or what it does."""
     words, details = text_of(content, "status"), object_of(content, "details")
     yield team.claim("agents", sender, at, role=text_of(details, "role"), activity=preview(words))
     if session_of(details, "session_id") is not None:
@@ -128,7 +128,7 @@ def _result(content: Entry) -> str | None:
 
 
 def _sentence(kind: str, payload: Any) -> str | None:
-    """A payload of any shape as something to read."""
+    """Return a payload of any shape as text."""
     if not isinstance(payload, dict):
         return preview(payload)
     title, result = _title(payload), _result(payload)

@@ -15,7 +15,7 @@ _DIMENSIONS = ("completeness", "code_quality", "documentation", "efficiency", "i
 
 
 def assessments(team: Team, file: File, data: bytes) -> Items:
-    """All assessments there are."""
+    """Read all assessments."""
     ids = set()
     for entry in entries(parse_json(data), "assessments"):
         row, dimensions = _columns(entry), _dimensions(entry)
@@ -34,7 +34,7 @@ def assessments(team: Team, file: File, data: bytes) -> Items:
 
 
 def _dimensions(entry: Entry) -> dict[str, float]:
-    """Scores by name, from any of the shapes they were ever written in."""
+    """Return scores by name, from any of the shapes they are written in."""
     listed = entry.get("dimensions", entry.get("scores"))
     if isinstance(listed, list):
         pairs = [(named(item.get("name")), item.get("score")) for item in listed if isinstance(item, dict)]

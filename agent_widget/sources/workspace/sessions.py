@@ -15,7 +15,7 @@ _totals = columns("sessions", "duration_ms tool_calls")
 
 
 def event(team: Team, file: File, line: bytes) -> Items:
-    """One line of ``sessions.jsonl``: a start, an end, an error, a compaction, a file edit."""
+    """Read a line of ``sessions.jsonl``: a start, an end, an error, a compaction, a file edit."""
     entry = parse_object(line)
     at, kind = time_of(entry, "timestamp"), entry.get("type")
     if kind == "session_spawned":
@@ -43,7 +43,7 @@ def event(team: Team, file: File, line: bytes) -> Items:
 
 
 def spawned(team: Team, entry: Entry, at: int | None) -> Items:
-    """What a line of ``sessions.jsonl`` or the message bus says of a session that another one started."""
+    """Yield what ``sessions.jsonl`` or the message bus has of a session that another one started."""
     parent, child = session_of(entry, "parent_session"), session_of(entry, "child_session")
     yield from team.spawned(parent, child, at)
     if child is not None and child != parent:
@@ -52,7 +52,7 @@ def spawned(team: Team, entry: Entry, at: int | None) -> Items:
 
 
 def summaries(team: Team, file: File, data: bytes) -> Items:
-    """What was extracted from each session after it ended."""
+    """Read what was extracted from each session after it ended."""
     for session, entry in identified(parse_json(data), "summaries", "session_id", pick=session_of):
         start, end = time_of(entry, "start_time"), time_of(entry, "end_time")
         minutes = number_of(entry, "duration_minutes")
@@ -69,7 +69,7 @@ def summaries(team: Team, file: File, data: bytes) -> Items:
 
 
 def opencode(team: Team, file: File, data: bytes) -> Items:
-    """The sessions as OpenCode lists them: the only place with their titles."""
+    """Read the sessions as OpenCode lists them: the only file with their titles."""
     for session, entry in identified(parse_json(data), "sessions", "id", pick=session_of):
         yield from team.session(session, time_of(entry, "created"), time_of(entry, "updated"))
         tools = entry.get("tools_used")
@@ -85,7 +85,7 @@ def opencode(team: Team, file: File, data: bytes) -> Items:
 
 
 def checkpoint(team: Team, file: File, data: bytes) -> Items:
-    """What a session was doing when it saved itself, and how far it was."""
+    """Read what a session was doing when it saved itself, and its progress."""
     document = parse_object(data)
     agent, current = text_of(document, "agent_id"), object_of(document, "current_task")
     session = session_of(document, "session_id") or PurePosixPath(file.path).parent.name
@@ -109,13 +109,13 @@ def checkpoint(team: Team, file: File, data: bytes) -> Items:
 
 
 def handoff(team: Team, file: File, data: bytes) -> Items:
-    """That a session has a directory of its own."""
+    """Yield a session that has a directory of its own."""
     document = parse_object(data)
     yield from team.session(session_of(document, "session_id"), time_of(document, "updated_at"))
 
 
 def _error_text(error: Any) -> str:
-    """``{name, data: {message}}`` or any other shape of an error as one line."""
+    """Return ``{name, data: {message}}`` or any other shape of an error as one line."""
     if isinstance(error, dict):
         data = error["data"] if isinstance(error.get("data"), dict) else error
         error = named(data.get("message")) or named(error.get("name")) or error

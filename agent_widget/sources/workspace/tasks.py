@@ -28,7 +28,7 @@ _columns = columns(
 
 
 def tasks(team: Team, file: File, data: bytes) -> Items:
-    """The task list: all tasks there are."""
+    """Read the task list, which holds all tasks there are."""
     document = parse_json(data)
     listed = identified(document, "tasks", "id", "task_id")
     agents = set(team.owned) | set(team.claimed)
@@ -58,16 +58,16 @@ def _status(entry: Entry) -> dict[str, Any]:
 
 
 def _newest_notes(notes: Any) -> str | None:
-    """The notes on a task, newest first, since what does not fit is cut from the end."""
-    notes = [
+    """Return the notes on a task, newest first, since text that does not fit is cut from the end."""
+    found = [
         first_of(note, "text", "note", "content", "message") if isinstance(note, dict) else note
         for note in (notes if isinstance(notes, list) else [notes])
     ]
-    return "\n".join(reversed(texts(notes))) or None
+    return "\n".join(reversed(texts(found))) or None
 
 
 def progress(team: Team, task: str) -> Items:
-    """How far a task is, and where: its newest checkpoint, or what its status implies."""
+    """Return progress and position of a task: from its newest checkpoint, or as its status implies."""
     listed = team.tasks.get(task)
     if listed is None:
         return
@@ -82,7 +82,7 @@ def progress(team: Team, task: str) -> Items:
 
 
 def current_task(team: Team, agents: Iterable[str]) -> Items:
-    """The task that each agent claimed last and that is still open."""
+    """Yield the task that each agent claimed last and that is still open."""
     for agent in sorted(agents):
         claims = [(at, task) for task, at in team.owned.get(agent, {}).items()]
         for task, at in team.claimed.get(agent, {}).items():

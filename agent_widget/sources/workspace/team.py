@@ -37,9 +37,9 @@ class Session:
     started: int = 0
     ended: int = 0
     failures: set[tuple[int, str]] = field(default_factory=set)
-    """When it reported which error."""
+    """Time (ms) and text of each error it reported."""
     claims: dict[str, int] = field(default_factory=dict)
-    """Agents that said they work in it, and since when."""
+    """Agents that claim to work in it → since when (ms)."""
     children: set[str] = field(default_factory=set)
     calls: set[str] = field(default_factory=set)
     errors: set[str] = field(default_factory=set)
@@ -84,7 +84,7 @@ class Team(Rows):
     # Agents
 
     def agent(self, agent: str | None, *times: int | None) -> Items:
-        """Somebody was named, or seen at these times."""
+        """Yield the row of an agent that was named, or seen at these times (ms)."""
         if agent is None:
             return
         known = [at for at in times if at is not None]
@@ -94,7 +94,7 @@ class Team(Rows):
             yield self.person(agent)
 
     def person(self, name: str) -> Record:
-        """Somebody is human."""
+        """Return the row of a human."""
         return self.record("agents", name, role="human", status="unknown", status_reason="a person")
 
     def reported(self, agent: str, at: int | None, word: Any, reporter: str, about: str | None = None) -> Items:
@@ -113,7 +113,7 @@ class Team(Rows):
     # Sessions
 
     def session(self, session: str | None, *times: int | None) -> Items:
-        """A session was named, or seen at these times."""
+        """Yield the row of a session that was named, or seen at these times (ms)."""
         if session is None:
             return
         if session not in self.sessions:
@@ -125,7 +125,7 @@ class Team(Rows):
                 yield self.record("sessions", session, started_at=at, updated_at=at)
 
     def session_state(self, session: str) -> Record:
-        """Status and agent of a session, from everything that is known of it; see the module's text."""
+        """Return status and agent of a session, from everything that is known of it; see the module's text."""
         known = self.sessions[session]
         stopped = max(known.ended, known.failed)
         beat, word = self.alive.get(session, (0, ""))
@@ -139,7 +139,7 @@ class Team(Rows):
         return self.record("sessions", session, status=status, ended_at=ended_at, agent_id=known.agent)
 
     def counts(self, session: str) -> Items:
-        """Tool calls and errors of a session; each of its agents is told those of its sessions."""
+        """Yield tool calls and errors of a session, and of each of its agents the sums over its sessions."""
         known = self.sessions[session]
         if known.calls or known.errors:
             yield self.record("sessions", session, tool_calls=len(known.calls), errors=len(known.errors))
@@ -149,7 +149,7 @@ class Team(Rows):
                 yield self.record("agents", agent, tool_calls=calls, errors=errors)
 
     def failures(self, session: str, *agents: str) -> Items:
-        """An error of its session stops an agent, until it gives a sign of life again."""
+        """Yield evidence that an error of its session stopped an agent, until it shows activity again."""
         for agent in agents:
             for at, error in sorted(self.sessions[session].failures):
                 yield from self.evidence(agent, at or None, "failed", f"session error: {error}")
@@ -157,7 +157,7 @@ class Team(Rows):
     # Who works where, and who started whom
 
     def works_in(self, agent: str | None, session: str | None, at: int | None) -> Items:
-        """An agent says that it works in a session."""
+        """Yield what follows from an agent that works in a session."""
         if agent is None or session is None:
             return
         yield from self.session(session, at)
@@ -177,7 +177,7 @@ class Team(Rows):
         yield from self._parents(session)
 
     def spawned(self, parent: str | None, child: str | None, at: int | None) -> Items:
-        """One session started another."""
+        """Yield what follows from one session having started another."""
         if parent is None or child is None:
             return
         yield from self.session(parent, at)
@@ -188,7 +188,7 @@ class Team(Rows):
             yield from self._parents(child)
 
     def _parents(self, session: str) -> Items:
-        """The agents of a session are children of the agent of the session that started it."""
+        """Yield agents as children of the agent whose session started theirs."""
         for agent in sorted(self.sessions[session].claims):
             parents: set[str] = set()
             for own in self._agent_sessions[agent]:

@@ -13,7 +13,7 @@ _columns = columns("tool_calls", "name=tool input_bytes=input_size output_bytes=
 
 
 def tool_call(team: Team, file: File, line: bytes) -> Items:
-    """One tool call, as one of several plugin instances timed it: the earliest and shortest counts."""
+    """Read a tool call as one of several plugin instances timed it: the earliest and shortest counts."""
     entry = parse_object(line)
     id, named, ok = id_of(entry, "call_id"), session_of(entry, "session_id") or "", entry.get("success")
     status = "ok" if ok is True else "error" if ok is False else "running"

@@ -23,30 +23,30 @@ _PREVIEWS = ("title", "description", "activity", "subject")
 
 
 def as_object(value: Any) -> Entry:
-    """The value if it is an object, else an empty one."""
+    """Return the value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def texts(value: Any) -> list[str]:
-    """The texts of a list, or of one text alone."""
+    """Return the texts of a list, or of one text alone."""
     found = value if isinstance(value, list) else [value]
     return [text for text in map(named, found) if text is not None]
 
 
 def tenths(value: Any) -> float | None:
-    """A score out of ten as a share of one."""
+    """Return a score out of ten as a share of one."""
     score = number(value)
     return round(score / 10, 4) if score is not None and 0 <= score <= 10 else None
 
 
 def session_name(value: Any) -> str | None:
-    """A session id: writers that do not know theirs put other words in its place."""
+    """Return a session id; ``None`` for the words that writers without one put in its place."""
     name = named(value)
     return None if name in _NOT_A_SESSION else name
 
 
 def looks_like_session(name: str | None) -> str | None:
-    """A name that stands for somebody, if it is a session's."""
+    """Return the name if it is a session's id, else ``None``."""
     return name if name and re.fullmatch(r"ses_\w+|session-\d+", name) else None
 
 
@@ -75,7 +75,7 @@ _CONVERT: Final = {"int": whole, "float": tenths, "list": texts, "map": as_objec
 
 
 def columns(table: str, spec: str) -> Callable[[Entry], dict[str, Any]]:
-    """Picks columns of a row: ``"title at=start_time|timestamp"``, where the ``=`` is followed by the field's names."""
+    """Return a function that picks columns: in ``"title at=start_time|timestamp"`` fields follow the ``=``."""
     convert = {column.name: millis if column.is_time else _CONVERT[column.type] for column in TABLES[table].columns}
     convert |= dict.fromkeys(_PREVIEWS, lambda value: preview(named(value)))
     parts = [part.partition("=") for part in spec.split()]
@@ -88,7 +88,7 @@ def columns(table: str, spec: str) -> Callable[[Entry], dict[str, Any]]:
 
 
 def id_of(entry: Entry, *names: str) -> str:
-    """What a line is known by; :class:`Malformed` without."""
+    """Return the id of a line. Raises :class:`Malformed` without one."""
     id = text_of(entry, *names)
     if id is None:
         raise Malformed(f"a line without {names[0]}")
@@ -96,7 +96,7 @@ def id_of(entry: Entry, *names: str) -> str:
 
 
 def entries(document: Any, key: str, id: str = "id") -> list[Entry]:
-    """The objects of a list that stands alone, under ``key``, or as an object with the ids as keys."""
+    """Return the objects of a list that stands alone, under ``key``, or as an object with the ids as keys."""
     listed = document.get(key) if isinstance(document, dict) else document
     if isinstance(listed, dict):
         listed = [{id: name, **entry} for name, entry in listed.items() if isinstance(entry, dict)]
@@ -108,6 +108,6 @@ def entries(document: Any, key: str, id: str = "id") -> list[Entry]:
 def identified(
     document: Any, key: str, *names: str, pick: Callable[..., str | None] = text_of
 ) -> list[tuple[str, Entry]]:
-    """Those :func:`entries` that have an id, with it; it is the first of ``names``."""
+    """Return those :func:`entries` that have an id, with the id; its field is the first of ``names``."""
     found = ((pick(entry, *names), entry) for entry in entries(document, key, names[0]))
     return [(id, entry) for id, entry in found if id is not None]
