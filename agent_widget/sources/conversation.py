@@ -250,7 +250,8 @@ class Conversation:
         facts = {"parent_id": self.agent, "session_id": self.session, "started_at": step.at, "role": step.kind}
         known = {name: value for name, value in facts.items() if value is not None}
         self._items.append(Record("agents", step.agent_id, known))
-        self._message(f"{step.call_id}>", step.at, self.agent, step.agent_id, "delegate", step.task)
+        call = step.call_id.removeprefix(f"{self.session}:")  # the row of a call may bear the session already
+        self._message(f"{call}>", step.at, self.agent, step.agent_id, "delegate", step.task)
 
     def _return(self, step: Return) -> None:
         self._message(f"{step.agent_id}<", step.at, step.agent_id, self.agent, "result", step.text)
