@@ -11,11 +11,12 @@ import errno
 import functools
 import logging
 import os
+import socket as sockets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
@@ -29,19 +30,30 @@ from ..ingest.watcher import Watcher
 from ..ondemand.lookup import Lookup
 from ..page import document
 from ..protocol import ProtocolError
-from ..store import Position, Store
 from ..version import VERSION
-from .gate import Gate, new_token
-from .methods import METHODS
+from .calls import Calls, Pools
+from .gate import MIN_TOKEN, Gate, Lobby, new_token
+from .hub import WRITE_LIMIT, Follower, Hub, send
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 log = logging.getLogger("agent_widget")
 
-PACE: Final = 0.004
-"""Minimum seconds between two answers to one client; the first goes out at once."""
-SEND_DEADLINE: Final = 5.0
-"""Maximum seconds to send a frame; a client that takes longer is dropped and connects again."""
 HELLO_DEADLINE: Final = 10.0
-MAX_CONNECTIONS: Final = 64
+"""Seconds in which a connection has to show the token; less where many wait (:class:`.gate.Lobby`)."""
+MAX_CLIENTS: Final = 2_000
+"""Connections that have shown the token."""
+SPARE_FILES: Final = 256
+"""File descriptors kept for files, and for connections that have not shown the token."""
+SEND_BUFFER: Final = 256 * 1024
+"""Bytes that the system may hold for a client; what is not in there yet can still be replaced by what is newer."""
+ACCEPT_NEWS: Final = 60.0
+"""Seconds between two lines of the log that say that no connection can be accepted."""
+_NO_ROOM: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+"""What asyncio takes for a want of resources and tries again."""
 FIRST_LOOK: Final = 2.0
 """Maximum seconds before the server accepts clients, so that a small home is complete in the first answer."""
 
@@ -50,54 +62,24 @@ class StartError(Exception):
     """The server cannot start; the message says why and what to do."""
 
 
-class Hub:
-    """Wakes the senders when something has changed, and encodes what several of them need once."""
+class _Connection(ServerConnection):
+    """A connection that waits in the lobby from the moment it is accepted."""
 
-    def __init__(self, store: Store, watcher: Watcher) -> None:
-        self.store = store
-        self._watcher = watcher
-        self._encoded_sources: tuple[protocol.Sources, bytes] | None = None
-        self._changed = asyncio.Event()
-        self._encoded: dict[frozenset[str] | None, tuple[Position, Position, list[bytes]]] = {}
+    def __init__(self, lobby: Lobby, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._lobby = lobby
 
-    def wake(self) -> None:
-        """Tell everyone who waits; called on the event loop."""
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        raw = transport.get_extra_info("socket")
+        with suppress(OSError):
+            raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER)
+        peer = transport.get_extra_info("peername")
+        self._lobby.enter(self, peer[0] if peer else "", self.transport.abort)
 
-    @property
-    def sources(self) -> protocol.Sources:
-        """How far each root is read; another object whenever that has changed."""
-        return self._watcher.sources
-
-    def encoded_sources(self) -> tuple[protocol.Sources, bytes]:
-        """Return :attr:`sources` and their frame."""
-        sources = self.sources
-        if self._encoded_sources is None or self._encoded_sources[0] is not sources:
-            self._encoded_sources = sources, protocol.encode(sources)
-        return self._encoded_sources
-
-    async def changed_since(self, position: Position, sources: protocol.Sources, timeout: float) -> None:
-        """Wait until the store is past ``position`` or the sources differ, for at most ``timeout`` seconds."""
-        changed = self._changed
-        if self.store.position == position and self.sources is sources:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
-                    await changed.wait()
-
-    def answer(self, position: Position | None, hello: protocol.Hello) -> tuple[Position, Iterable[bytes]]:
-        """Return the position after the answer to ``position``, and its frames; no frames if nothing changed."""
-        tables = frozenset(hello.tables) if hello.tables is not None else None
-        known = self._encoded.get(tables)
-        if known is not None and known[:2] == (position, self.store.position):
-            return known[1], known[2]
-        answer = self.store.since(position, tables, hello.limit)
-        reached = Position(answer.epoch, answer.seq)
-        if answer.reset:  # it can be large, and nobody else may have that limit: encoded while it is sent, not kept
-            return reached, protocol.encode_answer(answer)
-        frames = list(protocol.encode_answer(answer)) if answer else []
-        self._encoded[tables] = (Position(answer.epoch, answer.since), reached, frames)
-        return reached, frames
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lobby.leave(self)
+        super().connection_lost(exc)
 
 
 class Server:
@@ -120,6 +102,11 @@ class Server:
         """
         if no_token and not is_loopback(host):
             raise StartError(f"refusing to serve {host} without a token; leave out --no-token")
+        if token is not None and len(token) < MIN_TOKEN and not is_loopback(host):
+            raise StartError(
+                f"refusing to serve {host} with a token of {len(token)} characters, which others could guess; "
+                f"choose {MIN_TOKEN} or more, or leave it out for a random one"
+            )
         self.collector = collector
         self.store = collector.store
         self.lookup = Lookup(
@@ -131,11 +118,17 @@ class Server:
         self.idle_timeout = idle_timeout
         self.first_look = first_look
         self.started_at = tables.now_ms()
-        self.connections = 0
+        self._lobby = Lobby()
+        self._pools = Pools()
         self._refused = 0
         self._idle_since = time.monotonic()
         self._hub: Hub
         self._gate: Gate
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected that have shown the token."""
+        return len(self._hub.followers)
 
     @property
     def url(self) -> str:
@@ -164,7 +157,9 @@ class Server:
                 self.host,
                 self.port,
                 process_request=self._route,
+                create_connection=functools.partial(_Connection, self._lobby),  # type: ignore[arg-type]  # may wrap
                 compression=None if is_loopback(self.host) else "deflate",
+                write_limit=WRITE_LIMIT,
                 max_size=protocol.MAX_CLIENT_FRAME,
                 open_timeout=HELLO_DEADLINE,
                 ping_interval=10,
@@ -175,6 +170,7 @@ class Server:
             )
         except OSError as error:
             raise StartError(_bind_failure(self.host, self.port, error)) from None
+        rounds = asyncio.create_task(self._hub.run())
         try:
             self.port = listener.sockets[0].getsockname()[1]
             self._gate = Gate(self.host, self.port, self.token)
@@ -184,11 +180,14 @@ class Server:
                 await listener.start_serving()
             except OSError as error:  # somebody else took the bound port and began to listen while we read
                 raise StartError(_bind_failure(self.host, self.port, error)) from None
-            with published(self.runtime):
+            with published(self.runtime), _accept_errors_noted(loop):
                 yield self
         finally:
+            rounds.cancel()
             listener.close()
             await listener.wait_closed()
+            self._lobby.close()
+            self._pools.close()
             await loop.run_in_executor(None, watcher.stop)
 
     @property
@@ -205,6 +204,7 @@ class Server:
     # HTTP
 
     def _route(self, connection: ServerConnection, request: Request) -> Response | None:
+        self._lobby.spoke(connection)
         method = getattr(request, "method", "GET")  # websockets before 17 knows no other
         response = self._response(method, request)
         if response is not None and method == "HEAD":
@@ -219,8 +219,6 @@ class Server:
             return _response(refusal[0], refusal[1])
         path = request.path.partition("?")[0]
         if path == "/ws":
-            if self.connections >= MAX_CONNECTIONS:
-                return _response(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
             return None
         if method not in ("GET", "HEAD"):
             return _response(HTTPStatus.METHOD_NOT_ALLOWED, "only GET")
@@ -239,6 +237,8 @@ class Server:
         lines = [
             "# TYPE agent_widget_connections gauge",
             f"agent_widget_connections {self.connections}",
+            "# TYPE agent_widget_waiting_connections gauge",
+            f"agent_widget_waiting_connections {len(self._lobby)}",
             "# TYPE agent_widget_refused_requests_total counter",
             f"agent_widget_refused_requests_total {self._refused}",
             "# TYPE agent_widget_changes_total counter",
@@ -255,28 +255,26 @@ class Server:
     # WebSocket
 
     async def _follow(self, socket: ServerConnection) -> None:
-        self.connections += 1
         try:
-            hello, sources = await self._greet(socket)
-            sender = asyncio.create_task(self._send_changes(socket, hello, sources))
-            sender.add_done_callback(functools.partial(_sender_ended, socket))
+            follower = await self._greet(socket)
+            calls = Calls(functools.partial(self._pools.answer, self), functools.partial(_reply, socket))
+            self._hub.join(follower)
             try:
                 async for data in socket:
-                    await self._receive(socket, data)
+                    await self._receive(socket, calls, data)
             finally:
-                sender.cancel()
+                calls.cancel()
+                self._hub.leave(follower)
+                self._idle_since = time.monotonic()
         except ProtocolError as error:
             with suppress(ConnectionClosed, TimeoutError):
-                await _send(socket, protocol.encode(protocol.Error(error.code, error.message)))
-                await socket.close(1008, error.code)
+                await send(socket, protocol.encode(protocol.Error(error.code, error.message)))
+                await socket.close(1013 if error.code == "busy" else 1008, error.code)
         except (ConnectionClosed, TimeoutError):
             pass  # the client is gone; it asks again from its own position
-        finally:
-            self.connections -= 1
-            self._idle_since = time.monotonic()
 
-    async def _greet(self, socket: ServerConnection) -> tuple[protocol.Hello, protocol.Sources]:
-        """Answer a client's hello; return it, and the sources that the answer describes."""
+    async def _greet(self, socket: ServerConnection) -> Follower:
+        """Answer a client's hello, if it has the token; it counts as a client from then on."""
         try:
             async with asyncio.timeout(HELLO_DEADLINE):
                 data = await socket.recv()
@@ -286,81 +284,75 @@ class Server:
         if not self._gate.admits(hello.token):
             self._refused += 1
             raise ProtocolError("unauthorized", "the token does not fit; take the one this server printed")
+        if self.connections >= _room():
+            raise ProtocolError("busy", f"{self.connections} clients are connected, more than this server can serve")
+        self._lobby.leave(socket)
         sources = self.sources
         epoch, seq = self.store.position
         now, schema = tables.now_ms(), tables.schema()
         welcome = protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, now, sources.sources, schema)
-        await _send(socket, protocol.encode(welcome))
-        return hello, sources
+        await send(socket, protocol.encode(welcome))
+        return Follower(socket, hello, sources)
 
     @property
     def sources(self) -> protocol.Sources:
         """How far each root is read, and what is wrong there."""
         return self._hub.sources
 
-    async def _send_changes(self, socket: ServerConnection, hello: protocol.Hello, sources: protocol.Sources) -> None:
-        position = hello.position  # the client's; changes of tables it did not ask for do not move it
-        heartbeat_due = 0.0  # at once: the first answer comes even if it is empty
-        with suppress(ConnectionClosed, TimeoutError):
-            while True:
-                reached, frames = self._hub.answer(position, hello)
-                if position and not frames and time.monotonic() >= heartbeat_due:
-                    frames = [protocol.encode(protocol.Changes(reached.epoch, reached.seq, position.seq))]
-                for frame in frames:
-                    await _send(socket, frame)
-                    position, heartbeat_due = reached, time.monotonic() + protocol.HEARTBEAT
-                if self._hub.sources is not sources:
-                    sources, frame = self._hub.encoded_sources()
-                    await _send(socket, frame)
-                await asyncio.sleep(PACE)
-                await self._hub.changed_since(reached, sources, heartbeat_due - time.monotonic())
-
-    async def _receive(self, socket: ServerConnection, data: str | bytes) -> None:
+    async def _receive(self, socket: ServerConnection, calls: Calls, data: str | bytes) -> None:
         frame = protocol.decode_client(data)
         if isinstance(frame, protocol.Ping):
-            await _send(socket, protocol.encode(protocol.Pong(frame.at, tables.now_ms())))
+            await send(socket, protocol.encode(protocol.Pong(frame.at, tables.now_ms())))
         elif isinstance(frame, protocol.Call):
-            await _send(socket, protocol.encode(await self.call(frame)))
+            await calls.add(frame)
         elif isinstance(frame, protocol.Hello):
             raise ProtocolError("bad_request", "hello is sent once; connect again to change what is sent")
 
-    async def call(self, call: protocol.Call) -> protocol.Reply:
-        """Answer a request; blocking work is done off the event loop."""
-        method = METHODS.get(call.method)
-        if method is None:
-            message = f"unknown method {call.method!r}; there is {', '.join(METHODS)}"
-            return protocol.Reply(call.rid, False, error=protocol.Failure("unknown_method", message))
-        try:
-            return protocol.Reply(call.rid, True, await asyncio.to_thread(method, self, call.params))
-        except ProtocolError as error:
-            return protocol.Reply(call.rid, False, error=protocol.Failure(error.code, error.message))
-        except Exception as fault:
-            log.exception("%s failed", call.method)
-            message = f"{call.method} failed ({type(fault).__name__}: {fault}); the server's log says more"
-            return protocol.Reply(call.rid, False, error=protocol.Failure("failed", message))
+
+async def _reply(socket: ServerConnection, reply: protocol.Reply) -> None:
+    with suppress(ConnectionClosed, TimeoutError):
+        await send(socket, protocol.encode(reply))
+
+
+def _room() -> int:
+    """Return how many clients this process may have, by the file descriptors that it may open."""
+    if resource is None:
+        return MAX_CLIENTS
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MAX_CLIENTS if allowed == resource.RLIM_INFINITY else min(MAX_CLIENTS, max(16, allowed - SPARE_FILES))
+
+
+@contextmanager
+def _accept_errors_noted(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Log in one line, and seldom, that no connection can be accepted.
+
+    asyncio reports it with a traceback for each of up to 100 tries a second; it pauses for a second by itself.
+    """
+    before = loop.get_exception_handler()
+    quiet_until = 0.0
+
+    def note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        nonlocal quiet_until
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in _NO_ROOM and "accept" in context.get("message", ""):
+            if loop.time() >= quiet_until:
+                quiet_until = loop.time() + ACCEPT_NEWS
+                log.error("no connection can be accepted for now: %s", error.strerror)
+        elif before is not None:
+            before(loop, context)
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(note)
+    try:
+        yield
+    finally:
+        loop.set_exception_handler(before)
 
 
 def _soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
     with suppress(RuntimeError):  # the loop is closed: the server is stopping
         loop.call_soon_threadsafe(callback)
-
-
-def _sender_ended(socket: ServerConnection, sender: asyncio.Task[None]) -> None:
-    """Drop a client whose sender has failed, so that it connects again."""
-    if not sender.cancelled():
-        if sender.exception() is not None:
-            log.error("changes could not be sent to a client", exc_info=sender.exception())
-        socket.transport.abort()
-
-
-async def _send(socket: ServerConnection, frame: bytes) -> None:
-    """Send a frame within the deadline: the library's keep-alive does not drop a reader whose buffer is full."""
-    try:
-        async with asyncio.timeout(SEND_DEADLINE):
-            await socket.send(frame, text=True)
-    except TimeoutError:
-        socket.transport.abort()
-        raise
 
 
 def _bearer(headers: Headers) -> str | None:

@@ -2,17 +2,31 @@
 
 ``Host`` must be exactly one of the server's own names (else a page could reach it by rebinding its DNS name), a
 request with an ``Origin`` must come from the server's own page (else any page could open a WebSocket), and the token
-must fit.
+must fit. Connections that have not shown it wait in the :class:`Lobby`, which has few places and gives them to the
+newest.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from http import HTTPStatus
+from typing import Final
 
 from ..discovery import bracketed, is_loopback
+
+MIN_TOKEN: Final = 16
+"""Characters of a token that someone chose for a server that other machines reach: it can be guessed from there."""
+LOBBY: Final = 128
+"""Connections without a token at one time: more than the loop accepts at once (100), so that each gets its turn."""
+LOBBY_PER_PEER: Final = 16
+"""The same for each other machine; all of this machine's users come from one address."""
+CROWD: Final = 32
+"""With more than so many waiting, a connection that has been silent for :data:`CROWD_DEADLINE` is dropped."""
+CROWD_DEADLINE: Final = 2.0
+"""Seconds."""
 
 
 def new_token() -> str:
@@ -47,3 +61,58 @@ class Gate:
     def admits(self, token: str | None) -> bool:
         """Return whether the token fits, or none is asked for."""
         return self.token is None or same_token(self.token, token)
+
+
+class Lobby:
+    """The connections that have not shown the token yet, those that have been silent for the longest first.
+
+    Where all places are taken the first goes, so that strangers who say nothing keep nobody out.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[Hashable, tuple[float, str | None, Callable[[], None]]] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def enter(self, connection: Hashable, host: str, drop: Callable[[], None]) -> None:
+        """Let a connection from the address ``host`` wait; ``drop`` ends it."""
+        peer = None if not host or is_loopback(host) else host
+        self._waiting[connection] = asyncio.get_running_loop().time(), peer, drop
+        if peer is not None:
+            same = [each for each, (_, other, _) in self._waiting.items() if other == peer]
+            if len(same) > LOBBY_PER_PEER:
+                self._drop(same[0])
+        if len(self._waiting) > LOBBY:
+            self._drop(next(iter(self._waiting)))
+        if len(self._waiting) > CROWD and self._sweeping is None:
+            self._sweep()
+
+    def spoke(self, connection: Hashable) -> None:
+        """Note that a connection has come further, by a whole request."""
+        if (entry := self._waiting.pop(connection, None)) is not None:
+            self._waiting[connection] = asyncio.get_running_loop().time(), *entry[1:]
+
+    def leave(self, connection: Hashable) -> None:
+        """Forget a connection: it has ended or shown the token."""
+        self._waiting.pop(connection, None)
+
+    def close(self) -> None:
+        """Stop the clock."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+
+    def _drop(self, connection: Hashable) -> None:
+        _, _, drop = self._waiting.pop(connection)
+        drop()
+
+    def _sweep(self) -> None:
+        self._sweeping = None
+        loop = asyncio.get_running_loop()
+        while len(self._waiting) > CROWD:
+            connection, (since, *_) = next(iter(self._waiting.items()))
+            if since + CROWD_DEADLINE > loop.time():
+                self._sweeping = loop.call_at(since + CROWD_DEADLINE, self._sweep)
+                return
+            self._drop(connection)

@@ -27,7 +27,10 @@ class Asked(Protocol):
     store: Store
     lookup: Lookup
     started_at: int
-    connections: int
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected that have shown the token."""
 
     @property
     def sources(self) -> Sources:

@@ -12,7 +12,7 @@ import random
 import re
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,12 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.http11 import Request
 
 import agent_widget.server.app
+import agent_widget.server.hub
 from agent_widget import protocol
 from agent_widget.ingest.collector import Collector
 from agent_widget.protocol import Assembler
 from agent_widget.server.app import Server, StartError
+from agent_widget.server.gate import LOBBY
 from agent_widget.store import Store
 from agent_widget.tables import Gone, Record, schema
 from tests.support.wire import PATIENCE, Raw, change, contents, log_rows, raw, say, served, until_async, write_tasks
@@ -381,16 +383,61 @@ def test_who_says_nothing_is_let_go(play: Play, monkeypatch: pytest.MonkeyPatch)
     play(scene)
 
 
+@contextlib.asynccontextmanager
+async def strangers(server: Server, count: int, request: bytes) -> AsyncIterator[list[asyncio.StreamReader]]:
+    """So many connections that send ``request`` and nothing more."""
+    async with contextlib.AsyncExitStack() as stack:
+        readers = []
+        for _ in range(count):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            stack.callback(writer.transport.abort)
+            writer.write(request)
+            readers.append(reader)
+        yield readers
+
+
+@pytest.mark.parametrize("state", ["silent", "half a request", "no hello"])
+def test_hundreds_of_strangers_never_keep_the_owner_out(play: Play, state: str) -> None:
+    async def scene(server: Server) -> None:
+        lines = ["GET /ws HTTP/1.1", f"Host: 127.0.0.1:{server.port}", *UPGRADE]
+        whole = ("\r\n".join(lines) + "\r\n\r\n").encode()
+        request = {"silent": b"", "half a request": whole[:-2], "no hello": whole}[state]
+        async with strangers(server, 300, request):
+            for _ in range(20):
+                async with strangers(server, 10, request), raw(server) as client:
+                    assert (await client.hello(server, tables=["tasks"]))["type"] == "welcome"
+            async with raw(server) as client:
+                await client.hello(server, tables=["tasks"])
+                await client.answer()
+                async with strangers(server, 300, request):  # who is in stays in
+                    await client.send(type="ping", at=1)
+                    assert (await client.frame())["type"] == "pong"
+                    assert server.connections == 1
+
+    play(scene)
+
+
+def test_strangers_are_few_at_one_time(play: Play) -> None:
+    async def scene(server: Server) -> None:
+        async with strangers(server, LOBBY + 40, b"") as readers:
+            await asyncio.wait_for(asyncio.gather(*(reader.read() for reader in readers[:40])), PATIENCE)
+            assert not readers[-1].at_eof()
+
+    play(scene)
+
+
 def test_there_is_a_bound_on_connections(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent_widget.server.app, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(agent_widget.server.app, "MAX_CLIENTS", 1)
 
     async def scene(server: Server) -> None:
         async with raw(server) as client:
             await client.hello(server)
-            with pytest.raises(InvalidStatus) as caught:
-                async with raw(server):
-                    pass
-            assert caught.value.response.status_code == 503
+            async with raw(server) as other:
+                await other.send(type="hello", protocol=1, token=server.token)
+                assert await other.refusal() == ("busy", 1013)
+        await until_async(lambda: server.connections == 0)
+        async with raw(server) as other:
+            assert (await other.hello(server))["type"] == "welcome"
 
     play(scene)
 
@@ -531,7 +578,7 @@ def test_the_token_is_in_no_answer_and_no_log(
 
 @pytest.mark.slow
 def test_a_reader_that_stalls_is_dropped_and_the_others_go_on(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent_widget.server.app, "SEND_DEADLINE", 0.5)
+    monkeypatch.setattr(agent_widget.server.hub, "SEND_DEADLINE", 0.5)
     sockets: list[ServerConnection] = []
     follow = Server._follow
 
@@ -674,6 +721,14 @@ def test_nothing_is_lost_however_often_the_connection_breaks(play: Play, seed: i
 def test_it_refuses_to_serve_everybody_without_a_token(workspace: Path) -> None:
     with pytest.raises(StartError, match="without a token"):
         Server(Collector([workspace]), host="0.0.0.0", no_token=True)
+
+
+def test_a_short_token_is_refused_where_other_machines_can_guess(workspace: Path) -> None:
+    for host in ("0.0.0.0", "::", "192.0.2.1", "box.local"):
+        with pytest.raises(StartError, match="could guess"):
+            Server(Collector([workspace]), host=host, token="a" * 15)
+        Server(Collector([workspace]), host=host, token="a" * 16)
+    Server(Collector([workspace]), token="a")
 
 
 def test_a_port_in_use_is_said_in_one_line(workspace: Path) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 import pytest
 
 from agent_widget.server import gate
-from agent_widget.server.gate import Gate
+from agent_widget.server.gate import CROWD, LOBBY, LOBBY_PER_PEER, Gate, Lobby
 
 
 def refused(gate: Gate, *hosts: str, origins: tuple[str, ...] = ()) -> bool:
@@ -48,3 +53,74 @@ def test_a_server_for_all_addresses_is_reached_under_any_one_name() -> None:
     gate = Gate("0.0.0.0", 8765, "t")
     assert not refused(gate, "box.local:8765", origins=("http://box.local:8765",))
     assert refused(gate, "box.local:8765", origins=("http://evil.example",))
+
+
+def in_loop(scene: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    @functools.wraps(scene)
+    def run(*args: Any, **options: Any) -> None:
+        asyncio.run(scene(*args, **options))
+
+    return run
+
+
+class Visitors:
+    """A lobby, and who was dropped from it."""
+
+    def __init__(self) -> None:
+        self.lobby = Lobby()
+        self.dropped: list[str] = []
+
+    def enter(self, *names: str, host: str = "127.0.0.1") -> None:
+        for name in names:
+            self.lobby.enter(name, host, lambda name=name: self.dropped.append(name))  # type: ignore[misc]
+
+
+def names(count: int) -> list[str]:
+    return [f"stranger {number}" for number in range(count)]
+
+
+@in_loop
+async def test_the_newest_always_finds_a_place_and_who_was_silent_longest_goes() -> None:
+    visitors = Visitors()
+    visitors.enter(*names(LOBBY), "owner")
+    assert len(visitors.lobby) == LOBBY
+    assert visitors.dropped == ["stranger 0"]
+    visitors.lobby.spoke("stranger 1")
+    visitors.enter("another", "and another")
+    assert visitors.dropped == ["stranger 0", "stranger 2", "stranger 3"]
+    visitors.lobby.close()
+
+
+@in_loop
+async def test_who_has_left_takes_no_place() -> None:
+    visitors = Visitors()
+    visitors.enter(*names(LOBBY))
+    visitors.lobby.leave("stranger 5")
+    visitors.lobby.leave("stranger 5")
+    visitors.lobby.spoke("stranger 5")
+    visitors.enter("owner")
+    assert visitors.dropped == []
+    visitors.lobby.close()
+
+
+@in_loop
+async def test_another_machine_has_few_places_and_takes_none_of_others() -> None:
+    visitors = Visitors()
+    visitors.enter("local", "local too")
+    visitors.enter("friend", host="192.0.2.8")
+    visitors.enter(*names(LOBBY_PER_PEER + 3), host="192.0.2.7")
+    assert visitors.dropped == names(3)
+    visitors.lobby.close()
+
+
+@in_loop
+async def test_in_a_crowd_the_silent_are_dropped_sooner_until_it_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "CROWD_DEADLINE", 0.02)
+    visitors = Visitors()
+    visitors.enter(*names(CROWD + 4))
+    assert visitors.dropped == []
+    async with asyncio.timeout(10):
+        while len(visitors.dropped) < 4:
+            await asyncio.sleep(0.005)
+    assert visitors.dropped == names(4)
+    visitors.lobby.close()

@@ -1,0 +1,94 @@
+"""Runs what clients ask for off the event loop, so that nobody's questions hold up another's.
+
+Queries and searches may take seconds: they have few threads of their own, and each client one of them at a time, so
+that everything else is answered meanwhile and clients take turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from .. import protocol
+from ..protocol import ProtocolError
+from .methods import METHODS, Asked
+
+log = logging.getLogger("agent_widget")
+
+HEAVY: Final = frozenset({"sql", "search"})
+"""Methods that may take seconds."""
+HEAVY_THREADS: Final = 2
+LIGHT_THREADS: Final = 4
+AT_ONCE: Final = 4
+"""Calls of one client that run at one time, beside a heavy one."""
+PENDING: Final = 64
+"""Calls of one client that wait or run; further ones are refused."""
+
+
+class Pools:
+    """The threads of a server that answer calls."""
+
+    def __init__(self) -> None:
+        self._heavy = ThreadPoolExecutor(HEAVY_THREADS, "agent-widget heavy call")
+        self._light = ThreadPoolExecutor(LIGHT_THREADS, "agent-widget call")
+
+    async def answer(self, server: Asked, call: protocol.Call) -> protocol.Reply:
+        """Return the reply to a call, whatever goes wrong."""
+        method = METHODS.get(call.method)
+        if method is None:
+            return failure(call, "unknown_method", f"unknown method {call.method!r}; there is {', '.join(METHODS)}")
+        pool = self._heavy if call.method in HEAVY else self._light
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(pool, method, server, call.params)
+            return protocol.Reply(call.rid, True, result)
+        except ProtocolError as error:
+            return failure(call, error.code, error.message)
+        except Exception as fault:
+            log.exception("%s failed", call.method)
+            what = f"{call.method} failed ({type(fault).__name__}: {fault}); the server's log says more"
+            return failure(call, "failed", what)
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        for pool in (self._heavy, self._light):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def failure(call: protocol.Call, code: str, message: str) -> protocol.Reply:
+    """Return the reply to a call that failed."""
+    return protocol.Reply(call.rid, False, error=protocol.Failure(code, message))
+
+
+class Calls:
+    """The calls of one client: some run at one time, the others wait for their turn."""
+
+    def __init__(
+        self,
+        answer: Callable[[protocol.Call], Awaitable[protocol.Reply]],
+        reply: Callable[[protocol.Reply], Awaitable[None]],
+    ) -> None:
+        self._answer = answer
+        self._reply = reply
+        self._turns = {True: asyncio.Semaphore(1), False: asyncio.Semaphore(AT_ONCE)}
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def add(self, call: protocol.Call) -> None:
+        """Answer a call when it is its turn; replies come in the order in which they are ready."""
+        if len(self._running) >= PENDING:
+            await self._reply(failure(call, "busy", f"{PENDING} calls of this client wait already"))
+            return
+        running = asyncio.create_task(self._run(call))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+
+    async def _run(self, call: protocol.Call) -> None:
+        async with self._turns[call.method in HEAVY]:
+            await self._reply(await self._answer(call))
+
+    def cancel(self) -> None:
+        """Drop what waits; the client is gone."""
+        for running in tuple(self._running):
+            running.cancel()

@@ -1,0 +1,166 @@
+"""Fan-out: what many clients cost, and what one that does not read costs. Work is counted, not timed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_widget import protocol
+from agent_widget.protocol import Assembler
+from agent_widget.server import hub
+from agent_widget.server.app import Server
+from agent_widget.store import Answer, Store
+from tests.support.wire import PATIENCE, Raw, change, contents, log_rows, raw, served, until_async
+
+pytestmark = pytest.mark.usefixtures("own_machine")
+
+
+@contextlib.asynccontextmanager
+async def following(server: Server, count: int, **hello: Any) -> Any:
+    """So many clients that have their first answer."""
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(raw(server)) for _ in range(count)]
+        for client in clients:
+            await client.hello(server, **{"tables": ["logs"], **hello})
+            await client.answer()
+        yield clients
+
+
+async def level(server: Server, clients: list[Raw]) -> None:
+    """Bring all clients to one position."""
+    change(server, *log_rows("level"))
+    await asyncio.gather(*(client.answer() for client in clients))
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
+    """The answers that are encoded."""
+    encode, answers = protocol.encode_answer, []
+
+    def noted(answer: Answer) -> Iterator[bytes]:
+        answers.append(answer)
+        return encode(answer)
+
+    monkeypatch.setattr(protocol, "encode_answer", noted)
+    return answers
+
+
+def test_an_answer_is_encoded_and_framed_once_for_all_at_one_position(
+    workspace: Path, encoded: list[Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        async with served(workspace) as server, following(server, 12) as clients:
+            await level(server, clients)
+            encoded.clear()
+            framed: list[bytes] = []
+            shared = hub.Shared.of
+            monkeypatch.setattr(hub.Shared, "of", lambda data: framed.append(data) or shared(data))
+            for number in range(5):
+                change(server, *log_rows(f"l{number}"))
+                answers = await asyncio.gather(*(client.answer() for client in clients))
+                assert all(answer == answers[0] for answer in answers)
+            assert len(encoded) == 5
+            assert sum(b'"changes"' in data for data in framed) == 5
+
+    asyncio.run(run())
+
+
+def test_clients_that_come_back_together_get_what_they_missed_encoded_once(
+    workspace: Path, encoded: list[Answer]
+) -> None:
+    async def run() -> None:
+        async with served(workspace) as server:
+            change(server, *log_rows("a"))
+            since = {"epoch": server.store.epoch, "seq": server.store.seq}
+            change(server, *log_rows("b"))
+            encoded.clear()
+            async with following(server, 8, since=since):
+                assert len([answer for answer in encoded if answer.rows.keys() == {"logs"}]) == 1
+
+    asyncio.run(run())
+
+
+def test_one_change_wakes_one_round_whatever_the_number_of_clients(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEARTBEAT", 600.0)
+
+    async def run() -> None:
+        async with served(workspace) as server, following(server, 6) as clients:
+            await level(server, clients)
+            asked: list[Any] = []
+            since = server.store.since
+            monkeypatch.setattr(server.store, "since", lambda *args: asked.append(args) or since(*args))
+            change(server, *log_rows("one"))
+            await asyncio.gather(*(client.answer() for client in clients))
+            assert len(asked) == 1
+
+    asyncio.run(run())
+
+
+def test_the_pace_grows_with_the_number_of_clients(workspace: Path) -> None:
+    async def run() -> None:
+        async with served(workspace) as server:
+            assert server._hub.pace == hub.PACE
+            server._hub.followers = set(range(1000))  # type: ignore[arg-type]
+            assert server._hub.pace == pytest.approx(1000 * hub.PACE_PER_CLIENT)
+            server._hub.followers = set()
+
+    asyncio.run(run())
+
+
+def test_a_client_that_does_not_read_holds_few_bytes_and_gets_each_row_once_when_it_reads(workspace: Path) -> None:
+    async def run() -> None:
+        async with served(workspace) as server, following(server, 2) as (reading, sleeping):
+            by_port = {follower.socket.remote_address[1]: follower for follower in server._hub.followers}
+            follower = by_port[sleeping.socket.local_address[1]]
+            sleeping.socket.transport.pause_reading()
+            held = 0
+            rounds = 0
+            while rounds < 40 or follower.sending is None:
+                rounds += 1
+                change(server, *log_rows(*(f"l{i}" for i in range(200)), text=f"{rounds} " + "x" * 480))
+                await reading.answer()
+                held = max(held, follower.socket.transport.get_write_buffer_size())
+            assert held <= hub.WRITE_LIMIT + hub.SHARED_BYTES + protocol.FRAME_BYTES + 4096
+            change(server, *log_rows("last"))
+            sleeping.socket.transport.resume_reading()
+            replica, answers, assembler = Store(epoch=""), 0, Assembler()
+            replica.epoch, replica.seq = server.store.epoch, 0
+            seen: dict[str, str] = {}
+            while "last" not in seen:
+                frame = protocol.decode_server(await asyncio.wait_for(sleeping.socket.recv(), PATIENCE))
+                if isinstance(frame, protocol.Changes) and (answer := assembler.add(frame)):
+                    answers += 1
+                    rows = answer.rows.get("logs", [])
+                    assert len({row["id"] for row in rows}) == len(rows)
+                    seen.update((row["id"], row["text"]) for row in rows)
+            assert answers < rounds  # answers that it did not take were made one
+            now = contents(server.store)["logs"]
+            assert seen == {id: row["text"] for id, row in now.items() if id in seen}
+            assert len(seen) == 201
+
+    asyncio.run(run())
+
+
+def test_a_change_that_cannot_be_encoded_costs_the_client_and_not_the_others(
+    workspace: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        async with served(workspace) as server, following(server, 1) as (client,):
+            async with following(server, 1, tables=["messages"]):
+                server.store.apply(log_rows("bad", text=object()))  # type: ignore[arg-type]
+                server._hub.wake()
+                await until_async(lambda: server.connections == 1)
+            assert "could not be sent" in caplog.text
+            await asyncio.wait_for(client.socket.wait_closed(), PATIENCE)
+            async with following(server, 1, tables=["tasks"]) as (other,):
+                await other.send(type="ping", at=1)
+                assert (await other.frame())["type"] == "pong"
+
+    asyncio.run(run())
