@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .client.errors import CallError as CallError
     from .client.errors import ConnectionFailed as ConnectionFailed
     from .client.errors import NotFound as NotFound
+    from .client.errors import PartialWarning as PartialWarning
     from .client.table import LiveTable as LiveTable
     from .client.webhooks import webhook as webhook
     from .data.compare import compare as compare
@@ -46,6 +47,7 @@ _MODULES = {
     "Dashboard": "notebook.widget",
     "LiveTable": "client.table",
     "NotFound": "client.errors",
+    "PartialWarning": "client.errors",
     "PathError": "ingest.roots",
     "Result": "data.sql",
     "Row": "store",

@@ -86,7 +86,7 @@ class SourceState(msgspec.Struct):
 
 
 class Welcome(_Frame):
-    """The server's answer to ``hello``."""
+    """The server's answer to ``hello``. ``rows``: how many rows each table has in all."""
 
     protocol: int
     server: str
@@ -95,6 +95,7 @@ class Welcome(_Frame):
     now: int
     sources: list[SourceState]
     schema: dict[str, dict[str, str]]
+    rows: dict[str, int] = {}
 
 
 class Sources(_Frame):
@@ -108,7 +109,10 @@ class Sources(_Frame):
 
 
 class Changes(_Frame):
-    """Frame number ``part`` of the answer to "what has changed since ``since``?"."""
+    """Frame number ``part`` of the answer to "what has changed since ``since``?".
+
+    ``counts``: how many rows there are in all, of the tables in which something changed; in the first frame.
+    """
 
     epoch: str
     seq: int
@@ -118,6 +122,7 @@ class Changes(_Frame):
     gone: dict[str, list[str]] = {}
     more: bool = False
     part: int = 0
+    counts: dict[str, int] = {}
 
 
 class Call(_Frame):
@@ -313,6 +318,7 @@ def encode_answer(answer: Answer, frame_bytes: int = FRAME_BYTES) -> Iterator[by
         return _EncodedChanges(answer.epoch, answer.seq, answer.since, answer.reset, {}, {}, part=part)
 
     frame, size = begin(0), 0
+    frame.counts = answer.counts
     for kind, table, data in _pieces(answer):
         if size and size + len(data) > frame_bytes:
             frame.more = True
@@ -344,6 +350,7 @@ class Assembler:
         answer = self._answer
         if answer is None or (answer.epoch, answer.since, answer.seq) != (frame.epoch, frame.since, frame.seq):
             answer = self._answer = Answer(frame.epoch, frame.since, frame.seq, frame.reset)
+        answer.counts.update((table, count) for table, count in frame.counts.items() if table in TABLES)
         for table, rows in frame.rows.items():
             if table in TABLES:
                 answer.rows.setdefault(table, []).extend(map(Row, rows))

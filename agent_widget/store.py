@@ -9,7 +9,9 @@ A replica is a store that :meth:`Store.adopt` s the answers of another one and c
 
 A store may have a :class:`Backing` (:mod:`agent_widget.ingest.archive`) that keeps every row. Then it holds in memory
 only the newest rows of the tables that grow without end, and asks the backing for the others: when a late record is
-about one of them, and when a replica asks from a position before them.
+about one of them, and when a replica asks from a position before them. A replica can be bounded too
+(:meth:`Store.bound`): it knows how many rows there are in all, and :meth:`Store.horizon` says up to which time some of
+them are not here.
 """
 
 from __future__ import annotations
@@ -17,12 +19,14 @@ from __future__ import annotations
 import heapq
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
 from .tables import TABLES, Gone, Record, Table
 
+_LAST: Final = 2**53
+"""Later than every row."""
 TOMBSTONES: Final = 10_000
 """Maximum removed keys kept per table; a replica whose position is older than the oldest gets everything again."""
 
@@ -59,7 +63,8 @@ class Position(NamedTuple):
 class Answer:
     """What has changed between ``since`` and ``seq``; with ``reset``, all there is.
 
-    ``rows``: table → whole rows, each once, oldest change first. ``gone``: table → keys that went.
+    ``rows``: table → whole rows, each once, oldest change first. ``gone``: table → keys that went. ``counts``: table →
+    how many rows there are in all, of the tables in this answer; empty if whoever answered did not say.
     """
 
     epoch: str
@@ -68,6 +73,7 @@ class Answer:
     reset: bool
     rows: dict[str, list[Row]] = field(default_factory=dict)
     gone: dict[str, list[str]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.rows or self.gone or self.reset)
@@ -103,6 +109,9 @@ class Backing(Protocol):
 
     def newest(self, table: str, limit: int) -> list[Row]:
         """Return the ``limit`` rows that are latest by the table's own time, oldest change first."""
+
+    def older(self, table: str, limit: int, before: tuple[int, str] | None = None) -> list[Row]:
+        """Return up to ``limit`` rows by the table's own time and id, the latest first, that come after ``before``."""
 
     def write(
         self,
@@ -155,7 +164,19 @@ def joined(operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
 class _Keyed:
     """One table's rows in order of their last change, and the keys that went."""
 
-    __slots__ = ("cut", "definition", "elsewhere", "floor", "gone", "limit", "merges", "rows", "template")
+    __slots__ = (
+        "cut",
+        "definition",
+        "elsewhere",
+        "floor",
+        "gone",
+        "horizon",
+        "limit",
+        "merges",
+        "rows",
+        "template",
+        "version",
+    )
 
     def __init__(self, definition: Table) -> None:
         self.definition = definition
@@ -165,8 +186,10 @@ class _Keyed:
         self.gone: dict[str, int] = {}
         self.floor = 0  # the newest seq among the keys that were forgotten
         self.limit: int | None = None  # how many rows are held in memory
-        self.elsewhere = 0  # how many rows only the backing has
+        self.elsewhere = 0  # how many rows are not in memory
         self.cut = 0  # the newest seq among those
+        self.horizon = 0  # the latest time among those, of a replica
+        self.version = 0  # of what is elsewhere: another number when a row came to it or was removed, of a replica
 
     def put(self, id: str, seq: int, row: Row) -> None:
         self.rows.pop(id, None)
@@ -208,16 +231,25 @@ class _Keyed:
         rows.reverse()
         return rows
 
-    def let_go(self) -> None:
-        """Drop the oldest rows past the limit from memory; a tenth more than the limit is borne, so this is rare."""
+    def time_of(self, row: Row) -> int:
+        """Return the time of a row, 0 if it has none."""
+        return own_time(self.definition, row)
+
+    def let_go(self) -> list[str]:
+        """Drop the oldest rows past the limit from memory and return their ids.
+
+        A tenth more than the limit is borne, so this is rare.
+        """
         if self.limit is None or len(self.rows) <= self.limit + self.limit // 10:
-            return
-        time = self.definition.time or "id"
-        oldest = heapq.nsmallest(len(self.rows) - self.limit, self.rows.items(), key=lambda item: item[1][1][time] or 0)
-        for id, (seq, _) in oldest:
+            return []
+        excess = len(self.rows) - self.limit
+        oldest = heapq.nsmallest(excess, self.rows.items(), key=lambda item: self.time_of(item[1][1]))
+        for id, (seq, row) in oldest:
             del self.rows[id]
             self.cut = max(self.cut, seq)
-        self.elsewhere += len(oldest)
+            self.horizon = max(self.horizon, self.time_of(row))
+        self.elsewhere += excess
+        return [id for id, _ in oldest]
 
     def gone_since(self, seq: int) -> list[str]:
         ids = []
@@ -254,6 +286,12 @@ class Store:
                 table.rows = {row["id"]: (seq, row) for seq, row in rows}
                 table.elsewhere = saved.counts.get(name, len(rows)) - len(rows)
                 table.cut = saved.cuts.get(name, 0)
+
+    def bound(self, limits: Mapping[str, int]) -> None:
+        """Hold about that many of the newest rows of the tables in ``limits``; whoever is followed has the rest."""
+        with self.lock:
+            for name, limit in limits.items():
+                self._tables[name].limit = limit
 
     @property
     def is_unwritten(self) -> bool:
@@ -357,6 +395,8 @@ class Store:
                         answer.gone[name] = gone
                 if rows:
                     answer.rows[name] = rows
+                if reset or rows or name in answer.gone:
+                    answer.counts[name] = self.count(name)
             return answer
 
     def _all_of(self, table: _Keyed, limit: int | None) -> list[Row]:
@@ -377,8 +417,9 @@ class Store:
     def adopt(self, answer: Answer) -> list[Change]:
         """Take over a whole answer of the store this one follows; returns what changed here.
 
-        A row that an answer with ``reset`` repeats unchanged is no change. Raises :class:`Gap` if the answer
-        starts after what is held here.
+        A row that an answer with ``reset`` repeats unchanged is no change. Neither is that the oldest rows of a bounded
+        table are let go, or are not in such an answer because they are not among the newest. Raises :class:`Gap` if the
+        answer starts after what is held here.
         """
         with self.lock:
             if not answer.reset and (answer.epoch != self.epoch or answer.since > self.seq):
@@ -399,19 +440,33 @@ class Store:
                     table.put(id, answer.seq, new)
                     if new is not old:
                         changes.append(Change(name, id, old, new))
+                total = answer.counts.get(name)
                 if answer.reset:
-                    gone: Iterable[str] = [id for id in before if id not in table.rows]
+                    is_part = total is not None and total > len(rows)
+                    table.horizon = min(map(table.time_of, rows), default=_LAST) if is_part else -_LAST
+                    gone: Iterable[str] = [
+                        id for id in before if id not in table.rows and table.time_of(before[id][1]) > table.horizon
+                    ]
                 else:
                     gone = [id for id in answer.gone.get(name, ()) if id in before]
                 for id in gone:
                     changes.append(Change(name, id, before[id][1], None))
                     if not answer.reset:
                         table.remove(id, answer.seq)
+                if self._backing is None:
+                    let_go = table.let_go()
+                    for id in let_go:
+                        table.remove(id, answer.seq)  # whoever follows this replica lets it go too
+                    table.version += answer.reset or bool(let_go) or name in answer.gone
+                if total is not None:
+                    table.elsewhere = max(0, total - len(table.rows))
+                elif answer.reset:
+                    table.elsewhere = 0
             self.epoch, self.seq = answer.epoch, answer.seq
             return changes
 
     def count(self, table: str) -> int:
-        """Return how many rows a table has, here and in the backing."""
+        """Return how many rows a table has, here and elsewhere."""
         held = self._tables[table]
         return len(held.rows) + held.elsewhere
 
@@ -428,13 +483,56 @@ class Store:
                 return self._elsewhere(keyed, id) if keyed.elsewhere else None
             return held[1]
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many rows each table has, here and elsewhere."""
+        with self.lock:
+            return {name: self.count(name) for name in self._tables}
+
     def rows(self, table: str) -> list[Row]:
         """Return all rows of a table as they are now, here and in the backing, oldest change first."""
         with self.lock:
             return self._all_of(self._tables[table], None)
 
+    def snapshot(self, tables: Iterable[str]) -> dict[str, list[Row]]:
+        """Return all rows of some tables as they are at one moment."""
+        with self.lock:
+            return {table: self.rows(table) for table in tables}
+
+    def select(self, table: str, test: Callable[[Row], bool], equal: Mapping[str, Any] | None = None) -> list[Row]:
+        """Return the rows that pass ``test``, in the order of :meth:`rows`.
+
+        ``equal``: column → a value, or a list of values, that every row has that passes, if that is known: it need not
+        be looked for among the others.
+        """
+        return list(filter(test, self.rows(table)))
+
+    def held_rows(self, table: str) -> list[Row]:
+        """Return the rows of a table that are in memory, oldest change first."""
+        with self.lock:
+            return [row for _, row in self._tables[table].rows.values()]
+
+    def older(self, table: str, limit: int, before: tuple[int, str] | None = None) -> list[Row]:
+        """Return up to ``limit`` rows by their own time and id, the latest first, that come after ``before``."""
+        with self.lock:
+            keyed = self._tables[table]
+            if self._backing is not None and keyed.elsewhere:
+                self.write()
+                return self._backing.older(table, limit, before)
+
+            def key(row: Row) -> tuple[int, str]:
+                return keyed.time_of(row), row["id"]
+
+            rows = (row for _, row in keyed.rows.values())
+            return heapq.nlargest(limit, (row for row in rows if before is None or key(row) < before), key=key)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._tables)
+
+
+def own_time(table: Table, row: Mapping[str, Any]) -> int:
+    """Return when a row is from, by the table's own time, in milliseconds since the epoch; 0 if it has none."""
+    return (row.get(table.time) or 0) if table.time else 0
 
 
 def _newest(table: Table, rows: list[Row], limit: int | None) -> list[Row]:

@@ -104,6 +104,7 @@ def test_welcome_says_where_the_server_is_and_what_it_reads() -> None:
             }
         ],
         "schema": schema(),
+        "rows": {},
     }
 
 
@@ -119,6 +120,7 @@ def test_changes_carry_rows_and_keys_that_went() -> None:
         "gone": {"agents": ["a1"]},
         "more": False,
         "part": 0,
+        "counts": {},
     }
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar, overload
 
 from ..data.table import Rows
 from ..data.transcript import Transcript
+from ..data.where import matching
 from ..store import Row, Store
 from ..tables import AGENT_STATUSES
 from .link import Link
 from .methods import transcript
+from .older import held_only
 
 T = TypeVar("T")
 
@@ -93,29 +95,32 @@ class Agent:
 
     def messages(self) -> Rows:
         """Return the messages it sent and those sent to it alone, oldest first."""
-        return self._rows("messages", lambda row: self.id in (row["sender"], row["recipient"]))
+        columns = ("sender", "recipient")
+        found = [row for column in columns for row in self._select("messages", {column: self.id})]
+        return self._sorted("messages", {row["id"]: row for row in found}.values())
 
     def tool_calls(self) -> Rows:
         """Return its tool calls, oldest first (the column of that name, their number, is ``.row.tool_calls``)."""
-        return self._rows("tool_calls", self._is_ours)
+        return self._sorted("tool_calls", self._select("tool_calls", {"agent_id": self.id}))
 
     def tasks(self) -> Rows:
         """Return the tasks it owns, oldest first."""
         owners = (self.id, self.row["name"])
-        return self._rows("tasks", lambda row: row["owner"] in owners)
+        return self._sorted("tasks", (row for row in self._link.store.rows("tasks") if row["owner"] in owners))
 
     def sessions(self) -> Rows:
         """Return its sessions, oldest first."""
         session = self.row["session_id"]
-        return self._rows("sessions", lambda row: self._is_ours(row) or row["id"] == session)
+        rows = self._link.store.rows("sessions")
+        return self._sorted("sessions", (row for row in rows if row["agent_id"] == self.id or row["id"] == session))
 
     def spans(self) -> Rows:
         """Return its statuses and when it was in each, oldest first."""
-        return self._rows("spans", self._is_ours)
+        return self._sorted("spans", self._select("spans", {"agent_id": self.id}))
 
     def logs(self) -> Rows:
         """Return its log lines, oldest first."""
-        return self._rows("logs", self._is_ours)
+        return self._sorted("logs", self._select("logs", {"agent_id": self.id}))
 
     def transcript(
         self,
@@ -141,13 +146,12 @@ class Agent:
         facts = [f"{row['name'] or self.id}: {row['status']}{reason}", row["model"] or row["source"], cost]
         return ", ".join(fact for fact in facts if fact)
 
-    def _is_ours(self, row: Row) -> bool:
-        return bool(row["agent_id"] == self.id)
+    def _select(self, table: str, equal: dict[str, str]) -> list[Row]:
+        return self._link.store.select(table, matching(table, equal), equal)
 
-    def _rows(self, table: str, belongs: Callable[[Row], bool]) -> Rows:
+    def _sorted(self, table: str, rows: Iterable[Row]) -> Rows:
         time = _BEGINS.get(table, "at")
-        rows = sorted(filter(belongs, self._link.store.rows(table)), key=lambda row: row[time] or 0)
-        return Rows(self._link.store, table, rows)
+        return Rows(self._link.store, table, sorted(rows, key=lambda row: row[time] or 0))
 
     def _reached(self, condition: str | Collection[str] | Callable[[Agent], T]) -> Callable[[], Any]:
         if callable(condition):
@@ -175,7 +179,8 @@ class Agent:
 
     def _before_offline(self) -> str:
         """Return the status it had before it went silent."""
-        known = [row["status"] for row in self.spans() if row["status"] not in ("offline", "unknown")]
+        with held_only(False):  # this is asked once, when the waiting ends
+            known = [row["status"] for row in self.spans() if row["status"] not in ("offline", "unknown")]
         return str(known[-1]) if known else "unknown"
 
 

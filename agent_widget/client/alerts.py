@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from ..masking import mask
 from ..tables import cut, now_ms
 from .callbacks import Callback
+from .older import held_only
 from .replica import Replica
 
 PACE: Final = 0.1
@@ -126,13 +127,15 @@ class Alert:
             before = self.state
             try:
                 try:
-                    value = self._predicate()
+                    with held_only():
+                        value = self._predicate()
                 except TypeError as error:  # a comparison with what is not known yet, such as a cost without any price
                     if "'NoneType'" not in str(error):
                         raise
                     value = False
                 on = bool(value)
-                off = bool(self._clear()) if self._clear and self._level.state == "firing" else not on
+                with held_only():
+                    off = bool(self._clear()) if self._clear and self._level.state == "firing" else not on
             except BaseException as error:  # also sys.exit(): nothing ends the thread for all others
                 self._mistakes.failed(error)
                 self.error = _shown(f"{type(error).__name__}: {error}")

@@ -26,3 +26,7 @@ class NotFound(CallError, LookupError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "not_found")
+
+
+class PartialWarning(UserWarning):
+    """What was asked for holds only the newest rows of a table: the others are at the server, which cannot be asked."""

@@ -26,11 +26,12 @@ from .. import protocol
 from ..discovery import find_server, is_loopback
 from ..protocol import FINAL, SILENCE, Assembler, ProtocolError
 from ..store import Gap
-from ..tables import TABLES, now_ms, schema
+from ..tables import LIMITS, TABLES, now_ms, schema
 from ..version import VERSION
 from .alerts import Alerts
 from .connection import Connection, ConnectionState
 from .errors import CallError, ConnectionFailed, NotFound
+from .older import KEPT_FOR
 from .replica import Replica
 from .table import LiveTable
 
@@ -84,7 +85,8 @@ class Link(Replica):
     def welcome(self) -> protocol.Welcome:
         """Return the frame with which this replica welcomes one that follows it, as a server does."""
         epoch, seq = self.store.position
-        return protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, now_ms(), self.sources, schema())
+        counts = self.store.counts
+        return protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, now_ms(), self.sources, schema(), counts)
 
     @property
     def alive(self) -> bool:
@@ -112,6 +114,15 @@ class Link(Replica):
             return self.ask(method, params, timeout).result(timeout)
         except TimeoutError:
             raise _no_reply(method, timeout) from None
+
+    def ask_rows(self, method: str, params: Mapping[str, Any]) -> Any:
+        """Ask the server for older rows, unless this is the network thread, which would wait for itself."""
+        if threading.current_thread() is self._thread:
+            raise ConnectionFailed("not on the thread of the connection")
+        result = self.call(method, params)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self.loop.call_soon_threadsafe(self.loop.call_later, KEPT_FOR + 0.1, self.store.forget)
+        return result
 
     def ask(self, method: str, params: Mapping[str, Any], timeout: float = TIMEOUT) -> Future[Any]:
         """:meth:`call` without waiting: return a future, whose callbacks run on the network thread."""
@@ -170,7 +181,7 @@ class Link(Replica):
             ) as socket:
                 position = self.store.position
                 since = protocol.Since(*position) if position.epoch else None
-                await _send(socket, protocol.Hello(protocol.VERSION, self.token, since))
+                await _send(socket, protocol.Hello(protocol.VERSION, self.token, since, limit=dict(LIMITS)))
                 self._socket = socket
                 beat = asyncio.ensure_future(self._beat(socket))
                 assembler = Assembler()

@@ -9,16 +9,17 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 from ..data.where import definition
-from ..store import Answer, Store
+from ..store import Answer
 from ..tables import TABLES
 from .callbacks import Dispatcher
 from .connection import ENDED, Connection
 from .errors import ConnectionFailed
 from .feeds import Feed, Listener, MissingRows
+from .older import ReplicaStore, held_only
 
 T = TypeVar("T")
 AnyListener = TypeVar("AnyListener", bound=Listener)
@@ -31,12 +32,16 @@ class Replica:
     """A store that follows another one. Every change of it can be listened to, from any thread and any event loop."""
 
     def __init__(self) -> None:
-        self.store = Store(epoch="")
+        self.store = ReplicaStore(self.ask_rows)
         self.connection = Connection()
         self.callbacks = Dispatcher()
         self._listeners: list[Listener] = []
         self._lock = threading.Lock()
         self._missing = MissingRows()
+
+    def ask_rows(self, method: str, params: Mapping[str, Any]) -> Any:
+        """Ask the server for older rows; raises :class:`ConnectionFailed` where there is nobody to ask."""
+        raise ConnectionFailed("not connected")
 
     def listen(self, wake: Callable[[], object], tables: Iterable[str] | None = None) -> Listener:
         """Call ``wake`` when rows of ``tables`` (by default of all) or the connection changed, until it is stopped.
@@ -67,6 +72,8 @@ class Replica:
     async def until(self, ask: Callable[[], T], timeout: float | None = None, tables: Iterable[str] | None = None) -> T:
         """Return what ``ask()`` returns as soon as that is true; it is asked when something changed.
 
+        It sees the rows that are held, and no older ones.
+
         Raises ``TimeoutError`` after ``timeout`` seconds, and :class:`ConnectionFailed` when the connection has ended.
         """
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
@@ -74,7 +81,7 @@ class Replica:
         try:
             with self.listen(lambda: loop.call_soon_threadsafe(changed.set), tables):
                 async with limit:
-                    while not (result := ask()):
+                    while not (result := self._asked(ask)):
                         self._check()
                         with contextlib.suppress(TimeoutError):
                             async with asyncio.timeout(LOOK_AGAIN):
@@ -91,7 +98,7 @@ class Replica:
         deadline = None if timeout is None else time.monotonic() + timeout
         changed = threading.Event()
         with self.listen(changed.set, tables):
-            while not (result := ask()):
+            while not (result := self._asked(ask)):
                 self._check()
                 left = LOOK_AGAIN if deadline is None else deadline - time.monotonic()
                 if left <= 0:
@@ -99,6 +106,11 @@ class Replica:
                 changed.wait(min(left, LOOK_AGAIN))
                 changed.clear()
             return result
+
+    @staticmethod
+    def _asked(ask: Callable[[], T]) -> T:
+        with held_only():
+            return ask()
 
     def _check(self) -> None:
         if self.connection.state in ENDED:

@@ -201,8 +201,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, store: Store, query: str, lim
 def _named(store: Store, query: str) -> dict[str, pyarrow.Table]:
     """Return the tables whose names occur in a query, as they are at one moment; all of them, if there is none."""
     names = {name.lower() for name in _NAMES.findall(query)} or TABLES.keys()
-    with store.lock:
-        rows = {name: store.rows(name) for name in names}
+    rows = store.snapshot(names)
     tables = {}
     for name in names:
         table = arrow_table(name, rows.pop(name))

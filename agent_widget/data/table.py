@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from ..store import Row, Store
 from ..tables import TABLES
 from .tabular import COLUMNS, SHOWN, Tabular, now_here
-from .where import Where, matching
+from .where import Where, equalities, matching
 
 if TYPE_CHECKING:
     import pandas
@@ -66,15 +66,26 @@ class OfTable(Tabular):
         return iter(self.rows())
 
     def __repr__(self) -> str:
-        return f"<{self.name}: {len(self.rows()):,} rows>"
+        held, total = len(self._held()), self._total()
+        return f"<{self.name}: {total:,} rows{f', the newest {held:,} of them held here' if held < total else ''}>"
+
+    def _held(self) -> list[Row]:
+        """Return the rows that need not be fetched."""
+        return self.rows()
+
+    def _total(self) -> int:
+        """Return how many rows there are."""
+        return len(self._held())
 
     def _glance(self) -> tuple[list[str], list[Row], str]:
-        rows, time = self.rows(), TABLES[self.name].time or "id"
+        rows, time, total = self._held(), TABLES[self.name].time or "id", self._total()
         newest = heapq.nlargest(SHOWN, range(len(rows)), key=lambda index: (rows[index][time] or 0, index))
         chosen = [rows[index] for index in newest]
         known = {name for name in self.columns if any(row[name] not in (None, [], {}) for row in chosen)} - {"host"}
         columns = [name for name in dict.fromkeys(["id", time, *self.columns]) if name in known][:COLUMNS]
-        counted = f"{len(chosen)} of {len(rows):,} rows, newest first" if rows else "no rows"
+        counted = f"{len(chosen)} of {total:,} rows, newest first" if total else "no rows"
+        if len(rows) < total:
+            counted += f" (the newest {len(rows):,} of {total:,} are held here)"
         return columns, chosen, f"{self.name.replace('_', ' ')}: {counted} · as of {now_here()}"
 
 
@@ -82,7 +93,12 @@ class StoredTable(OfTable):
     """One table of a store as it is now; every reading sees the newest rows."""
 
     def __len__(self) -> int:
-        return self._store.count(self.name)
+        return self._total()
+
+    def where(self, where: Where = None, /, **columns: Any) -> Rows:
+        """See :meth:`OfTable.where`."""
+        matches = matching(self.name, where, **columns)
+        return Rows(self._store, self.name, self._store.select(self.name, matches, equalities(where, **columns)))
 
     def __contains__(self, id: object) -> bool:
         return isinstance(id, str) and self._store.get(self.name, id) is not None
@@ -105,6 +121,12 @@ class StoredTable(OfTable):
     def rows(self) -> list[Row]:
         """Return all rows, the one that changed last at the end; they are not changed in place."""
         return self._store.rows(self.name)
+
+    def _held(self) -> list[Row]:
+        return self._store.held_rows(self.name)
+
+    def _total(self) -> int:
+        return self._store.count(self.name)
 
 
 class Rows(OfTable):

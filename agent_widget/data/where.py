@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from ..store import Row
 from ..tables import TABLES, Table
@@ -39,6 +39,23 @@ def matching(table: str, where: Where, /, **columns: Any) -> Callable[[Row], boo
     if callable(where) and not isinstance(where, Mapping):
         tests.append(where)
     return lambda row: all(test(row) for test in tests)
+
+
+def equalities(where: Where, /, **columns: Any) -> dict[str, Any]:
+    """Return the conditions that are plain values or lists of them: column → value or list.
+
+    They say the same to a server, which can look for such rows itself.
+    """
+    conditions = {**where, **columns} if isinstance(where, Mapping) else columns
+    return {
+        name: list(wanted) if isinstance(wanted, (tuple, set, frozenset)) else wanted
+        for name, wanted in conditions.items()
+        if all(isinstance(value, _PLAIN) for value in (wanted if isinstance(wanted, _SEVERAL) else [wanted]))
+    }
+
+
+_SEVERAL: Final = (list, tuple, set, frozenset)
+_PLAIN: Final = (str, int, float, bool, type(None))
 
 
 def _test(name: str, wanted: Any) -> Callable[[Row], Any]:

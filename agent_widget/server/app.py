@@ -289,8 +289,8 @@ class Server:
         self._lobby.leave(socket)
         sources = self.sources
         epoch, seq = self.store.position
-        now, schema = tables.now_ms(), tables.schema()
-        welcome = protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, now, sources.sources, schema)
+        now, schema, counts = tables.now_ms(), tables.schema(), self.store.counts
+        welcome = protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, now, sources.sources, schema, counts)
         await send(socket, protocol.encode(welcome))
         return Follower(socket, hello, sources)
 

@@ -16,6 +16,7 @@ from ..ondemand.transcript import TEXT_CHARS, NoTranscript
 from ..protocol import ProtocolError, Sources
 from ..store import Store
 from ..version import VERSION
+from . import rows
 
 MAX_ANSWER: Final = 16 * 1024 * 1024
 """Maximum bytes of an answer to a query, which is one frame."""
@@ -53,6 +54,14 @@ class _Memory(msgspec.Struct, forbid_unknown_fields=True):
     id: str
 
 
+class _Rows(msgspec.Struct, forbid_unknown_fields=True):
+    table: str
+    before: int | tuple[int, str] | None = None
+    after: int | None = None
+    limit: int = 500
+    where: dict[str, Any] = {}
+
+
 class _Sql(msgspec.Struct, forbid_unknown_fields=True):
     query: str
     limit: int = 10_000
@@ -69,7 +78,7 @@ def _status(server: Asked, params: _Nothing) -> dict[str, Any]:
         "epoch": epoch,
         "seq": seq,
         "connections": server.connections,
-        "rows": {name: server.store.count(name) for name in server.store},
+        "rows": server.store.counts,
         "sources": server.sources.sources,
     }
 
@@ -93,6 +102,17 @@ def _memory(server: Asked, params: _Memory) -> dict[str, Any]:
         return server.lookup.memory(params.id)._asdict()
     except NoMemory as error:
         raise ProtocolError("not_found", str(error)) from None
+
+
+def _rows(server: Asked, params: _Rows) -> dict[str, Any]:
+    """Rows of a table from the newest to the oldest, also those a client does not hold: ``rows``, ``before``.
+
+    See :func:`agent_widget.server.rows.page`.
+    """
+    before = (params.before, "") if isinstance(params.before, int) else params.before
+    return rows.page(
+        server.store, params.table, before=before, after=params.after, limit=params.limit, where=params.where
+    )
 
 
 def _sql(server: Asked, params: _Sql) -> msgspec.Raw:
@@ -127,6 +147,7 @@ def _taking(shape: type[Any], method: Callable[[Asked, Any], Any]) -> Callable[[
 
 METHODS: Final[dict[str, Callable[[Asked, Mapping[str, Any]], Any]]] = {
     "memory": _taking(_Memory, _memory),
+    "rows": _taking(_Rows, _rows),
     "sql": _taking(_Sql, _sql),
     "status": _taking(_Nothing, _status),
     "transcript": _taking(_Transcript, _transcript),

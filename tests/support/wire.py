@@ -14,6 +14,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
 
+from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
 from agent_widget.server.app import Server
 from agent_widget.tables import Gone, Record
@@ -136,9 +137,10 @@ class Raw:
 
 
 @contextlib.asynccontextmanager
-async def served(workspace: Path, **options: Any) -> AsyncIterator[Server]:
+async def served(workspace: Path, *, archive: Path | None = None, **options: Any) -> AsyncIterator[Server]:
     """A server of this workspace on this loop, which has read it."""
-    async with Server(Collector([workspace]), **{"first_look": PATIENCE, **options}).running() as server:
+    collector = Collector([workspace], archive=archive and (lambda _: Archive.open(archive)))
+    async with Server(collector, **{"first_look": PATIENCE, **options}).running() as server:
         yield server
 
 
