@@ -70,6 +70,8 @@ class Conversation:
         self._known = False
         self._at: int | None = None
         self._prompted = False
+        self._over = False
+        """Its turn has ended: what a tool returns after that begins no other one."""
         # what follows from the step that is being taken
         self._of_session: dict[str, Any] = {}
         self._of_agent: dict[str, Any] = {}
@@ -114,6 +116,7 @@ class Conversation:
         self._of_agent.update((name, value) for name, value in step.agent.items() if value is not None)
 
     def _prompt(self, step: Prompt) -> None:
+        self._over = False
         self._prompter = step.sender
         self._reply = None
         if self._prompted or step.sender != self.parent:  # the spawning agent's file has the prompt of a spawned one
@@ -124,20 +127,24 @@ class Conversation:
         self._opened()
 
     def _turn_start(self, step: TurnStart) -> None:
+        self._over = False
         self._calls.clear()  # nothing of an earlier turn runs any more
         self._saw("turn began", step.at, step.reason)
         self._opened()
 
     def _reply_given(self, step: Reply) -> None:
+        self._over = False
         self._reply = step
         self._count("messages")
         self._of_agent["activity"] = preview(step.text)
         self._saw("replied", step.at)
 
     def _thought(self, step: Thinking) -> None:
+        self._over = False
         self._saw("thought", step.at)
 
     def _call(self, step: Call) -> None:
+        self._over = False
         if self._calls.setdefault(step.id, step) is step:  # else it only waits for permission now, or got it
             caller = (step.copy, step.at, self.session, self.agent)
             caller = self.book.callers[step.id] = min(self.book.callers.get(step.id, caller), caller)
@@ -182,6 +189,8 @@ class Conversation:
             changed = self.book.changed_files[self.session]
             changed.update(step.files)
             self._of_session["files_changed"] = len(changed)
+        if self._over:
+            return
         asking = next((call.asks for call in self._calls.values() if call.asks is not None), None)
         pending = next(iter(self._calls.values()), None)
         if asking is not None:
@@ -230,7 +239,7 @@ class Conversation:
                 self._items.append(Gone("tasks", f"{self.session}:{id}"))
 
     def _turn_end(self, step: TurnEnd) -> None:
-        reply, self._reply = self._reply, None
+        reply, self._reply, self._over = self._reply, None, True
         if reply is not None:
             kind = "ask" if step.how == "asked" else "reply"
             self._message(reply.id, reply.at, self.agent, self._prompter, kind, reply.text)
@@ -259,6 +268,7 @@ class Conversation:
         self._items.append(Evidence(step.agent_id, step.at, "reported a failure" if step.failed else "reported"))
 
     def _closed(self, step: Closed) -> None:
+        self._over = True
         self._saw("crashed" if step.failed else "closed", step.at)
         if self.parent is None:
             self._of_session |= {"status": "failed" if step.failed else "ended", "ended_at": step.at}

@@ -43,9 +43,7 @@ WRONG_TOKENS: Final = {"qwen-0.15.10": {11, 12}}  # a subagent's, which stand in
 
 WRONG_STATUSES: Final = {
     "claude-2.1.197": {"slow at its end": "working"},  # Esc before the first word is written into no file
-    "codex-0.171.0": {"slow at its end": "working"},  # a command of an earlier turn ends after the interruption
     "gemini-0.61.0": {"ask at its question": "working"},  # a call is written when it has ended
-    "opencode-1.18.33": {"deny at its end": "working"},  # Reject
     "qwen-0.15.10": {"slow at its end": "working"},  # Esc while it thinks
 }
 WRONG_CALLS: Final = {

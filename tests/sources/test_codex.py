@@ -198,6 +198,21 @@ class TestTurn:
         answer = returned(5_000, "c1", '{"answers":{"q":{"answers":["Red"]}}}')
         assert row(read(tmp_path, turn(ask, answer)[:-1]), "agents")["status"] == "working"
 
+    def test_a_turn_that_the_service_failed_says_so_at_its_end(self, tmp_path: Path) -> None:
+        end = event(3_000, "task_complete", turn_id=TURN_1, error={"message": "High demand.", "codex_error_info": "x"})
+        collector = read(tmp_path, [meta(), started(1_000), prompted(1_002, "Tidy up"), end])
+        agent = row(collector, "agents")
+        assert (agent["status"], agent["status_reason"]) == ("failed", "High demand.")
+
+    def test_a_command_that_ends_after_its_turn_begins_no_other(self, tmp_path: Path) -> None:
+        stop = event(3_000, "turn_aborted", turn_id=TURN_1, reason="interrupted")
+        late = {"type": "CommandExecution", "id": "c1", "status": "completed", "exit_code": 0}
+        told = [meta(), started(1_000), prompted(1_002, "Tidy up"), called(2_000, "c1", cmd="sleep 25"), stop]
+        collector = read(tmp_path, [*told, event(28_000, "item_completed", turn_id=TURN_1, item=late)])
+        agent = row(collector, "agents")
+        assert (agent["status"], agent["status_reason"]) == ("idle", "interrupted")
+        assert only(collector, "tool_calls")["status"] == "ok"
+
     def test_an_interrupted_turn_leaves_no_call_running(self, tmp_path: Path) -> None:
         stop = event(3_000, "turn_aborted", turn_id=TURN_1, reason="interrupted")
         collector = read(tmp_path, turn(called(2_000, "c1", cmd="sleep 99"), stop)[:-1])
@@ -292,6 +307,7 @@ OUTPUTS: list[tuple[Any, str, str | None]] = [
     ([{"type": "input_text", "text": "Script failed\nOutput:\n"}, {"text": "Oh"}], "error", "Oh"),
     ("exec command rejected by user", "denied", "exec command rejected by user"),
     ("aborted by user after 3.1s", "cancelled", None),
+    ("Wall time: 4.0 seconds\naborted by user", "cancelled", None),
     ({"content": "no", "success": False}, "error", "no"),
     ("Plan updated", "ok", None),
     (None, "ok", None),

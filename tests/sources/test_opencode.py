@@ -333,6 +333,27 @@ def test_a_question_a_todo_list_and_a_permission_that_was_refused(root: Path) ->
     assert status(collector) == ("waiting", "Which one?")
 
 
+def test_a_permission_that_was_refused_without_a_word_ends_the_turn(root: Path) -> None:
+    writer = Writer(root)
+    writer.session("ses_1")
+    writer.message("msg_1", 10, "assistant", time={"created": T + 10, "completed": T + 20}, finish="tool-calls")
+    refused = "The user rejected permission to use this specific tool call."
+    state = {"status": "error", "input": {}, "error": refused, "time": {"start": T + 13, "end": T + 14}}
+    writer.part("prt_1", 13, "msg_1", type="tool", tool="bash", state=state)
+    assert status(reading(root)) == ("idle", "you declined a tool")
+
+
+def test_a_command_that_the_person_stopped_is_cancelled(root: Path) -> None:
+    writer = Writer(root)
+    writer.session("ses_1")
+    writer.message("msg_1", 10, "assistant")
+    output = "(no output)\n\n<shell_metadata>\nUser aborted the command\n</shell_metadata>"
+    state = {"status": "completed", "input": {}, "output": output, "metadata": {"exit": None}}
+    writer.part("prt_1", 13, "msg_1", type="tool", tool="bash", state={**state, "time": {"start": T, "end": T + 14}})
+    (call,) = reading(root).store.rows("tool_calls")
+    assert call["status"] == "cancelled"
+
+
 def tasks(collector: Collector) -> list[tuple[Any, ...]]:
     found = collector.store.rows("tasks")
     return sorted((t["id"], t["title"], t["status"], t["priority"], t["session_id"]) for t in found)

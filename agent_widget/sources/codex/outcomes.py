@@ -16,6 +16,7 @@ STATUS: Final[dict[str, ToolStatus]] = {"failed": "error", "declined": "denied",
 _EXIT = re.compile(r"^(?:Process exited with code|Exit code:) (-?\d+)", re.MULTILINE)
 _FAILED = ("script failed", "failed to parse", "execution error", "exec_command failed", "unsupported call", "error:")
 _REFUSED = ("rejected by user", "denied by user", "declined by user")
+_ABORTED = re.compile(r"^aborted(?: by user|$)", re.MULTILINE)
 _PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+?)\s*$", re.MULTILINE)
 
 
@@ -46,7 +47,7 @@ def by_output(text: str, output: Any) -> Outcome:
     last = next((line for line in reversed(shown[-2000:].splitlines()) if line.strip()), "")
     if any(word in start for word in _REFUSED):
         return Outcome("denied", last, duration, output=shown)
-    if start.startswith("aborted"):
+    if _ABORTED.search(start) and code is None:
         return Outcome("cancelled", None, duration, output=shown)
     if code:
         return Outcome("error", f"exit code {code}: {last}", duration, output=shown)

@@ -43,7 +43,9 @@ def _completed(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
     text = named(payload.last_agent_message)
     if text and not thread.replied:
         yield Reply(at, thread.step_id(None, at), text)
-    if thread.failed and not text:
+    error = payload.error.get("message") if isinstance(payload.error, dict) else payload.error
+    thread.failed = named(error) or (None if text else thread.failed)
+    if thread.failed:
         if not thread.over:
             yield TurnEnd(at, "failed", thread.failed)
     elif thread.planned or (text and "<proposed_plan>" in text):

@@ -39,6 +39,9 @@ from .records import Message, Part
 _GOES_ON: Final = (None, "", "tool-calls", "unknown")
 """Reasons for which a step of the model ended that do not end the turn."""
 
+_STOPPED: Final = "<shell_metadata>\nUser aborted the command\n"
+"""What the output of a command ends with that the person stopped."""
+
 _SILENT: Final = frozenset(
     "step-start file snapshot patch agent retry compaction skill system synthetic agent-switched model-switched "
     "location-switched".split()
@@ -111,6 +114,8 @@ def _answer(message: Message, voice: Voice) -> Iterator[Step]:
             yield TurnEnd(max(last, completed or last), "interrupted")
         else:
             yield TurnEnd(max(last, completed or last), "failed", reason)
+    elif completed and any(isinstance(step, Result) and _declined(step) for step in found):
+        yield TurnEnd(max(last, completed), "interrupted", "you declined a tool")
     elif finish not in _GOES_ON and finished:  # in the tree only the message's own file knows when
         yield TurnEnd(max(last, finished), "asked" if voice.parent is None and asks(text) else "done")
 
@@ -134,10 +139,11 @@ def _tool(id: str, at: int, ended: int | None, part: Part) -> Iterator[Step]:
     at = max(at, ended or at)
     output = state.get("output", _texts(state.get("content")))
     error = _error(state["error"])[1] if state.get("error") else None
+    stopped = status == "completed" and isinstance(output, str) and _STOPPED in output and metadata.get("exit") is None
     failed = error is not None or status == "error" or metadata.get("exit") not in (None, 0) or name == "invalid"
     if child:
         yield Return(at, child, output if isinstance(output, str) else error, failed)
-    yield Result(at, id, _outcome(error or "") if failed else "ok", output, error)
+    yield Result(at, id, _outcome(error or "") if failed else "cancelled" if stopped else "ok", output, error)
     if name == "todowrite" and not failed and isinstance(inputs.get("todos"), list):
         yield Plan(at, todos(inputs["todos"]))
 
@@ -198,6 +204,11 @@ def _error(error: Any) -> tuple[str, str]:
     data = error["data"] if isinstance(error.get("data"), dict) else error
     name = named(error.get("name")) or named(error.get("type")) or "error"
     return name, (named(data.get("message")) or name).partition("\n")[0]
+
+
+def _declined(result: Result) -> bool:
+    """Return whether the person declined a call without a word: the agent stops; with feedback it goes on."""
+    return result.status == "denied" and str(result.error).endswith("this specific tool call.")
 
 
 def _outcome(error: str) -> Any:
