@@ -69,7 +69,9 @@ class SourceState(msgspec.Struct):
     ``state``: ``reading`` (``read`` of ``bytes`` so far), ``watching`` or ``missing``. ``malformed``: how many lines
     and documents were skipped; ``problems``: what is wrong with which file, some of it; ``unknown``: kinds of lines and
     records that are not known, and how often they came. ``transcripts``: whether its sessions have a transcript.
-    ``checked_at``: when the reader last finished a round over it, in milliseconds since the epoch.
+    ``checked_at``: when the reader last finished a round over it, in milliseconds since the epoch. ``gone``: how many
+    files were read that are not there any more; their rows stay. ``left_out``: how many files are not read because
+    there are too many. ``degraded``: why changes are seen later than at once, and what helps, if that is so.
     """
 
     name: str
@@ -83,6 +85,9 @@ class SourceState(msgspec.Struct):
     unknown: dict[str, int] = {}
     transcripts: bool = True
     checked_at: int | None = None
+    gone: int = 0
+    left_out: int = 0
+    degraded: str | None = None
 
 
 class Welcome(_Frame):

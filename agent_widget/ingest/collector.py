@@ -15,6 +15,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import count, islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -28,15 +29,25 @@ from . import database
 from .archive import Archive, ArchiveError
 from .checkpoint import Checkpoint
 from .file import File, Rank
-from .progress import Progress
+from .progress import MAX_PROBLEMS, More, Progress
 from .roots import resolve
 from .stats import Stats
 from .status import Statuses
+from .tail import BLOCK, Unreadable
+from .tree import Tree
 
 log = logging.getLogger("agent_widget")
 
 MAX_FILES: Final = 100_000
-"""Maximum files over all roots; directories that hold more are not agents'."""
+"""Over all roots; of more than that the newest are read."""
+MAX_GONE: Final = 10_000
+"""Files that are remembered though they are not there any more."""
+HOT_FOR: Final = 300.0
+"""Seconds for which a file that changed is checked often."""
+HOT_FILES: Final = 500
+"""So many of the files that changed last are checked often."""
+VERIFY_BYTES: Final = 2**20
+"""So much of the files that grew is compared with what was read of them, at each check."""
 _AT_ONCE: Final = 5000
 """Maximum records per call of :meth:`Store.apply`, which holds the store's lock."""
 
@@ -70,13 +81,22 @@ class Collector:
         self._files: dict[Path, File] = {}
         self._list: list[tuple[Rank, int, File]] = []
         self._numbers = count()
-        self._looked = False
+        self.looked = False
+        """Whether all directories have been looked at once."""
         self._progress = Progress()
         self.checked_at: int | None = None
         """When the last round of reading was finished, in milliseconds since the epoch."""
         self.statuses = Statuses(self.store)
         self._stats = Stats()
-        self._changed_at: dict[Path, float] = {}
+        self._hot: dict[File, float] = {}
+        """When files that changed lately were read, the earliest first."""
+        self._retries: list[tuple[float, int, File]] = []
+        self._oldest: list[tuple[int, int, File]] | None = None
+        """Files by when they were written, the oldest first; kept from when there are too many of them."""
+        self.gone: dict[Path, int] = {}
+        """Files that are not there any more, and since when, in milliseconds since the epoch; the earliest first."""
+        self.degraded: Callable[[Path], str | None] = lambda root: None
+        """Says why changes below a root are seen late; whoever notifies of changes sets it."""
         self.unmasked: dict[str, str] = {}
         """Masked id or path in the store → what it is in the files; only those that held a secret."""
         self.conversations: dict[str, dict[Path, Source]] = {}
@@ -93,6 +113,7 @@ class Collector:
                 log.warning("%s", error)
             else:
                 self._restore(self.archive)
+        self.tree = Tree(lambda: self.sources)
 
     def _restore(self, archive: Archive) -> None:
         """Take over what the archive has kept."""
@@ -105,9 +126,11 @@ class Collector:
         self.sources, files, self.statuses, self._stats, self.conversations = checkpoint
         self.statuses.follow(self.store)
         for file in files:
-            file.rank, file.again = None, False
+            file.restored()
             self._files[file.path] = file
             self._progress.note(file)
+        gone = [(file.gone_at, file.path) for file in files if file.gone_at is not None]
+        self.gone = {path: moment for moment, path in sorted(gone)}
 
     def save(self) -> None:
         """Write the rows that changed to the archive, if there is one; call it before they are sent to anybody."""
@@ -170,25 +193,96 @@ class Collector:
 
     def look(self, paths: Iterable[Path] | None = None) -> None:
         """Put what ``paths`` are or hold on the list of files to be read; without ``paths`` all there is."""
-        everything = (path for source in self.sources for path in self._walk(source, source.root))
-        for path in everything if paths is None else paths:
+        if paths is None:
+            self.tree.doubt()
+            for _ in self.check():
+                pass
+            return
+        for path in paths:
             for file in self._resolve(path):
                 self._await(file)
-        self._looked |= paths is None
+
+    def check(self) -> Iterator[None]:
+        """Look at every directory and every known file; between two steps of it others may have their turn."""
+        seen: set[File] = set()
+        moved = {source for source in self.sources if _moved_to(source.root)}
+        for found in self.tree.check():
+            if found is not None and found[0] not in moved:
+                file = self._known(found[0], Path(found[1]))
+                if file is not None and file not in seen:
+                    seen.add(file)
+                    self._await(file)
+            yield
+        for file in list(self._files.values()):
+            if file not in seen and file.source not in moved and self._files.get(file.path) is file:
+                self._await(file)
+                yield
+        if self.tree.leaves_out and self._progress.files < MAX_FILES:
+            self.tree.doubt_left_out()
+        self.looked = True
 
     def _await(self, file: File) -> None:
         stamp = file.look()
+        if stamp is not None:
+            file.written = stamp[2]
+        if (stamp is None) != (file.gone_at is not None) and not (stamp is None and file.unread):
+            self._note_gone(file, stamp is None)
         if file.portions is not None:
+            if file.again:
+                return  # its place stays: a file that is written all the time must not keep the others from being read
             file.again = True
-        elif stamp == file.stamp and not file.unfinished and not file.unread:
+        elif not file.is_due(stamp):
             return
         rank = file.rank_of(stamp)
         if file.rank is None or rank < file.rank:  # what is written now comes before what was
             file.rank = rank
             heapq.heappush(self._list, (rank, next(self._numbers), file))
         if file.unread and stamp is not None:
-            file.size = stamp[1]
+            file.size = max(0, stamp[1])
         self._progress.note(file)
+
+    def _note_gone(self, file: File, gone: bool) -> None:
+        file.gone_at = self.clock() if gone else None
+        self.gone.pop(file.path, None)
+        if file.gone_at is not None:
+            self.gone[file.path] = file.gone_at
+            if len(self.gone) > MAX_GONE:
+                self._drop(self._files[next(iter(self.gone))])
+        self._progress.note(file)
+
+    def _drop(self, file: File) -> None:
+        """Know nothing of a file any more; its rows stay."""
+        if file.portions is not None:
+            file.portions.close()
+        file.rank = file.portions = None
+        del self._files[file.path]
+        self._hot.pop(file, None)
+        self.gone.pop(file.path, None)
+        self._progress.forget(file)
+
+    def retry(self) -> None:
+        """Put files whose reading failed on the list again, if it is time."""
+        while self._retries and self._retries[0][0] <= time.monotonic():
+            at, _, file = heapq.heappop(self._retries)
+            if file.retry_at == at and self._files.get(file.path) is file:
+                self._await(file)
+
+    @property
+    def retry_at(self) -> float:
+        """When :meth:`retry` has something to do (:func:`time.monotonic`)."""
+        return self._retries[0][0] if self._retries else float("inf")
+
+    def verify(self, limit: int = VERIFY_BYTES) -> None:
+        """Check some of what was read of files that grew lately: it may have been changed meanwhile."""
+        for file in list(self._hot):
+            if limit <= 0:
+                return
+            if file.tail is None or file.portions is not None or not file.tail.is_doubtful:
+                continue
+            with suppress(OSError, Unreadable):  # reading it says so
+                if not file.tail.verify(limit):
+                    self._await(file)
+            limit -= min(limit, max(BLOCK, file.tail.offset))
 
     def read_on(self, stop: Callable[[], bool] = lambda: False) -> bool:
         """Read what is on the list, portion by portion until ``stop()``; returns whether nothing is left."""
@@ -197,17 +291,28 @@ class Collector:
             if rank != file.rank:  # it had another place on the list since
                 heapq.heappop(self._list)
                 continue
+            is_new = file.unread
             more = self._read_portion(file)
+            if self._files.get(file.path) is not file:
+                continue
             self._progress.note(file)
             if not more:
                 heapq.heappop(self._list)
                 again, file.rank, file.portions, file.again = file.again, None, None, False
-                self._changed_at[file.path] = time.monotonic()
+                self._note_read(file, is_new)
                 if again:
                     self._await(file)
             if stop():
                 break
         return not self._list
+
+    def _note_read(self, file: File, is_new: bool) -> None:
+        """Note that a file has been read as far as it goes for now."""
+        if file.retry_at is not None and file.retry_at != float("inf"):
+            heapq.heappush(self._retries, (file.retry_at, next(self._numbers), file))
+        if not is_new or time.time() - file.written / 1e9 < HOT_FOR:
+            self._hot.pop(file, None)
+            self._hot[file] = time.monotonic()
 
     def _read_portion(self, file: File) -> bool:
         """Take in the next portion of a file; returns whether there may be another."""
@@ -226,31 +331,33 @@ class Collector:
         """Derive statuses and spans from new evidence and the clock; with ``stats`` the figures too."""
         before = self.store.seq
         now = self.clock()
-        if self._looked and not self._list:
+        all_read = self.looked and not self._list
+        if all_read:
             self.checked_at = now
-        self._apply(list(self.statuses.settle(now, all_read=not self._list)))
+        self._apply(list(self.statuses.settle(now, all_read=all_read)))
         if stats and self._stats.dirty:
             self._apply(self._stats.records(now))
         return self.store.seq != before
 
     def stale(self, within: float | None = None) -> list[Path]:
-        """Return known files whose size, inode or time differ from what was read, or that are torn or unfinished.
+        """Return known files that are to be read: other than when they were read, to be tried again, or unfinished.
 
-        ``within``: only files that changed in the last so many seconds.
+        ``within``: only files that changed in the last so many seconds, and of these the last :data:`HOT_FILES`.
         """
-        since = time.monotonic() - within if within is not None else None
-        found = []
-        for path, file in self._files.items():
-            if since is not None and self._changed_at.get(path, since) <= since and not file.torn:
-                continue
-            if file.unfinished or file.look() != file.stamp:
-                found.append(path)
-        return found
+        if within is None:
+            return [path for path, file in self._files.items() if file.is_due(file.look())]
+        since = time.monotonic() - within
+        while self._hot:
+            file, moment = next(iter(self._hot.items()))
+            if moment > since and len(self._hot) <= HOT_FILES:
+                break
+            del self._hot[file]
+        return [file.path for file in self._hot if file.is_due(file.look())]
 
     @property
     def is_empty(self) -> bool:
         """Whether there is no file at all that any source reads; ``False`` while nobody has looked."""
-        return self._looked and not self._files
+        return self.looked and not self._files
 
     @property
     def left(self) -> int:
@@ -259,17 +366,24 @@ class Collector:
 
     def states(self) -> list[SourceState]:
         """Return what is read, root by root; all of it is still to be read while nobody has looked."""
-        states = self._progress.states(self.sources, self.checked_at)
-        if not self._looked:
+        states = self._progress.states(self.sources, self.checked_at, self._more)
+        if not self.looked:
             for state in states:
                 state.state = "reading" if state.state == "watching" else state.state
         return states
 
+    def _more(self, source: Source) -> More:
+        """Return what is known of a root beyond its files."""
+        target, left_out = _moved_to(source.root), self.tree.left_out(source)
+        problems = [f"{path}: {reason}" for path, (of, reason) in self.tree.problems.items() if of is source]
+        if target:
+            problems.insert(0, f"{source.root} leads to {target} now, which is not followed: watch that path instead")
+        if left_out:
+            problems.insert(0, f"{left_out} files are not read: there are more than {MAX_FILES}, and these are older")
+        return More(tuple(problems[:MAX_PROBLEMS]), left_out, self.degraded(source.root), bool(target))
+
     def _resolve(self, path: Path) -> Iterator[File]:
         """Yield the files that ``path`` is or holds."""
-        main = database.main_file(path)
-        if main is not None and os.path.exists(main):
-            path = main
         known = self._files.get(path)
         if known is not None:
             yield known
@@ -280,33 +394,56 @@ class Collector:
         if source is None:
             return
         if os.path.isdir(path):
-            if not os.path.islink(path):
-                for below in self._walk(source, path):
-                    yield from self._resolve(below)
+            if not os.path.islink(path) and not _skipped(source, path):
+                for of, below in self.tree.below(source, str(path)):
+                    file = self._known(of, Path(below))
+                    if file is not None:
+                        yield file
             return
-        file = File.of(source, path) if os.path.exists(path) and len(self._files) < MAX_FILES else None
+        file = self._known(source, path)
         if file is not None:
-            self._files[path] = file
             yield file
 
-    def _walk(self, source: Source, directory: Path) -> Iterator[Path]:
-        """Yield every file below a directory that a source may read; symlinks to directories are not followed."""
-        pending = [directory]
-        while pending:
-            current = pending.pop()
-            try:
-                with os.scandir(current) as entries:
-                    for entry in entries:
-                        if entry.is_dir(follow_symlinks=False):
-                            path = Path(entry.path)
-                            if not source.skips(PurePosixPath(path.relative_to(source.root).as_posix())):
-                                pending.append(path)
-                        else:
-                            yield Path(entry.path)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                log.warning("%s: cannot be read: %s", current, error.strerror)
+    def _known(self, source: Source, path: Path) -> File | None:
+        """Return the file at a path, known from now on; ``None`` for what is not to be read."""
+        main = database.main_file(path)
+        if main is not None and os.path.exists(main):
+            path = main
+        file = self._files.get(path)
+        if file is not None:
+            return file
+        file = File.of(source, path)
+        if file is None or not os.path.exists(path):
+            return None
+        if self._progress.files >= MAX_FILES and not self._makes_room(file):
+            self.tree.leave_out(path)
+            return None
+        self._files[path] = file
+        if self._oldest is not None:
+            heapq.heappush(self._oldest, (file.written, next(self._numbers), file))
+        return file
+
+    def _makes_room(self, new: File) -> bool:
+        """Drop the file that was written least lately, if a new one was written later."""
+        stamp = new.look()
+        new.written = stamp[2] if stamp else 0
+        if self._oldest is None:
+            self._oldest = [(file.written, next(self._numbers), file) for file in self._files.values()]
+            heapq.heapify(self._oldest)
+        while self._oldest:
+            written, _, file = self._oldest[0]
+            if self._files.get(file.path) is not file or file.gone_at is not None:
+                heapq.heappop(self._oldest)
+            elif file.written != written:
+                heapq.heapreplace(self._oldest, (file.written, next(self._numbers), file))
+            elif written >= new.written:
+                return False
+            else:
+                heapq.heappop(self._oldest)
+                self._drop(file)
+                self.tree.leave_out(file.path)
+                return True
+        return True
 
     def _take(self, file: File, items: list[Item]) -> None:
         operations: list[Record | Gone] = []
@@ -347,3 +484,14 @@ class Collector:
         changes = self.store.apply(operations, defaults)
         self._stats.note(changes)
         self.statuses.note(changes)
+
+
+def _skipped(source: Source, path: Path) -> bool:
+    """Return whether a directory need not be looked into."""
+    return path != source.root and source.skips(PurePosixPath(path.relative_to(source.root).as_posix()))
+
+
+def _moved_to(root: Path) -> str | None:
+    """Return where a root leads now, if that is not where it was: it, or what holds it, was replaced by a link."""
+    real = os.path.realpath(root)
+    return real if real != str(root) else None

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,9 +24,13 @@ from .tail import Unreadable
 
 BATCH: Final = 500
 """Maximum rows or records per portion."""
-BUSY_SECONDS: Final = 1.0
+BUSY_SECONDS: Final = 0.05
+"""Seconds for which a locked database is waited for; after that others have their turn, and it is tried again later."""
+PORTION_SECONDS: Final = 0.01
 
 Stamp = tuple[int, int, int]
+UNKNOWN: Final = (0, -1, 0)
+"""The stamp of what is there, or may be there, and cannot be looked at."""
 
 
 def main_file(path: Path) -> Path | None:
@@ -37,8 +42,10 @@ def stamp(path: Path) -> Stamp | None:
     """Return inode, size and time of writing (ns) of a database and its log together; it changes with every commit."""
     try:
         status = os.stat(path)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError:
+        return UNKNOWN
     size, written = status.st_size, status.st_mtime_ns
     try:
         log = os.stat(f"{path}-wal")
@@ -86,10 +93,12 @@ def read(path: Path, root: Path, query: Query) -> Iterator[list[Item]]:
 
 def _portions(items: Iterable[Item]) -> Iterator[list[Item]]:
     portion: list[Item] = []
+    until = time.monotonic() + PORTION_SECONDS
     for item in items:
         portion.append(item)
-        if len(portion) >= BATCH:
+        if len(portion) >= BATCH or time.monotonic() >= until:
             yield portion
             portion = []
+            until = time.monotonic() + PORTION_SECONDS
     if portion:
         yield portion

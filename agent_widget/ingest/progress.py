@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from heapq import nsmallest
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,6 +20,15 @@ MAX_UNKNOWN: Final = 50
 """Maximum problems and unknown kinds named per root."""
 
 
+class More(NamedTuple):
+    """What is known of a root beyond its files."""
+
+    problems: tuple[str, ...] = ()
+    left_out: int = 0
+    degraded: str | None = None
+    missing: bool = False
+
+
 class _Figures(NamedTuple):
     """What one file contributes to its root."""
 
@@ -29,11 +37,14 @@ class _Figures(NamedTuple):
     malformed: int = 0
     unread: int = 0
     error: str | None = None
+    files: int = 0
+    gone: int = 0
 
 
 @dataclass(slots=True)
 class _Root:
     files: int = 0
+    gone: int = 0
     bytes: int = 0
     read: int = 0
     malformed: int = 0
@@ -51,15 +62,24 @@ class Progress:
     def note(self, file: File) -> None:
         """Take in what has changed about a file."""
         skipped = file.tail.skipped_lines if file.tail is not None else 0
-        new = _Figures(file.size, file.done, file.malformed + skipped, int(file.unread), file.error)
-        old = self._figures.get(file)
+        gone = int(file.gone_at is not None)
+        malformed = file.malformed + skipped
+        new = _Figures(file.size, file.done, malformed, int(file.unread), file.error, 1 - gone, gone)
+        self._replace(file, new)
+
+    def forget(self, file: File) -> None:
+        """Leave a file out of all sums."""
+        self._replace(file, _Figures())
+        self._figures.pop(file, None)
+
+    def _replace(self, file: File, new: _Figures) -> None:
+        old = self._figures.get(file, _Figures())
         if new == old:
             return
         self._figures[file] = new
         root = self._roots[file.source]
-        if old is None:
-            root.files += 1
-            old = _Figures()
+        root.files += new.files - old.files
+        root.gone += new.gone - old.gone
         root.bytes += new.bytes - old.bytes
         root.read += new.read - old.read
         root.malformed += new.malformed - old.malformed
@@ -74,25 +94,46 @@ class Progress:
         """How many bytes are still to be read for the first time."""
         return sum(root.bytes - root.read for root in self._roots.values())
 
-    def states(self, sources: Iterable[Source], checked_at: int | None) -> list[SourceState]:
-        """Return the state of each source; ``checked_at`` is when the reader last finished a round, if it ever has."""
-        return [self._state(source, checked_at) for source in sources]
+    @property
+    def files(self) -> int:
+        """How many files there are."""
+        return sum(root.files for root in self._roots.values())
 
-    def _state(self, source: Source, checked_at: int | None) -> SourceState:
+    @property
+    def gone(self) -> int:
+        """How many files there were that are not there any more."""
+        return sum(root.gone for root in self._roots.values())
+
+    def states(
+        self, sources: Iterable[Source], checked_at: int | None, more: Callable[[Source], More] = lambda _: More()
+    ) -> list[SourceState]:
+        """Return the state of each source; ``checked_at`` is when the reader last finished a round, if it ever has.
+
+        ``more``: what else is known of a source.
+        """
+        return [self._state(source, checked_at, more(source)) for source in sources]
+
+    def _state(self, source: Source, checked_at: int | None, more: More) -> SourceState:
         root = self._roots[source]
-        problems = [mask(f"{path}: {error}") for path, error in nsmallest(MAX_PROBLEMS, root.problems.items())]
+        # the first that came up: to sort them all each time would cost as much as there are
+        some = sorted(islice(root.problems.items(), MAX_PROBLEMS))
+        problems = [mask(text) for text in [*more.problems, *(f"{path}: {error}" for path, error in some)]]
         if len(root.problems) > MAX_PROBLEMS:
             problems.append(f"and {len(root.problems) - MAX_PROBLEMS} more")
+        state = "missing" if more.missing or not os.path.isdir(source.root) else "watching"
         return SourceState(
             source.name,
             mask(str(source.root)),
             root.files,
             root.bytes,
-            "missing" if not os.path.isdir(source.root) else "reading" if root.unread else "watching",
+            "reading" if state == "watching" and root.unread else state,
             root.read,
             root.malformed,
             problems,
             {mask(kind): count for kind, count in islice(source.unknown.items(), MAX_UNKNOWN)},
             source.has_transcripts,
             checked_at,
+            root.gone,
+            more.left_out,
+            mask(more.degraded) if more.degraded else None,
         )

@@ -14,6 +14,8 @@ import hashlib
 import os
 import stat
 import time
+import zlib
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +24,10 @@ from typing import Final, NamedTuple
 CHUNK: Final = 256 * 1024
 MAX_LINE: Final = 32 * 1024 * 1024
 """A longer line is skipped (and counted): no agent writes one, and it must not take the memory."""
-MAX_DOCUMENT: Final = 64 * 1024 * 1024
+MAX_DOCUMENT: Final = 32 * 1024 * 1024
+"""A larger one is set aside: it would have to be decoded as a whole, and everything else would wait meanwhile."""
+BLOCK: Final = 64 * 1024
+"""Bytes of which one checksum is kept, to see later whether they are still what was read."""
 FINGERPRINT: Final = 1024
 """How many bytes at the start, and how many before the offset, are remembered to recognise a file."""
 SETTLED_SECONDS: Final = 2.0
@@ -122,6 +127,11 @@ class Tail:
         self._given = 0  # how much of the carry was already given out as a finished last line
         self._overlong = False  # inside a line that is skipped
         self._first = True  # inside the first line
+        self._sums = array("I")  # of the blocks that have been read
+        self._sum = 0  # of the block that is begun
+        self._next_block = 0  # the one to check next
+        self._unchecked = 0  # how many blocks are to be checked, since the file was written again
+        self._changed = False  # whether a checksum differed
 
     @property
     def offset(self) -> int:
@@ -136,11 +146,15 @@ class Tail:
         descriptor = open_regular(self.path, self.root)
         try:
             status = self._status(descriptor)
-            restarted = self._mark is not None and not self._mark.fits(descriptor, status)
+            restarted = self._changed or (self._mark is not None and not self._mark.fits(descriptor, status))
             if restarted:
                 self._begin()
+            grows = self._offset > 0
             while data := os.pread(descriptor, CHUNK, self._offset):
+                self._note_sums(data)
                 self._offset += len(data)
+                if grows:  # who writes again may also have changed what was there
+                    self._unchecked = len(self._sums) + 1
                 self._mark = _Mark.of(descriptor, status, self._offset)
                 lines = self._split(data)
                 if lines or restarted:
@@ -155,6 +169,41 @@ class Tail:
             yield from self._finished(status)
         finally:
             os.close(descriptor)
+
+    def _note_sums(self, data: bytes) -> None:
+        """Keep checksums of what was read at the offset."""
+        begun = self._offset % BLOCK
+        for start in range(-begun, len(data), BLOCK):
+            self._sum = zlib.crc32(data[max(0, start) : start + BLOCK], self._sum)
+            if start + BLOCK <= len(data):
+                self._sums.append(self._sum)
+                self._sum = 0
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the file was written since what was read of it had been checked."""
+        return self._unchecked > 0 and not self._changed
+
+    def verify(self, limit: int) -> bool:
+        """Check up to ``limit`` bytes against what was read; returns whether they are the same.
+
+        A line that is changed to one of the same length while the file grows leaves its beginning, its end and its
+        size as they would be without. If so, the next reading begins at the start. Raises as :meth:`read` does.
+        """
+        descriptor = open_regular(self.path, self.root)
+        try:
+            for _ in range(min(self._unchecked, max(1, limit // BLOCK))):
+                index = self._next_block if self._next_block <= len(self._sums) else 0
+                whole = index < len(self._sums)
+                known, size = (self._sums[index], BLOCK) if whole else (self._sum, self._offset % BLOCK)
+                self._next_block = index + 1
+                self._unchecked -= 1
+                if zlib.crc32(os.pread(descriptor, size, index * BLOCK)) != known:
+                    self._changed = True
+                    return False
+        finally:
+            os.close(descriptor)
+        return True
 
     def _status(self, descriptor: int) -> os.stat_result:
         """Return the file's status, asked again if only the time changed: a write shows there before in the size."""
@@ -202,7 +251,8 @@ class Tail:
 
     def _finished(self, status: os.stat_result) -> Iterator[Lines]:
         """Yield the last line if it lacks its newline but has not grown for :data:`SETTLED_SECONDS`."""
-        if self.unfinished and status.st_size == self._offset and time.time() - status.st_mtime >= SETTLED_SECONDS:
+        waits = bool(self._carry) and not self._was_given
+        if waits and status.st_size == self._offset and time.time() - status.st_mtime >= SETTLED_SECONDS:
             self._given = len(self._carry)
             line = self._held().removesuffix(b"\r")
             if line and not line.isspace():
@@ -210,8 +260,8 @@ class Tail:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a last line waits for its newline."""
-        return bool(self._carry) and not self._was_given
+        """Whether a last line waits for its newline, or what was read of the file has changed since."""
+        return self._changed or (bool(self._carry) and not self._was_given)
 
 
 def read_document(path: Path, root: Path) -> bytes:

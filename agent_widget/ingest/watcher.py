@@ -11,40 +11,39 @@ what was read is published and what changed meanwhile is read: nobody waits for 
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import logging
-import os
 import threading
 import time
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from watchdog.events import (
-    DirCreatedEvent,
-    DirMovedEvent,
-    FileCreatedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver, ObservedWatch
 
 from ..protocol import Sources, SourceState
-from .collector import Collector
+from .collector import HOT_FOR, Collector
+from .notifications import DEGRADED_CHECK, Notifications
 
 log = logging.getLogger("agent_widget")
 
 PACE: Final = 0.003
 """Seconds between two rounds of reading while changes keep coming."""
 HOT_CHECK: Final = 2.0
-HOT_FOR: Final = 300.0
 TREE_CHECK: Final = 15.0
+LONGEST_CHECK: Final = 60.0
+"""Seconds between two checks of all files, at least and at most; what a check costs decides."""
+CHECK_SHARE: Final = 100.0
+"""How many times as long as a check of all files takes is at least between it and the next."""
+CHECK_SLICE: Final = 0.005
+CHECK_PACE: Final = 0.02
+"""Seconds of checking all files at a time, and seconds before it goes on."""
+FIRST_LOOK: Final = 0.2
+"""Seconds of looking for files at the start before what was found is read meanwhile."""
+DRAIN: Final = 500
+"""Notifications that are looked at in one round."""
+MANY: Final = 2000
+"""Notifications in a short time after which all files are checked soon: some may have been lost."""
 STATS_PACE: Final = 0.25
 READING_PACE: Final = 0.25
 SOURCES_PACE: Final = 2.0
@@ -62,19 +61,6 @@ PRUNE_PACE: Final = 3600.0
 SLICE: Final = 0.05
 """Seconds of reading after which the rows read so far are published, when there is more to read."""
 
-# Deletions and attribute changes need no reading; every further kind of event costs the kernel and us time.
-_EVENTS: Final = [FileModifiedEvent, FileCreatedEvent, FileMovedEvent, DirCreatedEvent, DirMovedEvent]
-
-
-class _Handler(FileSystemEventHandler):
-    """Puts paths in a set and returns: an exception or a delay here would stop watchdog's thread."""
-
-    def __init__(self, note: Callable[[str], None]) -> None:
-        self._note = note
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        self._note(os.fsdecode(event.dest_path or event.src_path))
-
 
 class Watcher:
     """Keeps a collector's store in step with the files, in a thread of its own."""
@@ -87,24 +73,26 @@ class Watcher:
         """How far each root is read; replaced when that changes, after the rows that were read are in the store."""
         self._published_at = 0.0
         self._next_checkpoint = 0.0
-        self.problem: str | None = None
-        """Why notifications do not work, if they do not; changes are then seen by checking."""
         self._on_change = on_change
         self._paths: set[str] = set()
         self._wake = threading.Event()
         self._stopping = False
-        self._observer: BaseObserver | None = None
-        self._watches: dict[Path, tuple[ObservedWatch, int]] = {}
+        self.notifications = Notifications(collector.roots, lambda path: self._note(path))
+        collector.degraded = self.notifications.degraded
+        self._check: Iterator[None] | None = None
+        """The check of all files that goes on."""
+        self._check_cost = 0.0
+        self._next_check = 0.0
+        self._check_soon = False
+        self._noted = 0
+        """How many notifications came since the last check of all files began."""
         self._caught_up = threading.Event()
         self._first_rows = threading.Event()
         self._thread = threading.Thread(target=self._run, name="agent-widget-watcher", daemon=True)
 
     def start(self) -> None:
         """Begin to watch and to read all there is, in the background."""
-        # watchdog dumps its whole watch table into a RuntimeWarning for directories that come and go quickly
-        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
-        self._observer = Observer()
-        self._observer.start()
+        self.notifications.start()
         self._thread.start()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -123,53 +111,72 @@ class Watcher:
         if self._thread.is_alive():  # first: it may be about to watch a root
             self._thread.join(5)
         self.collector.close()
-        if self._observer is not None:
-            with contextlib.suppress(OSError):  # watchdog's own threads may have closed what it takes back
-                self._observer.stop()
-            self._observer.join(5)
+        self.notifications.stop()
 
     def _note(self, path: str) -> None:
         self._paths.add(path)
         self._wake.set()
 
-    def _watch_roots(self) -> None:
-        """Watch every root that is there and not watched; a root that was made anew is watched anew."""
-        assert self._observer is not None
-        for root in self.collector.roots:
-            try:
-                inode = os.stat(root).st_ino
-            except OSError:
-                inode = 0
-            watch, watched = self._watches.get(root, (None, 0))
-            if watch is not None and (inode != watched or not self._alive(watch)):
-                self._observer.unschedule(watch)
-                del self._watches[root]
-                watched = 0
-            if inode and not watched:
-                try:
-                    watch = self._observer.schedule(
-                        _Handler(self._note), str(root), recursive=True, event_filter=_EVENTS
-                    )
-                except OSError as error:
-                    self.problem = f"{root}: no notifications ({error.strerror}); checking every {TREE_CHECK:.0f} s"
-                    log.warning("%s", self.problem)
-                    continue
-                self._watches[root] = (watch, inode)
+    @property
+    def problem(self) -> str | None:
+        """Why changes of some root are seen by checking only, if that is so."""
+        reasons = [self.notifications.degraded(root) for root in self.collector.roots]
+        return next((reason for reason in reasons if reason), None)
 
-    def _alive(self, watch: ObservedWatch) -> bool:
-        return any(emitter.watch == watch and emitter.is_alive() for emitter in self._observer.emitters)  # type: ignore[union-attr]
+    def _watch_roots(self) -> None:
+        """Watch what is there and not watched; see to it that what was missed meanwhile is found soon."""
+        tree = self.collector.tree
+        for root in self.notifications.refresh():
+            tree.doubt(root)
+            self._check_soon = True
+            self.notifications.compare(tree)
+        self.notifications.compare(tree.take_new())
+        if self.notifications.lost():
+            tree.doubt()
+            self._check_soon = True
+
+    def _check_on(self, moment: float) -> None:
+        """Go on with the check of all files, if it is time."""
+        first = not self.collector.looked
+        if self._check is None:
+            if moment < self._next_check and not self._check_soon:
+                return
+            # The next check is set before this one begins: one that fails must not be due again at once.
+            self._next_check, self._check_soon = moment + TREE_CHECK, False
+            self._watch_roots()
+            self._check, self._check_cost, self._check_soon, self._noted = self.collector.check(), 0.0, False, 0
+            until = moment + (FIRST_LOOK if first else CHECK_SLICE)
+        else:
+            until = moment + (SLICE if first else CHECK_SLICE)
+        try:
+            for number, _ in enumerate(self._check):
+                if not number % 16 and time.monotonic() >= until:
+                    return
+        except Exception:
+            self._check = None
+            raise
+        finally:
+            self._check_cost += time.monotonic() - moment
+        self._check = None
+        self.notifications.compare(self.collector.tree.take_new())
+        pause = min(LONGEST_CHECK, max(TREE_CHECK, CHECK_SHARE * self._check_cost))
+        if self.problem is not None:
+            pause = min(TREE_CHECK, DEGRADED_CHECK)
+        self._next_check = time.monotonic() + pause
 
     def _run(self) -> None:
-        store = self.collector.store
+        collector, store = self.collector, self.collector.store
         published_seq = store.seq
-        next_stats = next_tree = time.monotonic()  # the first look at the tree finds what there is to read
-        next_hot = next_tree + HOT_CHECK
-        next_sources = next_tree
+        next_stats = next_sources = time.monotonic()
+        next_hot = next_stats + HOT_CHECK
         stats_due = all_read = False
         while not self._stopping:
             if all_read:
-                timeout = min(next_hot, next_tree, next_stats if stats_due else next_hot) - time.monotonic()
-                self._wake.wait(max(0.0, timeout))
+                checks = self._check is not None or self._check_soon
+                due = [next_hot, collector.retry_at, 0.0 if checks else self._next_check]
+                if stats_due:
+                    due.append(next_stats)
+                self._wake.wait(max(CHECK_PACE if checks else 0.0, min(due) - time.monotonic()))
             self._wake.clear()
             if self._stopping:
                 return
@@ -177,39 +184,39 @@ class Watcher:
                 self._drain()
                 moment = time.monotonic()
                 all_read = True  # a round that fails goes on with the next check, not at once
-                # The next check is set before this one begins: one that fails must not be due again at once.
-                if moment >= next_tree:
-                    next_hot, next_tree = moment + HOT_CHECK, moment + TREE_CHECK
-                    self._watch_roots()
-                    self.collector.look()
-                    if self._publish(moment):  # how much there is to read is known before it is read
-                        self._on_change()
-                elif moment >= next_hot:
+                if moment >= next_hot:
                     next_hot = moment + HOT_CHECK
-                    self.collector.look(self.collector.stale(within=HOT_FOR))
-                all_read = self._read_on()
+                    self._watch_roots()
+                    collector.look(collector.stale(within=HOT_FOR))
+                    collector.verify()
+                collector.retry()
+                looked = collector.looked
+                self._check_on(moment)
+                if not looked and self._publish(moment):  # how much there is to read is known before it is read
+                    self._on_change()
+                all_read = self._read_on() and collector.looked and not self._paths
                 if not self._caught_up.is_set():
                     gc.freeze()  # rows stay: looking for garbage among all of them halts every thread for long
-                self.collector.settle()
+                collector.settle()
                 stats_due |= store.seq != published_seq
                 if stats_due and (moment >= next_stats or (all_read and not self._caught_up.is_set())):
                     next_stats, stats_due = moment + STATS_PACE, False
-                    self.collector.settle(stats=True)
+                    collector.settle(stats=True)
                 published = False
                 if moment >= next_sources or (all_read and self._is_reading):
                     published = self._publish(moment)
                     next_sources = moment + (READING_PACE if self._is_reading else SOURCES_PACE)
                 if all_read and moment >= self._next_prune:
-                    self._next_prune = moment + (0.0 if self.collector.prune() else PRUNE_PACE)
+                    self._next_prune = moment + (0.0 if collector.prune() else PRUNE_PACE)
                 if store.seq != published_seq or published:  # also what a round that failed has read
-                    self.collector.save()  # first: nobody is sent what a killed server would not know any more
+                    collector.save()  # first: nobody is sent what a killed server would not know any more
                     published_seq = store.seq
                     self._on_change()
-                if all_read and not self._paths and moment >= self._next_checkpoint:
+                if all_read and moment >= self._next_checkpoint:
                     self._checkpoint()
                 if all_read:
                     self._caught_up.set()
-                if all_read or (not self._first_rows.is_set() and self.collector.left > MUCH):
+                if all_read or (not self._first_rows.is_set() and collector.left > MUCH):
                     self._first_rows.set()
             except Exception:
                 # one bad moment must not end the watching: the next check makes up for what was missed
@@ -236,10 +243,13 @@ class Watcher:
         return True
 
     def _drain(self) -> None:
-        paths = set()
-        while self._paths:  # watchdog's thread may add meanwhile: pop is atomic, iterating is not
+        paths: set[Path] = set()
+        while self._paths and len(paths) < DRAIN:  # watchdog's thread may add meanwhile: pop is atomic
             paths.add(Path(self._paths.pop()))
         if paths:
+            self._noted += len(paths)
+            if self._noted >= MANY and self._check is None:
+                self._noted, self._check_soon = 0, True
             self.collector.look(paths)
 
     def _read_on(self) -> bool:

@@ -98,6 +98,12 @@ class Reader:
     """
 
     mode: Literal["lines", "document", "database"] = "lines"
+    grows: ClassVar[bool] = False
+    """Whether what the first parts of a document say counts though a later one cannot be read."""
+
+    def parts(self, data: bytes) -> Iterable[Iterable[Item]]:
+        """Return what follows from a document in parts of some milliseconds: between them other files have a turn."""
+        return (self.read(data),)
 
     def read(self, data: bytes) -> Iterable[Item]:
         """Return what follows from one line, or from the document as it is now."""
@@ -241,11 +247,18 @@ def parse_json(data: bytes) -> Any:
     """Decode JSON, invalid UTF-8 replaced; :class:`Malformed` if it is not JSON."""
     try:
         return _decoder.decode(data)
-    except (ValueError, RecursionError):  # also invalid UTF-8: an agent's stray byte must not cost the line
+    except (ValueError, RecursionError) as problem:  # also invalid UTF-8: an agent's stray byte must not cost the line
+        _must_be_whole(problem)
         try:
             return _cleaned(json.loads(data.decode("utf-8", "replace")))
         except (ValueError, RecursionError) as error:
             raise Malformed(f"not JSON: {error}") from None
+
+
+def _must_be_whole(problem: Exception) -> None:
+    """Raise :class:`Malformed` for what ends too early: no decoder takes it, and the patient one takes its time."""
+    if str(problem) == "Input data was truncated":
+        raise Malformed("not JSON: it ends too early") from None
 
 
 def _cleaned(value: Any) -> Any:
@@ -265,7 +278,8 @@ def parse_as(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
         raise Malformed(str(error)) from None
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as problem:
+        _must_be_whole(problem)
         try:
             return decoder.decode(msgspec.json.encode(parse_json(data)))
         except (ValueError, RecursionError) as error:

@@ -345,12 +345,12 @@ def test_a_root_that_was_deleted_and_made_anew_is_watched_anew(root: Path, monke
     checks(monkeypatch, hot=NEVER, tree=0.02)
     with watched(root) as live:
         for turn in range(4, 7):
-            old = live.watcher._watches.get(root)
+            old = live.watcher.notifications.watches.get(root)
             shutil.rmtree(root)
             if turn == 5:  # once it is missed before it comes back
-                until(lambda: root not in live.watcher._watches)
+                until(lambda: root not in live.watcher.notifications.watches)
             fill(root)
-            until(lambda old=old: live.watcher._watches.get(root, old) is not old)  # type: ignore[misc]
+            until(lambda old=old: live.watcher.notifications.watches.get(root, old) is not old)  # type: ignore[misc]
             with monkeypatch.context() as notified_only:
                 notified_only.setattr(live.collector, "scan", lambda: None)
                 append(root / "message-bus.jsonl", message(turn))

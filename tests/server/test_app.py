@@ -12,7 +12,7 @@ import random
 import re
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -748,19 +748,19 @@ def test_a_port_that_is_taken_while_the_files_are_read_is_said_in_one_line(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thieves = []
-    look = Collector.look
+    check = Collector.check
 
-    def slow_look(collector: Collector) -> None:
+    def slow_check(collector: Collector) -> Iterator[None]:
         thief = socket.socket()
         thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         thief.bind(("127.0.0.1", port))
         thief.listen()
         thieves.append(thief)
-        look(collector)
+        return check(collector)
 
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    monkeypatch.setattr(Collector, "look", slow_look)
+    monkeypatch.setattr(Collector, "check", slow_check)
 
     async def run() -> None:
         async with served(workspace, port=port):

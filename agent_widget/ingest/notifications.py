@@ -1,0 +1,223 @@
+"""Notifications of changes by watchdog, and where there are none: why, and what helps.
+
+On Linux they have limits that are reached in silence: watchdog leaves out a directory for which the kernel has no watch
+left, the kernel drops what its queue does not hold, and no file system of another machine says what is written there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver, ObservedWatch
+
+log = logging.getLogger("agent_widget")
+
+DEGRADED_CHECK: Final = 4.0
+"""Seconds between two checks of all files where there are no notifications, or not all."""
+RETRY: Final = 30.0
+"""Seconds before a root that could not be watched, or not all of it, is watched anew."""
+OVERFLOW_FOR: Final = 60.0
+"""Seconds for which it is said that notifications were lost."""
+_FOREIGN: Final = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "ceph", "gluster", "lustre", "vboxsf", "prl_fs", "drvfs")
+"""What the types of file systems begin with that do not say what another machine, or another system, writes to them."""
+
+# Deletions and attribute changes need no reading; every further kind of event costs the kernel and us time.
+_EVENTS: Final = [FileModifiedEvent, FileCreatedEvent, FileMovedEvent, DirCreatedEvent, DirMovedEvent]
+
+
+class _Handler(FileSystemEventHandler):
+    """Puts paths in a set and returns: an exception or a delay here would stop watchdog's thread."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        self._note(os.fsdecode(event.dest_path or event.src_path))
+
+
+class Notifications:
+    """The watches of some roots."""
+
+    def __init__(self, roots: Iterable[Path], note: Callable[[str], None]) -> None:
+        """``note`` gets each path that may have changed, in watchdog's thread."""
+        self._roots = list(roots)
+        self._note = note
+        self._observer: BaseObserver | None = None
+        self.watches: dict[Path, tuple[ObservedWatch, int]] = {}
+        """Root → its watch, and the inode that it is of."""
+        self._reasons: dict[Path, str] = {}
+        self._unwatched: Counter[Path] = Counter()
+        self._retry_at: dict[Path, float] = {}
+        self._lost_at: float | None = None
+        self._lost = False
+
+    def start(self) -> None:
+        """Prepare this process for watchdog; :meth:`refresh` begins to watch."""
+        # watchdog dumps its whole watch table into a RuntimeWarning for directories that come and go quickly
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
+
+    def refresh(self) -> list[Path]:
+        """Watch every root that is there and not watched; returns those that were made anew since the last time."""
+        made_anew = []
+        for root in self._roots:
+            try:
+                inode = os.lstat(root).st_ino if os.path.realpath(root) == str(root) else 0
+            except OSError:
+                inode = 0
+            watch, watched = self.watches.get(root, (None, 0))
+            moment = time.monotonic()
+            partial = self._unwatched[root] and moment >= self._retry_at.get(root, 0.0)
+            if watch is not None and (inode != watched or partial or not self._is_alive(watch)):
+                self._unwatch(root, watch)
+                made_anew.append(root)
+                watched = 0
+            if inode and not watched and moment >= self._retry_at.get(root, 0.0):
+                self._watch(root, inode)
+        return made_anew
+
+    def _unwatch(self, root: Path, watch: ObservedWatch) -> None:
+        assert self._observer is not None
+        with contextlib.suppress(OSError, KeyError):
+            self._observer.unschedule(watch)
+        del self.watches[root]
+        self._unwatched.pop(root, None)
+        self._retry_at.pop(root, None)
+
+    def _watch(self, root: Path, inode: int) -> None:
+        try:
+            if self._observer is None:
+                self._observer = Observer()
+                self._observer.start()
+                for name in ("watchdog.observers.inotify", "watchdog.observers.inotify_c"):
+                    logging.getLogger(name).addFilter(self._filter)
+            watch = self._observer.schedule(_Handler(self._note), str(root), recursive=True, event_filter=_EVENTS)
+        except OSError as error:
+            self._retry_at[root] = time.monotonic() + RETRY
+            reason = f"no notifications ({error.strerror}), so files are checked every {DEGRADED_CHECK:.0f} s"
+            reason += _cure(error.errno)
+            if self._reasons.get(root) != reason:
+                log.warning("%s: %s", root, reason)
+            self._reasons[root] = reason
+            return
+        self.watches[root] = watch, inode
+        self._reasons.pop(root, None)
+        kind = file_system(root)
+        if kind is not None and kind.startswith(_FOREIGN):
+            self._reasons[root] = (
+                f"on {kind} no notification comes of what another machine writes, so files are checked every "
+                f"{DEGRADED_CHECK:.0f} s"
+            )
+
+    def _is_alive(self, watch: ObservedWatch) -> bool:
+        assert self._observer is not None
+        return any(emitter.watch == watch and emitter.is_alive() for emitter in self._observer.emitters)
+
+    def _filter(self, record: logging.LogRecord) -> bool:
+        """Take note of an overflow: watchdog logs it, and has no other way to say it."""
+        if "overflow" in str(record.msg):
+            self._lost_at, self._lost = time.monotonic(), True
+            return False
+        return True
+
+    def lost(self) -> bool:
+        """Return whether notifications were lost since the last call."""
+        lost, self._lost = self._lost, False
+        return lost
+
+    def compare(self, directories: Iterable[str]) -> None:
+        """Take note of those of some directories that are not watched although their root is."""
+        if self._observer is None:
+            return
+        known: dict[Path, object] = {}
+        for emitter in self._observer.emitters:
+            group = getattr(emitter, "_inotify", None)  # watchdog leaves a directory out without an error
+            known[Path(os.fsdecode(emitter.watch.path))] = getattr(group, "_active_callbacks_by_path", None)
+        for directory in directories:
+            roots = [root for root in self.watches if directory.startswith(f"{root}{os.sep}")]
+            if not roots:
+                continue
+            root = max(roots, key=lambda root: len(str(root)))
+            watched = known.get(root)
+            if isinstance(watched, dict) and os.fsencode(directory) not in watched and os.path.isdir(directory):
+                if not self._unwatched[root]:
+                    self._retry_at[root] = time.monotonic() + RETRY
+                    log.warning("%s: %s", root, self._partial())
+                self._unwatched[root] += 1
+
+    def _partial(self) -> str:
+        return (
+            "directories without notifications (the limit of watches is reached), so files are checked every "
+            f"{DEGRADED_CHECK:.0f} s{_cure(errno.ENOSPC)}"
+        )
+
+    def degraded(self, root: Path) -> str | None:
+        """Return why changes below a root are seen later than at once, and what helps; ``None`` if they are not."""
+        if root in self._reasons:
+            return self._reasons[root]
+        if self._unwatched[root]:
+            return f"{self._unwatched[root]} {self._partial()}"
+        if self._lost_at is not None and time.monotonic() - self._lost_at < OVERFLOW_FOR:
+            return (
+                "more changed at once than the system keeps in mind, so all files are checked"
+                f"{_cure_of('max_queued_events')}"
+            )
+        return None
+
+    def stop(self) -> None:
+        """End all watches."""
+        for name in ("watchdog.observers.inotify", "watchdog.observers.inotify_c"):
+            logging.getLogger(name).removeFilter(self._filter)
+        if self._observer is not None:
+            with contextlib.suppress(OSError):  # watchdog's own threads may have closed what it takes back
+                self._observer.stop()
+            self._observer.join(5)
+
+
+def _cure(number: int | None) -> str:
+    if number == errno.ENOSPC:
+        return _cure_of("max_user_watches")
+    return _cure_of("max_user_instances") if number == errno.EMFILE else ""
+
+
+def _cure_of(setting: str) -> str:
+    """Return the line that raises a limit of Linux to four times what it is."""
+    try:
+        limit = int(Path(f"/proc/sys/fs/inotify/{setting}").read_text())
+    except (OSError, ValueError):
+        return ""
+    return f"; it is {limit} now, this raises it: sudo sysctl fs.inotify.{setting}={max(1024, 4 * limit)}"
+
+
+def file_system(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
+    """Return the type of the file system that a path is on (``ext4``, ``nfs4``); ``None`` where nobody can say."""
+    try:
+        lines = mounts.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    best, found = -1, None
+    for line in lines:  # … mount point … - type …; see proc_pid_mountinfo(5)
+        before, _, after = line.partition(" - ")
+        point = before.split()[4].encode().decode("unicode_escape") if len(before.split()) > 4 else "?"
+        inside = point == "/" or str(path) == point or str(path).startswith(f"{point}/")
+        if inside and len(point) >= best and after:
+            best, found = len(point), after.split()[0]
+    return found
