@@ -448,25 +448,30 @@ class Collector:
     def _take(self, file: File, items: list[Item]) -> None:
         operations: list[Record | Gone] = []
         for item in items:
-            if self.masking and isinstance(item, Evidence | Speaker | Process):
-                safe = masked_fields(item)
-                if safe.agent_id != item.agent_id:
-                    self.unmasked[safe.agent_id] = item.agent_id
-                item = safe
-            if isinstance(item, Evidence):
-                self.statuses.observe(item)
-            elif isinstance(item, Speaker):
-                self.conversations.setdefault(item.agent_id, {})[file.path] = file.source
-            elif isinstance(item, Process):
-                self.statuses.processes.note(item)
-            else:
+            if isinstance(item, (Record, Gone)):
                 operations.append(item)
+            else:
+                self._observe(file, item)
         claims = joined(operations)
         if self.masking:
             claims = map(self._masked, claims)
         claims = self.statuses.without_active(claims)
         while portion := list(islice(claims, _AT_ONCE)):
             self._apply(portion, file.source.name)
+
+    def _observe(self, file: File, item: Evidence | Speaker | Process) -> None:
+        """Take in what is no row."""
+        if self.masking:
+            safe = masked_fields(item)
+            if safe is not item and safe.agent_id != item.agent_id:
+                self.unmasked[safe.agent_id] = item.agent_id
+            item = safe
+        if isinstance(item, Evidence):
+            self.statuses.observe(item)
+        elif isinstance(item, Speaker):
+            self.conversations.setdefault(item.agent_id, {})[file.path] = file.source
+        else:
+            self.statuses.processes.note(item)
 
     def _masked(self, operation: Record | Gone) -> Record | Gone:
         """Return a record without secrets; what its id and its path were is needed to read the file again."""

@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from ..sources.base import Evidence, preview
@@ -69,6 +70,18 @@ _GONE: Final = ("offline", "done", "failed")
 _LONGEST = 2000
 """Maximum points added for an agent whose process runs but writes nothing: six weeks if it is idle."""
 RANK = {status: rank for rank, status in enumerate(AGENT_STATUSES)}
+
+
+@lru_cache(maxsize=1000)
+def _meaning(fact: str, detail: str | None, sign: str) -> tuple[str, str, int, bool]:
+    """Return status, reason, time to live (ms, 0 = for ever) and whether it is routine; most evidence repeats these."""
+    status, reason, with_detail, routine = MEANING[fact]
+    reason = preview(with_detail.format(detail) if detail else reason) or status
+    ttl_ms = 0 if status not in SILENCE_MS else HEARTBEAT_MS if sign == "heartbeat" else SILENCE_MS[status]
+    return status, reason, ttl_ms, routine
+
+
+_NO_LOG: Final = (0, "")
 
 
 class Point(NamedTuple):
@@ -185,26 +198,28 @@ class Statuses:
     def observe(self, evidence: Evidence) -> None:
         """Take in one piece of evidence; a repetition changes nothing."""
         agent_id, at, fact, detail, sign, routine, log = evidence
-        meaning = MEANING[fact]
-        status = meaning.status
-        reason = preview(meaning.with_detail.format(detail) if detail else meaning.reason) or status
+        status, reason, ttl_ms, goes_on = _meaning(fact, detail, sign)
         if log:  # a later line never counts as earlier, whatever the clocks say
-            last_at, last_status = self._logs.get(log, (0, ""))
+            last_at, last_status = self._logs.get(log, _NO_LOG)
             at = max(at, last_at + (status != last_status))
             self._logs[log] = at, status
-        ttl_ms = 0 if status not in SILENCE_MS else HEARTBEAT_MS if sign == "heartbeat" else SILENCE_MS[status]
-        self.add(agent_id, Point(at, RANK[status], reason, ttl_ms, routine or meaning.routine, sign))
+        self.add(agent_id, Point(at, RANK[status], reason, ttl_ms, routine or goes_on, sign))
 
     def add(self, agent_id: str, point: Point) -> None:
         """Put a point into an agent's course."""
-        course = self._courses.setdefault(agent_id, _Course())
+        course = self._courses.get(agent_id)
+        if course is None:
+            course = self._courses[agent_id] = _Course()
         points = course.points
-        index = len(points) if not points or points[-1] < point else bisect_left(points, point)
-        if index < len(points) and points[index] == point:
-            return
-        points.insert(index, point)
-        if index < course.folded:
-            course.folded = 0
+        if not points or points[-1] < point:
+            points.append(point)
+        else:
+            index = bisect_left(points, point)
+            if points[index] == point:
+                return
+            points.insert(index, point)
+            if index < course.folded:
+                course.folded = 0
         self._dirty.add(agent_id)
 
     def extend(self, agent_id: str, now: int) -> None:

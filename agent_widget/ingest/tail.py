@@ -215,17 +215,16 @@ class Tail:
         return status
 
     def _split(self, data: bytes) -> list[bytes]:
-        head, newline, rest = data.partition(b"\n")
-        self._hold(head)
-        if not newline:
+        lines = data.split(b"\n")  # the one copy of the bytes that is made
+        partial = lines.pop()
+        if not lines:
+            self._hold(partial)
             return []
-        lines = [] if self._was_given else [self._held()]  # of a line that is skipped nothing is held
+        self._hold(lines[0])
+        lines[0] = b"" if self._was_given else self._held()  # of a line that is skipped nothing is held
         self._carry.clear()
         self._given = 0
         self._overlong = self._first = False
-        complete, newline, partial = rest.rpartition(b"\n")
-        if newline:
-            lines.extend(complete.split(b"\n"))
         self._hold(partial)
         return [line.removesuffix(b"\r") for line in lines if line and not line.isspace()]
 

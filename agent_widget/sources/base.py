@@ -300,28 +300,29 @@ def millis(value: Any) -> int | None:
     Takes ISO 8601 text (``Z``, an offset, or none = UTC) and numbers in seconds, milliseconds or
     microseconds, distinguished by size (10^11 s is the year 5138, 10^11 ms is 1973).
     """
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, (int, float)):
-        if value != value or value in (float("inf"), float("-inf")) or value <= 0:
+    if isinstance(value, str):  # nearly always
+        if len(value) < 10:
             return None
-        if value < 1e11:
-            value *= 1000
-        elif value > 1e14:
-            value /= 1000
-        return round(value) if value < 253402300800000 else None
-    if not isinstance(value, str) or len(value) < 10:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        since = moment - _EPOCH
+        return since.days * 86_400_000 + since.seconds * 1000 + round(since.microseconds / 1000)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    try:
-        moment = datetime.fromisoformat(value[:-1] + "+00:00" if value.endswith("Z") else value)
-    except ValueError:
+    if value != value or value in (float("inf"), float("-inf")) or value <= 0:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    try:
-        return round(moment.timestamp() * 1000)
-    except (OverflowError, ValueError):
-        return None
+    if value < 1e11:
+        value *= 1000
+    elif value > 1e14:
+        value /= 1000
+    return round(value) if value < 253402300800000 else None
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def fits(path: PurePosixPath, pattern: str) -> bool:
