@@ -33,6 +33,8 @@ from .store import Row
 from .tables import TABLES
 from .version import VERSION
 
+_FILES = 4096
+"""Open files that a server asks the system for."""
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -191,7 +193,19 @@ def _archive(options: argparse.Namespace) -> Callable[[list[Path]], Archive] | N
     return lambda roots: Archive.open(default_path(roots, masking=masking))
 
 
+def _allow_many_files() -> None:
+    """Raise the soft limit of open files as far as 1,000 clients need: it is 1,024 in all on most systems."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None:
+    _allow_many_files()
     async with server.running():
         roots = [str(root) for root in server.collector.roots]
         if ready_json:

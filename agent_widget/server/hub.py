@@ -118,6 +118,7 @@ class Hub:
         loop = asyncio.get_running_loop()
         while True:
             self._changed.clear()
+            began = loop.time()
             position = self.store.position
             for key in [key for key, answer in self._answers.items() if answer[0] != position]:
                 del self._answers[key]
@@ -126,7 +127,8 @@ class Hub:
                     await asyncio.sleep(0)
                 if follower.sending is None and follower in self.followers:
                     self._advance(follower, position)
-            await asyncio.sleep(self.pace)
+            took = loop.time() - began
+            await asyncio.sleep(max(self.pace - took, min(took, self.pace)))  # others get as much time as a round
             due = min((each.heartbeat_due for each in self.followers if each.sending is None), default=None)
             try:
                 async with asyncio.timeout(None if due is None else max(0.0, due - loop.time())):
