@@ -47,6 +47,8 @@ MEANING: Final[dict[str, Meaning]] = {
     "replied": Meaning("working", "writes an answer", routine=True),
     "thought": Meaning("working", "thinks", routine=True),
     "called": Meaning("working", "a tool call pending", "tool call {} pending: it runs, or waits for permission"),
+    "called something": Meaning("working", "a tool runs, or waits for permission"),
+    "delegated": Meaning("working", "an agent that it started works", routine=True),
     "returned": Meaning("working", "tool result"),
     "got permission": Meaning("working", "got permission"),
     "asked": Meaning("waiting", "a question to you"),

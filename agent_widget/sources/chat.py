@@ -7,6 +7,7 @@ title, what was said last. So a reader yields steps with ids as its format has t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
@@ -294,6 +295,24 @@ class Chat(Reader, Generic[L, V]):
     def digest(self) -> str:
         """An id for a line that has none, from its content."""
         return blake2b(self.data.strip(), digest_size=8).hexdigest()
+
+
+def brief(text: str) -> str | None:
+    """Return what an agent is called by the work it was given: the beginning of the first line."""
+    lines = (_MARKUP.sub("", line).strip() for line in text.splitlines())
+    line = next((line for line in lines if line), "")
+    return (line if len(line) <= _BRIEF else line[: _BRIEF - 1].rpartition(" ")[0] + "…") or None
+
+
+_BRIEF: Final = 60
+_MARKUP: Final = re.compile(r"^\s*(?:(?:#+|[-*>]+)\s+)+|\*\*|`|</?[a-zA-Z][\w-]*[^<>]*>")
+_EXIT_CODE: Final = re.compile(r"^Exit Code: (-?\d+)\s*$", re.MULTILINE)
+
+
+def exit_code(output: Any) -> int:
+    """Return the code with which a command exited, as shell tools write it below its output; else 0."""
+    found = _EXIT_CODE.findall(output[-2000:]) if isinstance(output, str) else []
+    return int(found[-1]) if found else 0
 
 
 def plan(at: int, entries: Any, title: str, id: Callable[[dict[str, Any], str], str]) -> Iterator[Plan]:

@@ -31,6 +31,7 @@ from .steps import (
     Thinking,
     TurnEnd,
     TurnStart,
+    Unnamed,
     Usage,
 )
 
@@ -143,9 +144,18 @@ class Conversation:
         self._over = False
         self._saw("thought", step.at)
 
+    def _called_unnamed(self, step: Unnamed) -> None:
+        self._over = False
+        self._saw("called something", step.at)
+
     def _call(self, step: Call) -> None:
         self._over = False
-        if self._calls.setdefault(step.id, step) is step:  # else it only waits for permission now, or got it
+        known = self._calls.setdefault(step.id, step)
+        if known.name != step.name and not step.approval:  # a question for permission may have another name for it
+            self._calls[step.id] = step
+            named = {"name": step.name, "input": preview(step.input), "input_bytes": _size(step.input)}
+            self._items.append(Record("tool_calls", step.id, named))
+        if known is step:  # else it only waits for permission now, or got it
             caller = (step.copy, step.at, self.session, self.agent)
             caller = self.book.callers[step.id] = min(self.book.callers.get(step.id, caller), caller)
             fields = {
@@ -300,6 +310,7 @@ _TAKES: Final[dict[type, Callable[[Conversation, Any], None]]] = {
     TurnStart: Conversation._turn_start,
     Reply: Conversation._reply_given,
     Thinking: Conversation._thought,
+    Unnamed: Conversation._called_unnamed,
     Call: Conversation._call,
     Result: Conversation._result,
     Usage: Conversation._usage,

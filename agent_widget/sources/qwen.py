@@ -8,37 +8,47 @@ follows:
 - A forked session holds copies with ``forkedFrom`` and the same ``uuid``: only their usage is looked at, as copies.
 - The prompt's tokens include the cached ones. Some models count thoughts in the candidates and some do not, so output
   is what the total has beside the prompt. No cost.
-- Subagents write below ``subagents/<session>/``; nothing links them to the call that started them.
+- Subagents write below ``subagents/<session>/``; nothing links them to the call that started them. Those of 0.15 have
+  no file: what they did is in lines ``ui_telemetry`` of the session, whose ``prompt_id`` names them.
 - No record says that a tool waits for permission.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import msgspec
 
-from .base import directory_name, named, preview
-from .chat import Chat, ChatSource, Voice, plan
+from .base import Item, directory_name, named, preview
+from .chat import Chat, ChatSource, Voice, exit_code, plan
 from .steps import (
+    About,
     Call,
     Prompt,
     Reply,
     Result,
+    Return,
+    Spawn,
     Step,
     Thinking,
     Tokens,
     ToolStatus,
     TurnEnd,
     TurnStart,
+    Unnamed,
     Usage,
     placeholder,
 )
 
 _ASKING: Final = {"ask_user_question": "a question to you", "exit_plan_mode": "a plan for you to approve"}
 _STATUS: Final[dict[str, ToolStatus]] = {"error": "error", "cancelled": "cancelled"}
+_SUBAGENT: Final = re.compile(r"[^#]*#([^#]+)#\d+")
+"""Id of a prompt of a subagent: its session, itself, how many of its own were before."""
+_OWN_AGENTS: Final = "managed-"
+"""What the names of agents begin with that the program runs for itself: they are no part of the conversation."""
 _BY_PERSON: Final = (None, "mid_turn_user_message")
 """Subtypes of the records of type ``user`` that a person wrote; the others are notifications, timers and the like."""
 
@@ -91,9 +101,37 @@ class _ToolResult(msgspec.Struct):
     status: str | None = None
 
 
+class _Telemetry(msgspec.Struct):
+    """What a subagent did, or the session itself: an answer or a tool call."""
+
+    kind: str | None = msgspec.field(default=None, name="event.name")
+    response_id: str | None = None
+    subagent_name: str | None = None
+    prompt_id: str | None = None
+    model: str | None = None
+    input_token_count: int | None = 0
+    output_token_count: int | None = 0
+    cached_content_token_count: int | None = 0
+    total_token_count: int | None = 0
+    response_text: str | None = None
+    function_name: str | None = None
+    function_args: Any = None
+    duration_ms: float | None = None
+    status: str | None = None
+    decision: str | None = None
+    error: str | None = None
+
+    @property
+    def tokens(self) -> Tokens:
+        prompt, read = self.input_token_count or 0, self.cached_content_token_count or 0
+        output = max(self.output_token_count or 0, (self.total_token_count or 0) - prompt)
+        return Tokens(max(0, prompt - read), output, read)
+
+
 class _Payload(msgspec.Struct):
     """The fields of all system records that are read."""
 
+    uiEvent: _Telemetry | None = None
     displayText: str | None = None
     customTitle: str | None = None
     parentSessionId: str | None = None
@@ -135,17 +173,37 @@ class _Record(msgspec.Struct):
 
 class _Chat(Chat[_Record, Voice]):
     decoder = msgspec.json.Decoder(_Record)
+    source: Qwen
 
-    def __init__(self, source: ChatSource, path: PurePosixPath) -> None:
+    def __init__(self, source: Qwen, path: PurePosixPath) -> None:
         super().__init__(source, path)
         is_subagent = path.parts[2] == "subagents"
         self.session = path.parts[3] if is_subagent else None
         self.agent = path.stem.removeprefix("agent-") if is_subagent else None
 
-    def speaker(self, line: _Record) -> tuple[str, str | None]:
-        return self.session or line.sessionId, line.agentId or self.agent
+        self.children: dict[str, str] = {}
+        """Subagent that only telemetry names → the call that started it."""
+        if self.session and self.agent:
+            source.filed.add((self.session, self.agent))
 
-    def steps(self, voice: Voice, line: _Record, at: int) -> Iterator[Step]:
+    def speaker(self, line: _Record) -> tuple[str, str | None]:
+        session = self.session or line.sessionId
+        return session, line.agentId or self.agent or self._unfiled(session, line)
+
+    def _unfiled(self, session: str, line: _Record) -> str | None:
+        """Return the subagent of a line of telemetry, if no file of its own says what it did."""
+        event = line.systemPayload.uiEvent if line.systemPayload else None
+        named_by = _SUBAGENT.fullmatch(event.prompt_id or "") if event is not None else None
+        agent = named_by.group(1) if named_by else None
+        if agent is None or agent.startswith(_OWN_AGENTS) or (session, agent) in self.source.filed:
+            return None
+        return agent
+
+    def steps(self, voice: Voice, line: _Record, at: int) -> Iterator[Step | Item]:
+        if line.subtype == "ui_telemetry":
+            if voice.parent is not None and line.systemPayload is not None and line.systemPayload.uiEvent is not None:
+                yield from self._telemetry(voice, line, line.systemPayload.uiEvent, at)
+            return
         yield from self._about(voice, line, at)
         if line.usageMetadata is not None:
             yield Usage(at, line.uuid, line.usageMetadata.tokens, line.model, copy=line.forkedFrom is not None)
@@ -161,6 +219,36 @@ class _Chat(Chat[_Record, Voice]):
             yield from self._system(voice, line, at)
         else:
             self.source.unknown[line.type] += 1
+
+    def _telemetry(self, voice: Voice, line: _Record, event: _Telemetry, at: int) -> Iterator[Step | Item]:
+        """Yield what a subagent did that has no file: its answers, which are billed, and its calls."""
+        session, agent = self.speaker(line)
+        assert agent is not None
+        if agent not in self.children:
+            yield from self._begun(self.voice(session), agent, event.subagent_name or agent.rpartition("-")[0], at)
+        if event.kind == "qwen-code.api_response":
+            if event.response_id is not None:
+                yield Usage(at, event.response_id, event.tokens, event.model)
+            if text := named(event.response_text):
+                yield Reply(at, line.uuid, text)
+            else:
+                yield Unnamed(at)
+        elif event.kind == "qwen-code.tool_call":
+            status = _STATUS.get(event.status or "", "ok")
+            duration = round(min(max(0.0, event.duration_ms or 0), float(at)))
+            yield Call(at - duration, line.uuid, event.function_name or "tool", event.function_args)
+            how = "denied" if event.decision == "reject" else status
+            yield Result(at, line.uuid, how, error=named(event.error), duration_ms=duration)
+
+    def _begun(self, main: Voice, agent: str, kind: str, at: int) -> Iterator[Step | Item]:
+        """Yield who a subagent is; the call that started it is the oldest of its kind that has none."""
+        calls = (call for call in main.calls.values() if call.name == "agent" and call.id not in self.children.values())
+        call = next(calls, None)
+        given = call.input if call is not None and isinstance(call.input, dict) else {}
+        self.children[agent] = call.id if call is not None else ""
+        yield About(at, {}, {"name": named(given.get("description")) or kind, "role": kind})
+        if call is not None:
+            yield from main.take(Spawn(call.at, call.id, agent, named(given.get("prompt")) or "", kind))
 
     def _about(self, voice: Voice, line: _Record, at: int) -> Iterator[Step]:
         project = directory_name(line.cwd)
@@ -187,8 +275,8 @@ class _Chat(Chat[_Record, Voice]):
         for index, call in enumerate(calls):
             name = call.name or "tool"
             yield Call(at, call.id or f"{line.uuid}:{index}", name, call.args, _ASKING.get(name))
-        if not calls and text:
-            yield voice.answered(at)
+        if not calls:  # an answer that calls nothing ends the turn
+            yield voice.answered(at) if text else TurnEnd(at, "interrupted")
 
     def _results(self, voice: Voice, line: _Record, at: int) -> Iterator[Step]:
         result = line.toolCallResult or _ToolResult()
@@ -200,7 +288,14 @@ class _Chat(Chat[_Record, Voice]):
             response = answer.response if isinstance(answer.response, dict) else {"output": answer.response}
             error = response.get("error")
             how = "error" if error is not None and status == "ok" else status
+            if how == "cancelled" and "did not allow" in str(error):
+                how = "denied"
+            elif how == "ok" and (code := exit_code(response.get("output"))):
+                how, error = "error", f"exit code {code}"
             yield Result(at, id, how, response.get("output"), preview(error))
+            child = next((agent for agent, call_id in self.children.items() if call_id == id), None)
+            if child is not None:
+                yield Return(at, child, named(response.get("output")) or named(error), how != "ok")
             if call is not None and call.name == "todo_write" and how == "ok" and isinstance(call.input, dict):
                 todos = call.input.get("todos")
                 yield from plan(at, todos, "content", lambda entry, text: str(entry.get("id") or text))
@@ -221,6 +316,11 @@ class _Chat(Chat[_Record, Voice]):
 
 class Qwen(ChatSource):
     """``~/.qwen``."""
+
+    def __init__(self, root: Path, namespace: str = "") -> None:
+        super().__init__(root, namespace)
+        self.filed: set[tuple[str, str]] = set()
+        """Sessions and subagents with a file of their own: what telemetry says of these is there, too."""
 
     name = "qwen"
     home = ".qwen"

@@ -57,6 +57,12 @@ class Thinking(NamedTuple):
     text: str
 
 
+class Unnamed(NamedTuple):
+    """Tools were called which the format names only when they have ended: they run, or wait for permission."""
+
+    at: int
+
+
 class Call(NamedTuple):
     """A tool was called. ``asks``: the call is a question to the person, who must answer before anything goes on.
 
@@ -193,7 +199,22 @@ class About(NamedTuple):
     agent: dict[str, Any]
 
 
-Step = Prompt | TurnStart | Reply | Thinking | Call | Result | Usage | Plan | TurnEnd | Spawn | Return | Closed | About
+Step = (
+    Prompt
+    | TurnStart
+    | Reply
+    | Thinking
+    | Unnamed
+    | Call
+    | Result
+    | Usage
+    | Plan
+    | TurnEnd
+    | Spawn
+    | Return
+    | Closed
+    | About
+)
 
 
 def asks(text: str) -> bool:

@@ -183,6 +183,47 @@ def test_a_permission_that_is_denied_is_no_error(home: Home) -> None:
     assert not agent.errors
 
 
+def test_esc_at_a_question_for_permission_ends_the_call(home: Home) -> None:
+    asked = event("permission.requested", "10:01:02", requestId="r", permissionRequest={"toolCallId": "c1"})
+    cancelled = {"kind": "cancelled", "reason": "Session aborted"}
+    told = [prompt("10:01:00"), answer("10:01:01", "", "c1"), call("10:01:01", "c1"), asked]
+    told += [event("permission.completed", "10:01:04", requestId="r", result=cancelled), event("abort", "10:01:04")]
+    agent = the_agent(home, started(), *told)
+    assert (agent.status, agent.status_reason) == ("idle", "interrupted")
+    assert home.only("tool_calls").status == "denied"
+
+
+@pytest.mark.parametrize("end", [event("abort", "10:02:00"), shutdown("10:02:00")])
+def test_no_call_runs_on_after_its_session(home: Home, end: Any) -> None:
+    asked = event("permission.requested", "10:01:02", requestId="r", permissionRequest={"toolCallId": "c1"})
+    agent = the_agent(home, started(), prompt("10:01:00"), call("10:01:01", "c1"), asked, end)
+    assert (agent.status, home.only("tool_calls").status) in {("idle", "cancelled"), ("done", "cancelled")}
+
+
+def test_a_command_that_exits_with_1_is_an_error(home: Home) -> None:
+    failed = result("10:01:03", "c1", "no such file", shellExecution={"exitCode": 1})
+    home.write(LOG, lines(started(), prompt("10:01:00"), call("10:01:01", "c1"), failed))
+    tool = home.only("tool_calls")
+    assert (tool.status, tool.error) == ("error", "exit code 1")
+
+
+def test_a_call_is_named_by_itself_though_the_question_for_permission_came_first(home: Home) -> None:
+    request = {"kind": "shell", "toolCallId": "c1", "fullCommandText": "ls"}
+    asked = event("permission.requested", "10:01:01", requestId="r", permissionRequest=request)
+    home.write(LOG, lines(started(), prompt("10:01:00"), asked, call("10:01:02", "c1", "bash", command="ls")))
+    assert home.only("tool_calls").name == "bash"
+
+
+def test_an_answer_with_a_record_of_its_usage_is_counted_at_once_and_only_once(home: Home) -> None:
+    usage = {"model": "gpt-5-mini", "inputTokens": 110, "cacheReadTokens": 10, "outputTokens": 7, "apiCallId": "a1"}
+    told = [started(), prompt("10:01:00"), event("session.usage_record", "10:01:01", usage=usage)]
+    agent = the_agent(home, *told, answer("10:01:02", "Done.", output=7, apiCallId="a1"), turn_end("10:01:02"))
+    assert (agent.input_tokens, agent.output_tokens, agent.cache_read_tokens) == (100, 7, 10)
+    assert agent.context_tokens == 110
+    agent = the_agent(home, shutdown("10:02:00", inputTokens=110, cacheReadTokens=10, outputTokens=7))
+    assert (agent.input_tokens, agent.output_tokens, agent.cache_read_tokens) == (100, 7, 10)
+
+
 def test_a_permission_that_a_hook_has_answered_is_not_waited_for(home: Home) -> None:
     home.now = at("10:01:10")
     asked = event("permission.requested", "10:01:06", requestId="r1", resolvedByHook=True)

@@ -165,7 +165,7 @@ def test_an_answer_without_text_is_not_the_last(home: Home) -> None:
         (
             answer("10:01:05", "", call("10:01:06", "c1", status="cancelled")),
             "idle",
-            "you declined or stopped its tools",
+            "you stopped its tools",
         ),
         (
             answer("10:01:05", "", call("10:01:06", "c1", status="awaiting_approval")),
@@ -178,6 +178,38 @@ def test_an_answer_without_text_is_not_the_last(home: Home) -> None:
 def test_the_last_record_is_the_status(home: Home, last: dict[str, Any], status: str, reason: str) -> None:
     agent = the_agent(home, header(), prompt("10:01:00"), last)
     assert (agent.status, agent.status_reason) == (status, reason)
+
+
+def test_a_chat_that_is_written_again_after_a_no_says_nothing_twice(home: Home) -> None:
+    no = {"response": {"error": "[Operation Cancelled] Reason: User denied execution."}}
+    denied = call("10:02:02", "c1", status="cancelled", result=[{"functionResponse": no}])
+    told = [header(), prompt("10:01:00"), answer("10:01:01", "Which trees?"), prompt("10:02:00", "All.")]
+    told += [answer("10:02:01", "", denied), info("10:02:03", "Request cancelled.")]
+    again = {"timestamp": iso("10:02:03"), "tokens": None}
+    copies = [prompt("10:02:03", "<session_context>x"), prompt("10:02:03", "Prune the trees.", id="n1")]
+    copies += [answer("10:02:03", id="n2", **again, content=[{"text": "Which trees?"}])]
+    agent = the_agent(home, *told, *copies, {"$set": {"messages": copies}})
+    assert (agent.status, agent.status_reason) == ("idle", "you declined a tool")
+    assert home.only("tool_calls").status == "denied"
+    assert [m.kind for m in home.rows("messages").values()] == ["prompt", "ask", "prompt"]
+
+
+def test_an_answer_without_text_calls_something(home: Home) -> None:
+    agent = the_agent(home, header(), prompt("10:01:00"), answer("10:01:01"))
+    assert (agent.status, agent.status_reason) == ("working", "a tool runs, or waits for permission")
+
+
+def test_after_a_text_a_tool_may_run_and_a_working_subagent_shows_that_it_does(home: Home) -> None:
+    agent = the_agent(home, header(), prompt("10:01:00"), answer("10:01:01", "I ask a helper."))
+    assert (agent.status, agent.status_reason) == ("idle", "end of turn, or a tool runs or waits for permission")
+    child = [header("10:01:02", "child", "subagent"), prompt("10:01:03", "# Count the trees\n\nAll of them.")]
+    home.write(f"tmp/orchard/chats/{SESSION}/child.jsonl", lines(*child))
+    assert home.row("agents", f"{SESSION}/child").name == "Count the trees"
+    agent = home.row("agents", SESSION)
+    assert (agent.status, agent.status_reason) == ("working", "an agent that it started works")
+    called = call("10:02:00", "c1", "invoke_agent", agentId="child", args={"agent_name": "generalist"})
+    assert the_agent(home, answer("10:01:01", "I ask a helper.", called)).status_reason == "tool result"
+    assert [m.kind for m in home.rows("messages").values()] == ["prompt", "delegate", "result"]
 
 
 def test_other_information_changes_nothing(home: Home) -> None:
@@ -284,6 +316,13 @@ def test_a_tool_call_is_a_row_with_what_it_took_and_gave(home: Home) -> None:
     assert (second.status, second.error) == ("error", "no such tree")
     session = home.row("sessions", SESSION)
     assert (session.tool_calls, session.errors, session.files_changed) == (2, 1, 1)
+
+
+def test_a_command_that_exits_with_1_is_an_error(home: Home) -> None:
+    output = "<untrusted_context>\nOutput: no such file\nExit Code: 1\nProcess Group PGID: 7\n</untrusted_context>"
+    failed = call("10:01:02", "c1", result=[{"functionResponse": {"response": {"output": output}}}])
+    home.write(CHAT, lines(header(), prompt("10:01:00"), answer("10:01:01", "", failed)))
+    assert (home.only("tool_calls").status, home.only("tool_calls").error) == ("error", "exit code 1")
 
 
 def test_a_todo_list_is_tasks_and_what_is_dropped_goes(home: Home) -> None:

@@ -158,6 +158,48 @@ def test_a_subagent_belongs_to_the_session_in_whose_directory_it_is(home: Home) 
     assert home.row("sessions", SESSION).output_tokens == 20
 
 
+def telemetry(clock: str, kind: str, agent: str = "scout-x1", n: int = 0, **fields: Any) -> dict[str, Any]:
+    event = {"event.name": f"qwen-code.{kind}", "prompt_id": f"{SESSION}#{agent}#{n}", "subagent_name": "scout"}
+    return record("system", clock, subtype="ui_telemetry", systemPayload={"uiEvent": event | fields})
+
+
+def test_a_subagent_without_a_file_is_what_telemetry_says(home: Home) -> None:
+    told = [prompt("10:01:00"), answer("10:01:01", "", call("c1", "agent", description="Count", prompt="Count them."))]
+    counts = {"input_token_count": 100, "output_token_count": 9, "cached_content_token_count": 40}
+    told += [telemetry("10:01:03", "api_response", response_id="r1", model="qwen3-coder", **counts)]
+    told += [telemetry("10:01:05", "tool_call", function_name="ls", duration_ms=2000, status="success")]
+    told += [telemetry("10:01:05", "api_response", "managed-memory-1", response_id="r2", **counts)]
+    told += [telemetry("10:01:06", "api_response", n=1, response_id="r3", response_text="Two.", **counts)]
+    home.write(CHAT, lines(*told, result("10:01:07", "c1", output="Two.")))
+    scout = home.row("agents", f"{SESSION}/scout-x1")
+    assert (scout.name, scout.role, scout.parent_id, scout.status) == ("Count", "scout", SESSION, "done")
+    assert (scout.input_tokens, scout.output_tokens, scout.cache_read_tokens, scout.tool_calls) == (120, 18, 80, 1)
+    assert home.row("sessions", SESSION).input_tokens == 520
+    assert [m.kind for m in home.rows("messages").values()] == ["prompt", "delegate", "result"]
+    assert len(home.rows("agents")) == 3
+
+
+@pytest.mark.parametrize(
+    ("response", "status"),
+    [
+        ({"error": "[Operation Cancelled] Reason: User did not allow tool call"}, "denied"),
+        ({"output": "Output: no such file\nExit Code: 1\nSignal: 0"}, "error"),
+    ],
+)
+def test_how_a_call_ended(home: Home, response: dict[str, Any], status: str) -> None:
+    how = "cancelled" if "error" in response else "success"
+    home.write(
+        CHAT, lines(prompt("10:01:00"), answer("10:01:05", "", call("c1")), result("10:01:06", "c1", how, **response))
+    )
+    assert home.only("tool_calls").status == status
+
+
+def test_esc_while_it_thinks_leaves_a_thought_alone(home: Home) -> None:
+    thought = record("assistant", "10:01:05", {"text": "Hm.", "thought": True}, model="qwen3-coder")
+    agent = the_agent(home, prompt("10:01:00"), thought)
+    assert (agent.status, agent.status_reason) == ("idle", "interrupted")
+
+
 def test_bad_lines_are_skipped_and_what_nobody_knows_is_counted(home: Home) -> None:
     home.write(CHAT, b"{no\n\n[1]\n" + lines({"uuid": "x"}, prompt("10:01:00", timestamp="never")))
     home.write(CHAT, lines(record("harvest", "10:00:00"), prompt("10:01:00", "x" * 2_000_000)))

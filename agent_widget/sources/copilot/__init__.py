@@ -7,8 +7,9 @@ counted in recordings of versions 1.0.77 and 1.0.78. What the format teaches, an
   tool (or said ``session.task_complete``).
 - ``permission.requested`` without ``permission.completed`` is on disk while the person is asked: it is waiting.
 - Events of a subagent are in the same file and carry ``agentId``, the id of the call that started it.
-- An answer has only its output tokens; the rest comes as running totals per model at ``session.shutdown``, which
-  go on over a resume and start again after a compaction. Until then input is unknown. Cost is in credits: unknown.
+- Since 1.0.102 each answer has a record of all its tokens. Before, it has only those of its output; the rest comes as
+  running totals per model at ``session.shutdown``, which go on over a resume and start again after a compaction.
+  Until then input is unknown. Cost is in credits: unknown.
 - The totals name no agent: what subagents read is the main agent's, what each wrote is its own.
 - The list of things to do is in a database beside the log (:mod:`.todos`); the log has only the calls' SQL.
 """
@@ -23,7 +24,7 @@ from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ..base import Database, Document, Item, Record, directory_name, moved, named, parse_as, whole
+from ..base import Database, Document, Gone, Item, Record, directory_name, moved, named, parse_as, whole
 from ..chat import Chat, ChatSource, Voice
 from ..memory import memory_fields
 from ..steps import (
@@ -53,9 +54,15 @@ _ASKING: Final = {"ask_user": "question", "exit_plan_mode": "summary"}
 _SILENT: Final = frozenset(
     "system.message system.notification session.usage_checkpoint session.permissions_changed session.mode_changed "
     "session.plan_changed session.info session.warning session.truncation session.context_changed "
-    "session.title_changed assistant.turn_start hook.start hook.end skill.invoked".split()
+    "session.title_changed assistant.turn_start hook.start hook.end skill.invoked subagent.configured "
+    "human_response.recorded model.turn_started model.model_call_started model.model_call_success model.message "
+    "model.response model.turn_ended model.messages_snapshot".split()
 )
 """Known, and nothing follows from them."""
+
+
+_DECLINED: Final = ("denied", "rejected", "cancelled")
+"""Beginnings of decisions against a call."""
 
 
 class _Voice(Voice):
@@ -63,6 +70,8 @@ class _Voice(Voice):
 
     calling = False
     """Its newest answer called tools, so another one follows."""
+    last: Reply | None = None
+    """What it said last."""
 
 
 class _Log(Chat[Event, _Voice]):
@@ -80,7 +89,9 @@ class _Log(Chat[Event, _Voice]):
         self.callers: dict[str, tuple[_Voice, Data]] = {}  # tool call → who made it, and how
         self.asked: dict[str, Call] = {}  # permission request → the call that waits for it
         self.denied: set[str] = set()
-        self.written: defaultdict[str, dict[str, int]] = defaultdict(dict)  # model → answer → output tokens
+        self.written: defaultdict[str, dict[str, Tokens]] = defaultdict(dict)  # model → answer → its tokens
+        self.recorded: set[str] = set()
+        """Answers of which a record of their usage was read."""
         self.totals: dict[str, Tokens] = {}
 
     def speaker(self, line: Event) -> tuple[str, str | None]:
@@ -123,7 +134,14 @@ class _Log(Chat[Event, _Voice]):
     def _error(self, voice: _Voice, at: int, id: str, data: Data) -> Iterator[Step]:
         yield TurnEnd(at, "failed", data.message or data.errorType)
 
-    def _abort(self, voice: _Voice, at: int, id: str, data: Data) -> Iterator[Step]:
+    def _stopped(self, at: int) -> Iterator[Item]:
+        """Yield an end for each call of the session, also of its subagents."""
+        for (session, _), voice in list(self._voices.items()):
+            if session == self.session:
+                yield from self.take(voice, voice.stopped(at))
+
+    def _abort(self, voice: _Voice, at: int, id: str, data: Data) -> Iterator[Step | Item]:
+        yield from self._stopped(at)
         yield TurnEnd(at, "interrupted")
 
     def _compacting(self, voice: _Voice, at: int, id: str, data: Data) -> Iterator[Step]:
@@ -137,7 +155,7 @@ class _Log(Chat[Event, _Voice]):
         voice.calling = False
         return ()
 
-    def _shutdown(self, voice: _Voice, at: int, id: str, data: Data) -> Iterator[Step]:
+    def _shutdown(self, voice: _Voice, at: int, id: str, data: Data) -> Iterator[Step | Item]:
         """Yield the end of the session, and the usage of input, which is written only now."""
         for model, metrics in (data.modelMetrics or {}).items():
             total = (metrics.usage or Counts()).tokens
@@ -145,13 +163,14 @@ class _Log(Chat[Event, _Voice]):
             if any(new < old for new, old in zip(total, before, strict=True)):
                 before = Tokens()  # the count was started anew
             self.totals[model] = total
-            new = total + -before
-            remaining = max(0, new.output - sum(self.written.pop(model, {}).values()))
+            known = sum(self.written.pop(model, {}).values(), Tokens())
+            remaining = Tokens._make(max(0, count) for count in total + -before + -known)
             # a copy, since it is no answer: it must not count as what fills the context
-            yield Usage(at, f"{voice.session}:{id}:{model}", new._replace(output=remaining), model, copy=True)
+            yield Usage(at, f"{voice.session}:{id}:{model}", remaining, model, copy=True)
         changed = (data.codeChanges or Changes()).filesModified
         files = len(changed) if changed else None
         yield About(at, {"files_changed": files}, {"context_tokens": whole(data.currentTokens)})
+        yield from self._stopped(at)
         yield Closed(at, data.shutdownType == "error")
 
     # Prompts and answers
@@ -169,12 +188,22 @@ class _Log(Chat[Event, _Voice]):
         if data.reasoningText:
             yield Thinking(at, f"{id}:thinking", data.reasoningText)
         if data.content:
-            yield Reply(at, id, data.content)
-        if data.outputTokens is not None:
+            voice.last = Reply(at, id, data.content)
+            yield voice.last
+        if data.outputTokens is not None and data.apiCallId not in self.recorded:
             key = data.requestId or data.messageId or id
             answers = self.written[data.model or ""]
-            answers[key] = max(data.outputTokens, answers.get(key, 0))
+            answers[key] = Tokens(output=max(data.outputTokens, answers.get(key, Tokens()).output))
             yield Usage(at, f"{voice.session}:{key}", Tokens(output=data.outputTokens), data.model)
+
+    def _usage(self, voice: _Voice, at: int, id: str, data: Data) -> Iterator[Step]:
+        """Yield all that an answer took, which newer versions write as soon as it is there."""
+        if data.usage is None:
+            return
+        key = data.usage.apiCallId or id
+        self.recorded.add(key)
+        self.written[data.usage.model or ""][key] = data.usage.tokens
+        yield Usage(at, f"{voice.session}:{key}", data.usage.tokens, data.usage.model)
 
     def _turn_end(self, voice: _Voice, at: int, id: str, data: Data) -> Iterator[Step]:
         if not voice.calling:
@@ -197,14 +226,15 @@ class _Log(Chat[Event, _Voice]):
         self.callers.pop(call_id, None)
         error = data.error if isinstance(data.error, dict) else {"message": data.error}
         result = data.result if isinstance(data.result, dict) else {"content": data.result}
-        ok = data.success is not False
+        code = (whole(data.shellExecution.get("exitCode")) if isinstance(data.shellExecution, dict) else None) or 0
+        ok = data.success is not False and not code
         denied = call_id in self.denied or error.get("code") in ("denied", "rejected")
         yield Result(
             at,
             call_id,
             "ok" if ok else "denied" if denied else "error",
             result.get("content"),
-            None if ok else named(error.get("message")) or "failed",
+            None if ok else named(error.get("message")) or (f"exit code {code}" if code else "failed"),
         )
         if not voice.in_turn and voice.parent is None:
             yield TurnEnd(at, reason="end of your command")
@@ -215,7 +245,8 @@ class _Log(Chat[Event, _Voice]):
         request = data.permissionRequest if isinstance(data.permissionRequest, dict) else {}
         call_id = named(request.get("toolCallId")) or data.requestId or id
         call = self._caller(call_id)[1]
-        name = call.toolName or named(request.get("kind")) or "tool"
+        kind = named(request.get("shellType")) or named(request.get("kind"))
+        name = call.toolName or kind or "tool"
         waits = Call(at, call_id, name, call.arguments or request, approval=True)
         self.asked[data.requestId or id] = waits
         yield waits
@@ -225,10 +256,13 @@ class _Log(Chat[Event, _Voice]):
         if waits is None:
             return
         kind = data.result.get("kind") if isinstance(data.result, dict) else data.result
-        denied = isinstance(kind, str) and kind.startswith("denied")
+        denied = isinstance(kind, str) and kind.startswith(_DECLINED)
         if denied:
             self.denied.add(waits.id)
-        if waits.id in self.callers:
+        if kind == "cancelled":  # with Esc, and nothing else will say so
+            self.callers.pop(waits.id, None)
+            yield Result(at, waits.id, "denied")
+        elif waits.id in self.callers:
             yield waits._replace(at=at, approval=False)
         else:  # only the request names this call, so nothing else will say how it ended
             yield Result(at, waits.id, "denied" if denied else "ok")
@@ -247,7 +281,9 @@ class _Log(Chat[Event, _Voice]):
     def _returned(self, voice: _Voice, at: int, id: str, data: Data) -> Iterator[Item]:
         caller, _ = self._caller(data.toolCallId)
         error = named(data.error)
-        text = error or voice.reply or None
+        text = error or (voice.last.text if voice.last is not None else None)
+        if voice.last is not None:  # its report is not said once more
+            yield Gone("messages", f"{voice.session}:{voice.last.id}")
         yield from caller.conversation.take(Return(at, voice.agent, text, error is not None))
 
 
@@ -306,6 +342,7 @@ _EVENTS: Final[dict[str, Callable[[_Log, _Voice, int, str, Data], Iterable[Step 
     "session.compaction_complete": _Log._compacted,
     "session.task_complete": _Log._completed,
     "session.shutdown": _Log._shutdown,
+    "session.usage_record": _Log._usage,
     "abort": _Log._abort,
     "user.message": _Log._user,
     "assistant.message": _Log._answer,

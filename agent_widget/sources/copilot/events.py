@@ -48,6 +48,13 @@ class Counts(msgspec.Struct):
         return Tokens(max(0, (self.inputTokens or 0) - read - write), self.outputTokens or 0, read, write)
 
 
+class Record(Counts):
+    """What one answer took."""
+
+    model: str | None = None
+    apiCallId: str | None = None
+
+
 class Metrics(msgspec.Struct):
     """What a model did."""
 
@@ -81,6 +88,9 @@ class Data(msgspec.Struct):
     toolName: str | None = None
     arguments: Any = None
     success: bool | None = None
+    usage: Record | None = None
+    apiCallId: str | None = None
+    shellExecution: Any = None
     result: Any = None
     error: Any = None
     permissionRequest: Any = None

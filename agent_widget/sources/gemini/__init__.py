@@ -30,14 +30,45 @@ from typing import Any, Final
 
 import msgspec
 
-from ..base import Document, Item, Malformed, Record, directory_name, millis, named, parse_as, parse_object, preview
-from ..chat import Chat, ChatSource, Voice, plan
+from ..base import (
+    Document,
+    Evidence,
+    Gone,
+    Item,
+    Malformed,
+    Record,
+    directory_name,
+    millis,
+    named,
+    parse_as,
+    parse_object,
+    preview,
+)
+from ..chat import Chat, ChatSource, Voice, brief, exit_code, plan
 from ..conversation import TASK_STATUS
-from ..steps import Call, Prompt, Reply, Result, Return, Spawn, Step, Thinking, ToolStatus, TurnEnd, Usage, placeholder
+from ..steps import (
+    About,
+    Call,
+    Prompt,
+    Reply,
+    Result,
+    Return,
+    Spawn,
+    Step,
+    Thinking,
+    ToolStatus,
+    TurnEnd,
+    TurnStart,
+    Unnamed,
+    Usage,
+    placeholder,
+)
 from .records import Facts, Line, Message, ToolCall, document_decoder, line_decoder, message_decoder, task_decoder
 
 _UNSAID: Final = ("<session_context>", "This is the Gemini CLI. We are setting up the context")
 _WHERE: Final = re.compile(r"(?:Workspace Directories:[* ]*|working in the [a-z ]+:)\s*(?:- )?(/.*|[A-Z]:\\.*)")
+_PERHAPS: Final = "end of turn, or a tool runs or waits for permission"
+"""Reason of an agent whose last answer is a text: calls are written when they have ended."""
 _COMMAND: Final = "I ran the following shell command:"
 _TRACKS: Final = frozenset({"tracker_create_task", "tracker_update_task", "tracker_add_dependency"})
 _CREATED: Final = re.compile(r"Created task ([0-9a-f]{6})\b")
@@ -66,6 +97,9 @@ class _Log(Chat[Line, Voice]):
         self.chat = self.voice(session) if self.parent is None else self.voice(self.parent, session)
         self.at = 0
         self.seen: set[str] = set()
+        self.prompted = False
+        self.rewritten_at: str | None = None
+        """Time of the messages that were written again, with new ids, after a call was declined."""
         self.listed: set[bytes] = set()
         """What was in a list of all messages, by its digest: the list is written again with each that comes."""
 
@@ -121,7 +155,7 @@ class _Log(Chat[Line, Voice]):
     def _start(self, session: str, at: int) -> Iterator[Step]:
         name = None if self.parent is None else session
         yield from self.chat.about(at, project=self.source.project(self.directory), name=name)
-        yield TurnEnd(at, reason="session started")
+        yield TurnEnd(at, reason="session started") if self.parent is None else TurnStart(at, "was given work")
 
     def _new(self, key: str) -> bool:
         if key in self.seen:
@@ -131,16 +165,23 @@ class _Log(Chat[Line, Voice]):
 
     def _message(self, message: Message) -> Iterator[Step | Item]:
         at = self._time(message.timestamp)
+        if message.timestamp == self.rewritten_at and message.tokens is None:
+            return
+        if self.parent is not None:  # the agent that it works for has not written down yet that it called
+            yield Evidence(self.chat.parent or "", at, "delegated")
         if message.type == "gemini":
             yield from self._answer(message, at)
         elif self._new(message.id):
             text = _text(message.content)
             if message.type == "user":
+                if text.startswith(_UNSAID) and self.prompted:
+                    self.rewritten_at = message.timestamp
+                    return
                 yield from self._prompt(message, text, at)
             elif message.type == "error":
                 yield TurnEnd(at, "failed", named(text))
             elif message.type == "info":
-                if text == "Request cancelled.":
+                if text == "Request cancelled." and self.chat.in_turn:
                     yield TurnEnd(at, "interrupted")
             elif message.type != "warning":
                 self.source.unknown[f"message/{message.type}"] += 1
@@ -151,6 +192,9 @@ class _Log(Chat[Line, Voice]):
             if where is not None and self.source.project(self.directory) is None:
                 yield from self.chat.about(at, project=directory_name(where.group(1).strip()))
         elif text and not text.startswith(_COMMAND):  # not what tools returned, nor a command that nobody answers
+            self.prompted = True
+            if self.parent is not None and self._new("name"):
+                yield About(at, {}, {"name": brief(text)})
             yield Prompt(at, message.id, _text(message.displayContent) or text)
 
     def _answer(self, message: Message, at: int) -> Iterator[Step | Item]:
@@ -164,15 +208,19 @@ class _Log(Chat[Line, Voice]):
         if message.tokens is not None:
             yield Usage(at, message.id, message.tokens.tokens, message.model)
         calls = message.toolCalls or []
+        if calls and text and not first and self._new(f"{message.id}:on"):  # it was no end of a turn
+            yield Gone("messages", f"{self.chat.session}:{message.id}")
         for call in calls:
             yield from self._tool(call, at)
         if not calls:
             if text and first:
-                yield self.chat.answered(at)
-            elif first and not thoughts:
-                yield Thinking(at, f"{message.id}:thinking", "")
+                end = self.chat.answered(at)
+                yield end._replace(reason=_PERHAPS) if end.how == "done" and self.parent is None else end
+            elif first:
+                yield Unnamed(at)
         elif all(call.status == "cancelled" for call in calls) and self._new(f"{message.id}:cancelled"):
-            yield TurnEnd(self.at, "interrupted", "you declined or stopped its tools")
+            declined = any(map(_declined, calls))
+            yield TurnEnd(self.at, "interrupted", "you declined a tool" if declined else "you stopped its tools")
         elif any(call.name == "complete_task" and call.status == "success" for call in calls):
             yield TurnEnd(self.at)
 
@@ -186,6 +234,10 @@ class _Log(Chat[Line, Voice]):
             return
         ended = max(at, self._time(call.timestamp)) if call.timestamp else at
         output, error = _returned(call.result)
+        if status == "cancelled" and _declined(call):
+            status = "denied"
+        elif status == "ok" and (code := exit_code((output or "").removesuffix("\n</untrusted_context>"))):
+            status, error = "error", f"exit code {code}"
         if call.agentId:
             task = named(given.get("prompt")) or named(given.get("objective")) or preview(call.args) or ""
             yield Spawn(at, call.id, call.agentId, task, named(given.get("agent_name")) or call.name)
@@ -324,6 +376,11 @@ def _returned(result: Any) -> tuple[str | None, str | None]:
             output.append(_text(part))
     texts = ["\n".join(text for text in found if isinstance(text, str) and text) for found in (output, error)]
     return texts[0] or None, texts[1] or None
+
+
+def _declined(call: ToolCall) -> bool:
+    """Return whether the person said no to a call, which is not to stop one that runs."""
+    return "denied execution" in (_returned(call.result)[1] or "")
 
 
 def _short(text: str) -> str:
