@@ -21,6 +21,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol
 
 from .tables import TABLES, Gone, Record, Table
@@ -167,6 +168,7 @@ class _Keyed:
     __slots__ = (
         "cut",
         "definition",
+        "dropped",
         "elsewhere",
         "floor",
         "gone",
@@ -188,12 +190,14 @@ class _Keyed:
         self.limit: int | None = None  # how many rows are held in memory
         self.elsewhere = 0  # how many rows are not in memory
         self.cut = 0  # the newest seq among those
+        self.dropped: dict[str, int] = {}  # rows that a replica let go, and the seq of each
         self.horizon = 0  # the latest time among those, of a replica
         self.version = 0  # of what is elsewhere: another number when a row came to it or was removed, of a replica
 
     def put(self, id: str, seq: int, row: Row) -> None:
         self.rows.pop(id, None)
         self.gone.pop(id, None)
+        self.dropped.pop(id, None)
         self.rows[id] = (seq, row)
 
     def remove(self, id: str, seq: int) -> None:
@@ -233,10 +237,10 @@ class _Keyed:
 
     def time_of(self, row: Row) -> int:
         """Return the time of a row, 0 if it has none."""
-        return own_time(self.definition, row)
+        return own_time(self.definition.name, row)
 
-    def let_go(self) -> list[str]:
-        """Drop the oldest rows past the limit from memory and return their ids.
+    def let_go(self) -> list[tuple[str, int]]:
+        """Drop the oldest rows past the limit from memory and return their ids, each with its ``seq``.
 
         A tenth more than the limit is borne, so this is rare.
         """
@@ -249,7 +253,19 @@ class _Keyed:
             self.cut = max(self.cut, seq)
             self.horizon = max(self.horizon, self.time_of(row))
         self.elsewhere += excess
-        return [id for id, _ in oldest]
+        return [(id, seq) for id, (seq, _) in oldest]
+
+    def drop(self) -> bool:
+        """:meth:`let_go` of a replica, and remember what was dropped; returns whether something was.
+
+        Whoever follows the replica from an earlier position and has not seen these rows change must drop them too.
+        """
+        found = self.let_go()
+        self.dropped.update(found)
+        excess = max(0, len(self.dropped) - TOMBSTONES)
+        for id in list(islice(self.dropped, excess)):
+            self.floor = max(self.floor, self.dropped.pop(id))
+        return bool(found)
 
     def gone_since(self, seq: int) -> list[str]:
         ids = []
@@ -257,6 +273,8 @@ class _Keyed:
             if when <= seq:
                 break
             ids.append(id)
+        if seq < self.cut and self.dropped:
+            ids += [id for id, when in self.dropped.items() if when > seq]
         return ids
 
 
@@ -431,7 +449,7 @@ class Store:
                 rows = answer.rows.get(name, ())
                 before = table.rows
                 if answer.reset:
-                    table.rows, table.gone, table.floor = {}, {}, answer.seq
+                    table.rows, table.gone, table.dropped, table.floor = {}, {}, {}, answer.seq
                 for row in rows:
                     id = row["id"]
                     held = before.get(id)
@@ -454,10 +472,7 @@ class Store:
                     if not answer.reset:
                         table.remove(id, answer.seq)
                 if self._backing is None:
-                    let_go = table.let_go()
-                    for id in let_go:
-                        table.remove(id, answer.seq)  # whoever follows this replica lets it go too
-                    table.version += answer.reset or bool(let_go) or name in answer.gone
+                    table.version += table.drop() or answer.reset or name in answer.gone
                 if total is not None:
                     table.elsewhere = max(0, total - len(table.rows))
                 elif answer.reset:
@@ -530,9 +545,13 @@ class Store:
         return iter(self._tables)
 
 
-def own_time(table: Table, row: Mapping[str, Any]) -> int:
+_TIMES: Final = {table.name: table.time for table in TABLES.values()}
+
+
+def own_time(table: str, row: Mapping[str, Any]) -> int:
     """Return when a row is from, by the table's own time, in milliseconds since the epoch; 0 if it has none."""
-    return (row.get(table.time) or 0) if table.time else 0
+    name = _TIMES[table]
+    return (row.get(name) or 0) if name is not None else 0
 
 
 def _newest(table: Table, rows: list[Row], limit: int | None) -> list[Row]:

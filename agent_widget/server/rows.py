@@ -10,7 +10,6 @@ import msgspec
 from ..data.where import matching
 from ..protocol import ProtocolError, encode
 from ..store import Store, own_time
-from ..tables import TABLES
 
 MAX_ROWS: Final = 5_000
 """Rows in one answer."""
@@ -49,7 +48,7 @@ def page(
     while looked_at < LOOKED_AT:
         rows = store.older(table, _PORTION, before)
         for row in rows:
-            time = own_time(TABLES[table], row)
+            time = own_time(table, row)
             if after is not None and time < after:
                 return {"rows": found, "before": None}
             before = time, row["id"]

@@ -1,0 +1,101 @@
+"""How much memory a server and a kernel take for a large home: after it was read, and after a warm start.
+
+``python -m tests.benchmarks.memory [MEGABYTES]`` makes a home of that size (250 by default) and prints resident sizes
+in MB; with ``--json FILE`` they are written too. Linux only (``/proc``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.homes import HOMES, Story
+
+_KERNEL = """
+import sys, time, json
+import agent_widget as aw
+began = time.monotonic()
+client = aw.connect(sys.argv[1], token=sys.argv[2])
+first = time.monotonic() - began
+def settled(client):
+    return client.reading is None and client.connection.state == "live"
+client.wait(settled, 600)
+def rss(word):
+    return int(next(line for line in open("/proc/self/status") if line.startswith(word)).split()[1]) / 1000
+everything = time.monotonic() - began
+held = rss("VmRSS:")
+rows = {name: (len(table), client._link.store.held(name)) for name, table in client._link.tables.items()}
+peak = rss("VmHWM:")
+began = time.monotonic()
+errors = len(client.tool_calls.where(status="error"))
+where = time.monotonic() - began
+print(json.dumps({"first_s": first, "everything_s": everything, "rss": held, "peak": peak, "where_s": where,
+                  "rows": rows}))
+"""
+
+
+def resident(pid: int, word: str) -> float:
+    """Return ``VmRSS`` or ``VmHWM`` of a process in MB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(word)).split()[1]) / 1000
+
+
+def run(home: Path, state: Path) -> dict[str, Any]:
+    """Return the figures of one start of a server over ``home``, whose archive is below ``state``."""
+    environment = {**os.environ, "XDG_STATE_HOME": str(state), "JUPYTER_RUNTIME_DIR": str(state / "runtime")}
+    (state / "runtime").mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "agent_widget", "serve", str(home), "--port", "0"]
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        address = server.stdout.readline()
+        while "http://" not in address:
+            address = server.stdout.readline()
+        url, _, token = address.strip().split()[-1].partition("#token=")
+        url = "ws" + url.removeprefix("http") + "ws"
+        kernel = subprocess.run(
+            [sys.executable, "-c", _KERNEL, url, token], env=environment, stdout=subprocess.PIPE, text=True, check=True
+        )
+        time.sleep(2)
+        found = {"server": resident(server.pid, "VmRSS:"), "server_peak": resident(server.pid, "VmHWM:")}
+        return {**found, "kernel": json.loads(kernel.stdout)}
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("megabytes", type=float, nargs="?", default=250)
+    parser.add_argument("--kind", default="claude", choices=HOMES)
+    parser.add_argument("--home", type=Path, help="a home that exists already")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        home = options.home
+        if home is None:
+            home = Path(directory) / "home"
+            HOMES[options.kind](home, Story(options.megabytes))
+        figures = {}
+        for name in ("cold", "warm"):
+            figures[name] = found = run(home, Path(directory) / "state")
+            kernel = found["kernel"]
+            print(
+                f"{name}: server {found['server']:.0f} MB (at most {found['server_peak']:.0f}), "
+                f"kernel {kernel['rss']:.0f} MB (at most {kernel['peak']:.0f}), everything after "
+                f"{kernel['everything_s']:.1f} s, a condition over all tool calls {kernel['where_s']:.1f} s"
+            )
+        print({name: f"{held:,} of {total:,}" for name, (total, held) in figures["warm"]["kernel"]["rows"].items()})
+        if options.json is not None:
+            options.json.write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()
