@@ -101,6 +101,9 @@ def test_welcome_says_where_the_server_is_and_what_it_reads() -> None:
                 "unknown": {},
                 "transcripts": True,
                 "checked_at": None,
+                "gone": 0,
+                "left_out": 0,
+                "degraded": None,
             }
         ],
         "schema": schema(),
