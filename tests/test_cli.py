@@ -82,7 +82,7 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
 
 
 @pytest.mark.parametrize("command", ["serve", "snapshot", "tail", "doctor"])
-def test_a_path_that_cannot_be_read_is_said_in_one_line(
+def test_an_unreadable_path_is_an_error_of_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str
 ) -> None:
     (tmp_path / "file").write_text("x")
@@ -91,7 +91,7 @@ def test_a_path_that_cannot_be_read_is_said_in_one_line(
     assert "empty path" in failure(capsys, command, "")
 
 
-def test_a_directory_without_permission_is_said_in_one_line(
+def test_a_directory_without_permission_is_an_error_of_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(path: Any) -> None:
@@ -109,7 +109,7 @@ def test_a_machine_without_agents_has_nothing_to_show(capsys: pytest.CaptureFixt
     assert "no agent has left a file" in failure(capsys, "snapshot")
 
 
-def test_a_port_in_use_is_said_in_one_line(capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
+def test_a_port_in_use_is_an_error_of_one_line(capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"port {port} is in use" in failure(capsys, "serve", "--port", port, workspace)
@@ -119,7 +119,7 @@ def test_serving_everybody_without_a_token_is_refused(capsys: pytest.CaptureFixt
     assert "without a token" in failure(capsys, "serve", "--host", "0.0.0.0", "--no-token", workspace)
 
 
-def test_a_url_without_a_server_is_said_in_one_line(
+def test_a_url_without_a_server_is_an_error_of_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect = cli.connect
@@ -128,13 +128,13 @@ def test_a_url_without_a_server_is_said_in_one_line(
     assert "looks like ws://" in failure(capsys, "tail", "--url", "http://127.0.0.1:1")
 
 
-def test_a_demo_where_it_cannot_write_is_said_in_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_demo_that_cannot_write_is_an_error_of_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     assert "file" in failure(capsys, "demo", "--no-open", tmp_path / "file")
     assert "file" in failure(capsys, "demo", "--no-open", tmp_path / "file" / "below")
 
 
-def test_what_is_not_installed_is_said_in_one_line(
+def test_a_missing_extra_is_an_error_of_one_line(
     capsys: pytest.CaptureFixture[str], workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -272,11 +272,11 @@ def test_a_demo_that_is_ended_while_it_prepares_leaves_nothing(temporary: Path) 
     assert list(temporary.iterdir()) == []
 
 
-def test_servers_says_when_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_servers_reports_that_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no server runs" in printed(capsys, "servers")
 
 
-def test_doctor_says_what_is_found(capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
+def test_doctor_lists_what_is_found(capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
     (workspace / "sessions.jsonl").write_text("not json\n")
     said = printed(capsys, "doctor", workspace)
     assert f"found       workspace  {workspace}" in said
@@ -317,7 +317,7 @@ def test_tail_prints_each_change_while_a_file_grows(workspace: Path) -> None:
         assert process.wait(10) == 0
 
 
-def test_tail_tells_what_went_and_shows_no_control_sequences() -> None:
+def test_tail_prints_removed_rows_and_no_control_sequences() -> None:
     assert json.loads(cli._json_line("tasks", "t", None)) == {"table": "tasks", "op": "gone", "row": {"id": "t"}}
     assert cli._text_line("tasks", "t", None).split() == ["tasks", "gone", "t"]
     assert "\x1b" not in cli._text_line("logs", "\x1b[2J", {"text": "\x1b]52;c;x\x07 \u202e"})  # type: ignore[arg-type]

@@ -115,7 +115,7 @@ def test_one_odd_entry_does_not_hide_the_others() -> None:
 
 
 @pytest.mark.usefixtures("own_machine")
-def test_who_starts_a_server_lets_nobody_else_start_one_meanwhile() -> None:
+def test_only_one_process_starts_a_server_at_a_time() -> None:
     inside: list[int] = []
     most: list[int] = []
 

@@ -85,7 +85,7 @@ def _first(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:ends], words[ends:]
 
 
-def test_a_block_that_does_not_run_says_why() -> None:
+def test_a_block_that_does_not_run_has_a_reason() -> None:
     everything = [block for page in PAGES for block in blocks(page) if not block.language.startswith("{")]
     drawings = [block for block in everything if block.language not in ("python", "sh")]
     assert [(block.page.name, block.language) for block in drawings] == [("README.md", ""), ("add-a-view.md", "tsx")]

@@ -59,7 +59,7 @@ def assembled(answer: Answer, frame_bytes: int) -> tuple[Answer, list[bytes]]:
 # Shapes
 
 
-def test_hello_says_what_the_client_is_and_has() -> None:
+def test_hello_has_protocol_token_and_position() -> None:
     hello = protocol.Hello(1, "secret", protocol.Since("e", 41), ["tasks"], {"logs": 5})
     assert shape(hello) == {
         "type": "hello",
@@ -72,14 +72,14 @@ def test_hello_says_what_the_client_is_and_has() -> None:
     assert protocol.decode_client(protocol.encode(hello).decode()) == hello
 
 
-def test_hello_of_somebody_who_has_nothing() -> None:
+def test_hello_of_a_client_without_a_position() -> None:
     hello = client_frame(type="hello", protocol=1, token=None, since=None, tables=None, limit=None)
     assert isinstance(hello, protocol.Hello)
     assert hello.position is None
     assert hello == client_frame(type="hello", protocol=1)
 
 
-def test_welcome_says_where_the_server_is_and_what_it_reads() -> None:
+def test_welcome_has_the_server_s_position_and_sources() -> None:
     source = protocol.SourceState("workspace", "/w", 2, 300, "reading", 150)
     assert shape(protocol.Welcome(1, "0.1.0", "e", 57, 1000, [source], schema())) == {
         "type": "welcome",
@@ -127,7 +127,7 @@ def test_changes_carry_rows_and_keys_that_went() -> None:
     }
 
 
-def test_replies_say_ok_or_why_not() -> None:
+def test_replies_have_a_result_or_an_error() -> None:
     assert shape(protocol.Reply(7, True, {"a": 1})) == {"type": "reply", "rid": 7, "ok": True, "result": {"a": 1}}
     failure = {"code": "not_found", "message": "no"}
     assert shape(protocol.Reply(7, False, error=protocol.Failure("not_found", "no"))) == {
@@ -287,7 +287,7 @@ def test_a_row_larger_than_a_frame_goes_alone_and_whole() -> None:
     assert whole.rows["logs"][1]["text"] == "b" * 5000
 
 
-def test_an_answer_with_nothing_to_tell_is_one_frame() -> None:
+def test_an_empty_answer_is_one_frame() -> None:
     (frame,) = protocol.encode_answer(Store("e").since(Position("e", 0)))
     assert json.loads(frame)["rows"] == {}
 

@@ -83,7 +83,7 @@ def test_help_describes_the_api_and_none_of_the_machinery() -> None:
     assert described & MACHINERY == {"keys"}, "a row has them: it is a dict"
 
 
-def test_every_public_name_says_what_it_is() -> None:
+def test_every_public_name_has_a_docstring() -> None:
     for name in aw.__all__:
         value = getattr(aw, name)
         assert value.__doc__ or name == "__version__", name
@@ -172,7 +172,7 @@ def test_until_and_wait_are_for_a_client_a_dashboard_a_table_and_an_agent(dash: 
     asyncio.run(scene())
 
 
-def test_errors_are_told_apart(dash: aw.Dashboard) -> None:
+def test_errors_are_distinguished(dash: aw.Dashboard) -> None:
     assert issubclass(aw.NotFound, LookupError)
     assert not issubclass(aw.CallError, ConnectionError)
     for question in (lambda: dash.agent("nobody"), lambda: dash.select(agent="nobody"), lambda: dash.transcript("no")):
@@ -189,7 +189,7 @@ def test_errors_are_told_apart(dash: aw.Dashboard) -> None:
         dash.call("status")
 
 
-def test_what_goes_wrong_says_what_to_do(dash: aw.Dashboard) -> None:
+def test_errors_say_what_to_do(dash: aw.Dashboard) -> None:
     with pytest.raises(TypeError, match=r"no positions.*tasks\['…'\].*tasks\.rows\(\)\[0\]"):
         dash.tasks[0]  # type: ignore[index]
     with pytest.raises(KeyError, match=r"no row 't9' in tasks; tasks\.get\(…\) returns None instead"):

@@ -107,7 +107,7 @@ def test_a_row_that_was_given_out_never_changes() -> None:
     assert answer.rows["tasks"] == [before]
 
 
-def test_what_really_changed_is_told_in_order() -> None:
+def test_changes_are_returned_in_order() -> None:
     tasks = filled(task("a", status="pending"))
     old = tasks.get("tasks", "a")
     changes = tasks.apply([task("a", status="pending"), task("a", status="blocked"), Gone("tasks", "a")])
@@ -116,7 +116,7 @@ def test_what_really_changed_is_told_in_order() -> None:
     assert len(changes) == 2
 
 
-def test_a_claim_that_says_nothing_new_takes_no_seq() -> None:
+def test_a_claim_that_changes_nothing_takes_no_seq() -> None:
     tasks = filled(task("t", status="pending", tags=["a"]))
     before = tasks.position
     assert tasks.apply([task("t", status="pending", tags=["a"]), task("t"), Gone("tasks", "never there")]) == []
@@ -133,7 +133,7 @@ def test_an_unknown_table_or_column_is_an_error(operation: Record) -> None:
 # What has changed since N?
 
 
-def test_who_holds_nothing_gets_everything() -> None:
+def test_a_replica_without_a_position_gets_everything() -> None:
     answer = filled(task("a"), task("b"), Record("logs", "l", {})).since(None)
     assert (answer.reset, answer.since, answer.seq) == (True, 0, 3)
     assert {name: [row.id for row in rows] for name, rows in answer.rows.items()} == {
@@ -142,14 +142,14 @@ def test_who_holds_nothing_gets_everything() -> None:
     }
 
 
-def test_who_is_up_to_date_gets_nothing() -> None:
+def test_a_replica_that_is_up_to_date_gets_nothing() -> None:
     tasks = filled(task("a"))
     answer = tasks.since(tasks.position)
     assert not answer
     assert (answer.rows, answer.gone, answer.reset) == ({}, {}, False)
 
 
-def test_since_N_tells_each_changed_row_once_in_its_latest_state_oldest_change_first() -> None:
+def test_since_N_returns_each_changed_row_once_in_its_latest_state_oldest_change_first() -> None:
     tasks = filled(task("a"), task("b"), task("c"))
     position = tasks.position
     tasks.apply([task("c", title="1"), task("a", title="2"), task("c", title="3")])
@@ -158,7 +158,7 @@ def test_since_N_tells_each_changed_row_once_in_its_latest_state_oldest_change_f
     assert (answer.since, answer.seq, answer.gone) == (3, 6, {})
 
 
-def test_a_row_that_went_is_told_as_gone_until_it_comes_back() -> None:
+def test_a_removed_row_is_gone_until_it_comes_back() -> None:
     tasks = filled(task("a"), task("b"))
     position = tasks.position
     tasks.apply([Gone("tasks", "a")])
@@ -177,7 +177,7 @@ def test_a_position_of_another_life_or_from_the_future_is_answered_with_everythi
     assert (answer.reset, answer.since, len(answer.rows["tasks"])) == (True, 0, 2)
 
 
-def test_removals_are_remembered_in_bounded_number_and_who_asks_from_before_gets_everything(
+def test_tombstones_are_bounded_and_an_older_position_gets_everything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(store, "TOMBSTONES", 3)
@@ -220,7 +220,7 @@ def test_an_answer_can_be_restricted_to_some_tables() -> None:
     assert answer.seq == mixed.seq, "the position is that of the whole store"
 
 
-def test_the_answer_costs_as_much_as_there_is_to_tell_however_large_the_table_is() -> None:
+def test_the_cost_of_an_answer_follows_the_changes_not_the_table() -> None:
     def steps(rows: int) -> int:
         """How many calls and lines the store runs to answer "since the last change"."""
         large = filled(*(task(str(n)) for n in range(rows)))
@@ -266,7 +266,7 @@ def test_a_replica_answers_for_its_source() -> None:
     assert second.position == source.position
 
 
-def test_an_adopted_answer_says_what_changed_here() -> None:
+def test_adopting_an_answer_returns_the_changes() -> None:
     source = filled(task("a"), task("b"))
     replica = copied(source)
     source.apply([task("a", title="new"), task("c"), Gone("tasks", "b")])
@@ -317,7 +317,7 @@ def test_a_reset_takes_away_what_it_does_not_hold() -> None:
     assert replica.position == other.position
 
 
-def test_who_follows_a_replica_through_its_reset_starts_anew_too() -> None:
+def test_a_replica_of_a_replica_is_reset_with_it() -> None:
     source = filled(task("a"), task("b"))
     first = copied(source)
     second = copied(first)
@@ -340,7 +340,7 @@ def test_an_answer_that_does_not_join_on_is_refused_and_changes_nothing(epoch: s
     assert replica.position == Position("e", 5)
 
 
-def test_nobody_ever_sees_half_an_answer() -> None:
+def test_no_reader_sees_half_an_answer() -> None:
     answers = [filled(*(task(str(n), title=title) for n in range(200))).since(None) for title in ("old", "new")]
     replica, done = Store(), threading.Event()
     replica.adopt(answers[0])
@@ -446,7 +446,7 @@ class Replication(RuleBasedStateMachine):
                 assert (everything(replica), replica.position) == before
 
     def hear(self, number: int, changes: list[Change]) -> None:
-        """Keep a copy that knows nothing but the changes it is told."""
+        """Keep a copy from the changes alone."""
         for change in changes:
             held = self.heard[number][change.table]
             assert held.get(change.id) == change.old

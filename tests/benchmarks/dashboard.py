@@ -82,7 +82,7 @@ def heap(tools: CDPSession) -> float:
     return float(tools.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
 
 
-def told(name: str, frames: list[float], rest: list[float] | None = None) -> None:
+def report(name: str, frames: list[float], rest: list[float] | None = None) -> None:
     """One line of figures."""
     ordered = sorted(frames)
     p95 = ordered[int(len(ordered) * 0.95)]
@@ -95,7 +95,7 @@ def measure(page: Page, server: Any, tools: CDPSession, seconds: float, rate: in
     numbers = itertools.count()
     print(f"{'frames, ms':44}{'median':>8}{'p95':>8}{'longest':>8}  ratio to rest")
     rest = page.evaluate(FRAMES, 3000)
-    told("at rest", rest)
+    report("at rest", rest)
     enough = threading.Event()
 
     def pour() -> None:
@@ -111,7 +111,7 @@ def measure(page: Page, server: Any, tools: CDPSession, seconds: float, rate: in
         time.sleep(5)  # the long tables fill up to what the page keeps
         for tab in ("Overview", "Messages", "Tools", "Logs", "Agents"):
             page.get_by_role("tab", name=tab).click()
-            told(f"{rate:,} changed rows a second, {tab}", page.evaluate(FRAMES, 3000), rest)
+            report(f"{rate:,} changed rows a second, {tab}", page.evaluate(FRAMES, 3000), rest)
         page.get_by_role("tab", name="Overview").click()
         before, began = heap(tools), time.monotonic()
         while time.monotonic() - began < seconds:
@@ -130,7 +130,7 @@ def measure(page: Page, server: Any, tools: CDPSession, seconds: float, rate: in
              ?.textContent.includes("100,000")""",
         timeout=60_000,
     )
-    told("scrolling 100,000 rows", page.evaluate(SCROLL, 4000), rest)
+    report("scrolling 100,000 rows", page.evaluate(SCROLL, 4000), rest)
 
 
 def main() -> None:

@@ -35,13 +35,13 @@ def filled(count: int) -> Store:
         return "the file test " * dice.randrange(1, words)
 
     def message(number: int) -> dict[str, Any]:
-        told = {"at": NOON + number, "sender": f"a{number % 50}", "recipient": "*", "read": number % 2 == 0}
-        return {**told, "kind": dice.choice(["prompt", "reply"]), "text": text(30), "session_id": f"s{number % 300}"}
+        record = {"at": NOON + number, "sender": f"a{number % 50}", "recipient": "*", "read": number % 2 == 0}
+        return {**record, "kind": dice.choice(["prompt", "reply"]), "text": text(30), "session_id": f"s{number % 300}"}
 
     def call(number: int) -> dict[str, Any]:
-        told = {"at": NOON + number, "agent_id": f"a{number % 50}", "session_id": f"s{number % 300}", "status": "ok"}
-        told |= {"name": dice.choice(["Bash", "Read", "Edit"]), "duration_ms": dice.randrange(9000)}
-        return {**told, "input": text(20), "output": text(30), "input_bytes": 100, "output_bytes": 200}
+        record = {"at": NOON + number, "agent_id": f"a{number % 50}", "session_id": f"s{number % 300}", "status": "ok"}
+        record |= {"name": dice.choice(["Bash", "Read", "Edit"]), "duration_ms": dice.randrange(9000)}
+        return {**record, "input": text(20), "output": text(30), "input_bytes": 100, "output_bytes": 200}
 
     store = Store()
     defaults = {"source": "claude", "host": "here"}

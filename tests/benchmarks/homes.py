@@ -53,9 +53,9 @@ def claude(root: Path, story: Story) -> None:
         session = story.id()
 
         def line(kind: str, content: Any, session: str = session, **message: Any) -> str:
-            told = {"role": kind, "content": content, **message}
+            record = {"role": kind, "content": content, **message}
             head = {"parentUuid": story.id(), "isSidechain": False, "cwd": "/home/ann/shop", "gitBranch": "main"}
-            entry = {**head, "sessionId": session, "version": "2.1.0", "type": kind, "message": told}
+            entry = {**head, "sessionId": session, "version": "2.1.0", "type": kind, "message": record}
             return json.dumps({**entry, "uuid": story.id(), "timestamp": story.iso()}) + "\n"
 
         def answer(block: dict[str, Any], stop: str | None, line: Callable[..., str] = line) -> str:
@@ -146,8 +146,8 @@ def opencode(root: Path, story: Story) -> None:
             nonlocal written, number
             number += 1
             id, at = f"{prefix}_{number:012}", story.tick()
-            told = [json.dumps(value) if isinstance(value, dict) else value for value in values]
-            row = (id, *told[:-1], at, at, told[-1]) if table != "session" else (id, *told, at, at, None)
+            cells = [json.dumps(value) if isinstance(value, dict) else value for value in values]
+            row = (id, *cells[:-1], at, at, cells[-1]) if table != "session" else (id, *cells, at, at, None)
             database.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
             written += sum(len(value) for value in row if isinstance(value, str))
             return id
@@ -171,8 +171,8 @@ def opencode(root: Path, story: Story) -> None:
                 time = {"created": story.now, "completed": story.now + 9000}
                 said = {"role": "assistant", "time": time, "modelID": "claude-opus-4-5", "finish": "stop"}
                 answer = put("message", "msg", session, said)
-                told = {"type": "text", "text": story.text(800), "time": {"start": story.now, "end": story.now + 900}}
-                put("part", "prt", answer, session, told)
+                part = {"type": "text", "text": story.text(800), "time": {"start": story.now, "end": story.now + 900}}
+                put("part", "prt", answer, session, part)
                 put("part", "prt", answer, session, {"type": "step-finish", "reason": "stop", "cost": 0.01})
     database.close()
 

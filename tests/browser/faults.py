@@ -37,9 +37,9 @@ FAULTS = """() => {
       if (!clips(style)) continue;
       const edge = at.getBoundingClientRect();
       if (box.right <= edge.right + 1 && box.left >= edge.left - 1) continue;
-      const said = `${JSON.stringify(text.data.slice(0, 60))} in .${at.className}`;
-      if (style.textOverflow !== "ellipsis") faults.push(`cut without a sign: ${said}`);
-      else if (!titled(own)) faults.push(`cut, and nowhere whole: ${said}`);
+      const message = `${JSON.stringify(text.data.slice(0, 60))} in .${at.className}`;
+      if (style.textOverflow !== "ellipsis") faults.push(`cut without a sign: ${message}`);
+      else if (!titled(own)) faults.push(`cut, and nowhere whole: ${message}`);
       break;
     }
   }
@@ -49,8 +49,8 @@ FAULTS = """() => {
 AUDIT = """async () => {
   const rules = { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] };
   const { violations } = await axe.run(document, { runOnly: rules, resultTypes: ["violations"], elementRef: false });
-  const told = (id, node) => `${id}: ${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`;
-  return violations.flatMap(({ id, nodes }) => nodes.slice(0, 4).map((node) => told(id, node)));
+  const described = (id, node) => `${id}: ${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`;
+  return violations.flatMap(({ id, nodes }) => nodes.slice(0, 4).map((node) => described(id, node)));
 }"""
 
 

@@ -21,7 +21,7 @@ PAST = "import time\ndash.at(time.time() - 120)"
 PRESENT = "dash.at()"
 
 
-def test_python_drives_the_view_and_hears_what_was_clicked(notebook: OpenNotebook, workspace: Workspace) -> None:
+def test_python_sets_the_view_and_receives_clicks(notebook: OpenNotebook, workspace: Workspace) -> None:
     page = notebook(WATCH, DRIVE, SELECT, TOLD)
     board = show(page)
     page.run(1)

@@ -108,7 +108,7 @@ def test_tabs_search_and_details_answer_while_a_cell_runs(notebook: OpenNotebook
     workspace.enough()
 
 
-def test_a_killed_server_is_said_and_nothing_is_missed(notebook: OpenNotebook, workspace: Workspace, lab: Lab) -> None:
+def test_a_killed_server_shows_and_no_change_is_missed(notebook: OpenNotebook, workspace: Workspace, lab: Lab) -> None:
     page = notebook(WATCH, 'server = aw.serve("memory/")')
     board = show(page)
     board.open("Messages")
@@ -197,7 +197,7 @@ def test_it_comes_back_when_a_closed_notebook_is_opened_again(notebook: OpenNote
     assert page.problems == []
 
 
-def test_after_a_restart_of_the_kernel_it_says_that_it_is_stale(
+def test_after_a_kernel_restart_the_dashboard_shows_as_stale(
     notebook: OpenNotebook, workspace: Workspace, lab: Lab
 ) -> None:
     page = notebook(WATCH)
@@ -374,7 +374,7 @@ def test_hostile_text_stays_text(notebook: OpenNotebook, workspace: Workspace) -
     assert page.page.evaluate("window.attacked") is None
 
 
-def test_an_alert_is_on_the_screen_and_a_notification_for_who_asked(
+def test_an_alert_shows_on_the_screen_and_as_a_notification_if_enabled(
     notebook: OpenNotebook, workspace: Workspace
 ) -> None:
     watch = """alert = dash.alert("readings", lambda c: "they are back" if any(

@@ -319,7 +319,7 @@ def seen_in_all(shown: Shown, name: str) -> None:
     assert found == []
 
 
-def test_nothing_yet_says_what_to_do(axe: None, chrome: BrowserContext, env: dict[str, str], tmp_path: Path) -> None:
+def test_an_empty_dashboard_helps(axe: None, chrome: BrowserContext, env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "memory").mkdir()
     with (
         started("serve", str(tmp_path / "memory"), "--port", "0", env=env) as (_, address),
@@ -333,19 +333,19 @@ def test_nothing_yet_says_what_to_do(axe: None, chrome: BrowserContext, env: dic
             assert violations(shown.page) == []
 
 
-def test_what_is_still_read_is_said(axe: None, chrome: BrowserContext, server: Server) -> None:
+def test_progress_of_reading_is_shown(axe: None, chrome: BrowserContext, server: Server) -> None:
     def reading(frame: str) -> str | None:
-        said = json.loads(frame)
-        for source in said.get("sources", []):
+        content = json.loads(frame)
+        for source in content.get("sources", []):
             source.update(state="reading", bytes=2_400_000_000, read=910_000_000)
-        return json.dumps(said)
+        return json.dumps(content)
 
     with showing(chrome, server[1], reading) as shown:
         expect(shown.board.root.get_by_role("progressbar")).to_be_visible()
         seen_in_all(shown, "reading")
 
 
-def test_the_first_load_is_said(axe: None, chrome: BrowserContext, server: Server) -> None:
+def test_the_first_load_is_shown(axe: None, chrome: BrowserContext, server: Server) -> None:
     with showing(chrome, server[1], lambda frame: None if '"type":"changes"' in frame else frame) as shown:
         expect(shown.board.state).to_have_text("loading")
         seen_in_all(shown, "loading")
@@ -353,10 +353,10 @@ def test_the_first_load_is_said(axe: None, chrome: BrowserContext, server: Serve
 
 def test_a_view_that_fails_leaves_the_others(axe: None, chrome: BrowserContext, server: Server) -> None:
     def spoilt(frame: str) -> str | None:
-        said = json.loads(frame)
-        for task in said["rows"].get("tasks", []) if said["type"] == "changes" else []:
+        content = json.loads(frame)
+        for task in content["rows"].get("tasks", []) if content["type"] == "changes" else []:
             task["status"] = {"not": "a text"}
-        return json.dumps(said)
+        return json.dumps(content)
 
     with showing(chrome, server[1], spoilt) as shown:
         shown.board.open("Tasks")
@@ -390,7 +390,7 @@ def test_a_flood_of_rows_is_fit_to_be_seen(shown: Shown, team: list[str]) -> Non
     shown.picture("busy-overview")
 
 
-def test_a_lost_server_is_said(shown: Shown, server: Server) -> None:
+def test_a_lost_server_is_shown(shown: Shown, server: Server) -> None:
     """The last: there is only one."""
     shown.board.open("Overview")
     server[0].kill()

@@ -131,10 +131,10 @@ def test_a_saved_page_works_from_a_file_without_network(
     command: Command, chrome: BrowserContext, lab: Lab, workspace: Workspace, tmp_path: Path
 ) -> None:
     ann = Session()
-    told = lines(ann.person("Paint the door"), ann.says("It is **green** now."), ann.system("turn_duration"))
+    content = lines(ann.person("Paint the door"), ann.says("It is **green** now."), ann.system("turn_duration"))
     transcript = tmp_path / "claude" / PROJECT / f"{ANN}.jsonl"
     transcript.parent.mkdir(parents=True)
-    transcript.write_bytes(told)
+    transcript.write_bytes(content)
     server, _ = command("serve", str(workspace.directory), str(tmp_path / "claude"), "--port", "0")
     script = f"import agent_widget as aw; c = aw.connect(); aw.Dashboard(c).save({str(tmp_path / 'run.html')!r})"
     subprocess.run([sys.executable, "-c", script], env=lab.environment, check=True, timeout=60)

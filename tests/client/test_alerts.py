@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("own_machine")
 
 
 class Course:
-    """One alert on a clock of its own, told each second whether its condition holds."""
+    """One alert on a clock of its own, evaluated each second."""
 
     def __init__(self, **options: Any) -> None:
         self.value: Any = False
@@ -92,7 +92,7 @@ def test_a_text_is_what_is_shown_masked_and_cut() -> None:
     assert course.alert.text is None
 
 
-def test_what_cannot_be_checked_is_said_once_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_predicate_that_raises_is_reported_once_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     course = Course()
 
     class Broken:
@@ -175,7 +175,7 @@ def test_what_it_does_may_fail_or_be_async(server: Any, client: Client, caplog: 
     assert failing.state == "firing"
 
 
-def test_it_prints_a_line_if_nobody_says_what_to_do(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_alert_without_an_action_prints_a_line(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
     client.alert("budget", lambda c: "$6.10 spent")
     until(lambda: "alert budget: $6.10 spent\n" in capsys.readouterr().out)
 

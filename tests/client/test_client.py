@@ -108,7 +108,7 @@ def test_a_right_token_is_not_held_back_by_an_old_client(server: Any, client: Cl
 
 
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:1", "ws://", "ws://[::1/ws", "ws://127.0.0.1:99999/ws"])
-def test_what_is_no_url_is_said_at_once(url: str) -> None:
+def test_an_invalid_url_is_an_error_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="it looks like ws://"):
         aw.connect(url)
 
@@ -195,7 +195,7 @@ def test_a_frame_of_a_later_version_is_passed_over_and_sources_are_taken_in() ->
     ],
     ids=["nonsense", "passing error", "gap", "row without id"],
 )
-def test_nothing_a_server_says_ends_the_thread(frame: bytes) -> None:
+def test_no_frame_of_a_server_ends_the_thread(frame: bytes) -> None:
     with playing(frame) as url:
         client = Client(url)
         until(lambda: client.connection.state == "reconnecting")
@@ -220,7 +220,7 @@ def test_a_ping_of_the_server_is_answered() -> None:
         client.close()
 
 
-def test_no_word_for_a_while_counts_as_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_counts_as_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "SILENCE", 0.2)
     with playing(protocol.encode(protocol.Changes("e", 0, 0, reset=True))) as url:
         client = aw.connect(url)
@@ -232,7 +232,7 @@ def test_no_word_for_a_while_counts_as_a_lost_connection(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(("state", "heard"), [("reading", ["c"]), ("watching", ["b went", "b", "c"])])
 def test_what_a_restarted_server_has_not_read_yet_has_not_gone(state: str, heard: list[str]) -> None:
-    def told(epoch: str, seq: int, *ids: str, since: int = 0) -> bytes:
+    def changes(epoch: str, seq: int, *ids: str, since: int = 0) -> bytes:
         rows = {"logs": [{"id": id, "text": "the same"} for id in ids]}
         return protocol.encode(protocol.Changes(epoch, seq, since, since == 0, rows))
 
@@ -245,14 +245,14 @@ def test_what_a_restarted_server_has_not_read_yet_has_not_gone(state: str, heard
     def handle(connection: Any) -> None:
         connection.recv()
         if next(lives) == "1":
-            for frame in (welcome("first", "watching"), told("first", 2, "a", "b")):
+            for frame in (welcome("first", "watching"), changes("first", 2, "a", "b")):
                 connection.send(frame.decode())
             listening.wait(PATIENCE)
             return
-        for frame in (welcome("second", state), told("second", 1, "a")):
+        for frame in (welcome("second", state), changes("second", 1, "a")):
             connection.send(frame.decode())
         told_first.wait(PATIENCE)
-        connection.send(told("second", 3, "b", "c", since=1).decode())
+        connection.send(changes("second", 3, "b", "c", since=1).decode())
         with contextlib.suppress(Exception):
             while True:
                 connection.recv()
@@ -327,7 +327,7 @@ def test_a_call_that_cannot_be_sent_harms_no_other(client: Client) -> None:
     assert client.connection.state == "live"
 
 
-def test_calls_do_not_wait_where_there_is_nobody(server: Any, client: Client) -> None:
+def test_calls_fail_at_once_without_a_connection(server: Any, client: Client) -> None:
     client.close()
     before = time.monotonic()
     with pytest.raises(ConnectionFailed, match="closed"):
@@ -371,7 +371,7 @@ def test_it_finds_its_server_again_and_has_missed_nothing(started: Callable[...,
 
 
 @pytest.mark.slow
-def test_a_server_is_shared_by_who_watches_the_same(
+def test_clients_of_the_same_paths_share_a_server(
     started: Callable[..., aw.Server], workspace: Path, tmp_path: Path
 ) -> None:
     server = started()
@@ -419,13 +419,13 @@ def test_stopping_never_hits_another_program(workspace: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_server_that_a_notebook_started_ends_when_nobody_comes(workspace: Path) -> None:
+def test_a_server_that_a_notebook_started_ends_without_clients(workspace: Path) -> None:
     server = aw.serve(workspace, idle_timeout=0.3)
     until(lambda: not server.running)
     assert list(discovery.runtime_directory().glob("server-*")) == []
 
 
-def test_a_missing_path_is_said_before_anything_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_path_is_an_error_before_a_server_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "Popen", None)
     with pytest.raises(aw.PathError, match="no such directory"):
         aw.serve(tmp_path / "nothing")
@@ -453,7 +453,7 @@ def test_many_warnings_do_not_stop_a_server(workspace: Path) -> None:
         assert len(aw.connect(server).tasks) == 2
 
 
-def test_connect_finds_a_server_or_says_that_there_is_none(started: Callable[..., aw.Server]) -> None:
+def test_connect_finds_a_server_or_raises(started: Callable[..., aw.Server]) -> None:
     with pytest.raises(ConnectionFailed, match=r"no agent-widget server runs.*aw\.serve"):
         aw.connect()
     server = started()

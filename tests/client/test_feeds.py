@@ -1,4 +1,4 @@
-"""Nothing is told twice and nothing is skipped, whatever servers and connections go through."""
+"""No change comes twice and none is skipped, whatever servers and connections go through."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ texts = st.sampled_from(["x", "y", "z"])
 class Restarts(RuleBasedStateMachine):
     """A consumer of one table, while rows change, connections break, and servers end and begin anew.
 
-    ``states``: what each row went through in the files, ``None`` for a row that is not there. ``told``: what the
+    ``states``: what each row went through in the files, ``None`` for a row that is not there. ``seen``: what the
     consumer knew of it, one after the other.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.states: dict[str, list[str | None]] = {id: [None] for id in IDS}
-        self.told: dict[str, list[str | None]] = {id: [None] for id in IDS}
+        self.seen: dict[str, list[str | None]] = {id: [None] for id in IDS}
         self.unread: set[str] = set()
         self.replica = Replica()
         self.feed = self.replica.feed(lambda: None, ["logs"])
@@ -63,8 +63,8 @@ class Restarts(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         for _, id, old, new in self.feed.take():
-            assert (old["text"] if old else None) == self.told[id][-1], "it joins on to what was known"
-            self.told[id].append(new["text"] if new else None)
+            assert (old["text"] if old else None) == self.seen[id][-1], "it joins on to what was known"
+            self.seen[id].append(new["text"] if new else None)
 
     @rule(unread=st.sets(ids))
     def the_server_begins_anew(self, unread: set[str]) -> None:
@@ -83,21 +83,21 @@ class Restarts(RuleBasedStateMachine):
         self.server.apply([Record("logs", id, {"text": text}) for id, text in known if text is not None])
 
     @invariant()
-    def each_state_is_told_at_most_once_and_in_order(self) -> None:
+    def each_state_is_seen_at_most_once_and_in_order(self) -> None:
         for id in IDS:
             happened = iter(self.states[id])
-            assert all(state in happened for state in self.told[id]), (self.states[id], self.told[id])
+            assert all(state in happened for state in self.seen[id]), (self.states[id], self.seen[id])
 
     def teardown(self) -> None:
         self.everything_is_read()
         self.follow()
         self.look()
         away = {id for _, id in self.replica._missing._rows}  # whether these went is known when all was read at once
-        assert all(self.told[id][-1] == self.states[id][-1] for id in IDS if id not in away)
+        assert all(self.seen[id][-1] == self.states[id][-1] for id in IDS if id not in away)
         self.the_server_begins_anew(set())
         self.look()
-        self.each_state_is_told_at_most_once_and_in_order()
-        assert all(self.told[id][-1] == self.states[id][-1] for id in IDS)
+        self.each_state_is_seen_at_most_once_and_in_order()
+        assert all(self.seen[id][-1] == self.states[id][-1] for id in IDS)
 
 
 TestRestarts = Restarts.TestCase
@@ -117,7 +117,7 @@ def test_a_row_that_is_again_as_it_was_known_is_no_change() -> None:
     assert feed.take() == [Change("logs", "a", row("1"), None)]
 
 
-def test_who_only_wants_to_be_woken_collects_nothing() -> None:
+def test_a_listener_collects_nothing() -> None:
     replica, server, woken = Replica(), Store(), []
     listener = replica.listen(lambda: woken.append(1), ["logs"])
     feed = replica.feed(lambda: None, ["logs"])

@@ -137,7 +137,7 @@ def test_what_is_held_is_enough_for_conditions(client: Client, monkeypatch: pyte
     assert calls == []
 
 
-def test_a_table_that_is_held_whole_asks_nobody(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_is_held_whole_asks_no_server(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = count_calls(client, monkeypatch)
     assert len(client.agents.rows()) >= 2
     assert client.agents.get("bogus") is None
@@ -151,7 +151,7 @@ def test_without_a_server_what_is_held_is_returned_with_a_warning(client: Client
         assert len(client.messages.rows()) == 20
 
 
-def test_on_the_thread_of_the_connection_nobody_is_asked(client: Client) -> None:
+def test_the_thread_of_the_connection_asks_no_server(client: Client) -> None:
     asked = threading.Event()
     found: list[object] = []
 

@@ -133,7 +133,7 @@ def test_where_is_each_change_of_such_a_row_and_becomes_only_the_beginning(serve
     until(lambda: begins == ["2", "5"])
 
 
-def test_what_goes_is_told_with_its_last_state(server: Any, client: Client) -> None:
+def test_a_removed_row_is_passed_on_in_its_last_state(server: Any, client: Client) -> None:
     gone: list[Row] = []
     known = client.on("logs", lambda row: None, gone=gone.append, where={"text": "mine"})
     server.put(*log_rows("a", text="mine"), *log_rows("b", text="theirs"))
@@ -260,7 +260,7 @@ def test_changes_are_an_async_iteration(server: Any, client: Client) -> None:
     until(lambda: client._link._listeners == [])
 
 
-def test_who_waits_on_a_closed_client_is_not_left_waiting(client: Client) -> None:
+def test_waiting_on_a_closed_client_raises(client: Client) -> None:
     async def run() -> None:
         asyncio.get_running_loop().call_later(0.05, functools.partial(threading.Thread(target=client.close).start))
         assert [row async for row in client.changes("logs")] == []

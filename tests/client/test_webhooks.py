@@ -106,7 +106,7 @@ def test_what_fails_is_logged_once_without_the_secret_address(
     assert "secret-path" not in caplog.text + repr(hook)
 
 
-def test_where_nobody_listens_is_said(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_address_that_does_not_answer_is_logged(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     hook = aw.webhook("http://127.0.0.1:1/secret-path")
     hook.pause = lambda seconds: None
     hook({"any": "thing"})

@@ -126,7 +126,7 @@ def test_the_column_at_needs_no_quotes(store: Store, query: str) -> None:
     assert len(run(store, query)) == 3
 
 
-def test_at_stays_a_word_of_sql(store: Store) -> None:
+def test_at_is_still_a_keyword_of_sql(store: Store) -> None:
     assert one(store, "select at at time zone 'Asia/Kolkata' from quality") == datetime(2026, 1, 1, 17, 30)
     assert one(store, "select ' at ' || $$ at $$") == " at  at "
 
@@ -200,7 +200,7 @@ def test_the_configuration_is_what_the_query_sees(store: Store) -> None:
     assert one(store, "select current_setting('temp_directory')") == ""
 
 
-def test_rows_end_at_the_limit_and_the_answer_says_so(store: Store) -> None:
+def test_rows_end_at_the_limit_and_the_result_is_marked_as_cut(store: Store) -> None:
     cut = run(store, "select range as n from range(1000) order by n desc", limit=20)
     assert ([row.n for row in cut][:2], len(cut), cut.cut) == ([999, 998], 20, True)
     assert "10 of 20 rows, and there are more: cut at the limit" in cut._repr_html_()
@@ -257,7 +257,7 @@ def test_an_answer_in_a_cell_runs_nothing(store: Store) -> None:
     assert run(store, "select 1 as a")._repr_mimebundle_()["text/plain"] == "a\n1\n1 of 1 rows"
 
 
-def test_without_duckdb_it_says_what_to_install(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_duckdb_the_error_says_what_to_install(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(ImportError, match=r'SQL needs DuckDB: pip install "agent-widget\[sql\]"'):
         run(store, "select 1")
@@ -273,12 +273,12 @@ def test_a_client_asks_its_replica_and_a_server_its_store(tmp_path: Path, monkey
         with pytest.raises(aw.SqlError, match="no table nope"):
             client.sql("from nope")
 
-        told = client.call("sql", query=query, limit=2)
-        assert told["columns"] == ["id", "at", "no", "text"]
-        assert told["types"] == {"id": "str", "at": "time", "no": "duration", "text": "str"}
-        assert [(row["text"], row["no"]) for row in told["rows"]] == [("text 0", 0), ("text 1", 0)]
-        assert told["rows"][0]["at"] == 1_767_261_600_000
-        assert told["cut"] is True
+        answer = client.call("sql", query=query, limit=2)
+        assert answer["columns"] == ["id", "at", "no", "text"]
+        assert answer["types"] == {"id": "str", "at": "time", "no": "duration", "text": "str"}
+        assert [(row["text"], row["no"]) for row in answer["rows"]] == [("text 0", 0), ("text 1", 0)]
+        assert answer["rows"][0]["at"] == 1_767_261_600_000
+        assert answer["cut"] is True
 
         def refusal(**params: Any) -> tuple[str, str]:
             with pytest.raises(aw.CallError) as failure:
@@ -297,8 +297,8 @@ def test_a_client_asks_its_replica_and_a_server_its_store(tmp_path: Path, monkey
         client.close()
 
 
-def test_the_method_says_times_in_milliseconds_and_odd_values_as_text(store: Store) -> None:
-    told = reply(run(store, "select timestamp '2026-01-01 12:00' a, date '2026-01-02' b, interval 1 month c"))
-    assert told["types"] == {"a": "time", "b": "str", "c": "str"}
-    assert told["rows"][0]["a"] == NOON
-    assert b'"b":"2026-01-02"' in methods.json_bytes(told)
+def test_the_method_returns_times_in_milliseconds_and_odd_values_as_text(store: Store) -> None:
+    answer = reply(run(store, "select timestamp '2026-01-01 12:00' a, date '2026-01-02' b, interval 1 month c"))
+    assert answer["types"] == {"a": "time", "b": "str", "c": "str"}
+    assert answer["rows"][0]["a"] == NOON
+    assert b'"b":"2026-01-02"' in methods.json_bytes(answer)

@@ -239,7 +239,7 @@ def test_a_schema_can_be_asked_for(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("method", "module"), [("df", "pandas"), ("__arrow_c_stream__", "pyarrow")])
-def test_what_is_not_installed_is_said_in_one_line(
+def test_a_missing_extra_is_an_error_of_one_line(
     tasks: StoredTable, monkeypatch: pytest.MonkeyPatch, method: str, module: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)

@@ -46,7 +46,7 @@ def test_keywords_are_conditions_beside_a_dict_or_a_function() -> None:
     assert not matching("tasks", lambda row: False, owner="ann")(blocked)
 
 
-def test_what_is_no_condition_is_said_at_once() -> None:
+def test_an_invalid_condition_is_an_error_at_once() -> None:
     with pytest.raises(ValueError, match="tasks has no column 'colour'; it has id, source"):
         matching("tasks", {"colour": "red"})
     with pytest.raises(ValueError, match="no table 'doors'; there are agents"):

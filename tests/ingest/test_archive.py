@@ -195,7 +195,7 @@ def test_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "word"), [(b"no database at all, but long enough" * 200, "damaged"), (None, "newer")]
 )
-def test_a_damaged_or_newer_file_is_set_aside_and_said(tmp_path: Path, damage: bytes | None, word: str) -> None:
+def test_a_damaged_or_newer_file_is_set_aside_and_reported(tmp_path: Path, damage: bytes | None, word: str) -> None:
     path = tmp_path / "a.sqlite3"
     if damage is not None:
         path.write_bytes(damage)
@@ -218,7 +218,7 @@ def test_the_second_server_on_the_same_roots_says_that_it_keeps_nothing(tmp_path
         Archive.open(tmp_path / "a.sqlite3")
 
 
-def test_where_nothing_can_be_written_one_line_says_so(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ArchiveError, match="cannot be written"):
         Archive.open(tmp_path / "file" / "a.sqlite3")

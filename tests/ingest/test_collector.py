@@ -128,7 +128,7 @@ def test_a_scan_reads_every_file_into_its_tables(root: Path) -> None:
     assert counts["logs"] == 2
 
 
-def test_every_row_says_which_source_and_which_machine_it_is_from(root: Path) -> None:
+def test_every_row_has_its_source_and_host(root: Path) -> None:
     for name, rows in everything(collected(root)).items():
         for row in rows.values():
             assert row.host == "here"
@@ -187,7 +187,7 @@ def test_the_order_in_which_files_are_read_does_not_matter(data: st.DataObject) 
         assert everything(collector) == everything(collected(root))
 
 
-def test_nobody_who_is_only_named_counts_as_doing_something(root: Path) -> None:
+def test_an_agent_that_is_only_named_has_status_unknown(root: Path) -> None:
     (root / "tasks.json").write_text(json.dumps({"tasks": [{"id": "t", "assigned_to": "agent-9"}]}))
     agent = collected(root).store.get("agents", "agent-9")
     assert agent is not None
@@ -213,7 +213,7 @@ def test_the_clock_alone_takes_an_agent_offline(root: Path) -> None:
 # Files that change
 
 
-def test_only_what_is_new_is_told(root: Path) -> None:
+def test_only_new_rows_are_changes(root: Path) -> None:
     collector = collected(root)
     before = collector.store.position
     with (root / "message-bus.jsonl").open("a") as bus:
@@ -346,7 +346,7 @@ def test_stale_files_are_those_that_changed_and_lately_means_lately(root: Path) 
 # Files that cannot be read
 
 
-def test_a_fifo_a_directory_and_a_way_out_are_told_once_and_the_rest_is_read(
+def test_a_fifo_a_directory_and_a_link_outside_are_reported_once_and_the_rest_is_read(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (root / "tasks.json").unlink()

@@ -136,27 +136,27 @@ def test_a_server_answers_while_it_reads_and_the_newest_session_comes_first(
             welcome = await client.hello(server)
             (source,) = welcome["sources"]
             assert source["state"] == "reading"
-            told = await client.answer()
-            while not told["rows"].get("sessions"):
-                told = await client.answer()
-            assert {row["id"] for row in told["rows"]["sessions"]} == {session(0)}
+            answer = await client.answer()
+            while not answer["rows"].get("sessions"):
+                answer = await client.answer()
+            assert {row["id"] for row in answer["rows"]["sessions"]} == {session(0)}
             while not (source := (await client.sources())["sources"][0])["read"]:
                 pass
             assert (source["state"], source["files"]) == ("reading", SESSIONS)
             assert 0 < source["read"] < source["bytes"]
             gate.open()
-            while (source := (told := await client.sources())["sources"][0])["state"] != "watching":
+            while (source := (answer := await client.sources())["sources"][0])["state"] != "watching":
                 assert source["state"] == "reading"
             assert source["read"] == source["bytes"] > 500_000
             assert source["checked_at"] <= now_ms()
             assert source == await status(client) | {"checked_at": source["checked_at"]}
             assert server.store.count("sessions") == SESSIONS
-            assert told["seq"] <= server.store.seq
+            assert answer["seq"] <= server.store.seq
 
     asyncio.run(scene())
 
 
-def test_who_connects_gets_complete_tables_or_is_told_that_they_are_not(home: Path, gate: Gate) -> None:
+def test_a_client_gets_complete_tables_or_the_state_reading(home: Path, gate: Gate) -> None:
     gate.held.add(transcript(home, 1))
     with hosted(home, first_look=0) as server:
         until(lambda: server.collector.states()[0].read)  # before the first look nobody knows how much there is
@@ -201,8 +201,8 @@ def test_a_small_home_is_whole_in_the_first_answer(workspace: Path) -> None:
             welcome = await client.hello(server)
             assert [source["state"] for source in welcome["sources"]] == ["watching"]
             first = await client.answer()
-            told = {name: {row["id"]: row for row in rows} for name, rows in first["rows"].items()}
-            assert told == {name: rows for name, rows in contents(server.store).items() if rows}
+            sent = {name: {row["id"]: row for row in rows} for name, rows in first["rows"].items()}
+            assert sent == {name: rows for name, rows in contents(server.store).items() if rows}
 
     asyncio.run(scene())
 
@@ -211,7 +211,7 @@ def test_a_small_home_is_whole_in_the_first_answer(workspace: Path) -> None:
 # The watcher
 
 
-def test_who_listens_hears_of_each_slice(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_slice_of_reading_wakes_the_listeners(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent_widget.ingest.watcher.SLICE", 0.0)
     collector, known = collector_of(home), []
     watcher = Watcher(collector, lambda: known.append(collector.store.count("sessions")))
@@ -301,7 +301,7 @@ def test_what_is_appended_to_a_file_while_it_is_read_is_read_too(home: Path) -> 
     assert not refresh(collector, [oldest])
 
 
-def test_nothing_was_looked_at_yet_is_no_reason_to_say_that_all_is_read(home: Path) -> None:
+def test_before_the_first_look_the_sources_are_not_read(home: Path) -> None:
     collector = collector_of(home)
     assert collector.states()[0].state == "reading"
     collector.scan()

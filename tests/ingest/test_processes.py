@@ -37,9 +37,9 @@ def test_a_process_has_one_start_until_it_ends(sleeper: subprocess.Popen[bytes])
 
 
 @pytest.mark.skipif(not Path("/bin/ps").exists() and not Path("/usr/bin/ps").exists(), reason="there is no ps")
-def test_ps_tells_when_a_process_was_started(sleeper: subprocess.Popen[bytes]) -> None:
-    told = started_by_ps(sleeper.pid)
-    assert told is not None and len(told.split()) == 5 and told == started_by_ps(sleeper.pid)
+def test_ps_gives_the_start_of_a_process(sleeper: subprocess.Popen[bytes]) -> None:
+    start = started_by_ps(sleeper.pid)
+    assert start is not None and len(start.split()) == 5 and start == started_by_ps(sleeper.pid)
     sleeper.kill()
     sleeper.wait()
     assert started_by_ps(sleeper.pid) is None
@@ -54,7 +54,7 @@ def test_a_machine_is_known_by_its_id_and_its_space_of_process_numbers() -> None
     assert domain() == f"linux:{machine.read_text().strip()}:{os.readlink('/proc/self/ns/pid')}"
 
 
-def test_what_is_known_is_told_and_not_looked_for_all_the_time() -> None:
+def test_processes_are_checked_at_intervals_only() -> None:
     running, looks = {7: "a"}, []
 
     def look(pid: int) -> str | None:

@@ -85,7 +85,7 @@ def test_the_mean_quality_is_that_of_the_judgements_with_a_score() -> None:
     assert figures["quality_mean"] is None
 
 
-def test_only_figures_that_moved_are_told_and_the_first_time_all_are() -> None:
+def test_only_changed_figures_are_published_after_the_first_time() -> None:
     stats, store = Stats(), Store()
     assert stats.dirty
     assert len(stats.records(1)) > 40
@@ -170,5 +170,5 @@ def test_after_any_changes_every_figure_is_what_a_recount_gives(rounds: list[lis
     figures = Figures()
     for changes in rounds:
         figures.apply(*changes)
-        told = {row.name: row.value for row in figures.store.rows("stats")}
-        assert told == pytest.approx(recount(figures.store), abs=2e-6)
+        stats = {row.name: row.value for row in figures.store.rows("stats")}
+        assert stats == pytest.approx(recount(figures.store), abs=2e-6)

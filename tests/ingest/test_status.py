@@ -84,7 +84,7 @@ def test_evidence_without_a_time_to_live_holds_for_ever() -> None:
     assert agent(settled([saw(10, "done")], now=10**15)).status == "done"
 
 
-def test_an_agent_that_said_it_goes_offline_does_not_go_offline_again() -> None:
+def test_an_agent_that_announced_going_offline_does_not_go_offline_again() -> None:
     store = settled([saw(10, "offline", "unregistered", ttl=5)], now=99)
     assert spans(store) == [(10, None, "offline")]
     assert agent(store).status_reason == "unregistered"
@@ -101,7 +101,7 @@ def test_a_moment_that_ends_in_the_status_before_it_begins_no_span() -> None:
     assert spans(settled(claims, now=99)) == [(5, None, "idle")]
 
 
-def test_a_heartbeat_does_not_take_the_place_of_a_reason_that_says_more() -> None:
+def test_a_heartbeat_does_not_replace_a_more_specific_reason() -> None:
     beat, claim = saw(1, "working", "heartbeat", routine=True), saw(2, "working", "claimed a task")
     later = saw(3, "working", "heartbeat", routine=True)
     assert agent(settled([beat, claim, later], 3)).status_reason == "claimed a task"
@@ -110,7 +110,7 @@ def test_a_heartbeat_does_not_take_the_place_of_a_reason_that_says_more() -> Non
     assert agent(settled([beat, claim, later, idle, again], 5)).status_reason == "heartbeat"
 
 
-def test_the_reason_for_silence_says_how_long_it_lasted() -> None:
+def test_the_reason_for_offline_has_the_length_of_the_silence() -> None:
     assert offline_reason(180_000) == "no heartbeat for 3 min"
     assert offline_reason(90_000) == "no heartbeat for 1 min 30 s"
     assert offline_reason(45_000) == "no heartbeat for 45 s"
@@ -141,7 +141,7 @@ def test_the_clock_alone_takes_an_agent_offline_and_is_then_no_longer_asked() ->
     assert list(statuses.settle(10**15)) == []
 
 
-def test_each_agent_goes_offline_in_its_own_time_however_often_its_evidence_was_prolonged() -> None:
+def test_each_agent_goes_offline_after_its_own_last_evidence() -> None:
     statuses, store = Statuses(), Store()
     for piece in (saw(10, "working", ttl=100), saw(10, "working", ttl=70, agent="b"), saw(10, "done", agent="c")):
         statuses.add(*piece)
@@ -334,7 +334,7 @@ def follows(*evidence: Evidence, now: int = 20) -> tuple[str, str]:
     return agent(store).status, agent(store).status_reason
 
 
-def test_a_fact_has_a_status_and_a_reason_that_says_more_if_more_is_known() -> None:
+def test_a_fact_has_a_status_and_a_reason_with_its_detail() -> None:
     assert follows(seen("called", "Bash")) == (
         "working",
         "tool call Bash pending: it runs, or waits for permission",
@@ -365,11 +365,11 @@ def test_how_long_silence_may_last_depends_on_the_status_and_on_what_is_missing(
 
 
 @pytest.mark.parametrize("status", ["done", "failed", "offline", "unknown"])
-def test_who_has_ended_may_be_silent(status: str) -> None:
+def test_an_agent_that_has_ended_does_not_go_offline(status: str) -> None:
     assert follows(seen(f"says {status}", sign="heartbeat"), now=10**15) == (status, status)
 
 
-def test_evidence_of_one_log_counts_in_its_order_whatever_the_clock_says() -> None:
+def test_evidence_of_one_log_counts_in_file_order() -> None:
     lines = [seen("asked", at=30, log=1), seen("prompted", at=10, log=1), seen("turn ended", at=10, log=1)]
     assert follows(*lines, now=99) == ("idle", "end of turn")
     assert follows(*lines, seen("prompted", at=31, log=2), now=99) == ("idle", "end of turn")

@@ -114,7 +114,7 @@ def test_windows_line_ends_are_line_ends(file: Growing) -> None:
     assert file.read() == [b"two", b"three\r"]
 
 
-def test_blank_lines_say_nothing(file: Growing) -> None:
+def test_blank_lines_are_skipped(file: Growing) -> None:
     file.append(b"\n\r\n  \t\none\n\n\n")
     assert file.read() == [b"one"]
 
@@ -349,7 +349,7 @@ def test_a_file_rewritten_while_its_lines_are_taken_in_is_read_again(
     assert file.read() == [b"NEW ONE", b"NEW TWO", b"NEW THREE", b"NEW FOUR"]
 
 
-def test_who_stops_in_the_middle_goes_on_from_there(file: Growing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_that_was_interrupted_goes_on_from_there(file: Growing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tail, "CHUNK", 4)
     file.append(b"one\ntwo\nsix\n")
     assert next(file.tail.read()).lines == [b"one"]
@@ -421,9 +421,7 @@ def test_a_directory_is_refused(root: Path) -> None:
     assert refusal(root / "directory", root) == "not a regular file"
 
 
-def test_a_file_without_permission_is_unreadable_and_the_reason_is_told(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_without_permission_is_unreadable_with_the_reason(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
 
@@ -482,7 +480,7 @@ class History(RuleBasedStateMachine):
         self.only_grew = True  # since the last read
         self.exists = False
         self.seen: list[bytes] = []
-        self.told: dict[int, list[bytes]] = {}  # line → what was given of it while it was the unfinished last
+        self.given: dict[int, list[bytes]] = {}  # line → what was given of it while it was the unfinished last
         self.real = tail.CHUNK, tail.time
         tail.CHUNK = chunk  # type: ignore[misc]
 
@@ -585,26 +583,26 @@ class History(RuleBasedStateMachine):
         for portion in self.tail.read():
             self.take(portion)
         *_, last = lines = self.content.split(b"\n")
-        if settled and last and not self.is_told(last, len(lines) - 1):
-            self.told.setdefault(len(lines) - 1, []).append(last)
+        if settled and last and not self.was_given(last, len(lines) - 1):
+            self.given.setdefault(len(lines) - 1, []).append(last)
         expected = []
         for number, line in enumerate(lines):
-            expected += self.told.get(number, [])
-            if number < len(lines) - 1 and not self.is_told(line, number):
+            expected += self.given.get(number, [])
+            if number < len(lines) - 1 and not self.was_given(line, number):
                 expected.append(line)
         cleaned = [line.removesuffix(b"\r") for line in expected]
         assert self.seen == [line for line in cleaned if line and not line.isspace()]
         self.only_grew = True
 
-    def is_told(self, line: bytes, number: int) -> bool:
-        told = self.told.get(number)
-        return told is not None and line.removeprefix(told[-1]) in (b"", b"\r")
+    def was_given(self, line: bytes, number: int) -> bool:
+        given = self.given.get(number)
+        return given is not None and line.removeprefix(given[-1]) in (b"", b"\r")
 
     def take(self, portion: tail.Lines) -> None:
         if portion.restarted:
             assert not self.only_grew
             self.only_grew = True
-            self.seen, self.told = [], {}
+            self.seen, self.given = [], {}
         self.seen += portion.lines
 
     @invariant()

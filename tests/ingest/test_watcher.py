@@ -131,9 +131,9 @@ class Live:
             return False
         if on_everything:
             return live == wanted
-        told = {name: rows for name, rows in wanted.items() if name in ("messages", "logs", "memory")}
+        values = {name: rows for name, rows in wanted.items() if name in ("messages", "logs", "memory")}
         return live["tasks"] == wanted["tasks"] and all(
-            rows.items() <= live[name].items() for name, rows in told.items()
+            rows.items() <= live[name].items() for name, rows in values.items()
         )
 
     def comes_to_agree(self, **options: bool) -> None:
@@ -358,7 +358,7 @@ def test_a_root_that_was_deleted_and_made_anew_is_watched_anew(root: Path, monke
         live.comes_to_agree(on_everything=False)
 
 
-def test_where_there_are_no_notifications_changes_are_found_by_checking_and_the_problem_is_told(
+def test_without_notifications_changes_are_found_by_checking_and_the_problem_is_reported(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:

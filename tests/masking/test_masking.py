@@ -163,7 +163,7 @@ def test_what_a_name_calls_secret_is_masked_and_the_name_stays(written: str, sho
     assert mask(written.replace("{}", drawn(32)) if "{}" in written else written) == shown
 
 
-def test_a_shape_says_more_than_a_name() -> None:
+def test_a_shape_takes_precedence_over_a_name() -> None:
     assert mask("GITHUB_TOKEN=gh" + "p_" + drawn(36)) == "GITHUB_TOKEN=[masked: GitHub token]"
 
 

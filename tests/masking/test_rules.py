@@ -39,7 +39,7 @@ def test_the_example_of_a_shape_is_masked(rule: Shape) -> None:
     for _ in range(5):
         token = example(rule.template)
         if not any(sign.isdigit() for sign in token) or len(token) < 20:
-            continue  # too short to be told from a word, or drawn without any digit
+            continue  # too short to differ from a word, or drawn without any digit
         if "hook" in token:
             token = f"https://a.{token}"
         for text in (token, f"it is {token} here", f'{{"a": "{token}"}}', f"x\\n{token}\\n"):
@@ -56,7 +56,7 @@ def test_what_is_too_short_for_a_shape_is_left(rule: Shape) -> None:
     assert rule.kind not in kinds or sum(other.kind == rule.kind for other in RULES) > 1
 
 
-def test_every_rule_says_where_its_facts_are_from() -> None:
+def test_every_rule_names_its_source() -> None:
     for rule in (*RULES, *NAMES, *VAGUE):
         assert rule.source in SOURCES or rule.source.startswith("https://"), rule
 

@@ -88,7 +88,7 @@ def a_store() -> Store:
     return store
 
 
-def test_the_summary_says_how_many_there_were_and_names_nobody() -> None:
+def test_the_summary_has_counts_and_no_names() -> None:
     store = a_store()
     line = summary.plain(store)
     assert "21 agents (1 waiting · 20 idle), 1 of 2 tasks done, $1.50. Run the cell" in line
@@ -98,6 +98,6 @@ def test_the_summary_says_how_many_there_were_and_names_nobody() -> None:
         assert name not in line + table
 
 
-def test_the_summary_of_nothing_says_so() -> None:
+def test_the_summary_of_empty_tables_says_so() -> None:
     assert "no agents" in summary.plain(Store())
     assert "not connected yet" in summary.plain(Store(epoch=""))

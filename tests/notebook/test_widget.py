@@ -121,7 +121,7 @@ def beats(client: Client, browser: list[Browser], monkeypatch: pytest.MonkeyPatc
     return wait
 
 
-def test_nothing_is_said_before_the_browser_says_hello(show: Show, server: Any, beats: Beats) -> None:
+def test_no_frame_is_sent_before_the_browser_s_hello(show: Show, server: Any, beats: Beats) -> None:
     dash, browser = show()
     server.put(*log_rows("a"))
     until(lambda: "a" in dash.logs)
@@ -222,7 +222,7 @@ def test_a_ping_is_answered_at_once(show: Show) -> None:
     assert browser.frames[0]["at"] == 5
 
 
-def test_the_browser_hears_of_us_in_quiet_times_too(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_browser_gets_heartbeats_in_quiet_times(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEARTBEAT", 0.1)
     _, browser = show()
     browser.hello()
@@ -231,7 +231,7 @@ def test_the_browser_hears_of_us_in_quiet_times_too(show: Show, monkeypatch: pyt
     assert (beat["rows"], beat["gone"], beat["reset"]) == ({}, {}, False)
 
 
-def test_while_nobody_looks_nothing_is_sent(
+def test_nothing_is_sent_to_a_hidden_view(
     show: Show, server: Any, beats: Beats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(widget, "LOOKED_AT", 0.2)
@@ -283,7 +283,9 @@ def test_a_call_starts_no_thread_and_waits_for_nothing(show: Show, monkeypatch: 
     for rid in range(5):
         browser.say(type="call", rid=rid, method="status", params={})
     until(lambda: len(browser.of("reply")) == 5)
-    assert [name for name in started if not name.startswith("asyncio_")] == [], "but the server's, which is here too"
+    assert [name for name in started if not name.startswith(("asyncio_", "agent-widget call_"))] == [], (
+        "the server's own apart"
+    )
 
 
 def test_a_call_that_cannot_be_passed_on_is_answered_with_the_reason(show: Show, client: Client) -> None:
@@ -295,7 +297,7 @@ def test_a_call_that_cannot_be_passed_on_is_answered_with_the_reason(show: Show,
     assert browser.of("reply")[1]["error"] == {"code": "failed", "message": "closed"}
 
 
-def test_no_dashboard_and_nobody_who_waits_collects_changes(show: Show, client: Client) -> None:
+def test_neither_dashboards_nor_waits_collect_changes(show: Show, client: Client) -> None:
     show()
     client.alert("never", lambda client: False)
     waiting = threading.Thread(target=lambda: client.wait(lambda client: "a" in client.logs))
@@ -321,7 +323,7 @@ def test_traits_hold_no_data(show: Show, server: Any, workspace: Path) -> None:
         dash.nothing  # noqa: B018
 
 
-def test_the_browser_is_told_when_the_server_goes_and_comes_back(workspace: Path, browser: list[Browser]) -> None:
+def test_the_browser_gets_the_state_when_the_server_goes_and_returns(workspace: Path, browser: list[Browser]) -> None:
     with hosted(workspace) as first:
         client = aw.connect(first.url, first.token)
         dash = aw.Dashboard(client)
@@ -430,15 +432,15 @@ def test_what_is_selected_can_be_set(show: Show, server: Any, client: Client) ->
     server.put(Record("agents", "a1", {"name": "agent-ann"}))
     until(lambda: "a1" in dash.agents)
     browser.hello()
-    for row, told in (
+    for row, selected in (
         (dash.tasks["task-0"], {"table": "tasks", "id": "task-0"}),
         (dash.agent("ann"), {"table": "agents", "id": "a1"}),
         (("tasks", "task-1"), {"table": "tasks", "id": "task-1"}),
         (("agents", "ann"), {"table": "agents", "id": "a1"}),
     ):
         dash.selected = row
-        assert list(dash.selected.index) == [told["id"]]
-        assert browser.of("view")[-1] == {"type": "view", "selected": told}
+        assert list(dash.selected.index) == [selected["id"]]
+        assert browser.of("view")[-1] == {"type": "view", "selected": selected}
     dash.selected = None
     assert len(dash.selected) == 0
     assert browser.of("view")[-1]["selected"] is None
@@ -468,8 +470,8 @@ def test_python_drives_the_view_even_before_there_is_one(show: Show, server: Any
     dash.at("2026-01-01T00:00:00+00:00")
     dash.at()
     dash.select(agent=None)
-    told = [{name: value for name, value in frame.items() if name != "type"} for frame in browser.of("view")[1:]]
-    assert told == [
+    frames = [{name: value for name, value in frame.items() if name != "type"} for frame in browser.of("view")[1:]]
+    assert frames == [
         {"selected": {"table": "agents", "id": "a1"}},
         {"at": 1_767_225_600_000},
         {"at": None},
@@ -477,7 +479,7 @@ def test_python_drives_the_view_even_before_there_is_one(show: Show, server: Any
     ]
 
 
-def test_wrong_wishes_say_what_there_is(show: Show) -> None:
+def test_an_unknown_tab_or_filter_is_an_error_that_lists_the_known_ones(show: Show) -> None:
     dash, _ = show()
     with pytest.raises(ValueError, match="no tab 'home'; there are overview, agents"):
         dash.show("home")
@@ -498,12 +500,12 @@ def test_how_far_the_sources_are_read_is_passed_on_when_it_changes(show: Show, s
     (source,) = browser.of("welcome")[-1]["sources"]
     (workspace / "agent-registry.json").write_text("{ torn")
     until(lambda: any(frame["sources"][0]["problems"] for frame in browser.of("sources")))
-    told = browser.of("sources")[-1]["sources"][0]
-    assert (told["files"], told["malformed"]) == (source["files"] + 1, 1)
-    assert told["checked_at"] >= source["checked_at"]
+    state = browser.of("sources")[-1]["sources"][0]
+    assert (state["files"], state["malformed"]) == (source["files"] + 1, 1)
+    assert state["checked_at"] >= source["checked_at"]
 
 
-def test_alerts_are_told_with_every_message_and_their_end_once(client: Client, server: Any, show: Show) -> None:
+def test_firing_alerts_are_sent_with_every_message_and_their_end_once(client: Client, server: Any, show: Show) -> None:
     _, browser = show()
     browser.hello()
     until(lambda: browser.of("changes"))
@@ -511,14 +513,14 @@ def test_alerts_are_told_with_every_message_and_their_end_once(client: Client, s
     alert = client.alert("budget", lambda c: "$6.10 spent" if len(c.logs) else None, lambda alert: None)
     server.put(*log_rows("a"))
     until(lambda: any(line["state"] == "firing" for frame in browser.of("alerts")[-1:] for line in frame["alerts"]))
-    (told,) = browser.of("alerts")[-1]["alerts"]
-    assert (told["name"], told["text"], told["since"]) == ("budget", "$6.10 spent", alert.since)
+    (alert_sent,) = browser.of("alerts")[-1]["alerts"]
+    assert (alert_sent["name"], alert_sent["text"], alert_sent["since"]) == ("budget", "$6.10 spent", alert.since)
     before = len(browser.of("alerts"))
     browser.hello()
     until(lambda: len(browser.of("alerts")) > before)
     alert.stop()
     until(lambda: browser.of("alerts")[-1]["alerts"] == [])
-    told_end = len(browser.of("alerts"))
+    sent = len(browser.of("alerts"))
     server.put(*log_rows("b"))
     until(lambda: any("b" in str(frame["rows"]) for frame in browser.of("changes")))
-    assert len(browser.of("alerts")) == told_end
+    assert len(browser.of("alerts")) == sent

@@ -33,24 +33,24 @@ def the_knowledge(collector: Collector) -> str:
     return str(row["id"])
 
 
-def test_a_file_is_told_whole_with_the_version_of_its_row(tmp_path: Path) -> None:
+def test_a_file_is_returned_whole_with_the_version_of_its_row(tmp_path: Path) -> None:
     collector = reading(tmp_path, working=NOTES.encode())
     row = collector.store.get("memory", "working.md")
     assert row is not None and len(row["text"]) < len(NOTES)
     assert lookup(collector).memory("working.md") == (NOTES, row["version"], False)
 
 
-def test_a_changed_file_is_told_as_it_is_now(tmp_path: Path) -> None:
+def test_a_changed_file_is_returned_as_it_is_now(tmp_path: Path) -> None:
     collector = reading(tmp_path, working=b"one")
     (tmp_path / "working.md").write_bytes(b"two")
-    told = lookup(collector).memory("working.md")
-    assert told.text == "two"
+    answer = lookup(collector).memory("working.md")
+    assert answer.text == "two"
     collector.scan()
     row = collector.store.get("memory", "working.md")
-    assert row is not None and row["version"] == told.version
+    assert row is not None and row["version"] == answer.version
 
 
-def test_an_entry_of_the_knowledge_base_is_told_alone(tmp_path: Path) -> None:
+def test_an_entry_of_the_knowledge_base_is_returned_alone(tmp_path: Path) -> None:
     collector = reading(tmp_path)
     id = the_knowledge(collector)
     row = collector.store.get("memory", id)
@@ -64,9 +64,9 @@ def test_an_entry_of_the_knowledge_base_is_told_alone(tmp_path: Path) -> None:
         lookup(collector).memory(id)
 
 
-def test_a_long_text_is_cut_and_says_so(tmp_path: Path) -> None:
-    told = lookup(reading(tmp_path, working=b"x" * (TEXT_CHARS + 1))).memory("working.md")
-    assert told.truncated and len(told.text) == TEXT_CHARS and told.text.endswith("x…")
+def test_a_long_text_is_cut_and_marked_as_truncated(tmp_path: Path) -> None:
+    answer = lookup(reading(tmp_path, working=b"x" * (TEXT_CHARS + 1))).memory("working.md")
+    assert answer.truncated and len(answer.text) == TEXT_CHARS and answer.text.endswith("x…")
 
 
 def test_secrets_are_masked(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_secrets_are_masked(tmp_path: Path) -> None:
     assert SECRET in lookup(collector).memory("working.md").text
 
 
-def test_nothing_outside_the_root_is_told(tmp_path: Path) -> None:
+def test_nothing_outside_the_root_is_returned(tmp_path: Path) -> None:
     outside = tmp_path / "secret.md"
     outside.write_text("not yours")
     (root := tmp_path / "memory").mkdir()
@@ -108,8 +108,8 @@ def test_a_client_asks_for_it(tmp_path: Path) -> None:
     reading(tmp_path, working=NOTES.encode())
     with hosted(tmp_path) as server:
         client = aw.connect(server.url, server.token)
-        told = client.call("memory", id="working.md")
-        assert (told["text"], told["truncated"]) == (NOTES, False)
+        answer = client.call("memory", id="working.md")
+        assert (answer["text"], answer["truncated"]) == (NOTES, False)
         with pytest.raises(aw.NotFound, match="no memory entry") as failure:
             client.call("memory", id="nothing")
         assert failure.value.code == "not_found"

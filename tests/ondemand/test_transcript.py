@@ -36,8 +36,8 @@ def home(tmp_path: Path) -> Home:
     return Home(Claude, tmp_path / "claude", now=at("09:10:00"))
 
 
-def said(home: Home, *told: dict[str, Any]) -> Collector:
-    return home.write(FILE, lines(*told)).read().collector
+def written(home: Home, *records: dict[str, Any]) -> Collector:
+    return home.write(FILE, lines(*records)).read().collector
 
 
 def kinds(extract: Extract) -> list[str]:
@@ -61,9 +61,9 @@ def joined(extracts: list[Extract]) -> list[dict[str, Any]]:
 # What an entry says
 
 
-def test_a_turn_is_told_in_order_with_a_call_and_its_result_as_one_entry(home: Home) -> None:
+def test_a_turn_is_in_order_with_a_call_and_its_result_as_one_entry(home: Home) -> None:
     ann = Session()
-    collector = said(
+    collector = written(
         home,
         ann.person("Paint the door"),
         ann.answer({"type": "thinking", "thinking": "Green, I think."}),
@@ -94,7 +94,7 @@ def test_images_are_placeholders(home: Home) -> None:
     prompt = ann.person("")
     prompt["message"]["content"] = [{"type": "text", "text": "Like this:"}, picture]
     shown = ann.returns("t1", [picture])
-    extract = lookup(said(home, prompt, ann.calls("t1", "Read", file_path="door.png"), shown)).transcript(ANN)
+    extract = lookup(written(home, prompt, ann.calls("t1", "Read", file_path="door.png"), shown)).transcript(ANN)
     assert extract.entries[0]["text"] == "Like this:\n[image]"
     assert extract.entries[1]["output"] == "[image]"
 
@@ -106,7 +106,7 @@ def test_a_call_that_gave_work_to_a_subagent_names_it_and_the_subagent_has_a_tra
         f"{PROJECT}/{ANN}/subagents/agent-{short}.jsonl",
         lines(sub.person("Find the paint"), sub.says("It is in the shed.")),
     )
-    collector = said(
+    collector = written(
         home,
         ann.person("Paint"),
         ann.calls("t1", "Task", prompt="Find the paint", subagent_type="Explore"),
@@ -123,24 +123,24 @@ def test_a_call_that_gave_work_to_a_subagent_names_it_and_the_subagent_has_a_tra
 
 def test_secrets_are_masked_in_texts_inputs_and_diffs(home: Home) -> None:
     ann = Session()
-    collector = said(
+    collector = written(
         home,
         ann.person(f"Use {SECRET}"),
         ann.calls("t1", "Write", file_path=".env", content=f"KEY={SECRET}"),
         ann.calls("t2", "Login", password="Hunter2x9Kq!"),
         ann.returns("t2", f"in with {SECRET}"),
     )
-    told = json.dumps(lookup(collector).transcript(ANN).entries)
-    assert SECRET not in told
-    assert "Hunter2" not in told
-    assert "Use " in told and ".env" in told
+    text = json.dumps(lookup(collector).transcript(ANN).entries)
+    assert SECRET not in text
+    assert "Hunter2" not in text
+    assert "Use " in text and ".env" in text
     collector.masking = False
     assert SECRET in json.dumps(lookup(collector).transcript(ANN).entries)
 
 
-def test_long_texts_are_cut_and_say_so_unless_more_is_asked_for(home: Home) -> None:
+def test_long_texts_are_cut_unless_more_is_asked_for(home: Home) -> None:
     ann = Session()
-    collector = said(home, ann.person("x" * 50_000))
+    collector = written(home, ann.person("x" * 50_000))
     (entry,) = lookup(collector).transcript(ANN).entries
     assert entry["text"] == "x" * 20_000 + "… (30,000 more characters)"
     (entry,) = lookup(collector).transcript(ANN, chars=60_000).entries
@@ -182,20 +182,20 @@ def test_what_is_no_edit_has_no_diff(given: Any) -> None:
 
 def long(turns: int, output: int = 3000) -> list[dict[str, Any]]:
     """Turns of which each has a call that returns only after the next prompt was queued."""
-    ann, told = Session(), []
+    ann, entries = Session(), []
     for turn in range(turns):
-        told += [
+        entries += [
             ann.person(f"Prompt {turn}"),
             ann.calls(f"t{turn}", command="make"),
             ann.says(f"Meanwhile {turn}", stop=None),
             ann.returns(f"t{turn}", "o" * output),
             ann.says(f"Done {turn}."),
         ]
-    return told
+    return entries
 
 
 def test_extracts_of_any_size_join_to_the_whole(home: Home) -> None:
-    collector = said(home, *long(100))  # several windows
+    collector = written(home, *long(100))  # several windows
     whole = joined(list(all_extracts(collector, ANN, 500)))
     assert len(whole) == 500
     assert all(entry["status"] == "ok" for entry in whole if entry["kind"] == "tool")
@@ -204,20 +204,20 @@ def test_extracts_of_any_size_join_to_the_whole(home: Home) -> None:
 
 
 def test_an_extract_begins_anywhere_and_its_calls_still_have_their_results(home: Home) -> None:
-    collector = said(home, *long(3))
+    collector = written(home, *long(3))
     first = lookup(collector).transcript(ANN, limit=4)
     extract = lookup(collector).transcript(ANN, before=first.before, limit=3)
     assert all(entry["status"] == "ok" for entry in extract.entries if entry["kind"] == "tool")
     assert extract.after is None, "only the newest extract is followed"
 
 
-def test_what_came_since_an_extract_is_told_once_more_with_what_was_not_finished(home: Home) -> None:
+def test_entries_since_an_extract_include_calls_that_were_open_in_it(home: Home) -> None:
     ann = Session()
-    collector = said(home, ann.person("Paint"), ann.says("Right away.", stop=None), ann.calls("t1", command="make"))
+    collector = written(home, ann.person("Paint"), ann.says("Right away.", stop=None), ann.calls("t1", command="make"))
     extract = lookup(collector).transcript(ANN)
     assert extract.entries[-1]["status"] == "running"
     assert kinds(lookup(collector).transcript(ANN, after=extract.after)) == ["tool"]
-    said(home, ann.returns("t1", "fine"), ann.says("Done."))
+    written(home, ann.returns("t1", "fine"), ann.says("Done."))
     later = lookup(collector).transcript(ANN, after=extract.after)
     assert (later.entries[0]["kind"], later.entries[0]["id"]) == ("tool", extract.entries[-1]["id"])
     assert (later.entries[0]["status"], kinds(later)) == ("ok", ["tool", "reply", "end"])
@@ -226,7 +226,7 @@ def test_what_came_since_an_extract_is_told_once_more_with_what_was_not_finished
 
 def test_a_task_that_was_named_on_an_earlier_extract_keeps_its_title(home: Home) -> None:
     ann = Session()
-    collector = said(
+    collector = written(
         home,
         ann.calls("t1", "TaskCreate", subject="Paint the door"),
         ann.returns("t1", "created", {"task": {"id": "7", "subject": "Paint the door"}}),
@@ -240,7 +240,7 @@ def test_a_task_that_was_named_on_an_earlier_extract_keeps_its_title(home: Home)
 
 def test_a_line_that_is_being_written_comes_with_the_next_extract(home: Home) -> None:
     ann = Session()
-    collector = said(home, ann.person("Paint"))
+    collector = written(home, ann.person("Paint"))
     line = lines(ann.says("It is green."))
     home.write(FILE, line[:40])
     extract = lookup(collector).transcript(ANN)
@@ -254,7 +254,7 @@ def test_a_conversation_in_several_files_is_one(home: Home) -> None:
     early.clock, late.clock = 8 * 3600, 9 * 3600
     home.write(f"{PROJECT}/zzz.jsonl", lines(early.person("First"), early.says("One.")))
     late.numbers = iter(range(100, 200))
-    collector = said(home, late.person("Second"), late.says("Two."))
+    collector = written(home, late.person("Second"), late.says("Two."))
     texts = [entry["text"] for entry in lookup(collector).transcript(ANN).entries if entry.get("text")]
     assert texts == ["First", "One.", "Second", "Two."]
     for limit in (1, 2, 3):
@@ -264,7 +264,7 @@ def test_a_conversation_in_several_files_is_one(home: Home) -> None:
 def test_the_end_of_a_file_of_any_size_is_read_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
-    collector = said(home, *long(300, output=20_000))
+    collector = written(home, *long(300, output=20_000))
     size = (home.root / FILE).stat().st_size
     read = 0
     pread = os.pread
@@ -280,9 +280,9 @@ def test_the_end_of_a_file_of_any_size_is_read_alone(home: Home, monkeypatch: py
     assert read < size / 5
 
 
-def test_what_cannot_be_read_says_why(home: Home, tmp_path: Path) -> None:
+def test_a_transcript_that_cannot_be_read_is_an_error_with_the_reason(home: Home, tmp_path: Path) -> None:
     ann = Session()
-    collector = said(home, ann.person("Paint"), ann.says("Done."))
+    collector = written(home, ann.person("Paint"), ann.says("Done."))
     extract = lookup(collector).transcript(ANN, limit=1)
     with pytest.raises(NoTranscript, match="no session 'nobody'"):
         lookup(collector).transcript("nobody")
@@ -296,7 +296,7 @@ def test_what_cannot_be_read_says_why(home: Home, tmp_path: Path) -> None:
 
 def test_a_link_that_leads_out_is_not_followed(home: Home, tmp_path: Path) -> None:
     ann = Session()
-    collector = said(home, ann.person("Paint"))
+    collector = written(home, ann.person("Paint"))
     (tmp_path / "secret.jsonl").write_bytes(lines(ann.person("Secret")))
     (home.root / FILE).unlink()
     (home.root / FILE).symlink_to(tmp_path / "secret.jsonl")
@@ -312,7 +312,7 @@ def test_bytes_changed_anywhere_never_break_an_extract(
     root = tmp_path_factory.mktemp("claude")
     (root / "projects").mkdir()
     home = Home(Claude, root, now=at("09:10:00"))
-    collector = said(home, *long(5, output=10))
+    collector = written(home, *long(5, output=10))
     content = bytearray((root / FILE).read_bytes())
     for _ in range(data.draw(st.integers(1, 8))):
         place = data.draw(st.integers(0, len(content) - 1))
@@ -357,16 +357,16 @@ def test_a_tree_of_documents_is_one_conversation(tmp_path: Path) -> None:
     for path, document in tree(tmp_path / "tree"):
         put(path, document)
     collector = reading(tmp_path / "tree")
-    told = ("kind", "text", "name", "status", "output")
+    columns = ("kind", "text", "name", "status", "output")
     extract = lookup(collector).transcript("ses_1")
-    assert [[entry.get(name) for name in told] for entry in extract.entries] == [
-        [entry.get(name) for name in told] for entry in expected
+    assert [[entry.get(name) for name in columns] for entry in extract.entries] == [
+        [entry.get(name) for name in columns] for entry in expected
     ]
     assert joined(list(all_extracts(collector, "ses_1", 1))) == extract.entries
 
 
 @pytest.mark.parametrize(
-    ("kind", "path", "told"),
+    ("kind", "path", "payloads"),
     [
         (
             Codex,
@@ -387,10 +387,10 @@ def test_a_tree_of_documents_is_one_conversation(tmp_path: Path) -> None:
     ],
 )
 def test_pictures_of_other_agents_are_placeholders(
-    tmp_path: Path, kind: type[Source], path: str, told: list[tuple[str, dict[str, Any]]]
+    tmp_path: Path, kind: type[Source], path: str, payloads: list[tuple[str, dict[str, Any]]]
 ) -> None:
     home = Home(kind, tmp_path / "home")
-    home.write(path, lines(*({"timestamp": iso("09:00:00"), "type": t, "payload": payload} for t, payload in told)))
+    home.write(path, lines(*({"timestamp": iso("09:00:00"), "type": t, "payload": payload} for t, payload in payloads)))
     (agent,) = home.read().collector.conversations
     (call,) = [entry for entry in lookup(home.collector).transcript(agent).entries if entry["kind"] == "tool"]
     assert call["output"] == "[image]"
@@ -401,12 +401,12 @@ def test_an_extract_in_the_middle_of_a_long_turn_knows_whose_it_is(tmp_path: Pat
     home = Home(Codex, tmp_path / "codex")
     thread = "019e0000-0000-7000-8000-000000000001"
     meta = {"id": thread, "timestamp": iso("09:00:00"), "cwd": "/work/shop", "instructions": "i" * 100_000}
-    told = [{"timestamp": iso("09:00:00"), "type": "session_meta", "payload": meta}]
+    entries = [{"timestamp": iso("09:00:00"), "type": "session_meta", "payload": meta}]
     for n in range(200):
         content = [{"type": "output_text", "text": f"{n} " + "x" * 2000}]
         payload = {"type": "message", "role": "assistant", "content": content}
-        told.append({"timestamp": iso(f"09:00:02.{n:03}"), "type": "response_item", "payload": payload})
-    home.write(f"sessions/2026/01/01/rollout-2026-01-01T09-00-00-{thread}.jsonl", lines(*told))
+        entries.append({"timestamp": iso(f"09:00:02.{n:03}"), "type": "response_item", "payload": payload})
+    home.write(f"sessions/2026/01/01/rollout-2026-01-01T09-00-00-{thread}.jsonl", lines(*entries))
     collector = home.read().collector
     whole = joined(list(all_extracts(collector, thread, 500)))
     assert [entry["text"].split()[0] for entry in whole if entry["kind"] == "reply"] == [str(n) for n in range(200)]
@@ -469,5 +469,5 @@ def test_agent_text_is_text_in_a_cell() -> None:
 
 
 @pytest.mark.parametrize("kind", SOURCES, ids=lambda kind: kind.name)
-def test_a_source_says_whether_its_sessions_have_a_transcript(kind: type[Source], tmp_path: Path) -> None:
+def test_a_source_declares_whether_its_sessions_have_a_transcript(kind: type[Source], tmp_path: Path) -> None:
     assert kind.has_transcripts == isinstance(getattr(kind(tmp_path), "book", None), Book)

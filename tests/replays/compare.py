@@ -1,7 +1,7 @@
 """What we said of the sessions of a recording against what the monitor said, and against what a person expects.
 
 Idle, done, failed, offline and unknown are the monitor's ``ready``. From when it forgets a session until it says
-something again nothing is compared, and its last word is the one before. Recordings in which a hook told it something
+something again nothing is compared, and its last state is the one before. Recordings in which a hook gave it something
 are played and shown but count for nothing.
 
 **Time.** The first share is of all the time. The second leaves out (it does not count as agreement either)
@@ -83,12 +83,12 @@ class Shares(NamedTuple):
 
 
 def _in_their_words(changes: Iterable[Change], born: int) -> list[Change]:
-    told = [Change(born, "ready", "not seen yet")]
+    stated = [Change(born, "ready", "not seen yet")]
     for change in changes:
         state = STATE.get(change.state, "ready")
-        if state != told[-1].state:
-            told.append(Change(max(change.at, born), state, f"{change.state}: {change.reason}"))
-    return told
+        if state != stated[-1].state:
+            stated.append(Change(max(change.at, born), state, f"{change.state}: {change.reason}"))
+    return stated
 
 
 def _at_time(changes: list[Change], at: int) -> Change:
@@ -164,8 +164,8 @@ class Compared:
         return "by the scenario" if ours.state == self.ends_in else ""
 
     def _delays(self) -> Iterator[tuple[str, int | str]]:
-        told = [Change(self.theirs[0].at, "ready"), *self.theirs]
-        for before, change, after in zip(told, told[1:], told[2:], strict=False):
+        changes = [Change(self.theirs[0].at, "ready"), *self.theirs]
+        for before, change, after in zip(changes, changes[1:], changes[2:], strict=False):
             if after.at - change.at < FLICKER_MS or not change.state or (before.state, before.at) == change[1::-1]:
                 continue
             near = [o.at - change.at for o in self.ours if o.state == change.state and before.at <= o.at <= after.at]
@@ -207,8 +207,10 @@ class Outcome:
             if session.final != "right":
                 yield f"        final differs: ours is {session.ours[-1].state} ({session.final or 'WRONG'})"
             if verbose:
-                told = [(change, "theirs") for change in session.theirs] + [(change, "ours") for change in session.ours]
-                for change, who in sorted(told, key=lambda entry: entry[0].at):
+                changes = [(change, "theirs") for change in session.theirs] + [
+                    (change, "ours") for change in session.ours
+                ]
+                for change, who in sorted(changes, key=lambda entry: entry[0].at):
                     at = (change.at - recording.start) / 1000
                     yield f"        {at:8.2f} s  {who:6} {change.state:8} {change.reason[:120]}"
         if missing := [name for name, met in self.phases if not met]:

@@ -67,8 +67,8 @@ def growth(recording: Recording, home: Path) -> Iterator[Growth]:
             row = (message, session, at, at, json.dumps(data))
             yield Growth(at, write("INSERT INTO message VALUES (?, ?, ?, ?, ?)", *row))
             if role != "user" and line.get("_error"):
-                told = json.dumps({**data, "error": line["_error"], "time": {"created": at, "completed": at}})
-                yield Growth(at, write("UPDATE message SET data = ?, time_updated = ? WHERE id = ?", told, at, message))
+                new = json.dumps({**data, "error": line["_error"], "time": {"created": at, "completed": at}})
+                yield Growth(at, write("UPDATE message SET data = ?, time_updated = ? WHERE id = ?", new, at, message))
         part = {name: value for name, value in line.items() if not name.startswith("_")}
         id, began = f"prt_{number:04}", at
         state = part.get("state", {})
@@ -83,5 +83,5 @@ def growth(recording: Recording, home: Path) -> Iterator[Growth]:
         if began < at:
             yield Growth(at, write("UPDATE part SET data = ?, time_updated = ? WHERE id = ?", json.dumps(part), at, id))
         if part["type"] == "step-finish":
-            told = json.dumps({"role": role, "time": {"created": at, "completed": at}, "finish": part["reason"]})
-            yield Growth(at, write("UPDATE message SET data = ?, time_updated = ? WHERE id = ?", told, at, message))
+            new = json.dumps({"role": role, "time": {"created": at, "completed": at}, "finish": part["reason"]})
+            yield Growth(at, write("UPDATE message SET data = ?, time_updated = ? WHERE id = ?", new, at, message))

@@ -12,7 +12,7 @@ monitor (Irrlicht, https://github.com/ingo-eichhorst/Irrlicht) that ran beside t
 - ``state_transition``: what the monitor took the session to be doing: ``ready``, ``working``, ``waiting``. A session
   that it finds is ``ready`` (``new session created``) until it looks inside, with OpenCode up to some minutes later.
 - ``process_exited``, ``transcript_removed``: it forgets the session, until it says something again.
-- ``hook_received``: the agent had told the monitor by a hook, which is in no file. Its sessions ``proc-…`` are
+- ``hook_received``: the agent had notified the monitor by a hook, which is in no file. Its sessions ``proc-…`` are
   processes without a transcript and are left out.
 
 ``expected.jsonl`` of the case, if there is one, lists the phases that a person expects, and says (``known_failing``)
@@ -244,8 +244,8 @@ def _first_prompt(session: Session) -> int | None:
     for line in (session.content or b"").splitlines(keepends=True):
         offset += len(line)
         entry = json.loads(line) if line.strip() else {}
-        for told in (entry, *entry.get("$set", {}).get("messages", ())):
-            if told.get("type") == "user" and "<session_context>" not in json.dumps(told.get("content")):
+        for line in (entry, *entry.get("$set", {}).get("messages", ())):
+            if line.get("type") == "user" and "<session_context>" not in json.dumps(line.get("content")):
                 return next((at for at, size in session.sizes if size >= offset), None)
     return None
 

@@ -5,7 +5,7 @@ Use, from the repository's root::
     python -m tests.replays ../shared/data/replays/claudecode        # one line for each recording, then totals
     python -m tests.replays -v ../shared/data/replays/codex/scenarios/2-1_basic-turn
 
-The agent is told by the name of a directory above the recording (``claudecode``, ``codex``, …). Files are put below
+The agent is known by the name of a directory above the recording (``claudecode``, ``codex``, …). Files are put below
 a temporary home where the agent would have put them, as far as they had grown at each of the recorded times, and a
 :class:`Collector` with that agent's source reads them. Where sizes are not recorded because the agent writes a database
 (``opencode``), the transcript is an export of its rows with their times in ``_ts``; then the rows are written into a

@@ -22,7 +22,7 @@ ID = SESSION[-36:]
 class Told(Source):
     """Lines that say the status outright."""
 
-    name = "told"
+    name = "stated"
 
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
@@ -45,7 +45,7 @@ def event(second: float, kind: str, **more: object) -> dict[str, object]:
     return {"ts": f"2026-01-01T00:00:{second:06.3f}+00:00", "kind": kind, "session_id": SESSION, **more}
 
 
-def said(second: float, status: str) -> bytes:
+def reported(second: float, status: str) -> bytes:
     at = 1767225600000 + round(second * 1000)
     return json.dumps({"id": ID, "at": at, "status": status}).encode() + b"\n"
 
@@ -91,12 +91,12 @@ def over(second: float) -> dict[str, object]:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> None:
+def stated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "source_for", lambda agent: Told)
 
 
 def made(directory: Path, *more: dict[str, object]) -> Path:
-    lines = [said(1, "working"), said(4, "idle"), said(6, "working")]
+    lines = [reported(1, "working"), reported(4, "idle"), reported(6, "working")]
     sizes = [len(b"".join(lines[: n + 1])) for n in range(3)]
     path = f"/home/someone/.codex/sessions/2026/01/01/{SESSION}.jsonl"
     events = [
@@ -121,7 +121,7 @@ def made(directory: Path, *more: dict[str, object]) -> Path:
     return record(directory, events, lines, expected)
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("stated")
 def test_the_file_grows_as_recorded_and_the_time_in_agreement_is_measured(tmp_path: Path) -> None:
     outcome = replay.play(read(made(tmp_path)))
     (session,) = outcome.sessions
@@ -139,8 +139,8 @@ def test_the_file_grows_as_recorded_and_the_time_in_agreement_is_measured(tmp_pa
     assert outcome.recording.processes == 1 and outcome.counts
 
 
-@pytest.mark.usefixtures("told")
-def test_what_a_hook_told_the_monitor_counts_for_nothing(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("stated")
+def test_states_that_the_monitor_has_from_hooks_do_not_count(tmp_path: Path) -> None:
     outcome = replay.play(read(made(tmp_path, event(11, "hook_received"))))
     assert not outcome.counts
     assert "of 0 s agree" in summary("codex", [outcome])
@@ -148,8 +148,8 @@ def test_what_a_hook_told_the_monitor_counts_for_nothing(tmp_path: Path) -> None
 
 def test_the_files_of_two_sessions_lie_behind_each_other(tmp_path: Path) -> None:
     other = SESSION[:-1] + "b"
-    first, second = said(1, "working"), said(2, "idle").replace(ID.encode(), other[-36:].encode())
-    late = said(3, "idle")  # after the monitor had looked for the last time
+    first, second = reported(1, "working"), reported(2, "idle").replace(ID.encode(), other[-36:].encode())
+    late = reported(3, "idle")  # after the monitor had looked for the last time
     events = [
         event(1, "transcript_new", transcript_path=f"/h/.codex/sessions/{SESSION}.jsonl", file_size=len(first)),
         event(2, "transcript_new", transcript_path=f"/h/.codex/sessions/{other}.jsonl", file_size=len(second)),
@@ -159,7 +159,7 @@ def test_the_files_of_two_sessions_lie_behind_each_other(tmp_path: Path) -> None
     assert [session.content for session in recording.sessions.values()] == [first + late, second]
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("stated")
 def test_it_runs_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made(tmp_path)
     assert main([str(tmp_path), "-v"]) == 0
@@ -184,43 +184,43 @@ def test_an_agent_without_a_source_is_skipped(
 # What the monitor had not looked at
 
 
-@pytest.mark.usefixtures("told")
-def test_disagreement_is_left_out_until_a_look_that_was_put_off_finds_what_we_say(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("stated")
+def test_disagreement_is_left_out_until_a_delayed_look_finds_our_state(tmp_path: Path) -> None:
     events = [event(1, "line"), monitor(1, "working"), *put_off(4), monitor(6, "ready"), over(9)]
-    shares = shares_of(played(tmp_path, events, said(1, "working"), said(4, "idle")).sessions)
+    shares = shares_of(played(tmp_path, events, reported(1, "working"), reported(4, "idle")).sessions)
     assert (shares.agreed, shares.total, shares.left_out) == (6000, 8000, {BEHIND: 2000})
     assert (shares.all, shares.corrected) == (0.75, 1.0)
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("stated")
 def test_a_status_that_the_look_does_not_find_is_never_excused(tmp_path: Path) -> None:
     events = [event(1, "line"), monitor(1, "working"), *put_off(4), over(9)]  # it has looked at 6
-    outcome = played(tmp_path, events, said(1, "working"), said(4, "idle"))
+    outcome = played(tmp_path, events, reported(1, "working"), reported(4, "idle"))
     shares = shares_of(outcome.sessions)
     assert (shares.agreed, shares.total, shares.left_out) == (3000, 8000, {})
     assert outcome.sessions[0].final == ""
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("stated")
 def test_a_look_that_was_put_off_for_long_excuses_nothing(tmp_path: Path) -> None:
     writes = [entry for second in range(4, 20) for entry in put_off(second)]
     events = [event(1, "line"), monitor(1, "working"), *writes, monitor(21, "ready"), over(22)]
-    lines = [said(1, "working"), *(said(second, "idle") for second in range(4, 20))]
+    lines = [reported(1, "working"), *(reported(second, "idle") for second in range(4, 20))]
     shares = shares_of(played(tmp_path, events, *lines).sessions)
     assert (shares.agreed, shares.total, shares.left_out) == (4000, 21_000, {})
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("stated")
 def test_a_status_that_lasts_past_the_look_is_only_excused_until_it(tmp_path: Path) -> None:
     events = [event(1, "line"), monitor(1, "working"), *put_off(4), monitor(6, "ready"), monitor(7, "working"), over(9)]
-    shares = shares_of(played(tmp_path, events, said(1, "working"), said(4, "idle")).sessions)
+    shares = shares_of(played(tmp_path, events, reported(1, "working"), reported(4, "idle")).sessions)
     assert (shares.agreed, shares.total, shares.left_out) == (4000, 8000, {BEHIND: 2000})
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("stated")
 def test_what_it_takes_for_granted_before_its_first_look_is_left_out(tmp_path: Path) -> None:
     events = [event(1, "found"), monitor(1, "ready", NOT_LOOKED), monitor(31, "working"), over(40)]
-    shares = shares_of(played(tmp_path, events, said(1, "working")).sessions)
+    shares = shares_of(played(tmp_path, events, reported(1, "working")).sessions)
     assert (shares.agreed, shares.left_out) == (9000, {UNLOOKED: 30_000})
 
 
@@ -249,40 +249,40 @@ def test_a_program_that_describes_the_workspace_has_not_been_prompted(tmp_path: 
 # The end
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("stated")
 def test_a_last_write_that_the_monitor_never_looked_at_does_not_make_the_final_state_wrong(tmp_path: Path) -> None:
     events = [event(1, "line"), monitor(1, "working"), *put_off(4), event(5, "process_exited"), over(9)]
-    outcome = played(tmp_path, events, said(1, "working"), said(4, "idle"))
+    outcome = played(tmp_path, events, reported(1, "working"), reported(4, "idle"))
     assert outcome.sessions[0].final == "unseen"
     assert "(1 unseen, 0 by the scenario)" in summary("codex", [outcome])
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("stated")
 def test_the_scenario_decides_about_a_final_state_that_differs(tmp_path: Path) -> None:
     scenario = {"id": "1.1", "acceptance_criteria": "It ends.\n- Final state: `ready`"}
     (tmp_path / "scenarios.json").write_text(json.dumps({"scenarios": [scenario]}))
     events = [event(1, "line"), monitor(1, "working"), event(4, "line"), over(9)]
-    outcome = played(tmp_path, events, said(1, "working"), said(4, "idle"))
+    outcome = played(tmp_path, events, reported(1, "working"), reported(4, "idle"))
     assert outcome.sessions[0].final == "by the scenario"
     assert shares_of(outcome.sessions).corrected == 3 / 8, "the time is not excused"
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("stated")
 def test_what_holds_when_the_recording_ends_lasts(tmp_path: Path) -> None:
     asked: dict[str, object] = {"phase": "asked", "expected_state": "waiting", "relative_to": "start"}
     lasts = asked | {"phase": "lasts", "relative_to": "asked", "duration_at_least_ms": 60_000}
     events = [event(1, "line"), event(4, "line"), monitor(4, "waiting"), over(9)]
-    outcome = played(tmp_path, events, said(1, "working"), said(4, "waiting"), expected=(asked, lasts))
+    outcome = played(tmp_path, events, reported(1, "working"), reported(4, "waiting"), expected=(asked, lasts))
     assert outcome.phases == [("asked", True), ("lasts", True)]
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("stated")
 def test_phases_of_a_session_that_was_not_recorded_are_not_asked_for(tmp_path: Path) -> None:
     turn: dict[str, object] = {"phase": "turn", "expected_state": "working", "relative_to": "start"}
     second = turn | {"phase": "second", "relative_to": "turn", "new_session": True}
     later = turn | {"phase": "later", "relative_to": "second"}
     events = [event(1, "line"), monitor(1, "working"), over(9)]
-    outcome = played(tmp_path, events, said(1, "working"), expected=(turn, second, later))
+    outcome = played(tmp_path, events, reported(1, "working"), expected=(turn, second, later))
     assert outcome.phases == [("turn", True)]
 
 

@@ -89,9 +89,9 @@ def test_welcome_then_everything(play: Play, workspace: Path) -> None:
             assert welcome["sources"][0]["path"] == str(workspace)
             answer = await client.answer()
             assert (answer["epoch"], answer["seq"], answer["reset"]) == (welcome["epoch"], welcome["seq"], True)
-            told = {name: {row["id"]: row for row in rows} for name, rows in answer["rows"].items()}
-            assert told == {name: rows for name, rows in contents(server.store).items() if rows}
-            assert [task["title"] for task in told["tasks"].values()] == ["first", "second"]
+            sent = {name: {row["id"]: row for row in rows} for name, rows in answer["rows"].items()}
+            assert sent == {name: rows for name, rows in contents(server.store).items() if rows}
+            assert [task["title"] for task in sent["tasks"].values()] == ["first", "second"]
 
     play(scene)
 
@@ -121,7 +121,7 @@ def test_a_row_that_is_taken_out_is_gone(play: Play, workspace: Path) -> None:
     play(scene)
 
 
-def test_who_comes_back_gets_exactly_what_was_missed(play: Play) -> None:
+def test_a_client_that_reconnects_gets_exactly_what_it_missed(play: Play) -> None:
     async def scene(server: Server) -> None:
         change(server, *log_rows("a", "b", "c"))
         async with raw(server) as client:
@@ -139,7 +139,7 @@ def test_who_comes_back_gets_exactly_what_was_missed(play: Play) -> None:
     play(scene)
 
 
-def test_who_missed_nothing_is_told_so_at_once(play: Play) -> None:
+def test_a_client_that_missed_nothing_gets_an_empty_answer_at_once(play: Play) -> None:
     async def scene(server: Server) -> None:
         epoch, seq = server.store.position
         async with raw(server) as client:
@@ -176,7 +176,7 @@ def test_a_limit_bounds_the_first_answer_to_the_newest_rows(play: Play) -> None:
     play(scene)
 
 
-def test_a_client_of_one_table_hears_of_no_other(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_of_one_table_gets_no_other(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(server: Server) -> None:
         async with raw(server) as client:
             await client.hello(server, tables=["tasks"])
@@ -187,7 +187,7 @@ def test_a_client_of_one_table_hears_of_no_other(play: Play, monkeypatch: pytest
             change(server, Record("tasks", "t", {"title": "new"}))
             frame = await client.frame()
             assert [row["id"] for row in frame["rows"]["tasks"]] == ["t"]
-            assert frame["since"] <= known["seq"]  # it joins on to what the client was told
+            assert frame["since"] <= known["seq"]  # it joins on to what the client has
 
     play(scene)
 
@@ -370,7 +370,7 @@ def test_broken_utf8_ends_the_connection(play: Play) -> None:
     play(scene)
 
 
-def test_who_says_nothing_is_let_go(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_without_hello_is_closed(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent_widget.server.app, "HELLO_DEADLINE", 0.1)
 
     async def scene(server: Server) -> None:
@@ -537,7 +537,7 @@ def test_the_page_holds_no_token_and_runs_only_its_own_script(play: Play, monkey
         agent_widget.server.app.page.cache_clear()
 
 
-def test_metrics_are_for_who_has_the_token(play: Play) -> None:
+def test_metrics_require_the_token(play: Play) -> None:
     async def scene(server: Server) -> None:
         server.store.apply([Record("stats", "input_tokens", {"name": "input_tokens", "value": 123456789})])
         assert (await http(server, "GET /metrics"))[0] == 401
@@ -634,7 +634,7 @@ def test_strangers_do_no_harm(play: Play) -> None:
 
 
 class Breaking:
-    """A proxy that cuts each connection after a random number of bytes, until it is told to heal."""
+    """A proxy that cuts each connection after a random number of bytes, until it is healed."""
 
     def __init__(self, port: int, dice: random.Random) -> None:
         self.target = port
@@ -731,7 +731,7 @@ def test_a_short_token_is_refused_where_other_machines_can_guess(workspace: Path
     Server(Collector([workspace]), token="a")
 
 
-def test_a_port_in_use_is_said_in_one_line(workspace: Path) -> None:
+def test_a_port_in_use_is_an_error_of_one_line(workspace: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -744,7 +744,7 @@ def test_a_port_in_use_is_said_in_one_line(workspace: Path) -> None:
         assert str(caught.value) == f"port {port} is in use; choose another, or 0 for any free one"
 
 
-def test_a_port_that_is_taken_while_the_files_are_read_is_said_in_one_line(
+def test_a_port_taken_while_the_files_are_read_is_an_error_of_one_line(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thieves = []
@@ -772,7 +772,7 @@ def test_a_port_that_is_taken_while_the_files_are_read_is_said_in_one_line(
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "203.0.113.1"])
-def test_an_address_that_is_not_here_is_said_in_one_line(workspace: Path, host: str) -> None:
+def test_a_foreign_address_is_an_error_of_one_line(workspace: Path, host: str) -> None:
     async def run() -> None:
         async with served(workspace, host=host):
             pass
@@ -794,7 +794,7 @@ def test_it_ends_after_a_while_without_clients(workspace: Path) -> None:
     asyncio.run(run())
 
 
-def test_clients_are_told_when_it_ends(workspace: Path) -> None:
+def test_clients_get_a_close_frame_when_the_server_ends(workspace: Path) -> None:
     async def run() -> None:
         async with contextlib.AsyncExitStack() as stack:
             context = served(workspace)

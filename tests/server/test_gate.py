@@ -80,7 +80,7 @@ def names(count: int) -> list[str]:
 
 
 @in_loop
-async def test_the_newest_always_finds_a_place_and_who_was_silent_longest_goes() -> None:
+async def test_the_newest_connection_is_accepted_and_the_longest_silent_one_dropped() -> None:
     visitors = Visitors()
     visitors.enter(*names(LOBBY), "owner")
     assert len(visitors.lobby) == LOBBY
@@ -92,7 +92,7 @@ async def test_the_newest_always_finds_a_place_and_who_was_silent_longest_goes()
 
 
 @in_loop
-async def test_who_has_left_takes_no_place() -> None:
+async def test_a_closed_connection_takes_no_place() -> None:
     visitors = Visitors()
     visitors.enter(*names(LOBBY))
     visitors.lobby.leave("stranger 5")

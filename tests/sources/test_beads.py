@@ -12,8 +12,8 @@ from tests.support.transcripts import Home, at, iso, lines, same_however_it_is_f
 
 
 def issue(id: str, status: str = "open", **fields: Any) -> dict[str, Any]:
-    told = {"_type": "issue", "id": id, "title": f"Tree {id}", "status": status, "priority": 1, "issue_type": "task"}
-    return told | {"created_at": iso("09:00:00"), "updated_at": iso("09:30:00")} | fields
+    record = {"_type": "issue", "id": id, "title": f"Tree {id}", "status": status, "priority": 1, "issue_type": "task"}
+    return record | {"created_at": iso("09:00:00"), "updated_at": iso("09:30:00")} | fields
 
 
 def needs(id: str, on: str, kind: str = "blocks") -> dict[str, Any]:
@@ -21,8 +21,8 @@ def needs(id: str, on: str, kind: str = "blocks") -> dict[str, Any]:
 
 
 def change(clock: str, issue: str, field: str, new: str, old: str = "", **extra: Any) -> dict[str, Any]:
-    told = {"id": f"int-{clock}-{field}", "kind": "field_change", "created_at": iso(clock), "actor": "eva"}
-    return told | {"issue_id": issue, "extra": {"field": field, "old_value": old, "new_value": new, **extra}}
+    record = {"id": f"int-{clock}-{field}", "kind": "field_change", "created_at": iso(clock), "actor": "eva"}
+    return record | {"issue_id": issue, "extra": {"field": field, "old_value": old, "new_value": new, **extra}}
 
 
 def a_home() -> dict[str, bytes]:
@@ -39,8 +39,8 @@ def a_home() -> dict[str, bytes]:
     call = {"id": "int-c", "kind": "tool_call", "created_at": iso("09:40:00"), "tool_name": "dig", "exit_code": 1}
     label = {"id": "int-l", "kind": "label", "created_at": iso("09:41:00"), "parent_id": "int-c", "label": "bad"}
     asked = {"id": "int-q", "kind": "llm_call", "created_at": iso("09:42:00"), "model": "big-1"}
-    told = [change("09:35:00", "or-1", "status", "closed", "in_progress", reason="Planted"), call, label, asked]
-    return {ISSUES: lines(*issues), AUDIT: lines(*told)}
+    entries = [change("09:35:00", "or-1", "status", "closed", "in_progress", reason="Planted"), call, label, asked]
+    return {ISSUES: lines(*issues), AUDIT: lines(*entries)}
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_the_audit_alone_makes_no_task(home: Home) -> None:
     assert (home.rows("tasks"), len(home.rows("logs"))) == ({}, 1)
 
 
-def test_who_says_something_is_there(orchard: Home) -> None:
+def test_a_connection_that_sends_something_keeps_its_place(orchard: Home) -> None:
     messages = {(m.kind, m.sender, m.recipient, m.text, m.task_id) for m in orchard.rows("messages").values()}
     mail = ("message", "eva", "ben", "Tree or-m\nDig deeper.", None)
     assert messages == {mail, ("comment", "ben", "eva", "Which spade?", "or-1")}
@@ -123,7 +123,7 @@ def test_a_torn_export_keeps_what_was_read(orchard: Home) -> None:
     assert (orchard.rows("tasks"), orchard.malformed) == (before, 1)
 
 
-def test_what_nobody_knows_is_counted_once(home: Home) -> None:
+def test_unknown_kinds_are_counted_once(home: Home) -> None:
     odd = [issue("a", "dreaming"), {"title": "no id"}, issue("b", priority="urgent")]
     home.replace(ISSUES, lines(*odd)).read().replace(ISSUES, lines(*odd, issue("c")))
     home.write(AUDIT, lines({"id": "x", "kind": "song", "created_at": iso("09:00:00")}, {"id": "y"}, []))

@@ -32,7 +32,7 @@ def lines(*values: Any) -> bytes:
 
 
 class Session:
-    """Writes lines of one session, a second after another unless told when."""
+    """Writes lines of one session, one second apart unless a time is given."""
 
     def __init__(self, id: str = ANN, **envelope: Any) -> None:
         self.id = id
@@ -73,11 +73,11 @@ class Session:
     def calls(self, id: str, tool: str = "Bash", clock: str | None = None, **given: Any) -> dict[str, Any]:
         return self.answer({"type": "tool_use", "id": id, "name": tool, "input": given}, clock=clock)
 
-    def returns(self, id: str, text: Any = "fine", told: Any = None, **fields: Any) -> dict[str, Any]:
+    def returns(self, id: str, text: Any = "fine", structured: Any = None, **fields: Any) -> dict[str, Any]:
         block = {"type": "tool_result", "tool_use_id": id, "content": text}
         if fields.pop("is_error", False):
             block["is_error"] = True
-        more = {} if told is None else {"toolUseResult": told}
+        more = {} if structured is None else {"toolUseResult": structured}
         return self.line("user", fields.pop("clock", None), message={"content": [block]}, **more, **fields)
 
     def system(self, subtype: str, **fields: Any) -> dict[str, Any]:
@@ -90,8 +90,8 @@ def home(tmp_path: Path) -> Home:
     return Home(Claude, tmp_path / "claude", now=at("09:10:00"))
 
 
-def tell(home: Home, *told: dict[str, Any], session: str = ANN) -> Home:
-    return home.write(f"{PROJECT}/{session}.jsonl", lines(*told)).read()
+def append(home: Home, *tool_result: dict[str, Any], session: str = ANN) -> Home:
+    return home.write(f"{PROJECT}/{session}.jsonl", lines(*tool_result)).read()
 
 
 def status(home: Home, agent: str = ANN) -> tuple[str, str]:
@@ -105,23 +105,23 @@ def status(home: Home, agent: str = ANN) -> tuple[str, str]:
 
 def test_a_turn_makes_a_session_an_agent_and_two_messages(home: Home) -> None:
     ann = Session()
-    tell(home, ann.person("Paint the door"), ann.says("It is green now."), ann.system("turn_duration"))
+    append(home, ann.person("Paint the door"), ann.says("It is green now."), ann.system("turn_duration"))
     session, agent = home.row("sessions", ANN), home.row("agents", ANN)
     assert (session.title, session.project, session.branch) == ("Paint the door", "shop", "main")
     assert (session.agent_id, session.status, session.path) == (ANN, "idle", f"{PROJECT}/{ANN}.jsonl")
     assert (agent.name, agent.model, agent.project, agent.source) == ("shop", "claude-opus-5", "shop", "claude")
     assert status(home) == ("idle", "end of turn")
-    told = [(m.sender, m.recipient, m.kind, m.text) for m in home.rows("messages").values()]
-    assert told == [("user", ANN, "prompt", "Paint the door"), (ANN, "user", "reply", "It is green now.")]
+    found = [(m.sender, m.recipient, m.kind, m.text) for m in home.rows("messages").values()]
+    assert found == [("user", ANN, "prompt", "Paint the door"), (ANN, "user", "reply", "It is green now.")]
     assert home.spans(ANN) == ["working", "idle"]
 
 
-def test_a_pending_call_runs_or_waits_for_permission_and_the_reason_says_so(home: Home) -> None:
+def test_the_reason_of_a_pending_call_is_that_it_runs_or_waits_for_permission(home: Home) -> None:
     ann = Session()
-    tell(home, ann.person("Paint the door"), ann.calls("t1", command="paint"))
+    append(home, ann.person("Paint the door"), ann.calls("t1", command="paint"))
     assert status(home) == ("working", "tool call Bash pending: it runs, or waits for permission")
     assert home.only("tool_calls").status == "running"
-    tell(home, ann.returns("t1", clock="09:00:10"))
+    append(home, ann.returns("t1", clock="09:00:10"))
     assert status(home) == ("working", "tool result")
     assert (home.only("tool_calls").status, home.only("tool_calls").duration_ms) == ("ok", 8000)
     home.now = at("09:40:00")
@@ -131,71 +131,71 @@ def test_a_pending_call_runs_or_waits_for_permission_and_the_reason_says_so(home
 def test_a_question_to_the_person_waits_until_it_is_answered(home: Home) -> None:
     ann = Session()
     ask = ann.calls("t2", "AskUserQuestion", questions=[{"question": "Red or green?"}])
-    tell(home, ann.person("Paint"), ann.calls("t1"), ask)
+    append(home, ann.person("Paint"), ann.calls("t1"), ask)
     assert status(home) == ("waiting", "Red or green?")
-    tell(home, ann.returns("t1"))
+    append(home, ann.returns("t1"))
     assert status(home) == ("waiting", "Red or green?")
-    tell(home, ann.returns("t2"))
+    append(home, ann.returns("t2"))
     assert status(home)[0] == "working"
-    tell(home, ann.calls("t3", "ExitPlanMode", plan="Paint it."))
+    append(home, ann.calls("t3", "ExitPlanMode", plan="Paint it."))
     assert status(home) == ("waiting", "approval of its plan")
 
 
 def test_a_last_text_with_a_question_waits_and_the_lines_after_it_change_nothing(home: Home) -> None:
     ann = Session()
-    tell(home, ann.person("Paint"), ann.says("Which colour do you want?"))
+    append(home, ann.person("Paint"), ann.says("Which colour do you want?"))
     assert status(home) == ("waiting", "a question to you")
-    tell(home, ann.system("stop_hook_summary"), ann.system("turn_duration"), ann.system("away_summary"))
+    append(home, ann.system("stop_hook_summary"), ann.system("turn_duration"), ann.system("away_summary"))
     assert status(home) == ("waiting", "a question to you")
     assert [m.kind for m in home.rows("messages").values()] == ["prompt", "ask"]
 
 
-def test_without_a_stop_reason_a_text_ends_nothing_until_something_later_says_so(home: Home) -> None:
+def test_without_a_stop_reason_a_text_ends_no_turn_until_a_later_line_does(home: Home) -> None:
     ann = Session(version="2.1.38")
-    tell(home, ann.person("Paint"), ann.says("I look for a brush.", stop=None))
+    append(home, ann.person("Paint"), ann.says("I look for a brush.", stop=None))
     assert status(home)[0] == "working"
-    tell(home, ann.calls("t1"), ann.returns("t1"), ann.says("Done.", stop=None, id="msg_2"))
+    append(home, ann.calls("t1"), ann.returns("t1"), ann.says("Done.", stop=None, id="msg_2"))
     assert status(home)[0] == "working"
-    tell(home, ann.person("Now the wall", "09:05:00"))
+    append(home, ann.person("Now the wall", "09:05:00"))
     assert home.spans(ANN) == ["working", "idle", "working"], "the turn ended when the text was written"
     idle = next(span for span in home.rows("spans").values() if span.status == "idle")
     assert idle.started_at - at("09:00:05") in (0, 1)
-    tell(home, ann.says("Done too.", stop=None, id="msg_3"), ann.system("stop_hook_summary"))
+    append(home, ann.says("Done too.", stop=None, id="msg_3"), ann.system("stop_hook_summary"))
     assert status(home) == ("idle", "end of turn")
 
 
 def test_thinking_that_already_carries_the_stop_reason_ends_nothing(home: Home) -> None:
     ann = Session()
-    tell(home, ann.person("Paint"), ann.answer({"type": "thinking", "thinking": ""}, stop="end_turn"))
+    append(home, ann.person("Paint"), ann.answer({"type": "thinking", "thinking": ""}, stop="end_turn"))
     assert status(home) == ("working", "prompted")
 
 
-def test_what_still_runs_in_the_background_is_told_with_the_end_of_the_turn(home: Home) -> None:
+def test_the_end_of_a_turn_names_what_still_runs_in_the_background(home: Home) -> None:
     ann = Session()
     end = ann.system("turn_duration", pendingBackgroundAgentCount=2)
-    tell(home, ann.person("Paint"), ann.calls("t1"), ann.returns("t1"), end)
+    append(home, ann.person("Paint"), ann.calls("t1"), ann.returns("t1"), end)
     assert status(home) == ("idle", "end of turn; 2 agents still at work in the background")
 
 
-def test_what_runs_in_the_background_is_told_after_the_model_has_said_that_its_turn_is_over(home: Home) -> None:
+def test_background_work_is_named_also_after_an_explicit_end_of_the_turn(home: Home) -> None:
     ann = Session()
     end = ann.system("turn_duration", pendingBackgroundAgentCount=2, pendingWorkflowCount=1)
-    tell(home, ann.person("Paint"), ann.answer({"type": "text", "text": "They paint."}, stop="end_turn"), end)
+    append(home, ann.person("Paint"), ann.answer({"type": "text", "text": "They paint."}, stop="end_turn"), end)
     assert status(home) == ("idle", "end of turn; 2 agents, 1 workflow still at work in the background")
 
 
 def test_a_question_still_waits_while_something_runs_in_the_background(home: Home) -> None:
     ann = Session()
     end = ann.system("turn_duration", pendingWorkflowCount=1)
-    tell(home, ann.person("Paint"), ann.answer({"type": "text", "text": "Which colour?"}, stop="end_turn"), end)
+    append(home, ann.person("Paint"), ann.answer({"type": "text", "text": "Which colour?"}, stop="end_turn"), end)
     assert status(home) == ("waiting", "a question to you")
 
 
 @pytest.mark.parametrize("marker", ["[Request interrupted by user]", "[Request interrupted by user for tool use]"])
 def test_an_interrupted_turn_is_idle_and_its_calls_are_cancelled(home: Home, marker: str) -> None:
     ann = Session()
-    tell(home, ann.person("Paint"), ann.calls("t1"))
-    tell(home, ann.line("user", message={"content": [{"type": "text", "text": marker}]}))
+    append(home, ann.person("Paint"), ann.calls("t1"))
+    append(home, ann.line("user", message={"content": [{"type": "text", "text": marker}]}))
     assert status(home) == ("idle", "interrupted")
     assert home.only("tool_calls").status == "cancelled"
 
@@ -204,19 +204,19 @@ def test_an_error_of_the_service_at_the_end_fails_and_a_later_turn_recovers(home
     ann = Session()
     limit = ann.says("API Error: 529 overloaded", stop="stop_sequence", model="<synthetic>", isApiErrorMessage=True)
     retry = ann.system("api_error", error={"status": 529}, retryAttempt=1, maxRetries=10)
-    tell(home, ann.person("Paint"), retry, limit, ann.system("turn_duration"))
+    append(home, ann.person("Paint"), retry, limit, ann.system("turn_duration"))
     assert status(home) == ("failed", "API Error: 529 overloaded")
     assert home.row("sessions", ANN).status == "failed"
     assert home.only("logs").text == "API error 529, try 1 of 10"
-    tell(home, ann.person("again"), ann.says("Painted."))
+    append(home, ann.person("again"), ann.says("Painted."))
     assert status(home)[0] == "idle"
     assert home.row("sessions", ANN).input_tokens == 3, "what Claude Code says itself costs nothing"
 
 
-def test_refused_failed_and_cancelled_tools_are_told_apart(home: Home) -> None:
+def test_refused_failed_and_cancelled_tools_are_distinguished(home: Home) -> None:
     ann = Session()
     refusal = "The user doesn't want to proceed with this tool use. The tool use was rejected"
-    tell(
+    append(
         home,
         ann.person("Paint"),
         *(ann.calls(f"t{n}") for n in range(5)),
@@ -234,16 +234,16 @@ def test_refused_failed_and_cancelled_tools_are_told_apart(home: Home) -> None:
 
 def test_what_a_tool_changed_counts_once(home: Home) -> None:
     ann = Session()
-    told = [ann.person("Paint")]
+    entries = [ann.person("Paint")]
     for n, (tool, name) in enumerate([("Edit", "a.py"), ("Write", "b.py"), ("Edit", "a.py"), ("Read", "c.py")]):
-        told += [ann.calls(f"t{n}", tool, file_path=f"/work/shop/{name}"), ann.returns(f"t{n}")]
-    tell(home, *told)
+        entries += [ann.calls(f"t{n}", tool, file_path=f"/work/shop/{name}"), ann.returns(f"t{n}")]
+    append(home, *entries)
     assert home.row("sessions", ANN).files_changed == 2
 
 
 def test_commands_that_run_in_the_program_itself_start_no_turn_and_skills_do(home: Home) -> None:
     ann = Session()
-    tell(
+    append(
         home,
         ann.person("Paint"),
         ann.says("Done."),
@@ -254,24 +254,24 @@ def test_commands_that_run_in_the_program_itself_start_no_turn_and_skills_do(hom
     )
     assert status(home) == ("idle", "end of turn")
     skill = "<command-message>shop:paint</command-message>\n<command-name>/shop:paint</command-name>\n"
-    tell(home, ann.person(skill + "<command-args>the wall</command-args>"))
+    append(home, ann.person(skill + "<command-args>the wall</command-args>"))
     assert status(home) == ("working", "prompted")
     assert [m.text for m in home.rows("messages").values() if m.kind == "prompt"] == ["Paint", "/shop:paint the wall"]
 
 
 def test_a_stop_hook_that_objects_keeps_the_agent_at_work(home: Home) -> None:
     ann = Session()
-    tell(home, ann.person("Paint"), ann.says("Done."), ann.person("Stop hook feedback:\nnot yet", isMeta=True))
-    tell(home, ann.system("stop_hook_summary"))
+    append(home, ann.person("Paint"), ann.says("Done."), ann.person("Stop hook feedback:\nnot yet", isMeta=True))
+    append(home, ann.system("stop_hook_summary"))
     assert status(home)[0] == "working"
-    tell(home, ann.says("Really done.", id="msg_2"), ann.system("stop_hook_summary"))
+    append(home, ann.says("Really done.", id="msg_2"), ann.system("stop_hook_summary"))
     assert status(home)[0] == "idle"
 
 
 def test_a_prompt_typed_during_a_turn_is_a_message_and_ends_nothing(home: Home) -> None:
     ann = Session()
     queued = {"type": "queued_command", "prompt": "and the wall", "commandMode": "prompt"}
-    tell(home, ann.person("Paint"), ann.says("I begin.", stop="tool_use"), ann.line("attachment", attachment=queued))
+    append(home, ann.person("Paint"), ann.says("I begin.", stop="tool_use"), ann.line("attachment", attachment=queued))
     assert status(home)[0] == "working"
     assert home.spans(ANN) == ["working"]
     assert [m.text for m in home.rows("messages").values()] == ["Paint", "and the wall"]
@@ -280,8 +280,8 @@ def test_a_prompt_typed_during_a_turn_is_a_message_and_ends_nothing(home: Home) 
 def test_a_compacted_conversation_is_a_log_line_and_its_summary_no_prompt(home: Home) -> None:
     ann = Session()
     facts = {"trigger": "auto", "preTokens": 1000, "postTokens": 10}
-    tell(home, ann.person("Paint"), ann.system("compact_boundary", compactMetadata=facts))
-    tell(home, ann.person("This session is being continued…", isCompactSummary=True))
+    append(home, ann.person("Paint"), ann.system("compact_boundary", compactMetadata=facts))
+    append(home, ann.person("This session is being continued…", isCompactSummary=True))
     assert home.only("logs").text == "conversation compacted (auto, 1000 → 10 tokens)"
     assert len(home.rows("messages")) == 1
 
@@ -292,21 +292,21 @@ def test_a_compacted_conversation_is_a_log_line_and_its_summary_no_prompt(home: 
 
 def test_the_title_a_person_gave_is_better_than_any_other(home: Home) -> None:
     ann = Session()
-    tell(home, {"type": "summary", "summary": "A door", "leafUuid": "x"}, ann.person("Paint\nthe door"))
+    append(home, {"type": "summary", "summary": "A door", "leafUuid": "x"}, ann.person("Paint\nthe door"))
     assert home.row("sessions", ANN).title == "A door"
-    tell(home, {"type": "ai-title", "aiTitle": "Door painting", "sessionId": ANN})
-    tell(home, {"type": "last-prompt", "lastPrompt": "no", "sessionId": ANN})
+    append(home, {"type": "ai-title", "aiTitle": "Door painting", "sessionId": ANN})
+    append(home, {"type": "last-prompt", "lastPrompt": "no", "sessionId": ANN})
     assert home.row("sessions", ANN).title == "Door painting"
-    tell(home, {"type": "custom-title", "customTitle": "Doors", "sessionId": ANN})
-    tell(home, {"type": "ai-title", "aiTitle": "Painting", "sessionId": ANN})
+    append(home, {"type": "custom-title", "customTitle": "Doors", "sessionId": ANN})
+    append(home, {"type": "ai-title", "aiTitle": "Painting", "sessionId": ANN})
     assert home.row("sessions", ANN).title == "Doors"
 
 
-def test_lines_that_nobody_knows_are_counted_and_broken_ones_skipped(home: Home) -> None:
+def test_unknown_lines_are_counted_and_broken_ones_skipped(home: Home) -> None:
     ann = Session()
-    tell(home, {"type": "novelty", "x": 1}, ann.person("Paint"), ann.line("novelty"), ann.system("oddity"))
+    append(home, {"type": "novelty", "x": 1}, ann.person("Paint"), ann.line("novelty"), ann.system("oddity"))
     home.write(f"{PROJECT}/{ANN}.jsonl", b'{"type":"user","mess\n[]\n\n')
-    tell(home, ann.says("Done."))
+    append(home, ann.says("Done."))
     assert home.malformed == 2
     assert dict(home.source.unknown) == {"novelty/": 1, "system/oddity": 1}
     assert status(home)[0] == "idle"
@@ -314,7 +314,7 @@ def test_lines_that_nobody_knows_are_counted_and_broken_ones_skipped(home: Home)
 
 def test_times_that_go_back_do_not_turn_the_order_of_the_lines(home: Home) -> None:
     ann = Session()
-    tell(home, ann.person("Paint", "09:05:00"), ann.says("Done.", clock="09:00:00"))
+    append(home, ann.person("Paint", "09:05:00"), ann.says("Done.", clock="09:00:00"))
     assert status(home) == ("idle", "end of turn")
 
 
@@ -333,7 +333,7 @@ def test_an_answer_of_several_lines_counts_once_at_its_largest(home: Home) -> No
     small = {"input_tokens": 3, "output_tokens": 1, "cache_creation_input_tokens": 50}
     large = small | {"output_tokens": 70, "cache_creation": {"ephemeral_1h_input_tokens": 50}}
     thinking, text = {"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Done."}
-    tell(home, ann.person("Paint"), ann.answer(thinking, usage=small), ann.answer(text, usage=large))
+    append(home, ann.person("Paint"), ann.answer(thinking, usage=small), ann.answer(text, usage=large))
     assert sums(home) == (3, 70, 50, 0)
     assert home.row("agents", ANN).context_tokens == 53
 
@@ -343,19 +343,19 @@ def test_a_fork_costs_nothing_and_owns_no_calls_of_the_original_whichever_is_rea
         home = Home(Claude, tmp_path / first, now=at("09:10:00"))
         for session in (first, second):
             writer = Session(ANN, **({"sessionKind": "bg"} if session == BEN else {}))
-            told = [writer.person("Paint"), writer.calls("t1"), writer.returns("t1")]
-            own = [line | {"sessionId": session} for line in told]
+            entries = [writer.person("Paint"), writer.calls("t1"), writer.returns("t1")]
+            own = [line | {"sessionId": session} for line in entries]
             home.write(f"{PROJECT}/{session}.jsonl", lines(*own)).read()
         assert sums(home) == (3, 20, 0, 100)
         assert home.row("agents", ANN).output_tokens == 20
         assert home.only("tool_calls").session_id == ANN
 
 
-def test_progress_lines_are_skipped_and_lines_that_speak_of_them_are_not(home: Home) -> None:
+def test_progress_lines_are_skipped_but_not_lines_that_quote_them(home: Home) -> None:
     ann, copied = Session(), Session()
     data = {"type": "agent_progress", "agentId": "a1234567", "message": copied.says("twice", id="msg_other")}
-    tell(home, ann.person('{"type":"progress"}'), ann.line("progress", data=data))
-    tell(home, ann.calls("t1", "Write", type="progress"), ann.says("Done.", id="msg_2"))
+    append(home, ann.person('{"type":"progress"}'), ann.line("progress", data=data))
+    append(home, ann.calls("t1", "Write", type="progress"), ann.says("Done.", id="msg_2"))
     assert sums(home)[0] == 6
     assert [row.text for row in home.rows("messages").values()] == ['{"type":"progress"}', "Done."]
 
@@ -367,12 +367,12 @@ CHILD = f"{ANN}/a1234567"
 UNDER = f"{PROJECT}/{ANN}/subagents/agent-a1234567"
 
 
-def delegation(ann: Session, **told: Any) -> list[dict[str, Any]]:
+def delegation(ann: Session, **records: Any) -> list[dict[str, Any]]:
     given = {"subagent_type": "Explore", "description": "look", "prompt": "Look for brushes"}
     return [
         ann.person("Paint"),
         ann.calls("t1", "Agent", **given),
-        ann.returns("t1", "…", {"agentId": "a1234567"} | told),
+        ann.returns("t1", "…", {"agentId": "a1234567"} | records),
     ]
 
 
@@ -388,12 +388,12 @@ def test_a_subagent_hangs_under_its_parent_and_its_work_and_answer_are_messages(
     ann = Session()
     answer = {"status": "completed", "content": [{"type": "text", "text": "Two brushes."}]}
     home.write(f"{UNDER}.jsonl", lines(*the_child()))
-    tell(home, *delegation(ann, **answer))
+    append(home, *delegation(ann, **answer))
     child = home.row("agents", CHILD)
     assert (child.name, child.role, child.parent_id, child.session_id) == ("Explore", "Explore", ANN, ANN)
     assert (child.status, child.project, child.output_tokens, child.context_tokens) == ("done", "shop", 5, 1)
-    told = {(m.sender, m.recipient, m.kind, m.text) for m in home.rows("messages").values()}
-    assert told == {
+    found = {(m.sender, m.recipient, m.kind, m.text) for m in home.rows("messages").values()}
+    assert found == {
         ("user", ANN, "prompt", "Paint"),
         (ANN, CHILD, "delegate", "Look for brushes"),
         (CHILD, ANN, "result", "Two brushes."),
@@ -415,25 +415,25 @@ def test_subagents_of_a_session_without_lines_have_a_parent_all_the_same(home: H
     assert home.row("sessions", ANN).agent_id == ANN
 
 
-def test_an_agent_in_the_background_answers_once_however_often_it_is_told(home: Home) -> None:
+def test_an_agent_in_the_background_answers_once_however_often_it_is_repeated(home: Home) -> None:
     ann = Session()
     notice = "<task-notification>\n<task-id>a1234567</task-id>\n<status>completed</status>\n<summary>ok</summary>"
     notice += "<result>Two brushes.</result></task-notification>"
-    tell(home, *delegation(ann, status="async_launched", isAsync=True), ann.says("It looks.", id="msg_2"))
+    append(home, *delegation(ann, status="async_launched", isAsync=True), ann.says("It looks.", id="msg_2"))
     assert status(home, CHILD) == ("working", "was given work")
     queued = {"type": "queued_command", "commandMode": "task-notification", "prompt": notice}
-    tell(home, ann.line("queue-operation", operation="enqueue", content=notice))
-    tell(home, ann.line("attachment", attachment=queued), ann.person(notice, origin={"kind": "task-notification"}))
+    append(home, ann.line("queue-operation", operation="enqueue", content=notice))
+    append(home, ann.line("attachment", attachment=queued), ann.person(notice, origin={"kind": "task-notification"}))
     assert status(home, CHILD) == ("done", "reported its result")
     assert [m.text for m in home.rows("messages").values() if m.kind == "result"] == ["Two brushes."]
-    tell(home, ann.person(notice.replace("completed", "failed")))
+    append(home, ann.person(notice.replace("completed", "failed")))
     assert status(home, CHILD) == ("failed", "reported a failure")
 
 
 def test_agents_that_the_program_runs_for_itself_are_hidden_but_counted(home: Home) -> None:
     helper = Session(ANN, agentId="acompact-12", isSidechain=True)
     home.write(f"{PROJECT}/{ANN}/subagents/agent-acompact-12.jsonl", lines(helper.person("x"), helper.says("y")))
-    tell(home, Session().person("Paint"))
+    append(home, Session().person("Paint"))
     assert set(home.rows("agents")) == {ANN, "user"}
     assert sums(home) == (3, 20, 0, 100)
 
@@ -442,7 +442,7 @@ def test_side_chains_between_the_lines_are_agents_too(home: Home) -> None:
     ann = Session(version="1.0.108")
     side = Session(ANN, isSidechain=True)
     side.numbers = itertools.count(100)
-    tell(home, ann.person("Paint"), ann.calls("t1", "Task", prompt="Look"), side.person("Look"), side.says("Two."))
+    append(home, ann.person("Paint"), ann.calls("t1", "Task", prompt="Look"), side.person("Look"), side.says("Two."))
     (child,) = set(home.rows("agents")) - {ANN, "user"}
     assert home.row("agents", child).parent_id == ANN
     assert status(home)[0] == "working"
@@ -450,9 +450,9 @@ def test_side_chains_between_the_lines_are_agents_too(home: Home) -> None:
 
 def test_a_message_to_a_subagent_finds_it_by_its_id_or_name(home: Home) -> None:
     ann = Session()
-    tell(home, *delegation(ann, status="completed", content=[{"type": "text", "text": "Two."}]))
-    tell(home, ann.calls("t2", "SendMessage", to="a1234567", message="And rollers?"))
-    tell(home, ann.returns("t2", "{}", {"success": True, "resumedAgentId": "a1234567"}))
+    append(home, *delegation(ann, status="completed", content=[{"type": "text", "text": "Two."}]))
+    append(home, ann.calls("t2", "SendMessage", to="a1234567", message="And rollers?"))
+    append(home, ann.returns("t2", "{}", {"success": True, "resumedAgentId": "a1234567"}))
     (sent,) = [m for m in home.rows("messages").values() if m.kind == "message"]
     assert (sent.sender, sent.recipient, sent.text) == (ANN, CHILD, "And rollers?")
 
@@ -464,9 +464,9 @@ def test_a_message_to_a_subagent_finds_it_by_its_id_or_name(home: Home) -> None:
 def test_a_list_of_todos_becomes_tasks(home: Home) -> None:
     ann = Session(version="2.1.15")
     todos = [{"content": "sand", "status": "in_progress"}, {"content": "paint", "status": "pending"}]
-    tell(home, ann.person("Paint"), ann.calls("t1", "TodoWrite", todos=todos))
+    append(home, ann.person("Paint"), ann.calls("t1", "TodoWrite", todos=todos))
     done = [todos[0] | {"status": "completed"}, todos[1] | {"status": "in_progress"}]
-    tell(home, ann.calls("t2", "TodoWrite", todos=done))
+    append(home, ann.calls("t2", "TodoWrite", todos=done))
     first, second = home.row("tasks", f"{ANN}:todo-1"), home.row("tasks", f"{ANN}:todo-2")
     assert (first.title, first.status, first.progress, first.owner) == ("sand", "completed", 1.0, ANN)
     assert (first.created_at, first.completed_at) == (at("09:00:02"), at("09:00:03"))
@@ -481,7 +481,7 @@ def tasks(ann: Session) -> list[dict[str, Any]]:
 
 def test_tasks_are_created_and_updated_by_tools(home: Home) -> None:
     ann = Session()
-    tell(home, *tasks(ann), ann.returns("t2", "Updated", {"success": True, "taskId": "1"}))
+    append(home, *tasks(ann), ann.returns("t2", "Updated", {"success": True, "taskId": "1"}))
     task = home.only("tasks")
     assert (task.id, task.title, task.description, task.status) == (
         f"{ANN}:1",
@@ -490,7 +490,7 @@ def test_tasks_are_created_and_updated_by_tools(home: Home) -> None:
         "in_progress",
     )
     assert (task.created_at, task.updated_at) == (at("09:00:03"), at("09:00:05"))
-    tell(home, ann.calls("t3", "TaskUpdate", taskId="1", status="completed", addBlockedBy=["2"]), ann.returns("t3"))
+    append(home, ann.calls("t3", "TaskUpdate", taskId="1", status="completed", addBlockedBy=["2"]), ann.returns("t3"))
     task = home.only("tasks")
     assert (task.status, task.progress, task.completed_at) == ("completed", 1.0, at("09:00:07"))
     assert task.depends_on == [f"{ANN}:2"]
@@ -502,7 +502,7 @@ def test_the_file_of_a_task_knows_better_than_the_transcript(home: Home, file_fi
     task = {"id": "1", "subject": "sand", "status": "completed", "blocks": [], "blockedBy": []}
     steps: list[Callable[[], Any]] = [
         lambda: home.replace(f"tasks/{ANN}/1.json", json.dumps(task).encode()).read(),
-        lambda: tell(home, *tasks(ann), ann.returns("t2")),
+        lambda: append(home, *tasks(ann), ann.returns("t2")),
     ]
     for step in steps if file_first else reversed(steps):
         step()
@@ -530,7 +530,7 @@ def a_team() -> bytes:
 
 
 def an_inbox(*messages: tuple[str, str, Any], read: bool = False) -> bytes:
-    told = [
+    found = [
         {
             "from": sender,
             "timestamp": iso(clock),
@@ -539,7 +539,7 @@ def an_inbox(*messages: tuple[str, str, Any], read: bool = False) -> bytes:
         }
         for sender, clock, text in messages
     ]
-    return json.dumps(told).encode()
+    return json.dumps(found).encode()
 
 
 @pytest.mark.parametrize("config_first", [True, False])
@@ -564,8 +564,8 @@ def test_inboxes_are_messages_between_members_of_a_team(home: Home, config_first
         "shop",
     )
     assert status(home, "bob@painters") == ("idle", "says that it is idle: available")
-    told = [(m.sender, m.recipient, m.kind, m.text, m.read) for m in home.rows("messages").values()]
-    assert sorted(told) == sorted(
+    found = [(m.sender, m.recipient, m.kind, m.text, m.read) for m in home.rows("messages").values()]
+    assert sorted(found) == sorted(
         [
             (ANN, "bob@painters", "delegate", "Sand the door", None),
             ("bob@painters", ANN, "message", "Sanded.", False),
@@ -590,24 +590,24 @@ def test_a_team_whose_members_have_written_nothing_yet(home: Home) -> None:
     assert (lead.name, lead.role, lead.project, lead.session_id) == ("shop", "team-lead", "shop", ANN)
     assert (session.agent_id, session.project) == (ANN, "shop")
     assert status(home, "bob@painters") == ("working", "was given work")
-    tell(home, Session(cwd="/work/attic").person("Paint"))
+    append(home, Session(cwd="/work/attic").person("Paint"))
     home.replace(f"{TEAM}/config.json", a_team() + b"\n")
     assert (home.row("agents", ANN).name, home.row("sessions", ANN).status) == ("attic", "active")
 
 
 @pytest.mark.parametrize("inbox_first", [True, False])
-def test_a_message_that_inbox_and_transcript_tell_is_one(home: Home, inbox_first: bool) -> None:
+def test_a_message_in_inbox_and_transcript_is_one(home: Home, inbox_first: bool) -> None:
     ann = Session(teamName="painters")
     home.replace(f"{TEAM}/config.json", a_team()).read()
     heard = '<teammate-message teammate_id="bob" color="blue">\nSanded.\n</teammate-message>'
     steps: list[Callable[[], Any]] = [
         lambda: home.replace(f"{TEAM}/inboxes/team-lead.json", an_inbox(("bob", "09:01:00", "Sanded."))).read(),
-        lambda: tell(home, ann.person(heard), ann.says("Good.")),
+        lambda: append(home, ann.person(heard), ann.says("Good.")),
     ]
     for step in steps if inbox_first else reversed(steps):
         step()
-    told = [m for m in home.rows("messages").values() if m.text == "Sanded."]
-    assert [(m.sender, m.recipient, m.kind) for m in told] == [("bob@painters", ANN, "message")]
+    found = [m for m in home.rows("messages").values() if m.text == "Sanded."]
+    assert [(m.sender, m.recipient, m.kind) for m in found] == [("bob@painters", ANN, "message")]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -620,13 +620,13 @@ def a_process(word: str, clock: str, **fields: Any) -> bytes:
     ).encode()
 
 
-def test_a_running_process_tells_what_a_transcript_cannot(home: Home) -> None:
+def test_a_running_process_gives_a_status_that_a_transcript_cannot(home: Home) -> None:
     ann = Session()
-    tell(home, ann.person("Paint"), ann.calls("t1"))
+    append(home, ann.person("Paint"), ann.calls("t1"))
     home.replace("sessions/7.json", a_process("waiting", "09:00:05", waitingFor="permission prompt"))
     home.read()
     assert status(home) == ("waiting", "permission prompt")
-    tell(home, ann.returns("t1", clock="09:00:20"))
+    append(home, ann.returns("t1", clock="09:00:20"))
     assert status(home) == ("working", "tool result")
     home.replace("sessions/7.json", a_process("idle", "09:00:30"))
     assert status(home.read()) == ("idle", "end of turn"), "Esc leaves no trace in a transcript"
@@ -639,7 +639,7 @@ def test_a_question_in_plain_text_is_no_idleness(home: Home, process_first: bool
     ann = Session()
     steps: list[Callable[[], Any]] = [
         lambda: home.replace("sessions/7.json", a_process("idle", "09:00:03")).read(),
-        lambda: tell(home, ann.person("Paint"), ann.says("Which colour?")),
+        lambda: append(home, ann.person("Paint"), ann.says("Which colour?")),
     ]
     for step in steps if process_first else reversed(steps):
         step()
@@ -656,7 +656,7 @@ class Machine:
 
 def test_a_process_that_has_ended_takes_its_agent_with_it(home: Home) -> None:
     machine, ann = Machine(home, p7="4711"), Session()
-    tell(home, ann.person("Paint"), ann.calls("t1"))
+    append(home, ann.person("Paint"), ann.calls("t1"))
     home.replace("sessions/7.json", a_process("busy", "09:00:05", procStart="4711"))
     assert status(home)[0] == "working"
     home.now += 60_000
@@ -666,7 +666,7 @@ def test_a_process_that_has_ended_takes_its_agent_with_it(home: Home) -> None:
     assert status(home) == ("offline", "its process has ended")
     assert home.row("agents", ANN).status_at == home.now
     assert home.row("sessions", ANN).status == "idle"
-    tell(home, ann.person("Go on", clock="09:20:00"))
+    append(home, ann.person("Go on", clock="09:20:00"))
     home.replace("sessions/8.json", a_process("busy", "09:20:01", pid=8, procStart="5000"))
     assert status(home)[0] == "working", "resumed in another process"
 
@@ -691,10 +691,10 @@ def test_a_process_that_was_never_seen_here_may_run_elsewhere(home: Home, pid_do
     assert status(home) == ("working", "busy")
 
 
-def test_a_process_of_this_machine_that_ended_while_nobody_looked(home: Home) -> None:
+def test_a_process_of_this_machine_that_ended_before_the_first_look(home: Home) -> None:
     Machine(home, "linux:mine:pid:[1]")
     ann = Session()
-    tell(home, ann.person("Paint"), ann.calls("t1"))
+    append(home, ann.person("Paint"), ann.calls("t1"))
     process = a_process("busy", "09:00:01", procStart="4711", pidDomain="linux:mine:pid:[1]")
     home.replace("sessions/7.json", process)
     assert status(home) == ("offline", "its process has ended")
@@ -703,7 +703,7 @@ def test_a_process_of_this_machine_that_ended_while_nobody_looked(home: Home) ->
     assert home.spans(ANN) == ["working", "offline"]
 
 
-def test_the_process_of_a_session_without_lines_says_nothing(home: Home) -> None:
+def test_the_process_of_a_session_without_lines_is_ignored(home: Home) -> None:
     machine = Machine(home, p7="4711")
     home.replace("sessions/7.json", a_process("busy", "09:00:05", procStart="4711", status=None)).read()
     home.now += 60_000
@@ -711,7 +711,7 @@ def test_the_process_of_a_session_without_lines_says_nothing(home: Home) -> None
     assert not home.rows("agents")
 
 
-def test_the_process_that_told_last_counts(home: Home) -> None:
+def test_the_newest_claim_about_a_process_counts(home: Home) -> None:
     machine = Machine(home, p7="1", p8="2")
     home.replace("sessions/8.json", a_process("busy", "09:00:09", pid=8, procStart="2"))
     home.replace("sessions/7.json", a_process("busy", "09:00:05", procStart="1")).read()
@@ -736,12 +736,12 @@ def test_files_of_processes_in_another_form_are_left_alone(home: Home) -> None:
 
 
 def a_job(clock: str, **fields: Any) -> bytes:
-    told = {"sessionId": ANN, "resumeSessionId": ANN, "cwd": "/work/shop", "intent": "Paint", "createdAt": iso(clock)}
-    return json.dumps({**told, "updatedAt": iso(clock), **fields}).encode()
+    record = {"sessionId": ANN, "resumeSessionId": ANN, "cwd": "/work/shop", "intent": "Paint", "createdAt": iso(clock)}
+    return json.dumps({**record, "updatedAt": iso(clock), **fields}).encode()
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("fields", "expected"),
     [
         ({"state": "working", "tempo": "active"}, ("working", "at work in the background")),
         ({"state": "blocked", "tempo": "blocked", "needs": "Which colour?"}, ("waiting", "Which colour?")),
@@ -754,16 +754,16 @@ def a_job(clock: str, **fields: Any) -> bytes:
         ({"state": "working", "tempo": "idle"}, ("idle", "end of turn")),
     ],
 )
-def test_a_job_in_the_background_tells_what_its_session_does(
-    home: Home, told: dict[str, Any], expected: tuple[str, str]
+def test_a_background_job_gives_the_status_of_its_session(
+    home: Home, fields: dict[str, Any], expected: tuple[str, str]
 ) -> None:
     ann = Session()
-    tell(home, ann.person("Paint"), ann.says("Painted."))
-    home.replace("jobs/1a2b3c4d/state.json", a_job("09:01:00", **told))
+    append(home, ann.person("Paint"), ann.says("Painted."))
+    home.replace("jobs/1a2b3c4d/state.json", a_job("09:01:00", **fields))
     assert status(home) == expected
 
 
-def test_a_job_that_nobody_has_taken_has_no_session(home: Home) -> None:
+def test_a_job_that_was_not_started_has_no_session(home: Home) -> None:
     home.replace("jobs/1a2b3c4d/state.json", a_job("09:01:00", sessionId="pending-1", resumeSessionId=None)).read()
     assert (home.malformed, home.rows("sessions")) == (0, {})
 
@@ -773,7 +773,7 @@ def test_tasks_that_outlive_their_team_belong_to_its_session(home: Home, tasks_f
     task = {"id": "1", "subject": "sand", "status": "completed", "blocks": [], "blockedBy": [], "owner": "team-lead"}
     steps: list[Callable[[], Any]] = [
         lambda: home.replace(f"tasks/session-{ANN[:8]}/1.json", json.dumps(task).encode()).read(),
-        lambda: tell(home, Session().person("Paint")),
+        lambda: append(home, Session().person("Paint")),
     ]
     for step in steps if tasks_first else reversed(steps):
         step()
@@ -786,30 +786,30 @@ def test_all_tasks_in_one_file_are_left_to_their_own(home: Home) -> None:
     assert (home.malformed, home.rows("tasks")) == (0, {})
 
 
-def test_processes_of_old_versions_say_nothing(home: Home) -> None:
+def test_processes_of_old_versions_are_ignored(home: Home) -> None:
     home.replace("sessions/7.json", json.dumps({"pid": 7, "sessionId": ANN, "startedAt": at("09:00:00")}).encode())
     assert not home.rows("agents")
 
 
-def test_memory_files_and_plans_are_told_with_their_project(home: Home) -> None:
+def test_memory_files_and_plans_have_their_project(home: Home) -> None:
     home.replace(f"{PROJECT}/memory/colours.md", b"---\nname: Colours\n---\nGreen.\n")
     home.replace("plans/red-old-door.md", b"# Paint it\n")
     home.replace("agent-memory/scout/MEMORY.md", b"nothing\n").read()
-    tell(home, Session().person("Paint"))
+    append(home, Session().person("Paint"))
     rows = home.rows("memory")
-    told = {(row.kind, row.title, row.project) for row in rows.values()}
-    assert told == {("memory", "Colours", "shop"), ("plan", "Paint it", None), ("agent_memory", "MEMORY", None)}
+    found = {(row.kind, row.title, row.project) for row in rows.values()}
+    assert found == {("memory", "Colours", "shop"), ("plan", "Paint it", None), ("agent_memory", "MEMORY", None)}
 
 
 @pytest.mark.parametrize("history_first", [True, False])
-def test_prompts_of_lost_sessions_stay_and_none_is_told_twice(home: Home, history_first: bool) -> None:
+def test_prompts_of_lost_sessions_stay_and_none_comes_twice(home: Home, history_first: bool) -> None:
     typed = [
         {"display": text, "timestamp": at(clock), "project": "/work/shop", "sessionId": session, "pastedContents": {}}
         for text, clock, session in (("Paint", "09:00:01", ANN), ("Build", "08:00:00", BEN))
     ]
     steps: list[Callable[[], Any]] = [
         lambda: home.write("history.jsonl", lines(*typed)).read(),
-        lambda: tell(home, Session().person("Paint")),
+        lambda: append(home, Session().person("Paint")),
     ]
     for step in steps if history_first else reversed(steps):
         step()
@@ -825,13 +825,13 @@ def test_prompts_of_lost_sessions_stay_and_none_is_told_twice(home: Home, histor
 def everything() -> dict[str, bytes]:
     ann = Session()
     answer = {"status": "completed", "content": [{"type": "text", "text": "Two brushes."}]}
-    told = [*delegation(ann, **answer), *tasks(ann), ann.returns("t2"), ann.says("Which colour?", id="msg_2")]
-    told += [ann.system("turn_duration"), ann.person("Red", "09:03:00"), ann.says("Done.", stop=None, id="msg_3")]
-    told += [ann.person("Thanks", "09:05:00"), ann.calls("t9"), ann.person("[Request interrupted by user]")]
-    ben = [line | {"sessionId": BEN, "sessionKind": "bg"} for line in told[:9]]
+    entries = [*delegation(ann, **answer), *tasks(ann), ann.returns("t2"), ann.says("Which colour?", id="msg_2")]
+    entries += [ann.system("turn_duration"), ann.person("Red", "09:03:00"), ann.says("Done.", stop=None, id="msg_3")]
+    entries += [ann.person("Thanks", "09:05:00"), ann.calls("t9"), ann.person("[Request interrupted by user]")]
+    ben = [line | {"sessionId": BEN, "sessionKind": "bg"} for line in entries[:9]]
     typed = [{"display": "Build", "timestamp": at("08:00:00"), "project": "/work/shed", "sessionId": "gone"}]
     return {
-        f"{PROJECT}/{ANN}.jsonl": lines({"type": "custom-title", "customTitle": "Doors", "sessionId": ANN}, *told),
+        f"{PROJECT}/{ANN}.jsonl": lines({"type": "custom-title", "customTitle": "Doors", "sessionId": ANN}, *entries),
         f"{PROJECT}/{BEN}.jsonl": lines(*ben),
         f"{UNDER}.jsonl": lines(*the_child()),
         f"{UNDER}.meta.json": json.dumps({"agentType": "Explore", "name": "scout"}).encode(),
@@ -847,7 +847,7 @@ def with_documents() -> dict[str, bytes]:
     typed = {"display": "Paint", "timestamp": at("09:00:01"), "project": "/work/shop", "sessionId": ANN}
     bob = Session("cccccccc-0000-4000-8000-000000000003", teamName="painters", agentName="bob")
     heard = '<teammate-message teammate_id="team-lead" color="blue">Faster.</teammate-message>'
-    told = [
+    entries = [
         bob.person(heard),
         bob.calls("s1", "SendMessage", to="team-lead", message="Sanded."),
         bob.returns("s1", "{}"),
@@ -856,7 +856,7 @@ def with_documents() -> dict[str, bytes]:
     return {
         **files,
         "history.jsonl": files["history.jsonl"] + lines(typed),
-        f"{PROJECT}/{bob.id}.jsonl": lines(*told, bob.says("ok.")),
+        f"{PROJECT}/{bob.id}.jsonl": lines(*entries, bob.says("ok.")),
         f"{PROJECT}/memory/MEMORY.md": b"# Colours\n",
         f"tasks/{ANN}/1.json": json.dumps(task).encode(),
         f"todos/{ANN}-agent-{ANN}.json": b'[{"content": "rest", "status": "pending"}]',
@@ -959,9 +959,9 @@ def test_real_teams_and_inboxes_are_read_without_a_loss() -> None:
             reader = source.reader(PurePosixPath(f"teams/{team}/inboxes/{inbox.name}"))
             assert reader is not None
             items = list(reader.read(inbox.read_bytes()))
-            told = [item for item in items if getattr(item, "table", None) == "messages"]
-            assert len(told) == len(json.loads(inbox.read_bytes()))
-            assert all({item.fields["sender"], item.fields["recipient"]} <= members for item in told)
+            found = [item for item in items if getattr(item, "table", None) == "messages"]
+            assert len(found) == len(json.loads(inbox.read_bytes()))
+            assert all({item.fields["sender"], item.fields["recipient"]} <= members for item in found)
 
 
 def test_recordings_of_the_newest_versions_are_understood_line_by_line(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def prompted(at: int, text: str) -> dict[str, Any]:
     return event(at, "user_message", message=text)
 
 
-def said(at: int, text: str) -> dict[str, Any]:
+def replied(at: int, text: str) -> dict[str, Any]:
     return item(at, "message", role="assistant", content=[{"type": "output_text", "text": text}])
 
 
@@ -139,7 +139,7 @@ def only(collector: Collector, table: str) -> dict[str, Any]:
     return found
 
 
-def told(collector: Collector) -> dict[str, dict[str, dict[str, Any]]]:
+def tables_of(collector: Collector) -> dict[str, dict[str, dict[str, Any]]]:
     """All rows, without what depends on when and where they were read."""
     return {name: {row["id"]: dict(row) for row in collector.store.rows(name)} for name in collector.store}
 
@@ -154,7 +154,7 @@ class TestTurn:
     """What is said and done, and the statuses that follow."""
 
     def test_a_conversation_of_one_turn(self, tmp_path: Path) -> None:
-        collector = read(tmp_path, turn(tokens(2_000, 1000, 600, 50), said(3_000, "Done.")))
+        collector = read(tmp_path, turn(tokens(2_000, 1000, 600, 50), replied(3_000, "Done.")))
         session = row(collector, "sessions")
         assert (session["title"], session["project"], session["branch"]) == ("Tidy up", "shop", "main")
         assert (session["status"], session["messages"], session["model"]) == ("idle", 2, "gpt-5.5")
@@ -169,14 +169,14 @@ class TestTurn:
         agent = row(read(tmp_path, turn()[:4]), "agents")
         assert (agent["status"], row(read(tmp_path, turn()[:1]), "agents")["status"]) == ("working", "idle")
 
-    def test_an_open_call_may_also_wait_for_permission_and_the_reason_says_so(self, tmp_path: Path) -> None:
+    def test_the_reason_of_an_open_call_includes_waiting_for_permission(self, tmp_path: Path) -> None:
         agent = row(read(tmp_path, turn(called(2_000, "c1", cmd="make"))[:-1]), "agents")
         assert agent["status"] == "working"
         assert agent["status_reason"] == "tool call exec_command pending: it runs, or waits for permission"
         assert agent["activity"] == "exec_command make"
 
     def test_an_answer_that_ends_with_a_question_waits_for_the_person(self, tmp_path: Path) -> None:
-        collector = read(tmp_path, turn(said(3_000, "Which one?"), end="Which one?"))
+        collector = read(tmp_path, turn(replied(3_000, "Which one?"), end="Which one?"))
         assert row(collector, "agents")["status"] == "waiting"
         assert [m["kind"] for m in collector.store.rows("messages")] == ["prompt", "ask"]
 
@@ -198,7 +198,7 @@ class TestTurn:
         answer = returned(5_000, "c1", '{"answers":{"q":{"answers":["Red"]}}}')
         assert row(read(tmp_path, turn(ask, answer)[:-1]), "agents")["status"] == "working"
 
-    def test_a_turn_that_the_service_failed_says_so_at_its_end(self, tmp_path: Path) -> None:
+    def test_a_turn_that_the_service_failed_ends_as_failed(self, tmp_path: Path) -> None:
         end = event(3_000, "task_complete", turn_id=TURN_1, error={"message": "High demand.", "codex_error_info": "x"})
         collector = read(tmp_path, [meta(), started(1_000), prompted(1_002, "Tidy up"), end])
         agent = row(collector, "agents")
@@ -207,8 +207,8 @@ class TestTurn:
     def test_a_command_that_ends_after_its_turn_begins_no_other(self, tmp_path: Path) -> None:
         stop = event(3_000, "turn_aborted", turn_id=TURN_1, reason="interrupted")
         late = {"type": "CommandExecution", "id": "c1", "status": "completed", "exit_code": 0}
-        told = [meta(), started(1_000), prompted(1_002, "Tidy up"), called(2_000, "c1", cmd="sleep 25"), stop]
-        collector = read(tmp_path, [*told, event(28_000, "item_completed", turn_id=TURN_1, item=late)])
+        entries = [meta(), started(1_000), prompted(1_002, "Tidy up"), called(2_000, "c1", cmd="sleep 25"), stop]
+        collector = read(tmp_path, [*entries, event(28_000, "item_completed", turn_id=TURN_1, item=late)])
         agent = row(collector, "agents")
         assert (agent["status"], agent["status_reason"]) == ("idle", "interrupted")
         assert only(collector, "tool_calls")["status"] == "ok"
@@ -240,7 +240,7 @@ class TestTurn:
         assert next(m["text"] for m in collector.store.rows("messages")) == "Tidy up"
         assert row(collector, "sessions")["messages"] == 2  # the prompt, and the answer that only the end tells
 
-    def test_the_later_format_says_the_same(self, tmp_path: Path) -> None:
+    def test_the_later_format_gives_the_same_rows(self, tmp_path: Path) -> None:
         user = {"type": "UserMessage", "id": "u1", "content": [{"type": "text", "text": "Tidy up"}]}
         agent = {"type": "AgentMessage", "id": "m1", "content": [{"type": "Text", "text": "Done."}]}
         command = {"type": "CommandExecution", "id": "c1", "command": "make", "status": "failed", "exit_code": 2}
@@ -254,7 +254,7 @@ class TestTurn:
             event(1_700, "item_completed", item=command),
             returned(1_800, "c1", [{"type": "input_text", "text": "no rule"}]),
             event(2_000, "item_completed", item=agent),
-            said(2_000, "Done."),
+            replied(2_000, "Done."),
             completed(3_000, "Done."),
         ]
         collector = read(tmp_path, lines)
@@ -287,14 +287,14 @@ class TestTokens:
 
     def test_a_file_read_again_counts_once(self, tmp_path: Path) -> None:
         collector = read(tmp_path, turn(tokens(2_000, 1000, 600, 50), called(2_500, "c1", cmd="x")))
-        before = told(collector)
+        before = tables_of(collector)
         path = rollout(tmp_path)
         data = path.read_bytes()
         path.write_bytes(b"")
         collector.scan()
         path.write_bytes(data)
         collector.scan()
-        assert told(collector) == before
+        assert tables_of(collector) == before
 
 
 OUTPUTS: list[tuple[Any, str, str | None]] = [
@@ -318,13 +318,13 @@ class TestTools:
     """Calls, how they went, and what they changed."""
 
     @pytest.mark.parametrize("output, status, error", OUTPUTS)
-    def test_outputs_tell_how_it_went(self, tmp_path: Path, output: Any, status: str, error: str | None) -> None:
+    def test_outputs_give_the_status(self, tmp_path: Path, output: Any, status: str, error: str | None) -> None:
         collector = read(tmp_path, turn(called(2_000, "c1", cmd="x"), returned(3_000, "c1", output)))
         call = only(collector, "tool_calls")
         assert (call["status"], call["error"]) == (status, error)
         assert row(collector, "agents")["errors"] == (1 if status == "error" else None)
 
-    def test_durations_are_told_or_measured(self, tmp_path: Path) -> None:
+    def test_durations_are_stated_or_measured(self, tmp_path: Path) -> None:
         output = '{"output":"","metadata":{"exit_code":0,"duration_seconds":3.8}}'
         lines = turn(
             called(2_000, "c1"), returned(2_700, "c1", "ok"), called(3_000, "c2"), returned(3_001, "c2", output)
@@ -338,7 +338,7 @@ class TestTools:
         call = only(read(tmp_path, lines), "tool_calls")
         assert (call["status"], call["error"], call["duration_ms"]) == ("error", "exit code 1", 6000)
 
-    def test_a_patch_tells_the_files_it_changed(self, tmp_path: Path) -> None:
+    def test_a_patch_names_the_files_it_changed(self, tmp_path: Path) -> None:
         patch = "*** Begin Patch\n*** Update File: a.py\n*** Add File: b.py\n*** End Patch"
         apply = item(2_000, "custom_tool_call", name="apply_patch", input=patch, call_id="c1", status="completed")
         done = item(3_000, "custom_tool_call_output", call_id="c1", output="Success")
@@ -360,14 +360,14 @@ class TestTools:
             ("", ("ok", None)),
         ],
     )
-    def test_what_a_server_of_tools_says_of_a_call(
+    def test_an_mcp_server_s_result_has_status_and_duration(
         self, tmp_path: Path, result: Any, expected: tuple[str, str | None]
     ) -> None:
         invocation = {"server": "shop", "tool": "count", "arguments": {}}
         end = event(2_500, "mcp_tool_call_end", call_id="c1", invocation=invocation, result=result)
         end["payload"]["duration"] = {"secs": 1, "nanos": 500_000_000}
-        told = turn(called(2_000, "c1", "mcp__shop__count"), end, returned(3_000, "c1", "said so"))
-        call = only(read(tmp_path, told), "tool_calls")
+        answer = turn(called(2_000, "c1", "mcp__shop__count"), end, returned(3_000, "c1", "said so"))
+        call = only(read(tmp_path, answer), "tool_calls")
         assert (call["status"], call["error"], call["name"], call["duration_ms"]) == (
             *expected,
             "mcp__shop__count",
@@ -389,7 +389,7 @@ class TestTools:
         calls = read(tmp_path, turn(search, shell, done)).store.rows("tool_calls")
         assert {(call["name"], call["status"]) for call in calls} == {("web_search", "ok"), ("local_shell", "ok")}
 
-    def test_the_plan_is_as_it_was_last_said(self, tmp_path: Path) -> None:
+    def test_the_newest_plan_counts(self, tmp_path: Path) -> None:
         def plan(at: int, **steps: str) -> dict[str, Any]:
             entries = [{"step": step, "status": status} for step, status in steps.items()]
             return called(at, f"p{at}", "update_plan", plan=entries)
@@ -469,7 +469,7 @@ class TestSubagents:
         assert {("delegate", MAIN, CHILD, "Find the shelves"), ("result", CHILD, MAIN, "Three.")} <= messages
 
     def test_a_copy_of_the_parents_lines_is_left_out(self, tmp_path: Path) -> None:
-        parents = turn(tokens(2_000, 1000, 600, 50), called(2_500, "c1", cmd="x"), said(3_000, "Done."))
+        parents = turn(tokens(2_000, 1000, 600, 50), called(2_500, "c1", cmd="x"), replied(3_000, "Done."))
         copied = [{**entry, "timestamp": stamp(60_001)} for entry in parents]
         own = child(tokens(62_000, 1400, 900, 60), forked_from_id=MAIN)
         collector = read(tmp_path, parents, [own[0], *copied, *own[1:]])
@@ -484,9 +484,9 @@ class TestSubagents:
         assert row(read(tmp_path, own), "agents", CHILD)["output_tokens"] == 10
 
     def test_a_fork_is_a_session_of_its_own(self, tmp_path: Path) -> None:
-        parents = turn(tokens(2_000, 1000, 600, 50), said(3_000, "Done."))
+        parents = turn(tokens(2_000, 1000, 600, 50), replied(3_000, "Done."))
         copied = [{**entry, "timestamp": stamp(90_001)} for entry in parents]
-        own = [started(91_000, TURN_3), context(91_000, TURN_3), prompted(91_000, "Other way"), said(92_000, "So.")]
+        own = [started(91_000, TURN_3), context(91_000, TURN_3), prompted(91_000, "Other way"), replied(92_000, "So.")]
         for number, head in enumerate((meta(90_000, FORK, forked_from_id=MAIN), meta(90_000, FORK))):
             collector = read(tmp_path / str(number), parents, [head, *copied, *own, completed(93_000, "So.", TURN_3)])
             fork = row(collector, "sessions", FORK)
@@ -527,10 +527,10 @@ class TestFiles:
 
     def test_an_archived_rollout_is_the_same_conversation(self, tmp_path: Path) -> None:
         collector = read(tmp_path, turn(tokens(2_000, 1000, 600, 50), called(2_500, "c1", cmd="x")))
-        before = told(collector)
+        before = tables_of(collector)
         shutil.move(rollout(tmp_path), rollout(tmp_path, below="archived_sessions"))
         collector.scan()
-        after = told(collector)
+        after = tables_of(collector)
         assert after["sessions"][MAIN].pop("path") != before["sessions"][MAIN].pop("path")
         assert after == before
 
@@ -544,7 +544,7 @@ class TestFiles:
         collector = read(tmp_path, [*turn(), *again])
         assert (only(collector, "sessions")["messages"], row(collector, "agents")["status"]) == (3, "working")
 
-    def test_without_its_first_line_the_file_name_says_whose_it_is(self, tmp_path: Path) -> None:
+    def test_without_its_first_line_the_file_name_gives_the_thread(self, tmp_path: Path) -> None:
         rollout(tmp_path).write_bytes(as_bytes(turn()[1:]))
         collector = watching(tmp_path)
         collector.scan()
@@ -578,7 +578,7 @@ class TestFiles:
             line(1_700, "from_the_future", type="x"),
             event(1_800, "never_heard_of"),
             event(1_900, "never_heard_of"),
-            said(100, "x" * 2_000_000),  # long, and before its time
+            replied(100, "x" * 2_000_000),  # long, and before its time
         )
         data = as_bytes(lines).replace(b'"type": "from_the_future"', b'{nonsense\n"type": 3, "type": "new"')
         rollout(tmp_path).write_bytes(data + b'\n\n[1]\n"x"\nnull\n' + b'{"type":"event_msg","payload":7}\n\xff\n')
@@ -615,7 +615,7 @@ class TestCompressed:
         for name in MODULES:
             monkeypatch.setitem(sys.modules, name, None)
 
-    def test_it_says_what_is_missing(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_a_missing_decompressor_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         self.without(monkeypatch)
         self.packed(tmp_path, zlib.compress)
         collector = watching(tmp_path)
@@ -682,8 +682,8 @@ def test_what_it_remembers_is_memory(tmp_path: Path) -> None:
     (tmp_path / "memories" / "rollout_summaries" / "a.md").write_text("Shelves.\n")
     collector = watching(tmp_path)
     collector.scan()
-    told = {(m["id"], m["title"], m["kind"], m["text"]) for m in collector.store.rows("memory")}
-    assert told == {
+    found = {(m["id"], m["title"], m["kind"], m["text"]) for m in collector.store.rows("memory")}
+    assert found == {
         ("memories/MEMORY.md", "What I know", "memory", "# What I know\n"),
         ("memories/rollout_summaries/a.md", "a", "memory", "Shelves.\n"),
     }
@@ -745,7 +745,7 @@ class TestRealRollouts:
 
 
 EVERYTHING = [
-    turn(*SPAWNING, *WAITING, tokens(81_000, 1000, 600, 50), called(82_000, "c1", cmd="x"), said(83_000, "Why?")),
+    turn(*SPAWNING, *WAITING, tokens(81_000, 1000, 600, 50), called(82_000, "c1", cmd="x"), replied(83_000, "Why?")),
     child(tokens(62_000, 100, 0, 7), called(63_000, "c2", "update_plan", plan=[{"step": "A", "status": "pending"}])),
 ]
 
@@ -784,7 +784,7 @@ class TestHoweverItIsRead:
                 collector._files.pop(path)
                 refresh(collector, [path])
         collector.scan()
-        assert told(collector) == told(whole)
+        assert tables_of(collector) == tables_of(whole)
 
     def test_a_child_whose_header_is_lost_still_has_the_parent_that_started_it(self, tmp_path: Path) -> None:
         parent, orphan = EVERYTHING[0], EVERYTHING[1][1:]

@@ -32,8 +32,8 @@ def prompt(clock: str, text: str = "Prune the trees.", **data: Any) -> dict[str,
 
 def answer(clock: str, text: str, *calls: str, output: int = 10, agent: str | None = None, **data: Any) -> Any:
     requests = [{"toolCallId": call, "name": "bash", "arguments": {}} for call in calls]
-    told = {"messageId": f"m{clock}", "model": "gpt-5-mini", "content": text, "outputTokens": output}
-    return event("assistant.message", clock, agent, **told, toolRequests=requests, **data)
+    record = {"messageId": f"m{clock}", "model": "gpt-5-mini", "content": text, "outputTokens": output}
+    return event("assistant.message", clock, agent, **record, toolRequests=requests, **data)
 
 
 def call(clock: str, id: str, tool: str = "bash", agent: str | None = None, **arguments: Any) -> dict[str, Any]:
@@ -41,8 +41,8 @@ def call(clock: str, id: str, tool: str = "bash", agent: str | None = None, **ar
 
 
 def result(clock: str, id: str, text: str = "done", agent: str | None = None, **data: Any) -> dict[str, Any]:
-    told = {"success": True, "result": {"content": text}} | data
-    return event("tool.execution_complete", clock, agent, toolCallId=id, **told)
+    record = {"success": True, "result": {"content": text}} | data
+    return event("tool.execution_complete", clock, agent, toolCallId=id, **record)
 
 
 def turn_end(clock: str) -> dict[str, Any]:
@@ -55,22 +55,22 @@ def shutdown(clock: str, kind: str = "routine", **usage: int) -> dict[str, Any]:
 
 
 def a_home() -> dict[str, bytes]:
-    told = [
+    entries = [
         started(),
         prompt("10:01:00"),
         answer("10:01:01", "I look.", "c1"),
         call("10:01:02", "c1"),
     ]
-    told += [result("10:01:03", "c1"), answer("10:01:04", "Two trees."), turn_end("10:01:05")]
+    entries += [result("10:01:03", "c1"), answer("10:01:04", "Two trees."), turn_end("10:01:05")]
     asked = {"toolCallId": "c2", "permissionRequest": {"kind": "shell", "toolCallId": "c2", "fullCommandText": "rm"}}
-    told += [call("10:02:00", "c2"), event("permission.requested", "10:02:01", requestId="r", **asked)]
+    entries += [call("10:02:00", "c2"), event("permission.requested", "10:02:01", requestId="r", **asked)]
     scout = {"toolCallId": "c3", "agentName": "scout", "agentDisplayName": "Scout"}
-    told += [event("subagent.started", "10:03:00", **scout), answer("10:03:01", "One.", agent="c3")]
-    told += [
+    entries += [event("subagent.started", "10:03:00", **scout), answer("10:03:01", "One.", agent="c3")]
+    entries += [
         event("subagent.completed", "10:03:02", **scout),
         event("session.error", "10:03:03", message="no"),
     ]
-    return {LOG: lines(*told, shutdown("10:04:00", inputTokens=900, outputTokens=30))}
+    return {LOG: lines(*entries, shutdown("10:04:00", inputTokens=900, outputTokens=30))}
 
 
 @pytest.fixture
@@ -246,7 +246,7 @@ def test_an_abort_is_an_interruption(home: Home) -> None:
     assert (agent.status, agent.status_reason) == ("idle", "interrupted")
 
 
-def test_the_autopilot_goes_on_by_itself_and_says_when_it_is_done(home: Home) -> None:
+def test_the_autopilot_continues_by_itself_until_it_reports_completion(home: Home) -> None:
     home.now = at("10:02:00")
     first = [started(), prompt("10:01:00"), answer("10:01:05", "One."), turn_end("10:01:06")]
     agent = the_agent(home, *first, prompt("10:01:07", "", isAutopilotContinuation=True))
@@ -285,9 +285,9 @@ def test_only_output_is_known_until_the_program_is_left(home: Home) -> None:
 
 
 def test_the_totals_at_the_end_hold_input_with_what_came_from_the_cache(home: Home) -> None:
-    told = [started(), prompt("10:01:00"), answer("10:01:05", "Pruned.", output=30)]
+    entries = [started(), prompt("10:01:00"), answer("10:01:05", "Pruned.", output=30)]
     end = shutdown("10:02:00", inputTokens=1000, outputTokens=42, cacheReadTokens=600, cacheWriteTokens=100)
-    agent = the_agent(home, *told, end)
+    agent = the_agent(home, *entries, end)
     assert (agent.input_tokens, agent.output_tokens) == (300, 42)
     assert (agent.cache_read_tokens, agent.cache_write_tokens) == (600, 100)
     assert (agent.context_tokens, agent.cost_usd) == (4321, None)
@@ -400,9 +400,9 @@ def test_a_subagent_has_its_own_row_in_the_same_file(home: Home) -> None:
     asked = call("10:01:00", "c1", "task", name="scout", agent_type="explore", prompt="Count the trees.")
     facts = {"toolCallId": "c1", "agentName": "explore", "agentDisplayName": "Explore Agent", "model": "gpt-5-mini"}
     begins = event("subagent.started", "10:01:01", "c1", **facts)
-    told = event("user.message", "10:01:02", "c1", content="Count the trees.", source=f"agent-{SESSION}")
+    reply = event("user.message", "10:01:02", "c1", content="Count the trees.", source=f"agent-{SESSION}")
     looks = call("10:01:03", "c2", "bash", agent="c1", command="ls")
-    home.write(LOG, lines(started(), prompt("10:00:30"), asked, begins, told, looks))
+    home.write(LOG, lines(started(), prompt("10:00:30"), asked, begins, reply, looks))
     scout = home.row("agents", f"{SESSION}/c1")
     assert (scout.name, scout.role, scout.parent_id, scout.session_id) == ("scout", "explore", SESSION, SESSION)
     assert (scout.status, scout.tool_calls, home.row("agents", SESSION).tool_calls) == ("working", 1, 1)
@@ -420,7 +420,7 @@ def test_a_subagent_has_its_own_row_in_the_same_file(home: Home) -> None:
     assert home.row("sessions", SESSION).output_tokens == 8
 
 
-def test_a_subagent_of_which_only_the_end_is_told_is_copilot_s(home: Home) -> None:
+def test_a_subagent_of_which_only_the_end_is_written_is_copilot_s(home: Home) -> None:
     home.write(LOG, lines(event("subagent.completed", "10:01:06", "c1", toolCallId="c1"))).read()
     home.write(LOG, lines(answer("10:01:07", "Two trees.", agent="c1")))
     assert home.row("agents", f"{SESSION}/c1").source == "copilot"
@@ -431,7 +431,7 @@ def test_a_context_that_cannot_be_sent_is_none(home: Home) -> None:
     assert the_agent(home, started(), ends).context_tokens is None
 
 
-def test_a_subagent_that_failed_says_why(home: Home) -> None:
+def test_a_failed_subagent_has_the_reason(home: Home) -> None:
     facts = {"toolCallId": "c1", "agentName": "task"}
     events = [
         event("subagent.started", "10:01:01", "c1", **facts),
@@ -446,7 +446,7 @@ def test_a_subagent_that_failed_says_why(home: Home) -> None:
 # Anything else
 
 
-def test_what_nobody_knows_is_counted_and_breaks_nothing(home: Home) -> None:
+def test_unknown_kinds_are_counted_and_break_nothing(home: Home) -> None:
     strange = event("orchard.harvest", "10:01:00", apples=7)
     agent = the_agent(home, started(), strange, strange, prompt("10:02:00", harvest={"apples": [1]}))
     assert agent.session_id == SESSION
@@ -461,7 +461,7 @@ def test_bad_lines_are_skipped_and_counted(home: Home) -> None:
     assert home.row("sessions", SESSION).messages == 1
 
 
-def test_an_empty_file_says_nothing(home: Home) -> None:
+def test_an_empty_file_makes_no_rows(home: Home) -> None:
     home.write(LOG, b"")
     assert not any(home.tables.values())
 

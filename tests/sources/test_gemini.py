@@ -28,17 +28,17 @@ def prompt(clock: str, text: str = "Prune the trees.", **fields: Any) -> dict[st
 
 def answer(clock: str, text: str = "", *calls: dict[str, Any], **fields: Any) -> dict[str, Any]:
     tokens = {"input": 1000, "output": 20, "cached": 600, "thoughts": 5, "tool": 7, "total": 1032}
-    told = {"id": f"g{clock}", "timestamp": iso(clock), "type": "gemini", "content": text, "tokens": tokens}
-    told |= {"model": "gemini-2.5-pro", "thoughts": [{"subject": "Trees", "description": "I look at them."}]}
-    return told | ({"toolCalls": list(calls)} if calls else {}) | fields
+    record = {"id": f"g{clock}", "timestamp": iso(clock), "type": "gemini", "content": text, "tokens": tokens}
+    record |= {"model": "gemini-2.5-pro", "thoughts": [{"subject": "Trees", "description": "I look at them."}]}
+    return record | ({"toolCalls": list(calls)} if calls else {}) | fields
 
 
 def call(
     clock: str, id: str, tool: str = "run_shell_command", status: str = "success", **fields: Any
 ) -> dict[str, Any]:
     returned = [{"functionResponse": {"id": id, "name": tool, "response": {"output": "done"}}}]
-    told = {"id": id, "name": tool, "args": {"command": "ls"}, "result": returned, "status": status}
-    return told | {"timestamp": iso(clock)} | fields
+    record = {"id": id, "name": tool, "args": {"command": "ls"}, "result": returned, "status": status}
+    return record | {"timestamp": iso(clock)} | fields
 
 
 def info(clock: str, text: str, kind: str = "info") -> dict[str, Any]:
@@ -47,15 +47,15 @@ def info(clock: str, text: str, kind: str = "info") -> dict[str, Any]:
 
 def a_home() -> dict[str, bytes]:
     todos = {"todos": [{"description": "apple", "status": "pending"}]}
-    told = [header(), prompt("10:01:00"), answer("10:01:01", "I look.")]
-    told += [answer("10:01:01", "I look.", call("10:01:02", "c1"))]
-    told += [answer("10:01:04", "", call("10:01:05", "c2", "write_todos", args=todos))]
-    told += [{"$set": {"lastUpdated": "2026-01-01T10:02:00.000Z", "summary": "Trees"}}, info("10:02:00", "Hm.")]
-    told += [{"$rewindTo": "u10:01:00"}, prompt("10:03:00"), answer("10:03:01", "Which?")]
+    entries = [header(), prompt("10:01:00"), answer("10:01:01", "I look.")]
+    entries += [answer("10:01:01", "I look.", call("10:01:02", "c1"))]
+    entries += [answer("10:01:04", "", call("10:01:05", "c2", "write_todos", args=todos))]
+    entries += [{"$set": {"lastUpdated": "2026-01-01T10:02:00.000Z", "summary": "Trees"}}, info("10:02:00", "Hm.")]
+    entries += [{"$rewindTo": "u10:01:00"}, prompt("10:03:00"), answer("10:03:01", "Which?")]
     whole = {**header(session="old"), "messages": [prompt("09:00:00"), answer("09:00:01", "Ok.")]}
     child = [header(session="child", kind="subagent"), prompt("10:01:10"), answer("10:01:11", "Two.")]
     return {
-        CHAT: lines(*told),
+        CHAT: lines(*entries),
         "tmp/orchard/chats/session-2026-01-01T09-00-old.json": json.dumps(whole).encode(),
         f"tmp/orchard/chats/{SESSION}/child.jsonl": lines(*child),
     }
@@ -91,7 +91,7 @@ def test_a_session_knows_where_it_works_and_what_it_was_asked(home: Home) -> Non
     assert messages == [("user", SESSION, "prompt", "Prune the trees."), (SESSION, "user", "reply", "Pruned.")]
 
 
-def test_what_the_program_says_first_is_no_prompt(home: Home) -> None:
+def test_the_program_s_own_first_message_is_no_prompt(home: Home) -> None:
     first = prompt("10:00:00", "<session_context>\nThis is the Gemini CLI.")
     agent = the_agent(home, header(), {"$set": {"messages": [first], "lastUpdated": iso("10:00:00")}})
     assert (agent.status, agent.status_reason) == ("idle", "session started")
@@ -127,7 +127,7 @@ def test_the_list_of_projects_names_a_directory_that_is_a_hash(tmp_path: Path, f
     assert (home.row("sessions", SESSION).project, home.row("agents", SESSION).name) == ("orchard", "orchard")
 
 
-def test_without_a_list_the_first_words_of_the_program_name_the_project(tmp_path: Path) -> None:
+def test_without_a_list_the_program_s_first_message_names_the_project(tmp_path: Path) -> None:
     chat = f"tmp/{'ab' * 32}/chats/session-x.jsonl"
     (tmp_path / "tmp" / ("ab" * 32) / "chats").mkdir(parents=True)
     said = "<session_context>\n- **Workspace Directories:**\n  - /home/eva/my orchard\n- **Directory Structure:**\n"
@@ -218,7 +218,7 @@ def test_other_information_changes_nothing(home: Home) -> None:
     assert the_agent(home, header(), prompt("10:01:00"), *said).status == "working"
 
 
-def test_a_command_of_the_person_is_answered_by_nobody(home: Home) -> None:
+def test_a_shell_command_of_the_person_starts_no_turn(home: Home) -> None:
     ran = "I ran the following shell command:\n```sh\nls\n```\n\nThis produced the following output: apple"
     assert the_agent(home, header(), prompt("10:01:00", ran)).status == "idle"
 
@@ -234,25 +234,25 @@ def test_a_message_that_is_written_again_counts_once(home: Home) -> None:
     assert home.row("sessions", SESSION).messages == 2
 
 
-def test_a_replaced_list_says_nothing_twice_and_its_summary_was_said_by_nobody(home: Home) -> None:
-    told = [prompt("10:01:00"), answer("10:01:05", "Pruned.")]
+def test_a_replaced_list_repeats_no_message_and_its_summary_is_no_message(home: Home) -> None:
+    entries = [prompt("10:01:00"), answer("10:01:05", "Pruned.")]
     summary = [prompt("10:02:00", "<state_snapshot>all pruned"), answer("10:02:00", "Got it.", tokens=None)]
-    agent = the_agent(home, header(), *told, {"$set": {"messages": [*summary, told[1]]}})
+    agent = the_agent(home, header(), *entries, {"$set": {"messages": [*summary, entries[1]]}})
     assert (agent.status, agent.output_tokens, home.row("sessions", SESSION).messages) == ("idle", 25, 2)
 
 
 def test_an_older_chat_is_one_document_that_is_rewritten(home: Home) -> None:
     home.now = at("10:02:00")
     path = CHAT.removesuffix("l")
-    told = [prompt("10:01:00"), answer("10:01:05", "", call("10:01:06", "c1"))]
-    home.replace(path, json.dumps(header() | {"messages": told}, indent=2).encode())
+    entries = [prompt("10:01:00"), answer("10:01:05", "", call("10:01:06", "c1"))]
+    home.replace(path, json.dumps(header() | {"messages": entries}, indent=2).encode())
     assert home.row("agents", SESSION).status == "working"
-    told.append(answer("10:01:10", "Pruned."))
-    home.replace(path, json.dumps(header() | {"messages": told, "summary": "Spring"}, indent=2).encode())
+    entries.append(answer("10:01:10", "Pruned."))
+    home.replace(path, json.dumps(header() | {"messages": entries, "summary": "Spring"}, indent=2).encode())
     assert (home.row("agents", SESSION).status, home.row("agents", SESSION).output_tokens) == ("idle", 50)
     assert (home.row("sessions", SESSION).title, home.row("sessions", SESSION).messages) == ("Spring", 2)
 
-    home.write(CHAT, lines(header(), *told, prompt("10:01:30", "Thanks.")))  # it was resumed
+    home.write(CHAT, lines(header(), *entries, prompt("10:01:30", "Thanks.")))  # it was resumed
     session = home.row("sessions", SESSION)
     assert (session.messages, session.tool_calls, session.output_tokens) == (3, 1, 50)
     assert home.row("agents", SESSION).status == "working"
@@ -338,10 +338,17 @@ def test_a_todo_list_is_tasks_and_what_is_dropped_goes(home: Home) -> None:
 
 
 @pytest.mark.parametrize("first", ["chat", "tracker"])
-def test_a_task_of_the_tracker_is_what_its_file_says_when_its_calls_say(home: Home, first: str) -> None:
+def test_a_task_of_the_tracker_has_its_file_s_fields_and_its_calls_times(home: Home, first: str) -> None:
     def track(id: str, **fields: Any) -> None:
-        told = {"id": id, "title": id.upper(), "description": "", "type": "task", "status": "open", "dependencies": []}
-        home.replace(f"tmp/orchard/{SESSION}/tracker/{id}.json", json.dumps(told | fields).encode())
+        task = {
+            "id": id,
+            "title": id.upper(),
+            "description": "",
+            "type": "task",
+            "status": "open",
+            "dependencies": [],
+        }
+        home.replace(f"tmp/orchard/{SESSION}/tracker/{id}.json", json.dumps(task | fields).encode())
         home.read()
 
     def made(clock: str, id: str) -> dict[str, Any]:
@@ -403,7 +410,7 @@ def test_a_subagent_belongs_to_the_session_in_whose_directory_it_is(home: Home, 
 # Anything else
 
 
-def test_what_nobody_knows_is_counted_and_breaks_nothing(home: Home) -> None:
+def test_unknown_kinds_are_counted_and_break_nothing(home: Home) -> None:
     strange = [info("10:01:00", "?", "harvest"), {"$apples": 7}]
     assert the_agent(home, header(), *strange, prompt("10:02:00", apples=[1])).session_id == SESSION
     assert home.source.unknown == {"message/harvest": 1, "line": 1}
@@ -417,7 +424,7 @@ def test_bad_lines_are_skipped_and_counted(home: Home) -> None:
     assert home.row("sessions", SESSION).messages == 1
 
 
-def test_an_empty_file_says_nothing(home: Home) -> None:
+def test_an_empty_file_makes_no_rows(home: Home) -> None:
     home.write(CHAT, b"")
     assert not any(home.tables.values())
 

@@ -20,65 +20,65 @@ SCOUT = f"{HERE}/subagents/a1234567"
 HEADER = {"type": "metadata", "protocol_version": "1.10"}
 
 
-def tell(clock: str, kind: str, **payload: Any) -> dict[str, Any]:
+def wire(clock: str, kind: str, **payload: Any) -> dict[str, Any]:
     return {"timestamp": at(clock) / 1000, "message": {"type": kind, "payload": payload}}
 
 
 def prompt(clock: str, text: Any = "Prune the trees.") -> dict[str, Any]:
-    return tell(clock, "TurnBegin", user_input=text)
+    return wire(clock, "TurnBegin", user_input=text)
 
 
 def text(clock: str, said: str) -> dict[str, Any]:
-    return tell(clock, "ContentPart", type="text", text=said)
+    return wire(clock, "ContentPart", type="text", text=said)
 
 
 def call(clock: str, id: str, name: str = "Shell", **arguments: Any) -> dict[str, Any]:
     function = {"name": name, "arguments": json.dumps(arguments)}
-    return tell(clock, "ToolCall", type="function", id=id, function=function, extras=None)
+    return wire(clock, "ToolCall", type="function", id=id, function=function, extras=None)
 
 
 def result(clock: str, id: str, output: Any = "done", error: str = "", *display: Any) -> dict[str, Any]:
     value = {"is_error": bool(error), "output": output, "message": error, "display": list(display), "extras": None}
-    return tell(clock, "ToolResult", tool_call_id=id, return_value=value)
+    return wire(clock, "ToolResult", tool_call_id=id, return_value=value)
 
 
 def used(clock: str, id: str | None = "chatcmpl-1", **counts: int) -> dict[str, Any]:
     usage = {"input_other": 400, "output": 20, "input_cache_read": 600, "input_cache_creation": 0} | counts
-    return tell(clock, "StatusUpdate", context_usage=0.1, token_usage=usage, message_id=id, plan_mode=None)
+    return wire(clock, "StatusUpdate", context_usage=0.1, token_usage=usage, message_id=id, plan_mode=None)
 
 
 def end(clock: str) -> dict[str, Any]:
-    return tell(clock, "TurnEnd")
+    return wire(clock, "TurnEnd")
 
 
 def asking(clock: str, call: str, id: str = "r1", **more: Any) -> dict[str, Any]:
-    told = {"id": id, "tool_call_id": call, "sender": "Shell", "action": "run command", "description": "Run `ls`"}
-    return tell(clock, "ApprovalRequest", **told, **more)
+    record = {"id": id, "tool_call_id": call, "sender": "Shell", "action": "run command", "description": "Run `ls`"}
+    return wire(clock, "ApprovalRequest", **record, **more)
 
 
 def answered(clock: str, response: str, id: str = "r1") -> dict[str, Any]:
-    return tell(clock, "ApprovalResponse", request_id=id, response=response, feedback="")
+    return wire(clock, "ApprovalResponse", request_id=id, response=response, feedback="")
 
 
 def of_scout(clock: str, event: dict[str, Any], **who: Any) -> dict[str, Any]:
     who = who or {"agent_id": "a1234567", "subagent_type": "explore", "parent_tool_call_id": "Agent:0"}
-    return tell(clock, "SubagentEvent", **who, event=event["message"])
+    return wire(clock, "SubagentEvent", **who, event=event["message"])
 
 
 def facts(status: str, clock: str) -> bytes:
-    told = {"agent_id": "a1234567", "subagent_type": "explore", "status": status, "description": "Count trees"}
+    record = {"agent_id": "a1234567", "subagent_type": "explore", "status": status, "description": "Count trees"}
     times = {"created_at": at("10:01:10") / 1000, "updated_at": at(clock) / 1000, "last_task_id": None}
-    return json.dumps(told | times | {"launch_spec": {"effective_model": "kimi-k2"}}).encode()
+    return json.dumps(record | times | {"launch_spec": {"effective_model": "kimi-k2"}}).encode()
 
 
 def a_home() -> dict[str, bytes]:
     todos = [{"title": "apple", "status": "done"}, {"title": "fig", "status": "pending"}]
     agent = {"description": "Count trees", "prompt": "How many?", "subagent_type": "explore"}
-    told = [
+    entries = [
         HEADER,
         prompt("10:01:00", [{"type": "text", "text": "Prune the trees."}]),
-        tell("10:01:00", "StepBegin", n=1),
-        tell("10:01:01", "ContentPart", type="think", think="Hm.", encrypted=None),
+        wire("10:01:00", "StepBegin", n=1),
+        wire("10:01:01", "ContentPart", type="think", think="Hm.", encrypted=None),
         text("10:01:02", "I look."),
         call("10:01:03", "Shell:0", command="ls"),
         used("10:01:03"),
@@ -91,7 +91,7 @@ def a_home() -> dict[str, bytes]:
         of_scout("10:01:10", prompt("10:01:10", "How many?")),
         of_scout("10:01:20", text("10:01:20", "Two.")),
         result("10:01:21", "Agent:0", "Two."),
-        tell("10:01:22", "Notification", id="n1", category="task", severity="warning", title="Late", body="Very."),
+        wire("10:01:22", "Notification", id="n1", category="task", severity="warning", title="Late", body="Very."),
         text("10:01:23", "Which one first?"),
         used("10:01:23", "chatcmpl-2"),
         end("10:01:24"),
@@ -101,7 +101,7 @@ def a_home() -> dict[str, bytes]:
         "kimi.json": json.dumps({"work_dirs": [{"path": "/home/eva/orchard", "kaos": "local"}]}).encode(),
         f"{HERE}/state.json": json.dumps({"version": 1, "custom_title": "Spring work", "todos": []}).encode(),
         f"{SCOUT}/meta.json": facts("idle", "10:01:21"),
-        WIRE: lines(*told),
+        WIRE: lines(*entries),
         f"{SCOUT}/wire.jsonl": lines(*own),
     }
 
@@ -112,8 +112,8 @@ def home(tmp_path: Path) -> Home:
     return Home(Kimi, tmp_path)
 
 
-def the_agent(home: Home, *told: Any) -> Any:
-    return home.write(WIRE, lines(*told)).row("agents", SESSION)
+def the_agent(home: Home, *records: Any) -> Any:
+    return home.write(WIRE, lines(*records)).row("agents", SESSION)
 
 
 @pytest.mark.parametrize("first", ["kimi.json", WIRE])
@@ -174,7 +174,7 @@ def test_permission_is_waited_for_until_it_is_given(home: Home) -> None:
         (
             [
                 call("10:01:05", "ExitPlanMode:0", "ExitPlanMode"),
-                tell(
+                wire(
                     "10:01:06",
                     "QuestionRequest",
                     id="q",
@@ -186,7 +186,7 @@ def test_permission_is_waited_for_until_it_is_given(home: Home) -> None:
             "Go?",
         ),
         ([call("10:01:05", "Shell:0"), end("10:01:06")], "idle", "interrupted"),
-        ([tell("10:01:05", "StepInterrupted"), end("10:01:05")], "failed", "the step was interrupted by an error"),
+        ([wire("10:01:05", "StepInterrupted"), end("10:01:05")], "failed", "the step was interrupted by an error"),
         (
             [
                 call("10:01:05", "Shell:0"),
@@ -205,12 +205,12 @@ def test_the_last_message_is_the_status(home: Home, last: list[Any], status: str
     assert (agent.status, agent.status_reason) == (status, reason)
 
 
-def test_tools_say_what_they_changed_and_what_went_wrong(home: Home) -> None:
+def test_tool_results_have_changed_files_and_errors(home: Home) -> None:
     diff = {"type": "diff", "path": "/home/eva/plan.txt", "old_text": "", "new_text": "x"}
-    told = [call("10:01:00", "WriteFile:0", "WriteFile"), result("10:01:01", "WriteFile:0", "", "", diff)]
-    told += [call("10:01:02", "Shell:1"), result("10:01:03", "Shell:1", "", "no such tree")]
-    told += [call("10:01:04", "Shell:2"), result("10:01:05", "Shell:2", "", "It is rejected by the user.")]
-    the_agent(home, *told)
+    entries = [call("10:01:00", "WriteFile:0", "WriteFile"), result("10:01:01", "WriteFile:0", "", "", diff)]
+    entries += [call("10:01:02", "Shell:1"), result("10:01:03", "Shell:1", "", "no such tree")]
+    entries += [call("10:01:04", "Shell:2"), result("10:01:05", "Shell:2", "", "It is rejected by the user.")]
+    the_agent(home, *entries)
     assert [row.status for row in home.rows("tool_calls").values()] == ["ok", "error", "denied"]
     session = home.row("sessions", SESSION)
     assert (session.tool_calls, session.errors, session.files_changed) == (3, 1, 1)
@@ -228,7 +228,7 @@ def test_answers_are_counted_once_in_forks_too(home: Home) -> None:
     assert [sum(column) for column in zip(*counted, strict=True)] == [1200, 60, 1800]
 
 
-def test_a_subagent_tells_its_own_story(home: Home) -> None:
+def test_a_subagent_has_rows_from_its_own_file(home: Home) -> None:
     for path, data in a_home().items():
         home.write(path, data if path != "kimi.json" else b"")
     scout = home.row("agents", f"{SESSION}/a1234567")
@@ -243,7 +243,7 @@ def test_a_subagent_tells_its_own_story(home: Home) -> None:
     assert delegated == {asked, ("result", scout.id, SESSION, "Two."), ("reply", scout.id, SESSION, "Two.")}
 
 
-def test_a_subagent_that_waits_for_permission_is_told_by_the_session(home: Home) -> None:
+def test_a_subagent_s_wait_for_permission_is_in_the_session_s_file(home: Home) -> None:
     home.now = at("10:02:00")
     home.write(WIRE, lines(prompt("10:01:00"), call("10:01:01", "Agent:0", "Agent", prompt="How many?")))
     home.write(WIRE, lines(of_scout("10:01:02", prompt("10:01:02")), asking("10:01:03", "x", agent_id="a1234567")))
@@ -256,10 +256,10 @@ def test_a_subagent_that_waits_for_permission_is_told_by_the_session(home: Home)
 
 def test_subagents_from_before_they_had_wires(home: Home) -> None:
     old = {"task_tool_call_id": "Task:0"}
-    told = [prompt("10:01:00"), call("10:01:01", "Task:0", "Task", description="Count trees", prompt="How many?")]
-    told += [of_scout("10:01:02", call("10:01:02", "Shell:9", command="ls"), **old)]
-    told += [of_scout("10:01:03", result("10:01:03", "Shell:9"), **old), result("10:01:04", "Task:0", "Two.")]
-    the_agent(home, *told)
+    entries = [prompt("10:01:00"), call("10:01:01", "Task:0", "Task", description="Count trees", prompt="How many?")]
+    entries += [of_scout("10:01:02", call("10:01:02", "Shell:9", command="ls"), **old)]
+    entries += [of_scout("10:01:03", result("10:01:03", "Shell:9"), **old), result("10:01:04", "Task:0", "Two.")]
+    the_agent(home, *entries)
     scout = home.row("agents", f"{SESSION}/Task:0")
     assert (scout.name, scout.status, scout.tool_calls) == ("Count trees", "done", 1)
     assert {row.agent_id for row in home.rows("tool_calls").values()} == {SESSION, scout.id}
@@ -269,7 +269,7 @@ def test_subagents_from_before_they_had_wires(home: Home) -> None:
     ("word", "status"),
     [("running_background", "working"), ("failed", "failed"), ("killed", "failed"), ("idle", "done")],
 )
-def test_the_facts_of_a_subagent_say_what_became_of_it(home: Home, word: str, status: str) -> None:
+def test_the_facts_of_a_subagent_have_its_outcome(home: Home, word: str, status: str) -> None:
     home.now = at("10:02:00")
     assert (
         home.write(f"{SCOUT}/meta.json", facts(word, "10:01:30")).row("agents", f"{SESSION}/a1234567").status == status
@@ -282,9 +282,9 @@ def test_notifications_are_logs(home: Home) -> None:
     assert (log.level, log.logger, log.text, log.agent_id) == ("warning", "task", "Late: Very.", SESSION)
 
 
-def test_bad_lines_are_skipped_and_what_nobody_knows_is_counted(home: Home) -> None:
-    bad = [{"timestamp": 1.0}, tell("10:01:00", "ToolCall", id=7), prompt("10:01:00") | {"timestamp": iso("10:01:00")}]
-    home.write(WIRE, b"{no\n\n[1]\n" + lines(*bad, tell("10:01:00", "Harvest"), prompt("10:01:01", "x" * 2_000_000)))
+def test_bad_lines_are_skipped_and_unknown_kinds_counted(home: Home) -> None:
+    bad = [{"timestamp": 1.0}, wire("10:01:00", "ToolCall", id=7), prompt("10:01:00") | {"timestamp": iso("10:01:00")}]
+    home.write(WIRE, b"{no\n\n[1]\n" + lines(*bad, wire("10:01:00", "Harvest"), prompt("10:01:01", "x" * 2_000_000)))
     assert (home.malformed, home.source.unknown) == (5, {"Harvest": 1})
     assert home.row("sessions", SESSION).messages == 1
 

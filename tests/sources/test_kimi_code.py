@@ -42,7 +42,7 @@ def loop(kind: str, clock: str, /, **fields: Any) -> dict[str, Any]:
     return record("context.append_loop_event", clock, event={"type": kind, "turnId": "0", "step": 1, **fields})
 
 
-def said(clock: str, text: str = "Pruned.") -> dict[str, Any]:
+def replied(clock: str, text: str = "Pruned.") -> dict[str, Any]:
     return loop("content.part", clock, uuid=f"said-{clock}", part={"type": "text", "text": text})
 
 
@@ -51,18 +51,18 @@ def call(clock: str, id: str, name: str = "Bash", /, **args: Any) -> dict[str, A
 
 
 def result(clock: str, id: str, output: Any = "done", error: bool = False) -> dict[str, Any]:
-    told = {"output": output, "durationMs": 900, **({"isError": True} if error else {})}
-    return loop("tool.result", clock, parentUuid=f"call-{id}", toolCallId=id, result=told)
+    entry = {"output": output, "durationMs": 900, **({"isError": True} if error else {})}
+    return loop("tool.result", clock, parentUuid=f"call-{id}", toolCallId=id, result=entry)
 
 
 def request(clock: str, id: str, name: str = "Bash", /, **display: Any) -> dict[str, Any]:
-    told = {"toolCallId": id, "toolName": name, "display": display}
-    return record("interaction.request", clock, id=f"approval_{id}", kind="approval", toolCallId=id, request=told)
+    entry = {"toolCallId": id, "toolName": name, "display": display}
+    return record("interaction.request", clock, id=f"approval_{id}", kind="approval", toolCallId=id, request=entry)
 
 
 def decision(clock: str, id: str, decided: str = "approved") -> dict[str, Any]:
-    told = {"toolCallId": id, "toolName": "Bash", "result": {"decision": decided}}
-    return record("permission.record_approval_result", clock, turnId=0, **told)
+    entry = {"toolCallId": id, "toolName": "Bash", "result": {"decision": decided}}
+    return record("permission.record_approval_result", clock, turnId=0, **entry)
 
 
 def asked(clock: str, model: str = "kimi-k3") -> dict[str, Any]:
@@ -103,7 +103,7 @@ def a_home() -> dict[str, bytes]:
         prompt("10:01:00"),
         asked("10:01:01"),
         loop("content.part", "10:01:02", uuid="t1", part={"type": "think", "think": "Which ones?"}),
-        said("10:01:02", "I look."),
+        replied("10:01:02", "I look."),
         billed("10:01:02"),
         request("10:01:03", "c1", kind="command", command="ls", cwd="/home/eva/orchard"),
         decision("10:01:05", "c1"),
@@ -118,7 +118,7 @@ def a_home() -> dict[str, bytes]:
         spawned("10:01:10"),
         returned("10:01:20"),
         result("10:01:20", "c3", "agent_id: agent-0"),
-        said("10:01:21", "Four trees."),
+        replied("10:01:21", "Four trees."),
         loop("step.end", "10:01:21", uuid="s1", finishReason="end_turn"),
         ended("10:01:22"),
         record("full_compaction.begin", "10:01:29", source="manual"),
@@ -140,7 +140,7 @@ def a_home() -> dict[str, bytes]:
         begun("10:01:11", "coder"),
         prompt("10:01:11", "Count the trees.", "system_trigger", name="subagent"),
         asked("10:01:12"),
-        said("10:01:13", "Four."),
+        replied("10:01:13", "Four."),
         billed("10:01:13", new=50),
         ended("10:01:14"),
     ]
@@ -148,7 +148,7 @@ def a_home() -> dict[str, bytes]:
         header("1.4"),
         record("config.update", "10:00:01", cwd="/home/eva/orchard", profileName="agent", modelAlias="k3"),
         prompt("10:00:02", "Hello"),
-        said("10:00:03", "Hello!"),
+        replied("10:00:03", "Hello!"),
         loop("step.end", "10:00:03", uuid="s", finishReason="end_turn"),
         prompt("10:00:04", "Wait"),
         call("10:00:05", "c1", command="sleep 9"),
@@ -206,7 +206,7 @@ def test_a_file_that_names_no_directory_has_that_of_its_state(home: Home, order:
     assert home.only("sessions").model == "kimi-k3"
 
 
-def test_a_session_of_which_nothing_says_where_it_works_is_called_by_its_id(home: Home) -> None:
+def test_a_session_without_a_directory_is_called_by_its_id(home: Home) -> None:
     home.write(FILE, lines(header("1.4"), prompt("10:01:00")))
     assert home.row("agents", SESSION).name == "5e551011"
 
@@ -219,8 +219,8 @@ def test_a_session_of_which_nothing_says_where_it_works_is_called_by_its_id(home
     [
         ([], "idle", "session started"),
         ([prompt("10:01:00")], "working", "prompted"),
-        ([prompt("10:01:00"), said("10:01:01"), ended("10:01:02")], "idle", "end of turn"),
-        ([prompt("10:01:00"), said("10:01:01", "All?"), ended("10:01:02")], "waiting", "a question to you"),
+        ([prompt("10:01:00"), replied("10:01:01"), ended("10:01:02")], "idle", "end of turn"),
+        ([prompt("10:01:00"), replied("10:01:01", "All?"), ended("10:01:02")], "waiting", "a question to you"),
         ([prompt("10:01:00"), ended("10:01:02", "cancelled")], "idle", "interrupted"),
         ([prompt("10:01:00"), ended("10:01:02", "failed", error={"message": "no quota"})], "failed", "no quota"),
         ([prompt("10:01:00"), ended("10:01:02", "blocked")], "failed", "blocked"),
@@ -308,7 +308,7 @@ def test_an_answer_that_was_not_the_last_goes_on(home: Home) -> None:
         loop("step.end", "10:01:02", uuid="s", finishReason="end_turn"),
         loop("step.begin", "10:01:03", uuid="u"),
     )
-    assert the_agent(home, prompt("10:01:00"), said("10:01:01"), stop, start).status == "working"
+    assert the_agent(home, prompt("10:01:00"), replied("10:01:01"), stop, start).status == "working"
 
 
 def test_a_subagent_is_an_agent_with_its_own_file(home: Home) -> None:
@@ -317,8 +317,8 @@ def test_a_subagent_is_an_agent_with_its_own_file(home: Home) -> None:
     helper = home.row("agents", f"{SESSION}/agent-0")
     assert (helper.name, helper.role, helper.parent_id, helper.status) == ("coder", "coder", SESSION, "done")
     assert (helper.input_tokens, home.row("agents", SESSION).input_tokens) == (50, 200)
-    told = [(row.kind, row.text) for row in home.rows("messages").values() if helper.id in (row.sender, row.recipient)]
-    assert sorted(told) == [("delegate", "Count the trees."), ("reply", "Four."), ("result", "Four.")]
+    found = [(row.kind, row.text) for row in home.rows("messages").values() if helper.id in (row.sender, row.recipient)]
+    assert sorted(found) == [("delegate", "Count the trees."), ("reply", "Four."), ("result", "Four.")]
 
 
 def test_a_list_of_things_to_do_is_tasks(home: Home) -> None:
@@ -347,7 +347,7 @@ def test_an_answer_counts_once_in_a_session_and_its_fork(home: Home) -> None:
     assert (sessions[SESSION].cache_read_tokens, sessions[SESSION].cache_write_tokens) == (600, 30)
 
 
-def test_what_nobody_knows_is_counted_and_breaks_nothing(home: Home) -> None:
+def test_unknown_kinds_are_counted_and_break_nothing(home: Home) -> None:
     strange = [record("new.kind", "10:01:00", event="x", input=3, usage=[]), loop("new.step", "10:01:01")]
     the_agent(home, *strange, loop("content.part", "10:01:02", part={"type": "hologram"}))
     assert dict(home.source.unknown) == {
@@ -456,7 +456,7 @@ def test_transcripts_hold_what_was_said(recorded: Regrown) -> None:
 
 
 def test_a_page_that_begins_within_a_turn_holds_its_end(home: Home) -> None:
-    replies = [said(f"10:{minute:02}:01", "x" * 50_000) for minute in range(1, 30)]
+    replies = [replied(f"10:{minute:02}:01", "x" * 50_000) for minute in range(1, 30)]
     home.now = at("10:40:00")
     the_agent(home, prompt("10:00:02"), ended("10:00:03"), prompt("10:00:04"), *replies, ended("10:30:00", turn=1))
     page = lookup(home.collector).transcript(SESSION, limit=2)
@@ -476,7 +476,7 @@ def _of_helpers(recorded: Regrown, session: Any) -> int:
     return 2 * sum(1 for row in recorded.rows("agents") if row.session_id == session.id and row.parent_id is not None)
 
 
-def test_nothing_is_left_that_nobody_knows(recorded: Regrown) -> None:
+def test_no_kind_is_unknown(recorded: Regrown) -> None:
     (source,) = recorded.collector.sources
     assert source.unknown == {}
     assert [(state.malformed, state.problems) for state in recorded.collector.states()] == [(0, [])]
@@ -535,9 +535,9 @@ def test_calls_ended_as_they_did(shown: Regrown, printed: Regrown) -> None:
 def test_the_subagent_did_what_it_was_given(shown: Regrown) -> None:
     (helper,) = [row for row in shown.rows("agents") if row.parent_id is not None]
     assert (helper.name, helper.status, helper.tool_calls) == ("coder", "done", 1)
-    told = [(row.kind, row.text) for row in by_time(shown, "messages") if helper.id in (row.sender, row.recipient)]
-    assert ("delegate", "#subwork# Count the tests of the shop.") in told
-    assert ("result", "There are four tests.") in told
+    found = [(row.kind, row.text) for row in by_time(shown, "messages") if helper.id in (row.sender, row.recipient)]
+    assert ("delegate", "#subwork# Count the tests of the shop.") in found
+    assert ("result", "There are four tests.") in found
 
 
 def test_an_error_of_the_model_that_is_tried_again_ends_no_turn(printed: Regrown) -> None:

@@ -54,9 +54,9 @@ class Writer:
         self.db.executescript(schema)
 
     def put(self, table: str, **values: Any) -> None:
-        told = {k: json.dumps(v) if isinstance(v, (dict, list)) else v for k, v in values.items()}
-        names, marks = ", ".join(told), ", ".join("?" * len(told))
-        self.db.execute(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", list(told.values()))
+        cells = {k: json.dumps(v) if isinstance(v, (dict, list)) else v for k, v in values.items()}
+        names, marks = ", ".join(cells), ", ".join("?" * len(cells))
+        self.db.execute(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", list(cells.values()))
         self.db.commit()
 
     def change(self, table: str, id: str, at: int, data: dict[str, Any]) -> None:
@@ -70,8 +70,8 @@ class Writer:
         )
 
     def message(self, id: str, at: int, role: str, session: str = "ses_1", **data: Any) -> None:
-        told = {"role": role, "time": {"created": T + at}, "modelID": "big-1", **data}
-        self.put("message", id=id, session_id=session, time_created=T + at, time_updated=T + at, data=told)
+        record = {"role": role, "time": {"created": T + at}, "modelID": "big-1", **data}
+        self.put("message", id=id, session_id=session, time_created=T + at, time_updated=T + at, data=record)
 
     def part(self, id: str, at: int, message: str, session: str = "ses_1", **data: Any) -> None:
         stamps = {"time_created": T + at, "time_updated": T + at}
@@ -83,8 +83,8 @@ class Writer:
         new = session.removeprefix("ses_")
         messages = "SELECT id, time_created, data FROM message WHERE session_id = 'ses_1' ORDER BY id"
         for id, made, data in list(self.db.execute(messages)):
-            told = {"session_id": session, "time_created": made, "time_updated": T + at}
-            self.put("message", id=f"{id}_{new}", **told, data=json.loads(data))
+            record = {"session_id": session, "time_created": made, "time_updated": T + at}
+            self.put("message", id=f"{id}_{new}", **record, data=json.loads(data))
         parts = "SELECT id, message_id, data FROM part WHERE session_id = 'ses_1' ORDER BY id"
         for id, message, data in list(self.db.execute(parts)):
             self.part(f"{id}_{new}", at, f"{message}_{new}", session, **json.loads(data))
@@ -93,8 +93,8 @@ class Writer:
         """The list is deleted and written anew."""
         self.db.execute("DELETE FROM todo WHERE session_id = ?", (session,))
         for position, (content, status, priority) in enumerate(entries):
-            told = {"content": content, "status": status, "priority": priority, "position": position}
-            self.put("todo", session_id=session, **told, time_created=T + at, time_updated=T + at)
+            record = {"content": content, "status": status, "priority": priority, "position": position}
+            self.put("todo", session_id=session, **record, time_created=T + at, time_updated=T + at)
         self.db.commit()
 
     def turn(self) -> None:
@@ -152,10 +152,10 @@ def test_a_turn_in_a_database_that_is_being_written(root: Path) -> None:
     collector = reading(root)
     session = collector.store.get("sessions", "ses_1")
     assert session is not None
-    told = {
+    values = {
         k: session[k] for k in ("title", "project", "path", "agent_id", "model", "messages", "tool_calls", "errors")
     }
-    assert told == {
+    assert values == {
         "title": "About ses_1",
         "project": "parser",
         "path": "opencode.db",
@@ -333,7 +333,7 @@ def test_a_question_a_todo_list_and_a_permission_that_was_refused(root: Path) ->
     assert status(collector) == ("waiting", "Which one?")
 
 
-def test_a_permission_that_was_refused_without_a_word_ends_the_turn(root: Path) -> None:
+def test_a_refusal_without_feedback_ends_the_turn(root: Path) -> None:
     writer = Writer(root)
     writer.session("ses_1")
     writer.message("msg_1", 10, "assistant", time={"created": T + 10, "completed": T + 20}, finish="tool-calls")
@@ -382,7 +382,7 @@ def test_the_list_in_the_database_is_the_tasks_of_its_session(root: Path) -> Non
     assert [id for id, *_ in tasks(collector)] == ["ses_1:1"]  # it was done
 
 
-def test_a_call_and_the_table_tell_of_one_list(root: Path) -> None:
+def test_a_call_and_the_table_describe_one_list(root: Path) -> None:
     writer = Writer(root, V1 + TODO)
     writer.turn()
     entries = [{"id": "a", "content": "read", "status": "pending", "priority": "high"}]
@@ -409,7 +409,7 @@ def used(collector: Collector, session: str) -> tuple[Any, ...]:
     return tuple(row[column] for column in USE)
 
 
-def test_what_a_fork_copied_was_billed_and_said_once(root: Path) -> None:
+def test_entries_that_a_fork_copied_count_once(root: Path) -> None:
     writer = Writer(root)
     writer.turn()
     before = used(reading(root), "ses_1")
@@ -517,11 +517,11 @@ def test_an_answer_of_the_second_generation_grows_in_its_row(root: Path) -> None
     writer.put("session_message", id="msg_a", session_id="ses_9", type="assistant", seq=1, **stamps, data=answer(""))
     collector = reading(root, 500)
     assert status(collector, "ses_9")[1].startswith("tool call bash pending")
-    told = answer("Two files.", finish="stop", tokens=USED, cost=0.5)
-    told["time"]["completed"] = T + 450
-    told["content"][1]["time"]["completed"] = T + 440
-    told["content"][1]["state"] = {"status": "completed", "input": {}, "content": [{"type": "text", "text": "a b"}]}
-    writer.change("session_message", "msg_a", 450, told)
+    result = answer("Two files.", finish="stop", tokens=USED, cost=0.5)
+    result["time"]["completed"] = T + 450
+    result["content"][1]["time"]["completed"] = T + 440
+    result["content"][1]["state"] = {"status": "completed", "input": {}, "content": [{"type": "text", "text": "a b"}]}
+    writer.change("session_message", "msg_a", 450, result)
     refresh(collector, [writer.path])
     assert status(collector, "ses_9") == ("idle", "end of turn")
     (call,) = collector.store.rows("tool_calls")
@@ -543,13 +543,13 @@ def tree(root: Path) -> list[tuple[Path, dict[str, Any]]]:
     writer.turn()
     files: list[tuple[Path, dict[str, Any]]] = []
     for id, title, directory, at in writer.db.execute("SELECT id, title, directory, time_created FROM session"):
-        told = {"id": id, "title": title, "directory": directory, "time": {"created": at, "updated": at}}
-        files.append((storage / "session" / "abc" / f"{id}.json", told))
+        record = {"id": id, "title": title, "directory": directory, "time": {"created": at, "updated": at}}
+        files.append((storage / "session" / "abc" / f"{id}.json", record))
     for id, session, data in writer.db.execute("SELECT id, session_id, data FROM message"):
-        told = {"id": id, "sessionID": session, **json.loads(data)}
-        if told["role"] == "assistant":
-            told["time"]["completed"] = told["time"]["created"] + 75
-        files.append((storage / "message" / session / f"{id}.json", told))
+        record = {"id": id, "sessionID": session, **json.loads(data)}
+        if record["role"] == "assistant":
+            record["time"]["completed"] = record["time"]["created"] + 75
+        files.append((storage / "message" / session / f"{id}.json", record))
     for id, message, data in writer.db.execute("SELECT id, message_id, data FROM part"):
         files.append((storage / "part" / message / f"{id}.json", {"id": id, "messageID": message, **json.loads(data)}))
     return files
@@ -583,7 +583,7 @@ def test_the_tree_has_lists_and_forks_too(root: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_tree_tells_the_same_in_any_order(root: Path, seed: int) -> None:
+def test_the_tree_gives_the_same_rows_in_any_order(root: Path, seed: int) -> None:
     files = tree(root)
     for path, document in files:
         put(path, document)
@@ -609,7 +609,7 @@ def test_the_tree_is_left_alone_where_a_database_is(root: Path) -> None:
     assert reading(root).store.rows("agents") == []
 
 
-def test_what_is_no_database_says_so_and_is_tried_again(root: Path) -> None:
+def test_a_file_that_is_no_database_is_reported_and_tried_again(root: Path) -> None:
     root.mkdir()
     (root / "opencode.db").write_bytes(b"this is not a database" * 100)
     collector = reading(root)
@@ -690,7 +690,7 @@ def test_cells_of_any_type_are_skipped_and_counted(root: Path) -> None:
     assert status(collector)[0] == "working"
 
 
-def test_a_message_of_no_session_is_told_neither_now_nor_later(root: Path) -> None:
+def test_a_message_of_no_session_makes_no_row(root: Path) -> None:
     writer = Writer(root)
     writer.turn()
     writer.message("msg_0", 5, "user", session="gone")
@@ -700,7 +700,7 @@ def test_a_message_of_no_session_is_told_neither_now_nor_later(root: Path) -> No
     assert collector.store.get("agents", "gone") is None
 
 
-def test_the_model_of_the_newest_message_stays_when_the_session_is_told_again(root: Path) -> None:
+def test_the_model_of_the_newest_message_stays_when_the_session_row_comes_again(root: Path) -> None:
     writer = Writer(root)
     writer.db.execute("ALTER TABLE session ADD COLUMN model text")
     writer.turn()

@@ -21,8 +21,8 @@ PROMPTED, CALLED = "10:01:00", "10:01:05"
 
 def claude() -> list[dict[str, Any]]:
     def line(kind: str, clock: str, content: Any) -> dict[str, Any]:
-        told = {"type": kind, "uuid": clock, "sessionId": ID, "timestamp": iso(clock), "cwd": "/home/eva/orchard"}
-        return told | {"message": {"role": kind, "id": clock, "content": content}}
+        record = {"type": kind, "uuid": clock, "sessionId": ID, "timestamp": iso(clock), "cwd": "/home/eva/orchard"}
+        return record | {"message": {"role": kind, "id": clock, "content": content}}
 
     call = {"type": "tool_use", "id": "c1", "name": "shell", "input": {"command": "ls"}}
     return [line("user", PROMPTED, "Prune."), line("assistant", CALLED, [call])]
@@ -79,10 +79,10 @@ def kimi() -> list[dict[str, Any]]:
 
 
 def qwen() -> list[dict[str, Any]]:
-    told = {"sessionId": ID, "cwd": "/home/eva/orchard"}
+    record = {"sessionId": ID, "cwd": "/home/eva/orchard"}
     call = {"functionCall": {"id": "c1", "name": "shell", "args": {"command": "ls"}}}
     said = {"role": "model", "parts": [call]}
-    return [told | {"uuid": "a", "timestamp": iso(CALLED), "type": "assistant", "message": said}]
+    return [record | {"uuid": "a", "timestamp": iso(CALLED), "type": "assistant", "message": said}]
 
 
 def opencode(path: Path) -> None:
@@ -111,9 +111,7 @@ WRITTEN: dict[str, tuple[str, Callable[[], list[dict[str, Any]]]]] = {
 @pytest.mark.parametrize(
     "kind", [kind for kind in SOURCES if kind.name in {*WRITTEN, "opencode"}], ids=lambda kind: kind.name
 )
-def test_nobody_can_tell_whether_a_call_without_result_runs_or_waits_for_permission(
-    tmp_path: Path, kind: type[Source]
-) -> None:
+def test_a_call_without_result_runs_or_waits_for_permission(tmp_path: Path, kind: type[Source]) -> None:
     if kind.name == "opencode":
         opencode(tmp_path / "opencode.db")
     else:

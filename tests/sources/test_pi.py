@@ -34,8 +34,8 @@ def answer(clock: str, text: str, stop: str = "stop", *calls: dict[str, Any], co
     usage = {"input": 100, "output": 20, "cacheRead": 600, "cacheWrite": 30, "totalTokens": 750}
     usage |= {"cost": {"input": 0.1, "output": 0.15, "total": cost}}
     content = [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": text}, *calls]
-    told = {"model": "gpt-5.5", "provider": "openai-codex", "usage": usage, "stopReason": stop} | fields
-    return message(clock, "assistant", content=content, **told)
+    record = {"model": "gpt-5.5", "provider": "openai-codex", "usage": usage, "stopReason": stop} | fields
+    return message(clock, "assistant", content=content, **record)
 
 
 def call(id: str, tool: str = "bash", **arguments: Any) -> dict[str, Any]:
@@ -49,22 +49,22 @@ def result(clock: str, id: str, text: str = "done", error: bool = False) -> dict
 
 
 def a_home() -> dict[str, bytes]:
-    told = [
+    entries = [
         header(),
         prompt("10:01:00"),
         answer("10:01:01", "I look.", "toolUse", call("c1", command="ls")),
     ]
-    told += [
+    entries += [
         result("10:01:02", "c1"),
         answer("10:01:03", "Two?"),
         entry("session_info", "10:02:00", name="T"),
     ]
-    told += [message("10:03:00", "bashExecution", command="ls", output="a", exitCode=0)]
-    told += [
+    entries += [message("10:03:00", "bashExecution", command="ls", output="a", exitCode=0)]
+    entries += [
         entry("model_change", "10:03:01", modelId="m"),
         answer("10:03:02", "", "error", errorMessage="no"),
     ]
-    return {FILE: lines(*told)}
+    return {FILE: lines(*entries)}
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_a_command_of_the_person_does_not_leave_the_agent_working(home: Home) ->
 # Tokens and tools
 
 
-def test_tokens_and_cost_are_what_pi_says(home: Home) -> None:
+def test_tokens_and_cost_are_those_that_pi_states(home: Home) -> None:
     agent = the_agent(home, header(), prompt("10:01:00"), answer("10:01:05", "One."), answer("10:02:05", "Two."))
     assert (agent.input_tokens, agent.output_tokens, agent.cache_read_tokens, agent.cache_write_tokens) == (
         200,
@@ -188,12 +188,12 @@ def test_a_cost_of_nothing_is_unknown(home: Home) -> None:
 
 
 def test_a_branched_session_repeats_nothing(home: Home) -> None:
-    told = [prompt("10:01:00"), answer("10:01:05", "I look.", "toolUse", call("c1")), result("10:01:06", "c1")]
+    entries = [prompt("10:01:00"), answer("10:01:05", "I look.", "toolUse", call("c1")), result("10:01:06", "c1")]
     branch = header("11:00:00", "branch", parentSession=f"/home/eva/.pi/agent/{FILE}")
     home.write(
-        "sessions/--x--/2026-01-01T11-00-00-000Z_branch.jsonl", lines(branch, *told, answer("11:01:00", "Else."))
+        "sessions/--x--/2026-01-01T11-00-00-000Z_branch.jsonl", lines(branch, *entries, answer("11:01:00", "Else."))
     ).read()
-    home.write(FILE, lines(header(), *told, answer("10:01:07", "Pruned.")))
+    home.write(FILE, lines(header(), *entries, answer("10:01:07", "Pruned.")))
     first, second = home.row("sessions", SESSION), home.row("sessions", "branch")
     assert second.parent_id == SESSION
     assert (first.output_tokens, second.output_tokens) == (40, 20)
@@ -214,7 +214,7 @@ def test_a_tool_call_is_a_row_with_what_it_took_and_gave(home: Home) -> None:
     assert (session.tool_calls, session.errors, session.files_changed) == (2, 1, 1)
 
 
-def test_calls_that_models_number_anew_are_told_apart(home: Home) -> None:
+def test_calls_with_repeated_numbers_are_distinguished(home: Home) -> None:
     home.write(FILE, lines(header(), answer("10:01:00", "", "toolUse", call("functions.bash:0"))))
     home.write(
         "sessions/--x--/t_other.jsonl",
@@ -227,7 +227,7 @@ def test_calls_that_models_number_anew_are_told_apart(home: Home) -> None:
 # Anything else
 
 
-def test_what_nobody_knows_is_counted_and_breaks_nothing(home: Home) -> None:
+def test_unknown_kinds_are_counted_and_break_nothing(home: Home) -> None:
     the_agent(home, header(), entry("harvest", "10:01:00"), message("10:01:01", "gardener"), prompt("10:02:00"))
     assert home.source.unknown == {"harvest": 1, "message/gardener": 1}
     assert home.malformed == 0
@@ -240,7 +240,7 @@ def test_bad_lines_are_skipped_and_counted(home: Home) -> None:
     assert home.row("sessions", SESSION).messages == 1
 
 
-def test_an_empty_file_says_nothing(home: Home) -> None:
+def test_an_empty_file_makes_no_rows(home: Home) -> None:
     home.write(FILE, b"")
     assert not any(home.tables.values())
 
@@ -263,7 +263,7 @@ def test_every_recorded_entry_is_known(tmp_path: Path) -> None:
     assert sessions == 19
 
 
-def test_a_recorded_session_costs_what_its_answers_say(tmp_path: Path) -> None:
+def test_a_recorded_session_costs_the_sum_of_its_answers(tmp_path: Path) -> None:
     (tmp_path / "sessions" / "--x--").mkdir(parents=True)
     home = Home(Pi, tmp_path).write("sessions/--x--/s.jsonl", recording("pi", "5-1_"))
     session = home.only("sessions")

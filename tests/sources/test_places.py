@@ -136,7 +136,7 @@ def test_a_pattern_fits_part_by_part_from_the_root(path: str, pattern: str, expe
 
 
 @every_source
-def test_without_variables_a_home_is_where_its_source_says(kind: type[Source]) -> None:
+def test_without_variables_a_home_is_where_its_source_declares(kind: type[Source]) -> None:
     eva = Path("/home/eva")
     roots = kind.default_roots({}, eva)
     assert roots == ([eva / kind.home] if kind.home else roots)

@@ -47,7 +47,7 @@ def without_the_library(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("gemini-2.5-pro", Tokens(9_000, 700), 9_000 * 1.25 + 700 * 10),
     ],
 )
-def test_an_answer_costs_what_the_price_list_says(model: str, tokens: Tokens, dollars: float) -> None:
+def test_an_answer_costs_its_tokens_at_the_listed_rates(model: str, tokens: Tokens, dollars: float) -> None:
     assert price(model, tokens, AUTUMN) == pytest.approx(dollars / MILLION)
 
 
@@ -112,7 +112,7 @@ STRANGE = ["", " ", "/", "a/", "/gpt", "x" * 10_000, "\0", "gpt-5" + "/gpt-5" * 
 
 
 @pytest.mark.parametrize("model", [None, *STRANGERS, *STRANGE])
-def test_who_nobody_knows_has_no_price(model: str | None) -> None:
+def test_an_unknown_model_has_no_price(model: str | None) -> None:
     assert price(model, Tokens(1_000, 1_000)) is None
 
 
@@ -126,7 +126,7 @@ def test_no_name_is_too_strange(model: str, counts: tuple[int, ...]) -> None:
 # The library
 
 
-def test_every_model_of_the_library_costs_what_the_library_says() -> None:
+def test_every_model_of_the_library_costs_what_the_library_computes() -> None:
     """What is computed from rates is what its own, slower, calculation says: tiers, caches, days, hours."""
     data = importlib.import_module("genai_prices.data_snapshot").get_snapshot()
     library = importlib.import_module("genai_prices")
@@ -181,7 +181,7 @@ def test_a_hundred_thousand_answers_cost_little() -> None:
 # In the ledger
 
 
-def test_a_book_prices_by_itself_and_believes_an_agent_that_says_its_price() -> None:
+def test_a_book_computes_prices_and_keeps_stated_ones() -> None:
     ledger = Ledger()
     tokens = Tokens(input=1_000)
     *_, agent = ledger.bill(Usage(AUTUMN, "a", tokens, "gpt-5"), "s", "s")

@@ -15,9 +15,9 @@ CHAT = f"projects/-home-eva-orchard/chats/{SESSION}.jsonl"
 
 
 def record(kind: str, clock: str, *parts: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    told = {"uuid": f"{kind}@{clock}", "parentUuid": None, "sessionId": SESSION, "timestamp": iso(clock), "type": kind}
-    told |= {"cwd": "/home/eva/orchard", "version": "0.25.0", "gitBranch": "main"}
-    return told | ({"message": {"role": kind, "parts": list(parts)}} if parts else {}) | fields
+    entry = {"uuid": f"{kind}@{clock}", "parentUuid": None, "sessionId": SESSION, "timestamp": iso(clock), "type": kind}
+    entry |= {"cwd": "/home/eva/orchard", "version": "0.25.0", "gitBranch": "main"}
+    return entry | ({"message": {"role": kind, "parts": list(parts)}} if parts else {}) | fields
 
 
 def prompt(clock: str, text: str = "Prune the trees.", **fields: Any) -> dict[str, Any]:
@@ -109,13 +109,13 @@ def test_the_last_record_is_the_status(home: Home, last: list[Any], status: str,
     assert (agent.status, agent.status_reason) == (status, reason)
 
 
-def test_a_notification_starts_a_turn_that_nobody_prompted(home: Home) -> None:
+def test_a_notification_starts_a_turn_without_a_prompt(home: Home) -> None:
     home.now = at("10:02:00")
     agent = the_agent(home, prompt("10:01:00", "task done", subtype="notification"))
     assert (agent.status, agent.status_reason, home.rows("messages")) == ("working", "notification", {})
 
 
-def test_tools_say_what_they_changed_and_what_went_wrong(home: Home) -> None:
+def test_tool_results_have_changed_files_and_errors(home: Home) -> None:
     edit = call("c1", "edit", file_path="/home/eva/plan.txt")
     home.write(CHAT, lines(answer("10:01:05", "", edit, call("c2")), result("10:01:06", "c1")))
     home.write(CHAT, lines(result("10:01:07", "c2", "error", error="no such tree")))
@@ -135,10 +135,10 @@ def test_a_todo_list_is_tasks(home: Home) -> None:
 
 @pytest.mark.parametrize("first", ["origin", "fork"])
 def test_a_forked_session_repeats_nothing(home: Home, first: str) -> None:
-    told = [prompt("10:01:00"), answer("10:01:05", "Pruned.")]
-    copies = [t | {"sessionId": "fork", "forkedFrom": {"sessionId": SESSION, "messageUuid": t["uuid"]}} for t in told]
+    turn = [prompt("10:01:00"), answer("10:01:05", "Pruned.")]
+    copies = [t | {"sessionId": "fork", "forkedFrom": {"sessionId": SESSION, "messageUuid": t["uuid"]}} for t in turn]
     files = {
-        "origin": (CHAT, lines(*told)),
+        "origin": (CHAT, lines(*turn)),
         "fork": ("projects/x/chats/fork.jsonl", lines(*copies, answer("11:00:00", "Else.", sessionId="fork"))),
     }
     home.write(*files[first]).read()
@@ -164,13 +164,13 @@ def telemetry(clock: str, kind: str, agent: str = "scout-x1", n: int = 0, **fiel
 
 
 def test_a_subagent_without_a_file_is_what_telemetry_says(home: Home) -> None:
-    told = [prompt("10:01:00"), answer("10:01:01", "", call("c1", "agent", description="Count", prompt="Count them."))]
+    turn = [prompt("10:01:00"), answer("10:01:01", "", call("c1", "agent", description="Count", prompt="Count them."))]
     counts = {"input_token_count": 100, "output_token_count": 9, "cached_content_token_count": 40}
-    told += [telemetry("10:01:03", "api_response", response_id="r1", model="qwen3-coder", **counts)]
-    told += [telemetry("10:01:05", "tool_call", function_name="ls", duration_ms=2000, status="success")]
-    told += [telemetry("10:01:05", "api_response", "managed-memory-1", response_id="r2", **counts)]
-    told += [telemetry("10:01:06", "api_response", n=1, response_id="r3", response_text="Two.", **counts)]
-    home.write(CHAT, lines(*told, result("10:01:07", "c1", output="Two.")))
+    turn += [telemetry("10:01:03", "api_response", response_id="r1", model="qwen3-coder", **counts)]
+    turn += [telemetry("10:01:05", "tool_call", function_name="ls", duration_ms=2000, status="success")]
+    turn += [telemetry("10:01:05", "api_response", "managed-memory-1", response_id="r2", **counts)]
+    turn += [telemetry("10:01:06", "api_response", n=1, response_id="r3", response_text="Two.", **counts)]
+    home.write(CHAT, lines(*turn, result("10:01:07", "c1", output="Two.")))
     scout = home.row("agents", f"{SESSION}/scout-x1")
     assert (scout.name, scout.role, scout.parent_id, scout.status) == ("Count", "scout", SESSION, "done")
     assert (scout.input_tokens, scout.output_tokens, scout.cache_read_tokens, scout.tool_calls) == (120, 18, 80, 1)
@@ -200,7 +200,7 @@ def test_esc_while_it_thinks_leaves_a_thought_alone(home: Home) -> None:
     assert (agent.status, agent.status_reason) == ("idle", "interrupted")
 
 
-def test_bad_lines_are_skipped_and_what_nobody_knows_is_counted(home: Home) -> None:
+def test_bad_lines_are_skipped_and_unknown_kinds_counted(home: Home) -> None:
     home.write(CHAT, b"{no\n\n[1]\n" + lines({"uuid": "x"}, prompt("10:01:00", timestamp="never")))
     home.write(CHAT, lines(record("harvest", "10:00:00"), prompt("10:01:00", "x" * 2_000_000)))
     assert (home.malformed, home.source.unknown) == (4, {"harvest": 1})

@@ -13,8 +13,8 @@ from tests.support.transcripts import Home, at, iso
 
 
 def task(id: int | str, status: str = "pending", **fields: Any) -> dict[str, Any]:
-    told = {"id": id, "title": f"Tree {id}", "description": f"Plant tree {id}.", "status": status, "priority": "high"}
-    return told | {"dependencies": [], "details": "Dig first.", "subtasks": []} | fields
+    record = {"id": id, "title": f"Tree {id}", "description": f"Plant tree {id}.", "status": status, "priority": "high"}
+    return record | {"dependencies": [], "details": "Dig first.", "subtasks": []} | fields
 
 
 def subtask(id: int, status: str = "pending", **fields: Any) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def tasks(home: Home, **tags: list[Any]) -> dict[str, Any]:
     return home.replace(FILE, written(**tags)).rows("tasks")
 
 
-def test_a_task_says_what_it_is_and_how_far(home: Home) -> None:
+def test_a_task_has_its_fields_and_progress(home: Home) -> None:
     home.replace(FILE, a_home()[FILE])
     row = home.row("tasks", "master/2")
     assert (row.title, row.description, row.notes) == ("Tree 2", "Plant tree 2.", "Dig first.")
@@ -84,7 +84,7 @@ def test_a_torn_list_keeps_what_was_read(home: Home) -> None:
     assert (set(home.rows("tasks")), home.malformed) == ({"a/1"}, 1)
 
 
-def test_what_nobody_knows_is_counted_once(home: Home) -> None:
+def test_unknown_kinds_are_counted_once(home: Home) -> None:
     tasks(home, a=[task(1, "dreaming"), {"title": "no id"}, task(3, priority=7, dependencies=[None, {}, True])])
     tasks(home, a=[task(1, "dreaming"), {"title": "no id"}])
     assert home.source.unknown == {"status/dreaming": 1, "task without id": 1}

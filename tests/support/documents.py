@@ -142,8 +142,8 @@ def place(directory: Path, runtime: Path, patch: pytest.MonkeyPatch, posts: int)
         stack.callback(lambda: end(started_under(runtime)))
         server = aw.serve("memory/", ".claude")
         (file,) = discovery.runtime_directory().glob("server-*.json")
-        told = json.loads(file.read_text())
-        file.write_text(json.dumps(told | {"paths": [str(there.memory.resolve())]}))
+        described = json.loads(file.read_text())
+        file.write_text(json.dumps(described | {"paths": [str(there.memory.resolve())]}))
 
         other = directory / "elsewhere"
         other.mkdir()

@@ -73,7 +73,7 @@ def opencode_two() -> Files:
         stamps = {"time_created": made.T, "time_updated": made.T}
         writer.put("session_v2", id="ses_1", directory="/home/you/parser", title="A", model=model, **stamps)
         run = {"type": "tool", "id": "t1", "name": "bash", "state": {"status": "completed", "input": {"command": "ls"}}}
-        told: list[tuple[str, dict[str, Any]]] = [
+        entries: list[tuple[str, dict[str, Any]]] = [
             ("user", {"text": "Why?", "time": {"created": made.T}}),
             (
                 "assistant",
@@ -81,7 +81,7 @@ def opencode_two() -> Files:
             ),
             ("idle", {}),
         ]
-        for seq, (kind, data) in enumerate(told):
+        for seq, (kind, data) in enumerate(entries):
             writer.put("session_message", id=f"m{seq}", session_id="ses_1", type=kind, seq=seq, data=data, **stamps)
         writer.db.execute("PRAGMA journal_mode = DELETE")
         writer.db.close()

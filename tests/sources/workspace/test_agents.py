@@ -10,7 +10,7 @@ from tests.support.workspace_reading import Reading, read
 from tests.support.workspace_team import TEAM, a_message, document
 
 
-def test_the_registry_says_role_session_activity_and_status(team: Reading) -> None:
+def test_the_registry_gives_role_session_activity_and_status(team: Reading) -> None:
     ann = team.row("agents", "agent-ann")
     assert (ann.name, ann.role, ann.session_id) == ("agent-ann", "orchestrator", "ses_ann")
     assert (ann.activity, ann.started_at, ann.last_seen_at) == ("Planning the harvest", at("09:00:00"), at("09:30:00"))
@@ -32,7 +32,7 @@ def test_an_agent_leaving_the_registry_takes_nothing_back() -> None:
     assert not any(isinstance(item, Gone) for item in reading.items)
 
 
-def test_what_the_registry_said_of_an_agent_that_left_yields_to_what_others_say() -> None:
+def test_claims_of_the_registry_about_an_agent_that_left_yield_to_others() -> None:
     def says(activity: str) -> bytes:
         return lines(a_message("m", "09:01:00", "agent-ann", "broadcast", {"status": activity}))
 
@@ -51,7 +51,7 @@ def test_a_registry_keyed_by_agent_is_read_too() -> None:
     assert reading.says("agent-a") == [(at("09:00:00"), "waiting", "A key?")]
 
 
-def test_only_the_newest_word_of_the_registry_counts() -> None:
+def test_only_the_newest_claim_of_the_registry_counts() -> None:
     entry = {"agent_id": "agent-a", "last_heartbeat": iso("09:00:00"), "assigned_role": "zebra", "current_task": "Z"}
     reading = read("agent-registry.json", document({"agents": [entry]}))
     reading.feed("agent-registry.json", document({"agents": [entry | {"assigned_role": "ant", "current_task": None}]}))
@@ -89,7 +89,7 @@ def test_an_agent_that_was_removed_or_failed_is_evidence(team: Reading) -> None:
         (None, "working"),
     ],
 )
-def test_a_heartbeat_says_what_its_agent_does(word: str | None, status: str | None) -> None:
+def test_a_heartbeat_gives_the_status_of_its_agent(word: str | None, status: str | None) -> None:
     payload = {} if word is None else {"status": word}
     reading = read("message-bus.jsonl", lines(a_message("m", "09:00:00", "agent-a", "heartbeat", payload)))
     assert [said for _, said, _ in reading.says("agent-a")] == ([status] if status else [])
@@ -117,9 +117,9 @@ def test_a_task_that_is_taken_away_is_no_longer_worked_on() -> None:
     assert (reading.row("agents", "agent-a").task_id, reading.row("agents", "agent-b").task_id) == (None, "t")
 
 
-def test_a_completion_that_somebody_else_reports_credits_the_one_who_did_it() -> None:
-    told = {"task_id": "t", "title": "T", "completed_by": "agent-a"}
-    reading = read("message-bus.jsonl", lines(a_message("m", "09:00:00", "agent-lead", "task_completed", told)))
+def test_a_completion_reported_by_another_agent_credits_the_one_that_did_it() -> None:
+    record = {"task_id": "t", "title": "T", "completed_by": "agent-a"}
+    reading = read("message-bus.jsonl", lines(a_message("m", "09:00:00", "agent-lead", "task_completed", record)))
     assert reading.row("agents", "agent-a").tasks_completed == 1
     assert reading.says("agent-lead") == reading.says("agent-a") == []
 

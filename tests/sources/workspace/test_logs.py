@@ -12,7 +12,7 @@ from tests.support.workspace_reading import Reading, read
 from tests.support.workspace_team import TEAM
 
 
-def test_log_lines_have_time_level_who_and_text(team: Reading) -> None:
+def test_log_lines_have_time_level_agent_and_text(team: Reading) -> None:
     logs = sorted(
         ((r.logger, r.at, r.level, r.agent_id or r.session_id, r.text) for r in team.store.rows("logs")),
         key=lambda log: (log[0], log[1] or 0),

@@ -38,8 +38,8 @@ def test_a_session_is_active_only_while_the_registry_lists_it() -> None:
 
 
 def test_of_several_names_of_one_agent_the_first_has_the_session_whatever_is_read_first() -> None:
-    told = {"status": "Agent online and ready", "details": {"session_id": "ses_ann"}}
-    online = [a_message(f"m{n}", f"09:00:0{n}", f"agent-{n}", "broadcast", told) for n in (2, 1)]
+    record = {"status": "Agent online and ready", "details": {"session_id": "ses_ann"}}
+    online = [a_message(f"m{n}", f"09:00:0{n}", f"agent-{n}", "broadcast", record) for n in (2, 1)]
     calls = lines(a_call("c", at("09:10:00"), 1))
     for order in (online, online[::-1]):
         reading = read("message-bus.jsonl", lines(order[0])).feed("tool-timing.jsonl", calls)

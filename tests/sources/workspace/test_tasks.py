@@ -10,7 +10,7 @@ from tests.support.workspace_reading import Reading, read
 from tests.support.workspace_team import TEAM, document
 
 
-def test_a_task_has_everything_the_list_says(team: Reading) -> None:
+def test_a_task_has_every_field_of_the_list(team: Reading) -> None:
     sow = team.row("tasks", "task_sow")
     assert {name: value for name, value in sow.items() if value is not None} == {
         "id": "task_sow",
@@ -55,7 +55,7 @@ def test_a_checkpoint_that_turns_to_another_task_takes_its_progress_along() -> N
     assert reading.row("tasks", "t2").session_id is None
 
 
-def test_an_unknown_status_is_pending_and_kept_in_words(team: Reading) -> None:
+def test_an_unknown_status_is_pending_and_kept_as_a_note(team: Reading) -> None:
     odd = team.row("tasks", "task_odd")
     assert (odd.status, odd.notes) == ("pending", "status: simmering\nhot")
 
@@ -78,7 +78,7 @@ def test_a_task_taken_out_of_the_list_is_gone() -> None:
     assert set(reading.rows("tasks")) == {"t1", "t2"}
 
 
-def test_a_torn_document_says_nothing_and_forgets_nothing() -> None:
+def test_a_torn_document_changes_nothing() -> None:
     reading = read(TEAM)
     before = reading.tables
     for path in [path for path in TEAM if path.endswith(".json")]:

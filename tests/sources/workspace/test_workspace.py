@@ -53,7 +53,7 @@ def test_any_log_and_its_archives_are_read_line_by_line(path: str) -> None:
     assert reader.mode == "lines"
 
 
-def test_a_directory_is_recognised_by_one_telling_name_or_two_common_ones(tmp_path: Path) -> None:
+def test_a_directory_is_recognised_by_one_unique_name_or_two_common_ones(tmp_path: Path) -> None:
     assert not Workspace.recognises(tmp_path / "missing")
     (tmp_path / "tasks.json").touch()
     assert not Workspace.recognises(tmp_path)
@@ -226,5 +226,5 @@ def test_arbitrary_bytes_break_nothing(path: str, data: bytes) -> None:
 def test_a_figure_that_cannot_be_sent_is_no_figure() -> None:
     reader = Workspace(Path("/w")).reader(PurePosixPath("metrics.json"))
     assert reader is not None
-    told = list(reader.read(b'{"total_sessions": 39, "total_tool_calls": 9223372036854775808}'))
-    assert [item.fields["value"] for item in told if isinstance(item, Record) and item.table == "stats"] == [39]
+    items = list(reader.read(b'{"total_sessions": 39, "total_tool_calls": 9223372036854775808}'))
+    assert [item.fields["value"] for item in items if isinstance(item, Record) and item.table == "stats"] == [39]
