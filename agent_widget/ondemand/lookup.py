@@ -1,14 +1,16 @@
-"""What is read when somebody asks: the transcript of a session, the text of a memory entry."""
+"""What is read when somebody asks: the transcript of a session, the text of a memory entry, where a text stands."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from ..sources.base import Source
-from ..store import Store
+from ..ingest.tail import Unreadable, read_document
+from ..sources.base import MISREAD, Source
+from ..store import Row, Store
 from . import memory_text, transcript
 from .memory_text import MemoryText, NoMemory
+from .search import Needle, Search, Wanted
 from .transcript import Extract, NoTranscript
 
 
@@ -40,7 +42,7 @@ class Lookup:
         id: str,
         before: str | None = None,
         after: str | None = None,
-        limit: int = 50,
+        limit: int | None = None,
         chars: int = transcript.TEXT_CHARS,
     ) -> Extract:
         """Return an extract of the conversation of a session or an agent; see :func:`.transcript.read_extract`.
@@ -75,17 +77,61 @@ class Lookup:
         row = self._store.get("memory", id)
         if row is None:
             raise NoMemory(f"no memory entry {id!r}")
-        id, shown = self._unmasked.get(id, id), row["path"] or ""
+        found = self._document_of(row)
+        if found is None:
+            raise NoMemory("nobody wrote down where it stands")
+        source, path = found
+        return memory_text.read_memory(source, path, self._unmasked.get(id, id), masking=self._masking)
+
+    def search(self, text: str, wanted: Wanted | None = None) -> Search:
+        """Return a search for a text in all conversations, rows and memory files; nothing of it is done yet.
+
+        Raises ``ValueError`` for a text that cannot be searched for.
+        """
+        needle = Needle(text, masking=self._masking)
+        documents: dict[Path, bytes] = {}  # of entries in one file only the first has to read it
+
+        def memory(row: Row, needle: Needle) -> Iterator[str]:
+            if (document := self._document_of(row)) is None:
+                return
+            source, path = document
+            place = source.root / path
+            if place not in documents:
+                documents.clear()
+                documents[place] = b""
+                try:
+                    data = read_document(place, source.root)
+                except (Unreadable, OSError):
+                    return
+                documents[place] = data if needle.is_in(data) else b""
+            if data := documents[place]:
+                try:
+                    found = source.memory_text(path, self._unmasked.get(row["id"], row["id"]), data)
+                except MISREAD:
+                    return
+                if found is not None:
+                    yield found[0]
+
+        unmasked = self._unmasked
+        return Search(
+            needle,
+            wanted or Wanted(),
+            self._store,
+            self._conversations,
+            memory=memory,
+            unmasked=lambda id: unmasked.get(id, id),
+        )
+
+    def _document_of(self, row: Row) -> tuple[Source, PurePosixPath] | None:
+        """Return the source and the document that a memory entry comes from."""
+        id, shown = self._unmasked.get(row["id"], row["id"]), row["path"] or ""
         path = PurePosixPath(self._unmasked.get(shown, shown))
         holding = [
             source
             for source in self._sources
             if source.name == row["source"] and id.startswith(source.namespace) and _reads_whole(source, path)
         ]
-        if not holding:
-            raise NoMemory("nobody wrote down where it stands")
-        source = max(holding, key=lambda source: len(source.namespace))
-        return memory_text.read_memory(source, path, id, masking=self._masking)
+        return (max(holding, key=lambda source: len(source.namespace)), path) if holding else None
 
 
 def _reads_whole(source: Source, path: PurePosixPath) -> bool:

@@ -28,12 +28,14 @@ from ..discovery import Runtime, bracketed, is_loopback, published
 from ..ingest.collector import Collector
 from ..ingest.watcher import Watcher
 from ..ondemand.lookup import Lookup
+from ..ondemand.search import Searches
 from ..page import document
 from ..protocol import ProtocolError
 from ..version import VERSION
 from .calls import Calls, Pools
 from .gate import MIN_TOKEN, Gate, Lobby, new_token
 from .hub import WRITE_LIMIT, Follower, Hub, send
+from .methods import SEARCHES
 
 try:
     import resource
@@ -258,12 +260,15 @@ class Server:
         try:
             follower = await self._greet(socket)
             calls = Calls(functools.partial(self._pools.answer, self), functools.partial(_reply, socket))
+            searches = Searches()
+            SEARCHES.set(searches)
             self._hub.join(follower)
             try:
                 async for data in socket:
                     await self._receive(socket, calls, data)
             finally:
                 calls.cancel()
+                searches.close()
                 self._hub.leave(follower)
                 self._idle_since = time.monotonic()
         except ProtocolError as error:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Final
 
 from .. import protocol
@@ -42,7 +43,9 @@ class Pools:
             return failure(call, "unknown_method", f"unknown method {call.method!r}; there is {', '.join(METHODS)}")
         pool = self._heavy if call.method in HEAVY else self._light
         try:
-            result = await asyncio.get_running_loop().run_in_executor(pool, method, server, call.params)
+            result = await asyncio.get_running_loop().run_in_executor(
+                pool, copy_context().run, method, server, call.params
+            )
             return protocol.Reply(call.rid, True, result)
         except ProtocolError as error:
             return failure(call, error.code, error.message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -12,6 +13,7 @@ from ..data import sql
 from ..data.files import json_bytes
 from ..ondemand.lookup import Lookup
 from ..ondemand.memory_text import NoMemory
+from ..ondemand.search import Portion, Searches, SearchOver, Wanted
 from ..ondemand.transcript import TEXT_CHARS, NoTranscript
 from ..protocol import ProtocolError, Sources
 from ..store import Store
@@ -20,6 +22,14 @@ from . import rows
 
 MAX_ANSWER: Final = 16 * 1024 * 1024
 """Maximum bytes of an answer to a query, which is one frame."""
+
+SEARCH_SECONDS: Final = 0.08
+"""Seconds that a portion of a search takes, so that others are answered meanwhile."""
+MAX_HITS: Final = 500
+"""Maximum hits in one portion of a search."""
+
+SEARCHES: ContextVar[Searches] = ContextVar("SEARCHES")
+"""The searches of the client that is served: they end with its connection."""
 
 
 class Asked(Protocol):
@@ -46,7 +56,7 @@ class _Transcript(msgspec.Struct, forbid_unknown_fields=True):
     session: str
     before: str | None = None
     after: str | None = None
-    limit: int = 50
+    limit: int | None = None
     chars: int = TEXT_CHARS
 
 
@@ -60,6 +70,33 @@ class _Rows(msgspec.Struct, forbid_unknown_fields=True):
     after: int | None = None
     limit: int = 500
     where: dict[str, Any] = {}
+
+
+_Names = str | list[str] | None
+
+
+class _Where(msgspec.Struct, forbid_unknown_fields=True):
+    agent_id: _Names = None
+    session_id: _Names = None
+    source: _Names = None
+    place: _Names = None
+    since: int | None = None
+    until: int | None = None
+
+    def wanted(self) -> Wanted:
+        def names(given: _Names) -> frozenset[str] | None:
+            return None if given is None else frozenset((given,) if isinstance(given, str) else given)
+
+        ids = names(self.agent_id), names(self.session_id)
+        return Wanted(*ids, names(self.source), names(self.place), self.since, self.until)
+
+
+class _Search(msgspec.Struct, forbid_unknown_fields=True):
+    text: str | None = None
+    where: _Where = msgspec.field(default_factory=_Where)
+    limit: int = 50
+    cursor: str | None = None
+    end: bool = False
 
 
 class _Sql(msgspec.Struct, forbid_unknown_fields=True):
@@ -115,6 +152,28 @@ def _rows(server: Asked, params: _Rows) -> dict[str, Any]:
     )
 
 
+def _search(server: Asked, params: _Search) -> dict[str, Any]:
+    """Return the next hits of a search, new or going on (:class:`agent_widget.ondemand.search.Portion`)."""
+    searches = SEARCHES.get()
+    if params.cursor is not None and params.end:
+        searches.end(params.cursor)
+        return {"hits": [], "cursor": None, "bytes": 0, "total": 0}
+    if (params.text is None) == (params.cursor is None):
+        raise ProtocolError("bad_request", "text for a new search, or cursor for one to go on with")
+    limit = max(1, min(params.limit, MAX_HITS))
+    try:
+        if params.text is None:
+            portion: Portion = searches.go_on(params.cursor or "", limit, SEARCH_SECONDS)
+        else:
+            search = server.lookup.search(params.text, params.where.wanted())
+            portion = searches.begin(search, limit, SEARCH_SECONDS)
+    except SearchOver as error:
+        raise ProtocolError("not_found", str(error)) from None
+    except ValueError as error:
+        raise ProtocolError("bad_request", str(error)) from None
+    return {**portion._asdict(), "hits": [hit._asdict() for hit in portion.hits]}
+
+
 def _sql(server: Asked, params: _Sql) -> msgspec.Raw:
     """Return the answer to a query: ``columns``, ``types``, ``rows``, ``cut`` (:func:`agent_widget.data.sql.reply`).
 
@@ -148,6 +207,7 @@ def _taking(shape: type[Any], method: Callable[[Asked, Any], Any]) -> Callable[[
 METHODS: Final[dict[str, Callable[[Asked, Mapping[str, Any]], Any]]] = {
     "memory": _taking(_Memory, _memory),
     "rows": _taking(_Rows, _rows),
+    "search": _taking(_Search, _search),
     "sql": _taking(_Sql, _sql),
     "status": _taking(_Nothing, _status),
     "transcript": _taking(_Transcript, _transcript),

@@ -288,6 +288,33 @@ def test_calls_are_answered_by_their_rid(play: Play) -> None:
     play(scene)
 
 
+def test_a_search_is_asked_for_portion_by_portion_and_ends_with_its_client(play: Play) -> None:
+    async def scene(server: Server) -> None:
+        async def ask(client: Raw, **params: Any) -> dict[str, Any]:
+            await client.send(type="call", rid=7, method="search", params=params)
+            return await client.frame()
+
+        async with raw(server) as client, raw(server) as other:
+            for each in (client, other):
+                await each.hello(server, tables=["quality"])
+                await each.answer()
+            reply = await ask(client, text="FIRST")
+            (hit,) = reply["result"].pop("hits")
+            assert reply["result"] == {"cursor": None, "bytes": 0, "total": 0}
+            assert (hit["place"], hit["entry"], hit["snippet"], hit["position"]) == ("task", "task-0", "first", None)
+            assert (await ask(client, text="first", where={"place": "log"}))["result"]["hits"] == []
+            begun = (await ask(client, text="task", where={"place": ["task", "log"]}, limit=1))["result"]
+            assert begun["cursor"] is None or len(begun["hits"]) == 1
+            if begun["cursor"] is not None:
+                assert (await ask(other, cursor=begun["cursor"]))["error"]["code"] == "not_found", "another client's"
+                await ask(client, cursor=begun["cursor"], end=True)
+                assert (await ask(client, cursor=begun["cursor"]))["error"]["code"] == "not_found"
+            for wrong in ({}, {"text": " "}, {"text": "x", "cursor": "y"}, {"text": "x", "where": {"color": "red"}}):
+                assert (await ask(client, **wrong))["error"]["code"] == "bad_request"
+
+    play(scene)
+
+
 # Whom it refuses
 
 

@@ -17,11 +17,13 @@ from ...sources.base import Source
 from .cutter import Cutter
 from .entries import Entry, Place
 from .files import NoTranscript as NoTranscript
-from .files import since, stretches, up_to
+from .files import first, since, stretches, up_to
 
 TEXT_CHARS: Final = 20_000
 """Characters after which a text is cut, unless more are asked for."""
 MAX_TEXT_CHARS: Final = 2_000_000
+LIMIT: Final = 50
+"""Entries of an extract, unless more are asked for."""
 MAX_LIMIT: Final = 500
 EXTRACT_CHARS: Final = 8_000_000
 """Characters of text above which an extract holds fewer entries than were asked for."""
@@ -44,23 +46,28 @@ def read_extract(
     *,
     before: str | None = None,
     after: str | None = None,
-    limit: int = 50,
+    limit: int | None = None,
     chars: int = TEXT_CHARS,
     masking: bool = True,
 ) -> Extract:
-    """Return an extract of a conversation: its last ``limit`` entries, those before a place, or all since a place.
+    """Return an extract of a conversation: its last ``limit`` entries, those before a place, or those since a place.
 
     ``paths``: its files. ``before`` and ``after``: places from an earlier extract. ``chars``: characters after which a
-    text is cut. Raises :class:`NoTranscript`, and ``ValueError`` for a wrong place.
+    text is cut. ``limit``: 50 unless it is given, but of the entries since a place all; where a limit leaves some out,
+    ``after`` of the extract is the place of the first of them. Raises :class:`NoTranscript`, and ``ValueError`` for a
+    wrong place.
     """
-    limit, chars = max(1, min(limit, MAX_LIMIT)), max(1, min(chars, MAX_TEXT_CHARS))
+    most, chars = max(1, min(LIMIT if limit is None else limit, MAX_LIMIT)), max(1, min(chars, MAX_TEXT_CHARS))
     try:
         conversation = stretches(source, paths, agent_id)
         end = conversation[-1].end() if before is None else None  # asked first: what comes meanwhile comes again
         if after is not None:
-            entries, earlier = since(conversation, Place.parse(after)), None
+            entries, earlier = since(conversation, Place.parse(after), None if limit is None else most), None
+            if limit is not None and len(entries) > most:
+                entries, left_out = first(entries, most)
+                return _extract(entries, None, left_out, Cutter(chars, masking))
         else:
-            entries, earlier = up_to(conversation, None if before is None else Place.parse(before), limit)
+            entries, earlier = up_to(conversation, None if before is None else Place.parse(before), most)
     except FileNotFoundError:
         raise NoTranscript("its file is gone") from None
     except (Unreadable, OSError) as error:
@@ -71,11 +78,11 @@ def read_extract(
 
 def _extract(entries: list[Entry], earlier: Place | None, later: Place | None, cutter: Cutter) -> Extract:
     shown: list[dict[str, Any]] = []
-    first = None
+    top = None
     for entry in reversed(entries):
-        if cutter.spent > EXTRACT_CHARS and entry.place != first:
-            earlier = first
+        if cutter.spent > EXTRACT_CHARS and entry.place != top:
+            earlier = top
             break
         shown.append(cutter.shown(entry.fields))
-        first = entry.place
+        top = entry.place
     return Extract(shown[::-1], *(None if place is None else str(place) for place in (earlier, later)))

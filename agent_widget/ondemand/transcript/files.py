@@ -34,8 +34,8 @@ class Stretch(Protocol):
     def up_to(self, at: str | None, limit: int) -> tuple[list[Entry], Place | None]:
         """Return about ``limit`` entries before ``at``, and the place of the first if there are earlier ones."""
 
-    def since(self, at: str) -> list[Entry]:
-        """Return all entries from the place on."""
+    def since(self, at: str, limit: int | None) -> list[Entry]:
+        """Return all entries from ``at`` on; with a limit, at least one more than that if there are so many."""
 
     def end(self) -> Place:
         """Return the place behind the last entry."""
@@ -83,13 +83,23 @@ def up_to(conversation: list[Stretch], place: Place | None, limit: int) -> tuple
     return entries, None
 
 
-def since(conversation: list[Stretch], place: Place) -> list[Entry]:
-    """Return all entries from the place on."""
-    first = _index(conversation, place)
-    entries = conversation[first].since(place.at)
-    for stretch in conversation[first + 1 :]:
+def since(conversation: list[Stretch], place: Place, limit: int | None = None) -> list[Entry]:
+    """Return all entries from ``place`` on; with a limit, at least one more than that if there are so many."""
+    start = _index(conversation, place)
+    entries = conversation[start].since(place.at, limit)
+    for stretch in conversation[start + 1 :]:
+        if limit is not None and len(entries) > limit:
+            break
         entries += stretch.up_to(None, _ALL)[0]
     return entries
+
+
+def first(entries: list[Entry], limit: int) -> tuple[list[Entry], Place | None]:
+    """Return the first so many, those at one place together; and the place of the next one if there is one."""
+    end = min(limit, len(entries))
+    while 0 < end < len(entries) and entries[end - 1].place == entries[end].place:
+        end += 1
+    return entries[:end], entries[end].place if end < len(entries) else None
 
 
 def _index(conversation: list[Stretch], place: Place | None) -> int:
@@ -167,10 +177,17 @@ class _Lines:
         finally:
             os.close(descriptor)
 
-    def since(self, at: str) -> list[Entry]:
+    def since(self, at: str, limit: int | None) -> list[Entry]:
         descriptor = self._open()
         try:
-            return self._listen(descriptor, _offset(at), os.fstat(descriptor).st_size).entries
+            start, size = _offset(at), os.fstat(descriptor).st_size
+            window = size if limit is None else _WINDOW
+            while True:
+                end = min(size, start + window)
+                entries = self._listen(descriptor, start, end, finish=end < size).entries
+                if end == size or len(entries) > (limit or 0) + 1:
+                    return entries
+                window *= 4
         finally:
             os.close(descriptor)
 
@@ -273,7 +290,7 @@ class _Documents:
         kept = _last(known, limit)
         return kept, kept[0].place if len(kept) < len(known) else None
 
-    def since(self, at: str) -> list[Entry]:
+    def since(self, at: str, limit: int | None) -> list[Entry]:
         return self._listen()[_offset(at) :]
 
     def end(self) -> Place:
@@ -310,7 +327,7 @@ class _Database:
         kept = _last(entries, limit)
         return kept, kept[0].place if len(kept) < len(entries) else None
 
-    def since(self, at: str) -> list[Entry]:
+    def since(self, at: str, limit: int | None) -> list[Entry]:
         return self._listen(since=at, limit=_ALL)
 
     def end(self) -> Place:

@@ -1,0 +1,100 @@
+"""How fast a text is found in homes of agents, without an index.
+
+    python -m tests.benchmarks.search [DIR…] [--megabytes 250] [--text "a phrase"]…
+
+Each home is read by a collector first, as the server has it. Then it is searched portion by portion as a client does,
+for a text that stands nowhere (so everything is looked through), for one in a few lines and for a common one: the time
+to the first hit and to the end, the longest portion, and the least time in which a bare loop counts the literal in the
+bytes of the same files in the same run. Machines differ and are noisy, so read the ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from agent_widget.ingest.collector import Collector
+from agent_widget.ondemand.lookup import Lookup
+from tests.benchmarks.homes import HOMES, Story
+
+TEXTS = ("zyxwvutsrq nowhere", "retry", "the")
+LIMIT = 50
+SECONDS = 0.08
+
+
+def bare(path: Path, text: str) -> float:
+    """Return the seconds that counting a literal in the bytes of all files takes."""
+    began = time.perf_counter()
+    for file in path.rglob("*"):
+        if file.is_file():
+            file.read_bytes().count(text.encode())
+    return time.perf_counter() - began
+
+
+def searched(lookup: Lookup, text: str) -> dict[str, Any]:
+    """Return how long a search took."""
+    began = time.perf_counter()
+    search = lookup.search(text)
+    hits, first, longest = 0, None, 0.0
+    while not search.over:
+        before = time.perf_counter()
+        hits += len(search.portion(LIMIT, SECONDS))
+        longest = max(longest, time.perf_counter() - before)
+        if hits and first is None:
+            first = time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    return {
+        "hits": hits,
+        "first": first,
+        "seconds": seconds,
+        "longest_portion": longest,
+        "megabytes": search.total / 1e6,
+    }
+
+
+def measure(path: Path, texts: list[str], name: str) -> list[dict[str, Any]]:
+    """Search one home; returns one figure a text."""
+    collector = Collector([path])
+    collector.scan()
+    lookup = Lookup(collector.store, collector.sources, collector.conversations, collector.unmasked)
+    figures = []
+    for text in texts:
+        floor = min(bare(path, text) for _ in range(3))
+        figure = {"home": name, "text": text, **searched(lookup, text), "bare": floor}
+        figure["ratio"] = figure["seconds"] / floor
+        figures.append(figure)
+        first = "never" if figure["first"] is None else f"{figure['first'] * 1000:.0f} ms"
+        print(
+            f"{name}, {figure['megabytes']:.0f} MB, {text!r}: {figure['hits']} hits, the first after {first}, "
+            f"everything in {figure['seconds']:.2f} s, {figure['ratio']:.1f} times the bare loop ({floor:.2f} s); "
+            f"longest portion {figure['longest_portion'] * 1000:.0f} ms"
+        )
+    return figures
+
+
+def main() -> None:
+    """Search the homes that are given, or made-up ones."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("paths", nargs="*", type=Path, metavar="DIR")
+    parser.add_argument("--megabytes", type=float, default=250)
+    parser.add_argument("--text", action="append")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    options = parser.parse_args()
+    texts = options.text or list(TEXTS)
+    figures = [figure for path in options.paths for figure in measure(path, texts, str(path))]
+    if not options.paths:
+        for name, make in HOMES.items():
+            with tempfile.TemporaryDirectory() as directory:
+                root = Path(directory)
+                make(root / "home", Story(options.megabytes))
+                figures += measure(root / "home", texts, name)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()
