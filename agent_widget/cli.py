@@ -382,7 +382,7 @@ def _doctor(options: argparse.Namespace) -> None:
         print(f"found       {state.name}  {state.path}")
         print(f"readable    {state.files} files, {state.bytes / 1e6:.1f} MB")
         if state.malformed:
-            print(f"skipped     {state.malformed} lines or documents that are not what the format says")
+            print(f"skipped     {state.malformed} lines or documents that do not fit their format")
         for kind, count in sorted(state.unknown.items()):
             print(f"unknown     {count:>7}  {_printable(kind)}")
         for problem in state.problems:

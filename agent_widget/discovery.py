@@ -38,7 +38,7 @@ def bracketed(host: str) -> str:
 
 
 class Runtime(msgspec.Struct):
-    """What a runtime file tells about a server."""
+    """A server as its runtime file describes it."""
 
     url: Annotated[str, msgspec.Meta(pattern=r"^wss?://[^/]+:\d+/")]
     token: str | None
@@ -62,7 +62,7 @@ def runtime_directory() -> Path:
 def published(runtime: Runtime) -> Iterator[Path]:
     """Publish a server's runtime file, mode 0600: locked while the server lives, removed afterwards.
 
-    The lock is what says that the server lives: the system releases it however the process ends, while a pid may be
+    The lock shows that the server lives: the system releases it however the process ends, while a pid may be
     another program's by the time somebody looks (after a restart of the machine even soon).
     """
     directory = runtime_directory()

@@ -106,7 +106,7 @@ class Welcome(_Frame):
 class Sources(_Frame):
     """How far each root is read and what is wrong there; sent when that has changed, at most a few times a second.
 
-    ``seq``: where the store was then. What the sources say has been read is in the rows up to it.
+    ``seq``: where the store was then. The rows up to it hold everything that the sources have read.
     """
 
     seq: int

@@ -203,7 +203,7 @@ class Alerts:
         """Ask every predicate; return in how many seconds the clock alone asks for it again."""
         alerts = self.list()
         turned = False
-        if self._replica.store.epoch:  # before the first answer the tables say nothing
+        if self._replica.store.epoch:  # before the first answer the tables are empty
             for alert in alerts:
                 before = (alert.state, alert.fired)
                 todo = alert._look(now)

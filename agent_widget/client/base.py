@@ -195,7 +195,7 @@ class BaseClient:
         """Watch for a condition: ``client.alert("budget", lambda c: (c.stats["cost_usd"].value or 0) > 5)``.
 
         It fires when ``predicate(client)`` has been true for ``for_`` seconds: it is shown in the dashboard, and
-        ``do(alert)`` is called, once (it prints a line unless you say otherwise; :func:`agent_widget.webhook` posts
+        ``do(alert)`` is called, once (by default it prints a line; :func:`agent_widget.webhook` posts
         it). It is over when ``clear(client)``, or the opposite of the predicate, has been true for ``clear_for``
         seconds; only then it can fire again. If the predicate returns a text, that is what is shown.
 

@@ -317,7 +317,7 @@ async def _send(socket: ClientConnection, frame: protocol.ClientFrame) -> None:
 def _host(url: str) -> str:
     try:
         return urlsplit(url).hostname or ""
-    except ValueError:  # it is no url; connecting will say so
+    except ValueError:  # it is no url; connecting will fail
         return ""
 
 

@@ -91,7 +91,7 @@ class Webhook:
             except urllib.error.HTTPError as error:
                 problem = f"the other side answers {error.code}"
                 error.close()
-                if error.code < 500 and error.code != 429:  # it will not say anything else next time
+                if error.code < 500 and error.code != 429:  # trying again would give the same answer
                     break
             except urllib.error.URLError as error:
                 problem = f"it cannot be reached ({error.reason})"

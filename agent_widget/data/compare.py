@@ -37,7 +37,7 @@ def compare(
     function of the row; not for a frame. A subagent's session is a row of its own.
 
     The columns, beside ``title``, ``source``, ``model``, ``status`` and ``started_at``: ``duration`` (a timedelta;
-    where the agent does not say, from the first word to the last), ``messages``, ``tool_calls``, ``errors``,
+    if the agent does not state it, from the first message to the last), ``messages``, ``tool_calls``, ``errors``,
     ``error_rate`` (errors per tool call), the four token columns, ``cost_usd``, ``cost_per_hour`` (US dollars),
     ``files_changed``, ``quality`` (0 to 1, the mean score of the judgements of the session and its tasks) and
     ``tasks_done``. The last two are known only where the client is: from the table, from chosen rows, or given.
@@ -89,7 +89,7 @@ def _row(session: str | Mapping[str, Any], store: Store | None) -> Row:
     if not isinstance(session, str):
         return Row({**TABLES["sessions"].blank(), **session})
     if store is None:
-        raise ValueError("to find sessions by their ids, say where: compare(ids, client=client)")
+        raise ValueError("sessions given by id need a client: compare(ids, client=client)")
     row = store.get("sessions", session)
     if row is None:
         raise ValueError(f"there is no session {session!r}")

@@ -40,7 +40,7 @@ def csv_cell(value: Any) -> Any:
 
 
 def json_bytes(value: Any) -> bytes:
-    """Return JSON; times that are no numbers are written as RFC 3339 says, what JSON does not know as text."""
+    """Return JSON; datetimes are written as RFC 3339, other values that JSON does not know as text."""
     try:
         return msgspec.json.encode(value, enc_hook=str)
     except UnicodeEncodeError:  # a file name need not be UTF-8

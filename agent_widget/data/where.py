@@ -20,7 +20,7 @@ def definition(table: str) -> Table:
 
 
 def matching(table: str, where: Where, /, **columns: Any) -> Callable[[Row], bool]:
-    """Return a function that says whether a row of ``table`` fulfils ``where`` and every condition on a column.
+    """Return a function that returns whether a row of ``table`` fulfils ``where`` and every condition on a column.
 
     Raises ``ValueError`` for a column that the table does not have, ``TypeError`` for what is no condition.
     """

@@ -4,7 +4,8 @@ The file is opened read-only for each reading and closed again: never ``immutabl
 only in the write-ahead log), and never for long (a reader that stays keeps the writer from tidying up its log).
 Which rows are wanted is the source's business: it is handed :data:`Ask` and keeps its own cursors.
 
-Changes show in the file or in its ``-wal``; the ``-shm`` beside them is touched by reading, too, and tells nothing.
+Changes show in the file or in its ``-wal``; the ``-shm`` beside them is touched by reading too, so it
+is no sign of a change.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Notifications of changes by watchdog, and where there are none: why, and what helps.
+"""Notifications of changes by watchdog; where they are missing, why and what helps.
 
-On Linux they have limits that are reached in silence: watchdog leaves out a directory for which the kernel has no watch
-left, the kernel drops what its queue does not hold, and no file system of another machine says what is written there.
+On Linux they are lost without an error: watchdog skips a directory when the kernel has no watch left, the kernel drops
+what its queue cannot hold, and file systems of other machines do not report what is written there.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ DEGRADED_CHECK: Final = 4.0
 RETRY: Final = 30.0
 """Seconds before a root that could not be watched, or not all of it, is watched anew."""
 OVERFLOW_FOR: Final = 60.0
-"""Seconds for which it is said that notifications were lost."""
+"""Seconds for which lost notifications are reported as a problem."""
 _FOREIGN: Final = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "ceph", "gluster", "lustre", "vboxsf", "prl_fs", "drvfs")
-"""What the types of file systems begin with that do not say what another machine, or another system, writes to them."""
+"""Beginnings of types of file systems that do not report what another machine or system writes to them."""
 
 # Deletions and attribute changes need no reading; every further kind of event costs the kernel and us time.
 _EVENTS: Final = [FileModifiedEvent, FileCreatedEvent, FileMovedEvent, DirCreatedEvent, DirMovedEvent]
@@ -132,7 +132,7 @@ class Notifications:
         return any(emitter.watch == watch and emitter.is_alive() for emitter in self._observer.emitters)
 
     def _filter(self, record: logging.LogRecord) -> bool:
-        """Take note of an overflow: watchdog logs it, and has no other way to say it."""
+        """Note an overflow, which watchdog only logs."""
         if "overflow" in str(record.msg):
             self._lost_at, self._lost = time.monotonic(), True
             return False
@@ -208,7 +208,7 @@ def _cure_of(setting: str) -> str:
 
 
 def file_system(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
-    """Return the type of the file system that a path is on (``ext4``, ``nfs4``); ``None`` where nobody can say."""
+    """Return the type of the file system that a path is on (``ext4``, ``nfs4``); ``None`` where that is not known."""
     try:
         lines = mounts.read_text("utf-8", "replace").splitlines()
     except OSError:

@@ -1,6 +1,6 @@
-"""Whether the processes that agents say they run in are still there.
+"""Whether the processes that agents run in still exist.
 
-A process number says nothing by itself: numbers are used again, and a file may be a copy from another machine or come
+A process number is not enough: numbers are used again, and a file may be a copy from another machine or come
 from a container. So a process counts as ended only if it was seen here before with the start time that the agent
 gives, or if the agent names this machine and this space of process numbers.
 """

@@ -1,6 +1,6 @@
 """What agents and sessions are doing, from evidence and the clock: statuses, and the spans that lanes are drawn from.
 
-Sources say what they saw and when (:class:`~agent_widget.sources.base.Evidence`); this module keeps each
+Sources yield what they saw and when (:class:`~agent_widget.sources.base.Evidence`); this module keeps each
 agent's evidence in order of time and derives from it alone, so that the result does not depend on the order in
 which files are read. A piece of evidence holds until the next one or until its time to live is over; then the
 agent counts as offline. So it does when its process has ended. A session is active as long as its file calls it so and
@@ -201,7 +201,7 @@ class Statuses:
         """Take in one piece of evidence; a repetition changes nothing."""
         agent_id, at, fact, detail, sign, routine, log = evidence
         status, reason, ttl_ms, goes_on = _meaning(fact, detail, sign)
-        if log:  # a later line never counts as earlier, whatever the clocks say
+        if log:  # a later line never counts as earlier, whatever its clock
             last_at, last_status = self._logs.get(log, _NO_LOG)
             at = max(at, last_at + (status != last_status))
             self._logs[log] = at, status

@@ -1,7 +1,7 @@
 """Secrets in what agents wrote, masked before they leave the server: ``[masked: GitHub token]``.
 
 :func:`mask` masks a text, :func:`deep` any value of texts, lists and dicts, :func:`masked` a record on its way into the
-store. All of a record is masked: texts, lists, maps with their keys, names, paths and ids. What tells rows apart or
+store. All of a record is masked: texts, lists, maps with their keys, names, paths and ids. What identifies rows or
 leads to other rows keeps doing so: there a short hash of the secret stands in the mask (:func:`reference`), the same
 wherever the same secret stands, so no two rows fall into one and every reference still leads to its row.
 
@@ -80,7 +80,7 @@ def _masked(text: str, label: Callable[[str, Span], str]) -> str:
         for span in spans:
             if crowd is not None and span.begin >= crowd:
                 break
-            if span.begin >= done:  # where two begin together the first one says what they are: it is the more telling
+            if span.begin >= done:  # where two begin together the first one, the more specific, names them
                 parts += (text[done : span.begin], label(text, span))
             done = max(done, span.end)
         if crowd is not None:
@@ -196,7 +196,7 @@ def masked_fields(item: Fields) -> Fields:
 
 
 def _mask_log(record: logging.LogRecord) -> bool:
-    """Mask what a line of our own log says: it may name a file, or quote what an agent wrote."""
+    """Mask a line of the server's own log: it may name a file, or quote what an agent wrote."""
     record.msg, record.args = mask(record.getMessage()), ()
     if record.exc_info and not record.exc_text:
         record.exc_text = mask(logging.Formatter().formatException(record.exc_info))

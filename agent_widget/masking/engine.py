@@ -281,7 +281,6 @@ _VALUE: Final = rf"(?:[bfru]{{0,2}}(?P<quote>{_QUOTE}))?"
 class _Names(NamedTuple):
     """The rules of :data:`NAMES` and :data:`VAGUE`, compiled."""
 
-    hints: list[str]
     assigned: re.Pattern[str]
     """A name, a sign, and where the value begins."""
     option: re.Pattern[str]
@@ -303,7 +302,6 @@ def _names() -> _Names:
         r"|(?<![a-z0-9])(?P<token>[\w~-]{20,}+)"
     )
     return _Names(
-        list(dict.fromkeys(rule.hint for rule in (*NAMES, *VAGUE))),
         re.compile(rf"(?P<name>{either})(?P<sign>{_SIGN}){_VALUE}", re.ASCII),
         re.compile(rf"(?P<name>{either})(?P<sign>(?:\s|\\n){{1,3}}){_VALUE}", re.ASCII),
         re.compile(crowded, re.ASCII),
@@ -324,7 +322,7 @@ _PLACE: Final = re.compile(
 )
 """A place for a value: ``${TOKEN}``, ``<token>``, ``$(pass show x)``, ``%TOKEN%``, ``[token]``."""
 _IDENTIFIER: Final = re.compile(r"[!+-]{0,2}(?:[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*)+|[A-Za-z_]*\d{0,2})", re.ASCII)
-"""What code says instead of a value: ``self.token``, ``next_token2``, ``!!hasToken``."""
+"""What stands for a value in code: ``self.token``, ``next_token2``, ``!!hasToken``."""
 _CALL: Final = re.compile(r"[A-Za-z_][A-Za-z_.]*\d?[(\[]")
 _PATH: Final = re.compile(
     r"(?:[A-Za-z]:|~|\.{1,2}|[\w.-]+)?"
@@ -410,7 +408,7 @@ def _trimmed(value: str) -> str:
 
 
 class _Value(NamedTuple):
-    """A value behind a name that says that it is secret."""
+    """A value after a name that marks it as secret."""
 
     value: str
     after: str

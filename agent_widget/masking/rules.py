@@ -1,7 +1,7 @@
 """What a secret looks like, as data: :mod:`agent_widget.masking.engine` compiles it, the tests run every example.
 
 Two kinds of rules. :data:`SHAPES` are tokens that are known by how they are written, wherever they stand.
-:data:`NAMES` are words that say that what stands behind them is secret: ``password=…``, ``"api_key": "…"``.
+:data:`NAMES` are words that mark the value after them as secret: ``password=…``, ``"api_key": "…"``.
 
 A shape is a template: literal text, ``(a|b)`` for alternatives, and ``{letters:number}`` for so many letters of an
 alphabet of :data:`ALPHABETS`; ``{word:36}`` are exactly 36 (no letter or digit follows), ``{word:36+}`` at least 36.
@@ -218,7 +218,7 @@ SHAPES: Final = (
         "gitleaks",
     ),
 )
-"""Tried in this order: of two that fit, the first says what it is."""
+"""Tried in this order: of two that match, the first names the kind."""
 
 ODD: Final = (
     Shape("1Password token", "ops_eyJ{base64:100+}", "gitleaks"),

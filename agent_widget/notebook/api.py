@@ -55,7 +55,7 @@ def _connected(server: Server | str | None, token: str | None, timeout: float) -
     try:
         client.wait(lambda client: client.connection.state == "live", timeout)
     except (ConnectionFailed, TimeoutError) as failure:
-        why = client.connection.message or "it does not say why"
+        why = client.connection.message or "no reason given"
         if not client._link.store.epoch:  # else somebody else has it, and it may come back
             client.close()
         if isinstance(failure, ConnectionFailed):

@@ -172,7 +172,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
     def filter(self, tab: str | None = None, *, search: str = "", **values: str | Iterable[str] | None) -> None:
         """Let only some rows of a tab pass: ``dash.filter("tasks", status=["blocked", "failed"], search="door")``.
 
-        Without values everything passes again. ``tab``: the one that is open, unless you say which.
+        Without values the filters are removed. ``tab``: the open one by default.
         """
         if tab is not None:
             self.show(tab)
@@ -186,8 +186,8 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
     def at(self, time: datetime | int | float | str | None = None) -> None:
         """Show everything as it was at a time; ``None`` goes back to the present.
 
-        ``time``: a datetime, ISO 8601 text (local time, unless it says otherwise) or seconds since the epoch. Rows tell
-        their own times; what they do not tell of that moment (tokens, costs) stays empty.
+        ``time``: a datetime, ISO 8601 text (local time, unless it has an offset) or seconds since the epoch. Rows have
+        times of their own; values without a history (tokens, costs) are empty.
         """
         self._show(at=None if time is None else _millis(time))
 
@@ -248,7 +248,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
             frame = protocol.from_builtins(content)
             if isinstance(frame, protocol.Hello):
                 self._hello = protocol.check_hello(frame)
-                if self._wishes:  # said before there was anybody to show it
+                if self._wishes:  # made before a browser was there
                     self._show()
             elif isinstance(frame, protocol.Ping):
                 self._post([protocol.encode(protocol.Pong(frame.at, tables.now_ms()))])
@@ -262,7 +262,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
             return
         try:
             self._link.loop.call_soon_threadsafe(self._changed.set)
-        except RuntimeError:  # the client is closed and nobody sends any more: say so, and show what there is
+        except RuntimeError:  # the client is closed and nothing more will come: pass that on, and show what there is
             self._post([self._state()])
             if isinstance(frame, protocol.Hello):
                 for frames in self._answer(frame, frame.position, welcome=True)[1]:

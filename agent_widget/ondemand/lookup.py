@@ -54,7 +54,7 @@ class Lookup:
         files = dict(self._conversations.get(agent_id, {}))
         if not files:
             known = session or self._store.get("agents", agent_id)
-            raise NoTranscript("nobody wrote down what was said" if known else f"no session {id!r}")
+            raise NoTranscript("it has no transcript" if known else f"no session {id!r}")
         source = next(iter(files.values()))
         extract = transcript.read_extract(
             source,
@@ -79,7 +79,7 @@ class Lookup:
             raise NoMemory(f"no memory entry {id!r}")
         found = self._document_of(row)
         if found is None:
-            raise NoMemory("nobody wrote down where it stands")
+            raise NoMemory("its file is not known")
         source, path = found
         return memory_text.read_memory(source, path, self._unmasked.get(id, id), masking=self._masking)
 

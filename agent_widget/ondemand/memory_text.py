@@ -23,7 +23,7 @@ class NoMemory(Exception):
 
 
 class MemoryText(NamedTuple):
-    """What an entry says."""
+    """The text of an entry."""
 
     text: str
     version: str

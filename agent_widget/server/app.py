@@ -1,6 +1,6 @@
 """The watcher server: one port that answers ``/ws``, the dashboard page, ``/healthz`` and ``/metrics``.
 
-It knows nothing of formats: it starts the watcher, and tells each client what has changed since the client's own
+It knows nothing of formats: it starts the watcher, and sends each client what has changed since the client's own
 position. A client's whole state here is that position; a slow one gets fewer answers and loses nothing.
 """
 

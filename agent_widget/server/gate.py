@@ -66,7 +66,7 @@ class Gate:
 class Lobby:
     """The connections that have not shown the token yet, those that have been silent for the longest first.
 
-    Where all places are taken the first goes, so that strangers who say nothing keep nobody out.
+    Where all places are taken the first goes, so that silent connections keep nobody out.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The formats that can be read; one file for each, and :mod:`.base`, which says what they have in common."""
+"""The formats that can be read; one file for each, and :mod:`.base`, which has what they share."""
 
 from __future__ import annotations
 

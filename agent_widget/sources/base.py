@@ -24,7 +24,7 @@ from ..tables import cut
 
 
 class Evidence(NamedTuple):
-    """Something an agent did, or said of itself, at a moment.
+    """Something an agent did, or stated of itself, at a time.
 
     ``fact`` is one of :data:`agent_widget.ingest.status.MEANING`, which says what status follows: ``called``, ``turn
     ended``, … or, where a format states a status itself, ``says`` and one of
@@ -51,7 +51,7 @@ class Speaker(NamedTuple):
 
 
 class Process(NamedTuple):
-    """The process that an agent runs in, as it said at a moment: when that has ended, the agent does nothing more.
+    """The process that an agent runs in, as it stated at a time: when that has ended, the agent does nothing more.
 
     ``start``: when the process was started, in the words of its system (:func:`agent_widget.ingest.processes.started`).
     ``domain``: the machine and the space of process numbers that ``pid`` is from, if it is known.
@@ -80,7 +80,7 @@ Query = Callable[[Ask], Iterable[Item]]
 
 
 class Malformed(ValueError):
-    """A line or document that is not what its format says. Counted and skipped, never fatal."""
+    """A line or document that does not fit its format. Counted and skipped, never fatal."""
 
 
 class Reader:
@@ -99,7 +99,7 @@ class Reader:
 
     mode: Literal["lines", "document", "database"] = "lines"
     grows: ClassVar[bool] = False
-    """Whether what the first parts of a document say counts though a later one cannot be read."""
+    """Whether the first parts of a document count even if a later one cannot be read."""
 
     def parts(self, data: bytes) -> Iterable[Iterable[Item]]:
         """Return what follows from a document in parts of some milliseconds: between them other files have a turn."""
@@ -182,7 +182,7 @@ class Source:
 
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
-        """Return where this format lives when nobody says otherwise; the directories need not exist."""
+        """Return where this format lives by default; the directories need not exist."""
         for place in cls.moved_by:
             variable, _, below = place.partition("/")
             if found := moved(environ, home, variable):
@@ -360,7 +360,7 @@ def moved(environ: Mapping[str, str], home: Path, name: str, separator: str = ""
 
 
 def named(value: Any) -> str | None:
-    """Return a text that says something: not empty, and not the word that some language writes for nothing."""
+    """Return a text that is neither empty nor what some language writes for a missing value; else ``None``."""
     if not isinstance(value, str):
         return None
     value = value.strip()

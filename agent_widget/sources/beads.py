@@ -7,7 +7,7 @@ from lists that others published (2026). What they teach, and what follows:
   beside the old one and renamed, at most once a minute and only if ``export.auto`` is on.
 - ``interactions.jsonl`` is an audit that is only appended to, at once. So a change that is newer than the issue's
   ``updated_at`` in the export counts until the next export. It never makes an issue that the export does not list:
-  the audit also tells of deleted ones, and of ephemeral ones that are not exported.
+  the audit also has deleted ones, and of ephemeral ones that are not exported.
 - The export is kept in git, so it can hold the marks of a conflict: such lines are left out, and then nothing counts
   as deleted.
 - Priority is 0 (critical) to 4 (backlog). ``deferred``, ``pinned`` and ``hooked`` have no equal in our words; the
@@ -60,7 +60,7 @@ _FIELDS: Final = frozenset({"status", "assignee", "priority", "title", "descript
 
 
 class _Change(NamedTuple):
-    """What the audit says of one field of an issue."""
+    """The value of one field of an issue in the audit."""
 
     at: int
     value: Any

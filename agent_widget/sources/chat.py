@@ -1,8 +1,8 @@
 """The base of all conversations with coding agents.
 
-A format says where its files are (:class:`ChatSource`) and which steps follow from one line of them (:class:`Chat`).
-What an agent is in the middle of, a :class:`Voice` keeps: which calls have not returned, whether the session has a
-title, what was said last. So a reader yields steps with ids as its format has them, and nothing else.
+A format declares where its files are (:class:`ChatSource`) and which steps follow from a line (:class:`Chat`). A
+:class:`Voice` holds the state of one agent in one session: open calls, whether the session has a title, the last
+reply. So a reader only has to yield steps, with the ids of its format.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Voice:
     # Making steps
 
     def about(self, at: int, **facts: Any) -> Iterator[About]:
-        """Yield what is new among some facts, by the names of columns; ``None`` says nothing.
+        """Yield what is new among some facts, by the names of columns; ``None`` is skipped.
 
         Of a subagent only what its row has (:data:`_OF_AGENTS`) is taken. Another agent is called as its project, or
         by the beginning of its session's id. ``parent_id`` is the id of the session from which this one was forked.
@@ -220,7 +220,7 @@ V = TypeVar("V", bound=Voice)
 class Chat(Reader, Generic[L, V]):
     """Reads one file of JSON lines: ``L`` is what a line is decoded as, ``V`` the kind of voice.
 
-    A format says which shape a line has (``decoder``), who speaks in it (:meth:`speaker`) and what it means
+    A format declares the shape of a line (``decoder``), its session and agent (:meth:`speaker`) and what it means
     (:meth:`steps`); a line that is no JSON of that shape, or has no time, is malformed.
     """
 
@@ -237,7 +237,7 @@ class Chat(Reader, Generic[L, V]):
         self._voices: dict[tuple[str, str | None], V] = {}
 
     def speaker(self, line: L) -> tuple[str, str | None]:
-        """Return the session of a line, and the subagent that speaks or ``None`` for the main agent.
+        """Return the session of a line, and its subagent or ``None`` for the main agent.
 
         Both are ids of the format, unique in the root and in the session.
         """
@@ -248,7 +248,7 @@ class Chat(Reader, Generic[L, V]):
         raise NotImplementedError
 
     def time(self, line: L) -> int | None:
-        """Return when a line was written; ``None`` for one that says nothing (a header)."""
+        """Return when a line was written; ``None`` for one to be skipped (a header)."""
         stamp = line.timestamp  # type: ignore[attr-defined]
         at = millis(stamp)
         if at is None:

@@ -51,7 +51,7 @@ _LOGS = count(1)
 
 
 class Conversation:
-    """One agent in one session, as one file tells it; :meth:`take` gives the rows that follow from a step."""
+    """One agent in one session, as one file has it; :meth:`take` gives the rows that follow from a step."""
 
     def __init__(
         self, book: Book, file: str, session: str, agent: str | None = None, parent: str | None = None
@@ -103,14 +103,14 @@ class Conversation:
 
     def _introduce(self) -> None:
         self._of_agent["session_id"] = self.session
-        if self.parent is not None:  # else somebody else may know it
+        if self.parent is not None:  # else another file may have it
             self._of_agent["parent_id"] = self.parent
         if self.parent is None:
             self._of_session |= {"agent_id": self.agent, "status": "idle"}
             you = {"name": "you", "role": "human", "status": "unknown", "status_reason": "a person"}
             self._items.append(Record("agents", PERSON, you))
 
-    # What each step says
+    # What follows from each step
 
     def _about(self, step: About) -> None:
         self._of_session.update((name, value) for name, value in step.session.items() if value is not None)

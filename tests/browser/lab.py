@@ -205,18 +205,6 @@ class Notebook:
         self.command("notebook:run-cell", wait=wait)
         return self.text(index) if wait else ""
 
-    def run_all(self) -> None:
-        """Run every cell and wait for the last."""
-        self.command("notebook:run-all-cells")
-
-    def wait_idle(self, seconds: float = 30) -> None:
-        """Wait until the kernel has nothing to do."""
-        self.page.wait_for_function(
-            "(name) => window.notebookPanel(name).sessionContext.session?.kernel?.status === 'idle'",
-            arg=self.name,
-            timeout=seconds * 1000,
-        )
-
     def busy(self) -> bool:
         """A cell is running: the kernel's own status is idle again after each message of a widget."""
         return bool(self._panel("panel.content.widgets.some((cell) => cell.promptNode?.textContent.includes('*'))"))

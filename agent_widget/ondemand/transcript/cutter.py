@@ -30,7 +30,7 @@ class Cutter:
     def _text(self, text: str, name: str | None) -> str:
         shown = text[: self.chars + 1000]  # a secret that is cut in two would not be known for one
         if self.masking:
-            shown = deep(shown, name)  # the name may be the only thing that says that it is a password
+            shown = deep(shown, name)  # only the name may show that it is a password
         if len(text) > self.chars:
             shown = f"{shown[: self.chars]}… ({len(text) - self.chars:,} more characters)"
         self.spent += len(shown)

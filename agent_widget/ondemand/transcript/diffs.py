@@ -1,7 +1,7 @@
 """What an edit changed, as a unified diff, from the input of the tool that made it.
 
 Agents name the same things differently (``old_string``, ``oldString``, ``old_str``, ``oldText``); it is by these
-names that an edit is recognised, not by the tool's. The diff has no line numbers of the file: the input tells none.
+names that an edit is recognised, not by the tool's. The diff has no line numbers of the file, since the input has none.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _hunks(old: str, new: str) -> list[str]:
         return ["@@", *(f"+{line}" for line in after)]
     if len(before) + len(after) > MAX_LINES:
         return ["@@", *(f"-{line}" for line in before), *(f"+{line}" for line in after)]
-    # positions inside the piece say nothing of the file
+    # positions inside the piece are not those in the file
     return [
         "@@" if line.startswith("@@ ") else line for line in list(unified_diff(before, after, lineterm="", n=3))[2:]
     ]

@@ -1,4 +1,4 @@
-"""What a transcript is made of: steps as entries; :mod:`agent_widget.data.transcript` says what they hold."""
+"""What a transcript is made of: steps as entries; :mod:`agent_widget.data.transcript` describes them."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class NoTranscript(LookupError):
 
 
 class Stretch(Protocol):
-    """What one file, or the documents of one directory, tell of a conversation."""
+    """The part of a conversation in one file, or in the documents of one directory."""
 
     file: str
 
@@ -49,7 +49,7 @@ def stretches(source: Source, paths: Iterable[Path], agent_id: str) -> list[Stre
     files = [PurePosixPath(path.relative_to(source.root).as_posix()) for path in sorted(paths)]
     modes = {path: reader.mode for path in files if (reader := source.reader(path)) is not None}
     if not isinstance(getattr(source, "book", None), Book) or not modes:
-        raise NoTranscript("nobody wrote down what was said")
+        raise NoTranscript("it has no transcript")
     found: list[Stretch] = [
         (_Database if mode == "database" else _Lines)(source, path, agent_id)
         for path, mode in modes.items()

@@ -55,7 +55,7 @@ def returned(talk: Talk, block: Block, line: Line, at: int) -> Iterator[Step | I
 
 
 _USED_RESULT: Final = frozenset({"Agent", "Task", "TaskCreate", "TaskUpdate", "SendMessage"})
-"""Tools whose ``toolUseResult`` says more than the text that the model gets."""
+"""Tools whose ``toolUseResult`` has more than the text that the model gets."""
 
 
 def _spawned(talk: Talk, call: Call, result: dict[str, Any], text: str, at: int) -> Iterator[Step | Item]:

@@ -1,4 +1,4 @@
-"""What several files say of one message or of one task, and which of them counts."""
+"""Claims of several files about one message or task, and which of them counts."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Tasks:
         return task
 
     def add(self, item: Record | Gone, at: int) -> Iterator[Item]:
-        """Yield what counts of what a transcript says of a task."""
+        """Yield what counts of a transcript's claims about a task."""
         times, filed = self._times[item.id], self._filed.get(item.id)
         if isinstance(item, Gone):
             if filed is None and max(times.values(), default=0) <= at:

@@ -1,4 +1,4 @@
-"""What the files of one configuration directory share: who is who, and what more than one file says."""
+"""What the files of one configuration directory share: identities, and claims of more than one file."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Home(ChatSource):
             if (session := min(leads, default=None)) is not None:
                 yield from self.add_lead(team, session)
 
-    # What more than one file says
+    # Claims of more than one file
 
     def add_message(self, message: Record, place: Place) -> Iterator[Item]:
         """Yield a message between agents, if no better place has it."""
@@ -113,7 +113,7 @@ class Home(ChatSource):
         yield from self._messages.add(message, place)
 
     def merged(self, items: Iterable[Item], at: int) -> Iterator[Item]:
-        """Yield what a transcript says without what other places say better of messages and tasks."""
+        """Yield what follows from a transcript, without messages and tasks that other files describe better."""
         for item in items:
             if isinstance(item, Record) and item.table == "messages" and item.fields["sender"] != PERSON:
                 yield from self.add_message(item, Place.TRANSCRIPT)
@@ -138,7 +138,7 @@ class TeamDocument(Reader):
         """Tables and ids of the rows it made."""
 
     def items(self, data: bytes) -> Iterator[Item]:
-        """Yield what the document says."""
+        """Yield what follows from the document."""
         raise NotImplementedError
 
     def read(self, data: bytes) -> Iterator[Item]:

@@ -1,4 +1,4 @@
-"""What running sessions of Claude Code say of themselves: ``sessions/<pid>.json`` and ``jobs/<short id>/state.json``.
+"""What running sessions of Claude Code state of themselves: ``sessions/<pid>.json`` and ``jobs/<short id>/state.json``.
 
 Both are rewritten in place. The first is removed when a session is left in order and stays when it crashes, so it also
 says which process that is (2.1.139 on; a session of the SDK has no status there). The second is about sessions in the
@@ -33,7 +33,7 @@ _SAME_MOMENT_MS: Final = 10_000
 
 
 class Live:
-    """What the live files of one configuration directory say."""
+    """The live files of one configuration directory."""
 
     def __init__(self, namespace: str, unknown: Counter[str]) -> None:
         self.namespace = namespace
@@ -50,7 +50,7 @@ class Live:
             yield Evidence(session, max(idle, at) + 1, "asked", sign="sign of life")
 
     def process(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:
-        """Yield what a running process says of itself: ``sessions/<pid>.json``."""
+        """Yield what a running process states of itself: ``sessions/<pid>.json``."""
         document = parse_object(data)
         session, word = named(document.get("sessionId")), named(document.get("status"))
         if session is None:

@@ -123,7 +123,7 @@ class Talk(Voice):
     # From steps to rows
 
     def take(self, step: Step) -> list[Item]:
-        """Return the rows that follow from a step, as far as no other file says them better."""
+        """Return the rows that follow from a step, without those that another file describes better."""
         items = super().take(step)
         return items if type(step) in _OWN else list(self._merged(step, items))
 

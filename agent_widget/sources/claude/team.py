@@ -41,12 +41,12 @@ class Config(Reader):
             role, project = named(member.get("agentType")), folder(member.get("cwd"))
             if agent == lead:
                 yield Record("agents", agent, {"role": role})
-                if team in home.leads and lead not in home.transcripts:  # which would say it better
+                if team in home.leads and lead not in home.transcripts:  # which has it better
                     yield Record("sessions", agent, {"agent_id": agent, "status": "idle", "project": project})
                     yield Record("agents", agent, {"name": project or name, "project": project, "session_id": agent})
                 continue
             facts = {"name": name, "parent_id": lead, "started_at": at, "role": role, "project": project}
-            if agent not in home.mates:  # else its own transcript says it
+            if agent not in home.mates:  # else its own transcript has it
                 facts |= {"session_id": home.leads.get(team), "model": named(member.get("model"))}
             yield Record("agents", agent, {column: value for column, value in facts.items() if value is not None})
             if at is not None and (task := named(member.get("prompt"))) is not None:
@@ -83,7 +83,7 @@ class Inbox(TeamDocument):
             message = Record("messages", id, {**fields, "session_id": session, "read": entry.get("read") is True})
             yield from home.add_message(message, Place.INBOX)
             yield Record("agents", agent, {} if agent == session else {"name": sender_name})
-            if sender_name != LEAD:  # the lead's own transcript says it
+            if sender_name != LEAD:  # the lead's own transcript has it
                 yield Evidence(agent, at, f"says {status}", reason, "message")
 
 
@@ -121,7 +121,7 @@ class Task(TeamDocument):
 
 
 def _team_message(text: str) -> tuple[str, str, str | None, tuple[str, str]]:
-    """Return a message's kind, what it says, the task it is about, and its sender's status with the reason."""
+    """Return a message's kind, its text, the task it is about, and its sender's status with the reason."""
     try:
         message = parse_json(text.encode()) if text.startswith("{") else None
     except (Malformed, UnicodeEncodeError):

@@ -39,7 +39,7 @@ def outcome(block: Block, text: str, entry: Line) -> Any:
 
 
 def in_background(entry: Line) -> str | None:
-    """Return a reason that says what goes on after the turn, if anything does."""
+    """Return a reason that names what goes on after the turn, if anything does."""
     counts = {"agent": entry.pendingBackgroundAgentCount or 0, "workflow": entry.pendingWorkflowCount or 0}
     still = ", ".join(f"{count} {what}{'s' if count > 1 else ''}" for what, count in counts.items() if count)
     return f"end of turn; {still} still at work in the background" if still else None
@@ -66,7 +66,7 @@ def todo_of(todo: dict[str, Any], id: str) -> Todo:
 
 
 def progress(status: str) -> float | None:
-    """Return how far a task is, where its status says so."""
+    """Return the progress of a task (0 to 1), where its status implies it."""
     return {"completed": 1.0, "pending": 0.0}.get(status)
 
 

@@ -4,7 +4,7 @@
 :mod:`.subagents`. Facts are from the producer's source (0.144 to 0.147), real rollouts of 0.118 to 0.147 and a bare
 file of early 2025's kind:
 
-- What the model was sent and said (``response_item``) is in every rollout, so replies and tool calls are taken from
+- Input and output of the model (``response_item``) is in every rollout, so replies and tool calls are taken from
   there; prompts from the events, since user messages also carry what Codex puts in by itself.
 - Forks and subagents begin with a copy of their parent's lines, with new timestamps. Ids of threads and turns hold
   the time when they were made (UUIDv7): a turn older than the thread is a copy, and only the running total of

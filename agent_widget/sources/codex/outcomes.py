@@ -1,4 +1,4 @@
-"""How a tool call ended: what its output says, and what an event says beside it."""
+"""How a tool call ended, from its output and from an event beside it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
 
 
 def by_output(text: str, output: Any) -> Outcome:
-    """Return what the output of a call, and the text in it, say about how it went."""
+    """Return how a call ended, from its output and the text in it."""
     wrapped = json_in(text) if text.startswith('{"output"') else {}
     metadata = wrapped.get("metadata")
     facts: dict[str, Any] = metadata if isinstance(metadata, dict) else {}
@@ -58,7 +58,7 @@ def by_output(text: str, output: Any) -> Outcome:
 
 
 def by_event(entry: Mapping[str, Any]) -> Outcome:
-    """Return what the fields of an event or an item about the end of a call say."""
+    """Return how a call ended, from the fields of an event or item about its end."""
     code, changes = whole(entry.get("exit_code")), entry.get("changes")
     broken = _mcp_error(entry.get("result"))
     status = STATUS.get(str(entry.get("status")), "ok")

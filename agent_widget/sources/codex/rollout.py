@@ -26,7 +26,7 @@ _SILENT: Final = frozenset(
     "event_msg/entered_review_mode event_msg/exited_review_mode event_msg/thread_rolled_back event_msg/stream_error "
     "event_msg/thread_goal_updated event_msg/thread_settings_applied".split()
 )
-"""Known, and without meaning here: another line says it as well, or it is not about what an agent does."""
+"""Known, and without meaning here: another line has it as well, or it is not about what an agent does."""
 
 _COPY_GAP_MS: Final = 1_500
 """Lines that are further apart were not copied together; counts only where turns have no ids."""
@@ -50,7 +50,7 @@ class Rollout(Chat[Line, Thread]):
         self.bare = False
 
     def time(self, line: Line) -> int | None:
-        """Return when a line was written: if it does not say so, when the one before was."""
+        """Return when a line was written; without a time, that of the line before."""
         if line.payload is None:
             line.payload = parse_as(PAYLOAD, self.data)
             if not line.type and line.payload.record_type is None and named(line.payload.id):

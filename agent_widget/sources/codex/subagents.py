@@ -43,7 +43,7 @@ def reports(thread: Thread, states: Mapping[str, Any], at: int, *, known: bool =
 
 
 def notified(thread: Thread, text: str, at: int) -> Iterator[Step]:
-    """Yield what a ``<subagent_notification>`` says."""
+    """Yield what follows from a ``<subagent_notification>``."""
     notice = json_in(text.removeprefix("<subagent_notification>").partition("</subagent_notification>")[0])
     agent = notice.get("agent_id") or notice.get("agent_path")
     yield from reports(thread, {agent: notice.get("status")} if isinstance(agent, str) else {}, at)

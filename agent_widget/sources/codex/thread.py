@@ -19,7 +19,7 @@ _REMEMBERED: Final = 4096
 
 
 class Origin(NamedTuple):
-    """What the first line says a thread is."""
+    """A thread as the first line describes it."""
 
     id: str
     session: str
@@ -33,7 +33,7 @@ class Origin(NamedTuple):
 
 
 def origin_of(meta: Any, at: int | None, fallback: str = "") -> Origin:
-    """Return what a ``session_meta`` says; ``at``: the line's time, ``fallback``: the id if there is none."""
+    """Return the thread of a ``session_meta``; ``at``: the line's time, ``fallback``: the id if there is none."""
     session = named(meta.session_id)
     id = named(meta.id) or session or fallback
     kind = meta.source.get("subagent") if isinstance(meta.source, dict) else None

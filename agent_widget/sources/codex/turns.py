@@ -1,4 +1,4 @@
-"""Turns of a thread: how they begin and end, what is said in them, what the model used."""
+"""Turns of a thread: how they begin and end, their messages, and what the model used."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 The program makes the tables ``todos`` (id, title, description, status, created_at, updated_at) and ``todo_deps``
 (todo_id, depends_on), and the agent writes them with its tool ``sql``: rows change in place and go, and there may be
 anything in them. Statuses are pending, in_progress, done and blocked; times are SQLite's, UTC in whole seconds. A row
-that nobody touched again has ``updated_at`` = ``created_at``, which says nothing of when the work began. Facts: the
+that nobody touched again has ``updated_at`` = ``created_at``, which is not when the work began. Facts: the
 types and tests of github/copilot-sdk (``plan.readSqlTodosWithDependencies``), and what users say of the file.
 """
 

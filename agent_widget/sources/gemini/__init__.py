@@ -187,7 +187,7 @@ class _Log(Chat[Line, Voice]):
                 self.source.unknown[f"message/{message.type}"] += 1
 
     def _prompt(self, message: Message, text: str, at: int) -> Iterator[Step]:
-        if text.startswith(_UNSAID):  # what the program says first
+        if text.startswith(_UNSAID):  # the program's own first message
             where = _WHERE.search(text)
             if where is not None and self.source.project(self.directory) is None:
                 yield from self.chat.about(at, project=directory_name(where.group(1).strip()))

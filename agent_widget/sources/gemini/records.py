@@ -46,7 +46,7 @@ class ToolCall(msgspec.Struct):
 
 
 class Message(msgspec.Struct):
-    """What somebody said; an answer has the lower half, too."""
+    """A message; an answer has the lower half, too."""
 
     id: str
     timestamp: str
@@ -60,7 +60,7 @@ class Message(msgspec.Struct):
 
 
 class Facts(msgspec.Struct):
-    """What is said about a chat, at its start or with ``$set``; a document is this, too."""
+    """Facts about a chat, at its start or with ``$set``; a document is this, too."""
 
     sessionId: str | None = None
     startTime: str | None = None
