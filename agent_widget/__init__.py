@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .client.errors import ConnectionFailed as ConnectionFailed
     from .client.errors import NotFound as NotFound
     from .client.errors import PartialWarning as PartialWarning
+    from .client.hits import Hits as Hits
     from .client.table import LiveTable as LiveTable
     from .client.webhooks import webhook as webhook
     from .data.compare import compare as compare
@@ -45,6 +46,7 @@ _MODULES = {
     "Client": "client.client",
     "ConnectionFailed": "client.errors",
     "Dashboard": "notebook.widget",
+    "Hits": "client.hits",
     "LiveTable": "client.table",
     "NotFound": "client.errors",
     "PartialWarning": "client.errors",

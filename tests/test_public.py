@@ -28,7 +28,7 @@ MACHINERY = {
 SHARED = {
     *TABLES,
     *("agent", "alert", "alerts", "call", "changes", "compare", "connection", "on", "reading", "sources", "sql"),
-    *("transcript", "until", "wait", "close"),
+    *("search", "transcript", "until", "wait", "close"),
 }
 DASHBOARD = {"at", "client", "filter", "height", "observe", "save", "select", "selected", "show", "unobserve", "view"}
 

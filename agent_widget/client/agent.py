@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeVar, overload
 
 from ..data.table import Rows
@@ -11,6 +11,7 @@ from ..data.transcript import Transcript
 from ..data.where import matching
 from ..store import Row, Store
 from ..tables import AGENT_STATUSES
+from .hits import Hits
 from .link import Link
 from .methods import transcript
 from .older import held_only
@@ -122,10 +123,14 @@ class Agent:
         """Return its log lines, oldest first."""
         return self._sorted("logs", self._select("logs", {"agent_id": self.id}))
 
+    def search(self, text: str, *, where: Mapping[str, Any] | None = None, limit: int | None = None) -> Hits:
+        """Search what it left; see :meth:`Client.search`."""
+        return Hits(self._link, text, {**(where or {}), "agent_id": self.id}, limit)
+
     def transcript(
         self,
         before: str | None = None,
-        limit: int = 50,
+        limit: int | None = None,
         *,
         after: str | None = None,
         chars: int | None = None,

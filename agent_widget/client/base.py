@@ -13,6 +13,7 @@ from .agent import Agent, find_agent
 from .alerts import Alert
 from .connection import Connection
 from .errors import NotFound
+from .hits import Hits
 from .link import TIMEOUT, Link
 from .methods import transcript
 from .reactions import Changes, Reaction
@@ -48,7 +49,7 @@ class _Table:
 class BaseClient:
     """The tables of a server, as attributes (:class:`LiveTable`), and what can be done with them.
 
-    Everything reads a replica and never waits for the network, but :meth:`call` and :meth:`transcript`.
+    Everything reads a replica and never waits for the network, but :meth:`call`, :meth:`search` and :meth:`transcript`.
     """
 
     _link: Link
@@ -111,7 +112,7 @@ class BaseClient:
         self,
         session: str,
         before: str | None = None,
-        limit: int = 50,
+        limit: int | None = None,
         *,
         after: str | None = None,
         chars: int | None = None,
@@ -124,6 +125,17 @@ class BaseClient:
         :class:`Transcript` lists their kinds and fields.
         """
         return transcript(self._link, session, before, limit, after, chars)
+
+    def search(self, text: str, *, where: Mapping[str, Any] | None = None, limit: int | None = None) -> Hits:
+        """Search everything that agents left: ``for hit in client.search("retry budget"): print(hit.snippet)``.
+
+        Prompts, replies, thinking, inputs and outputs of tools, tasks, messages, memory files, logs, of any age, the
+        newest file first and in it the last entry. Case does not matter, and several words are a phrase. ``where``:
+        ``agent_id``, ``session_id``, ``source``, ``place`` (a value or a list of values), ``since`` and ``until``
+        (``datetime`` or milliseconds). ``limit``: no more hits than that. What is found comes as it is found; see
+        :class:`Hits`. Raises :class:`CallError` for a text that cannot be searched for.
+        """
+        return Hits(self._link, text, where, limit)
 
     def agent(self, name: str) -> Agent:
         """Return one agent, by its id or by its name as the dashboard shows it (of several the one seen last).

@@ -7,7 +7,7 @@ from .link import Link
 
 
 def transcript(
-    link: Link, session: str, before: str | None, limit: int, after: str | None, chars: int | None
+    link: Link, session: str, before: str | None, limit: int | None, after: str | None, chars: int | None
 ) -> Transcript:
     """Ask the server for entries of a conversation; see :meth:`BaseClient.transcript`."""
     params = {"session": session, "before": before, "after": after, "limit": limit, "chars": chars}
