@@ -28,6 +28,7 @@ from .ingest.archive import Archive, archive_size, default_path
 from .ingest.collector import Collector
 from .ingest.roots import PathError
 from .notebook.api import connect
+from .ondemand.kept import directory_beside, kept_size
 from .server.app import Server, StartError
 from .store import Row
 from .tables import TABLES
@@ -103,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     keeping = sub.add_mutually_exclusive_group()
     keeping.add_argument("--archive", metavar="FILE", help="where to keep rows (default: in your state directory)")
     keeping.add_argument("--no-archive", action="store_true", help="keep nothing: read all again at each start")
+    sub.add_argument(
+        "--keep-transcripts", action="store_true", help="copy transcripts beside the archive before agents delete them"
+    )
     sub.add_argument("--retention", type=_days, metavar="DAYS", help="forget rows that are older, e.g. 365d")
     sub.add_argument("--idle-timeout", type=float, help="end after so many seconds without a client")
     sub.add_argument("--ready-json", action="store_true", help=argparse.SUPPRESS)
@@ -179,7 +183,10 @@ def _serve(options: argparse.Namespace) -> None:
         token=options.token,
         no_token=options.no_token,
         idle_timeout=options.idle_timeout,
+        keep_transcripts=options.keep_transcripts,
     )
+    if options.keep_transcripts and server.kept is None:
+        _warn("no transcripts are kept: there is no archive to keep them beside")
     _until_interrupted(_run_server(server, options.ready_json, options.open))
 
 
@@ -395,6 +402,10 @@ def _doctor(options: argparse.Namespace) -> None:
     archive = default_path(collector.roots)
     size = archive_size(archive)
     print(f"archive     {archive}  {f'{size / 1e6:.1f} MB' if size else 'none yet: agent-widget serve makes it'}")
+    kept = directory_beside(archive)
+    copies, size = kept_size(kept)
+    if copies:
+        print(f"transcripts {kept}  {size / 1e6:.1f} MB in {copies} copies")
     server = find_server([str(root) for root in collector.roots])
     running = f"{server.url}  pid {server.pid}" if server else "none watches this; agent-widget serve starts one"
     print(f"server      {running}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from ..ingest.tail import Unreadable, read_document
 from ..sources.base import MISREAD, Source
 from ..store import Row, Store
 from . import memory_text, transcript
+from .kept import KeptTranscripts
 from .memory_text import MemoryText, NoMemory
 from .search import Needle, Search, Wanted
 from .transcript import Extract, NoTranscript
@@ -25,6 +27,7 @@ class Lookup:
         unmasked: Mapping[str, str] | None = None,
         *,
         masking: bool = True,
+        kept: KeptTranscripts | None = None,
     ) -> None:
         """Read from ``sources``; ``store`` has the rows made of them.
 
@@ -36,6 +39,7 @@ class Lookup:
         self._conversations = conversations
         self._unmasked = unmasked if unmasked is not None else {}
         self._masking = masking
+        self._kept = kept
 
     def transcript(
         self,
@@ -52,20 +56,27 @@ class Lookup:
         session = self._store.get("sessions", id)
         agent_id = (session and session["agent_id"]) or id
         files = dict(self._conversations.get(agent_id, {}))
+        if self._kept is not None:
+            files = {**self._kept.files(agent_id, list(self._sources)), **files}
         if not files:
             known = session or self._store.get("agents", agent_id)
             raise NoTranscript("it has no transcript" if known else f"no session {id!r}")
         source = next(iter(files.values()))
-        extract = transcript.read_extract(
-            source,
-            files,
-            self._unmasked.get(agent_id, agent_id),
+        read = partial(
+            transcript.read_extract,
+            agent_id=self._unmasked.get(agent_id, agent_id),
             before=before,
             after=after,
             limit=limit,
             chars=chars,
             masking=self._masking,
         )
+        kept = self._kept
+        if kept is not None and any(not path.exists() and kept.has(path) for path in files):
+            with kept.restored(source, list(files)) as (elsewhere, paths):
+                extract = read(elsewhere, paths)
+        else:
+            extract = read(source, files)
         for entry in extract.entries:  # a change of a task that was named on an earlier extract
             for todo in entry.get("todos", ()):
                 row = None if todo["title"] else self._store.get("tasks", f"{id}:{todo['id']}")

@@ -27,6 +27,7 @@ from .. import protocol, tables
 from ..discovery import Runtime, bracketed, is_loopback, published
 from ..ingest.collector import Collector
 from ..ingest.watcher import Watcher
+from ..ondemand.kept import KeptTranscripts, directory_beside
 from ..ondemand.lookup import Lookup
 from ..ondemand.search import Searches
 from ..page import document
@@ -56,6 +57,8 @@ ACCEPT_NEWS: Final = 60.0
 """Seconds between two lines of the log that say that no connection can be accepted."""
 _NO_ROOM: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 """What asyncio takes for a want of resources and tries again."""
+KEEP_PACE: Final = 120.0
+"""Seconds between two looks for transcripts to be kept."""
 FIRST_LOOK: Final = 2.0
 """Maximum seconds before the server accepts clients, so that a small home is complete in the first answer."""
 
@@ -97,10 +100,12 @@ class Server:
         no_token: bool = False,
         idle_timeout: float | None = None,
         first_look: float = FIRST_LOOK,
+        keep_transcripts: bool = False,
     ) -> None:
         """``idle_timeout``: end after so many seconds without any client. Raises :class:`StartError`.
 
         ``first_look``: for so many seconds at most clients are kept waiting for a small home to be read.
+        ``keep_transcripts``: keep copies of transcripts beside the archive, if there is one.
         """
         if no_token and not is_loopback(host):
             raise StartError(f"refusing to serve {host} without a token; leave out --no-token")
@@ -111,8 +116,16 @@ class Server:
             )
         self.collector = collector
         self.store = collector.store
+        self.kept: KeptTranscripts | None = None
+        if keep_transcripts and collector.archive is not None:
+            self.kept = KeptTranscripts(directory_beside(collector.archive.path), collector.retention_ms)
         self.lookup = Lookup(
-            self.store, collector.sources, collector.conversations, collector.unmasked, masking=collector.masking
+            self.store,
+            collector.sources,
+            collector.conversations,
+            collector.unmasked,
+            masking=collector.masking,
+            kept=self.kept,
         )
         self.host = host
         self.port = port
@@ -183,7 +196,11 @@ class Server:
             except OSError as error:  # somebody else took the bound port and began to listen while we read
                 raise StartError(_bind_failure(self.host, self.port, error)) from None
             with published(self.runtime), _accept_errors_noted(loop):
-                yield self
+                keeping = asyncio.create_task(self._keep_transcripts())
+                try:
+                    yield self
+                finally:
+                    keeping.cancel()
         finally:
             rounds.cancel()
             listener.close()
@@ -191,6 +208,21 @@ class Server:
             self._lobby.close()
             self._pools.close()
             await loop.run_in_executor(None, watcher.stop)
+
+    async def _keep_transcripts(self) -> None:
+        """Copy transcripts that have been quiet for a while, every few minutes."""
+        if self.kept is None:
+            return
+        stopping = False
+        try:
+            while True:
+                await asyncio.sleep(KEEP_PACE)
+                try:
+                    await asyncio.to_thread(self.kept.keep, self.collector.conversations, lambda: stopping)
+                except Exception:  # the next round tries again
+                    log.exception("transcripts could not be kept")
+        finally:
+            stopping = True
 
     @property
     def runtime(self) -> Runtime:
