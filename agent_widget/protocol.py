@@ -123,10 +123,10 @@ class Changes(_Frame):
     seq: int
     since: int = 0
     reset: bool = False
+    part: int = 0
+    more: bool = False
     rows: dict[str, list[dict[str, Any]]] = {}
     gone: dict[str, list[str]] = {}
-    more: bool = False
-    part: int = 0
     counts: dict[str, int] = {}
 
 
@@ -320,15 +320,16 @@ def encode_answer(answer: Answer, frame_bytes: int = FRAME_BYTES) -> Iterator[by
     """Encode an answer as frames, in the order of the tables; at least one frame, even if nothing changed."""
 
     def begin(part: int) -> _EncodedChanges:
-        return _EncodedChanges(answer.epoch, answer.seq, answer.since, answer.reset, {}, {}, part=part)
+        return _EncodedChanges(answer.epoch, answer.seq, answer.since, answer.reset, part, rows={}, gone={})
 
     frame, size = begin(0), 0
     frame.counts = answer.counts
     for kind, table, data in _pieces(answer):
         if size and size + len(data) > frame_bytes:
             frame.more = True
-            yield _encoder.encode(frame)
-            frame, size = begin(frame.part + 1), 0
+            encoded = _encoder.encode(frame)
+            frame, size = begin(frame.part + 1), 0  # nothing of a frame is kept while it is sent
+            yield encoded
         getattr(frame, kind).setdefault(table, []).append(msgspec.Raw(data))
         size += len(data) + 1
     yield _encoder.encode(frame)

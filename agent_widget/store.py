@@ -386,12 +386,15 @@ class Store:
         position: Position | None,
         tables: Iterable[str] | None = None,
         limit: Mapping[str, int] | None = None,
+        *,
+        held_only: bool = False,
     ) -> Answer:
         """Return what a replica at ``position`` has missed.
 
         A position of another epoch, from the future, or from before the oldest remembered removal is
         answered with ``reset`` and everything; ``limit`` bounds how many of the newest rows of a table such an
-        answer holds. ``tables`` restricts the answer (unknown names are ignored).
+        answer holds. ``tables`` restricts the answer (unknown names are ignored). ``held_only``: where such an
+        answer needs more rows than are in memory, it has those in memory; the others come from :meth:`older`.
         """
         names = self._tables if tables is None else [name for name in self._tables if name in set(tables)]
         with self.lock:
@@ -406,7 +409,11 @@ class Store:
             for name in names:
                 table = self._tables[name]
                 if reset:
-                    rows = self._all_of(table, (limit or {}).get(name))
+                    most = (limit or {}).get(name)
+                    if held_only and table.elsewhere and (most is None or most > len(table.rows)):
+                        rows = self.held_rows(name)
+                    else:
+                        rows = self._all_of(table, most)
                 else:
                     rows = self._since(table, seq)
                     if gone := table.gone_since(seq):
@@ -484,6 +491,10 @@ class Store:
         """Return how many rows a table has, here and elsewhere."""
         held = self._tables[table]
         return len(held.rows) + held.elsewhere
+
+    def holds(self, table: str, id: str) -> bool:
+        """Return whether a row is in memory."""
+        return id in self._tables[table].rows
 
     def held(self, table: str) -> int:
         """Return how many rows of a table are in memory."""

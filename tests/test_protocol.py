@@ -269,6 +269,11 @@ def test_an_answer_is_divided_into_frames_of_bounded_size() -> None:
     assert whole == answer
 
 
+def test_a_frame_says_which_part_it_is_before_its_rows() -> None:
+    for frame in protocol.encode_answer(store_of(20).since(None), 1000):
+        assert frame.index(b'"reset":true,"part":') < frame.index(b'"more":') < frame.index(b'"rows":')
+
+
 def test_many_removals_are_divided_as_well() -> None:
     store = store_of(9000)
     position = store.position

@@ -234,7 +234,7 @@ def test_silence_counts_as_a_lost_connection(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_a_restarted_server_has_not_read_yet_has_not_gone(state: str, heard: list[str]) -> None:
     def changes(epoch: str, seq: int, *ids: str, since: int = 0) -> bytes:
         rows = {"logs": [{"id": id, "text": "the same"} for id in ids]}
-        return protocol.encode(protocol.Changes(epoch, seq, since, since == 0, rows))
+        return protocol.encode(protocol.Changes(epoch, seq, since, since == 0, rows=rows))
 
     def welcome(epoch: str, state: str) -> bytes:
         source = protocol.SourceState("workspace", "memory", 1, 1, state)

@@ -233,6 +233,29 @@ def test_a_large_answer_comes_in_frames(play: Play) -> None:
     play(scene)
 
 
+def test_the_client_of_the_protocol_page_has_every_row_of_an_answer_of_many_frames(play: Play, root: Path) -> None:
+    page = (root / "docs/protocol.md").read_text()
+    example = re.search(r"```python\n(.*?)^server = ", page, re.S | re.M)
+    assert example is not None
+    names: dict[str, Any] = {}
+    exec(example[1], names)
+
+    async def scene(server: Server) -> None:
+        change(server, *(Record("logs", f"l{number}", {"text": "x" * 400}) for number in range(3000)))
+        answers = names["follow"](server.url, server.token)
+        rows, position = await anext(answers)
+        assert rows == {name: held for name, held in contents(server.store).items() if held}
+        assert len(rows["logs"]) == 3000
+        assert position["epoch"] == server.store.epoch
+        change(server, Gone("logs", "l0"), *log_rows("l1", text="new"))
+        while "l0" in rows["logs"]:
+            rows, position = await anext(answers)
+        assert (len(rows["logs"]), rows["logs"]["l1"]["text"]) == (2999, "new")
+        await answers.aclose()
+
+    play(scene)
+
+
 def test_two_clients_agree(play: Play) -> None:
     async def scene(server: Server) -> None:
         replicas = [Store(epoch=""), Store(epoch="")]

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from agent_widget import protocol
+from agent_widget.ingest.archive import Archive
+from agent_widget.ingest.collector import Collector
 from agent_widget.protocol import Assembler
 from agent_widget.server import hub
 from agent_widget.server.app import Server
 from agent_widget.store import Answer, Store
+from agent_widget.tables import Record
 from tests.support.wire import PATIENCE, Raw, change, contents, log_rows, raw, served, until_async
 
 pytestmark = pytest.mark.usefixtures("own_machine")
@@ -95,7 +98,9 @@ def test_one_change_wakes_one_round_whatever_the_number_of_clients(
             await level(server, clients)
             asked: list[Any] = []
             since = server.store.since
-            monkeypatch.setattr(server.store, "since", lambda *args: asked.append(args) or since(*args))
+            monkeypatch.setattr(
+                server.store, "since", lambda *args, **options: asked.append(args) or since(*args, **options)
+            )
             change(server, *log_rows("one"))
             await asyncio.gather(*(client.answer() for client in clients))
             assert len(asked) == 1
@@ -144,6 +149,33 @@ def test_a_client_that_does_not_read_holds_few_bytes_and_gets_each_row_once_when
             now = contents(server.store)["logs"]
             assert seen == {id: row["text"] for id, row in now.items() if id in seen}
             assert len(seen) == 201
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(None, range(400)), (300, range(100, 400)), (20, range(380, 400))])
+def test_rows_that_are_not_in_memory_are_read_in_pages_while_they_are_sent(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int | None, expected: range
+) -> None:
+    monkeypatch.setattr("agent_widget.ingest.collector.LIMITS", {"logs": 50})
+    monkeypatch.setattr(hub, "OLDER_ROWS", 64)
+
+    async def run() -> None:
+        collector = Collector([workspace], archive=lambda roots: Archive.open(tmp_path / "archive"))
+        async with Server(collector, first_look=PATIENCE).running() as server, raw(server) as client:
+            change(server, *(Record("logs", f"l{at}", {"at": at + 1, "text": "x"}) for at in range(400)))
+            server.store.write()
+            assert server.store.held("logs") == 50
+            read: list[int] = []
+            older = server.store.older
+            monkeypatch.setattr(server.store, "older", lambda *args: read.append(args[1]) or older(*args))
+            monkeypatch.setattr(Archive, "since", lambda *args: pytest.fail("all rows were read at once"))
+            await client.hello(server, tables=["logs"], limit=limit and {"logs": limit})
+            answer = await client.answer()
+            rows = answer["rows"]["logs"]
+            assert sorted(int(row["id"][1:]) for row in rows) == list(expected)
+            assert answer["counts"] == {"logs": 400}
+            assert set(read) <= {64}
 
     asyncio.run(run())
 
