@@ -29,7 +29,7 @@ def _figures(table: str, row: Row) -> Iterator[tuple[str, float]]:
         yield "sessions", 1
         if row["status"]:
             yield f"sessions_{row['status']}", 1
-        for name in (*_TOKENS, "cost_usd"):
+        for name in (*_TOKENS, "cost_usd", "unpriced_requests"):
             if row[name] is not None:
                 yield name, row[name]
                 yield f"_known_{name}", 1
@@ -71,6 +71,7 @@ _NAMES = (
     *(f"logs_{level}" for level in LOG_LEVELS),
     *_TOKENS,
     "cost_usd",
+    "unpriced_requests",
 )
 
 
@@ -107,6 +108,6 @@ class Stats:
         if name == "quality_mean":
             scored = self._sums["_scored"]
             return round(self._sums["_scores"] / scored, 6) if scored else None
-        if name in _TOKENS or name == "cost_usd":  # a sum of nothing known is not 0
+        if name in (*_TOKENS, "cost_usd", "unpriced_requests"):  # a sum of nothing known is not 0
             return round(self._sums[name], 6) if self._sums[f"_known_{name}"] else None
         return self._sums[name]

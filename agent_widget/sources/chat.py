@@ -30,6 +30,7 @@ from .steps import (
     Return,
     Spawn,
     Step,
+    Terms,
     Thinking,
     Todo,
     Tokens,
@@ -46,7 +47,7 @@ _OF_AGENTS: Final = frozenset({"name", "role", "project", "model"})
 """Facts that are columns of agents; all but the first two are columns of sessions too, as are all others."""
 
 
-def _no_price(model: str | None, tokens: Tokens, at: int) -> None:
+def _no_price(model: str | None, tokens: Tokens, at: int, terms: Terms) -> None:
     """Return that it is not known what tokens cost."""
 
 
@@ -63,6 +64,8 @@ class ChatSource(Source):
         self.book = Book(Ledger() if self.priced else Ledger(_no_price))
         self.titled: set[str] = set()
         """Rows of sessions that have a title of :meth:`entitled`."""
+        self.present: set[str] = set()
+        """Sessions that have a file, where a format copies them: a copy whose original is gone is told in full."""
 
     def entitled(self, session: str, title: str | None) -> Iterator[Record]:
         """Yield a title from a file beside the conversation: it counts more than the first prompt."""
@@ -185,7 +188,7 @@ class Voice:
         return self.conversation.take(result)
 
     def _usage(self, step: Usage) -> list[Item]:
-        if step.model is not None and not step.copy:
+        if step.model is not None and not step.copy and not step.beside:
             self.facts["model"] = step.model
         return self.conversation.take(step)
 

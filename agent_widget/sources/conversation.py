@@ -212,7 +212,7 @@ class Conversation:
 
     def _usage(self, step: Usage) -> None:
         self._items.extend(self.book.ledger.bill(step, self.session, self.agent))
-        if not step.copy:
+        if not step.copy and not step.beside:
             context = step.tokens.input + step.tokens.cache_read + step.tokens.cache_write
             self._of_agent["context_tokens"] = context or None
             if step.model is not None:

@@ -1,8 +1,8 @@
 """What is counted over all files of a root: answers of models, calls, changed files.
 
-The rule: an answer of a model is billed once, however many lines and files repeat it; of several claims the largest one
-counts, and it belongs to the least claimant (no copy before a copy, the earliest, then by id), whatever the order of
-reading. What was counted is taken back when a better claim comes.
+The rule: an answer of a model is billed once, however many lines and files repeat it; of several claims the last one
+counts (that of an original before those of copies), and it belongs to the least claimant (no copy before a copy, the
+earliest, then by id), whatever the order of reading. What was counted is taken back when a better claim comes.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any, Final
 from ..tables import Record
 from .base import Malformed
 from .prices import price
-from .steps import Step, Tokens, Usage
+from .steps import Step, Terms, Tokens, Usage
 
 MOST_TOKENS: Final = 10**12
 MOST_DOLLARS: Final = 10**6
 """Maximum dollars of one answer: more is no count, and the sums must fit into a frame's numbers."""
 
-Price = Callable[[str | None, Tokens, int], float | None]
-"""US dollars for some tokens of a model at a time; ``None`` if nobody knows its price."""
+Price = Callable[[str | None, Tokens, int, Terms], float | None]
+"""US dollars for some tokens of a model at a time, bought on some terms; ``None`` if nobody knows its price."""
 
 
 @dataclass(slots=True)
@@ -33,12 +33,15 @@ class _Account:
     tokens: Tokens = field(default_factory=Tokens)
     cost_usd: float = 0.0
     priced: int = 0
+    unpriced: int = 0
 
     def add(self, tokens: Tokens, cost_usd: float | None, sign: int) -> None:
         self.tokens += tokens if sign > 0 else -tokens
         if cost_usd is not None:
             self.cost_usd += sign * cost_usd
             self.priced += sign
+        elif tokens.total:
+            self.unpriced += sign
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -49,12 +52,13 @@ class _Account:
             "cache_read_tokens": self.tokens.cache_read if has_input else None,
             "cache_write_tokens": self.tokens.cache_write if has_input else None,
             "cost_usd": round(self.cost_usd, 6) if self.priced else None,
+            "unpriced_requests": self.unpriced,
         }
 
 
 @dataclass(slots=True)
 class _Answer:
-    """One billed answer: the largest claim about it counts, and its owner is whoever wrote it first."""
+    """One billed answer: the last snapshot of it counts, and its owner is whoever wrote it first."""
 
     owner: tuple[bool, int, str, str]
     """Copy or not, time (ms), session, agent: the least one owns the answer."""
@@ -67,6 +71,8 @@ class Ledger:
     def __init__(self, price: Price = price) -> None:
         self._price = price
         self._answers: dict[str, _Answer] = {}
+        self._shared: dict[str, dict[str, _Answer]] = {}
+        """Id that several requests have → request → its answer."""
         self._sessions: defaultdict[str, _Account] = defaultdict(_Account)
         self._agents: defaultdict[str, _Account] = defaultdict(_Account)
 
@@ -76,12 +82,14 @@ class Ledger:
             raise Malformed("no number of tokens or dollars")
         owner = (usage.copy, usage.at, session, agent)
         held = self._answers.get(usage.id)
+        if held is not None and (usage.id in self._shared or usage.request != held.usage.request):
+            yield from self._accounts(self._bill_shared(held, usage, owner))
+            return
         if held is not None:
             better = held.usage if usage == held.usage else max(held.usage, usage, key=_weight)
             if better is held.usage and owner >= held.owner:
                 if session not in self._sessions or agent not in self._agents:  # it only repeats what others used
-                    yield Record("sessions", session, self._sessions[session].fields)
-                    yield Record("agents", agent, self._agents[agent].fields)
+                    yield from self._accounts({(session, agent)})
                 return
             self._book(held, -1)
             moved = {held.owner[2:], (session, agent)}
@@ -90,19 +98,62 @@ class Ledger:
             held = self._answers[usage.id] = _Answer(owner, usage)
             moved = {(session, agent)}
         self._book(held, +1)
+        yield from self._accounts(moved)
+
+    def _bill_shared(self, first: _Answer, usage: Usage, owner: tuple[bool, int, str, str]) -> set[tuple[str, str]]:
+        """Take in a claim to an id that several requests have; return the accounts that it moved."""
+        answers = self._shared.setdefault(usage.id, {first.usage.request: first})
+        before = _distinct(answers)
+        for answer in before:
+            self._book(answer, -1)
+        moved = {answer.owner[2:] for answer in before} | {owner[2:]}
+        held = answers.get(usage.request)
+        if held is None:
+            answers[usage.request] = _Answer(owner, usage)
+        else:
+            held.usage, held.owner = max(held.usage, usage, key=_weight), min(held.owner, owner)
+        after = _distinct(answers)
+        for answer in after:
+            self._book(answer, +1)
+        return moved | {answer.owner[2:] for answer in after}
+
+    def _accounts(self, moved: set[tuple[str, str]]) -> Iterator[Record]:
         for session_id, agent_id in sorted(moved):
             yield Record("sessions", session_id, self._sessions[session_id].fields)
             yield Record("agents", agent_id, self._agents[agent_id].fields)
 
     def _book(self, answer: _Answer, sign: int) -> None:
         usage = answer.usage
-        cost = usage.cost_usd if usage.cost_usd is not None else self._price(usage.model, usage.tokens, usage.at)
+        cost = usage.cost_usd
+        if cost is None:
+            cost = self._price(usage.model, usage.tokens, usage.at, usage.terms)
         self._sessions[answer.owner[2]].add(usage.tokens, cost, sign)
         self._agents[answer.owner[3]].add(usage.tokens, cost, sign)
 
 
 def _weight(usage: Usage) -> tuple[Any, ...]:
-    return usage.tokens.total, usage.tokens, usage.cost_usd or 0.0, usage.model or ""
+    """Return what makes one claim better than another: an original, the last snapshot, the largest."""
+    tokens = usage.tokens
+    return not usage.copy, usage.at, usage.line, tokens.total, tokens, usage.cost_usd or 0.0, usage.model or ""
+
+
+def _distinct(answers: dict[str, _Answer]) -> list[_Answer]:
+    """Return the answers to the requests of one id that are billed: a side question repeats that of another request.
+
+    Originals count each, one without a request only if no other has one; copies only if nothing was sent to the model
+    that another one of the same id was sent.
+    """
+    originals = [answer for request, answer in answers.items() if request and not answer.owner[0]]
+    counted = originals or [answer for answer in answers.values() if not answer.owner[0]]
+    for answer in sorted((a for r, a in answers.items() if r and a.owner[0]), key=lambda answer: answer.owner):
+        if all(_prompt(answer) != _prompt(other) for other in counted):
+            counted.append(answer)
+    return counted or list(answers.values())[:1]
+
+
+def _prompt(answer: _Answer) -> tuple[int, int, int]:
+    tokens = answer.usage.tokens
+    return tokens.input, tokens.cache_read, tokens.cache_write
 
 
 class Tallies:

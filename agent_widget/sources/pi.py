@@ -7,6 +7,10 @@ teaches, and what follows:
   of it was said and paid, so the order of the file is what counts here.
 - A session that was branched off begins with copies of the entries it goes on from, with their ids and times. They
   are older than its header; they belong to the session they came from, and only their usage is looked at, as copies.
+  Where that session has no file any more, they are all that is left of it and are read like any others.
+- A summary that compacts the context, or that of a branch, is paid too: its entry has a ``usage``.
+- Subagents (``pi-subagents``) leave sessions of their own below ``<session>/<run>/run-<n>/session.jsonl``, at any
+  depth. What stands in ``subagent-artifacts`` beside them repeats these.
 - Input excludes what came from a cache. Cost is stated in US dollars, 0 where Pi knows no price: unknown.
 - ``stopReason`` says how every answer ended. Pi asks for no permission.
 """
@@ -23,9 +27,7 @@ from .base import directory_name, moved, named
 from .chat import Chat, ChatSource, Voice
 from .steps import PLACEHOLDER, Call, Prompt, Reply, Result, Step, Thinking, Tokens, ToolStatus, TurnEnd, Usage
 
-_SILENT: Final = frozenset(
-    "thinking_level_change compaction branch_summary label custom custom_message ephemeral".split()
-)
+_SILENT: Final = frozenset("thinking_level_change label custom custom_message ephemeral".split())
 """Entries of which nothing follows; with a ``custom_message`` an extension speaks to the model."""
 
 
@@ -94,6 +96,7 @@ class _Entry(msgspec.Struct):
     parentSession: str | None = None
     branchedFrom: str | None = None
     name: str | None = None
+    usage: _Counts | None = None
 
 
 class _Chat(Chat[_Entry, Voice]):
@@ -102,22 +105,37 @@ class _Chat(Chat[_Entry, Voice]):
     def __init__(self, source: ChatSource, path: PurePosixPath) -> None:
         super().__init__(source, path)
         self.session = _id_in(path.stem)
+        self.run: str | None = None
+        """Of a subagent: its own id."""
+        if path.name == "session.jsonl":
+            # the topmost directory that has the name of a session is the one that it works for
+            named_so = [part for part in path.parts[:-1] if not part.startswith("--") and "_" in part]
+            self.session, self.run = _id_in(named_so[0] if named_so else path.parts[-2]), "/".join(path.parts[-3:-1])
+        else:
+            source.present.add(self.session)
         self.copied_until = 0
 
-    def speaker(self, line: _Entry) -> tuple[str, None]:
-        if line.type == "session" and line.id and line.id != self.session:
-            self.session, self.copied_until = line.id, 0
-        return self.session, None
+    def speaker(self, line: _Entry) -> tuple[str, str | None]:
+        if line.type == "session" and line.id:
+            if self.run is not None:
+                self.run, self.copied_until = line.id, 0
+            elif line.id != self.session:
+                self.session, self.copied_until = line.id, 0
+        return self.session, self.run
 
     def steps(self, voice: Voice, line: _Entry, at: int) -> Iterator[Step]:
         kind, message, id = line.type, line.message, line.id or self.digest
+        copy = at < self.copied_until
         if kind == "message" and message is not None:
-            if at >= self.copied_until:
+            if not copy:
                 yield from self._message(voice, message, at, id)
-            if message.role == "assistant" and message.usage is not None and message.usage.tokens.total:
-                cost = (message.usage.cost.total if message.usage.cost else None) or None
-                copy = at < self.copied_until
-                yield Usage(at, f"{line.timestamp}/{id}", message.usage.tokens, message.model, cost, copy)
+            if message.role == "assistant":
+                yield from _billed(message.usage, at, f"{line.timestamp}/{id}", message.model, copy=copy)
+            elif message.usage is not None:  # what a tool used beside
+                yield from _billed(message.usage, at, f"{line.timestamp}/{id}", message.model, copy=copy, beside=True)
+        elif kind in ("compaction", "branch_summary"):
+            model = voice.facts.get("model")
+            yield from _billed(line.usage, at, f"{line.timestamp}/{id}", model, copy=copy, beside=True)
         elif kind == "session":
             yield from self._header(voice, line, at)
         elif kind == "model_change":
@@ -130,10 +148,15 @@ class _Chat(Chat[_Entry, Voice]):
     def _header(self, voice: Voice, line: _Entry, at: int) -> Iterator[Step]:
         origin = named(line.parentSession) or named(line.branchedFrom)
         if origin is not None:
-            self.copied_until = at
             origin = _id_in(PurePosixPath(origin.replace("\\", "/")).stem)
-        yield from voice.about(at, project=directory_name(line.cwd), parent_id=origin)
-        yield TurnEnd(at, reason="session started")
+            if origin in self.source.present:
+                self.copied_until = at
+        if voice.parent is None:
+            yield from voice.about(at, project=directory_name(line.cwd), parent_id=origin)
+            yield TurnEnd(at, reason="session started")
+        else:
+            name = self.path.parts[-3]
+            yield from voice.about(at, project=directory_name(line.cwd), name=name, role="subagent")
 
     def _message(self, voice: Voice, message: _Message, at: int, id: str) -> Iterator[Step]:
         text = message.text()
@@ -186,6 +209,8 @@ class Pi(ChatSource):
         "sessions/*.jsonl": _Chat,
         "--*--/*.jsonl": _Chat,
         "*_*.jsonl": _Chat,
+        "sessions/*/**/session.jsonl": _Chat,
+        "--*--/**/session.jsonl": _Chat,
     }
     priced = False  # it says itself what it knows
     editors = frozenset({"edit", "write"})
@@ -194,6 +219,14 @@ class Pi(ChatSource):
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
         """Return the home, and ``$PI_CODING_AGENT_SESSION_DIR`` if there is one."""
         return [*super().default_roots(environ, home), *moved(environ, home, "PI_CODING_AGENT_SESSION_DIR")]
+
+
+def _billed(
+    usage: _Counts | None, at: int, id: str, model: str | None, *, copy: bool, beside: bool = False
+) -> Iterator[Usage]:
+    if usage is not None and usage.tokens.total:
+        cost = (usage.cost.total if usage.cost else None) or None
+        yield Usage(at, id, usage.tokens, model, cost, copy, beside=beside)
 
 
 def _id_in(stem: str) -> str:

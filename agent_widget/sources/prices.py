@@ -12,18 +12,59 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from ..tables import now_ms
-from .steps import Tokens
+from .steps import STANDARD, Terms, Tokens
 
 _PERIOD_MS: Final = 30 * 60_000
 """Period in ms within which prices are constant: those that vary do so at full or half hours."""
 _LONGEST_NAME: Final = 200
-_LOCAL: Final = frozenset("ollama ollama_chat lmstudio lm-studio lm_studio llamacpp llama.cpp vllm mlx local".split())
+_LOCAL: Final = frozenset(
+    "ollama ollama_chat ollama-chat ollama-cloud lmstudio lm-studio lm_studio llamacpp llama.cpp llama-cpp llama_cpp "
+    "llama-server vllm sglang mlx mlx-lm koboldcpp jan gpt4all localai local oss".split()
+)
 """Providers on the user's own machine, where prices of the same model elsewhere do not apply."""
+_FREE: Final = re.compile(r"[-:]free$")
+"""Endings of models that cost nothing where they are offered, at OpenCode and OpenRouter."""
+_TAGGED: Final = re.compile(r":(?:latest|cloud|\d+(?:\.\d+)?[bm]\b.*|.*-cloud|.*q\d_.*)$")
+"""Endings of Ollama's names, which no seller's names have."""
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Rates that the library does not have, as multiples of those it has
+
+_FAST: Final[Mapping[str, float]] = {
+    "claude-opus-4-6": 6,
+    "claude-opus-4-7": 6,
+    "claude-opus-4-8": 2,
+    "claude-opus-5": 2,
+}
+"""Fast mode of Claude (platform.claude.com/docs/en/build-with-claude/fast-mode and its former versions, November 2026;
+LiteLLM's ``provider_specific_entry.fast``)."""
+_PRIORITY: Final[Mapping[str, float]] = {
+    "gpt-5.6": 2,
+    "gpt-5.5": 2.5,
+    "gpt-5.4": 2,
+    "gpt-5.3-codex": 2,
+    "gpt-5.2": 2,
+    "gpt-5.1": 2,
+    "gpt-5": 2,
+    "gpt-5-mini": 1.8,
+    "gpt-4.1": 1.75,
+    "gpt-4o": 1.7,
+    "o3": 1.75,
+}
+"""Priority processing of OpenAI, which Codex calls fast (developers.openai.com/api/docs/pricing, November 2026)."""
+_HALF: Final = frozenset({"batch", "flex"})
+"""Tiers at half the usual rates, at both (the same pages)."""
+_USUAL: Final = frozenset({"", "standard", "default", "auto", "normal", "none", "scale"})
+_REGIONS: Final[Mapping[str, float]] = {"us": 1.1, "global": 1, "not_available": 1, "default": 1, "": 1}
+"""Where Claude was served (platform.claude.com/docs/en/about-claude/pricing, data residency, November 2026)."""
+_CLAUDE_SEARCH: Final = 0.01
+"""US dollars for a web search by Claude, where the library has no rate (the same page)."""
 
 
 class _Rates(NamedTuple):
@@ -36,11 +77,16 @@ class _Rates(NamedTuple):
     cache_write: float
     cache_write_1h: float
     request: float
+    search: float | None
+    """For each web search; ``None`` if nobody knows."""
 
 
-def price(model: str | None, tokens: Tokens, at: int | None = None) -> float | None:
-    """Return US dollars for one answer given ``at`` (default: now); ``None`` if the model's price is not known."""
-    if not model:
+def price(model: str | None, tokens: Tokens, at: int | None = None, terms: Terms = STANDARD) -> float | None:
+    """Return US dollars for one answer given ``at`` (default: now); ``None`` if the model's price is not known.
+
+    ``terms``: how it was bought, where that changes the price.
+    """
+    if not model or (terms.provider is not None and terms.provider.lower() in _LOCAL):
         return None
     found, varies = _model(model)
     if found is None:
@@ -54,14 +100,46 @@ def price(model: str | None, tokens: Tokens, at: int | None = None) -> float | N
     else:
         return None
     long = min(tokens.cache_write_1h, write)
-    return (
+    dollars = (
         tokens.input * rates.input
         + tokens.output * rates.output
         + read * rates.cache_read
         + (write - long) * rates.cache_write
         + long * rates.cache_write_1h
-        + rates.request
     )
+    if terms == STANDARD:
+        return dollars + rates.request
+    factor = _factor(model, terms.speed, terms.region)
+    if factor is None or (terms.searches and rates.search is None):
+        return None
+    return dollars * factor + rates.request + terms.searches * (rates.search or 0.0)
+
+
+@functools.lru_cache(maxsize=1024)
+def _factor(model: str, speed: str | None, region: str | None) -> float | None:
+    """Return the multiple of the usual rates at which an answer is billed; ``None`` if nobody knows it."""
+    speed, region = (speed or "").lower(), (region or "").lower()
+    name = _plain(model)
+    if speed in _USUAL:
+        factor: float | None = 1
+    elif speed in _HALF:
+        factor = 0.5
+    elif name.startswith("claude-"):
+        # what Claude calls priority was paid for in advance; its answers have the usual rates
+        factor = 1 if speed == "priority" else _FAST.get(name)
+    else:
+        keys = [key for key in _PRIORITY if name == key or name.startswith(f"{key}-")]
+        factor = _PRIORITY[max(keys, key=len)] if keys and speed in ("fast", "priority") else None
+    place = _REGIONS.get(region) if name.startswith("claude-") else 1
+    return None if factor is None or place is None else factor * place
+
+
+def _plain(model: str) -> str:
+    """Return the name of a model as its maker writes it, without seller, region, version and date."""
+    name = re.sub(r"\s*\[[^\[\]]*\]$", "", model.strip().lower()).rpartition("/")[2]
+    if (found := re.search(r"claude-[a-z0-9.@-]*", name)) is not None:
+        name = re.sub(r"-v\d+$", "", found.group().replace("@", "-").replace(".", "-"))
+    return re.sub(r"-20\d\d-?\d\d-?\d\d$|-latest$", "", name)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -92,8 +170,13 @@ def _rates(name: str, period: int) -> tuple[_Rates, ...]:
     long = write if prices.cache_write_1h_mtok is None else prices.cache_write_1h_mtok
     known = (prices.input_mtok, prices.output_mtok, read, write, long)
     starts = {tier.start for price in known for tier in getattr(price, "tiers", ())}
+    kilo = getattr(prices, "web_searches_kcount", None)
+    search = float(kilo) / 1e3 if isinstance(kilo, (int, float, Decimal)) else None
+    if search is None and _plain(name).startswith("claude-"):
+        search = _CLAUDE_SEARCH
+    request = prices.requests_kcount
     return tuple(
-        _Rates._make((start, *[_at(price, start) / 1e6 for price in known], _at(prices.requests_kcount, start) / 1e3))
+        _Rates._make((start, *[_at(price, start) / 1e6 for price in known], _at(request, start) / 1e3, search))
         for start in sorted({-1, *starts}, reverse=True)
     )
 
@@ -109,7 +192,7 @@ def _at(price: Any, start: int) -> float:
 def _spellings(name: str) -> Iterator[tuple[str | None, str]]:
     """Yield who may sell a model and the name it may have there, the likeliest first."""
     name = re.sub(r"\s*\[[^\[\]]*\]$", "", name.strip().lower())  # "[1m]": how much of its context is used
-    if not name or len(name) > _LONGEST_NAME or name.startswith("<"):
+    if not name or len(name) > _LONGEST_NAME or name.startswith("<") or _FREE.search(name) or _TAGGED.search(name):
         return
     seller, _, rest = name.partition("/")
     if seller in _LOCAL:

@@ -119,11 +119,31 @@ class Tokens(NamedTuple):
         return self.input + self.output + self.cache_read + self.cache_write
 
 
+class Terms(NamedTuple):
+    """How an answer was bought, as far as its price depends on it.
+
+    ``provider``: who served it, if the format says so. ``speed``: ``fast``, ``priority``, ``flex``, ``batch`` or what
+    else the format calls it. ``region``: where it was served. ``searches``: web searches that are billed apart.
+    """
+
+    provider: str | None = None
+    speed: str | None = None
+    region: str | None = None
+    searches: int = 0
+
+
+STANDARD: Final = Terms()
+"""At the usual rates."""
+
+
 class Usage(NamedTuple):
     """An answer of the model was billed.
 
     ``id`` is the same wherever the answer is written down, in several lines or files: it is counted once.
     ``cost_usd`` is what the agent itself says, if it does. ``copy``: this file only repeats it (a fork, a side chain).
+    ``request``: the request that was answered, where the format has both; two requests may get one ``id`` from a
+    gateway. ``line``: place of the line in its file; of several snapshots of one answer the last counts. ``beside``:
+    it was paid beside the conversation (a summary, an advisor) and neither fills the context nor names the model.
     """
 
     at: int
@@ -132,6 +152,10 @@ class Usage(NamedTuple):
     model: str | None = None
     cost_usd: float | None = None
     copy: bool = False
+    terms: Terms = STANDARD
+    request: str = ""
+    line: int = 0
+    beside: bool = False
 
 
 class Todo(NamedTuple):

@@ -68,7 +68,7 @@ def test_heartbeats_are_not_messages() -> None:
     assert (figures["heartbeats"], figures["messages"]) == (1, 1)
 
 
-@pytest.mark.parametrize("name", [*TOKENS, "cost_usd"])
+@pytest.mark.parametrize("name", [*TOKENS, "cost_usd", "unpriced_requests"])
 def test_a_sum_of_nothing_known_is_null_and_becomes_null_again(name: str) -> None:
     figures = Figures(Record("sessions", "1", {}))
     assert figures[name] is None
@@ -132,7 +132,7 @@ def recount(store: Store) -> dict[str, float | None]:
         ("logs", "level", LOG_LEVELS),
     ):
         figures |= {f"{table}_{value}": count(table, **{column: value}) for value in values}
-    for name in (*TOKENS, "cost_usd"):
+    for name in (*TOKENS, "cost_usd", "unpriced_requests"):
         figures[name] = total(store.rows("sessions"), name)
     scores = [row.score for row in store.rows("quality") if row.score is not None]
     figures["quality_mean"] = sum(scores) / len(scores) if scores else None

@@ -192,13 +192,45 @@ def test_a_branched_session_repeats_nothing(home: Home) -> None:
     branch = header("11:00:00", "branch", parentSession=f"/home/eva/.pi/agent/{FILE}")
     home.write(
         "sessions/--x--/2026-01-01T11-00-00-000Z_branch.jsonl", lines(branch, *entries, answer("11:01:00", "Else."))
-    ).read()
-    home.write(FILE, lines(header(), *entries, answer("10:01:07", "Pruned.")))
+    ).write(FILE, lines(header(), *entries, answer("10:01:07", "Pruned.")))
     first, second = home.row("sessions", SESSION), home.row("sessions", "branch")
     assert second.parent_id == SESSION
     assert (first.output_tokens, second.output_tokens) == (40, 20)
     assert [row.session_id for row in home.rows("tool_calls").values()] == [SESSION]
     assert (first.messages, second.messages) == (3, 1)
+
+
+def test_a_branch_is_told_in_full_if_its_origin_is_gone(home: Home) -> None:
+    told = [prompt("10:01:00", "prune the trees"), answer("10:01:05", "I look.", "toolUse", call("c1"))]
+    branch = header("11:00:00", "branch", parentSession=f"/home/eva/.pi/agent/{FILE}")
+    home.write("sessions/--x--/2026-01-01T11-00-00-000Z_branch.jsonl", lines(branch, *told))
+    session = home.row("sessions", "branch")
+    assert (session.title, session.messages, session.output_tokens) == ("prune the trees", 2, 20)
+    assert len(home.rows("tool_calls")) == 1
+
+
+def test_a_summary_is_paid_beside_the_conversation(home: Home) -> None:
+    summary = {
+        "type": "compaction",
+        "id": "k1",
+        "timestamp": "2026-01-01T10:02:00.000Z",
+        "usage": {"input": 90_000, "output": 2_000, "cost": {"total": 0.3}},
+    }
+    agent = the_agent(home, header(), answer("10:01:05", "One.", cost=0.1), summary)
+    assert agent.cost_usd == pytest.approx(0.4)
+    assert agent.input_tokens > 90_000 > agent.context_tokens
+
+
+def test_a_subagents_session_below_the_session_that_ran_it_is_its_own_agent(home: Home) -> None:
+    below = FILE.removesuffix(".jsonl") + "/run1/run-0/session.jsonl"
+    run = header("10:00:04", "sub", parentSession=f"../{FILE.rpartition('/')[2]}")
+    home.write(FILE, lines(header(), prompt("10:00:01"), answer("10:00:02", "One.")))
+    home.write(below, lines(run, prompt("10:00:04"), answer("10:00:05", "Two.")))
+    home.write(below.replace("session.jsonl", "run-1/session.jsonl"), lines({**run, "id": "deep"}, prompt("10:00:06")))
+    subagent = home.row("agents", f"{SESSION}/sub")
+    assert (subagent.parent_id, subagent.name, subagent.output_tokens) == (SESSION, "run1", 20)
+    assert home.row("agents", f"{SESSION}/deep").parent_id == SESSION
+    assert [row.output_tokens for row in home.rows("sessions").values()] == [40]
 
 
 def test_a_tool_call_is_a_row_with_what_it_took_and_gave(home: Home) -> None:

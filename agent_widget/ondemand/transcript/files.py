@@ -126,6 +126,7 @@ class _Replay:
         self.source = type(source)(source.root, source.namespace)
         self.listener = Listener(agent_id, file=file)
         self.source.book.on_step = self.listener  # type: ignore[attr-defined]
+        self.source.present = source.present  # type: ignore[attr-defined]
 
     def reader(self, path: PurePosixPath) -> Reader:
         """Return a reader of one file. Raises ``FileNotFoundError`` if the source does not read it."""

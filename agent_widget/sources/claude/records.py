@@ -34,6 +34,24 @@ class CacheWrite(msgspec.Struct, gc=False):
     ephemeral_1h_input_tokens: int | None = None
 
 
+class Searches(msgspec.Struct, gc=False):
+    """Tools that ran at Anthropic and are billed by the call."""
+
+    web_search_requests: int | None = None
+
+
+class Iteration(msgspec.Struct, gc=False):
+    """One pass of a model on the way to an answer; an advisor's and a compaction's are not in the answer's sums."""
+
+    type: str = ""
+    model: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_creation: CacheWrite | None = None
+
+
 class Billed(msgspec.Struct, gc=False):
     """What an answer took."""
 
@@ -42,6 +60,11 @@ class Billed(msgspec.Struct, gc=False):
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     cache_creation: CacheWrite | None = None
+    speed: str | None = None
+    service_tier: str | None = None
+    inference_geo: str | None = None
+    server_tool_use: Searches | None = None
+    iterations: list[Iteration] | None = None
 
 
 class Message(msgspec.Struct):
@@ -83,6 +106,8 @@ class Line(msgspec.Struct):
     agentName: str | None = None
     toolDenialKind: str | None = None
     message: Message | None = None
+    requestId: str | None = None
+    costUSD: float | None = None
     toolUseResult: msgspec.Raw = msgspec.Raw()
     attachment: Attachment | None = None
     customTitle: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..base import Item, Record
 from ..chat import Voice
@@ -37,6 +37,14 @@ _OWN: Final = frozenset({Reply, Thinking, Call, Result, Usage, About, TurnStart}
 """Steps that are in no other file."""
 
 
+class BilledAs(NamedTuple):
+    """What an answer is billed under."""
+
+    id: str
+    request: str
+    model: str | None
+
+
 class Talk(Voice):
     """What an agent is in the middle of."""
 
@@ -49,8 +57,12 @@ class Talk(Voice):
         self.returned: set[tuple[str, str]] = set()
         """Short ids of agents, and statuses that they returned with."""
         self.todos: dict[str, Todo] = {}
-        self.billed: tuple[str | None, Billed] | None = None
+        self.billed: tuple[BilledAs, Billed] | None = None
         """The answer that was billed last, and for how much."""
+        self.answering = False
+        """Whether nothing was sent to the model since."""
+        self.place = 0
+        """How many snapshots of answers were billed."""
         self.replied: Reply | None = None
         """Its last reply, if nothing followed."""
         self.ended = False

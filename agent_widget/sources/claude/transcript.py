@@ -14,8 +14,8 @@ from ..conversation import Conversation
 from ..steps import About, Prompt, Reply, Return, Step, Thinking, TurnEnd, TurnStart
 from .calls import called, returned
 from .home import LEAD, Home
-from .records import DECODER, Line, Message
-from .talk import LineReader, Talk
+from .records import DECODER, Billed, Line, Message
+from .talk import BilledAs, LineReader, Talk
 from .values import folder, in_background, is_internal, text_in, text_of_parts, usage_of
 
 _ENDS: Final = frozenset({"end_turn", "stop_sequence", "refusal"})
@@ -49,6 +49,8 @@ class TranscriptReader(Chat[Line, Talk]):
         self.session = path.parts[2] if "subagents" in path.parts else path.stem
         self.agent = path.stem.removeprefix("agent-") if path.name.startswith("agent-") else None
         self.at = 0
+        self.place = 0
+        """How many lines had a time."""
         self.waiting: list[Line] = []
         """Lines before the first one with a time."""
         self.sidechains: dict[str, str] = {}
@@ -67,6 +69,7 @@ class TranscriptReader(Chat[Line, Talk]):
                 self.waiting.append(line)
             return ()
         self.at = at
+        self.place += 1
         if not self.waiting:
             return self._line(line, at)
         lines, self.waiting = [*self.waiting, line], []
@@ -79,8 +82,8 @@ class TranscriptReader(Chat[Line, Talk]):
             return
         session, agent = self.speaker(line)
         if agent is not None and is_internal(agent):
-            if line.message is not None and (usage := usage_of(line, line.message, at)) is not None:
-                row = self.source.namespace + session
+            row = self.source.namespace + session
+            for usage in usage_of(line, line.message, at, self.place, line.uuid) if line.message is not None else ():
                 yield from self.source.book.ledger.bill(usage, row, row)
             return
         talk = self._voices.get((session, agent))
@@ -155,13 +158,8 @@ def _assistant(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
         yield Reply(at, line.uuid or "", text)
         yield from talk.broken_off(TurnEnd(at, "failed", preview(text.partition("\n")[0])))
         return
-    if message.usage is not None and (message.id, message.usage) != talk.billed:
-        talk.billed = message.id, message.usage
-        if (usage := usage_of(line, message, at)) is not None:
-            yield usage
-            if usage.copy:  # it is not known whether it is one: what it says of this agent holds all the same
-                context = usage.tokens.input + usage.tokens.cache_read + usage.tokens.cache_write
-                yield Record("agents", talk.agent, {"model": message.model, "context_tokens": context or None})
+    if message.usage is not None:
+        yield from _billed(talk, line, message, message.usage, at)
     for place, block in enumerate(message.content if isinstance(message.content, list) else ()):
         if block.type == "tool_use":
             yield from called(talk, block, at, copy=line.sessionKind == "bg")
@@ -171,6 +169,32 @@ def _assistant(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
         elif block.type == "thinking":
             talk.turn_continues()
             yield Thinking(at, line.uuid or "", block.thinking or "")
+
+
+def _billed(talk: Talk, line: Line, message: Message, billed: Billed, at: int) -> Iterator[Step | Item]:
+    """Yield what an answer took, unless the line before said just this."""
+    id = message.id or line.requestId
+    if not id and talk.billed is not None and not talk.billed[0].request and talk.answering:
+        id = talk.billed[0].id if _goes_on(talk.billed[1], billed) else None
+    id = id or line.uuid or ""
+    known = (BilledAs(id, line.requestId or "", message.model), billed)
+    if known == talk.billed:
+        return
+    talk.billed, talk.answering = known, True
+    talk.place += 1
+    for usage in usage_of(line, message, at, talk.place, id):
+        yield usage
+        if usage.copy and not usage.beside:  # it is not known whether it is one: what it says of this agent holds
+            context = usage.tokens.input + usage.tokens.cache_read + usage.tokens.cache_write
+            yield Record("agents", talk.agent, {"model": message.model, "context_tokens": context or None})
+
+
+def _goes_on(before: Billed, now: Billed) -> bool:
+    """Return whether an answer without an id is that of the line before: the model was sent the same."""
+    return all(
+        getattr(before, name) == getattr(now, name)
+        for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    )
 
 
 def _replied(talk: Talk, reply: Reply, message: Message) -> Iterator[Step]:
@@ -187,6 +211,7 @@ def _replied(talk: Talk, reply: Reply, message: Message) -> Iterator[Step]:
 def _user(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
     """Yield results of tools, and what a person, another agent or Claude Code itself wrote."""
     content = line.message.content if line.message is not None else None
+    talk.answering = False
     if isinstance(content, list):
         for block in content:
             if block.type == "tool_result":

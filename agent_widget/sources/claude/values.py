@@ -3,30 +3,92 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 from ..base import clean, named
-from ..steps import PLACEHOLDER, Todo, Tokens, Usage
-from .records import Block, Line, Message
+from ..steps import PLACEHOLDER, STANDARD, Terms, Todo, Tokens, Usage
+from .records import Billed, Block, Iteration, Line, Message
 
+_PASSES: Final = ("message", "fallback_message", "")
+"""Types of passes that an answer's sums have."""
 _DENIED: Final = ("The user doesn't want to", "Permission to use ", "Claude requested permissions")
 _CANCELLED: Final = ("<tool_use_error>Sibling tool call errored", "[Request interrupted by user")
 
 
-def usage_of(entry: Line, message: Message, at: int) -> Usage | None:
-    """Return what an answer took, if this line has it and a model was asked."""
+def usage_of(entry: Line, message: Message, at: int, place: int, id: str | None = None) -> Iterator[Usage]:
+    """Yield what an answer took, if this line has it and a model was asked; what it took beside, too.
+
+    ``place``: of the line in its file. ``id``: of an answer that has none.
+    """
     billed = message.usage
-    if billed is None or message.id is None or message.model == "<synthetic>":
-        return None
-    tokens = Tokens(
-        billed.input_tokens or 0,
-        billed.output_tokens or 0,
-        billed.cache_read_input_tokens or 0,
-        billed.cache_creation_input_tokens or 0,
-        (billed.cache_creation.ephemeral_1h_input_tokens or 0) if billed.cache_creation else 0,
+    id = message.id or id
+    if billed is None or not id or message.model == "<synthetic>":
+        return
+    searches = (billed.server_tool_use.web_search_requests or 0) if billed.server_tool_use else 0
+    tier = billed.service_tier if billed.service_tier in ("batch", "flex") else None
+    terms = STANDARD
+    if (speed := billed.speed or tier) or billed.inference_geo or searches:
+        terms = Terms(speed=_usual(speed), region=_usual(billed.inference_geo), searches=max(0, searches))
+    answer = Usage(
+        at,
+        id,
+        _tokens(billed),
+        message.model,
+        entry.costUSD,
+        bool(entry.isSidechain) or entry.sessionKind == "bg",
+        terms,
+        entry.requestId or "",
+        place,
     )
-    copy = bool(entry.isSidechain) or entry.sessionKind == "bg"
-    return Usage(at, message.id, tokens, message.model, copy=copy)
+    passes = billed.iterations
+    if passes and (len(passes) > 1 or passes[0].type != "message"):
+        yield from _parts(answer, passes)
+    else:
+        yield answer
+
+
+def _parts(answer: Usage, passes: list[Iteration]) -> Iterator[Usage]:
+    """Yield an answer of several passes: one to a model, and those that its sums leave out, each beside it.
+
+    The sums of an answer are those of its passes of type ``message``; an advisor (another model) or a compaction
+    comes on top. If all passes together make the sums, none is left out, and other models are only told apart.
+    """
+    counts = [_tokens(each) for each in passes]
+    total = sum(counts, Tokens())[:4]
+    inside = [total == answer.tokens[:4] or each.type in _PASSES for each in passes]
+    own = answer.tokens
+    found: list[Usage] = []
+    for index, (each, tokens) in enumerate(zip(passes, counts, strict=True)):
+        model = each.model or answer.model
+        if inside[index] and (model == answer.model or total != answer.tokens[:4]):
+            continue
+        if inside[index]:
+            own += -tokens
+        cost = None if answer.cost_usd is None else 0.0  # what is stated is for all of it
+        terms = answer.terms._replace(searches=0)
+        found.append(
+            answer._replace(
+                id=f"{answer.id}+{index}", tokens=tokens, model=model, cost_usd=cost, terms=terms, beside=True
+            )
+        )
+    yield answer._replace(tokens=own)
+    yield from found
+
+
+def _tokens(counts: Billed | Iteration) -> Tokens:
+    return Tokens(
+        counts.input_tokens or 0,
+        counts.output_tokens or 0,
+        counts.cache_read_input_tokens or 0,
+        counts.cache_creation_input_tokens or 0,
+        (counts.cache_creation.ephemeral_1h_input_tokens or 0) if counts.cache_creation else 0,
+    )
+
+
+def _usual(word: str | None) -> str | None:
+    """Return a word for a speed or a region, ``None`` for the usual ones."""
+    return None if word in ("standard", "default", "not_available", "global", "") else word
 
 
 def outcome(block: Block, text: str, entry: Line) -> Any:

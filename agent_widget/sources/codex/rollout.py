@@ -24,9 +24,12 @@ _SILENT: Final = frozenset(
     "event_msg/agent_message event_msg/agent_reasoning event_msg/agent_reasoning_raw_content event_msg/warning "
     "event_msg/context_compacted event_msg/web_search_end event_msg/image_generation_end "
     "event_msg/entered_review_mode event_msg/exited_review_mode event_msg/thread_rolled_back event_msg/stream_error "
-    "event_msg/thread_goal_updated event_msg/thread_settings_applied".split()
+    "event_msg/thread_goal_updated".split()
 )
 """Known, and without meaning here: another line has it as well, or it is not about what an agent does."""
+
+_OF_COPIES: Final = ("event_msg/token_count", "event_msg/thread_settings_applied")
+"""Lines that count even as copies: what they say holds from then on."""
 
 _COPY_GAP_MS: Final = 1_500
 """Lines that are further apart were not copied together; counts only where turns have no ids."""
@@ -112,7 +115,7 @@ class Rollout(Chat[Line, Thread]):
         if read is None:
             if name not in _SILENT:
                 self.source.unknown[name[:80]] += 1
-        elif not voice.copying or name == "event_msg/token_count":
+        elif not voice.copying or name in _OF_COPIES:
             yield from read(voice, payload, at)
 
     def _introduce(self, thread: Thread, meta: Any) -> Iterator[Step | Item]:
@@ -127,6 +130,7 @@ class Rollout(Chat[Line, Thread]):
 
 def _where(thread: Thread, meta: Any, at: int) -> Iterator[Step]:
     """Yield project and branch; a cloud task has only its repository."""
+    thread.provider = named(meta.model_provider) or thread.provider
     git = meta.git if isinstance(meta.git, dict) else {}
     repository = git.get("repository_url")
     where = meta.cwd or (repository.removesuffix(".git") if isinstance(repository, str) else None)

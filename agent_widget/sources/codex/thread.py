@@ -86,6 +86,14 @@ class Thread(Voice):
         """It made a plan for the person to approve in this turn."""
         self.total: tuple[int, ...] | None = None
         """Tokens as last counted: input, read from a cache, written to it, output."""
+        self.recorded: list[tuple[int, ...]] = []
+        """Answers with a record of their own that the total has not shown."""
+        self.totalled: tuple[int, ...] | None = None
+        """The answer that only the total has shown."""
+        self.speed: str | None = None
+        """The tier of service it asks for."""
+        self.provider: str | None = None
+        """Who serves the model, by the name in the configuration."""
         self.outcomes: dict[str, Outcome] = {}
         """Calls whose end an event gave before their output."""
         self.returned: OrderedDict[str, None] = OrderedDict()

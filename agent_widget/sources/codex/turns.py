@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ..base import directory_name, named, whole
-from ..steps import Prompt, Reply, Step, Thinking, Tokens, TurnEnd, TurnStart, Usage, asks
+from ..steps import STANDARD, Prompt, Reply, Step, Terms, Thinking, Tokens, TurnEnd, TurnStart, Usage, asks
 from .subagents import notified
 from .thread import LineReader, Thread
 from .values import text_of
@@ -15,6 +15,8 @@ from .values import text_of
 _PUT_IN = re.compile(r"\s*(?:<[a-z_]+[ >]|# AGENTS\.md instructions )")
 """Beginnings of user messages that Codex wrote by itself."""
 _SHELL = re.compile(r"<user_shell_command>\s*<command>\s*(.*?)\s*</command>", re.DOTALL)
+_RECORDED: Final = 64
+"""Maximum answers that are remembered until the total shows them."""
 _ABORTED: Final = {
     "interrupted": "interrupted",
     "replaced": "interrupted by another prompt",
@@ -23,6 +25,8 @@ _ABORTED: Final = {
 
 
 def _turn_context(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
+    if payload.service_tier is not None:
+        thread.speed = named(payload.service_tier)
     yield from about(thread, payload.cwd, at, model=payload.model)
 
 
@@ -99,8 +103,18 @@ def _reasoning(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
     yield Thinking(at, thread.step_id(payload.id, at), text_of(payload.summary) or text_of(payload.content))
 
 
+def _settings(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
+    """Take in on what terms the thread goes on; yields nothing."""
+    if isinstance(payload.thread_settings, dict):
+        thread.speed = named(payload.thread_settings.get("service_tier"))
+    yield from ()
+
+
 def _token_count(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
-    """Yield what the answer took: what two totals differ by. Of a copied line only the total counts."""
+    """Yield what the answer took: what two totals differ by. Of a copied line only the total counts.
+
+    Newer versions write a ``token_usage_record`` for each answer as well; the total leaves out what compacting took.
+    """
     info = payload.info if isinstance(payload.info, dict) else {}
     total, last = _counts(info.get("total_token_usage")), _counts(info.get("last_token_usage"))
     if total is None or total == thread.total:
@@ -111,9 +125,31 @@ def _token_count(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
     used = tuple(now - then for now, then in zip(total, before or (0,) * 4, strict=True))
     if last is not None and ((before is None and thread.copied_from) or min(used) < 0):
         used = last  # the total began elsewhere, or anew
-    if min(used) >= 0 and max(used) > 0:
-        tokens = Tokens(max(0, used[0] - used[1] - used[2]), used[3], used[1], used[2])
-        yield Usage(at, f"{thread.agent}:{total[0]}+{total[3]}", tokens, thread.facts.get("model"))
+    if used in thread.recorded or last in thread.recorded:
+        del thread.recorded[: thread.recorded.index(used if used in thread.recorded else last or used) + 1]
+    elif min(used) >= 0 and max(used) > 0:
+        thread.totalled = used
+        yield _billed(thread, at, f"{thread.agent}:{total[0]}+{total[3]}", used)
+
+
+def _usage_record(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
+    """Yield what one answer took, unless the total has shown it already."""
+    used, owner = _counts(payload.usage), named(payload.thread_id)
+    if used is None or max(used) == 0 or (owner is not None and owner != thread.id):
+        return
+    if used == thread.totalled:
+        thread.totalled = None
+        return
+    thread.recorded.append(used)
+    del thread.recorded[:-_RECORDED]
+    id = named(payload.response_id) or f"{at}+{used[0]}+{used[3]}"
+    yield _billed(thread, at, f"{thread.agent}:{id}", used)
+
+
+def _billed(thread: Thread, at: int, id: str, used: tuple[int, ...]) -> Usage:
+    tokens = Tokens(max(0, used[0] - used[1] - used[2]), used[3], used[1], used[2])
+    terms = Terms(thread.provider, thread.speed) if thread.provider or thread.speed else STANDARD
+    return Usage(at, id, tokens, thread.facts.get("model"), terms=terms)
 
 
 def _counts(usage: Any) -> tuple[int, ...] | None:
@@ -140,5 +176,7 @@ LINES: Final[dict[str, LineReader]] = {
     "response_item/message": _message,
     "response_item/reasoning": _reasoning,
     "event_msg/token_count": _token_count,
+    "event_msg/thread_settings_applied": _settings,
+    "token_usage_record": _usage_record,
     "event_msg/thread_name_updated": _renamed,
 }

@@ -17,6 +17,7 @@ from typing import Any, Final
 from ..base import Malformed, millis, named, number, parse_object, whole
 from ..chat import Voice
 from ..steps import (
+    STANDARD,
     Call,
     Plan,
     Prompt,
@@ -25,6 +26,7 @@ from ..steps import (
     Return,
     Spawn,
     Step,
+    Terms,
     Thinking,
     Todo,
     Tokens,
@@ -75,7 +77,7 @@ def steps(message: Message, voice: Voice) -> Iterator[Step]:
         if data.outcome in ("failed", "interrupted"):
             yield TurnEnd(at, "failed" if data.outcome == "failed" else "interrupted")
     elif message.kind == "compaction":
-        yield from _usage(at, at, data.tokens, data.cost, model_name(data.model))
+        yield from _usage(at, at, data.tokens, data.cost, model_name(data.model), _provider(data))
     elif message.kind not in _SILENT:
         voice.source.odd(f"message/{message.kind}", message.id)
 
@@ -100,11 +102,11 @@ def _answer(message: Message, voice: Voice) -> Iterator[Step]:
         elif part.type == "step-finish":
             at = made_at or completed or at
             finish, finished, billed = part.reason or finish, made_at or completed, True
-            found.extend(_usage(message.at, at, part.tokens, part.cost, model))
+            found.extend(_usage(message.at, at, part.tokens, part.cost, model, _provider(data)))
         elif part.type not in _SILENT:
             voice.source.odd(f"part/{part.type}", id)
     if not billed and not message.open:  # until then they may still grow
-        found.extend(_usage(message.at, completed or at, data.tokens, data.cost, model))
+        found.extend(_usage(message.at, completed or at, data.tokens, data.cost, model, _provider(data)))
     yield TurnStart(message.at, "asks the model")
     yield from sorted(found, key=lambda step: step.at)
     last = max((step.at for step in found), default=message.at)
@@ -148,7 +150,9 @@ def _tool(id: str, at: int, ended: int | None, part: Part) -> Iterator[Step]:
         yield Plan(at, todos(inputs["todos"]))
 
 
-def _usage(begun: int, at: int, tokens: Any, cost: float | None, model: str | None) -> Iterator[Usage]:
+def _usage(
+    begun: int, at: int, tokens: Any, cost: float | None, model: str | None, provider: str | None
+) -> Iterator[Usage]:
     if not isinstance(tokens, dict):
         return
     cache = tokens["cache"] if isinstance(tokens.get("cache"), dict) else {}
@@ -157,7 +161,8 @@ def _usage(begun: int, at: int, tokens: Any, cost: float | None, model: str | No
         counts[1] += whole(tokens.get("reasoning")) or 0
     if any(counts):
         id = f"{begun}:{model}:" + "+".join(map(str, counts))
-        yield Usage(at, id, Tokens(*counts), model, number(cost) or None)
+        terms = Terms(provider) if provider else STANDARD
+        yield Usage(at, id, Tokens(*counts), model, number(cost) or None, terms=terms)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -172,6 +177,12 @@ def model_name(model: Any) -> str | None:
         except Malformed:
             return named(model)
     return (named(model.get("id")) or named(model.get("modelID"))) if isinstance(model, dict) else None
+
+
+def _provider(data: Any) -> str | None:
+    """Return who serves the model of a message."""
+    model = data.model if isinstance(data.model, dict) else {}
+    return named(data.providerID) or named(model.get("providerID"))
 
 
 def todos(listed: list[Any]) -> tuple[Todo, ...]:

@@ -20,6 +20,7 @@ class Data(msgspec.Struct):
     mode: str | None = None
     model: Any = None
     modelID: str | None = None
+    providerID: Any = None
     cost: float | None = None
     tokens: Any = None
     finish: str | None = None

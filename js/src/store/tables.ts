@@ -25,6 +25,7 @@ export interface AgentsRow {
   readonly cache_write_tokens: number | null;
   readonly context_tokens: number | null;
   readonly cost_usd: number | null;
+  readonly unpriced_requests: number | null;
   readonly tool_calls: number | null;
   readonly errors: number | null;
   readonly tasks_completed: number | null;
@@ -78,6 +79,7 @@ export interface SessionsRow {
   readonly cache_read_tokens: number | null;
   readonly cache_write_tokens: number | null;
   readonly cost_usd: number | null;
+  readonly unpriced_requests: number | null;
   readonly files_changed: number | null;
   readonly path: string | null;
 }
@@ -230,6 +232,7 @@ export const COLUMNS: { readonly [T in TableName]: { readonly [C in keyof Rows[T
     cache_write_tokens: "int",
     context_tokens: "int",
     cost_usd: "float",
+    unpriced_requests: "int",
     tool_calls: "int",
     errors: "int",
     tasks_completed: "int",
@@ -279,6 +282,7 @@ export const COLUMNS: { readonly [T in TableName]: { readonly [C in keyof Rows[T
     cache_read_tokens: "int",
     cache_write_tokens: "int",
     cost_usd: "float",
+    unpriced_requests: "int",
     files_changed: "int",
     path: "str",
   },

@@ -1,0 +1,166 @@
+"""What is counted, and what it costs, at the edges: one claim among several, and terms that change a price."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from agent_widget.sources.claude.records import DECODER
+from agent_widget.sources.claude.values import usage_of
+from agent_widget.sources.ledger import Ledger
+from agent_widget.sources.prices import price
+from agent_widget.sources.steps import Terms, Tokens, Usage
+
+AUTUMN = 1_789_000_000_000  # September 2026
+MILLION = Tokens(1_000_000, 100_000)
+
+
+def billed(*claims: tuple[Usage, str]) -> dict[str, tuple[int, int]]:
+    """Input and output tokens of each session, which must be the same whatever the order of the claims."""
+    found: list[dict[str, tuple[int, int]]] = []
+    for order in permutations(claims):
+        ledger = Ledger(lambda model, tokens, at, terms: None)
+        sums: dict[str, tuple[int, int]] = {}
+        for usage, session in order:
+            for record in ledger.bill(usage, session, session):
+                sums[record.id] = (record.fields["input_tokens"] or 0, record.fields["output_tokens"])
+        found.append(sums)
+    assert all(sums == found[0] for sums in found)
+    return found[0]
+
+
+# One answer
+
+
+def test_the_last_snapshot_of_an_answer_counts_and_not_the_largest() -> None:
+    first = Usage(1000, "a", Tokens(900, 300), "claude-opus-4-8", request="r", line=1)
+    last = Usage(2000, "a", Tokens(100, 40), "claude-sonnet-4-6", request="r", line=2)
+    assert billed((first, "s"), (last, "s")) == {"s": (100, 40)}
+
+
+def test_of_snapshots_at_one_moment_the_later_line_counts() -> None:
+    snapshots = [Usage(1000, "a", Tokens(10, 8 - line), request="r", line=line) for line in range(3)]
+    assert billed(*[(usage, "s") for usage in snapshots]) == {"s": (10, 6)}
+
+
+def test_one_id_of_two_requests_is_two_answers() -> None:
+    one = Usage(1000, "a", Tokens(10, 5), request="r1")
+    assert billed((one, "s"), (one._replace(at=2000, request="r2"), "s"), (one, "z")) == {
+        "s": (20, 10),
+        "z": (0, 0),
+    }
+
+
+def test_a_side_question_repeats_an_answer_under_another_request() -> None:
+    one = Usage(1000, "a", Tokens(10, 5), request="r1")
+    side = Usage(3000, "a", Tokens(10, 3), request="r2", copy=True)
+    own = Usage(4000, "a", Tokens(77, 1), request="r3", copy=True)
+    assert billed((one, "s"), (side, "side"), (own, "side")) == {"s": (10, 5), "side": (77, 1)}
+
+
+def test_an_answer_without_a_request_is_that_of_any_other_of_its_id() -> None:
+    one = Usage(1000, "a", Tokens(10, 5))
+    assert billed((one, "s"), (one._replace(at=2000, request="r1"), "s")) == {"s": (10, 5)}
+
+
+def test_requests_without_a_price_are_counted() -> None:
+    ledger = Ledger()
+    *_, agent = ledger.bill(Usage(AUTUMN, "a", Tokens(1_000), "gpt-5"), "s", "s")
+    assert agent.fields["unpriced_requests"] == 0
+    *_, agent = ledger.bill(Usage(AUTUMN, "b", Tokens(1_000), "nobody-knows"), "s", "s")
+    assert (agent.fields["unpriced_requests"], agent.fields["cost_usd"]) == (1, pytest.approx(0.00125))
+    *_, agent = ledger.bill(Usage(AUTUMN, "c", Tokens(), "nobody-knows"), "s", "s")
+    assert agent.fields["unpriced_requests"] == 1
+
+
+# The passes of an answer of Claude
+
+
+def passes(**usage: Any) -> list[tuple[str, str | None, Tokens]]:
+    import json
+
+    line = {"type": "assistant", "message": {"id": "m", "model": "sonnet", "usage": usage}}
+    entry = DECODER.decode(json.dumps(line))
+    assert entry.message is not None
+    return [(found.id, found.model, found.tokens) for found in usage_of(entry, entry.message, 1, 1)]
+
+
+def one_pass(kind: str, input: int, output: int, model: str | None = None) -> dict[str, Any]:
+    return {"type": kind, "input_tokens": input, "output_tokens": output, "model": model}
+
+
+def test_an_advisor_and_a_compaction_come_on_top_of_an_answer() -> None:
+    between = [one_pass("message", 1, 2), one_pass("advisor_message", 500, 60, "opus"), one_pass("message", 2, 3)]
+    assert passes(input_tokens=3, output_tokens=5, iterations=between) == [
+        ("m", "sonnet", Tokens(3, 5)),
+        ("m+1", "opus", Tokens(500, 60)),
+    ]
+    compacted = [one_pass("compaction", 180, 35), one_pass("message", 23, 10)]
+    assert passes(input_tokens=23, output_tokens=10, iterations=compacted) == [
+        ("m", "sonnet", Tokens(23, 10)),
+        ("m+0", "sonnet", Tokens(180, 35)),
+    ]
+
+
+def test_passes_that_make_up_an_answer_are_told_apart_by_their_models() -> None:
+    both = [one_pass("message", 10, 2), one_pass("fallback_message", 20, 3, "opus")]
+    assert passes(input_tokens=30, output_tokens=5, iterations=both) == [
+        ("m", "sonnet", Tokens(10, 2)),
+        ("m+1", "opus", Tokens(20, 3)),
+    ]
+    assert passes(input_tokens=1, output_tokens=2, iterations=[one_pass("message", 1, 2)]) == [
+        ("m", "sonnet", Tokens(1, 2))
+    ]
+
+
+# Terms
+
+
+@pytest.mark.parametrize(
+    ("model", "terms", "dollars"),
+    [
+        ("claude-opus-4-8", Terms(), 7.50),
+        ("claude-opus-4-8", Terms(speed="fast"), 15.00),
+        ("claude-opus-4-8[1m]", Terms(speed="fast"), 15.00),
+        ("claude-opus-4-6-20260205", Terms(speed="fast"), 45.00),
+        ("anthropic/claude-opus-4.7", Terms(speed="fast"), 45.00),
+        ("claude-sonnet-4-6", Terms(speed="fast"), None),
+        ("claude-opus-4-8", Terms(speed="batch"), 3.75),
+        ("claude-opus-4-8", Terms(speed="priority"), 7.50),
+        ("claude-opus-4-8", Terms(region="us"), 8.25),
+        ("claude-opus-4-8", Terms(region="us", speed="fast"), 16.50),
+        ("claude-opus-4-8", Terms(region="mars"), None),
+        ("claude-opus-4-8", Terms(searches=7), 7.57),
+        ("claude-opus-4-8", Terms(searches=7, region="us"), 8.32),
+    ],
+)
+def test_what_is_bought_on_other_terms_has_another_price(model: str, terms: Terms, dollars: float | None) -> None:
+    assert price(model, MILLION, AUTUMN, terms) == (None if dollars is None else pytest.approx(dollars))
+
+
+@pytest.mark.parametrize(
+    ("model", "factor"), [("gpt-5.5", 2.5), ("gpt-5.4", 2), ("gpt-5.6", 2), ("gpt-5.2-codex", 2), ("gpt-5-mini", 1.8)]
+)
+def test_priority_of_openai_is_a_multiple_of_the_models(model: str, factor: float) -> None:
+    tokens = Tokens(10_000, 1_000)
+    usual = price(model, tokens, AUTUMN)
+    assert usual is not None
+    for speed in ("priority", "fast"):
+        assert price(model, tokens, AUTUMN, Terms(speed=speed)) == pytest.approx(usual * factor)
+    assert price(model, tokens, AUTUMN, Terms(speed="flex")) == pytest.approx(usual / 2)
+    assert price(model, tokens, AUTUMN, Terms(speed="unheard of")) is None
+
+
+@pytest.mark.parametrize("provider", ["ollama", "oss", "lmstudio", "LMStudio", "llama.cpp", "vllm"])
+def test_a_model_on_ones_own_machine_has_no_price(provider: str) -> None:
+    assert price("gpt-5", MILLION, AUTUMN, Terms(provider)) is None
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["kimi-k2.5-free", "opencode/kimi-k2.5-free", "deepseek/deepseek-r1:free", "gpt-oss:20b", "kimi-k2.5:cloud"],
+)
+def test_a_free_model_and_one_of_ollama_have_no_price_of_a_namesake(model: str) -> None:
+    assert price(model, MILLION, AUTUMN) is None
