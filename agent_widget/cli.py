@@ -26,6 +26,7 @@ from .data.frames import arrow_table
 from .discovery import find_server, runtimes
 from .ingest.archive import Archive, archive_size, default_path
 from .ingest.collector import Collector
+from .ingest.notifications import Notifications
 from .ingest.roots import PathError
 from .notebook.api import connect
 from .ondemand.kept import directory_beside, kept_size
@@ -392,12 +393,14 @@ def _doctor(options: argparse.Namespace) -> None:
             print(f"skipped     {state.malformed} lines or documents that do not fit their format")
         for kind, count in sorted(state.unknown.items()):
             print(f"unknown     {count:>7}  {_printable(kind)}")
+        if state.gone:
+            print(f"gone        {state.gone} files that were read before; their rows stay")
         for problem in state.problems:
             print(f"problem     {_printable(problem)}")
     for name in collector.store:
         if collector.store.count(name):
             print(f"rows        {collector.store.count(name):>7}  {name}")
-    for line in _limits(collector):
+    for line in (*_limits(collector), *_late(collector)):
         print(line)
     archive = default_path(collector.roots)
     size = archive_size(archive)
@@ -409,6 +412,20 @@ def _doctor(options: argparse.Namespace) -> None:
     server = find_server([str(root) for root in collector.roots])
     running = f"{server.url}  pid {server.pid}" if server else "none watches this; agent-widget serve starts one"
     print(f"server      {running}")
+
+
+def _late(collector: Collector) -> Iterator[str]:
+    """Yield why changes below a root would be seen late, and what helps."""
+    notifications = Notifications(collector.roots, lambda path: None)
+    notifications.start()
+    try:
+        notifications.refresh()
+        notifications.compare(collector.tree)
+        for root in collector.roots:
+            if reason := notifications.degraded(root):
+                yield f"late        {_printable(f'{root}: {reason}')}"
+    finally:
+        notifications.stop()
 
 
 def _limits(collector: Collector) -> Iterator[str]:

@@ -22,6 +22,9 @@ MAX_CLIENT_FRAME: Final = 64 * 1024
 """Maximum bytes of a client's frame; a larger one closes the connection."""
 HEARTBEAT: Final = 5.0
 """Seconds without changes after which the server sends its position, so that both sides notice silence."""
+BEHIND: Final = 12.0
+"""Seconds without a finished round of reading after which a connection counts as behind; the server sends at least one
+``sources`` in half of that while its reader goes on."""
 SILENCE: Final = 12.0
 """Seconds without a frame after which a connection counts as lost."""
 FINAL: Final = ("unauthorized", "unsupported_protocol")

@@ -67,7 +67,7 @@ class BaseClient:
 
     @property
     def connection(self) -> Connection:
-        """The connection: its ``.state`` (connecting, live, reconnecting, refused, closed), ``.message`` and more."""
+        """The connection: ``.state`` (connecting, live, behind, reconnecting, refused, closed) and ``.message``."""
         return self._link.connection
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-ConnectionState = Literal["connecting", "live", "reconnecting", "refused", "closed"]
+ConnectionState = Literal["connecting", "live", "behind", "reconnecting", "refused", "closed"]
 ENDED: Final = frozenset({"refused", "closed"})
 """States that are final."""
 
@@ -14,6 +14,7 @@ ENDED: Final = frozenset({"refused", "closed"})
 class Connection:
     """The state of a connection.
 
+    ``behind``: the server answers, but it has stopped to read the files, so the tables may be older than they are.
     ``heard_at``: ``time.monotonic()`` of the last frame; ``rtt_ms``: the last round trip, milliseconds.
     """
 

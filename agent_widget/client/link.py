@@ -24,7 +24,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from .. import protocol
 from ..discovery import find_server, is_loopback
-from ..protocol import FINAL, SILENCE, Assembler, ProtocolError
+from ..protocol import BEHIND, FINAL, SILENCE, Assembler, ProtocolError
 from ..store import Gap
 from ..tables import LIMITS, TABLES, now_ms, schema
 from ..version import VERSION
@@ -59,6 +59,8 @@ class Link(Replica):
         self.sources: list[protocol.SourceState] = []
         self.tables = {name: LiveTable(self, name) for name in TABLES}
         self.alerts = Alerts(self)
+        self._read_at: float | None = None
+        """When the server's reader was last known to go on (:func:`time.monotonic`); ``None`` in its first pass."""
         self._socket: ClientConnection | None = None
         self._calls: dict[int, Future[Any]] = {}
         self._next_rid = 0
@@ -233,14 +235,18 @@ class Link(Replica):
             answer = assembler.add(frame)
             if answer is not None:
                 self.adopt(answer, reading=self._busy)
-                state, message, live = "live", None, True
+                state, message, live = *self._step(), True
         elif isinstance(frame, protocol.Welcome):
             self.sources = frame.sources
             self._read_by = frame.seq
+            self._note_reader(frame.now)
         elif isinstance(frame, protocol.Sources):
             if self._busy:
                 self._read_by = frame.seq
             self.sources = frame.sources
+            self._note_reader()
+            if state == "behind":
+                state, message = self._step()
             self.wake()
         elif isinstance(frame, protocol.Pong):
             rtt = max(0.0, time.perf_counter() * 1000 - frame.at)
@@ -258,11 +264,31 @@ class Link(Replica):
             self.wake()
         return live
 
+    def _note_reader(self, now: int | None = None) -> None:
+        """Note how old the last finished round of reading is; ``now``: the time of a server that may have stopped."""
+        ends = [source.checked_at for source in self.sources if source.checked_at is not None]
+        age = max(0, now - max(ends)) / 1000 if ends and now is not None else 0.0
+        self._read_at = time.monotonic() - age if ends else None
+
+    def _step(self) -> tuple[ConnectionState, str | None]:
+        """Return the state of a connection that is fine, and why it is not ``live`` if that is so."""
+        if self._read_at is None or time.monotonic() - self._read_at < BEHIND:
+            return "live", None
+        return "behind", f"the server answers, but has not finished a round of reading for more than {BEHIND:.0f} s"
+
+    def _look_behind(self) -> None:
+        """Turn to ``behind`` when nothing comes that says that the reader goes on."""
+        before = self.connection
+        if before.state == "live" and (step := self._step())[0] != "live":
+            self.connection = Connection(*step, before.rtt_ms, before.heard_at)
+            self.wake()
+
     async def _beat(self, socket: ClientConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await _send(socket, protocol.Ping(time.perf_counter() * 1000))
                 await asyncio.sleep(PING_EVERY)
+                self._look_behind()
 
     def _ask(self, method: str, params: dict[str, Any], future: Future[Any], timeout: float) -> None:
         if self._socket is None:

@@ -53,7 +53,7 @@ def _connected(server: Server | str | None, token: str | None, timeout: float) -
     else:
         client = shared_client(_checked(str(server)), token, None)
     try:
-        client.wait(lambda client: client.connection.state == "live", timeout)
+        client.wait(lambda client: client.connection.state in ("live", "behind"), timeout)
     except (ConnectionFailed, TimeoutError) as failure:
         why = client.connection.message or "no reason given"
         if not client._link.store.epoch:  # else somebody else has it, and it may come back

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -25,6 +26,7 @@ class Lookup:
         sources: Sequence[Source],
         conversations: Mapping[str, Mapping[Path, Source]],
         unmasked: Mapping[str, str] | None = None,
+        gone: Mapping[Path, int] | None = None,
         *,
         masking: bool = True,
         kept: KeptTranscripts | None = None,
@@ -32,12 +34,14 @@ class Lookup:
         """Read from ``sources``; ``store`` has the rows made of them.
 
         ``conversations``: agent → the files that hold its conversation, and the source of each. ``unmasked``: masked
-        id or path in the store → what it is in the files.
+        id or path in the store → what it is in the files. ``gone``: files that are not there any more → since when, in
+        milliseconds since the epoch.
         """
         self._store = store
         self._sources = sources
         self._conversations = conversations
         self._unmasked = unmasked if unmasked is not None else {}
+        self._gone = gone if gone is not None else {}
         self._masking = masking
         self._kept = kept
 
@@ -75,6 +79,9 @@ class Lookup:
         if kept is not None and any(not path.exists() and kept.has(path) for path in files):
             with kept.restored(source, list(files)) as (elsewhere, paths):
                 extract = read(elsewhere, paths)
+        elif all(path in self._gone and not path.exists() for path in files):
+            since = datetime.fromtimestamp(max(self._gone[path] for path in files) / 1000, UTC)
+            raise NoTranscript(f"its file is gone since {since:%Y-%m-%d %H:%M} UTC")
         else:
             extract = read(source, files)
         for entry in extract.entries:  # a change of a task that was named on an earlier extract

@@ -124,6 +124,7 @@ class Server:
             collector.sources,
             collector.conversations,
             collector.unmasked,
+            collector.gone,
             masking=collector.masking,
             kept=self.kept,
         )

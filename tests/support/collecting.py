@@ -21,5 +21,10 @@ def refresh(collector: Collector, paths: Iterable[Path]) -> bool:
 def lookup(collector: Collector) -> Lookup:
     """What reads on demand what this collector has found."""
     return Lookup(
-        collector.store, collector.sources, collector.conversations, collector.unmasked, masking=collector.masking
+        collector.store,
+        collector.sources,
+        collector.conversations,
+        collector.unmasked,
+        collector.gone,
+        masking=collector.masking,
     )

@@ -1,10 +1,19 @@
 // The state of the connection and a sentence about it: one pure function of the facts, so that nothing looks live
 // which is not.
-import { SILENCE_MS } from "./constants.ts";
+import { BEHIND_MS, SILENCE_MS } from "./constants.ts";
 import type { KernelState } from "./protocol.ts";
 
-/** "saved": there is no connection, the rows are in the page. */
-export type ConnectionState = "connecting" | "live" | "reconnecting" | "stale" | "stopped" | "refused" | "saved";
+/** "behind": the server answers, but has stopped to read the files. "saved": there is no connection, the rows are in
+ * the page. */
+export type ConnectionState =
+  | "connecting"
+  | "live"
+  | "behind"
+  | "reconnecting"
+  | "stale"
+  | "stopped"
+  | "refused"
+  | "saved";
 
 export interface Connection {
   readonly state: ConnectionState;
@@ -27,6 +36,8 @@ export interface Facts {
   readonly welcomed: boolean;
   /** Local time of the last frame; 0 before the first. */
   readonly frameAt: number;
+  /** Local time when the server's reader was last known to go on; 0 while it reads for the first time. */
+  readonly readAt: number;
   readonly rtt: number | null;
   readonly kernel: KernelState | null;
   readonly kernelAt: number;
@@ -51,6 +62,9 @@ function stateOf(facts: Facts, now: number): Pick<Connection, "state" | "message
   if (kernel !== null && kernel.connection !== "live") {
     const message = kernel.message ?? "the kernel has no connection to the watcher";
     return { state: kernel.connection === "connecting" && welcomed ? "reconnecting" : kernel.connection, message };
+  }
+  if (welcomed && kernel === null && facts.readAt > 0 && now - facts.readAt >= BEHIND_MS) {
+    return { state: "behind", message: "the server answers, but has not finished a round of reading lately" };
   }
   return welcomed ? { state: "live", message: null } : { state: "connecting", message: null };
 }

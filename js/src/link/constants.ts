@@ -3,6 +3,9 @@
 
 export const PROTOCOL = 1;
 
+/** Milliseconds without a finished round of reading after which a connection counts as behind. */
+export const BEHIND_MS = 12_000;
+
 /** Milliseconds without a frame after which a connection counts as lost. */
 export const SILENCE_MS = 12_000;
 

@@ -38,6 +38,12 @@ export interface SourceState {
   /** How much of them has been read. */
   readonly read?: number | null;
   readonly state: string | null;
+  /** When the reader last finished a round over it, ms since the epoch; null in its first pass. */
+  readonly checked_at?: number | null;
+  /** How many files are not read because there are too many. */
+  readonly left_out?: number;
+  /** Why changes are seen late, and what helps, if that is so. */
+  readonly degraded?: string | null;
   /** Whether its sessions have a transcript; true where it is left out. */
   readonly transcripts?: boolean;
 }
@@ -107,7 +113,7 @@ export interface ViewState {
 /** Comm only: the state of the kernel's own connection to the watcher server. */
 export interface KernelState {
   readonly type: "state";
-  readonly connection: "live" | "connecting" | "reconnecting" | "stopped";
+  readonly connection: "live" | "behind" | "connecting" | "reconnecting" | "stopped";
   readonly message: string | null;
   readonly rtt_ms: number | null;
   /** Milliseconds since the last frame of the watcher server to the kernel. */

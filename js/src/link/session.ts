@@ -86,6 +86,7 @@ export class LinkSession implements LinkEvents {
       startedAt: Date.now(),
       welcomed: false,
       frameAt: 0,
+      readAt: 0,
       rtt: null,
       kernel: null,
       kernelAt: 0,
@@ -148,11 +149,13 @@ export class LinkSession implements LinkEvents {
       case "welcome":
         this.#replica.setClock(frame.now, 0);
         this.#replica.setSources(frame.sources);
+        this.#noteReader(frame.sources, frame.now);
         if (frame.epoch !== this.#epoch) this.#startOver(frame.epoch, 0);
         this.#update({ welcomed: true, refusal: null });
         break;
       case "sources":
         this.#replica.setSources(frame.sources);
+        this.#noteReader(frame.sources);
         this.#update({});
         break;
       case "changes":
@@ -184,6 +187,13 @@ export class LinkSession implements LinkEvents {
         this.#onError(frame);
         break;
     }
+  }
+
+  /** Note how old the last finished round of reading is; `now`: the time of a server that may have stopped. */
+  #noteReader(sources: readonly SourceState[], now?: number): void {
+    const ends = sources.flatMap(({ checked_at }) => checked_at ?? []);
+    const age = now === undefined ? 0 : Math.max(0, now - Math.max(...ends));
+    this.#facts = { ...this.#facts, readAt: ends.length === 0 ? 0 : Date.now() - age };
   }
 
   #onChanges(frame: Changes): void {

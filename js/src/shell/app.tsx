@@ -15,7 +15,7 @@ import { Boundary } from "./boundary.tsx";
 import { useKeptFocus } from "./focus.ts";
 import { Header, PANEL_ID, tabId } from "./header.tsx";
 import { Help } from "./help.tsx";
-import { ConnectionNotice, LoadingNotice } from "./notices.tsx";
+import { ConnectionNotice, LoadingNotice, SourcesNotice } from "./notices.tsx";
 import { ReadingNotice } from "./reading.tsx";
 import { Travel } from "./travel.tsx";
 
@@ -69,6 +69,7 @@ export function App({ store: live, nav, ask }: AppProps) {
         <Header help={help} />
         {nav.travels.value && <Travel />}
         <ConnectionNotice />
+        <SourcesNotice />
         <AlertStrip />
         <ReadingNotice />
         <div id={PANEL_ID} class="panel" role="tabpanel" aria-labelledby={tabId(tab)}>

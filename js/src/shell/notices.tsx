@@ -10,6 +10,7 @@ import type { Connection, Loading } from "../store/store.ts";
 const REMEDIES: Readonly<Record<Connection["state"], string>> = {
   connecting: "",
   live: "",
+  behind: "It may be busy with a large file, or its disk may hang; agent-widget doctor says more.",
   reconnecting: "Trying again.",
   stale: "Asking again; if the kernel was restarted, run the cell again.",
   stopped: "Run the cell again to start it.",
@@ -33,6 +34,17 @@ export function ConnectionNotice() {
       {silence}. {REMEDIES[state]} {store.loading.value.done && `What is shown is as of ${timeOfDay(lastFrameAt)}.`}
     </div>
   );
+}
+
+/** Roots whose changes are seen late, or of which not all is read, and what helps. */
+export function SourcesNotice() {
+  const { live } = useApp();
+  if (live.connection.value.state !== "live") return null;
+  const said = live.sources.value.flatMap(({ path, degraded, left_out }) => [
+    ...(degraded ? [`${path}: ${degraded}.`] : []),
+    ...(left_out ? [`${path}: ${integer(left_out)} older files are not read; there are too many.`] : []),
+  ]);
+  return said.length === 0 ? null : <div class="notice sources-notice">{said.map(visible).join(" ")}</div>;
 }
 
 export function LoadingNotice({ children }: { children: ComponentChildren }) {

@@ -11,6 +11,7 @@ const facts: Facts = {
   startedAt: 0,
   welcomed: true,
   frameAt: 100_000,
+  readAt: 0,
   rtt: 2,
   kernel: null,
   kernelAt: 0,
@@ -26,6 +27,19 @@ test("no answer at all is said after three seconds", () => {
 test("silence is never live", () => {
   assert.equal(describe(facts, 111_999).state, "live");
   assert.equal(describe(facts, 112_000).state, "stale");
+});
+
+test("a server that answers but does not go on reading is behind, not live", () => {
+  const page: Facts = { ...facts, peer: "server", frameAt: 112_000, readAt: 100_000 };
+  assert.equal(describe(page, 111_999).state, "live");
+  assert.equal(describe(page, 112_000).state, "behind");
+  assert.equal(describe({ ...page, readAt: 0 }, 112_000).state, "live", "in its first pass the progress is shown");
+});
+
+test("what the kernel says of its server counts, not what the browser sees of the kernel", () => {
+  const kernel = { ...state, connection: "behind", message: "no round of reading" } as const;
+  assert.equal(describe({ ...facts, kernel, kernelAt: 100_000 }, 100_500).state, "behind");
+  assert.equal(describe({ ...facts, readAt: 1, kernel: state, kernelAt: 100_000 }, 100_500).state, "live");
 });
 
 test("a kernel that has lost the watcher is not live, and the data are as old as its last word", () => {
