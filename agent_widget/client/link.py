@@ -55,7 +55,7 @@ class Link(Replica):
         self.url = url
         self.token = token
         self.paths = paths
-        """What the server watches, if it is known: a restarted server that watches the same is followed."""
+        """The paths that the server watches, if known; a restarted server with the same paths is followed."""
         self.sources: list[protocol.SourceState] = []
         self.tables = {name: LiveTable(self, name) for name in TABLES}
         self.alerts = Alerts(self)

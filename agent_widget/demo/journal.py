@@ -102,8 +102,8 @@ class Journal:
         self.send(agent, "broadcast", {"status": "Agent online and ready", "details": details, "timestamp": at})
         return agent
 
-    def says(self, agent: Agent, status: str, doing: str) -> None:
-        """Have an agent be working, idle or blocked, and on or for what."""
+    def set_status(self, agent: Agent, status: str, doing: str) -> None:
+        """Set the status of an agent, and what it works on or waits for."""
         before = agent.entry["status"]
         if (status, doing) != (before, agent.entry.get("current_task")):
             agent.entry.update(status=status, current_task=doing)
@@ -249,7 +249,7 @@ class Journal:
 
     def checkpoint(self, agent: Agent, task: Json, doing: str, percent: int) -> None:
         """Note how far an agent is with its task."""
-        self.says(agent, "working", doing)
+        self.set_status(agent, "working", doing)
         current = {"task_id": task["id"], "title": task["title"], "started_at": task["claimed_at"]}
         current |= {"progress_description": doing, "progress_percentage": percent}
         point: Json = {"version": "1.0", "created_at": iso(self.now), "agent_id": agent.id, "session_id": agent.session}
@@ -268,7 +268,7 @@ class Journal:
         task["completed_at"] = iso(self.now)
         self.change(task, "completed", summary)
         self.checkpoint(agent, task, summary, 100)
-        self.says(agent, "idle", f"Finished: {task['title']}")
+        self.set_status(agent, "idle", f"Finished: {task['title']}")
         self.send(agent, "task_completed", about | {"priority": task["priority"], "completed_by": agent.id})
         self.send(agent, "task_complete", about | {"summary": summary, "files_changed": [file]}, self.lead)
         agent.task = None

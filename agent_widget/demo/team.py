@@ -85,7 +85,7 @@ class Team:
         while len(agent.scores) < shift:
             task = self._pick(agent, STORY["kinds"][role])
             if task is None:
-                self.journal.says(agent, "idle", WAITS)
+                self.journal.set_status(agent, "idle", WAITS)
                 yield self._between(3, 6)
                 continue
             yield from self._carry_out(agent, task)
@@ -129,7 +129,7 @@ class Team:
         agent.answer = None
         reason, question, answer = next(self._asks)
         journal.change(task, "blocked", f"needs {reason}")
-        journal.says(agent, "blocked", reason)
+        journal.set_status(agent, "blocked", reason)
         asked = journal.write(agent.id, question.format(title=task["title"]), ["question", task["id"]], "high")
         patience = self._after(self._between(40, 110))
         while agent.answer is None and journal.now < patience and task["status"] == "blocked":
@@ -139,7 +139,7 @@ class Team:
         journal.read(asked, "user", agent.answer or answer)
         if task["status"] == "blocked":
             journal.change(task, "in_progress", f"answered: {agent.answer or answer}")
-        journal.says(agent, "working", task["title"])
+        journal.set_status(agent, "working", task["title"])
 
     def _talk(self, agent: Agent, task: Json) -> None:
         text = self._rng.choice(STORY["talk"]).format(title=task["title"], file=file_of(task))
@@ -154,7 +154,7 @@ class Team:
         self.journal.tool(agent, "task", file)
         helper = self._join("explorer", agent, f"Find who uses {file}")
         yield 0.5
-        self.journal.says(helper, "working", f"Find who uses {file}")
+        self.journal.set_status(helper, "working", f"Find who uses {file}")
         for _ in range(self._rng.randint(4, 9)):
             yield self._between(4, 9)
             self.journal.tool(helper, self._rng.choice(STORY["tools_of"]["explore"]), file)
@@ -186,7 +186,7 @@ class Team:
             ready, pause = len(self._ready()), self._between(5, 10)
             planned = sum(task["status"] == "pending" for task in journal.tasks.values())
             if waiting and ready:
-                journal.says(lead, "working", "Giving out tasks")
+                journal.set_status(lead, "working", "Giving out tasks")
                 for agent in waiting[:many]:
                     if task := self._pick(agent):
                         task["assigned_to"] = agent.id
@@ -195,19 +195,19 @@ class Team:
                         journal.tool(lead, "agent_send")
                         journal.send(lead, "direct", {"message": text, "task_id": task["id"]}, agent)
             elif ready <= len(waiting) and planned < 5 * self.size:
-                journal.says(lead, "working", "Planning the next milestone")
+                journal.set_status(lead, "working", "Planning the next milestone")
                 yield from self._plan(lead)
             elif journal.to_assess:
-                journal.says(lead, "working", "Assessing finished tasks")
+                journal.set_status(lead, "working", "Assessing finished tasks")
                 for _ in journal.to_assess[:many]:
                     journal.assess(*journal.to_assess.pop(0))
             elif self.size == 1 and (task := self._pick(lead)):
                 yield from self._carry_out(lead, task)
             elif lead.entry["status"] == "working":
-                journal.says(lead, "idle", "Waiting for the team")
+                journal.set_status(lead, "idle", "Waiting for the team")
                 pause = self._between(15, 40)
             else:
-                journal.says(lead, "working", "Looking at the board")
+                journal.set_status(lead, "working", "Looking at the board")
                 journal.tool(lead, "task_list")
             yield pause
 

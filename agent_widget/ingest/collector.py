@@ -45,9 +45,9 @@ MAX_GONE: Final = 10_000
 HOT_FOR: Final = 300.0
 """Seconds for which a file that changed is checked often."""
 HOT_FILES: Final = 500
-"""So many of the files that changed last are checked often."""
+"""Maximum files, those that changed last, that are checked often."""
 VERIFY_BYTES: Final = 2**20
-"""So much of the files that grew is compared with what was read of them, at each check."""
+"""Maximum bytes of grown files compared with what was read of them, per check."""
 _AT_ONCE: Final = 5000
 """Maximum records per call of :meth:`Store.apply`, which holds the store's lock."""
 
@@ -251,7 +251,7 @@ class Collector:
         self._progress.note(file)
 
     def _drop(self, file: File) -> None:
-        """Know nothing of a file any more; its rows stay."""
+        """Forget a file; its rows stay."""
         if file.portions is not None:
             file.portions.close()
         file.rank = file.portions = None

@@ -52,7 +52,7 @@ class File:
     retry_at: float | None = None
     """When to try again (:func:`time.monotonic`) though it has not changed; ``None`` if all is well with it."""
     failures: int = 0
-    """How often reading it has failed in a row."""
+    """Number of failed readings in a row."""
     gone_at: int | None = None
     """Since when there is no such file any more, in milliseconds since the epoch."""
     size: int = 0
@@ -90,7 +90,7 @@ class File:
         return self.tail is not None and self.tail.unfinished
 
     def is_due(self, stamp: Stamp | None) -> bool:
-        """Whether it is to be read, now that it has this stamp."""
+        """Return whether it is to be read, now that it has this stamp."""
         if self.retry_at is not None:
             return stamp != self.tried or time.monotonic() >= self.retry_at
         return self.unread or self.unfinished or stamp != self.stamp

@@ -58,7 +58,7 @@ class Notifications:
     """The watches of some roots."""
 
     def __init__(self, roots: Iterable[Path], note: Callable[[str], None]) -> None:
-        """``note`` gets each path that may have changed, in watchdog's thread."""
+        """Call ``note`` with each path that may have changed, in watchdog's thread."""
         self._roots = list(roots)
         self._note = note
         self._observer: BaseObserver | None = None

@@ -200,12 +200,12 @@ class Statuses:
     def observe(self, evidence: Evidence) -> None:
         """Take in one piece of evidence; a repetition changes nothing."""
         agent_id, at, fact, detail, sign, routine, log = evidence
-        status, reason, ttl_ms, goes_on = _meaning(fact, detail, sign)
+        status, reason, ttl_ms, continues = _meaning(fact, detail, sign)
         if log:  # a later line never counts as earlier, whatever its clock
             last_at, last_status = self._logs.get(log, _NO_LOG)
             at = max(at, last_at + (status != last_status))
             self._logs[log] = at, status
-        self.add(agent_id, Point(at, RANK[status], reason, ttl_ms, routine or goes_on, sign))
+        self.add(agent_id, Point(at, RANK[status], reason, ttl_ms, routine or continues, sign))
 
     def add(self, agent_id: str, point: Point) -> None:
         """Put a point into an agent's course."""

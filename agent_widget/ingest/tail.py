@@ -29,7 +29,7 @@ MAX_DOCUMENT: Final = 32 * 1024 * 1024
 BLOCK: Final = 64 * 1024
 """Bytes of which one checksum is kept, to see later whether they are still what was read."""
 FINGERPRINT: Final = 1024
-"""How many bytes at the start, and how many before the offset, are remembered to recognise a file."""
+"""Bytes at the start and before the offset whose hash identifies a file."""
 SETTLED_SECONDS: Final = 2.0
 """A last line without newline counts as finished after this long without a write."""
 WRITING_SECONDS: Final = 0.002

@@ -32,7 +32,7 @@ class Directory:
     stamp: tuple[int, int] | None = None
     """Inode and time of writing when it was listed; ``None``: it must be listed again."""
     left_out: int = 0
-    """How many of its files are not read, because there are too many of them in all."""
+    """Number of its files that are not read, because there are too many in all."""
 
 
 class Tree:

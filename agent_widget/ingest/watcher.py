@@ -34,7 +34,7 @@ TREE_CHECK: Final = 15.0
 LONGEST_CHECK: Final = 60.0
 """Seconds between two checks of all files, at least and at most; what a check costs decides."""
 CHECK_SHARE: Final = 100.0
-"""How many times as long as a check of all files takes is at least between it and the next."""
+"""Minimum pause after a check of all files, as a multiple of its duration."""
 CHECK_SLICE: Final = 0.005
 CHECK_PACE: Final = 0.02
 """Seconds of checking all files at a time, and seconds before it goes on."""
@@ -55,7 +55,7 @@ MUCH: Final = 16 * 2**20
 CHECKPOINT_PACE: Final = 30.0
 """Minimum seconds between two checkpoints while files change."""
 CHECKPOINT_SHARE: Final = 200.0
-"""How many times as long as it took is at least between a checkpoint and the next."""
+"""Minimum pause after a checkpoint, as a multiple of its duration."""
 PRUNE_PACE: Final = 3600.0
 """Seconds between two looks for rows that are older than the retention."""
 SLICE: Final = 0.05
@@ -85,7 +85,7 @@ class Watcher:
         self._next_check = 0.0
         self._check_soon = False
         self._noted = 0
-        """How many notifications came since the last check of all files began."""
+        """Number of notifications since the last check of all files began."""
         self._caught_up = threading.Event()
         self._first_rows = threading.Event()
         self._thread = threading.Thread(target=self._run, name="agent-widget-watcher", daemon=True)

@@ -32,7 +32,7 @@ _PASSES: Final = 4
 _TEXTS: Final = frozenset("text title description notes activity status_reason reason input output error".split())
 """The columns that hold what somebody wrote, to be read; all others say which: they are references."""
 _REFERENCES: Final = frozenset("id name owner sender recipient agent session child parent project path".split())
-"""What leads somewhere in other values than records, beside all that ends with ``_id``."""
+"""Names of references in values that are no records, beside those that end with ``_id``."""
 
 
 def mask(text: str) -> str:

@@ -274,7 +274,7 @@ _SIGN: Final = (
     rf"|(?:{_QUOTE}\]?|\])?(?:[ \t]{{0,3}}(?::[ \t]{{0,3}}[a-z]{{1,20}}[ \t]{{0,3}}=|:=|=>|==|:|=|%3[ad])[ \t]{{0,3}}"
     r"|>|[ \t]{1,3}is:?[ \t]{1,3})"
 )
-"""What stands between a name and its value; a type may be in it."""
+"""Text between a name and its value; it may contain a type."""
 _VALUE: Final = rf"(?:[bfru]{{0,2}}(?P<quote>{_QUOTE}))?"
 
 

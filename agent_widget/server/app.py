@@ -56,7 +56,7 @@ SEND_BUFFER: Final = 256 * 1024
 ACCEPT_NEWS: Final = 60.0
 """Seconds between two lines of the log that say that no connection can be accepted."""
 _NO_ROOM: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-"""What asyncio takes for a want of resources and tries again."""
+"""Errors that asyncio takes for a lack of resources and retries after."""
 KEEP_PACE: Final = 120.0
 """Seconds between two looks for transcripts to be kept."""
 FIRST_LOOK: Final = 2.0
@@ -362,7 +362,7 @@ def _room() -> int:
 
 @contextmanager
 def _accept_errors_noted(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Log in one line, and seldom, that no connection can be accepted.
+    """Log, rarely and in one line, that no connection can be accepted.
 
     asyncio reports it with a traceback for each of up to 100 tries a second; it pauses for a second by itself.
     """

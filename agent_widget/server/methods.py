@@ -142,7 +142,7 @@ def _memory(server: Asked, params: _Memory) -> dict[str, Any]:
 
 
 def _rows(server: Asked, params: _Rows) -> dict[str, Any]:
-    """Rows of a table from the newest to the oldest, also those a client does not hold: ``rows``, ``before``.
+    """Return ``rows`` of a table, the newest first, and ``before``: also rows that a client does not hold.
 
     See :func:`agent_widget.server.rows.page`.
     """

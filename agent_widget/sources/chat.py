@@ -234,7 +234,7 @@ class Chat(Reader, Generic[L, V]):
         self.source = source
         self.path = path
         self.file = str(path)
-        """What its counts are kept under: the same for files of which one goes on where the other ended."""
+        """Key of its counts: the same for files of which one continues the other."""
         self.data = b""
         """The line that is being read."""
         self._voices: dict[tuple[str, str | None], V] = {}

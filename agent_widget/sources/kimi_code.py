@@ -52,7 +52,7 @@ from .steps import (
     placeholder,
 )
 
-_SAYS_NOTHING: Final = frozenset(
+_IGNORED: Final = frozenset(
     "agent.turn.ended agent.turn.started context.append_message context.apply_compaction context.clear context.undo "
     "context.update_token_count cron.add cron.cursor cron.delete file_history.checkpoint file_history.tracked forked "
     "goal.clear goal.create goal.update interaction.resolved interruptionReminder.recorded llm.tools_snapshot "
@@ -69,7 +69,7 @@ _SAYS_NOTHING: Final = frozenset(
 _HOW: Final = {"completed": "done", "cancelled": "interrupted"}
 _DECISIONS: Final = {"rejected": "denied", "cancelled": "cancelled"}
 _NOT_GIVEN: Final = frozenset({"kind", "operation", "cwd", "language"})
-"""What a ``display`` adds to the arguments of a call …"""
+"""Fields that a ``display`` adds to the arguments of a call …"""
 _GIVEN_AS: Final = {"before": "old_string", "after": "new_string"}
 """… and what it calls otherwise."""
 
@@ -248,7 +248,7 @@ class _Wire(Chat[_Line, _Voice]):
                     yield TurnEnd(at, reason="compacted")
             case "agent.message.appended":
                 yield from self._salvaged(line, at)
-            case kind if kind not in _SAYS_NOTHING and kind not in ("interaction.request", "turn.cancel"):
+            case kind if kind not in _IGNORED and kind not in ("interaction.request", "turn.cancel"):
                 self.source.unknown[kind[:80]] += 1
 
     def _about(self, voice: _Voice, at: int, cwd: str | None, profile: str | None) -> Iterator[Step]:

@@ -48,7 +48,7 @@ _STATUS: Final[dict[str, ToolStatus]] = {"error": "error", "cancelled": "cancell
 _SUBAGENT: Final = re.compile(r"[^#]*#([^#]+)#\d+")
 """Id of a prompt of a subagent: its session, itself, how many of its own were before."""
 _OWN_AGENTS: Final = "managed-"
-"""What the names of agents begin with that the program runs for itself: they are no part of the conversation."""
+"""Beginnings of names of agents that the program runs for itself; they are no part of the conversation."""
 _BY_PERSON: Final = (None, "mid_turn_user_message")
 """Subtypes of the records of type ``user`` that a person wrote; the others are notifications, timers and the like."""
 

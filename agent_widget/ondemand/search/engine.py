@@ -22,7 +22,7 @@ from .rows import RowSearch
 from .transcripts import ALL, PAGE, documents_hold, hits_in_lines, hits_in_pages
 
 FIRST_ROWS: Final = 5000
-"""So many of the newest rows of each table are looked through at first; the others after the files."""
+"""Number of the newest rows of each table that are searched first; the others come after the files."""
 KEPT: Final = 4
 """Searches of one client that can be gone on with; the one that was asked for longest ago goes first."""
 
@@ -108,7 +108,7 @@ class Search:
             self.over = True
 
     def _run(self) -> Generator[Hit | None, None, None]:
-        """Rows and files, the newest first; ``None`` between two slices of work."""
+        """Yield the hits in rows and files, the newest first; ``None`` between two slices of work."""
         units: list[_Unit] = []
         searched: set[str] = set()
         for unit, agents in self._units():

@@ -20,7 +20,7 @@ _TRIES: Final = 50
 """Occurrences in one text that are looked at until one is found that is no part of a secret."""
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9_.:;,!?()*@#$%^|~-]+")
-"""What every JSON encoder writes as it is."""
+"""Characters that every JSON encoder writes as they are."""
 
 
 class Needle:

@@ -26,9 +26,9 @@ from .needle import Needle
 CHUNK: Final = 256 * 1024
 """Bytes that are looked through at once."""
 HEAD: Final = 64 * 1024
-"""So many bytes of a file's beginning, and at least its first line, tell its reader whose it is."""
+"""Bytes at a file's beginning (at least its first line) from which its reader learns whose it is."""
 LOOK_BACK: Final = 16 * 1024 * 1024
-"""So far before a tool's output its call is looked for."""
+"""Bytes before a tool's output in which its call is looked for."""
 PAGE: Final = 200
 """Entries of a database that are looked through at once."""
 ALL: Final = 1_000_000_000
@@ -64,7 +64,7 @@ class _Steps:
         self.agents: dict[str, tuple[Listener, str]] = {}
         """Agent → its entries, and its session."""
         self.results: list[tuple[Any, Result]] = []
-        """What tools returned that were called on another line, with the conversation."""
+        """Results of tools that were called on another line, with the conversation."""
 
     def __call__(self, talk: Any, step: Step) -> None:
         if talk.agent not in self.agents:

@@ -71,7 +71,7 @@ class _Voice(Voice):
     calling = False
     """Its newest answer called tools, so another one follows."""
     last: Reply | None = None
-    """What it said last."""
+    """Its last reply."""
 
 
 class _Log(Chat[Event, _Voice]):

@@ -65,7 +65,7 @@ from ..steps import (
 )
 from .records import Facts, Line, Message, ToolCall, document_decoder, line_decoder, message_decoder, task_decoder
 
-_UNSAID: Final = ("<session_context>", "This is the Gemini CLI. We are setting up the context")
+_OWN_MESSAGES: Final = ("<session_context>", "This is the Gemini CLI. We are setting up the context")
 _WHERE: Final = re.compile(r"(?:Workspace Directories:[* ]*|working in the [a-z ]+:)\s*(?:- )?(/.*|[A-Z]:\\.*)")
 _PERHAPS: Final = "end of turn, or a tool runs or waits for permission"
 """Reason of an agent whose last answer is a text: calls are written when they have ended."""
@@ -101,7 +101,7 @@ class _Log(Chat[Line, Voice]):
         self.rewritten_at: str | None = None
         """Time of the messages that were written again, with new ids, after a call was declined."""
         self.listed: set[bytes] = set()
-        """What was in a list of all messages, by its digest: the list is written again with each that comes."""
+        """Messages of a list by their digest: the whole list is written again with each new one."""
 
     def read(self, data: bytes) -> Iterator[Item]:
         """Yield what follows from one line of the event log."""
@@ -174,7 +174,7 @@ class _Log(Chat[Line, Voice]):
         elif self._new(message.id):
             text = _text(message.content)
             if message.type == "user":
-                if text.startswith(_UNSAID) and self.prompted:
+                if text.startswith(_OWN_MESSAGES) and self.prompted:
                     self.rewritten_at = message.timestamp
                     return
                 yield from self._prompt(message, text, at)
@@ -187,7 +187,7 @@ class _Log(Chat[Line, Voice]):
                 self.source.unknown[f"message/{message.type}"] += 1
 
     def _prompt(self, message: Message, text: str, at: int) -> Iterator[Step]:
-        if text.startswith(_UNSAID):  # the program's own first message
+        if text.startswith(_OWN_MESSAGES):  # the program's own first message
             where = _WHERE.search(text)
             if where is not None and self.source.project(self.directory) is None:
                 yield from self.chat.about(at, project=directory_name(where.group(1).strip()))

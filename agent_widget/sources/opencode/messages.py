@@ -38,11 +38,11 @@ from ..steps import (
 )
 from .records import Message, Part
 
-_GOES_ON: Final = (None, "", "tool-calls", "unknown")
+_CONTINUES: Final = (None, "", "tool-calls", "unknown")
 """Reasons for which a step of the model ended that do not end the turn."""
 
 _STOPPED: Final = "<shell_metadata>\nUser aborted the command\n"
-"""What the output of a command ends with that the person stopped."""
+"""End of the output of a command that the person stopped."""
 
 _SILENT: Final = frozenset(
     "step-start file snapshot patch agent retry compaction skill system synthetic agent-switched model-switched "
@@ -118,7 +118,7 @@ def _answer(message: Message, voice: Voice) -> Iterator[Step]:
             yield TurnEnd(max(last, completed or last), "failed", reason)
     elif completed and any(isinstance(step, Result) and _declined(step) for step in found):
         yield TurnEnd(max(last, completed), "interrupted", "you declined a tool")
-    elif finish not in _GOES_ON and finished:  # in the tree only the message's own file knows when
+    elif finish not in _CONTINUES and finished:  # in the tree only the message's own file knows when
         yield TurnEnd(max(last, finished), "asked" if voice.parent is None and asks(text) else "done")
 
 
