@@ -376,7 +376,7 @@ def _servers(options: argparse.Namespace) -> None:
     none = True
     for runtime in runtimes():
         none = False
-        print(f"{runtime.url}  pid {runtime.pid}  {', '.join(runtime.paths) or 'every known agent'}")
+        print(f"{runtime.url}  pid {runtime.pid}  {runtime.watched}")
     if none:
         print("no server runs; start one with: agent-widget serve PATH")
 
@@ -402,21 +402,21 @@ def _doctor(options: argparse.Namespace) -> None:
             print(f"rows        {collector.store.count(name):>7}  {name}")
     for line in (*_limits(collector), *_late(collector)):
         print(line)
-    archive = default_path(collector.roots)
+    archive = default_path(collector.places)
     size = archive_size(archive)
     print(f"archive     {archive}  {f'{size / 1e6:.1f} MB' if size else 'none yet: agent-widget serve makes it'}")
     kept = directory_beside(archive)
     copies, size = kept_size(kept)
     if copies:
         print(f"transcripts {kept}  {size / 1e6:.1f} MB in {copies} copies")
-    server = find_server([str(root) for root in collector.roots])
+    server = find_server([str(place) for place in collector.places])
     running = f"{server.url}  pid {server.pid}" if server else "none watches this; agent-widget serve starts one"
     print(f"server      {running}")
 
 
 def _late(collector: Collector) -> Iterator[str]:
     """Yield why changes below a root would be seen late, and what helps."""
-    notifications = Notifications(collector.roots, lambda path: None)
+    notifications = Notifications(lambda: collector.roots, lambda path: None)
     notifications.start()
     try:
         notifications.refresh()

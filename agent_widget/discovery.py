@@ -46,6 +46,13 @@ class Runtime(msgspec.Struct):
     paths: list[str]
     started_at: int
     version: str
+    known: bool = False
+    """Whether ``paths`` are all places where a known agent would leave its files, those that are not there yet too."""
+
+    @property
+    def watched(self) -> str:
+        """What it watches, in words."""
+        return "every known agent" if self.known else ", ".join(self.paths)
 
     @property
     def port(self) -> int:

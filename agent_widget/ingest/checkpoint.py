@@ -26,8 +26,8 @@ class Checkpoint(NamedTuple):
     conversations: dict[str, dict[Path, Source]]
 
     def fits(self, sources: list[Source]) -> bool:
-        """Return whether this was made of the same sources at the same roots."""
-        return [_key(source) for source in self.sources] == [_key(source) for source in sources]
+        """Return whether this was made of some of these sources, at the same roots."""
+        return {_key(source) for source in self.sources} <= {_key(source) for source in sources}
 
 
 def _key(source: Source) -> tuple[type[Source], Path, str]:

@@ -30,7 +30,7 @@ from .archive import Archive, ArchiveError
 from .checkpoint import Checkpoint
 from .file import File, Rank
 from .progress import MAX_PROBLEMS, More, Progress
-from .roots import resolve
+from .roots import add_known, known_places, resolve
 from .stats import Stats
 from .status import Statuses
 from .tail import BLOCK, Unreadable
@@ -77,7 +77,11 @@ class Collector:
         self.clock = clock
         self.host = host or socket.gethostname()
         self.masking = masking
-        self.sources = resolve(paths)
+        given = list(paths)
+        self.known = not given
+        """Whether every known place of this machine is read, those that are made later too."""
+        self.sources = resolve(given)
+        self._open_archive = archive
         self._files: dict[Path, File] = {}
         self._list: list[tuple[Rank, int, File]] = []
         self._numbers = count()
@@ -105,15 +109,28 @@ class Collector:
         self.archive_problem: str | None = None
         self.retention_ms = retention_ms
         self._unsaved = False
-        if archive is not None and self.sources:
-            try:
-                self.archive = archive(self.roots)
-            except ArchiveError as error:
-                self.archive_problem = str(error)
-                log.warning("%s", error)
-            else:
-                self._restore(self.archive)
+        if self.sources:
+            self._begin_archive()
         self.tree = Tree(lambda: self.sources)
+
+    def grow(self) -> bool:
+        """Take in known places that were made since, if no paths were given; returns whether there were any."""
+        if not self.known or not add_known(self.sources):
+            return False
+        if self.archive is None and self.archive_problem is None:
+            self._begin_archive()
+        return True
+
+    def _begin_archive(self) -> None:
+        if self._open_archive is None:
+            return
+        try:
+            self.archive = self._open_archive(self.places)
+        except ArchiveError as error:
+            self.archive_problem = str(error)
+            log.warning("%s", error)
+        else:
+            self._restore(self.archive)
 
     def _restore(self, archive: Archive) -> None:
         """Take over what the archive has kept."""
@@ -123,7 +140,10 @@ class Collector:
         if not isinstance(checkpoint, Checkpoint) or not checkpoint.fits(self.sources):
             self._stats.note(Change(table, row["id"], None, row) for table in TABLES for row in archive.since(table, 0))
             return
-        self.sources, files, self.statuses, self._stats, self.conversations = checkpoint
+        sources, files, self.statuses, self._stats, self.conversations = checkpoint
+        known = {(type(source), source.root) for source in sources}
+        sources += [source for source in self.sources if (type(source), source.root) not in known]
+        self.sources[:] = sources  # in place: others read this list
         self.statuses.follow(self.store)
         for file in files:
             file.restored()
@@ -184,6 +204,11 @@ class Collector:
     def roots(self) -> list[Path]:
         """The directories that are read."""
         return [source.root for source in self.sources]
+
+    @property
+    def places(self) -> list[Path]:
+        """The directories that are asked for: with no paths given also those that are not there yet."""
+        return known_places() if self.known else self.roots
 
     def scan(self) -> None:
         """Look at every file below every root and read what is new; then bring the derived tables up to date."""

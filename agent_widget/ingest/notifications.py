@@ -57,9 +57,9 @@ class _Handler(FileSystemEventHandler):
 class Notifications:
     """The watches of some roots."""
 
-    def __init__(self, roots: Iterable[Path], note: Callable[[str], None]) -> None:
-        """Call ``note`` with each path that may have changed, in watchdog's thread."""
-        self._roots = list(roots)
+    def __init__(self, roots: Callable[[], Iterable[Path]], note: Callable[[str], None]) -> None:
+        """Call ``note`` with each path that may have changed below ``roots()``, in watchdog's thread."""
+        self._roots = roots
         self._note = note
         self._observer: BaseObserver | None = None
         self.watches: dict[Path, tuple[ObservedWatch, int]] = {}
@@ -78,7 +78,7 @@ class Notifications:
     def refresh(self) -> list[Path]:
         """Watch every root that is there and not watched; returns those that were made anew since the last time."""
         made_anew = []
-        for root in self._roots:
+        for root in self._roots():
             try:
                 inode = os.lstat(root).st_ino if os.path.realpath(root) == str(root) else 0
             except OSError:

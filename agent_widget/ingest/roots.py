@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..sources import SOURCES
@@ -20,18 +20,39 @@ def resolve(paths: Iterable[str | os.PathLike[str]]) -> list[Source]:
     A path is the directory of a source, or a project that holds such directories (:attr:`Source.folder`), or both. A
     directory nobody recognises is taken as a workspace that is still to be filled. Raises :class:`PathError`.
     """
-    found: list[tuple[type[Source], Path]] = []
     given = list(paths)
-    if not given:
-        for kind in SOURCES:
-            found += [(kind, root.resolve()) for root in kind.default_roots(os.environ, Path.home()) if root.is_dir()]
-    for path in given:
-        found += _recognise(path)
     sources: list[Source] = []
-    for kind, root in dict.fromkeys(found):
-        same = sum(type(source) is kind for source in sources)
-        sources.append(kind(root, namespace=f"{root.parent.name or root.name}{same + 1}/" if same else ""))
+    add_sources(sources, [found for path in given for found in _recognise(path)] if given else _known())
     return sources
+
+
+def add_known(sources: list[Source]) -> bool:
+    """Add the sources of known places that were made since; returns whether there were any."""
+    return add_sources(sources, _known())
+
+
+def add_sources(sources: list[Source], found: Iterable[tuple[type[Source], Path]]) -> bool:
+    """Add the sources of some roots that are not among them; returns whether there were any."""
+    before = len(sources)
+    known = {(type(source), source.root) for source in sources}
+    for kind, root in dict.fromkeys(found):
+        if (kind, root) not in known:
+            same = sum(type(source) is kind for source in sources)
+            sources.append(kind(root, namespace=f"{root.parent.name or root.name}{same + 1}/" if same else ""))
+    return len(sources) > before
+
+
+def known_places() -> list[Path]:
+    """Return every place of this machine where a known agent would leave its files, whether it is there or not."""
+    places = (root for kind in SOURCES for root in kind.default_roots(os.environ, Path.home()))
+    return list(dict.fromkeys(places))
+
+
+def _known() -> Iterator[tuple[type[Source], Path]]:
+    for kind in SOURCES:
+        for root in kind.default_roots(os.environ, Path.home()):
+            if os.path.isdir(root):
+                yield kind, root.resolve()
 
 
 def _recognise(path: str | os.PathLike[str]) -> list[tuple[type[Source], Path]]:

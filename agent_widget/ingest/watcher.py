@@ -77,7 +77,7 @@ class Watcher:
         self._paths: set[str] = set()
         self._wake = threading.Event()
         self._stopping = False
-        self.notifications = Notifications(collector.roots, lambda path: self._note(path))
+        self.notifications = Notifications(lambda: self.collector.roots, lambda path: self._note(path))
         collector.degraded = self.notifications.degraded
         self._check: Iterator[None] | None = None
         """The check of all files that goes on."""
@@ -186,6 +186,8 @@ class Watcher:
                 all_read = True  # a round that fails goes on with the next check, not at once
                 if moment >= next_hot:
                     next_hot = moment + HOT_CHECK
+                    if collector.grow():
+                        self._check_soon = True
                     self._watch_roots()
                     collector.look(collector.stale(within=HOT_FOR))
                     collector.verify()

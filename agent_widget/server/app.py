@@ -228,8 +228,8 @@ class Server:
     @property
     def runtime(self) -> Runtime:
         """What clients on this machine must know."""
-        roots = [str(root) for root in self.collector.roots]
-        return Runtime(self.url, self.token, os.getpid(), roots, self.started_at, VERSION)
+        places = [str(place) for place in self.collector.places]
+        return Runtime(self.url, self.token, os.getpid(), places, self.started_at, VERSION, self.collector.known)
 
     async def idle(self) -> None:
         """Wait until nobody has been connected for ``idle_timeout`` seconds; for ever if there is no such limit."""

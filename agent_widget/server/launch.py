@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ..discovery import Runtime, find_server, is_alive, runtimes, starting
-from ..ingest.roots import resolve
+from ..ingest.roots import known_places, resolve
 
 IDLE_TIMEOUT: Final = 600.0
 """Seconds without a client after which a server that a notebook started ends."""
@@ -43,6 +43,7 @@ class Server:
         self.token = runtime.token
         self.pid = runtime.pid
         self.paths = runtime.paths
+        self._watched = runtime.watched or "nothing yet"
         self.started = process is not None
         self._process = process
 
@@ -82,7 +83,7 @@ class Server:
 
     def __repr__(self) -> str:
         # never the token: a repr ends up in notebooks and logs
-        return f"<agent_widget.Server {self.url} pid {self.pid} watching {', '.join(self.paths) or 'nothing yet'}>"
+        return f"<agent_widget.Server {self.url} pid {self.pid} watching {self._watched}>"
 
 
 def serve(
@@ -94,9 +95,9 @@ def serve(
     does not have. Returns when the server answers; a large home is still being read then. Raises
     :class:`ServerError`, and :class:`~agent_widget.ingest.roots.PathError` for a path that cannot be watched.
     """
-    roots = [str(source.root) for source in resolve(paths)]
+    roots = [str(source.root) for source in resolve(paths)] if paths else [str(place) for place in known_places()]
     with starting():
-        if roots or not paths:
+        if roots:
             found = find_server(roots)
             if found is not None and port in (0, found.port) and _answers(found):
                 return Server(found)

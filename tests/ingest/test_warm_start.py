@@ -14,7 +14,7 @@ import pytest
 from agent_widget.ingest import archive as archiving
 from agent_widget.ingest import database, tail
 from agent_widget.ingest import file as reading
-from agent_widget.ingest.archive import Archive
+from agent_widget.ingest.archive import Archive, default_path
 from agent_widget.ingest.collector import Collector
 from tests.support.homes import WRITTEN
 
@@ -142,3 +142,20 @@ def test_rows_of_a_file_that_went_stay(tmp_path: Path) -> None:
     assert everything(second)["messages"] == before["messages"]
     assert everything(second)["sessions"].keys() == before["sessions"].keys()
     second.close()
+
+
+def test_a_home_that_was_made_meanwhile_does_not_cost_what_the_others_have(
+    own_machine: Path, opened: list[str]
+) -> None:
+    def started() -> Collector:
+        return Collector(clock=lambda: NOW, host="here", archive=lambda roots: Archive.open(default_path(roots)))
+
+    for home, name in (("gemini", ".gemini"), ("qwen", ".qwen")):
+        for path, data in files_of(home, 0).items():
+            write(own_machine / "home" / name, path, data)
+        collector = started()
+        collector.scan()
+        collector.close()
+        assert opened and all(f"/{name}/" in path for path in opened)
+        opened.clear()
+    assert {source.name for source in started().sources} >= {"gemini", "qwen"}

@@ -589,3 +589,35 @@ def test_the_log_of_the_watcher_is_quiet_when_all_is_well(root: Path, caplog: py
         append(root / "message-bus.jsonl", message(4))
         live.comes_to_agree()
     assert caplog.messages == []
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Known places
+
+
+def test_a_home_that_is_made_after_the_start_is_found(own_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks(monkeypatch, hot=0.02, tree=NEVER)
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR")
+    collector = Collector()
+    watcher = Watcher(collector)
+    watcher.start()
+    try:
+        assert watcher.wait(10) and not collector.sources
+        log = own_machine / "home" / ".claude" / "projects" / "-work-shop" / "5e551011.jsonl"
+        log.parent.mkdir(parents=True)
+        prompt = {
+            "type": "user",
+            "uuid": "u1",
+            "sessionId": "5e551011",
+            "timestamp": at(1),
+            "message": {"content": "Go"},
+        }
+        log.write_text(json.dumps(prompt) + "\n")
+        until(lambda: collector.store.get("sessions", "5e551011"))
+        until(lambda: [source.path for source in watcher.sources.sources] == [str(log.parents[2])])
+        prompt |= {"uuid": "u2", "timestamp": at(2)}
+        monkeypatch.setattr(watching, "HOT_CHECK", NEVER)
+        append(log, json.dumps(prompt) + "\n")  # from now on it is watched like any other
+        until(lambda: collector.store.count("messages") == 2)
+    finally:
+        watcher.stop()

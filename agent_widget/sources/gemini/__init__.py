@@ -168,6 +168,7 @@ class _Log(Chat[Line, Voice]):
         if message.timestamp == self.rewritten_at and message.tokens is None:
             return
         if self.parent is not None:  # the agent that it works for has not written down yet that it called
+            yield Record("agents", self.chat.parent or "", {})
             yield Evidence(self.chat.parent or "", at, "delegated")
         if message.type == "gemini":
             yield from self._answer(message, at)
