@@ -34,6 +34,7 @@ function mountSaved(host: HTMLElement, { welcome, changes, transcripts }: Saved)
   const store = new Store();
   store.setClock(welcome.now, 0);
   store.setSources(welcome.sources);
+  store.setCounts(welcome.rows ?? {});
   store.setConnection({ state: "saved", message: null, rtt: null, server: null, lastFrameAt: welcome.now });
   for (const frame of changes) store.apply(frame);
   store.commit();

@@ -48,6 +48,8 @@ export interface SourceState {
   readonly transcripts?: boolean;
 }
 
+export type Counts = { readonly [T in TableName]?: number };
+
 export interface Welcome {
   readonly type: "welcome";
   readonly protocol: number;
@@ -57,6 +59,8 @@ export interface Welcome {
   readonly now: number;
   readonly sources: readonly SourceState[];
   readonly schema: Readonly<Record<string, Readonly<Record<string, ColumnType>>>>;
+  /** How many rows each table has in all. */
+  readonly rows?: Counts;
 }
 
 /** How far each root is read and what is wrong there; comes when that has changed. */
@@ -75,6 +79,8 @@ export interface Changes {
   readonly rows: { readonly [T in TableName]?: readonly Rows[T][] };
   readonly gone: { readonly [T in TableName]?: readonly string[] };
   readonly more: boolean;
+  /** How many rows there are in all, of tables in which something changed; in the first frame of an answer. */
+  readonly counts?: Counts;
   /** Which frame of its answer this is, from 0: one that was dropped on the way is a gap. */
   readonly part: number;
 }

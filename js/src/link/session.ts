@@ -3,7 +3,17 @@
 import { LIMITS } from "../store/tables.ts";
 import { type Connection, describe, type Facts } from "./connection.ts";
 import { FINAL, PROTOCOL, SILENCE_MS } from "./constants.ts";
-import type { Alert, Changes, DownFrame, ProtocolError, Reply, SourceState, UpFrame, ViewState } from "./protocol.ts";
+import type {
+  Alert,
+  Changes,
+  Counts,
+  DownFrame,
+  ProtocolError,
+  Reply,
+  SourceState,
+  UpFrame,
+  ViewState,
+} from "./protocol.ts";
 
 type LinkStatus = Facts["link"];
 
@@ -23,6 +33,7 @@ export interface Link {
 export interface Replica {
   setClock(now: number, latency: number): void;
   setSources(sources: readonly SourceState[]): void;
+  setCounts(counts: Counts): void;
   setAlerts(alerts: readonly Alert[]): void;
   setConnection(connection: Connection): void;
   beginReset(): void;
@@ -150,6 +161,7 @@ export class LinkSession implements LinkEvents {
         this.#replica.setClock(frame.now, 0);
         this.#replica.setSources(frame.sources);
         this.#noteReader(frame.sources, frame.now);
+        this.#replica.setCounts(frame.rows ?? {});
         if (frame.epoch !== this.#epoch) this.#startOver(frame.epoch, 0);
         this.#update({ welcomed: true, refusal: null });
         break;
@@ -206,6 +218,7 @@ export class LinkSession implements LinkEvents {
       return;
     }
     this.#replica.apply(frame);
+    if (frame.counts !== undefined) this.#replica.setCounts(frame.counts);
     this.#answer = frame.more ? answer : null;
     this.#part = frame.part + 1;
     if (frame.more) return;

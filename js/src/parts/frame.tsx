@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { integer, plural } from "../lib/format.ts";
 import { useApp } from "../state/context.ts";
+import { hasOlder, isLoading, loadOlder } from "../state/older.ts";
 import { pythonRows } from "../state/python.ts";
 import type { Facet, Query } from "../state/query.ts";
 import { recordedRows } from "../store/store.ts";
@@ -28,7 +29,7 @@ interface FrameProps<T extends TableName, R> {
 export function Frame<T extends TableName, R>(props: FrameProps<T, R>) {
   const { table, query, total, nouns } = props;
   const shown = query.rows.length;
-  const { store, nav } = useApp();
+  const { store, live, ask, nav } = useApp();
   const filter = nav.filter(VIEW_OF[table]);
   const selection = nav.selected.value;
   store.tables[table].version.value;
@@ -54,6 +55,17 @@ export function Frame<T extends TableName, R>(props: FrameProps<T, R>) {
         {props.tools}
         <span class="toolbar-end">
           <span class="muted figures">{count}</span>
+          {recorded > rows.size && ask !== null && live.connection.value.state !== "saved" && hasOlder(live, table) && (
+            <button
+              type="button"
+              class="button"
+              disabled={isLoading(table)}
+              title="Load the next older rows from the server"
+              onClick={() => void loadOlder(live, ask, table).catch(() => {})}
+            >
+              Older
+            </button>
+          )}
           <CopyButton text={pythonRows(table, Object.fromEntries(columns))} icon>
             Copy Python
           </CopyButton>

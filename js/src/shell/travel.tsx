@@ -4,6 +4,7 @@ import { type ReadonlySignal, useComputed, useSignal, useSignalEffect } from "@p
 import { useRef } from "preact/hooks";
 import { ago, exactTime, stamp } from "../lib/format.ts";
 import { useApp } from "../state/context.ts";
+import { loadMoment } from "../state/older.ts";
 import type { Store } from "../store/store.ts";
 import { History } from "./travel-axis.ts";
 
@@ -24,6 +25,7 @@ function instantsOf({ tables }: Store): number[] {
   for (const call of tables.tool_calls.list()) note(call.at);
   for (const message of tables.messages.list()) note(message.at);
   for (const line of tables.logs.list()) note(line.at);
+  for (const session of tables.sessions.list()) note(session.started_at); // they reach back further than what is held
   for (const task of tables.tasks.list()) {
     note(task.created_at);
     note(task.started_at);
@@ -41,8 +43,11 @@ function useHistory(live: Store): ReadonlySignal<History> {
 }
 
 export function Travel() {
-  const { live, nav } = useApp();
+  const { live, ask, nav } = useApp();
   const history = useHistory(live);
+  useSignalEffect(() => {
+    if (nav.moment.value !== null && ask !== null) loadMoment(live, ask, nav.moment.value);
+  });
   const speed = useSignal<number>(60);
   const playing = useSignal(false);
   const moment = nav.moment;

@@ -197,6 +197,7 @@ export class Past implements Shown {
   readonly connection;
   readonly sources;
   readonly loading;
+  readonly counts;
   readonly paused = signal(false);
   readonly now: ReadonlySignal<number>;
   readonly past = true;
@@ -205,6 +206,7 @@ export class Past implements Shown {
     this.connection = store.connection;
     this.sources = store.sources;
     this.loading = store.loading;
+    this.counts = store.counts;
     this.now = computed(() => moment.value ?? store.now.value);
     this.tables = Object.fromEntries(
       TABLE_NAMES.map((name) => [name, tableAt(name, store, this.now)]),

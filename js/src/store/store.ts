@@ -4,7 +4,7 @@
 // not at all while nobody looks. So thousands of changed rows a second cost one repaint.
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Connection } from "../link/connection.ts";
-import type { Alert, Changes, SourceState } from "../link/protocol.ts";
+import type { Alert, Changes, Counts, SourceState } from "../link/protocol.ts";
 import { LIMITS, type Rows, TABLE_NAMES, type TableName } from "./tables.ts";
 
 export type { Connection } from "../link/connection.ts";
@@ -37,9 +37,11 @@ class LiveTable<R extends { readonly id: string }> implements TableView<R> {
   dirty = false;
   #list: readonly R[] | null = null;
   #staged: Map<string, R> | null = null;
-  readonly #limit: number;
+  readonly #bound: number;
+  #limit: number;
 
   constructor(limit: number) {
+    this.#bound = limit;
     this.#limit = limit;
   }
 
@@ -61,6 +63,7 @@ class LiveTable<R extends { readonly id: string }> implements TableView<R> {
     if (this.#staged === null) return;
     this.rows = this.#staged;
     this.#staged = null;
+    this.#limit = this.#bound;
     this.changedAt.clear();
     this.dirty = true;
   }
@@ -81,6 +84,15 @@ class LiveTable<R extends { readonly id: string }> implements TableView<R> {
       this.changedAt.delete(id);
     }
     this.dirty ||= target === this.rows && rows.length + gone.length > 0;
+  }
+
+  /** Take in rows that are older than those held; they are let go first. Returns how many were new. */
+  addOlder(rows: readonly R[]): number {
+    const before = this.rows.size;
+    this.rows = new Map([...rows.map((row) => [row.id, row] as const), ...this.rows]);
+    this.#limit += this.rows.size - before;
+    this.dirty = true;
+    return this.rows.size - before;
   }
 
   /** Make the changes visible. */
@@ -122,6 +134,8 @@ export interface Shown {
   readonly sources: ReadonlySignal<readonly SourceState[]>;
   readonly loading: ReadonlySignal<Loading>;
   readonly paused: ReadonlySignal<boolean>;
+  /** How many rows each table has in all; the browser holds the newest of a long one. */
+  readonly counts: ReadonlySignal<Counts>;
   /** Whether this is a past moment. */
   readonly past: boolean;
   readonly clock: () => number;
@@ -151,6 +165,9 @@ export class Store implements Shown {
   readonly loading: ReadonlySignal<Loading> = this.#loading;
   readonly #paused = signal(false);
   readonly paused: ReadonlySignal<boolean> = this.#paused;
+  readonly #counts = signal<Counts>({});
+  readonly counts: ReadonlySignal<Counts> = this.#counts;
+  #nextCounts: Counts | null = null;
   readonly #alerts = signal<readonly Alert[]>([]);
   /** The alerts of Python; updated at once, even while nothing is seen: a notification is for those who look elsewhere. */
   readonly alerts: ReadonlySignal<readonly Alert[]> = this.#alerts;
@@ -184,6 +201,18 @@ export class Store implements Shown {
 
   setSources(sources: readonly SourceState[]): void {
     this.#sources.value = sources;
+  }
+
+  setCounts(counts: Counts): void {
+    this.#nextCounts = { ...this.#counts.value, ...this.#nextCounts, ...counts };
+    this.#schedule();
+  }
+
+  /** Take in rows from before those that are held. Returns how many were new. */
+  addOlder<T extends TableName>(name: T, rows: readonly Rows[T][]): number {
+    const added = (this.#tables[name] as LiveTable<Rows[T]>).addOlder(rows);
+    this.#schedule();
+    return added;
   }
 
   setAlerts(alerts: readonly Alert[]): void {
@@ -236,6 +265,10 @@ export class Store implements Shown {
       this.#connection.value = this.#nextConnection;
       this.#nextConnection = null;
     }
+    if (this.#nextCounts !== null) {
+      this.#counts.value = this.#nextCounts;
+      this.#nextCounts = null;
+    }
     if (this.#paused.value) return;
     if (!this.#loading.value.done) this.#loading.value = { done: this.#loaded, rows: this.#received };
     const changed = TABLE_NAMES.filter((name) => this.#tables[name].dirty);
@@ -244,8 +277,10 @@ export class Store implements Shown {
   }
 }
 
-/** How many rows the server has of a table, as its figures say; the browser holds the newest of a long one. */
+/** How many rows the server has of a table; the browser holds the newest of a long one. */
 export function recordedRows(store: Shown, table: TableName): number {
+  const count = store.counts.value[table];
+  if (count !== undefined) return count;
   store.tables.stats.version.value;
   const figure = (name: string): number => store.tables.stats.rows.get(name)?.value ?? 0;
   return table === "messages" ? figure("messages") + figure("heartbeats") : figure(table);
