@@ -23,7 +23,7 @@ from .client.connection import ENDED
 from .client.errors import ConnectionFailed
 from .data.files import csv_text, json_bytes, parquet_bytes
 from .data.frames import arrow_table
-from .discovery import find_server, runtimes
+from .discovery import find_server, redirecting, runtimes
 from .ingest.archive import Archive, archive_size, default_path
 from .ingest.collector import Collector
 from .ingest.notifications import Notifications
@@ -37,6 +37,7 @@ from .version import VERSION
 
 _FILES = 4096
 """Open files that a server asks the system for."""
+_TOKEN_VARIABLE = "AGENT_WIDGET_TOKEN"
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -98,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
     sub.add_argument("--port", type=_port, default=8765, help="0 for any free one (default: %(default)s)")
     access = sub.add_mutually_exclusive_group()
-    access.add_argument("--token", help="the token clients must know (default: a new one)")
+    _add_token(access, "the token clients must know, which others can see in the process list (default: a new one)")
     access.add_argument("--no-token", action="store_true", help="let everyone on this machine in")
     sub.add_argument("--open", action="store_true", help="open the dashboard in the browser")
     sub.add_argument("--no-masking", action="store_true", help=masking_help)
@@ -122,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("tail", _tail, "Print live changes, one a line.")
     sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
     sub.add_argument("--url", help="of a running server, e.g. ws://127.0.0.1:8765/ws")
-    sub.add_argument("--token", help="of that server (default: from its runtime file)")
+    _add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
     sub.add_argument("--table", choices=TABLES, help="only this table")
     sub.add_argument("--json", action="store_true", help="one JSON object a line")
 
@@ -138,6 +139,26 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("doctor", _doctor, "Say what is found, readable and watched, and which limits are near.")
     sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
     return parser
+
+
+def _add_token(group: argparse._MutuallyExclusiveGroup, help: str) -> None:
+    group.add_argument("--token", help=help)
+    group.add_argument("--token-file", metavar="FILE", help=f"a file that holds it; {_TOKEN_VARIABLE} may hold it too")
+
+
+def _token(options: argparse.Namespace) -> str | None:
+    """Return the token that was chosen, by an option, a file or the environment."""
+    if options.token is not None:
+        return str(options.token)
+    if options.token_file is None:
+        return os.environ.get(_TOKEN_VARIABLE) or None
+    path = Path(options.token_file).expanduser()
+    lines = path.read_text("utf-8").split()
+    if len(lines) != 1:
+        raise _Failure(f"{path}: a token file has one word, the token")
+    if os.name == "posix" and path.stat().st_mode & 0o044:
+        _warn(f"{path} can be read by other users; chmod 600 makes it yours alone")
+    return lines[0]
 
 
 def _port(text: str) -> int:
@@ -181,7 +202,7 @@ def _serve(options: argparse.Namespace) -> None:
         collector,
         host=options.host,
         port=options.port,
-        token=options.token,
+        token=None if options.no_token else _token(options),
         no_token=options.no_token,
         idle_timeout=options.idle_timeout,
         keep_transcripts=options.keep_transcripts,
@@ -226,9 +247,10 @@ async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None
             print(f"token     {server.token or 'none asked for'}", flush=True)
             if roots and server.collector.is_empty:
                 _warn("nothing to show yet: no file here is one an agent writes; it appears when it comes")
-        if open_page and not webbrowser.open(server.page_url):
-            _warn("no browser found; open the page by its address")
-        await server.idle()
+        with redirecting(server.page_url) if open_page else contextlib.nullcontext() as page:
+            if page is not None and not await asyncio.to_thread(webbrowser.open, page.as_uri()):
+                _warn("no browser found; open the page by its address")
+            await server.idle()
 
 
 def _detach() -> None:
@@ -318,7 +340,7 @@ def _write_parquet(table: str, rows: list[Row]) -> None:
 
 def _tail(options: argparse.Namespace) -> None:
     if options.url:
-        token = options.token or next((r.token for r in runtimes() if r.url == options.url), None)
+        token = _token(options) or next((r.token for r in runtimes() if r.url == options.url), None)
         try:
             client = connect(options.url, token)
         except ValueError as error:

@@ -6,12 +6,13 @@ A runtime file, readable by its owner alone, holds the url and the token of a se
 from __future__ import annotations
 
 import contextlib
+import html
 import ipaddress
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Final
 
 import msgspec
 from jupyter_core.paths import jupyter_runtime_dir, secure_write
@@ -87,6 +88,42 @@ def published(runtime: Runtime) -> Iterator[Path]:
             yield path
         finally:
             path.unlink(missing_ok=True)
+
+
+REDIRECT: Final = """<!doctype html>
+<html>
+<head>
+<meta charset="utf-8">
+<meta name="referrer" content="no-referrer">
+<meta http-equiv="refresh" content="0; url={url}">
+<title>agents</title>
+</head>
+<body><p><a href="{url}">Open the dashboard</a></p></body>
+</html>
+"""
+
+
+@contextlib.contextmanager
+def redirecting(url: str) -> Iterator[Path]:
+    """Write a page, mode 0600, that leads to ``url``; it is gone afterwards.
+
+    A browser is started with the path of this page: all users can read its command line, and ``url`` has the token.
+    Jupyter does the same (``jpserver-PID-open.html``).
+    """
+    directory = runtime_directory()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for old in directory.glob("open-*.html"):  # of servers that were killed
+        with contextlib.suppress(ValueError, OSError):
+            if not is_alive(int(old.stem.removeprefix("open-"))):
+                old.unlink()
+    path = directory / f"open-{os.getpid()}.html"
+    path.unlink(missing_ok=True)
+    with secure_write(str(path)) as file:
+        file.write(REDIRECT.format(url=html.escape(url)))
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -233,6 +233,69 @@ def test_serve_prints_where_it_is(workspace: Path) -> None:
         assert process.wait(10) == 0
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_token_is_in_no_command_line(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f"#!/bin/sh\nprintf '%s' \"$*\" > {tmp_path}/argument\n")
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    token_file = tmp_path / "token"
+    token_file.write_text("a-token-from-a-file\n")
+    token_file.chmod(0o600)
+    with running("serve", "--port", "0", "--token-file", token_file, "--open", workspace) as (process, lines):
+        until(lambda: len(lines) == 4 and (tmp_path / "argument").exists())
+        assert any(line.split() == ["token", "a-token-from-a-file"] for line in lines)
+        argument = until((tmp_path / "argument").read_text)
+        assert argument.startswith("file://")
+        assert "a-token" not in argument + Path(f"/proc/{process.pid}/cmdline").read_text()
+        page = Path(argument.removeprefix("file://"))
+        assert page.stat().st_mode & 0o777 == 0o600
+        assert "#token=a-token-from-a-file" in page.read_text()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert not page.exists()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+def chosen(monkeypatch: pytest.MonkeyPatch, *arguments: str, variable: str | None = None) -> str | None:
+    """The token that ``serve`` takes."""
+    if variable is None:
+        monkeypatch.delenv("AGENT_WIDGET_TOKEN", raising=False)
+    else:
+        monkeypatch.setenv("AGENT_WIDGET_TOKEN", variable)
+    return cli._token(cli._parser().parse_args(["serve", *arguments]))
+
+
+def test_a_token_comes_from_the_option_the_file_or_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("from the file".replace(" ", "-") + "\n")
+    file.chmod(0o600)
+    assert chosen(monkeypatch) is None
+    assert chosen(monkeypatch, variable="") is None
+    assert chosen(monkeypatch, variable="from-the-environment") == "from-the-environment"
+    assert chosen(monkeypatch, "--token-file", str(file), variable="from-the-environment") == "from-the-file"
+    assert chosen(monkeypatch, "--token", "given", variable="from-the-environment") == "given"
+    assert capsys.readouterr().err == ""
+    file.chmod(0o644)
+    chosen(monkeypatch, "--token-file", str(file))
+    assert "chmod 600" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["", "two words", None])
+def test_a_token_file_without_a_token_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], workspace: Path, content: str | None
+) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_text(content)
+    assert cli.main(["serve", "--port", "0", "--token-file", str(file), str(workspace)]) == 1
+    assert str(file) in capsys.readouterr().err.strip()
+
+
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where commands put what is temporary."""

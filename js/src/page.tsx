@@ -9,9 +9,25 @@ import { Store } from "./store/store.ts";
 
 const SOCKET_BEAT_MS = 5_000;
 
-/** The token comes in the fragment, which is never sent anywhere. */
-function tokenOf(hash: string): string | undefined {
-  return new URLSearchParams(hash.slice(1)).get("token") ?? undefined;
+const TOKEN_KEY = "agent-widget-token";
+
+/**
+ * The token comes in the fragment, which is never sent anywhere. It is taken out of the address bar and kept for this
+ * tab, so that reloading the page works.
+ */
+function takeToken(): string | undefined {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const token = given.get("token");
+  try {
+    if (token === null) return sessionStorage.getItem(TOKEN_KEY) ?? undefined;
+    sessionStorage.setItem(TOKEN_KEY, token);
+  } catch {
+    return token ?? undefined; // the browser keeps nothing for this page: the fragment must stay
+  }
+  given.delete("token");
+  const rest = given.toString();
+  history.replaceState(history.state, "", location.pathname + location.search + (rest === "" ? "" : `#${rest}`));
+  return token;
 }
 
 export function mountPage(host: HTMLElement): void {
@@ -47,7 +63,9 @@ function mountSaved(host: HTMLElement, { welcome, changes, transcripts }: Saved)
 }
 
 function mountLive(host: HTMLElement): void {
-  const token = tokenOf(location.hash);
+  const token = takeToken();
+  // Another address of this page in the same tab: the browser does not load it anew by itself.
+  addEventListener("hashchange", () => new URLSearchParams(location.hash.slice(1)).has("token") && location.reload());
   const store = new Store();
   const session = new LinkSession(store, {
     peer: "server",

@@ -52,6 +52,16 @@ def command(lab: Lab, chrome: BrowserContext) -> Iterator[Command]:
         process.wait(10)
 
 
+def test_the_token_leaves_the_address_bar_and_reloading_works(command: Command, workspace: Workspace) -> None:
+    _, page = command("serve", str(workspace.directory), "--port", "0")
+    board = Board(page)
+    for _ in range(2):
+        expect(board.state).to_have_text("live")
+        assert "#" not in page.url
+        page.reload()
+    expect(board.state).to_have_text("live")
+
+
 def test_the_page_without_jupyter_is_the_same_dashboard(command: Command, workspace: Workspace) -> None:
     server, page = command("serve", str(workspace.directory), "--port", "0")
     problems: list[object] = []
