@@ -101,6 +101,35 @@ def test_a_change_in_memory_is_shown_as_a_diff(command: Command, workspace: Work
     expect(board.rows.filter(has_text="Pump diary")).to_contain_text("changed")
 
 
+def test_the_search_box_finds_through_everything_and_a_hit_opens_its_transcript(
+    command: Command, workspace: Workspace, tmp_path: Path
+) -> None:
+    ann = Session()
+    steps = [ann.says(f"Step {n}" + (" spends the retry budget" if n == 100 else "")) for n in range(400)]
+    transcript = tmp_path / "claude" / PROJECT / f"{ANN}.jsonl"
+    transcript.parent.mkdir(parents=True)
+    transcript.write_bytes(lines(ann.person("Go"), *steps))
+    _, page = command("serve", str(workspace.directory), str(tmp_path / "claude"), "--port", "0")
+    board = Board(page)
+    board.search("retry budget")
+    board.root.get_by_role("searchbox").press("Enter")
+    found = board.root.get_by_role("dialog", name="Found everywhere")
+    expect(found.get_by_role("status")).to_contain_text("1 found in all")
+    hit = found.get_by_role("list", name="Hits").get_by_role("button")
+    expect(hit).to_contain_text("reply")
+    expect(hit.locator("mark")).to_have_text(["retry", "budget"])
+    page.keyboard.press("ArrowDown")
+    expect(hit).to_be_focused()
+    page.keyboard.press("Enter")
+    entry = board.root.locator(".entry[aria-current]")
+    expect(entry).to_contain_text("Step 100 spends the retry budget")
+    expect(entry.locator("mark")).to_have_text(["retry", "budget"])
+    expect(entry).to_be_in_viewport()
+    expect(board.root.get_by_text("Step 399")).to_have_count(0)
+    board.root.get_by_role("button", name="to the newest").click()
+    expect(board.root.get_by_text("Step 399")).to_be_visible()
+
+
 def test_the_page_shows_nothing_without_the_token(command: Command, workspace: Workspace) -> None:
     _, page = command("serve", str(workspace.directory), "--port", "0", token=False)
     board = Board(page)

@@ -1,7 +1,8 @@
 // The shell: header, notices about the connection, and the view of the chosen tab.
-import { useComputed, useSignal } from "@preact/signals";
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
 import { AppContext, type Ask } from "../state/context.ts";
+import { Everything } from "../state/everything.ts";
 import { type Command, commandOf, isTyped } from "../state/keys.ts";
 import type { Nav } from "../state/nav.ts";
 import { times } from "../state/times.ts";
@@ -12,6 +13,7 @@ import { views } from "../views/index.ts";
 import { AlertStrip } from "./alerts.tsx";
 import { Announcer } from "./announcer.tsx";
 import { Boundary } from "./boundary.tsx";
+import { EverythingPanel } from "./everything.tsx";
 import { useKeptFocus } from "./focus.ts";
 import { Header, PANEL_ID, tabId } from "./header.tsx";
 import { Help } from "./help.tsx";
@@ -31,6 +33,13 @@ export function App({ store: live, nav, ask }: AppProps) {
   useMemo(() => memoryVersions(live), [live]); // follows the texts of memory from the opening on, whatever is shown
   const store = travels ? past : live;
   const app = useMemo(() => ({ store, live, nav, ask }), [store, live, nav, ask]);
+  const everything = useMemo(() => new Everything(ask, live), [ask, live]);
+  useSignalEffect(() => {
+    const text = nav.search.value.trim();
+    if (nav.everything.value) void everything.start(text);
+    else if (text === "") everything.stop();
+    if (text === "") nav.everything.value = false;
+  });
   const tab = nav.tab.value;
   const View = views[tab];
   const element = useRef<HTMLDivElement>(null);
@@ -74,6 +83,7 @@ export function App({ store: live, nav, ask }: AppProps) {
         <ReadingNotice />
         <div id={PANEL_ID} class="panel" role="tabpanel" aria-labelledby={tabId(tab)}>
           {help.value && <Help open={help} />}
+          {nav.everything.value && <EverythingPanel everything={everything} />}
           <Boundary key={`${tab} ${travels}`}>
             <LoadingNotice>
               <View />

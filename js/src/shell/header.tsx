@@ -72,24 +72,35 @@ function Search() {
     } else if (event.key === "Escape" || event.key === "ArrowDown") {
       const app = event.currentTarget.closest(".app")!;
       (
+        app.querySelector<HTMLElement>(".everything .hit") ??
         app.querySelector<HTMLElement>(".panel [role=grid], .panel [role=treegrid], .panel [role=listbox]") ??
         (app as HTMLElement)
       ).focus();
+    } else if (event.key === "Enter" && !nav.reads.value && nav.search.value.trim() !== "") {
+      nav.everything.value = true;
     } else return;
     event.preventDefault();
   };
+  const asks = nav.search.value.trim() !== "" && !nav.everything.value;
   return (
-    <input
-      class="search"
-      type="search"
-      placeholder="Search  /"
-      aria-label="Search what this tab shows"
-      value={nav.search.value}
-      onInput={(event) => {
-        nav.search.value = event.currentTarget.value;
-      }}
-      onKeyDown={onKeyDown}
-    />
+    <span class="search-box">
+      <input
+        class="search"
+        type="search"
+        placeholder="Search  /"
+        aria-label="Search what this tab shows"
+        value={nav.search.value}
+        onInput={(event) => {
+          nav.search.value = event.currentTarget.value;
+        }}
+        onKeyDown={onKeyDown}
+      />
+      {asks && (
+        <button type="button" class="button search-all" onClick={() => (nav.everything.value = true)}>
+          search everything{nav.reads.value ? "" : " ⏎"}
+        </button>
+      )}
+    </span>
   );
 }
 

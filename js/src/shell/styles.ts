@@ -8,10 +8,11 @@ import parts from "../parts/parts.css";
 import sequence from "../sequence/style.css";
 import { sheets } from "../views/sheets.ts";
 import alerts from "./alerts.css";
+import everything from "./everything.css";
 import help from "./help.css";
 import base from "./style.css";
 import travel from "./travel.css";
 
-const rooms = [base, alerts, travel, help, parts, grid, lanes, lanesStrips, sequence, burndown, markdown];
+const rooms = [base, alerts, travel, help, everything, parts, grid, lanes, lanesStrips, sequence, burndown, markdown];
 
 export const styles = [...rooms, ...sheets].join("\n");

@@ -36,7 +36,7 @@ export const KEYS: readonly Keys[] = [
     where: "Anywhere in the dashboard",
     keys: [
       ["1 – 9", "the views, in the order of their tabs"],
-      ["/", "search what this tab shows"],
+      ["/", "search what this tab shows; Enter: search everything"],
       ["t", "history: everything as it was at a moment"],
       ["p", "pause what is shown, and go on"],
       ["c", "times: clock, or how long ago"],

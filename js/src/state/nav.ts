@@ -1,6 +1,6 @@
 // The navigation of one mounted view: tab, search, filters, sort and selection. Lives in the browser
 // alone, so it works while the kernel is busy.
-import { batch, type Signal, signal } from "@preact/signals";
+import { batch, computed, type Signal, signal } from "@preact/signals";
 import { type TableName, VIEW_OF, type ViewName } from "../store/tables.ts";
 
 /** Column → the values that pass. A column with no values lets everything pass. */
@@ -26,9 +26,22 @@ export class Nav {
   readonly travels = signal(false);
   /** Whose transcript is read (`trail.ts`): the selected session, then the subagents one went down to. */
   readonly trail: Signal<readonly string[]> = signal([]);
+  /** Whether what was found everywhere is shown. */
+  readonly everything = signal(false);
+  /** The entry that a transcript is to be opened at: whose it is, its key and position. */
+  readonly target: Signal<{ readonly id: string; readonly key: string; readonly position: string } | null> =
+    signal(null);
   readonly #filters = new Map<ViewName, Signal<Filter>>();
   readonly #sorts = new Map<string, Signal<Sort | null>>();
   readonly #switches = new Map<string, Signal<boolean>>();
+
+  /** Whether a transcript is open: there Enter in the search box goes from hit to hit. */
+  readonly reads = computed(
+    () =>
+      this.tab.value === "sessions" &&
+      this.selected.value?.table === "sessions" &&
+      !this.switch("sessions", "fields").value,
+  );
 
   constructor(tab: ViewName = "overview") {
     this.tab = signal(tab);

@@ -54,8 +54,11 @@ export interface Page {
   readonly after: string | null;
 }
 
-/** What is known of a conversation: everything from some entry on to the newest. The same shape as a page. */
-export type Talk = Page;
+/** What is known of a conversation: everything from some entry on to the newest, or to `after`. */
+export interface Talk extends Page {
+  /** Whether later entries are not read yet: it was opened in the middle. */
+  readonly ahead?: boolean;
+}
 
 /** Ids are unique among entries of one kind. */
 export const keyOf = (entry: Entry): string => `${entry.kind} ${entry.id}`;
@@ -64,7 +67,7 @@ export const keyOf = (entry: Entry): string => `${entry.kind} ${entry.id}`;
 export function withEarlier(talk: Talk, page: Page): Talk {
   const known = new Set(talk.entries.map(keyOf));
   const fresh = page.entries.filter((entry) => !known.has(keyOf(entry)));
-  return { entries: [...fresh, ...talk.entries], before: page.before, after: talk.after };
+  return { entries: [...fresh, ...talk.entries], before: page.before, after: talk.after, ahead: talk.ahead ?? false };
 }
 
 /** With what came since. */

@@ -43,8 +43,50 @@ export class Feed {
     this.seen = this.#seen;
   }
 
+  /** Read around a place rather than at the end. */
+  async openAt(position: string): Promise<void> {
+    this.#asking = true;
+    try {
+      const page = await this.#page({ after: position, limit: FIRST_PAGE });
+      const ahead = page.entries.length >= FIRST_PAGE;
+      const talk: Talk = { entries: page.entries, before: position, after: page.after, ahead };
+      const earlier = await this.#page({ before: position, limit: FIRST_PAGE });
+      this.#talk.value = withEarlier(talk, earlier);
+      this.#trouble.value = null;
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  /** The page after what is known, where that ends in the middle. */
+  async later(): Promise<void> {
+    const talk = this.#talk.value;
+    if (talk?.ahead !== true || this.#asking) return;
+    this.#asking = true;
+    try {
+      const page = await this.#page({ after: talk.after, limit: NEXT_PAGE });
+      const known = this.#talk.value ?? talk;
+      this.#talk.value = { ...withLater(known, page), ahead: page.entries.length >= NEXT_PAGE };
+      this.#trouble.value = null;
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  /** Forget what was read in the middle, and read the end. */
+  newest(): void {
+    if (this.#talk.value?.ahead !== true) return;
+    this.#talk.value = null;
+    this.follow();
+  }
+
   /** Something may be new: ask what, now or as soon as it is time. */
   readonly follow = (): void => {
+    if (this.#talk.value?.ahead === true) return;
     if (this.#asking) {
       this.#again = true;
       return;

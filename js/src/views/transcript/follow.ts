@@ -9,7 +9,7 @@ export function useFeed(ask: Ask, id: string, agent: string): Feed {
   const { nav, store } = useApp();
   const feed = useMemo(() => feedOf(nav, ask, id), [nav, ask, id]);
   useEffect(() => {
-    feed.follow();
+    if (nav.target.peek()?.id !== id) feed.follow();
     if (store.past) return;
     const { sessions, agents } = store.tables;
     let known: readonly unknown[] = [sessions.rows.get(id), agents.rows.get(agent)];

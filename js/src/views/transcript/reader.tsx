@@ -1,7 +1,7 @@
 // The list of entries: begins at its end, reads earlier pages when one scrolls up, follows what is written.
 
 import type { ComponentChildren } from "preact";
-import { useMemo, useReducer, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
 import { exactTime, integer } from "../../lib/format.ts";
 import { finder } from "../../lib/search.ts";
 import { Highlight } from "../../parts/highlight.tsx";
@@ -79,6 +79,16 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
       }),
     [entries, only, seen, turned, found.isHit],
   );
+  const target = nav.target.value?.id === id ? nav.target.value : null;
+  useEffect(() => {
+    if (target !== null) void feed.openAt(target.position);
+  }, [feed, target]);
+  const there = target !== null && items.some((item) => item.key === target.key);
+  useEffect(() => {
+    if (!there) return;
+    nav.target.value = null;
+    found.show(target.key);
+  }, [there]);
   const shown = items.slice(Math.max(0, items.length - held));
 
   const scroll = useScroll(scroller, () => {
@@ -128,7 +138,9 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
   const hits = search.trim() !== "" && (
     <span class="transcript-hits figures">
       <span class="muted">
-        {found.seeking ? "looking further back…" : hitsText(found, before === null ? null : entries.length)}
+        {found.seeking
+          ? "looking further back…"
+          : hitsText(found, before === null && !talk?.ahead ? null : entries.length, talk?.ahead === true)}
       </span>
       <button
         type="button"
@@ -196,9 +208,16 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
           <ol class="entries" aria-label="Transcript">
             {list}
           </ol>
+          {talk?.ahead === true && (
+            <p class="transcript-edge muted">
+              <button type="button" class="link" onClick={() => void feed.later()}>
+                later entries
+              </button>
+            </p>
+          )}
         </div>
         {!scroll.atEnd && (
-          <button type="button" class="button waiting at-end" onClick={scroll.toEnd}>
+          <button type="button" class="button waiting at-end" onClick={() => (feed.newest(), scroll.toEnd())}>
             {news > 0 ? `${integer(news)} new` : "to the newest"} ↓
           </button>
         )}
@@ -208,10 +227,10 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
 }
 
 /** `among`: how many of the newest entries were looked through; null: all there are. */
-function hitsText({ hits, current }: Search, among: number | null): string {
+function hitsText({ hits, current }: Search, among: number | null, ahead: boolean): string {
   const place = current === null ? "" : `${integer(hits.indexOf(current) + 1)} of `;
   const count = hits.length === 0 ? "not found" : `${place}${integer(hits.length)} found`;
-  return among === null ? count : `${count} in the last ${integer(among)}`;
+  return among === null ? count : `${count} in ${ahead ? "these" : "the last"} ${integer(among)}`;
 }
 
 interface TroubleProps {

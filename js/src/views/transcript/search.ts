@@ -15,6 +15,8 @@ export interface Search {
   readonly seeking: boolean;
   /** To the next one, or the one before, read first if need be; from nowhere to the last. */
   step(by: 1 | -1): void;
+  /** To this entry. */
+  show(key: string): void;
 }
 
 /** How earlier entries are had. */
@@ -71,5 +73,9 @@ export function useSearch(
     app?.addEventListener("keydown", onKeyDown);
     return () => app?.removeEventListener("keydown", onKeyDown);
   });
-  return { hits, isHit: matches, current, seeking, step };
+  const show = (key: string) => {
+    setCurrent(key);
+    go(key);
+  };
+  return { show, hits, isHit: matches, current, seeking, step };
 }
