@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import errno
 import hashlib
 import json
 import logging
@@ -868,5 +869,23 @@ def test_changes_reach_a_client_from_a_file_that_comes_later(play: Play, workspa
             await client.answer()
             say(workspace, 2, "later")
             assert [row["id"] for row in (await client.answer())["rows"]["messages"]] == ["m2"]
+
+    play(scene)
+
+
+def test_a_want_of_files_is_one_line_in_the_log_and_others_are_reported_as_before(
+    play: Play, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene(server: Server) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(100):
+            error = OSError(errno.EMFILE, "Too many open files")
+            loop.call_exception_handler({"message": "socket.accept() out of system resource", "exception": error})
+        assert [record.getMessage() for record in caplog.records] == [
+            "no connection can be accepted for now: Too many open files"
+        ]
+        assert caplog.records[0].exc_info is None
+        loop.call_exception_handler({"message": "a mistake", "exception": ValueError("of another kind")})
+        assert caplog.records[-1].name == "asyncio"
 
     play(scene)

@@ -1,0 +1,94 @@
+"""Calls of clients: how many run at one time, whose turn it is, and what does not wait."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_widget import protocol
+from agent_widget.server import calls
+from agent_widget.server.calls import AT_ONCE, PENDING, Calls
+from tests.support.wire import PATIENCE, raw, served, until_async
+
+pytestmark = pytest.mark.usefixtures("own_machine")
+
+
+class Client:
+    """The calls of one client, which are answered when the test says so."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+        self.replies: list[tuple[int, str]] = []
+        self.ends = asyncio.Event()
+        self.calls = Calls(self._answer, self._reply)
+
+    async def _answer(self, call: protocol.Call) -> protocol.Reply:
+        self.begun.append(call.rid)
+        await self.ends.wait()
+        return protocol.Reply(call.rid, True)
+
+    async def _reply(self, reply: protocol.Reply) -> None:
+        self.replies.append((reply.rid, reply.error.code if reply.error else "ok"))
+
+    async def ask(self, method: str, *rids: int) -> None:
+        for rid in rids:
+            await self.calls.add(protocol.Call(rid, method))
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+
+def test_a_client_has_few_calls_running_and_one_query_and_the_others_wait() -> None:
+    async def run() -> None:
+        client = Client()
+        await client.ask("sql", 1, 2, 3)
+        assert client.begun == [1]
+        await client.ask("transcript", *range(10, 20))
+        assert client.begun == [1, *range(10, 10 + AT_ONCE)]
+        client.ends.set()
+        await until_async(lambda: len(client.replies) == 13)
+        assert {code for _, code in client.replies} == {"ok"}
+
+    asyncio.run(run())
+
+
+def test_more_calls_than_may_wait_are_refused() -> None:
+    async def run() -> None:
+        client = Client()
+        await client.ask("sql", *range(PENDING + 2))
+        assert client.replies == [(PENDING, "busy"), (PENDING + 1, "busy")]
+        client.calls.cancel()
+        await until_async(lambda: not client.calls._running)
+        await client.ask("status", 1000)
+        assert client.begun == [0, 1000]
+
+    asyncio.run(run())
+
+
+def test_queries_of_one_client_hold_up_neither_its_other_calls_nor_other_clients(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = threading.Event()
+    slow: dict[str, Any] = {"sql": lambda server, params: end.wait(PATIENCE)}
+    monkeypatch.setattr(calls, "METHODS", {**calls.METHODS, **slow})
+
+    async def run() -> None:
+        async with served(workspace) as server, raw(server) as greedy, raw(server) as other:
+            for client in (greedy, other):
+                await client.hello(server, tables=["tasks"])
+                await client.answer()
+            for rid in range(20):
+                await greedy.send(type="call", rid=rid, method="sql", params={"query": "select 1"})
+            for client in (greedy, other):
+                await client.send(type="call", rid=100, method="status", params={})
+                assert (await client.frame())["rid"] == 100
+                await client.send(type="ping", at=1)
+                assert (await client.frame())["type"] == "pong"
+            end.set()
+            await other.send(type="call", rid=101, method="sql", params={"query": "select 1"})
+            assert (await other.frame())["rid"] == 101
+
+    asyncio.run(run())
