@@ -17,6 +17,7 @@ teaches, and what follows:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -99,6 +100,10 @@ class _Entry(msgspec.Struct):
     usage: _Counts | None = None
 
 
+_ABORTED: Final = re.compile(r"(?:Command|Operation) aborted\s*$")
+"""What the output of a tool ends with that the person stopped."""
+
+
 class _Chat(Chat[_Entry, Voice]):
     decoder = msgspec.json.Decoder(_Entry)
 
@@ -166,7 +171,8 @@ class _Chat(Chat[_Entry, Voice]):
             yield from self._answer(voice, message, at, id)
         elif message.role == "toolResult":
             error = text if message.isError else None
-            yield Result(at, message.toolCallId or id, "error" if message.isError else "ok", text, error)
+            how: ToolStatus = "ok" if not message.isError else "cancelled" if _ABORTED.search(text) else "error"
+            yield Result(at, message.toolCallId or id, how, text, error)
         elif message.role == "bashExecution":  # a command that the person ran
             status: ToolStatus = "cancelled" if message.cancelled else "error" if message.exitCode else "ok"
             yield Call(at, id, "bash", {"command": message.command})

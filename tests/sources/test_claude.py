@@ -415,6 +415,27 @@ def test_subagents_of_a_session_without_lines_have_a_parent_all_the_same(home: H
     assert home.row("sessions", ANN).agent_id == ANN
 
 
+def test_a_notification_of_the_background_wakes_the_agent(home: Home) -> None:
+    ann = Session()
+    started = ann.returns("t1", "launched", {"isAsync": True, "status": "async_launched", "agentId": "a123456"})
+    notice = "<task-notification>\n<task-id>a123456</task-id>\n<status>completed</status>\n</task-notification>"
+    append(home, ann.person("Paint"), ann.calls("t1", "Agent", prompt="Sand"), started, ann.says("Started."))
+    assert status(home) == ("idle", "end of turn; 1 agent still at work in the background")
+    append(home, ann.person(notice, "09:02:00"))
+    assert status(home) == ("working", "a task in the background reported")
+    append(home, ann.says("Sanded.", clock="09:03:30"))
+    assert status(home) == ("idle", "end of turn")
+    assert home.spans(ANN) == ["working", "idle", "working", "idle"]
+
+
+def test_a_command_that_ran_until_the_person_stopped_it_is_cancelled(home: Home) -> None:
+    ann = Session()
+    refused = ann.returns("t1", "The user doesn't want to proceed with this tool use.", is_error=True)
+    stopped = ann.person("[Request interrupted by user for tool use]", interruptedMessageId="msg_1")
+    append(home, ann.person("Paint"), ann.calls("t1"), refused, stopped)
+    assert home.only("tool_calls").status == "cancelled"
+
+
 def test_an_agent_in_the_background_answers_once_however_often_it_is_repeated(home: Home) -> None:
     ann = Session()
     notice = "<task-notification>\n<task-id>a1234567</task-id>\n<status>completed</status>\n<summary>ok</summary>"
@@ -644,6 +665,43 @@ def test_a_question_in_plain_text_is_no_idleness(home: Home, process_first: bool
     for step in steps if process_first else reversed(steps):
         step()
     assert status(home) == ("waiting", "a question to you")
+
+
+def test_a_question_is_over_with_the_next_prompt(home: Home) -> None:
+    ann = Session()
+    append(home, ann.person("Paint"), ann.says("Which colour?"), ann.person("Green."))
+    home.replace("sessions/7.json", a_process("idle", "09:00:05")).read()
+    assert status(home) == ("idle", "end of turn"), "it was interrupted, of which nothing is written"
+
+
+def test_a_failure_is_no_idleness(home: Home) -> None:
+    ann = Session()
+    failed = ann.says("API Error: 400", isApiErrorMessage=True)
+    append(home, ann.person("Paint"), failed)
+    home.replace("sessions/7.json", a_process("idle", "09:00:03")).read()
+    assert status(home) == ("failed", "API Error: 400") == (home.row("sessions", ANN).status, "API Error: 400")
+
+
+def test_the_question_of_a_tool_is_the_reason_to_wait(home: Home) -> None:
+    ann = Session()
+    append(home, ann.person("Paint"), ann.calls("t1", "AskUserQuestion", questions=[{"question": "Which colour?"}]))
+    home.replace("sessions/7.json", a_process("waiting", "09:00:03", waitingFor="permission prompt")).read()
+    assert status(home) == ("waiting", "Which colour?")
+
+
+def test_a_process_that_names_a_session_for_a_moment_leaves_no_agent(home: Home) -> None:
+    home.replace("sessions/7.json", a_process("", "09:00:01", sessionId=BEN, status=None)).read()
+    home.replace("sessions/7.json", a_process("idle", "09:00:02")).read()
+    assert set(home.rows("agents")) == {ANN}
+
+
+def test_a_prompt_of_a_running_session_comes_once(home: Home) -> None:
+    home.replace("sessions/7.json", a_process("busy", "09:00:01")).read()
+    typed = {"sessionId": ANN, "timestamp": at("09:00:01"), "display": "Paint", "project": "/work/shop"}
+    home.write("history.jsonl", lines(typed)).read()
+    assert not home.rows("messages")
+    append(home, Session().person("Paint"))
+    assert len(home.rows("messages")) == 1
 
 
 class Machine:

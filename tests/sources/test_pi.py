@@ -161,6 +161,15 @@ def test_an_interruption_leaves_no_call_running(home: Home) -> None:
     assert home.row("agents", SESSION).status == "idle"
 
 
+def test_a_command_that_the_person_stopped_is_cancelled_and_no_error(home: Home) -> None:
+    stopped = message(
+        "10:01:08", "toolResult", toolCallId="c1", content=[{"type": "text", "text": "Command aborted"}], isError=True
+    )
+    told = [prompt("10:01:00"), answer("10:01:05", "", "toolUse", call("c1")), stopped]
+    home.write(FILE, lines(header(), *told, answer("10:01:09", "", "aborted")))
+    assert home.only("tool_calls").status == "cancelled"
+
+
 def test_a_command_of_the_person_does_not_leave_the_agent_working(home: Home) -> None:
     ran = message("10:01:00", "bashExecution", command="ls", output="apple", exitCode=0, cancelled=False)
     assert the_agent(home, header(), ran).status == "idle"

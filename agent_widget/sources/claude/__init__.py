@@ -122,7 +122,7 @@ class Claude(Home):
             return
         session = self.namespace + session
         yield Record("sessions", session, {"started_at": at, "updated_at": at})
-        if session in self.transcripts:
+        if session in self.transcripts or self.live.runs(session):  # its transcript has it, or is about to
             return
         project = folder(entry.get("project"))
         id = f"{session}:{at}"

@@ -38,6 +38,7 @@ def returned(talk: Talk, block: Block, line: Line, at: int) -> Iterator[Step | I
     call = talk.calls.get(block.tool_use_id)
     text = text_in(block.content)
     status = outcome(block, text, line)
+    talk.refused = block.tool_use_id if status == "denied" else None
     talk.turn_continues()
     yield Result(at, block.tool_use_id, status, clean(text), clean(text) if status == "error" else None)
     if status != "ok" or call is None or not isinstance(call.input, dict) or call.name not in _USED_RESULT:
@@ -73,6 +74,8 @@ def _spawned(talk: Talk, call: Call, result: dict[str, Any], text: str, at: int)
     yield Spawn(call.at, call.id, short, clean(task), kind)
     yield Evidence(agent, call.at, "given work")
     yield Record("agents", agent, {"name": talk.source.name_of(agent, name, kind)})
+    if result.get("isAsync") is True or result.get("status") == "async_launched":
+        talk.background.add(short)
     if result.get("status") == "completed":
         talk.returned.add((short, "completed"))
         answer = text_in(msgspec.convert(result.get("content"), list[Part])) if result.get("content") else text

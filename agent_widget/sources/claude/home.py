@@ -31,7 +31,7 @@ class Home(ChatSource):
         """Team → session of its lead."""
         self.mates: set[str] = set()
         """Members of teams that have transcripts of their own."""
-        self.transcripts: dict[str, tuple[bool, str]] = {}
+        self.live.transcripts = self.transcripts = dict[str, tuple[bool, str]]()
         """Session → its file; of several, the one that bears its name."""
         self.prompts: defaultdict[str, set[str]] = defaultdict(set)
         """Session without a transcript → messages of ``history.jsonl``."""

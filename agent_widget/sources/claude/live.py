@@ -8,7 +8,7 @@ background; its form is known from users' notes only. Files of other forms in th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -28,7 +28,7 @@ _JOB_ENDS: Final = {
     "failed": ("failed", "the job in the background failed"),
     "stopped": ("done", "the job in the background was stopped"),
 }
-_SAME_MOMENT_MS: Final = 10_000
+_SAME_MOMENT_MS: Final = 4_000
 """The process registry and the transcript have the end of one turn at most this far apart (ms)."""
 
 
@@ -39,15 +39,24 @@ class Live:
         self.namespace = namespace
         self.unknown = unknown
         self._idle: dict[str, int] = {}  # session → when its process said that it is idle
-        self._asked: dict[str, int] = {}  # session → when it ended a turn with a question
+        self._stopped: dict[str, Evidence] = {}  # session → that it asks, or failed, and nothing happened since
+        self._waiting: dict[str, int] = {}  # session → when its process said that it waits
+        self.transcripts: Mapping[str, object] = {}
+        """Sessions with a transcript."""
+        self._known: set[str] = set()  # sessions whose process said what it does
         self._hosts: dict[PurePosixPath, str] = {}  # file of a process → session it runs
 
-    def ended_asking(self, session: str, at: int) -> Iterator[Item]:
-        """Take in that a turn ended with a question: the process registry calls that idle."""
-        self._asked[session] = at
-        idle = self._idle.get(session)
-        if idle is not None and abs(idle - at) <= _SAME_MOMENT_MS:
-            yield Evidence(session, max(idle, at) + 1, "asked", sign="sign of life")
+    def stopped(self, evidence: Evidence) -> Iterator[Item]:
+        """Take in that an agent asks, or that its turn failed: the process registry says idle, or waiting, of that."""
+        session, at = evidence.agent_id, evidence.at
+        self._stopped[session] = evidence
+        for said in (self._idle.get(session), self._waiting.get(session)):
+            if said is not None and abs(said - at) <= _SAME_MOMENT_MS:
+                yield evidence._replace(at=max(said, at) + 1, sign="sign of life")
+
+    def went_on(self, session: str) -> None:
+        """Take in that something happened since."""
+        self._stopped.pop(session, None)
 
     def process(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:
         """Yield what a running process states of itself: ``sessions/<pid>.json``."""
@@ -60,7 +69,7 @@ class Live:
         if at is None:
             return
         before, self._hosts[path] = self._hosts.get(path, session), session
-        if before != session:
+        if before != session and (before in self._known or before in self.transcripts):
             yield Evidence(before, at, "left by its process")
         pid, start = document.get("pid"), named(document.get("procStart"))
         if start is not None and isinstance(pid, int) and pid > 0:
@@ -69,6 +78,7 @@ class Live:
         if word is None:  # an old version, or a session of the SDK: its transcript says it
             return
         project = folder(document.get("cwd"))
+        self._known.add(session)
         yield Record("sessions", session, {"agent_id": session, **({"project": project} if project else {})})
         yield Record("agents", session, {"session_id": session, **({"name": project} if project else {})})
         if word not in _PROCESS:
@@ -78,10 +88,14 @@ class Live:
         if status == "waiting":
             reason = preview(named(document.get("waitingFor"))) or reason
         yield Evidence(session, at, f"says {status}", reason, "sign of life")
-        if word == "idle":
-            self._idle[session] = at
-            if session in self._asked:
-                yield from self.ended_asking(session, self._asked[session])
+        if word in ("idle", "waiting"):
+            (self._idle if word == "idle" else self._waiting)[session] = at
+            if session in self._stopped:
+                yield from self.stopped(self._stopped[session])
+
+    def runs(self, session: str) -> bool:
+        """Return whether a process says that it runs this session."""
+        return session in self._hosts.values()
 
     def job(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:
         """Yield what a session in the background does: ``jobs/<short id>/state.json``; its turns are in its transcript.

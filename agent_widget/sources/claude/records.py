@@ -99,6 +99,7 @@ class Line(msgspec.Struct):
     isMeta: bool | None = None
     isCompactSummary: bool | None = None
     isApiErrorMessage: bool | None = None
+    interruptedMessageId: str | None = None
     sessionKind: str | None = None
     cwd: str | None = None
     gitBranch: str | None = None

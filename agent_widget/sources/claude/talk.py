@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from ..base import Item, Record
+from ..base import Evidence, Item, Record, preview
 from ..chat import Voice
 from ..conversation import Conversation
 from ..steps import (
@@ -29,10 +29,12 @@ from ..steps import (
 from .claims import Place
 from .home import Home
 from .records import Billed, Line
+from .values import still_at_work
 
 _TITLES: Final = ("last-prompt", "prompt", "summary", "ai-title", "custom-title")
 """Sources of a session's title, worst first."""
 _SHORT_ID: Final = re.compile(r"a[0-9a-f]{6,16}")
+_GOES_ON: Final = frozenset({Prompt, TurnStart, Reply, Thinking, Call, Result})
 _OWN: Final = frozenset({Reply, Thinking, Call, Result, Usage, About, TurnStart})
 """Steps that are in no other file."""
 
@@ -56,6 +58,8 @@ class Talk(Voice):
         """Short ids and names of agents it gave work to → their rows."""
         self.returned: set[tuple[str, str]] = set()
         """Short ids of agents, and statuses that they returned with."""
+        self.background: set[str] = set()
+        """Short ids of agents at work in the background."""
         self.todos: dict[str, Todo] = {}
         self.billed: tuple[BilledAs, Billed] | None = None
         """The answer that was billed last, and for how much."""
@@ -69,6 +73,8 @@ class Talk(Voice):
         """Whether its turn has ended and nothing followed."""
         self.settled = False
         """Whether it ended neither with a question nor with a failure."""
+        self.refused: str | None = None
+        """The call that returned last, if the person refused it."""
         self.resumed = False
         """Whether a hook made it go on after the end of its turn."""
         self.project: str | None = None
@@ -125,6 +131,8 @@ class Talk(Voice):
         """Yield the end of a turn: a question if its last text is one."""
         asked = self.replied is not None and self.parent is None and asks(self.replied.text)
         self.ended, self.settled, self.replied = True, not asked, None
+        if reason is None and self.background:
+            reason = still_at_work({"agent": len(self.background)})
         yield TurnEnd(at, "asked" if asked else "done", None if asked else reason)
 
     def broken_off(self, end: TurnEnd) -> Iterator[Step]:
@@ -137,6 +145,10 @@ class Talk(Voice):
     def take(self, step: Step) -> list[Item]:
         """Return the rows that follow from a step, without those that another file describes better."""
         items = super().take(step)
+        if type(step) in _GOES_ON and self.parent is None:
+            self.source.live.went_on(self.agent)
+            if isinstance(step, Call) and step.asks is not None:
+                items += self.source.live.stopped(Evidence(self.agent, step.at, "asked", preview(step.asks)))
         return items if type(step) in _OWN else list(self._merged(step, items))
 
     def _merged(self, step: Step, items: list[Item]) -> Iterator[Item]:
@@ -148,8 +160,9 @@ class Talk(Voice):
                     yield item
             return
         yield from self.source.merged(items, step.at)
-        if isinstance(step, TurnEnd) and step.how == "asked":
-            yield from self.source.live.ended_asking(self.session, step.at)
+        if isinstance(step, TurnEnd) and step.how in ("asked", "failed"):
+            fact = "asked" if step.how == "asked" else "turn failed"
+            yield from self.source.live.stopped(Evidence(self.agent, step.at, fact, preview(step.reason)))
 
 
 LineReader = Callable[[Talk, Line, int], Iterator[Step | Item]]

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ..base import Item, Malformed, Record, clean, millis, named, parse_as, preview
 from ..chat import Chat
 from ..conversation import Conversation
-from ..steps import About, Prompt, Reply, Return, Step, Thinking, TurnEnd, TurnStart
+from ..steps import About, Prompt, Reply, Result, Return, Step, Thinking, TurnEnd, TurnStart
 from .calls import called, returned
 from .home import LEAD, Home
 from .records import DECODER, Billed, Line, Message
@@ -221,9 +221,16 @@ def _user(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
         return
     if text.startswith(_INTERRUPTED):
         yield from talk.stopped(at)
+        if line.interruptedMessageId is not None and talk.refused is not None:  # it ran: nobody said no to it
+            yield Result(at, talk.refused, "cancelled")
         yield from talk.broken_off(TurnEnd(at, "interrupted"))
     elif "<task-notification>" in text:
         yield from _notified(talk, text, at)
+        if talk.ended or not talk.calls:  # the model is asked what to do about it
+            if talk.replied is not None and not talk.ended:
+                yield from talk.end(talk.replied.at)
+            talk.turn_continues()
+            yield TurnStart(at, "a task in the background reported")
     elif (found := _TEAMMATE.search(text)) is not None:
         sender = talk.children.get(found.group(1)) or talk.mate(found.group(1), line.teamName)
         yield from talk.prompted(Prompt(at, id, clean(found.group(2).strip()), sender))
@@ -245,6 +252,7 @@ def _notified(talk: Talk, text: str, at: int) -> Iterator[Step]:
     for notice in text.split("<task-notification>")[1:]:
         tags = dict(_TAGS.findall(notice))
         short, status = tags.get("task-id", ""), tags.get("status", "")
+        talk.background.discard(short)
         if short in talk.children and status and (short, status) not in talk.returned:
             talk.returned.add((short, status))
             answer = tags.get("result") or tags.get("summary")
