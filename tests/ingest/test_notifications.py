@@ -1,0 +1,168 @@
+"""Where notifications fail, the watcher checks, is in step within seconds, and says why and what helps.
+
+The limits of inotify are set for a user namespace of its own (``/proc/sys/user``; those in ``/proc/sys/fs/inotify`` are
+the whole machine's and are never written), so that nothing else is touched.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent_widget.ingest import notifications as notifying
+from agent_widget.ingest import watcher as watching
+from agent_widget.ingest.collector import Collector
+from agent_widget.ingest.notifications import Notifications, file_system
+from agent_widget.ingest.watcher import Watcher
+
+SCENE = """
+import json, os, sys, time
+from pathlib import Path
+from agent_widget.ingest.collector import Collector
+from agent_widget.ingest.watcher import Watcher
+root, limits = Path(sys.argv[1]), json.loads(sys.argv[2])
+if Path("/proc/self/uid_map").read_text().split()[2] == "4294967295":
+    sys.exit("unshare: this is the machine itself")
+for name, value in limits.items():
+    Path("/proc/sys/user", name).write_text(str(value))
+collector = Collector([root])
+watcher = Watcher(collector)
+watcher.start()
+assert watcher.wait(20)
+made = time.monotonic()
+line = {"type": "user", "timestamp": "2026-01-01T11:00:00Z", "message": {"role": "user", "content": "hi"}}
+for number in range(1, 4):
+    below = root / "projects" / f"p{number}"
+    below.mkdir()
+    entry = {**line, "sessionId": f"s{number}", "uuid": f"u{number}"}
+    (below / f"s{number}.jsonl").write_text(json.dumps(entry) + "\\n")
+while collector.store.count("sessions") < 3:
+    assert time.monotonic() - made < 20
+    time.sleep(0.01)
+while watcher.sources.sources[0].degraded is None and time.monotonic() - made < 20:
+    time.sleep(0.01)
+print(json.dumps(watcher.sources.sources[0].degraded))
+watcher.stop()
+"""
+
+
+def limited(root: Path, **limits: int) -> str | None:
+    """Watch a root where inotify has these limits until new files are found; return what is said."""
+    command = ["unshare", "-Ur", sys.executable, "-c", SCENE, str(root), json.dumps(limits)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no unshare")
+    if "unshare" in done.stderr or "Read-only file system" in done.stderr or "PermissionError" in done.stderr:
+        pytest.skip("no user namespace with limits of its own here")
+    assert done.returncode == 0, done.stderr
+    said: str | None = json.loads(done.stdout)
+    return said
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "memory"
+    (root / "reports").mkdir(parents=True)
+    (root / "tasks.json").write_text('{"tasks": [{"id": "t1", "title": "One", "status": "pending"}]}')
+    return root
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The home of Claude Code, with three directories."""
+    project = tmp_path / "home" / "projects" / "p0"
+    project.mkdir(parents=True)
+    (project / "s0.jsonl").write_text("{}\n")
+    return tmp_path / "home"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+def test_at_the_limit_of_watches_files_are_found_by_checking_and_the_cure_is_said(home: Path) -> None:
+    said = limited(home, max_inotify_watches=3)
+    assert said is not None
+    assert "without notifications" in said
+    assert "sudo sysctl fs.inotify.max_user_watches=" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+def test_with_no_inotify_instance_left_files_are_found_by_checking(home: Path) -> None:
+    said = limited(home, max_inotify_instances=0)
+    assert said is not None
+    assert "sudo sysctl fs.inotify.max_user_instances=" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+def test_with_no_watch_at_all_files_are_found_by_checking(home: Path) -> None:
+    said = limited(home, max_inotify_watches=0)
+    assert said is not None
+    assert "sudo sysctl fs.inotify.max_user_watches=" in said
+
+
+def test_what_watchdog_says_of_an_overflow_leads_to_a_check_of_everything(
+    root: Path, monkeypatch: pytest.MonkeyPatch, until: Callable[[Callable[[], object]], None]
+) -> None:
+    monkeypatch.setattr(watching, "HOT_CHECK", 0.02)
+    monkeypatch.setattr(watching, "TREE_CHECK", 10_000.0)
+    monkeypatch.setattr(Watcher, "_note", lambda self, path: None)  # lost
+    monkeypatch.setattr(watching, "SOURCES_PACE", 0.02)
+    monkeypatch.setattr(notifying, "OVERFLOW_FOR", 2.0)
+    collector = Collector([root])
+    watcher = Watcher(collector)
+    watcher.start()
+    try:
+        assert watcher.wait(15)
+        (root / "reports" / "report.md").write_text("# A report\n")
+        logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed; events were lost")
+        until(lambda: collector.store.get("memory", "reports/report.md"))
+        until(lambda: watcher.sources.sources[0].degraded)
+        assert "more changed at once" in (watcher.sources.sources[0].degraded or "")
+        until(lambda: watcher.sources.sources[0].degraded is None)
+    finally:
+        watcher.stop()
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    from tests.ingest.test_watcher import until
+
+    return until
+
+
+MOUNTS = """\
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+40 22 0:40 / /home/ann rw,relatime shared:20 - nfs4 server:/home rw
+41 40 0:41 / /home/ann/local\\040disk rw - xfs /dev/sdb1 rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/tmp/x", "ext4"),
+        ("/home/ann/.claude", "nfs4"),
+        ("/home/ann/local disk/x", "xfs"),
+        ("/home/annabel", "ext4"),
+    ],
+)
+def test_the_file_system_of_a_path_is_that_of_its_longest_mount_point(tmp_path: Path, path: str, kind: str) -> None:
+    (tmp_path / "mountinfo").write_text(MOUNTS)
+    assert file_system(Path(path), tmp_path / "mountinfo") == kind
+    assert file_system(Path(path), tmp_path / "missing") is None
+
+
+def test_on_a_file_system_of_another_machine_everything_is_checked(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notifying, "file_system", lambda path: "nfs4")
+    notifications = Notifications(lambda: [root], lambda path: None)
+    try:
+        notifications.refresh()
+        said = notifications.degraded(root)
+        assert said is not None and said.startswith("on nfs4 no notification comes of what another machine writes")
+    finally:
+        notifications.stop()
