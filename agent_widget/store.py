@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import heapq
 import secrets
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol
@@ -427,17 +429,32 @@ class Store:
     def _all_of(self, table: _Keyed, limit: int | None) -> list[Row]:
         """Return all rows, or the ``limit`` newest, from memory where it holds them."""
         if self._backing is not None and table.elsewhere and (limit is None or limit > (table.limit or 0)):
-            self.write()
-            name = table.definition.name
-            return self._backing.since(name, 0) if limit is None else self._backing.newest(name, limit)
+            unwritten, name = self._unwritten_of(table), table.definition.name
+            if limit is None:
+                return _with(self._backing.since(name, 0), unwritten)
+            return _newest(table.definition, _with(self._backing.newest(name, limit), unwritten), limit)
         return _newest(table.definition, [row for _, row in table.rows.values()], limit)
 
     def _since(self, table: _Keyed, seq: int) -> list[Row]:
         """Return the rows that changed after ``seq``."""
         if self._backing is not None and seq < table.cut:
-            self.write()
-            return self._backing.since(table.definition.name, seq)
+            unwritten = self._unwritten_of(table)
+            return _with(self._backing.since(table.definition.name, seq), unwritten)
         return table.since(seq)
+
+    def _unwritten_of(self, table: _Keyed) -> dict[str, Row | None]:
+        """Write what changed; of a table that could not be written return id → row, ``None`` if it was removed.
+
+        Rows that are not written are in memory: whatever the disk does, they can be read.
+        """
+        with suppress(sqlite3.Error):  # whoever writes the next round notes why
+            self.write()
+        name = table.definition.name
+        return {
+            id: held[1] if (held := table.rows.get(id)) is not None else None
+            for other, id in self._unwritten
+            if other == name
+        }
 
     def adopt(self, answer: Answer) -> list[Change]:
         """Take over a whole answer of the store this one follows; returns what changed here.
@@ -543,13 +560,14 @@ class Store:
         with self.lock:
             keyed = self._tables[table]
             if self._backing is not None and keyed.elsewhere:
-                self.write()
-                return self._backing.older(table, limit, before)
+                unwritten = self._unwritten_of(keyed)
+                rows = _with(self._backing.older(table, limit + len(unwritten), before), unwritten)
+            else:
+                rows = [row for _, row in keyed.rows.values()]
 
             def key(row: Row) -> tuple[int, str]:
                 return keyed.time_of(row), row["id"]
 
-            rows = (row for _, row in keyed.rows.values())
             return heapq.nlargest(limit, (row for row in rows if before is None or key(row) < before), key=key)
 
     def __iter__(self) -> Iterator[str]:
@@ -557,6 +575,13 @@ class Store:
 
 
 _TIMES: Final = {table.name: table.time for table in TABLES.values()}
+
+
+def _with(rows: list[Row], changed: Mapping[str, Row | None]) -> list[Row]:
+    """Return ``rows`` with those that changed since in their new state, at the end, and without those removed."""
+    if not changed:
+        return rows
+    return [row for row in rows if row["id"] not in changed] + [row for row in changed.values() if row is not None]
 
 
 def own_time(table: str, row: Mapping[str, Any]) -> int:

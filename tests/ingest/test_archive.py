@@ -287,3 +287,28 @@ def test_rows_are_found_by_their_own_time(tmp_path: Path) -> None:
     store.write()
     assert archive.before("logs", 5, limit=3) == ["l1", "l2", "l3"]
     archive.close()
+
+
+def test_a_full_disk_loses_nothing_and_is_over_when_there_is_room(tmp_path: Path) -> None:
+    """SQLite reports a full disk when a database has as many pages as it may have."""
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply(log(number) for number in range(50))
+    store.write()
+    position = store.position
+    pages = archive._connection.execute("PRAGMA page_count").fetchone()[0]
+    archive._connection.execute(f"PRAGMA max_page_count = {pages}")
+    text = "x" * 500
+    store.apply([*(log(number, text) for number in range(40, 300)), Gone("logs", "l3")])
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        store.write()
+    ids = {f"l{number}" for number in range(300)} - {"l3"}
+    assert {row["id"] for row in store.rows("logs")} == ids
+    assert [row["id"] for row in store.older("logs", 3)] == ["l299", "l298", "l297"]
+    assert len(store.since(position).rows["logs"]) == 260
+    assert store.since(position).gone == {"logs": ["l3"]}
+    assert store.count("logs") == 299
+    archive._connection.execute("PRAGMA max_page_count = 1000000")
+    store.write()
+    assert not store.is_unwritten
+    assert store.held("logs") == 10
+    assert {row["id"] for row in archive.since("logs", 0)} == ids

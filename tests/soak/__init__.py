@@ -1,0 +1,1 @@
+"""A real server that is killed again and again while its files grow."""

@@ -1,0 +1,17 @@
+"""The short version of ``python -m tests.soak``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.soak.kills import run
+
+pytestmark = pytest.mark.usefixtures("own_machine")
+
+
+def test_a_client_ends_with_what_the_files_say_however_often_the_server_is_killed(tmp_path: Path) -> None:
+    outcome = run(tmp_path, kills=4, seed=7)
+    assert outcome.rows > 0
+    assert outcome.differences == []
