@@ -236,7 +236,7 @@ def _allow_many_files() -> None:
 async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None:
     _allow_many_files()
     async with server.running():
-        roots = [str(root) for root in server.collector.roots]
+        roots = [str(place) for place in server.collector.places]
         if ready_json:
             print(msgspec.json.encode(server.runtime).decode(), flush=True)
             _detach()

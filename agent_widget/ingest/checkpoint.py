@@ -30,5 +30,5 @@ class Checkpoint(NamedTuple):
         return {_key(source) for source in self.sources} <= {_key(source) for source in sources}
 
 
-def _key(source: Source) -> tuple[type[Source], Path, str]:
-    return type(source), source.root, source.namespace
+def _key(source: Source) -> tuple[type[Source], list[Path], str]:
+    return type(source), source.places, source.namespace

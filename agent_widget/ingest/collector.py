@@ -207,8 +207,8 @@ class Collector:
 
     @property
     def places(self) -> list[Path]:
-        """The directories that are asked for: with no paths given also those that are not there yet."""
-        return known_places() if self.known else self.roots
+        """What is asked for: roots, or parts of them; with no paths given also places that are not there yet."""
+        return known_places() if self.known else [place for source in self.sources for place in source.places]
 
     def scan(self) -> None:
         """Look at every file below every root and read what is new; then bring the derived tables up to date."""
@@ -401,6 +401,7 @@ class Collector:
         """Return what is known of a root beyond its files."""
         target, left_out = _moved_to(source.root), self.tree.left_out(source)
         problems = [f"{path}: {reason}" for path, (of, reason) in self.tree.problems.items() if of is source]
+        problems[:0] = [f"{source.root}: {note}" for note in source.notes]
         if target:
             problems.insert(0, f"{source.root} leads to {target} now, which is not followed: watch that path instead")
         if left_out:
@@ -419,7 +420,9 @@ class Collector:
         if source is None:
             return
         if os.path.isdir(path):
-            if not os.path.islink(path) and not _skipped(source, path):
+            if path == source.root or source.leads_to(PurePosixPath(path.relative_to(source.root).as_posix())):
+                if os.path.islink(path) and str(path) not in self.tree:  # what it leads to is for the tree to say
+                    path = path.parent
                 for of, below in self.tree.below(source, str(path)):
                     file = self._known(of, Path(below))
                     if file is not None:
@@ -514,11 +517,6 @@ class Collector:
         changes = self.store.apply(operations, defaults)
         self._stats.note(changes)
         self.statuses.note(changes)
-
-
-def _skipped(source: Source, path: Path) -> bool:
-    """Return whether a directory need not be looked into."""
-    return path != source.root and source.skips(PurePosixPath(path.relative_to(source.root).as_posix()))
 
 
 def _moved_to(root: Path) -> str | None:

@@ -11,16 +11,19 @@ is no sign of a change.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from ..sources.base import Item, Query
+from .links import refusal
 from .tail import Unreadable
 
 BATCH: Final = 500
@@ -65,21 +68,22 @@ def read(path: Path, root: Path, query: Query) -> Iterator[list[Item]]:
     try:
         # looked at, not opened: closing a file drops the locks that any SQLite in this process holds on it
         real = os.path.realpath(path, strict=True)
-        inside = os.path.commonpath([real, root]) == str(root)
+        refused = refusal(path, real, root)
         regular = stat.S_ISREG(os.stat(real).st_mode)
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(str(path)) from None
     except (OSError, ValueError) as error:
         raise Unreadable(getattr(error, "strerror", None) or str(error)) from None
-    if not inside:
-        raise Unreadable("leads out of the watched directory")
+    if refused:
+        raise Unreadable(refused)
     if not regular:
         raise Unreadable("not a regular file")
     try:
-        connection = sqlite3.connect(
-            f"file:{quote(real)}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        with closing(connection):
+        with ExitStack() as stack:
+            connection = sqlite3.connect(
+                _uri(real, stack), uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            stack.enter_context(closing(connection))
             connection.text_factory = lambda text: text.decode("utf-8", "replace")
 
             def ask(sql: str, **parameters: Any) -> Iterator[tuple[Any, ...]]:
@@ -90,6 +94,29 @@ def read(path: Path, root: Path, query: Query) -> Iterator[list[Item]]:
             yield from _portions(query(ask))
     except sqlite3.Error as error:
         raise Unreadable(f"cannot be read as a database now ({error})") from None
+
+
+def _uri(real: str, stack: ExitStack) -> str:
+    """Return the address under which SQLite can read a database.
+
+    A write-ahead log needs a file beside it, which cannot be made on a read-only mount: there the database is read as
+    it is if its log is empty, and else a copy of both, which goes with the stack.
+    """
+    if not is_read_only(os.path.dirname(real)):
+        return f"file:{quote(real)}?mode=ro"
+    log = f"{real}-wal"
+    if not os.path.exists(log) or os.path.getsize(log) == 0:
+        return f"file:{quote(real)}?mode=ro&immutable=1"
+    directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="agent-widget-"))
+    copied = os.path.join(directory, "copy.db")
+    shutil.copyfile(real, copied)
+    shutil.copyfile(log, f"{copied}-wal")
+    return f"file:{quote(copied)}"
+
+
+def is_read_only(directory: str) -> bool:
+    """Return whether no file can be made in a directory."""
+    return not os.access(directory, os.W_OK)
 
 
 def _portions(items: Iterable[Item]) -> Iterator[list[Item]]:

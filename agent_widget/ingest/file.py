@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ..sources.base import MISREAD, Item, Reader, Source
+from ..sources.base import MISREAD, Item, Reader, Source, read_line
 from . import database
 from .tail import Tail, Unreadable, read_document
 
@@ -192,11 +192,11 @@ class File:
                 self.reader = _reader(self.source, self.path) or self.reader
             items: list[Item] = []
             for line in portion.lines:
-                try:
-                    items.extend(self.reader.read(line))
-                except MISREAD as error:
-                    self.malformed += 1
-                    log.debug("%s: a line was skipped: %s", self.path, error)
+                found, left_out = read_line(self.reader, line)
+                items += found
+                if left_out:
+                    self.malformed += left_out
+                    log.debug("%s: a line, or a part of it, was skipped", self.path)
             yield items
 
     def _rows(self) -> Iterator[list[Item]]:
@@ -208,7 +208,8 @@ class File:
 
 
 def _reader(source: Source, path: Path) -> Reader | None:
-    return source.reader(PurePosixPath(path.relative_to(source.root).as_posix()))
+    relative = PurePosixPath(path.relative_to(source.root).as_posix())
+    return source.reader(relative) if source.reads(relative) else None
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Final, NamedTuple
 
 from ..sources import SOURCES
-from ..sources.base import Source
+from ..sources.base import Source, leads_to
+
+_HIGHEST: Final = 8
+"""How many directories above a path are looked at for the one of a source."""
+
+
+class _Found(NamedTuple):
+    """A source that a path names."""
+
+    kind: type[Source]
+    root: Path
+    only: PurePosixPath | None = None
+    """What of the root was named, if not all."""
 
 
 class PathError(Exception):
@@ -17,8 +30,9 @@ class PathError(Exception):
 def resolve(paths: Iterable[str | os.PathLike[str]]) -> list[Source]:
     """Return the sources for some paths, or for every known place of this machine if there are none.
 
-    A path is the directory of a source, or a project that holds such directories (:attr:`Source.folder`), or both. A
-    directory nobody recognises is taken as a workspace that is still to be filled. Raises :class:`PathError`.
+    A path is the directory of a source, or a project that holds such directories (:attr:`Source.folder`), or both, or
+    what lies in the directory of a source: one project of it, one file. A directory nobody recognises is taken as a
+    workspace that is still to be filled. Raises :class:`PathError`.
     """
     given = list(paths)
     sources: list[Source] = []
@@ -31,14 +45,19 @@ def add_known(sources: list[Source]) -> bool:
     return add_sources(sources, _known())
 
 
-def add_sources(sources: list[Source], found: Iterable[tuple[type[Source], Path]]) -> bool:
+def add_sources(sources: list[Source], found: Iterable[_Found]) -> bool:
     """Add the sources of some roots that are not among them; returns whether there were any."""
     before = len(sources)
     known = {(type(source), source.root) for source in sources}
-    for kind, root in dict.fromkeys(found):
+    chosen: dict[tuple[type[Source], Path], list[PurePosixPath | None]] = {}
+    for kind, root, only in found:
+        chosen.setdefault((kind, root), []).append(only)
+    for (kind, root), parts in chosen.items():
         if (kind, root) not in known:
             same = sum(type(source) is kind for source in sources)
-            sources.append(kind(root, namespace=f"{root.parent.name or root.name}{same + 1}/" if same else ""))
+            source = kind(root, namespace=f"{root.parent.name or root.name}{same + 1}/" if same else "")
+            source.only = () if None in parts else tuple(sorted({part for part in parts if part is not None}))
+            sources.append(source)
     return len(sources) > before
 
 
@@ -48,20 +67,22 @@ def known_places() -> list[Path]:
     return list(dict.fromkeys(places))
 
 
-def _known() -> Iterator[tuple[type[Source], Path]]:
+def _known() -> Iterator[_Found]:
     for kind in SOURCES:
         for root in kind.default_roots(os.environ, Path.home()):
             if os.path.isdir(root):
-                yield kind, root.resolve()
+                yield _Found(kind, root.resolve())
 
 
-def _recognise(path: str | os.PathLike[str]) -> list[tuple[type[Source], Path]]:
+def _recognise(path: str | os.PathLike[str]) -> list[_Found]:
     shown = os.fspath(path)
     if not shown.strip():
         raise PathError("an empty path was given; name a directory, e.g. memory/")
     try:
         root = Path(shown).expanduser().resolve(strict=True)
         if not root.is_dir():
+            if within := _within(root):
+                return within
             raise PathError(f"{shown}: not a directory; give the directory that holds the agents' files")
         with os.scandir(root) as entries:
             next(entries, None)
@@ -71,8 +92,23 @@ def _recognise(path: str | os.PathLike[str]) -> list[tuple[type[Source], Path]]:
         raise PathError(f"{shown}: cannot be read ({error.strerror}); check its permissions") from None
     except (RuntimeError, ValueError) as error:  # no such user, symlinks in a circle, a NUL
         raise PathError(f"{shown!r}: not a usable path ({error}); name a directory, e.g. memory/") from None
-    found = [(kind, root) for kind in SOURCES if kind.recognises(root)][:1]
+    found = [_Found(kind, root) for kind in SOURCES if kind.recognises(root)][:1]
     for kind in SOURCES:
         if kind.folder is not None and (directory := root / kind.folder).is_dir() and kind.recognises(directory):
-            found.append((kind, directory))
-    return found or [(SOURCES[0], root)]
+            found.append(_Found(kind, directory))
+    return found or _within(root) or [_Found(SOURCES[0], root)]
+
+
+def _within(path: Path) -> list[_Found]:
+    """Return the source in whose directory a path lies, of which it is a part; nothing if there is none."""
+    for root in list(path.parents)[:_HIGHEST]:
+        part = PurePosixPath(path.relative_to(root).as_posix())
+        for kind in SOURCES:
+            patterns = [pattern for pattern in kind.files if pattern.split("/")[0] == part.parts[0]]
+            if not patterns or not kind.recognises(root):
+                continue
+            if path.is_file() and kind(root).reader(part) is not None:
+                return [_Found(kind, root, part)]
+            if path.is_dir() and any(leads_to(part, pattern) for pattern in patterns):
+                return [_Found(kind, root, part)]
+    return []

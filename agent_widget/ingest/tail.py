@@ -5,7 +5,7 @@ with and what stood right before the place it has read to. If either differs, or
 touched without growing, it is another file and is read again from its start; ids that come from the content make
 that harmless.
 
-Only regular files below the watched root are opened: no symlink leads out, no FIFO blocks.
+Only regular files are opened, below the watched root or where :mod:`.links` lets a symlink lead: no FIFO blocks.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
+
+import msgspec
+
+from .links import refusal
 
 CHUNK: Final = 256 * 1024
 MAX_LINE: Final = 32 * 1024 * 1024
@@ -57,8 +61,8 @@ def open_regular(path: Path, root: Path) -> int:
     """
     try:
         real = os.path.realpath(path)
-        if os.path.commonpath([real, root]) != str(root):
-            raise Unreadable("leads out of the watched directory")
+        if reason := refusal(path, real, root):
+            raise Unreadable(reason)
         # O_NONBLOCK: opening a FIFO would wait for a writer for ever
         descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
@@ -251,11 +255,25 @@ class Tail:
     def _finished(self, status: os.stat_result) -> Iterator[Lines]:
         """Yield the last line if it lacks its newline but has not grown for :data:`SETTLED_SECONDS`."""
         waits = bool(self._carry) and not self._was_given
-        if waits and status.st_size == self._offset and time.time() - status.st_mtime >= SETTLED_SECONDS:
+        if not waits or status.st_size != self._offset:
+            return
+        if time.time() - status.st_mtime >= SETTLED_SECONDS or self._is_whole:
             self._given = len(self._carry)
             line = self._held().removesuffix(b"\r")
             if line and not line.isspace():
                 yield Lines([line], False)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether the carry is a JSON object: whatever else is written, this line has ended."""
+        text = self._carry.strip()
+        if not (text.startswith(b"{") and text.endswith(b"}")):
+            return False
+        try:
+            msgspec.json.decode(text, type=msgspec.Raw)
+        except ValueError:
+            return False
+        return True
 
     @property
     def unfinished(self) -> bool:

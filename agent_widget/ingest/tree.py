@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ..sources.base import Source
+from .links import is_below, refusal
 
 log = logging.getLogger("agent_widget")
 
@@ -31,6 +32,8 @@ class Directory:
     source: Source
     stamp: tuple[int, int] | None = None
     """Inode and time of writing when it was listed; ``None``: it must be listed again."""
+    real: str = ""
+    """Where it leads, if it is a link."""
     left_out: int = 0
     """Number of its files that are not read, because there are too many in all."""
 
@@ -48,6 +51,9 @@ class Tree:
 
     def __len__(self) -> int:
         return len(self._directories)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._directories
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._directories))
@@ -107,6 +113,18 @@ class Tree:
         while pending:
             yield from self._look(pending.pop(), pending)
 
+    def _refusal(self, source: Source, link: str, real: str) -> str | None:
+        """Return why a link to a directory is not followed; ``None`` if it is."""
+        if reason := refusal(link, real, source.root):
+            return f"leads to {real}: {reason}"
+        if is_below(os.path.realpath(link.rpartition(os.sep)[0]), real):
+            return f"leads back to {real}, in a circle"
+        if is_below(real, str(source.root)) and real in self._directories:
+            return f"leads to {real}, which is read already"
+        if any(directory.real == real and directory.path != link for directory in self._directories.values()):
+            return f"leads to {real}, as another link does"
+        return None
+
     def _add(self, source: Source, path: str) -> Directory:
         directory = self._directories[path] = Directory(path, source)
         self._new.append(path)
@@ -116,7 +134,7 @@ class Tree:
         """List a directory if it changed; directories in it go to ``pending``, or are listed at once."""
         path, source = directory.path, directory.source
         try:
-            status = os.lstat(path)
+            status = os.stat(path) if directory.real else os.lstat(path)
             if not stat.S_ISDIR(status.st_mode):  # a link now, or a file
                 raise NotADirectoryError(path)
             stamp = status.st_ino, status.st_mtime_ns
@@ -124,7 +142,7 @@ class Tree:
                 return
             moment = time.time_ns()
             with os.scandir(path) as listed:
-                entries = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in listed]
+                entries = [(entry.path, entry.is_dir(follow_symlinks=False), entry.is_symlink()) for entry in listed]
         except (FileNotFoundError, NotADirectoryError):
             self._forget_left_out(directory)
             self._directories.pop(path, None)
@@ -143,13 +161,20 @@ class Tree:
         directory.stamp = None if abs(moment - status.st_mtime_ns) < _CLOCK_TICK_NS else stamp
         self._forget_left_out(directory)
         below: list[Directory] = []
-        for entry, is_directory in entries:
-            if not is_directory:
+        for entry, is_directory, is_link in entries:
+            leads_to = os.path.realpath(entry) if is_link and os.path.isdir(entry) else ""
+            if not is_directory and not leads_to:
                 yield source, entry
             elif entry not in self._directories and entry not in roots:
-                relative = os.path.relpath(entry, source.root)
-                if not source.skips(PurePosixPath(relative)):
-                    below.append(self._add(source, entry))
+                relative = PurePosixPath(os.path.relpath(entry, source.root))
+                if not source.leads_to(relative):
+                    continue
+                if leads_to and (refused := self._refusal(source, entry, leads_to)):
+                    self.problems[entry] = source, refused
+                    continue
+                self.problems.pop(entry, None)
+                below.append(self._add(source, entry))
+                below[-1].real = leads_to
         if pending is not None:
             pending += below
             return

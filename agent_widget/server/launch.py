@@ -95,7 +95,11 @@ def serve(
     does not have. Returns when the server answers; a large home is still being read then. Raises
     :class:`ServerError`, and :class:`~agent_widget.ingest.roots.PathError` for a path that cannot be watched.
     """
-    roots = [str(source.root) for source in resolve(paths)] if paths else [str(place) for place in known_places()]
+    roots = (
+        [str(place) for source in resolve(paths) for place in source.places]
+        if paths
+        else [str(place) for place in known_places()]
+    )
     with starting():
         if roots:
             found = find_server(roots)

@@ -179,6 +179,32 @@ class Source:
         self.unknown: Counter[str] = Counter()
         """Unknown kinds of lines, blocks and records → how often they came."""
         self._odd: set[tuple[str, str]] = set()
+        self.only: tuple[PurePosixPath, ...] = ()
+        """What of the root is read; all, if empty."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of the whole root beside its rows: what is there and cannot be read."""
+        return []
+
+    @property
+    def places(self) -> list[Path]:
+        """The root, or what of it is read."""
+        return [self.root / path for path in self.only] or [self.root]
+
+    def leads_to(self, directory: PurePosixPath) -> bool:
+        """Return whether a directory (relative to the root) is to be looked into."""
+        chosen = not self.only or any(
+            directory == path or directory in path.parents or path.with_suffix("") in (directory, *directory.parents)
+            for path in self.only
+        )
+        return chosen and not self.skips(directory)
+
+    def reads(self, path: PurePosixPath) -> bool:
+        """Return whether a file (relative to the root) is among what was chosen of it."""
+        return not self.only or any(
+            chosen in (path, *path.parents) or chosen.with_suffix("") in path.parents for chosen in self.only
+        )
 
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
@@ -259,6 +285,55 @@ def _must_be_whole(problem: Exception) -> None:
     """Raise :class:`Malformed` for what ends too early: no decoder takes it, and the patient one takes its time."""
     if str(problem) == "Input data was truncated":
         raise Malformed("not JSON: it ends too early") from None
+
+
+def read_line(reader: Reader, line: bytes) -> tuple[list[Item], int]:
+    """Return what follows from a line, and how many of its parts could not be used.
+
+    Two writers, or a crash, may leave several JSON objects in one line, NULs around them, or raw control characters.
+    """
+    items: list[Item] = []
+    try:
+        items.extend(reader.read(line))
+    except MISREAD:
+        parts, left = _objects_in(line)
+        if not parts:
+            return items, 1
+        for part in parts:
+            try:
+                items.extend(reader.read(part))
+            except MISREAD:
+                left += 1
+        return items, left
+    return items, 0
+
+
+_patient = json.JSONDecoder(strict=False)
+
+
+def _objects_in(line: bytes) -> tuple[list[bytes], int]:
+    """Return the JSON objects in a line that is none, and 1 if something is left over; nothing if it is one."""
+    text = line.decode("utf-8", "replace").strip("\0 \t\r")
+    found: list[bytes] = []
+    place = 0
+    while place < len(text):
+        try:
+            value, end = _patient.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(value, dict):
+            break
+        found.append(json.dumps(value).encode())
+        place = end
+        while place < len(text) and text[place] in "\0 \t\r,":
+            place += 1
+    if len(found) == 1 and place >= len(text) and text.encode("utf-8", "replace") == line.strip():
+        try:
+            _decoder.decode(line)
+        except ValueError:
+            return found, 0  # only its control characters were in the way
+        return [], 1
+    return found, int(place < len(text))
 
 
 def _cleaned(value: Any) -> Any:

@@ -39,17 +39,20 @@ from .base import (
 )
 
 ISSUES: Final = "issues.jsonl"
+FORMERLY: Final = "beads.jsonl"
+"""What the export is called in projects of old and in exports by hand."""
 AUDIT: Final = "interactions.jsonl"
+UNEXPORTED: Final = "its issues lie in a Dolt database, which only bd can read: run `bd export -o .beads/issues.jsonl`"
 
 _STATUS: Final = {
-    "open": "pending",
+    **dict.fromkeys(("open", "pending", "todo", "ready", "backlog", "not_started"), "pending"),
     "deferred": "pending",
     "pinned": "pending",
-    "in_progress": "in_progress",
-    "hooked": "in_progress",
+    **dict.fromkeys(("in_progress", "hooked", "doing", "active", "started", "working", "review"), "in_progress"),
     "blocked": "blocked",
-    "closed": "completed",
-    "tombstone": "cancelled",
+    **dict.fromkeys(("closed", "done", "complete", "completed", "resolved", "finished"), "completed"),
+    **dict.fromkeys(("tombstone", "cancelled", "canceled", "deleted", "wontfix"), "cancelled"),
+    "failed": "failed",
 }
 _NO_EQUAL: Final = frozenset({"deferred", "pinned", "hooked"})
 _PRIORITY: Final = ("critical", "high", "medium", "low", "backlog")
@@ -75,6 +78,8 @@ class Beads(Source):
     moved_by = ("BEADS_DIR",)
     files = {
         ISSUES: lambda beads, path: Document(beads.export),
+        FORMERLY: lambda beads, path: Document(beads.formerly),
+        "metadata.json": lambda beads, path: Document(beads.metadata),
         AUDIT: lambda beads, path: Lines(beads.interaction),
     }
 
@@ -83,19 +88,46 @@ class Beads(Source):
         self._issues: dict[str, dict[str, Any]] = {}
         self._changes: dict[str, dict[str, _Change]] = {}  # issue → field → its newest change
         self._listed: set[tuple[str, str]] = set()  # table and row
+        self._dolt = False
+        self._exported = False
+        """Whether the export of today's name was read."""
 
     @classmethod
     def recognises(cls, directory: Path) -> bool:
         """Return whether a directory is one, by its name (the export may still be to come) or by its files."""
         if directory.name == ".beads":
             return True
-        return (directory / ISSUES).is_file() and any((directory / n).is_file() for n in ("metadata.json", AUDIT))
+        return any((directory / name).is_file() for name in (ISSUES, FORMERLY)) and any(
+            (directory / name).is_file() for name in ("metadata.json", AUDIT)
+        )
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of the whole: that issues are in a database that is not read."""
+        exported = any((self.root / name).is_file() for name in (ISSUES, FORMERLY))
+        dolt = self._dolt or any((self.root / name).is_dir() for name in ("dolt", "embeddeddolt"))
+        return [] if exported or not dolt else [UNEXPORTED]
+
+    def metadata(self, data: bytes) -> Iterable[Item]:
+        """Take in where the issues are; returns no rows."""
+        document = parse_object(data)
+        words = (document.get("database"), document.get("backend"), document.get("dolt_mode"))
+        self._dolt = any(isinstance(word, str) and "dolt" in word.lower() for word in words[:2]) or bool(words[2])
+        return ()
+
+    def formerly(self, data: bytes) -> Iterable[Item]:
+        """Return what changed in an export of the other name, unless there is one of today's."""
+        return () if self._exported else self._export(data)
 
     # -----------------------------------------------------------------------------------------------------------------
     # The export
 
     def export(self, data: bytes) -> Iterable[Item]:
         """Return what changed in the list of all issues."""
+        self._exported = True
+        return self._export(data)
+
+    def _export(self, data: bytes) -> Iterable[Item]:
         entries: list[dict[str, Any]] = []
         bad = False
         for index, line in enumerate(data.split(b"\n")):
@@ -138,7 +170,7 @@ class Beads(Source):
         exported_at = millis(exported.get("updated_at")) or 0
         changes = {f: change for f, change in self._changes.get(id, {}).items() if change.at > exported_at}
         issue = {**exported, **{field: change.value for field, change in changes.items()}}
-        word = named(issue.get("status")) or "open"
+        word = (named(issue.get("status")) or "open").lower().replace("-", "_").replace(" ", "_")
         status = _STATUS.get(word)
         if status is None:
             self.odd(f"status/{word}", id)

@@ -35,13 +35,19 @@ from .steps import (
     Usage,
 )
 
-TASK_STATUS: Final = {
-    **dict.fromkeys(("pending", "todo", "open", "not_started"), "pending"),
-    **dict.fromkeys(("in_progress", "in-progress", "doing", "active"), "in_progress"),
-    **dict.fromkeys(("completed", "done", "closed"), "completed"),
+_WORDS: Final = {
+    "pending": "pending todo open not_started queued",
+    "in_progress": "in_progress inprogress doing active started running",
+    "completed": "completed complete done closed finished",
     "blocked": "blocked",
     "failed": "failed",
-    **dict.fromkeys(("cancelled", "canceled", "deleted"), "cancelled"),
+    "cancelled": "cancelled canceled deleted",
+}
+TASK_STATUS: Final = {
+    spelling: status
+    for status, words in _WORDS.items()
+    for word in words.split()
+    for spelling in (word, word.replace("_", "-"), word.replace("_", " "))
 }
 """Status of a task in any of the formats → status in the tables."""
 

@@ -326,5 +326,5 @@ class Qwen(ChatSource):
     home = ".qwen"
     moved_by = ("QWEN_RUNTIME_DIR", "QWEN_HOME")
     known_by = ("projects/*/chats",)
-    files = {"projects/*/chats/*.jsonl": _Chat, "projects/*/subagents/*/*.jsonl": _Chat}
+    files = {"projects/*/chats/*.jsonl": _Chat, "projects/*/subagents/*/**/*.jsonl": _Chat}
     editors = frozenset({"edit", "replace", "write_file"})

@@ -6,6 +6,8 @@ Facts are from the producer's ``packages/tm-core`` and its own task list (2026).
   tags, which the producer takes as the tag ``master``. Ids count from 1 in every tag, so a row is ``<tag>/<id>``.
 - Subtasks count from 1 in their task: ``<tag>/<task>.<subtask>``. In a subtask a bare number is a sibling; with a
   point, and in a task, it is an id of the tag.
+- Programs that write the list by themselves give an id twice, or other words for a status: ``complete``,
+  ``in_progress``.
 - Only what was updated lately has a time, and it is that of the last change. Nobody owns a task unless it came from
   their service.
 - ``review`` and ``deferred`` have no equal in our words; the word itself becomes a tag.
@@ -13,6 +15,7 @@ Facts are from the producer's ``packages/tm-core`` and its own task list (2026).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -34,14 +37,12 @@ from .base import (
 FILE: Final = "tasks/tasks.json"
 
 _STATUS: Final = {
-    "pending": "pending",
-    "deferred": "pending",
-    "in-progress": "in_progress",
-    "review": "in_progress",
+    **dict.fromkeys(("pending", "deferred", "todo", "open", "not-started"), "pending"),
+    **dict.fromkeys(("in-progress", "review", "doing", "active", "started"), "in_progress"),
     "blocked": "blocked",
-    "done": "completed",
-    "completed": "completed",
-    "cancelled": "cancelled",
+    **dict.fromkeys(("done", "completed", "complete", "closed", "finished"), "completed"),
+    **dict.fromkeys(("cancelled", "canceled", "deleted"), "cancelled"),
+    "failed": "failed",
 }
 _NO_EQUAL: Final = frozenset({"deferred", "review"})
 
@@ -80,19 +81,21 @@ class TaskMaster(Source):
         self._listed = listed
 
     def _tag(self, tag: str, tasks: list[Any]) -> Iterator[Record]:
+        known: Counter[str] = Counter()
         for index, task in enumerate(tasks):
             id = _id(task)
             if id is None:
                 self.odd("task without id", f"{tag}/{index}")
                 continue
             subtasks = [sub for sub in _list(task, "subtasks") if _id(sub) is not None]
-            yield self._task(task, tag, id, None, _share(subtasks))
+            yield self._task(task, tag, _again(id, known), None, _share(subtasks))
+            below: Counter[str] = Counter()
             for sub in subtasks:
-                yield self._task(sub, tag, f"{id}.{_id(sub)}", id, None)
+                yield self._task(sub, tag, f"{id}.{_again(_id(sub) or '', below)}", id, None)
 
     def _task(self, task: Mapping[str, Any], tag: str, id: str, parent: str | None, share: float | None) -> Record:
-        word = task.get("status")
-        status = _STATUS.get(word) if isinstance(word, str) else None
+        word = _word(task)
+        status = _STATUS.get(word or "")
         if status is None and named(word):
             self.odd(f"status/{word}", self._row(tag, id))
         needs = (_number(needed) for needed in _list(task, "dependencies"))
@@ -147,7 +150,20 @@ def _number(value: Any) -> str | None:
         return None
 
 
+def _again(id: str, known: Counter[str]) -> str:
+    """Return an id; one that was used before in the list with how often, so that nothing is lost."""
+    known[id] += 1
+    return id if known[id] == 1 else f"{id}~{known[id]}"
+
+
+def _word(task: Mapping[str, Any]) -> str | None:
+    """Return a task's status as the producer writes it."""
+    word = named(task.get("status"))
+    return word and word.lower().replace("_", "-").replace(" ", "-")
+
+
 def _share(subtasks: list[Any]) -> float | None:
     """Return how much of a task is done (0 to 1), by its subtasks that still count."""
-    words = [sub.get("status") for sub in subtasks if sub.get("status") != "cancelled"]
-    return sum(word in ("done", "completed") for word in words) / len(words) if words else None
+    found = [_STATUS.get(_word(sub) or "") for sub in subtasks]
+    words = [status for status in found if status != "cancelled"]
+    return words.count("completed") / len(words) if words else None

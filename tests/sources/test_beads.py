@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent_widget.sources.beads import AUDIT, ISSUES, Beads
+from agent_widget.sources.beads import AUDIT, FORMERLY, ISSUES, UNEXPORTED, Beads
 from tests.support.transcripts import Home, at, iso, lines, same_however_it_is_fed
 
 
@@ -138,3 +138,31 @@ def test_the_same_rows_however_it_is_fed(tmp_path: Path, seed: int) -> None:
     for name in ("whole", "growing"):
         (tmp_path / name / ".beads").mkdir(parents=True)
     same_however_it_is_fed(Beads, {f".beads/{path}": data for path, data in a_home().items()}, tmp_path, seed)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Other places and other words
+
+
+def test_issues_in_dolt_without_an_export_are_named(home: Home) -> None:
+    home.write("metadata.json", b'{"database": "dolt", "jsonl_export": "issues.jsonl"}').read()
+    assert home.source.notes == [UNEXPORTED]
+    home.replace(ISSUES, lines(issue("or-1")))
+    assert home.source.notes == []
+
+
+def test_an_export_of_the_former_name_is_read_where_there_is_no_other(home: Home) -> None:
+    home.write(FORMERLY, lines(issue("or-1", "in-progress")))
+    assert home.row("tasks", "or-1").status == "in_progress"
+    home.replace(ISSUES, lines(issue("or-1", "closed")))
+    home.replace(FORMERLY, lines(issue("or-1", "open"), issue("or-9")))
+    assert {id: row.status for id, row in home.rows("tasks").items()} == {"or-1": "completed"}
+
+
+@pytest.mark.parametrize(
+    ("word", "status"), [("done", "completed"), ("complete", "completed"), ("in-progress", "in_progress")]
+)
+def test_words_that_agents_write_for_a_status_are_understood(home: Home, word: str, status: str) -> None:
+    home.replace(ISSUES, lines(issue("or-1", word)))
+    assert home.row("tasks", "or-1").status == status
+    assert not home.source.unknown

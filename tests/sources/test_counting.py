@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import permutations
 from typing import Any
 
@@ -79,8 +80,6 @@ def test_requests_without_a_price_are_counted() -> None:
 
 
 def passes(**usage: Any) -> list[tuple[str, str | None, Tokens]]:
-    import json
-
     line = {"type": "assistant", "message": {"id": "m", "model": "sonnet", "usage": usage}}
     entry = DECODER.decode(json.dumps(line))
     assert entry.message is not None

@@ -89,3 +89,18 @@ def test_unknown_kinds_are_counted_once(home: Home) -> None:
     tasks(home, a=[task(1, "dreaming"), {"title": "no id"}])
     assert home.source.unknown == {"status/dreaming": 1, "task without id": 1}
     assert home.row("tasks", "a/1").status == "pending"
+
+
+def test_an_id_that_is_given_twice_loses_nothing(home: Home) -> None:
+    steps = [subtask(1, "done"), subtask(1, title="Other"), subtask(2)]
+    found = tasks(home, master=[task(1, subtasks=steps), task(1, title="Twin")])
+    assert set(found) == {"master/1", "master/1.1", "master/1.1~2", "master/1.2", "master/1~2"}
+    assert found["master/1.1~2"].title == "Other"
+
+
+@pytest.mark.parametrize(
+    ("word", "status"), [("complete", "completed"), ("in_progress", "in_progress"), ("Done", "completed")]
+)
+def test_words_that_agents_write_for_a_status_are_understood(home: Home, word: str, status: str) -> None:
+    assert tasks(home, master=[task(1, word)])["master/1"].status == status
+    assert not home.source.unknown

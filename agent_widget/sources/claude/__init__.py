@@ -41,12 +41,8 @@ class Claude(Home):
     known_by = ("projects/*/*.jsonl", "projects/*/*/subagents", "teams/*/config.json")
     files = {
         "projects/*/*.jsonl": TranscriptReader,
-        "projects/*/*/subagents/agent-*.jsonl": TranscriptReader,
-        "projects/*/*/subagents/workflows/*/agent-*.jsonl": TranscriptReader,
-        "projects/*/*/subagents/agent-*.meta.json": lambda claude, path: Document(partial(claude.sidecar, path)),
-        "projects/*/*/subagents/workflows/*/agent-*.meta.json": lambda claude, path: Document(
-            partial(claude.sidecar, path)
-        ),
+        "projects/*/*/subagents/**/agent-*.jsonl": TranscriptReader,
+        "projects/*/*/subagents/**/agent-*.meta.json": lambda claude, path: Document(partial(claude.sidecar, path)),
         "sessions/[0-9]*.json": lambda claude, path: Document(partial(claude.live.process, path)),
         "jobs/*/state.json": lambda claude, path: Document(partial(claude.live.job, path)),
         "tasks/*/*.json": Task,

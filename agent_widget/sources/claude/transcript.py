@@ -46,7 +46,7 @@ class TranscriptReader(Chat[Line, Talk]):
 
     def __init__(self, source: Home, path: PurePosixPath) -> None:
         super().__init__(source, path)
-        self.session = path.parts[2] if "subagents" in path.parts else path.stem
+        self.session = path.parts[2] if len(path.parts) > 3 else path.stem
         self.agent = path.stem.removeprefix("agent-") if path.name.startswith("agent-") else None
         self.at = 0
         self.place = 0
