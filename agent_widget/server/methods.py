@@ -14,7 +14,7 @@ from ..data.files import json_bytes
 from ..ondemand.lookup import Lookup
 from ..ondemand.memory_text import NoMemory
 from ..ondemand.search import Portion, Searches, SearchOver, Wanted
-from ..ondemand.transcript import TEXT_CHARS, NoTranscript
+from ..ondemand.transcript import MAX_LIMIT, TEXT_CHARS, NoTranscript
 from ..protocol import ProtocolError, Sources
 from ..store import Store
 from ..version import VERSION
@@ -125,7 +125,9 @@ def _transcript(server: Asked, params: _Transcript) -> dict[str, Any]:
     if params.before is not None and params.after is not None:
         raise ProtocolError("bad_request", "before or after, not both")
     try:
-        extract = server.lookup.transcript(params.session, params.before, params.after, params.limit, params.chars)
+        # everything since a place near the start of a large file would take seconds: its `after` goes on from there
+        limit = MAX_LIMIT if params.limit is None and params.after is not None else params.limit
+        extract = server.lookup.transcript(params.session, params.before, params.after, limit, params.chars)
     except NoTranscript as error:
         raise ProtocolError("not_found", str(error)) from None
     except ValueError as error:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agent_widget import protocol
+from agent_widget.ondemand.transcript import MAX_LIMIT
 from agent_widget.server import calls
 from agent_widget.server.calls import AT_ONCE, PENDING, Calls
 from tests.support.wire import PATIENCE, raw, served, until_async
@@ -90,5 +91,25 @@ def test_queries_of_one_client_hold_up_neither_its_other_calls_nor_other_clients
             end.set()
             await other.send(type="call", rid=101, method="sql", params={"query": "select 1"})
             assert (await other.frame())["rid"] == 101
+
+    asyncio.run(run())
+
+
+def test_what_came_since_a_place_is_bounded(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int | None] = []
+
+    def transcript(*args: Any) -> Any:
+        asked.append(args[3])
+        raise ValueError("enough")
+
+    async def run() -> None:
+        async with served(workspace) as server, raw(server) as client:
+            monkeypatch.setattr(server.lookup, "transcript", transcript)
+            await client.hello(server, tables=["tasks"])
+            await client.answer()
+            for params in ({"after": "0@x"}, {"after": "0@x", "limit": 7}, {}):
+                await client.send(type="call", rid=1, method="transcript", params={"session": "s", **params})
+                assert (await client.frame())["error"]["message"] == "enough"
+        assert asked == [MAX_LIMIT, 7, None]
 
     asyncio.run(run())
