@@ -180,7 +180,7 @@ class Pong(_Frame):
 class State(_Frame):
     """From the kernel to the browser: how the kernel's own connection to the server is.
 
-    ``heard_ms``: how long ago the kernel heard from the server; ``rtt_ms``: their round trip.
+    ``heard_ms``: age of the last frame from the server; ``rtt_ms``: round trip to it.
     """
 
     connection: str

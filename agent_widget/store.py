@@ -1,7 +1,7 @@
 """The store: keyed tables and one counter, and the one question "what has changed since N?".
 
 Each change to a row gives the row the next ``seq``. A row that changes moves to the end of its table, so the
-answer to "since N" is read off the end and costs as much as there is to tell. Rows are never changed in
+answer to "since N" is read off the end and costs as much as there are changes. Rows are never changed in
 place: a merge makes a new row, so an answer stays what it was while it is encoded and sent.
 
 A replica is a store that :meth:`Store.adopt` s the answers of another one and carries its ``epoch`` and

@@ -65,7 +65,7 @@ class ChatSource(Source):
         self.titled: set[str] = set()
         """Rows of sessions that have a title of :meth:`entitled`."""
         self.present: set[str] = set()
-        """Sessions that have a file, where a format copies them: a copy whose original is gone is told in full."""
+        """Sessions that have a file, where a format copies them: a copy whose original is gone counts in full."""
 
     def entitled(self, session: str, title: str | None) -> Iterator[Record]:
         """Yield a title from a file beside the conversation: it counts more than the first prompt."""

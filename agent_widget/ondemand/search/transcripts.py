@@ -188,7 +188,7 @@ def _feed(reader: Reader, line: bytes) -> None:
 
 
 def _head(descriptor: int) -> int:
-    """Return where the lines end that tell whose file it is."""
+    """Return where the first lines end, from which a reader learns whose file it is."""
     end = HEAD
     while True:
         data = os.pread(descriptor, end, 0)

@@ -52,7 +52,7 @@ def _parts(answer: Usage, passes: list[Iteration]) -> Iterator[Usage]:
     """Yield an answer of several passes: one to a model, and those that its sums leave out, each beside it.
 
     The sums of an answer are those of its passes of type ``message``; an advisor (another model) or a compaction
-    comes on top. If all passes together make the sums, none is left out, and other models are only told apart.
+    comes on top. If all passes together make the sums, none is left out, and only the models are separated.
     """
     counts = [_tokens(each) for each in passes]
     total = sum(counts, Tokens())[:4]

@@ -2,7 +2,7 @@
 
 A session is ``failed`` or ``ended`` when the newest error or end (of ``sessions.jsonl`` or a summary) is not older
 than its newest start; ``active`` while the registry lists an agent in it that beat after any such end and does not
-call itself idle; otherwise ``idle``, since the files do not tell.
+call itself idle; otherwise ``idle``, since the files have no evidence.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Checkpoint(NamedTuple):
 
 
 class Team(Rows):
-    """What all files together tell."""
+    """What follows from all files together."""
 
     def __init__(self, namespace: str) -> None:
         super().__init__(namespace)
