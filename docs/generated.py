@@ -150,8 +150,9 @@ def _fields(struct: type[msgspec.Struct]) -> str:
         needed = field.required
         default = None if field.default is msgspec.NODEFAULT else field.default
         default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else default
-        said = "" if needed else "stays as it is" if default is msgspec.UNSET else f"`{json.dumps(default)}`"
-        rows.append(f"| `{field.encode_name}` | {_type(field.type)} | {said} |")
+        value = "stays as it is" if default is msgspec.UNSET else f"`{msgspec.json.encode(default).decode()}`"
+        shown = "" if needed else value
+        rows.append(f"| `{field.encode_name}` | {_type(field.type)} | {shown} |")
     return "\n".join(rows)
 
 
