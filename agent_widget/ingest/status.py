@@ -14,7 +14,9 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from ..sources.base import Evidence, preview
@@ -28,6 +30,12 @@ SILENCE_MS: Final = {"working": 30 * 60_000, "idle": 60 * 60_000, "waiting": 24 
 A question stays longest. An agent with another status need not give any more signs."""
 HEARTBEAT_MS: Final = 3 * 60_000
 """The same (ms) for agents that write heartbeats, which are due every 30 to 60 s."""
+
+MISSED_BEATS: Final = 3
+"""After how many heartbeats that did not come an agent counts as offline, where they come more slowly than that."""
+SLOWEST_BEAT_MS: Final = 10 * 60_000
+"""Maximum time (ms) between two heartbeats that is a rhythm; a longer one is an absence."""
+_NEAR: Final = 3
 
 
 class Meaning(NamedTuple):
@@ -69,6 +77,7 @@ MEANING: Final[dict[str, Meaning]] = {
 
 _GONE: Final = ("offline", "done", "failed")
 """Statuses of agents whose sessions are not active any more."""
+_TIMES: Final = ("started_at", "updated_at", "ended_at")
 _LONGEST = 2000
 """Maximum points added for an agent whose process runs but writes nothing: six weeks if it is idle."""
 RANK = {status: rank for rank, status in enumerate(AGENT_STATUSES)}
@@ -135,7 +144,7 @@ class _Course:
         for index in range(self.folded, len(self.points)):
             point = self.points[index]
             if index:
-                self._silence(self.spans, self.points[index - 1], point.at)
+                self._silence(self.spans, index - 1, point.at)
             same = bool(self.spans) and self.spans[-1].status == point.status
             if self.deciding is None or not same or self.deciding.routine or not point.routine:
                 self.deciding = point
@@ -150,27 +159,38 @@ class _Course:
         if not spans or spans[-1].status != point.status:
             spans.append(_Span(point.at, point.status, point.reason))
 
-    @staticmethod
-    def _silence(spans: list[_Span], point: Point, until: int) -> None:
-        """Append a span ``offline`` if ``point`` runs out before ``until``."""
-        if point.ttl_ms and point.at + point.ttl_ms < until and point.status != "offline":
-            spans.append(_Span(point.at + point.ttl_ms, "offline", offline_reason(point.ttl_ms, point.sign)))
+    def _silence(self, spans: list[_Span], index: int, until: int) -> None:
+        """Append a span ``offline`` if the point at ``index`` runs out before ``until``."""
+        point = self.points[index]
+        ttl_ms = self._ttl(index)
+        if ttl_ms and point.at + ttl_ms < until and point.status != "offline":
+            spans.append(_Span(point.at + ttl_ms, "offline", offline_reason(point.at, point.sign)))
+
+    def _ttl(self, index: int) -> int:
+        """Return for how long (ms) a point holds; a heartbeat the longer, the slower they come."""
+        point = self.points[index]
+        if point.ttl_ms != HEARTBEAT_MS or point.sign != "heartbeat":
+            return point.ttl_ms
+        near = self.points[max(0, index - _NEAR) : index + 2]
+        beats = [beat.at for beat in near if beat.sign == "heartbeat"]
+        gaps = [gap for first, second in pairwise(beats) if 0 < (gap := second - first) <= SLOWEST_BEAT_MS]
+        return max(HEARTBEAT_MS, MISSED_BEATS * min(gaps)) if gaps else HEARTBEAT_MS
 
     def with_silence(self, now: int) -> list[_Span]:
         """Return the spans as of ``now``, and note when the clock alone will change them."""
         last = self.points[-1]
-        runs_out = last.at + last.ttl_ms if last.ttl_ms else None
+        ttl_ms = self._ttl(len(self.points) - 1)
+        runs_out = last.at + ttl_ms if ttl_ms else None
         self.expires_at = runs_out if runs_out is not None and runs_out >= now else None
         spans = self.spans.copy()
-        self._silence(spans, last, now)
+        self._silence(spans, len(self.points) - 1, now)
         return spans
 
 
-def offline_reason(ttl_ms: int, sign: str = "heartbeat") -> str:
-    """Return the reason of a status ``offline``, such as "no heartbeat for 3 min"."""
-    minutes, seconds = divmod(ttl_ms // 1000, 60)
-    length = " ".join(part for part in (f"{minutes} min" if minutes else "", f"{seconds} s" if seconds else "") if part)
-    return f"no {sign} for {length}"
+def offline_reason(at: int, sign: str = "heartbeat") -> str:
+    """Return the reason of a status ``offline``, such as "last heartbeat 4 Jan 19:17", in local time."""
+    moment = datetime.fromtimestamp(at / 1000)
+    return f"last {sign} {moment.day} {moment:%b %H:%M}"
 
 
 class Statuses:
@@ -184,8 +204,12 @@ class Statuses:
         self._dirty: set[str] = set()
         self._expiries: list[tuple[int, str]] = []
         self._newcomers: set[str] = set()
-        self._active: set[str] = set()
-        """Sessions that a file calls active."""
+        self._active: dict[str, str] = {}
+        """Sessions that a file calls active or idle, and which."""
+        self._running: defaultdict[str, set[str]] = defaultdict(set)
+        """Agent → its calls that run."""
+        self._dirty_calls: set[str] = set()
+        self._lasted: set[str] = set()
         self._sessions_of: defaultdict[str, set[str]] = defaultdict(set)  # agent → those of them that are its
         self._dirty_sessions: set[str] = set()
 
@@ -235,28 +259,48 @@ class Statuses:
                 self.add(agent_id, last._replace(at=at, routine=True))
 
     def without_active(self, operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
-        """Yield the same, but note which sessions a file calls active: whether they are follows from their agents."""
+        """Yield the same, but note which sessions a file calls active or idle: which they are follows from agents."""
         for operation in operations:
             if operation.table == "sessions" and isinstance(operation, Record) and "status" in operation.fields:
-                if operation.fields["status"] == "active":
-                    self._active.add(operation.id)
+                if operation.fields["status"] in ("active", "idle"):
+                    self._active[operation.id] = operation.fields["status"]
                     self._dirty_sessions.add(operation.id)
                     fields = {name: value for name, value in operation.fields.items() if name != "status"}
                     yield Record(operation.table, operation.id, fields)
                     continue
-                self._active.discard(operation.id)
+                self._active.pop(operation.id, None)
             yield operation
 
     def note(self, changes: Iterable[Change]) -> None:
         """Take in what happened to rows of agents and sessions."""
         for table, id, old, new in changes:
-            if table == "agents":
+            if table == "tool_calls":
+                running = new is not None and new["status"] == "running"
+                row = new if new is not None else old
+                if row is not None and running != (old is not None and old["status"] == "running"):
+                    self._note_call(row["agent_id"] or "", id, running)
+            elif table == "agents":
                 if old is None:
                     self._newcomers.add(id)
-                if old is None or new is None or old["status"] != new["status"]:
+                if (
+                    old is None
+                    or new is None
+                    or old["status"] != new["status"]
+                    or old["session_id"] != new["session_id"]
+                ):
                     self._dirty_sessions |= self._sessions_of.get(id, set())
-            elif table == "sessions" and old is not None and new is not None and old["agent_id"] != new["agent_id"]:
-                self._dirty_sessions.add(id)
+            elif table == "sessions" and new is not None:
+                if old is not None and old["agent_id"] != new["agent_id"]:
+                    self._dirty_sessions.add(id)
+                if old is None or any(old[name] != new[name] for name in _TIMES):
+                    self._lasted.add(id)
+
+    def _note_call(self, agent_id: str, id: str, running: bool) -> None:
+        if running:
+            self._running[agent_id].add(id)
+            self._dirty_calls.add(agent_id)
+        elif agent_id in self._running:
+            self._running[agent_id].discard(id)
 
     def settle(self, now: int, *, all_read: bool = True) -> Iterator[Record | Gone]:
         """Yield records for all that follows from new evidence and from the time that has passed.
@@ -268,6 +312,8 @@ class Statuses:
         for agent_id in self._dirty | self._expired(now):
             course = self._courses[agent_id]
             yield from self._settle(agent_id, course, now)
+            if agent_id in self._running:
+                self._dirty_calls.add(agent_id)
             self._queue(agent_id, course)
             self._dirty_sessions |= self._sessions_of.get(agent_id, set())
         self._dirty.clear()
@@ -275,9 +321,30 @@ class Statuses:
             if self._status(id) is None and self._store.get("agents", id) is not None:
                 yield Record("agents", id, {"status": "unknown", "status_reason": "no file says what it does"})
         self._newcomers.clear()
-        for id in self._dirty_sessions & self._active:
+        for id in self._dirty_sessions & self._active.keys():
             yield from self._settle_session(id)
         self._dirty_sessions.clear()
+        for id in self._lasted:
+            yield from self._settle_duration(id)
+        self._lasted.clear()
+        if all_read:
+            yield from self._settle_calls()
+
+    def _settle_duration(self, id: str) -> Iterator[Record]:
+        """Yield how long a session lasted, or has lasted; a file that says so may know of more."""
+        session = self._store.get("sessions", id)
+        if session is not None and session["started_at"] is not None:
+            until = max(session["updated_at"] or 0, session["ended_at"] or 0)
+            if until >= session["started_at"]:
+                yield Record("sessions", id, {"duration_ms": until - session["started_at"]})
+
+    def _settle_calls(self) -> Iterator[Record]:
+        """Yield the end of calls whose agents are gone: nothing else will say that they do not run any more."""
+        for agent_id in self._dirty_calls:
+            if self._status(agent_id) in _GONE:
+                for id in sorted(self._running.pop(agent_id, ())):
+                    yield Record("tool_calls", id, {"status": "cancelled"})
+        self._dirty_calls.clear()
 
     def _look_at_processes(self, now: int) -> None:
         for process, found in self.processes.look(now):
@@ -317,13 +384,22 @@ class Statuses:
         agent = self._store.get("agents", agent_id)
         return agent["status"] if agent is not None else None
 
+    def _is_current(self, agent_id: str, session_id: str) -> bool:
+        """Return whether what an agent does it does in this session."""
+        agent = self._store.get("agents", agent_id)
+        return agent is not None and agent["session_id"] == session_id
+
     def _settle_session(self, id: str) -> Iterator[Record]:
         session = self._store.get("sessions", id)
         if session is None:
             return
         agent_id = session["agent_id"] or ""
         self._sessions_of[agent_id].add(id)
-        status = "idle" if self._status(agent_id) in _GONE else "active"
+        doing, status = self._status(agent_id), self._active[id]
+        if doing in _GONE or (doing == "idle" and self._is_current(agent_id, id)):
+            status = "idle"
+        elif doing == "working" and self._is_current(agent_id, id):
+            status = "active"
         if session["status"] != status:
             yield Record("sessions", id, {"status": status})
 

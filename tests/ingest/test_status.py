@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -110,10 +111,23 @@ def test_a_heartbeat_does_not_replace_a_more_specific_reason() -> None:
     assert agent(settled([beat, claim, later, idle, again], 5)).status_reason == "heartbeat"
 
 
-def test_the_reason_for_offline_has_the_length_of_the_silence() -> None:
-    assert offline_reason(180_000) == "no heartbeat for 3 min"
-    assert offline_reason(90_000) == "no heartbeat for 1 min 30 s"
-    assert offline_reason(45_000) == "no heartbeat for 45 s"
+def test_the_reason_for_offline_has_the_time_of_the_last_sign() -> None:
+    at = round(datetime(2026, 1, 4, 19, 17).timestamp() * 1000)
+    assert offline_reason(at) == "last heartbeat 4 Jan 19:17"
+    assert offline_reason(at, "new line") == "last new line 4 Jan 19:17"
+
+
+def test_slow_heartbeats_are_no_flapping_and_an_absence_is_no_rhythm() -> None:
+    minute = 60_000
+    beats = [saw(at * minute, "working", "heartbeat", HEARTBEAT_MS) for at in (100, 105, 110, 115, 300, 305)]
+    store = settled(beats, 400 * minute)
+    spans = sorted(store.rows("spans"), key=lambda row: row.started_at)
+    assert [(row.status, row.started_at // minute) for row in spans] == [
+        ("working", 100),
+        ("offline", 130),
+        ("working", 300),
+        ("offline", 320),
+    ]
 
 
 def test_agents_do_not_mix() -> None:
@@ -261,7 +275,7 @@ def status_at(moment: int, evidence: list[Point]) -> tuple[str, str]:
     ordered = sorted(evidence, key=lambda e: (e.at, rank(e.status), e.reason, e.ttl_ms or 0))
     last = [piece for piece in ordered if piece.at <= moment][-1]
     if last.ttl_ms and moment >= last.at + last.ttl_ms and last.status != "offline":
-        return "offline", offline_reason(last.ttl_ms)
+        return "offline", offline_reason(last.at)
     return last.status, last.reason
 
 
@@ -361,7 +375,7 @@ def test_how_long_silence_may_last_depends_on_the_status_and_on_what_is_missing(
 ) -> None:
     said = seen(f"says {status}", "so", sign)
     assert follows(said, now=10 + silence) == (status, "so")
-    assert follows(said, now=11 + silence) == ("offline", offline_reason(silence, sign))
+    assert follows(said, now=11 + silence) == ("offline", offline_reason(10, sign))
 
 
 @pytest.mark.parametrize("status", ["done", "failed", "offline", "unknown"])
@@ -377,3 +391,31 @@ def test_evidence_of_one_log_counts_in_file_order() -> None:
 
 def test_each_status_follows_from_some_fact() -> None:
     assert {meaning.status for meaning in MEANING.values()} == set(AGENT_STATUSES)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What follows for sessions and calls
+
+
+def test_no_call_of_an_agent_that_is_gone_runs_on_and_its_session_lasted() -> None:
+    store = Store()
+    statuses = Statuses(store)
+
+    def apply(*records: Record) -> None:
+        operations = list(statuses.without_active(records))
+        statuses.note(store.apply(operations, {"source": "s", "host": "h"}))
+        statuses.note(store.apply(list(statuses.settle(now)), {"source": "s", "host": "h"}))
+
+    now = 1_000
+    statuses.add("a", saw(100, "working", ttl=1_000)[1])
+    session = Record("sessions", "s1", {"agent_id": "a", "status": "idle", "started_at": 100, "updated_at": 700})
+    call = Record("tool_calls", "c1", {"agent_id": "a", "status": "running"})
+    apply(Record("agents", "a", {"session_id": "s1"}), session, call)
+    found = store.get("sessions", "s1")
+    assert found is not None and (found["status"], found["duration_ms"]) == ("active", 600)
+    assert [row["status"] for row in store.rows("tool_calls")] == ["running"]
+    now = 2_000
+    apply()
+    found = store.get("sessions", "s1")
+    assert found is not None and found["status"] == "idle"
+    assert [row["status"] for row in store.rows("tool_calls")] == ["cancelled"]

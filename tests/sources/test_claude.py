@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_widget.ingest.processes import Processes
+from agent_widget.ingest.status import offline_reason
 from agent_widget.sources.claude import Claude
 from tests.support.transcripts import SHARED, Home, all_recordings, at, iso, same_however_it_is_fed
 
@@ -125,7 +126,7 @@ def test_the_reason_of_a_pending_call_is_that_it_runs_or_waits_for_permission(ho
     assert status(home) == ("working", "tool result")
     assert (home.only("tool_calls").status, home.only("tool_calls").duration_ms) == ("ok", 8000)
     home.now = at("09:40:00")
-    assert status(home) == ("offline", "no new line for 30 min")
+    assert status(home) == ("offline", offline_reason(at("09:00:02"), "new line"))
 
 
 def test_a_question_to_the_person_waits_until_it_is_answered(home: Home) -> None:
