@@ -277,8 +277,9 @@ export class Store implements Shown {
   }
 }
 
-/** How many rows the server has of a table; the browser holds the newest of a long one. */
+/** How many rows the server has of a table; the browser holds the newest of a long one. Of the past: those shown. */
 export function recordedRows(store: Shown, table: TableName): number {
+  if (store.past) return store.tables[table].rows.size;
   const count = store.counts.value[table];
   if (count !== undefined) return count;
   store.tables.stats.version.value;
