@@ -796,3 +796,67 @@ class TestHoweverItIsRead:
         os.utime(rollout(tmp_path, CHILD), (1, 1))  # it is read from its start
         collector.scan()
         assert row(collector, "agents", CHILD)["parent_id"] == MAIN
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Answers that have a record of their own, and their terms
+
+
+def record(at: int, id: str, input: int, cached: int, output: int, **more: Any) -> dict[str, Any]:
+    used = {"input_tokens": input, "cached_input_tokens": cached, "output_tokens": output}
+    return line(at, "token_usage_record", response_id=id, usage=used, **more)
+
+
+def used(collector: Collector) -> list[tuple[int, int, int]]:
+    rows = sorted(collector.store.rows("sessions"), key=lambda row: str(row["id"]))
+    return [(row["input_tokens"], row["cache_read_tokens"], row["output_tokens"]) for row in rows]
+
+
+def test_a_record_counts_an_answer_that_the_totals_leave_out(tmp_path: Path) -> None:
+    compacted = [record(3_000, "r2", 900, 500, 40), tokens(3_001, 100, 80, 10)]
+    answers = [record(2_000, "r1", 100, 80, 10), tokens(2_001, 100, 80, 10), *compacted]
+    collector = read(tmp_path, turn(*answers, record(4_000, "r3", 200, 0, 20), tokens(4_001, 300, 80, 30)))
+    assert used(collector) == [(620, 580, 70)]
+    assert not unknown(collector)
+
+
+def test_a_record_after_the_total_and_answers_without_one_count_once(tmp_path: Path) -> None:
+    answers = [tokens(2_000, 100, 80, 10), record(2_001, "r1", 100, 80, 10), tokens(3_000, 150, 80, 15)]
+    assert used(read(tmp_path, turn(*answers))) == [(70, 80, 15)]
+
+
+@pytest.mark.parametrize(("tier", "factor"), [("priority", 2.5), ("flex", 0.5), (None, 1)])
+def test_the_tier_that_was_asked_for_sets_the_price(tmp_path: Path, tier: str | None, factor: float) -> None:
+    settings = event(1_500, "thread_settings_applied", thread_settings={"service_tier": tier})
+    collector = read(tmp_path, turn(settings, tokens(2_000, 100_000, 0, 10_000)))
+    assert only(collector, "sessions")["cost_usd"] == pytest.approx(0.8 * factor)
+
+
+def test_a_model_that_runs_at_home_has_no_price(tmp_path: Path) -> None:
+    _, *rest = turn(tokens(2_000, 100_000, 0, 10_000))
+    session = only(read(tmp_path, [meta(model_provider="ollama"), *rest]), "sessions")
+    assert (session["cost_usd"], session["unpriced_requests"]) == (None, 1)
+
+
+def test_forks_of_a_thread_that_is_gone_tell_what_they_copied_and_count_it_once(tmp_path: Path) -> None:
+    origin = uuid(START - 1_000_000, 9)
+    copied = [started(20, uuid(START - 900_000)), context(21, uuid(START - 900_000)), prompted(22, "Tidy up")]
+    forks = []
+    for number in (1, 2):
+        id, own = uuid(START + number, number), uuid(START + 5_000 + number, 5)
+        forks.append(
+            [
+                meta(id=id, forked_from_id=origin),
+                meta(5, id=origin),
+                *copied,
+                tokens(23, 100, 0, 10, last=(100, 0, 10)),
+                started(9_000, own),
+                context(9_001, own),
+                prompted(9_002, "Go on"),
+                tokens(9_500, 300, 0, 30 + number, last=(200, 0, 20 + number)),
+                completed(9_600, "Done.", own),
+            ]
+        )
+    collector = read(tmp_path, *forks)
+    assert sum(input for input, _, _ in used(collector)) == 500
+    assert {row["title"] for row in collector.store.rows("sessions")} == {"Tidy up"}

@@ -33,6 +33,7 @@ class CompressedRollout(Reader):
     def __init__(self, source: TitledThreads, path: PurePosixPath) -> None:
         self.source = source
         self.path = path
+        Rollout(source, path.with_suffix(""))  # its thread has a file
 
     def read(self, data: bytes) -> Iterator[Item]:
         """Yield what follows from all lines; malformed ones are counted."""

@@ -44,6 +44,8 @@ class Rollout(Chat[Line, Thread]):
     def __init__(self, source: TitledThreads, path: PurePosixPath) -> None:
         super().__init__(source, PurePosixPath(clean(str(path))))
         self.file = self.path.name  # not the path: an archived rollout is the same file elsewhere
+        if found := UUID.search(self.file):
+            source.present.add(found.group())
         self.at: int | None = None
         """The time of the line before, and since :meth:`time` of this one."""
         self.gap: int | None = None
@@ -115,7 +117,7 @@ class Rollout(Chat[Line, Thread]):
         if read is None:
             if name not in _SILENT:
                 self.source.unknown[name[:80]] += 1
-        elif not voice.copying or name in _OF_COPIES:
+        elif not voice.copying or voice.orphaned or name in _OF_COPIES:
             yield from read(voice, payload, at)
 
     def _introduce(self, thread: Thread, meta: Any) -> Iterator[Step | Item]:

@@ -71,6 +71,8 @@ class Thread(Voice):
         self.copied_from = {id for id in (origin.parent, origin.forked_from) if id}
         """Threads with which its lines begin, with new times."""
         self.copying = bool(self.copied_from)
+        self.orphaned = self.copying and not self.copied_from & source.present
+        """None of these has a file any more: the copies are all that is left of it, and are read like any others."""
         self.begun = False
         """A turn of its own was seen."""
         self.bare = False

@@ -120,7 +120,7 @@ def _token_count(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
     if total is None or total == thread.total:
         return
     before, thread.total = thread.total, total
-    if thread.copying:
+    if thread.copying and not thread.orphaned:
         return
     used = tuple(now - then for now, then in zip(total, before or (0,) * 4, strict=True))
     if last is not None and ((before is None and thread.copied_from) or min(used) < 0):
@@ -129,13 +129,13 @@ def _token_count(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
         del thread.recorded[: thread.recorded.index(used if used in thread.recorded else last or used) + 1]
     elif min(used) >= 0 and max(used) > 0:
         thread.totalled = used
-        yield _billed(thread, at, f"{thread.agent}:{total[0]}+{total[3]}", used)
+        yield _billed(thread, at, f"{_counted_under(thread)}:{total[0]}+{total[3]}", used)
 
 
 def _usage_record(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
     """Yield what one answer took, unless the total has shown it already."""
     used, owner = _counts(payload.usage), named(payload.thread_id)
-    if used is None or max(used) == 0 or (owner is not None and owner != thread.id):
+    if used is None or max(used) == 0 or (owner not in (None, thread.id) and not thread.copying):
         return
     if used == thread.totalled:
         thread.totalled = None
@@ -143,7 +143,14 @@ def _usage_record(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
     thread.recorded.append(used)
     del thread.recorded[:-_RECORDED]
     id = named(payload.response_id) or f"{at}+{used[0]}+{used[3]}"
-    yield _billed(thread, at, f"{thread.agent}:{id}", used)
+    yield _billed(thread, at, f"{_counted_under(thread)}:{id}", used)
+
+
+def _counted_under(thread: Thread) -> str:
+    """Return the thread under which an answer is counted: several copies of a thread that is gone count once."""
+    if thread.copying and thread.orphaned:
+        return thread.agent_row(thread.origin.forked_from or thread.origin.parent or thread.id)
+    return thread.agent
 
 
 def _billed(thread: Thread, at: int, id: str, used: tuple[int, ...]) -> Usage:

@@ -100,6 +100,16 @@ class Tables(Reader):
             return "session_v2", "session_message", None
         return ("session", "message", "part") if {"session", "message", "part"} <= tables else None
 
+    def _is_orphaned(self, ask: Ask, session: str, at: int, messages: str) -> bool:
+        """Return whether no older session holds a message of the time of one that was copied."""
+        sessions = "session_v2" if self._v2 else "session"
+        sql = (
+            f"SELECT 1 FROM {messages} AS m JOIN {sessions} AS s ON s.id = m.session_id "
+            f"WHERE m.time_created = :at AND (s.time_created, s.id) < "
+            f"(SELECT time_created, id FROM {sessions} WHERE id = :session) LIMIT 1"
+        )
+        return not any(True for _ in ask(sql, at=at, session=session))
+
     def _plans(self, ask: Ask) -> Iterator[Item]:
         """Yield lists that changed: a list is deleted and written anew, so its rows have no history."""
         has = {name for (name,) in ask("SELECT name FROM pragma_table_info('todo')")}
@@ -178,6 +188,9 @@ class Tables(Reader):
         for id, (session, message) in found.items():
             if message.open:
                 self._open[id] = None
+            known = self.source.session(session)
+            if known.orphaned is None and message.at < known.created:
+                known.orphaned = self._is_orphaned(ask, session, message.at, messages)
             try:
                 yield from self.source.message(self.source.session(session), message)
             except Malformed:

@@ -35,6 +35,8 @@ class Session:
     created: int = 0
     known: bool = False
     """Whether its own row or file was read."""
+    orphaned: bool | None = None
+    """Whether it is a fork of a session that is gone, and the oldest of its forks; ``None``: not known yet."""
     newest: tuple[int, str] = _NEVER
     """Time and id of its newest message."""
     planned_at: int = 0
@@ -94,7 +96,7 @@ class Sessions(ChatSource):
     def message(self, session: Session, message: Message) -> Iterator[Item]:
         """Yield all that follows from a message as it is now."""
         voice = _Voice(self, "", Conversation(self.book, message.id, session.id, parent=session.parent))
-        if message.at < session.created:
+        if message.at < session.created and not session.orphaned:
             for step in steps(message, voice):
                 if isinstance(step, Usage):
                     yield from voice.take(step._replace(copy=True))
