@@ -71,7 +71,7 @@ class ChatSource(Source):
         """Yield a title from a file beside the conversation: it counts more than the first prompt."""
         if title is not None:
             self.titled.add(self.namespace + session)
-            yield Record("sessions", self.namespace + session, {"title": preview(title)})
+            yield Record("sessions", self.namespace + session, {"title": preview(" ".join(title.split()))})
 
 
 class Voice:
@@ -127,7 +127,7 @@ class Voice:
         known = self.titled or self.session in self.source.titled
         if text and self.parent is None and (final or not known):
             self.titled = True
-            yield About(at, {"title": preview(text)}, {})
+            yield About(at, {"title": preview(" ".join(text.split()))}, {})
 
     def answered(self, at: int) -> TurnEnd:
         """Return the end of a turn with an answer: if that ends with a question, the agent waits."""

@@ -391,7 +391,7 @@ def test_a_subagent_hangs_under_its_parent_and_its_work_and_answer_are_messages(
     home.write(f"{UNDER}.jsonl", lines(*the_child()))
     append(home, *delegation(ann, **answer))
     child = home.row("agents", CHILD)
-    assert (child.name, child.role, child.parent_id, child.session_id) == ("Explore", "Explore", ANN, ANN)
+    assert (child.name, child.role, child.parent_id, child.session_id) == ("look", "Explore", ANN, ANN)
     assert (child.status, child.project, child.output_tokens, child.context_tokens) == ("done", "shop", 5, 1)
     found = {(m.sender, m.recipient, m.kind, m.text) for m in home.rows("messages").values()}
     assert found == {

@@ -724,7 +724,7 @@ class TestRealRollouts:
     def test_a_call_that_waits_for_permission_in_0_147(self, tmp_path: Path) -> None:
         collector = alone(tmp_path, sample("scenarios/2-19_*/recordings/*"))
         statuses = {call["status"] for call in collector.store.rows("tool_calls")}
-        assert (statuses, only(collector, "sessions")["output_tokens"]) == ({"error", "running"}, 177)
+        assert (statuses, only(collector, "sessions")["output_tokens"]) == ({"error", "cancelled"}, 177)
         assert unknown(collector) == {}
 
     def test_two_sessions_that_were_recorded_into_one_file(self, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ class Claude(Home):
         session = self.namespace + path.parts[2]
         agent = self.subagent(session, short)
         kind, parent = named(document.get("agentType")), named(document.get("parentAgentId"))
-        name = self.name_of(agent, named(document.get("name")), kind)
+        name = self.name_of(agent, named(document.get("name")), kind, named(document.get("description")))
         facts = {"name": name, "role": kind, "model": named(document.get("model"))}
         self.parents[agent] = self.subagent(session, parent) if parent else session
         known = {name: value for name, value in facts.items() if value is not None}

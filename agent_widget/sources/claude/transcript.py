@@ -33,6 +33,8 @@ _NO_ANSWER: Final = "No response requested."
 _TEAMMATE: Final = re.compile(r'<teammate-message teammate_id="([^"]*)"[^>]*>(.*?)</teammate-message>', re.DOTALL)
 _COMMAND: Final = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
 _ARGUMENTS: Final = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
+_REMINDER: Final = re.compile(r"\s*<system-reminder>.*?(?:</system-reminder>\s*|\Z)", re.DOTALL)
+"""What the program says to the model between the words of the person."""
 _TAGS: Final = re.compile(r"<(task-id|status|summary|result)>(.*?)</\1>", re.DOTALL)
 _MOST_WAITING: Final = 100
 """Maximum lines that are kept until the first one with a time."""
@@ -216,7 +218,7 @@ def _user(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
         for block in content:
             if block.type == "tool_result":
                 yield from returned(talk, block, line, at)
-    text, id = text_in(content), line.uuid or ""
+    text, id = _REMINDER.sub("", text_in(content)), line.uuid or ""
     if not text.strip() or line.isCompactSummary:
         return
     if text.startswith(_INTERRUPTED):
