@@ -30,5 +30,5 @@ class Checkpoint(NamedTuple):
         return {_key(source) for source in self.sources} <= {_key(source) for source in sources}
 
 
-def _key(source: Source) -> tuple[type[Source], list[Path], str]:
-    return type(source), source.places, source.namespace
+def _key(source: Source) -> tuple[type[Source], tuple[Path, ...], str]:
+    return type(source), tuple(source.places), source.namespace
