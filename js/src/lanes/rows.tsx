@@ -95,8 +95,8 @@ function Fold({ fold, onToggle }: FoldProps) {
 }
 
 /** Unpriced is a model without a known price; an agent whose tokens nobody counts is unknown. */
-function costOf({ cost_usd, output_tokens }: Agent): string {
-  return cost_usd === null && output_tokens === null ? UNKNOWN : money(cost_usd);
+function costOf({ cost_usd, output_tokens, unpriced_requests }: Agent): string {
+  return cost_usd === null && output_tokens === null ? UNKNOWN : money(cost_usd, unpriced_requests);
 }
 
 function callsOf({ tool_calls }: Agent): string {

@@ -114,8 +114,9 @@ export function integer(n: number | null): string {
 }
 
 /** "$0.41", "$1,204"; "unpriced" where the model has no known price. */
-export function money(usd: number | null): string {
+export function money(usd: number | null, unpriced: number | null = 0): string {
   if (usd === null) return "unpriced";
+  if (unpriced) return `≥ ${usd < 0.01 ? "$0.00" : money(usd)}`; // some of it has no known price
   if (usd > 0 && usd < 0.01) return "<$0.01";
   return usd < 1000 ? `$${usd.toFixed(2)}` : `$${integer(usd)}`;
 }

@@ -31,13 +31,11 @@ test("figures", () => {
     "0.3",
   ]);
   assert.deepEqual([0, 999, 14_165, 1_234_567].map(format.integer), ["0", "999", "14,165", "1,234,567"]);
-  assert.deepEqual([null, 0, 0.004, 7.654, 1_204].map(format.money), [
-    "unpriced",
-    "$0.00",
-    "<$0.01",
-    "$7.65",
-    "$1,204",
-  ]);
+  assert.deepEqual(
+    [null, 0, 0.004, 7.654, 1_204].map((usd) => format.money(usd)),
+    ["unpriced", "$0.00", "<$0.01", "$7.65", "$1,204"],
+  );
+  assert.equal(format.money(8.03, 2), "≥ $8.03");
   assert.deepEqual([0, 820, 1_400, 14_300, 2_100_000].map(format.bytes), ["0 B", "820 B", "1.4 kB", "14 kB", "2.1 MB"]);
   assert.deepEqual([format.percent(0.456), format.score(0.8)], ["46%", "0.80"]);
 });

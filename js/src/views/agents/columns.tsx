@@ -277,7 +277,7 @@ function costDiffers(row: AgentsRow, sum: Sum | undefined): sum is Sum & { cost:
 /** Its own, and after it in muted ink what it comes to with its subagents. */
 function Cost({ row, sum }: { row: AgentsRow; sum: Sum | undefined }) {
   const counted = tokensOf(row) !== null;
-  const own = row.cost_usd === null && !counted ? "–" : money(row.cost_usd);
+  const own = row.cost_usd === null && !counted ? "–" : money(row.cost_usd, row.unpriced_requests);
   const differs = costDiffers(row, sum);
   const about = row.cost_usd === null ? (counted ? "the price of its model is not known" : "not counted") : "its own";
   return (

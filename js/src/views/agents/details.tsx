@@ -85,7 +85,7 @@ function Took({ row }: { row: AgentsRow }) {
   const sum = useMemo(() => sumsOf(rows), [rows]).get(row.id);
   const fill = contextFill(row.model, row.context_tokens);
   const parts = [
-    row.cost_usd !== null && `${money(row.cost_usd)} its own`,
+    row.cost_usd !== null && `${money(row.cost_usd, row.unpriced_requests)} its own`,
     sum !== undefined &&
       sum.cost !== null &&
       sum.cost !== row.cost_usd &&

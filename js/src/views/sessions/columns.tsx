@@ -109,7 +109,7 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     figure("errors", "errors", 42, 4),
     figure("files_changed", "files", 40, 10),
     column("tokens", "tokens", { min: 52, rank: 5, end: true }, tokensOf, (row) => (
-      <span title={tokensOf(row) === null ? undefined : `${integer(tokensOf(row))} tokensOf, cache included`}>
+      <span title={tokensOf(row) === null ? undefined : `${integer(tokensOf(row))} tokens, cache included`}>
         {short(tokensOf(row))}
       </span>
     )),
@@ -120,7 +120,8 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
       (row) => row.cost_usd,
       (row) => {
         // Without tokens there is nothing to price.
-        const cost = row.cost_usd === null && tokensOf(row) === null ? UNKNOWN : money(row.cost_usd);
+        const cost =
+          row.cost_usd === null && tokensOf(row) === null ? UNKNOWN : money(row.cost_usd, row.unpriced_requests);
         return <span class={row.cost_usd === null ? "muted" : ""}>{cost}</span>;
       },
     ),
