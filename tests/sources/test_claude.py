@@ -1028,3 +1028,10 @@ def test_recordings_of_the_newest_versions_are_understood_line_by_line(tmp_path:
         home = Home(Claude, tmp_path / case)
         home.write(f"{PROJECT}/{ANN}.jsonl", data).read()
         assert (home.malformed, dict(home.source.unknown)) == (0, {}), case
+
+
+def test_what_the_program_says_to_the_model_is_no_word_of_the_person(home: Home) -> None:
+    ann = Session()
+    append(home, ann.person("<system-reminder>\nBe kind.\n</system-reminder>\nPaint\nthe door"))
+    assert home.row("sessions", ANN).title == "Paint the door"
+    assert home.only("messages").text == "Paint\nthe door"
