@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_widget.discovery import runtimes
 from tests.soak.kills import run
 
 pytestmark = pytest.mark.usefixtures("own_machine")
@@ -15,3 +16,4 @@ def test_a_client_ends_with_what_the_files_say_however_often_the_server_is_kille
     outcome = run(tmp_path, kills=4, seed=7)
     assert outcome.rows > 0
     assert outcome.differences == []
+    assert list(runtimes()) == [], "whoever looks removes what killed servers left"
