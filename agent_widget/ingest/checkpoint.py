@@ -17,13 +17,18 @@ from .status import Statuses
 
 
 class Checkpoint(NamedTuple):
-    """Everything but the rows. ``files`` are those that have been read to their end."""
+    """Everything but the rows. ``files`` are those that have been read to their end.
+
+    ``unmasked``: masked id or path → what it is in the files. Without it the transcript of a session whose id or path
+    held a secret could not be found again.
+    """
 
     sources: list[Source]
     files: list[File]
     statuses: Statuses
     stats: Stats
     conversations: dict[str, dict[Path, Source]]
+    unmasked: dict[str, str]
 
     def fits(self, sources: list[Source]) -> bool:
         """Return whether this was made of some of these sources, at the same roots."""

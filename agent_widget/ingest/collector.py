@@ -140,17 +140,20 @@ class Collector:
         if not isinstance(checkpoint, Checkpoint) or not checkpoint.fits(self.sources):
             self._stats.note(Change(table, row["id"], None, row) for table in TABLES for row in archive.since(table, 0))
             return
-        sources, files, self.statuses, self._stats, self.conversations = checkpoint
+        sources, files, self.statuses, self._stats, conversations, unmasked = checkpoint
+        # in place: on-demand reading has this list and these dicts, also if the first home comes after the start
+        self.conversations.update(conversations)
+        self.unmasked.update(unmasked)
         known = {(type(source), source.root) for source in sources}
         sources += [source for source in self.sources if (type(source), source.root) not in known]
-        self.sources[:] = sources  # in place: others read this list
+        self.sources[:] = sources
         self.statuses.follow(self.store)
         for file in files:
             file.restored()
             self._files[file.path] = file
             self._progress.note(file)
         gone = [(file.gone_at, file.path) for file in files if file.gone_at is not None]
-        self.gone = {path: moment for moment, path in sorted(gone)}
+        self.gone.update((path, moment) for moment, path in sorted(gone))
 
     def save(self) -> None:
         """Write the rows that changed to the archive, if there is one; call it before they are sent to anybody."""
@@ -173,7 +176,7 @@ class Collector:
             return
         # one in the middle of a reading is read from its start again
         whole = [file for file in self._files.values() if not file.unread and file.portions is None]
-        memory = Checkpoint(self.sources, whole, self.statuses, self._stats, self.conversations)
+        memory = Checkpoint(self.sources, whole, self.statuses, self._stats, self.conversations, self.unmasked)
         try:
             self.archive.remember(memory)
         except Exception as fault:  # without it all is read again after a restart, which is slow and right

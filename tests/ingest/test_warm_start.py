@@ -159,3 +159,26 @@ def test_a_home_that_was_made_meanwhile_does_not_cost_what_the_others_have(
         assert opened and all(f"/{name}/" in path for path in opened)
         opened.clear()
     assert {source.name for source in started().sources} >= {"gemini", "qwen"}
+
+
+def test_what_reads_on_demand_goes_on_with_what_was_kept(tmp_path: Path) -> None:
+    """The dicts that it was given at the start are filled, not replaced; ids without secrets lead back to the files."""
+    for path, data in files_of("claude", 0).items():
+        write(tmp_path / "home", path, data)
+    first = collector(tmp_path / "home", tmp_path / "a.sqlite3")
+    first.scan()
+    first.unmasked["agent [masked: key 0]"] = "agent key"
+    known = {agent: set(files) for agent, files in first.conversations.items()}
+    first.close()
+    second = collector(tmp_path / "home")
+    given = second.sources, second.conversations, second.unmasked, second.gone
+    second._open_archive = lambda roots: Archive.open(tmp_path / "a.sqlite3")
+    second._begin_archive()
+    assert all(now is before for now, before in zip(_held(second), given, strict=True))
+    assert {agent: set(files) for agent, files in given[1].items()} == known
+    assert given[2] == {"agent [masked: key 0]": "agent key"}
+    second.close()
+
+
+def _held(collector: Collector) -> tuple[object, ...]:
+    return collector.sources, collector.conversations, collector.unmasked, collector.gone
