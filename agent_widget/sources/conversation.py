@@ -187,6 +187,7 @@ class Conversation:
 
     def _result(self, step: Result) -> None:
         call = self._calls.pop(step.call_id, None)
+        corrects = call is None and step.call_id in self.book.returned
         self.book.returned.add(step.call_id)
         duration = step.duration_ms
         if duration is None and call is not None:
@@ -198,6 +199,8 @@ class Conversation:
             "output_bytes": _size(step.output),
             "error": preview(step.error),
         }
+        if corrects:  # how it ended is known better now; what it gave back stays
+            fields = {name: value for name, value in fields.items() if value is not None}
         self._items.append(Record("tool_calls", step.call_id, fields))
         if step.status == "error":
             self._count("errors")

@@ -433,8 +433,13 @@ def test_a_command_that_ran_until_the_person_stopped_it_is_cancelled(home: Home)
     ann = Session()
     refused = ann.returns("t1", "The user doesn't want to proceed with this tool use.", is_error=True)
     stopped = ann.person("[Request interrupted by user for tool use]", interruptedMessageId="msg_1")
-    append(home, ann.person("Paint"), ann.calls("t1"), refused, stopped)
-    assert home.only("tool_calls").status == "cancelled"
+    append(home, ann.person("Paint"), ann.calls("t1"), refused)
+    before = home.only("tool_calls")
+    assert before.output is not None or before.error is not None
+    append(home, stopped)
+    call = home.only("tool_calls")
+    assert call.status == "cancelled"
+    assert (call.output, call.error, call.duration_ms) == (before.output, before.error, before.duration_ms)
 
 
 def test_an_agent_in_the_background_answers_once_however_often_it_is_repeated(home: Home) -> None:
