@@ -197,6 +197,7 @@ class File:
                 if left_out:
                     self.malformed += left_out
                     log.debug("%s: a line, or a part of it, was skipped", self.path)
+            items += self.reader.finish()
             yield items
 
     def _rows(self) -> Iterator[list[Item]]:

@@ -109,6 +109,13 @@ class Reader:
         """Return what follows from one line, or from the document as it is now."""
         return ()
 
+    def finish(self) -> Iterable[Item]:
+        """Return what follows from all lines since the last call together: rows to which nearly every line adds.
+
+        It is called after each portion of lines.
+        """
+        return ()
+
     def query(self, ask: Ask) -> Iterable[Item]:
         """Return what is new in the database."""
         return ()
@@ -481,4 +488,4 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 def clean(text: str) -> str:
     """Replace lone surrogates, which JSON can hold and UTF-8 cannot."""
-    return _SURROGATES.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)

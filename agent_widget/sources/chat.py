@@ -278,6 +278,12 @@ class Chat(Reader, Generic[L, V]):
             else:
                 yield step  # type: ignore[misc]
 
+    def finish(self) -> Iterator[Item]:
+        """Yield the rows of all sessions and agents in this file to which its lines added."""
+        for voice in self._voices.values():
+            yield from voice.conversation.finish()
+        yield from self.source.book.ledger.finish()
+
     def voice(self, session: str, agent: str | None = None, parent: Voice | None = None) -> V:
         """Return an agent of a session, by their ids in the format; ``parent``: who it works for, if it is known."""
         voice = self._voices.get((session, agent))

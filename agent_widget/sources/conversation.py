@@ -7,13 +7,13 @@ once, here.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any, Final
 
 import msgspec
 
-from ..tables import Gone, Record
+from ..tables import Gone, Record, cut
 from .base import Evidence, Item, Malformed, Speaker, preview
 from .ledger import Book
 from .steps import (
@@ -29,6 +29,7 @@ from .steps import (
     Spawn,
     Step,
     Thinking,
+    Tokens,
     TurnEnd,
     TurnStart,
     Unnamed,
@@ -75,37 +76,62 @@ class Conversation:
         self._todos: dict[str, str] = {}  # id → status
         self._log = next(_LOGS)
         self._known = False
-        self._at: int | None = None
         self._prompted = False
         self._over = False
         """Its turn has ended: what a tool returns after that begins no other one."""
-        # what follows from the step that is being taken
+        self._items: list[Item] = []
+        """What follows from the step that is being taken."""
+        # what follows from all steps since the last `finish`, for the rows of the session and of the agent
         self._of_session: dict[str, Any] = {}
         self._of_agent: dict[str, Any] = {}
-        self._items: list[Item] = []
+        self._times: tuple[int, int] | None = None
+        """The earliest and the latest time of them."""
+        self._counted: set[str] = set()
+        self._activity: Reply | Call | None = None
 
     def take(self, step: Step) -> list[Item]:
-        """Return the rows and evidence that follow from a step; at most one record of the session and of the agent."""
+        """Return the rows and evidence that follow from a step, but for the rows of the session and of the agent.
+
+        Nearly every step adds to those two: :meth:`finish` gives them, once for many steps.
+        """
         if self.agent == PERSON:
             raise Malformed("an agent that is called as the person is")
-        self._of_session, self._of_agent, self._items = {}, {}, []
+        items: list[Item] = []
+        self._items = items
         if self.book.on_step is not None:
             self.book.on_step(self, step)
-            return self._items
+            return items
         if not self._known:
             self._known = True
-            self._items.append(Speaker(self.agent))
+            items.append(Speaker(self.agent))
             self._introduce()
-        if step.at != self._at:  # one line has many steps
-            self._at = step.at
-            self._of_session["updated_at"] = self._of_session["started_at"] = step.at
-            self._of_agent["last_seen_at"] = self._of_agent["started_at"] = step.at
+        at, times = step.at, self._times
+        if times is None:
+            self._times = at, at
+        elif not times[0] <= at <= times[1]:
+            self._times = min(times[0], at), max(times[1], at)
         _TAKES[type(step)](self, step)
-        if self._of_session:
-            self._items.append(Record("sessions", self.session, self._of_session))
-        if self._of_agent:
-            self._items.append(Record("agents", self.agent, self._of_agent))
-        return self._items
+        return items
+
+    def finish(self) -> Iterator[Record]:
+        """Yield the rows of the session and of the agent as all steps since the last call leave them."""
+        session, agent, activity = self._of_session, self._of_agent, self._activity
+        if self._times is None:
+            return
+        session["started_at"] = agent["started_at"] = self._times[0]
+        session["updated_at"] = agent["last_seen_at"] = self._times[1]
+        for column in self._counted:
+            count, put = self._counts[column], self.book.tallies.put
+            session[column] = put("sessions", self.session, column, self.file, count)
+            if column != "messages":
+                agent[column] = put("agents", self.agent, column, self.file, count)
+        if activity is not None:
+            doing = activity.text if isinstance(activity, Reply) else f"{activity.name} {_gist(activity.input)}".strip()
+            agent["activity"] = preview(doing)
+        self._of_session, self._of_agent, self._times, self._activity = {}, {}, None, None
+        self._counted.clear()
+        yield Record("sessions", self.session, session)
+        yield Record("agents", self.agent, agent)
 
     def _introduce(self) -> None:
         self._of_agent["session_id"] = self.session
@@ -143,7 +169,7 @@ class Conversation:
         self._over = False
         self._reply = step
         self._count("messages")
-        self._of_agent["activity"] = preview(step.text)
+        self._activity = step
         self._saw("replied", step.at)
 
     def _thought(self, step: Thinking) -> None:
@@ -159,24 +185,26 @@ class Conversation:
         known = self._calls.setdefault(step.id, step)
         if known.name != step.name and not step.approval:  # a question for permission may have another name for it
             self._calls[step.id] = step
-            named = {"name": step.name, "input": preview(step.input), "input_bytes": _size(step.input)}
+            shown, size = _shown(step.input)
+            named = {"name": step.name, "input": shown, "input_bytes": size}
             self._items.append(Record("tool_calls", step.id, named))
         if known is step:  # else it only waits for permission now, or got it
             caller = (step.copy, step.at, self.session, self.agent)
             caller = self.book.callers[step.id] = min(self.book.callers.get(step.id, caller), caller)
+            shown, size = _shown(step.input)
             fields = {
                 "at": caller[1],
                 "agent_id": caller[3],
                 "session_id": caller[2],
                 "name": step.name,
-                "input": preview(step.input),
-                "input_bytes": _size(step.input),
+                "input": shown,
+                "input_bytes": size,
             }
             if step.id not in self.book.returned:
                 fields["status"] = "running"
             self._items.append(Record("tool_calls", step.id, fields))
             self._count("tool_calls")
-            self._of_agent["activity"] = preview(f"{step.name} {_gist(step.input)}".strip())
+            self._activity = step
             self._opened()
         if step.asks is not None:
             self._saw("asked", step.at, step.asks)
@@ -192,11 +220,12 @@ class Conversation:
         duration = step.duration_ms
         if duration is None and call is not None:
             duration = max(0, step.at - call.at)
+        shown, size = _shown(step.output)
         fields = {
             "status": step.status,
             "duration_ms": duration,
-            "output": preview(step.output),
-            "output_bytes": _size(step.output),
+            "output": shown,
+            "output_bytes": size,
             "error": preview(step.error),
         }
         if corrects:  # how it ended is known better now; what it gave back stays
@@ -220,14 +249,17 @@ class Conversation:
             self._saw("returned", step.at)
 
     def _usage(self, step: Usage) -> None:
-        self._items.extend(self.book.ledger.bill(step, self.session, self.agent))
+        self.book.ledger.bill(step, self.session, self.agent)
         if not step.copy and not step.beside:
-            context = step.tokens.input + step.tokens.cache_read + step.tokens.cache_write
-            self._of_agent["context_tokens"] = context or None
-            if step.model is not None:
-                self._of_agent["model"] = step.model
-                if self.parent is None:
-                    self._of_session["model"] = step.model
+            self.asked_model(step.model, step.tokens)
+            if step.model is not None and self.parent is None:
+                self._of_session["model"] = step.model
+
+    def asked_model(self, model: str | None, tokens: Tokens) -> None:
+        """Take in which model the agent asked last, and how much it gave it to read."""
+        self._of_agent["context_tokens"] = tokens.input + tokens.cache_read + tokens.cache_write or None
+        if model is not None:
+            self._of_agent["model"] = model
 
     def _plan(self, step: Plan) -> None:
         for todo in step.todos:
@@ -304,10 +336,7 @@ class Conversation:
 
     def _count(self, column: str) -> None:
         self._counts[column] += 1
-        count, put = self._counts[column], self.book.tallies.put
-        self._of_session[column] = put("sessions", self.session, column, self.file, count)
-        if column != "messages":
-            self._of_agent[column] = put("agents", self.agent, column, self.file, count)
+        self._counted.add(column)
 
     def _saw(self, fact: str, at: int, detail: str | None = None) -> None:
         self._items.append(Evidence(self.agent, at, fact, preview(detail), log=self._log))
@@ -345,8 +374,11 @@ def _gist(given: Any) -> str:
     return given if isinstance(given, str) else ""
 
 
-def _size(value: Any) -> int | None:
-    """Return the size in bytes of a text, or of a value as JSON."""
+def _shown(value: Any) -> tuple[str | None, int | None]:
+    """Return a preview of a text, or of a value as JSON, and how many bytes the whole of it has."""
     if value is None:
-        return None
-    return len(value.encode("utf-8", "replace")) if isinstance(value, str) else len(msgspec.json.encode(value))
+        return None, None
+    if isinstance(value, str):
+        return cut(value), len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
+    data = msgspec.json.encode(value)
+    return cut(data.decode()), len(data)

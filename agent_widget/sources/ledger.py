@@ -30,13 +30,19 @@ Price = Callable[[str | None, Tokens, int, Terms], float | None]
 class _Account:
     """What one session or agent has used."""
 
-    tokens: Tokens = field(default_factory=Tokens)
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
     cost_usd: float = 0.0
     priced: int = 0
     unpriced: int = 0
 
     def add(self, tokens: Tokens, cost_usd: float | None, sign: int) -> None:
-        self.tokens += tokens if sign > 0 else -tokens
+        self.input += sign * tokens.input
+        self.output += sign * tokens.output
+        self.cache_read += sign * tokens.cache_read
+        self.cache_write += sign * tokens.cache_write
         if cost_usd is not None:
             self.cost_usd += sign * cost_usd
             self.priced += sign
@@ -45,12 +51,13 @@ class _Account:
 
     @property
     def fields(self) -> dict[str, Any]:
-        has_input = self.tokens.total == 0 or self.tokens.total > self.tokens.output  # no answer without a question
+        total = self.input + self.output + self.cache_read + self.cache_write
+        has_input = total == 0 or total > self.output  # no answer without a question
         return {
-            "input_tokens": self.tokens.input if has_input else None,
-            "output_tokens": self.tokens.output,
-            "cache_read_tokens": self.tokens.cache_read if has_input else None,
-            "cache_write_tokens": self.tokens.cache_write if has_input else None,
+            "input_tokens": self.input if has_input else None,
+            "output_tokens": self.output,
+            "cache_read_tokens": self.cache_read if has_input else None,
+            "cache_write_tokens": self.cache_write if has_input else None,
             "cost_usd": round(self.cost_usd, 6) if self.priced else None,
             "unpriced_requests": self.unpriced,
         }
@@ -75,60 +82,63 @@ class Ledger:
         """Id that several requests have → request → its answer."""
         self._sessions: defaultdict[str, _Account] = defaultdict(_Account)
         self._agents: defaultdict[str, _Account] = defaultdict(_Account)
+        self._moved: dict[tuple[str, str], _Account] = {}  # table and row → its account, since the last `finish`
 
-    def bill(self, usage: Usage, session: str, agent: str) -> Iterator[Record]:
-        """Take in one claim; yields the accounts that it moved. Raises :class:`Malformed` for what nobody can use."""
+    def bill(self, usage: Usage, session: str, agent: str) -> None:
+        """Take in one claim. Raises :class:`Malformed` for what nobody can use."""
         if min(usage.tokens) < 0 or usage.tokens.total > MOST_TOKENS or not 0 <= (usage.cost_usd or 0) <= MOST_DOLLARS:
             raise Malformed("no number of tokens or dollars")
         owner = (usage.copy, usage.at, session, agent)
         held = self._answers.get(usage.id)
-        if held is not None and (usage.id in self._shared or usage.request != held.usage.request):
-            yield from self._accounts(self._bill_shared(held, usage, owner))
+        if held is None:
+            held = self._answers[usage.id] = _Answer(owner, usage)
+        elif usage.id in self._shared or usage.request != held.usage.request:
+            self._bill_shared(held, usage, owner)
             return
-        if held is not None:
+        else:
             better = held.usage if usage == held.usage else max(held.usage, usage, key=_weight)
             if better is held.usage and owner >= held.owner:
                 if session not in self._sessions or agent not in self._agents:  # it only repeats what others used
-                    yield from self._accounts({(session, agent)})
+                    self._move(session, agent)
                 return
             self._book(held, -1)
-            moved = {held.owner[2:], (session, agent)}
+            self._move(session, agent)
             held.usage, held.owner = better, min(held.owner, owner)
-        else:
-            held = self._answers[usage.id] = _Answer(owner, usage)
-            moved = {(session, agent)}
         self._book(held, +1)
-        yield from self._accounts(moved)
 
-    def _bill_shared(self, first: _Answer, usage: Usage, owner: tuple[bool, int, str, str]) -> set[tuple[str, str]]:
-        """Take in a claim to an id that several requests have; return the accounts that it moved."""
+    def _bill_shared(self, first: _Answer, usage: Usage, owner: tuple[bool, int, str, str]) -> None:
+        """Take in a claim to an id that several requests have."""
         answers = self._shared.setdefault(usage.id, {first.usage.request: first})
-        before = _distinct(answers)
-        for answer in before:
+        for answer in _distinct(answers):
             self._book(answer, -1)
-        moved = {answer.owner[2:] for answer in before} | {owner[2:]}
+        self._move(*owner[2:])
         held = answers.get(usage.request)
         if held is None:
             answers[usage.request] = _Answer(owner, usage)
         else:
             held.usage, held.owner = max(held.usage, usage, key=_weight), min(held.owner, owner)
-        after = _distinct(answers)
-        for answer in after:
+        for answer in _distinct(answers):
             self._book(answer, +1)
-        return moved | {answer.owner[2:] for answer in after}
 
-    def _accounts(self, moved: set[tuple[str, str]]) -> Iterator[Record]:
-        for session_id, agent_id in sorted(moved):
-            yield Record("sessions", session_id, self._sessions[session_id].fields)
-            yield Record("agents", agent_id, self._agents[agent_id].fields)
+    def finish(self) -> Iterator[Record]:
+        """Yield the accounts that were moved since the last call, as they are now."""
+        moved, self._moved = self._moved, {}
+        for (table, id), account in moved.items():
+            yield Record(table, id, account.fields)
 
     def _book(self, answer: _Answer, sign: int) -> None:
         usage = answer.usage
         cost = usage.cost_usd
         if cost is None:
             cost = self._price(usage.model, usage.tokens, usage.at, usage.terms)
-        self._sessions[answer.owner[2]].add(usage.tokens, cost, sign)
-        self._agents[answer.owner[3]].add(usage.tokens, cost, sign)
+        for account in self._move(*answer.owner[2:]):
+            account.add(usage.tokens, cost, sign)
+
+    def _move(self, session: str, agent: str) -> tuple[_Account, _Account]:
+        """Return two accounts; what they are is given out by the next :meth:`finish`."""
+        accounts = self._sessions[session], self._agents[agent]
+        self._moved["sessions", session], self._moved["agents", agent] = accounts
+        return accounts
 
 
 def _weight(usage: Usage) -> tuple[Any, ...]:

@@ -1,10 +1,12 @@
 """How fast, and in how much memory, homes of agents are read for the first time.
 
-    python -m tests.benchmarks.reading [DIR…] [--megabytes 50] [--runs 3]
+    python -m tests.benchmarks.reading [DIR…] [--megabytes 50] [--runs 3] [--ccusage]
 
 Each home is read in a process of its own: once by a collector into a store, as the server does it, and once by
 a bare loop that only reads the same bytes and lets msgspec find the values in each line, document or row without making
-anything of them. Machines differ and are noisy, so read the ratios. Without DIR made-up homes of several
+anything of them. Machines differ and are noisy, so read the ratios; the programs take
+turns, and of each the fastest run counts. With ``--ccusage`` homes of Claude Code are read by ccusage too, a native
+program that looks for usage only: npm fetches it into the user's cache. Without DIR made-up homes of several
 agents are read. Importing our modules does not count; importing the prices does, since the first answer needs them.
 """
 
@@ -12,12 +14,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from tests.benchmarks.homes import HOMES, Story
+
+CCUSAGE = "ccusage@20.0.24"
 
 OURS = """
 from agent_widget.ingest.collector import Collector
@@ -74,19 +80,47 @@ print(json.dumps([size / 1e6, seconds, (after - before) / 1e6, after / 1e6, foun
 """
 
 
-def measured(program: str, path: Path, runs: int) -> tuple[float, float, float, float, int]:
-    """Megabytes, seconds, growth of the peak memory, peak memory (both in megabytes), rows; of the fastest run."""
+Run = tuple[float, float, float, float, int]
+"""Megabytes, seconds, growth of the peak memory, peak memory (both in megabytes), rows."""
+
+
+def measured(program: str, path: Path) -> Run:
+    """Return what a run of a program of our own takes."""
     command = [sys.executable, "-c", program + MEASURED, str(path)]
-    results = [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(runs)]
-    return tuple(min(results, key=lambda result: result[1]))  # type: ignore[return-value]
+    return tuple(json.loads(subprocess.run(command, check=True, capture_output=True).stdout))  # type: ignore[return-value]
 
 
-def show(name: str, path: Path, runs: int) -> None:
-    size, seconds, growth, peak, rows = measured(OURS, path, runs)
-    _, bare, bare_growth, _, _ = measured(BARE, path, runs)
+def counted(program: Path, path: Path) -> float:
+    """Return how many seconds ccusage takes for the usage of a home."""
+    began = time.perf_counter()
+    environ = {**os.environ, "CLAUDE_CONFIG_DIR": str(path)}
+    subprocess.run([program, "daily", "--offline", "--json"], check=True, capture_output=True, env=environ)
+    return time.perf_counter() - began
+
+
+def fetched() -> Path:
+    """Return the program of ccusage, from npm unless it is in the cache already."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agent-widget" / CCUSAGE
+    program = cache / "node_modules" / ".bin" / "ccusage"
+    if not program.exists():
+        options = ["--silent", "--no-audit", "--no-fund", "--prefix", str(cache)]
+        subprocess.run(["npm", "install", *options, CCUSAGE], check=True)
+    return program
+
+
+def show(name: str, path: Path, runs: int, peer: Path | None) -> None:
+    ours, bares, peers = [], [], []
+    for _ in range(runs):
+        ours.append(measured(OURS, path))
+        bares.append(measured(BARE, path))
+        if peer is not None and (path / "projects").is_dir():
+            peers.append(counted(peer, path))
+    size, seconds, growth, peak, rows = min(ours, key=lambda run: run[1])
+    _, bare, bare_growth, _, _ = min(bares, key=lambda run: run[1])
     print(
         f"{name:<34}{size:8.1f}{seconds:8.2f}{size / seconds:8.0f}{bare:8.2f}{seconds / bare:8.1f}"
         f"{growth:9.0f}{peak:7.0f}{bare_growth:7.0f}{rows:9}"
+        + (f"{min(peers):9.2f}{seconds / min(peers):8.1f}" if peers else "")
     )
 
 
@@ -96,16 +130,19 @@ def main() -> None:
     parser.add_argument("directories", nargs="*", type=Path)
     parser.add_argument("--megabytes", type=float, default=50)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--ccusage", action="store_true")
     options = parser.parse_args()
-    heads = {"": "<34", "MB": ">8", "s": ">8", "MB/s": ">8", "bare s": ">8", "ratio": ">8", "RSS +MB": ">9"}
-    heads |= {"peak": ">7", "bare +": ">7", "rows": ">9"}
-    print("".join(format(head, width) for head, width in heads.items()))
+    peer = fetched() if options.ccusage else None
+    heads = [("", "<34"), ("MB", ">8"), ("s", ">8"), ("MB/s", ">8"), ("bare s", ">8"), ("ratio", ">8")]
+    heads += [("RSS +MB", ">9"), ("peak", ">7"), ("bare +", ">7"), ("rows", ">9")]
+    heads += [("ccusage", ">9"), ("ratio", ">8")] if peer else []
+    print("".join(format(head, width) for head, width in heads))
     for directory in options.directories:
-        show(directory.name[:33], directory, options.runs)
+        show(directory.name[:33], directory, options.runs, peer)
     for name, make in {} if options.directories else HOMES.items():
         with tempfile.TemporaryDirectory(prefix="agent-widget-bench-") as temporary:
             make(Path(temporary) / "home", Story(options.megabytes))
-            show(name, Path(temporary) / "home", options.runs)
+            show(name, Path(temporary) / "home", options.runs, peer)
 
 
 if __name__ == "__main__":

@@ -470,7 +470,8 @@ def test_two_homes_keep_their_sessions_apart() -> None:
     source = Copilot(Path("/"), "laptop2/")
     reader = source.reader(PurePosixPath(LOG))
     assert reader is not None
-    ids = {item.id for item in reader.read(lines(started()).strip()) if hasattr(item, "id")}
+    items = [*reader.read(lines(started()).strip()), *reader.finish()]
+    ids = {item.id for item in items if hasattr(item, "id")}
     assert ids == {f"laptop2/{SESSION}", "user"}
 
 

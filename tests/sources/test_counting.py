@@ -25,7 +25,8 @@ def billed(*claims: tuple[Usage, str]) -> dict[str, tuple[int, int]]:
         ledger = Ledger(lambda model, tokens, at, terms: None)
         sums: dict[str, tuple[int, int]] = {}
         for usage, session in order:
-            for record in ledger.bill(usage, session, session):
+            ledger.bill(usage, session, session)
+            for record in ledger.finish():
                 sums[record.id] = (record.fields["input_tokens"] or 0, record.fields["output_tokens"])
         found.append(sums)
     assert all(sums == found[0] for sums in found)
@@ -68,11 +69,14 @@ def test_an_answer_without_a_request_is_that_of_any_other_of_its_id() -> None:
 
 def test_requests_without_a_price_are_counted() -> None:
     ledger = Ledger()
-    *_, agent = ledger.bill(Usage(AUTUMN, "a", Tokens(1_000), "gpt-5"), "s", "s")
+    ledger.bill(Usage(AUTUMN, "a", Tokens(1_000), "gpt-5"), "s", "s")
+    *_, agent = ledger.finish()
     assert agent.fields["unpriced_requests"] == 0
-    *_, agent = ledger.bill(Usage(AUTUMN, "b", Tokens(1_000), "nobody-knows"), "s", "s")
+    ledger.bill(Usage(AUTUMN, "b", Tokens(1_000), "nobody-knows"), "s", "s")
+    *_, agent = ledger.finish()
     assert (agent.fields["unpriced_requests"], agent.fields["cost_usd"]) == (1, pytest.approx(0.00125))
-    *_, agent = ledger.bill(Usage(AUTUMN, "c", Tokens(), "nobody-knows"), "s", "s")
+    ledger.bill(Usage(AUTUMN, "c", Tokens(), "nobody-knows"), "s", "s")
+    *_, agent = ledger.finish()
     assert agent.fields["unpriced_requests"] == 1
 
 

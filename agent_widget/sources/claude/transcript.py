@@ -86,7 +86,7 @@ class TranscriptReader(Chat[Line, Talk]):
         if agent is not None and is_internal(agent):
             row = self.source.namespace + session
             for usage in usage_of(line, line.message, at, self.place, line.uuid) if line.message is not None else ():
-                yield from self.source.book.ledger.bill(usage, row, row)
+                self.source.book.ledger.bill(usage, row, row)
             return
         talk = self._voices.get((session, agent))
         if talk is None:
@@ -173,7 +173,7 @@ def _assistant(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
             yield Thinking(at, line.uuid or "", block.thinking or "")
 
 
-def _billed(talk: Talk, line: Line, message: Message, billed: Billed, at: int) -> Iterator[Step | Item]:
+def _billed(talk: Talk, line: Line, message: Message, billed: Billed, at: int) -> Iterator[Step]:
     """Yield what an answer took, unless the line before said just this."""
     id = message.id or line.requestId
     if not id and talk.billed is not None and not talk.billed[0].request and talk.answering:
@@ -187,8 +187,7 @@ def _billed(talk: Talk, line: Line, message: Message, billed: Billed, at: int) -
     for usage in usage_of(line, message, at, talk.place, id):
         yield usage
         if usage.copy and not usage.beside:  # it is not known whether it is one: what it says of this agent holds
-            context = usage.tokens.input + usage.tokens.cache_read + usage.tokens.cache_write
-            yield Record("agents", talk.agent, {"model": message.model, "context_tokens": context or None})
+            talk.conversation.asked_model(message.model, usage.tokens)
 
 
 def _goes_on(before: Billed, now: Billed) -> bool:

@@ -52,6 +52,7 @@ class CompressedRollout(Reader):
                 yield from rollout.read(line)
             except (ValueError, KeyError, TypeError, AttributeError):
                 self.source.unknown["malformed line in a compressed rollout"] += 1
+        yield from rollout.finish()
 
 
 def _decompressor() -> Callable[[], Any]:

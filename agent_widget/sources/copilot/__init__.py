@@ -168,8 +168,9 @@ class _Log(Chat[Event, _Voice]):
             # a copy, since it is no answer: it must not count as what fills the context
             yield Usage(at, f"{voice.session}:{id}:{model}", remaining, model, copy=True)
         changed = (data.codeChanges or Changes()).filesModified
-        files = len(changed) if changed else None
-        yield About(at, {"files_changed": files}, {"context_tokens": whole(data.currentTokens)})
+        if changed:
+            yield Record("sessions", voice.session, {"files_changed": len(changed)})
+        yield About(at, {}, {"context_tokens": whole(data.currentTokens)})
         yield from self._stopped(at)
         yield Closed(at, data.shutdownType == "error")
 

@@ -275,6 +275,7 @@ class _Document(_Log):
             raise Malformed("not a chat")
         yield from self._started(facts)
         yield from self.take(self.chat, self._update(facts, grows=True))
+        yield from self.finish()
 
 
 class Gemini(ChatSource):

@@ -85,13 +85,15 @@ class Sessions(ChatSource):
         name = role or title if session.parent else project or title
         agent = {"name": name, "role": role, "project": project, "model": model}
         conversation = Conversation(self.book, file, session.id, parent=session.parent)
-        for item in conversation.take(About(at, row | links, agent)):
-            if session.known and isinstance(item, Record) and item.table == "sessions":  # it may be busy by now
-                item = Record(item.table, item.id, {k: v for k, v in item.fields.items() if k != "status"})
+        yield from conversation.take(About(at, row | links, agent))
+        for item in conversation.finish():
+            if session.known and item.table == "sessions":  # it may be busy by now
+                item.fields.pop("status", None)
             yield item
         session.known = True
         if archived := millis(facts.get("time_archived")):
             yield from conversation.take(Closed(archived))
+            yield from conversation.finish()
 
     def message(self, session: Session, message: Message) -> Iterator[Item]:
         """Yield all that follows from a message as it is now."""
@@ -100,22 +102,17 @@ class Sessions(ChatSource):
             for step in steps(message, voice):
                 if isinstance(step, Usage):
                     yield from voice.take(step._replace(copy=True))
-            return
-        latest = (message.at, message.id) >= session.newest
-        if latest:
-            session.newest = (message.at, message.id)
-        for step in steps(message, voice):
-            if isinstance(step, Plan):
-                yield from self.plan(session, step)
-                continue
-            for item in voice.take(step):
-                if not latest and isinstance(item, Record) and item.table in ("sessions", "agents"):
-                    if item.id != session.id:
-                        yield item
-                    elif kept := {name: value for name, value in item.fields.items() if name not in _LATEST_ONLY}:
-                        yield Record(item.table, item.id, kept)
-                else:
-                    yield item
+            yield from voice.conversation.finish()
+        else:
+            latest = (message.at, message.id) >= session.newest
+            if latest:
+                session.newest = (message.at, message.id)
+            for step in steps(message, voice):
+                yield from self.plan(session, step) if isinstance(step, Plan) else voice.take(step)
+            for row in voice.conversation.finish():
+                kept = {name: value for name, value in row.fields.items() if latest or name not in _LATEST_ONLY}
+                yield Record(row.table, row.id, kept)
+        yield from self.book.ledger.finish()
 
     def plan(self, session: Session, step: Plan) -> Iterator[Item]:
         """Yield a session's list as it is now; the newest counts."""
@@ -123,3 +120,4 @@ class Sessions(ChatSource):
             session.planned_at = step.at
             session.plans = session.plans or Conversation(self.book, "", session.id, parent=session.parent)
             yield from session.plans.take(step)
+            yield from session.plans.finish()
