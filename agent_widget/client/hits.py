@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from ..data.moments import millis
 from ..data.tabular import SHOWN, Tabular
 from ..store import Row
 from .link import Link
@@ -19,6 +20,7 @@ PORTION: Final = 100
 """Maximum hits that are asked for at once."""
 COLUMNS: Final = ("at", "agent_id", "session_id", "place", "snippet", "entry", "position")
 CONDITIONS: Final = ("agent_id", "session_id", "source", "place", "since", "until")
+_MOMENTS: Final = ("since", "until")
 
 
 class Hits(Tabular):
@@ -151,8 +153,8 @@ def _conditions(where: Mapping[str, Any] | None) -> dict[str, Any]:
     for name, wanted in where.items():
         if name not in CONDITIONS:
             raise ValueError(f"hits have no condition {name!r}; there is {', '.join(CONDITIONS)}")
-        if isinstance(wanted, datetime):
-            conditions[name] = round(wanted.timestamp() * 1000)
+        if isinstance(wanted, datetime | str) and name in _MOMENTS:
+            conditions[name] = millis(wanted)
         elif isinstance(wanted, Set | tuple | list):
             conditions[name] = list(wanted)
         elif callable(wanted):

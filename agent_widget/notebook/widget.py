@@ -14,7 +14,6 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +28,7 @@ from ..client.client import Client
 from ..client.connection import ENDED
 from ..client.errors import CallError, NotFound
 from ..client.feeds import Listener
+from ..data.moments import Moment, millis
 from ..page import bundle
 from ..protocol import ProtocolError
 from ..store import Position, Row
@@ -183,13 +183,13 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         }
         self._show(filter=wanted, search=search)
 
-    def at(self, time: datetime | int | float | str | None = None) -> None:
-        """Show everything as it was at a time; ``None`` goes back to the present.
+    def at(self, moment: Moment | None = None) -> None:
+        """Show everything as it was at a moment: ``dash.at("14:05")``; ``None`` goes back to the present.
 
-        ``time``: a datetime, ISO 8601 text (local time, unless it has an offset) or seconds since the epoch. Rows have
-        times of their own; values without a history (tokens, costs) are empty.
+        ``moment``: ``"14:05"`` (the last time it was), ``"yesterday 14:05"``, ``"-2h"`` or ISO 8601, all local time
+        unless there is an offset; a datetime; seconds since the epoch. Rows have times of their own.
         """
-        self._show(at=None if time is None else _millis(time))
+        self._show(at=None if moment is None else millis(moment))
 
     def save(self, path: str | os.PathLike[str], *, transcripts: int = 20) -> Path:
         """Write the dashboard as one HTML file that works without network and kernel; returns where it is.
@@ -378,9 +378,3 @@ def _table_of(row: Row) -> str | None:
 def _without_type(frame: protocol.View) -> dict[str, Any]:
     fields = msgspec.to_builtins(frame)
     return {name: value for name, value in fields.items() if name != "type"}
-
-
-def _millis(time: datetime | float | str) -> int:
-    if isinstance(time, str):
-        time = datetime.fromisoformat(time)
-    return round((time.timestamp() if isinstance(time, datetime) else time) * 1000)
