@@ -30,7 +30,9 @@ SHARED = {
     *("agent", "alert", "alerts", "call", "changes", "compare", "connection", "on", "reading", "sources", "sql"),
     *("search", "transcript", "until", "wait", "close"),
 }
-DASHBOARD = {"at", "client", "filter", "height", "observe", "save", "select", "selected", "show", "unobserve", "view"}
+DASHBOARD = {
+    *("at", "client", "filter", "height", "observe", "panel", "save", "select", "selected", "show", "unobserve", "view")
+}
 
 
 @pytest.fixture

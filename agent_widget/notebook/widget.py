@@ -34,6 +34,7 @@ from ..protocol import ProtocolError
 from ..store import Position, Row
 from . import summary
 from .export import saved_page, write_page
+from .panel import Place, open_panel
 
 if TYPE_CHECKING:
     import pandas
@@ -199,6 +200,17 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         """
         return write_page(path, saved_page(self.client, transcripts=transcripts))
 
+    def panel(self, place: Place = "right") -> None:
+        """Show the dashboard beside the notebook, so that it stays in sight while cells scroll (JupyterLab).
+
+        ``place``: ``"right"`` is the side bar; ``"split-right"``, ``"split-left"``, ``"split-top"``,
+        ``"split-bottom"``, ``"tab-after"`` and ``"tab-before"`` are in the main area. A panel that is open there on the
+        same server is replaced. Needs ``pip install "agent-widget[panel]"`` where JupyterLab runs; raises
+        ``ImportError`` without it in the kernel.
+        """
+        data, metadata, _ = self._outputs()
+        open_panel(self.client.url, place, data, metadata)
+
     def _show(self, **wishes: Any) -> None:
         self._wishes |= wishes
         if self._context is not None:
@@ -232,11 +244,16 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         """
         from IPython.display import display
 
+        shown, metadata, stands_in = self._outputs(**kwargs)
+        display(shown, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+        display(stands_in, raw=True)  # type: ignore[no-untyped-call]
+
+    def _outputs(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """Return the bundle of the dashboard, its metadata, and the bundle of what stands in for it."""
         shown = self._repr_mimebundle_(**kwargs)
         data, metadata = shown if isinstance(shown, tuple) else (shown or {}, {})
         stands_in = {kind: data.pop(kind) for kind in ("text/plain", "text/html")}
-        display({**data, "text/plain": repr(self)}, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
-        display(stands_in, raw=True)  # type: ignore[no-untyped-call]
+        return {**data, "text/plain": repr(self)}, metadata, stands_in
 
     # From the browser. Called on the main thread or on a subshell's: only note and wake.
 

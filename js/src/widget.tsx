@@ -10,6 +10,10 @@ import { Store } from "./store/store.ts";
 
 const COMM_BEAT_MS = 10_000;
 const DEFAULT_HEIGHT_PX = 620;
+const MIN_HEIGHT_PX = 200;
+/** What the sidecar has below an output, as padding. */
+const BELOW_PX = 12;
+const PANEL = ".jupyterlab-sidecar";
 
 interface ViewProps {
   readonly model: Model;
@@ -54,14 +58,33 @@ function makeWidget() {
   };
 }
 
+/** The height that Python asks for, or in a panel beside the notebook all that the panel has. */
 function followHeight(model: Model, host: HTMLElement, signal: AbortSignal): void {
+  let panel: Element | null = null;
   const apply = () => {
     const height = model.get("height");
-    host.style.height = `${typeof height === "number" ? height : DEFAULT_HEIGHT_PX}px`;
+    const own = typeof height === "number" ? height : DEFAULT_HEIGHT_PX;
+    host.style.height = `${panel === null ? own : roomIn(panel, host)}px`;
   };
+  const size = new ResizeObserver(() => {
+    if (panel === null) {
+      panel = host.closest(PANEL);
+      if (panel !== null) size.observe(panel);
+    }
+    apply();
+  });
   apply();
+  size.observe(host);
   model.on("change:height", apply);
-  signal.addEventListener("abort", () => model.off("change:height", apply));
+  signal.addEventListener("abort", () => {
+    size.disconnect();
+    model.off("change:height", apply);
+  });
+}
+
+function roomIn(panel: Element, host: HTMLElement): number {
+  const above = host.getBoundingClientRect().top - panel.getBoundingClientRect().top + panel.scrollTop;
+  return Math.max(MIN_HEIGHT_PX, Math.floor(panel.clientHeight - above - BELOW_PX));
 }
 
 const page = document.getElementById("agent-widget-page");

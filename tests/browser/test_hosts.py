@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Locator, expect
 
 from tests.browser.board import Board
 from tests.browser.conftest import OpenNotebook
-from tests.browser.lab import TOKEN, Lab
+from tests.browser.lab import GALLERY, TOKEN, Lab
 from tests.browser.test_dashboard import WATCH, show
 from tests.browser.workspace import Workspace
 
@@ -57,3 +57,31 @@ def test_a_saved_notebook_without_its_kernel_says_how_it_was(
     expect(stands_in).to_be_visible(timeout=30_000)
     expect(stands_in).to_contain_text(re.compile(r"Agents as of .*: \d+ agents"))
     page.page.goto("about:blank")  # the next test begins with a fresh JupyterLab
+
+
+def test_a_panel_keeps_the_dashboard_in_sight_at_full_width(notebook: OpenNotebook, workspace: Workspace) -> None:
+    page = notebook("import agent_widget as aw; dash = aw.watch('memory'); dash.panel()", "dash.panel('split-right')")
+    page.run(0)
+    side = page.page.locator("#jp-right-stack .jupyterlab-sidecar")
+    board = Board(side)
+    expect(board.state).to_have_text("live", timeout=30_000)
+    board.open("Messages")
+    workspace.say("said to the panel")
+    expect(board.rows.filter(has_text="said to the panel")).to_be_visible()
+    fills(board, side)
+    page.run(0)  # a dashboard of its own, in the place of the one before
+    expect(side).to_have_count(1)
+    expect(Board(side).state).to_have_text("live", timeout=30_000)
+    page.run(1)
+    main = page.page.locator("#jp-main-dock-panel .jupyterlab-sidecar")
+    expect(Board(main).state).to_have_text("live", timeout=30_000)
+    fills(Board(main), main)
+    page.page.screenshot(path=GALLERY / "panel.png")
+
+
+def fills(board: Board, panel: Locator) -> None:
+    """Check that a dashboard takes all of its panel, which needs no scroll bar for it."""
+    own, around = board.root.bounding_box(), panel.bounding_box()
+    assert own is not None and around is not None
+    assert own["width"] > 0.9 * around["width"] and own["height"] > 0.9 * around["height"]
+    assert panel.evaluate("(panel) => panel.scrollHeight <= panel.clientHeight")

@@ -27,6 +27,8 @@ export class LanePainter {
     // The clock alone counts only once it has moved the picture by a pixel.
     const { to, length } = model.window;
     const column = computed(() => Math.round((to.value / length.value) * this.#width.value));
+    // An element that is not in the document yet, as in a panel of JupyterLab, has no colours to read.
+    const shown = computed(() => this.#width.value > 0);
     const size = new ResizeObserver(() => this.#measure());
     size.observe(canvas.parentElement!);
     const sight = new IntersectionObserver((entries) => {
@@ -40,6 +42,7 @@ export class LanePainter {
       () => cancelAnimationFrame(this.#frame),
       effect(() => {
         theme.value;
+        shown.value;
         this.#colours = readColors(canvas.parentElement!);
         this.#font = getComputedStyle(canvas.parentElement!).fontFamily;
         this.#schedule();
