@@ -20,7 +20,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from ..sources.base import Evidence, preview
-from ..store import Change, Store
+from ..store import Change, Row, Store
 from ..tables import AGENT_STATUSES, Gone, Record
 from .processes import Processes, domain
 
@@ -35,7 +35,7 @@ MISSED_BEATS: Final = 3
 """After how many heartbeats that did not come an agent counts as offline, where they come more slowly than that."""
 SLOWEST_BEAT_MS: Final = 10 * 60_000
 """Maximum time (ms) between two heartbeats that is a rhythm; a longer one is an absence."""
-_NEAR: Final = 3
+_NEAR: Final = 5
 
 
 class Meaning(NamedTuple):
@@ -77,6 +77,8 @@ MEANING: Final[dict[str, Meaning]] = {
 
 _GONE: Final = ("offline", "done", "failed")
 """Statuses of agents whose sessions are not active any more."""
+_OVER: Final = ("ended", "failed")
+"""Statuses of sessions that are over."""
 _TIMES: Final = ("started_at", "updated_at", "ended_at")
 _LONGEST = 2000
 """Maximum points added for an agent whose process runs but writes nothing: six weeks if it is idle."""
@@ -173,8 +175,8 @@ class _Course:
             return point.ttl_ms
         near = self.points[max(0, index - _NEAR) : index + 2]
         beats = [beat.at for beat in near if beat.sign == "heartbeat"]
-        gaps = [gap for first, second in pairwise(beats) if 0 < (gap := second - first) <= SLOWEST_BEAT_MS]
-        return max(HEARTBEAT_MS, MISSED_BEATS * min(gaps)) if gaps else HEARTBEAT_MS
+        gaps = sorted(gap for first, second in pairwise(beats) if 0 < (gap := second - first) <= SLOWEST_BEAT_MS)
+        return max(HEARTBEAT_MS, MISSED_BEATS * gaps[len(gaps) // 2]) if gaps else HEARTBEAT_MS
 
     def with_silence(self, now: int) -> list[_Span]:
         """Return the spans as of ``now``, and note when the clock alone will change them."""
@@ -205,10 +207,12 @@ class Statuses:
         self._expiries: list[tuple[int, str]] = []
         self._newcomers: set[str] = set()
         self._active: dict[str, str] = {}
-        """Sessions that a file calls active or idle, and which."""
+        """Sessions that a file calls active or idle, and which; or failed or ended, if they go on."""
         self._running: defaultdict[str, set[str]] = defaultdict(set)
         """Agent → its calls that run."""
         self._dirty_calls: set[str] = set()
+        self._listed: defaultdict[str, dict[str, bool]] = defaultdict(dict)
+        """Agent → what it works on by its own list, and whether that is said to be pending since it is gone."""
         self._lasted: set[str] = set()
         self._sessions_of: defaultdict[str, set[str]] = defaultdict(set)  # agent → those of them that are its
         self._dirty_sessions: set[str] = set()
@@ -279,6 +283,8 @@ class Statuses:
                 row = new if new is not None else old
                 if row is not None and running != (old is not None and old["status"] == "running"):
                     self._note_call(row["agent_id"] or "", id, running)
+            elif table == "tasks":
+                self._note_task(id, old, new)
             elif table == "agents":
                 if old is None:
                     self._newcomers.add(id)
@@ -290,7 +296,7 @@ class Statuses:
                 ):
                     self._dirty_sessions |= self._sessions_of.get(id, set())
             elif table == "sessions" and new is not None:
-                if old is not None and old["agent_id"] != new["agent_id"]:
+                if old is not None and (old["agent_id"] != new["agent_id"] or new["status"] in _OVER):
                     self._dirty_sessions.add(id)
                 if old is None or any(old[name] != new[name] for name in _TIMES):
                     self._lasted.add(id)
@@ -302,6 +308,18 @@ class Statuses:
         elif agent_id in self._running:
             self._running[agent_id].discard(id)
 
+    def _note_task(self, id: str, old: Row | None, new: Row | None) -> None:
+        """Take in that a task of a conversation's own list is worked on or not; shared lists say so themselves."""
+        row = new if new is not None else old
+        if row is None or not row["session_id"] or not id.startswith(f"{row['session_id']}:"):
+            return
+        owner = row["owner"] or ""
+        if new is not None and new["status"] == "in_progress":
+            self._listed[owner][id] = False
+            self._dirty_calls.add(owner)
+        elif owner in self._listed and (new is None or new["status"] != "pending" or not self._listed[owner].get(id)):
+            self._listed[owner].pop(id, None)
+
     def settle(self, now: int, *, all_read: bool = True) -> Iterator[Record | Gone]:
         """Yield records for all that follows from new evidence and from the time that has passed.
 
@@ -312,17 +330,20 @@ class Statuses:
         for agent_id in self._dirty | self._expired(now):
             course = self._courses[agent_id]
             yield from self._settle(agent_id, course, now)
-            if agent_id in self._running:
+            if agent_id in self._running or agent_id in self._listed:
                 self._dirty_calls.add(agent_id)
             self._queue(agent_id, course)
             self._dirty_sessions |= self._sessions_of.get(agent_id, set())
+            if course.published[-1].status == "working" and (agent := self._store.get("agents", agent_id)) is not None:
+                self._dirty_sessions.add(agent["session_id"] or "")
         self._dirty.clear()
         for id in self._newcomers:
             if self._status(id) is None and self._store.get("agents", id) is not None:
                 yield Record("agents", id, {"status": "unknown", "status_reason": "no file says what it does"})
         self._newcomers.clear()
-        for id in self._dirty_sessions & self._active.keys():
-            yield from self._settle_session(id)
+        for id in self._dirty_sessions:
+            if id in self._active or self._is_revived(id):
+                yield from self._settle_session(id)
         self._dirty_sessions.clear()
         for id in self._lasted:
             yield from self._settle_duration(id)
@@ -339,11 +360,19 @@ class Statuses:
                 yield Record("sessions", id, {"duration_ms": until - session["started_at"]})
 
     def _settle_calls(self) -> Iterator[Record]:
-        """Yield the end of calls whose agents are gone: nothing else will say that they do not run any more."""
+        """Yield the end of calls whose agents are gone: nothing else will say that they do not run any more.
+
+        So nobody works on what their lists have in progress, until they go on.
+        """
         for agent_id in self._dirty_calls:
-            if self._status(agent_id) in _GONE:
+            gone = self._status(agent_id) in _GONE
+            if gone:
                 for id in sorted(self._running.pop(agent_id, ())):
                     yield Record("tool_calls", id, {"status": "cancelled"})
+            listed = self._listed.get(agent_id, {})
+            for id in sorted(id for id, left in listed.items() if left != gone):
+                listed[id] = gone
+                yield Record("tasks", id, {"status": "pending" if gone else "in_progress"})
         self._dirty_calls.clear()
 
     def _look_at_processes(self, now: int) -> None:
@@ -389,6 +418,20 @@ class Statuses:
         agent = self._store.get("agents", agent_id)
         return agent is not None and agent["session_id"] == session_id
 
+    def _is_revived(self, id: str) -> bool:
+        """Return whether a session that is over by its file goes on: its agent has begun to work in it since."""
+        session = self._store.get("sessions", id)
+        if session is None or session["status"] not in _OVER:
+            return False
+        agent_id = session["agent_id"] or ""
+        course = self._courses.get(agent_id)
+        if course is None or self._status(agent_id) != "working" or not self._is_current(agent_id, id):
+            return False
+        revived = course.points[-1].at > (session["ended_at"] or session["updated_at"] or 0)
+        if revived:
+            self._active[id] = session["status"]
+        return revived
+
     def _settle_session(self, id: str) -> Iterator[Record]:
         session = self._store.get("sessions", id)
         if session is None:
@@ -396,7 +439,7 @@ class Statuses:
         agent_id = session["agent_id"] or ""
         self._sessions_of[agent_id].add(id)
         doing, status = self._status(agent_id), self._active[id]
-        if doing in _GONE or (doing == "idle" and self._is_current(agent_id, id)):
+        if (doing in _GONE or (doing == "idle" and self._is_current(agent_id, id))) and status not in _OVER:
             status = "idle"
         elif doing == "working" and self._is_current(agent_id, id):
             status = "active"

@@ -18,6 +18,7 @@ import msgspec
 from .base import Item, Malformed, Reader, Record, Source, first_of, millis, named, parse_as, preview
 from .conversation import Conversation
 from .ledger import Book, Ledger
+from .questions import asks
 from .steps import (
     PATH_FIELDS,
     PERSON,
@@ -36,7 +37,6 @@ from .steps import (
     Tokens,
     TurnEnd,
     Usage,
-    asks,
 )
 
 L = TypeVar("L")

@@ -74,6 +74,11 @@ class Conversation:
         self._prompter = parent or PERSON
         self._reply: Reply | None = None
         self._todos: dict[str, str] = {}  # id → status
+        self._left: dict[str, Call] = {}  # calls that had not returned when their turn ended
+        self._helpers: set[str] = set()
+        """Agents that it gave work to and that have not answered."""
+        self._leaves_helpers = False
+        """Whether its turn has ended while they go on."""
         self._log = next(_LOGS)
         self._known = False
         self._prompted = False
@@ -149,7 +154,7 @@ class Conversation:
         self._of_agent.update((name, value) for name, value in step.agent.items() if value is not None)
 
     def _prompt(self, step: Prompt) -> None:
-        self._over = False
+        self._over = self._leaves_helpers = False
         self._prompter = step.sender
         self._reply = None
         if self._prompted or step.sender != self.parent:  # the spawning agent's file has the prompt of a spawned one
@@ -161,7 +166,7 @@ class Conversation:
 
     def _turn_start(self, step: TurnStart) -> None:
         self._over = False
-        self._calls.clear()  # nothing of an earlier turn runs any more
+        self._leave_calls(step.at)  # nothing of an earlier turn runs any more
         self._saw("turn began", step.at, step.reason)
         self._opened()
 
@@ -214,7 +219,7 @@ class Conversation:
             self._saw("called", step.at, step.name)
 
     def _result(self, step: Result) -> None:
-        call = self._calls.pop(step.call_id, None)
+        call = self._calls.pop(step.call_id, None) or self._left.pop(step.call_id, None)
         corrects = call is None and step.call_id in self.book.returned
         self.book.returned.add(step.call_id)
         duration = step.duration_ms
@@ -302,11 +307,23 @@ class Conversation:
         }[step.how]
         if step.how == "failed":
             self._count("errors")
-        self._saw(fact, step.at, step.reason)
+        self._leave_calls(step.at)
+        self._leaves_helpers = step.how == "done" and step.reason is None and bool(self._helpers)
+        reason = still_at_work(agent=len(self._helpers)) if self._leaves_helpers else step.reason
+        self._saw(fact, step.at, reason)
         if self.parent is None:
             self._of_session["status"] = "failed" if step.how == "failed" else "idle"
 
+    def _leave_calls(self, at: int) -> None:
+        """End the calls of a turn that is over; what comes back all the same corrects it."""
+        for id, call in self._calls.items():
+            if id not in self.book.returned:
+                self._items.append(Record("tool_calls", id, {"status": "cancelled"}))
+                self._left[id] = call
+        self._calls.clear()
+
     def _spawn(self, step: Spawn) -> None:
+        self._helpers.add(step.agent_id)
         facts = {"parent_id": self.agent, "session_id": self.session, "started_at": step.at, "role": step.kind}
         known = {name: value for name, value in facts.items() if value is not None}
         self._items.append(Record("agents", step.agent_id, known))
@@ -317,6 +334,10 @@ class Conversation:
         self._message(f"{step.agent_id}<", step.at, step.agent_id, self.agent, "result", step.text)
         self._items.append(Record("agents", step.agent_id, {}))  # no other file may name it
         self._items.append(Evidence(step.agent_id, step.at, "reported a failure" if step.failed else "reported"))
+        self._helpers.discard(step.agent_id)
+        if self._leaves_helpers:
+            self._saw("turn ended", step.at, still_at_work(agent=len(self._helpers)))
+            self._leaves_helpers = bool(self._helpers)
 
     def _closed(self, step: Closed) -> None:
         self._over = True
@@ -358,6 +379,13 @@ _TAKES: Final[dict[type, Callable[[Conversation, Any], None]]] = {
     Return: Conversation._return,
     Closed: Conversation._closed,
 }
+
+
+def still_at_work(**counts: int) -> str | None:
+    """Return the reason of a turn's end that names what goes on in the background, by its kind; ``None``: nothing."""
+    still = ", ".join(f"{count} {what}{'s' if count > 1 else ''}" for what, count in counts.items() if count)
+    return f"end of turn; {still} still at work in the background" if still else None
+
 
 _TELLING = ("command", "file_path", "path", "pattern", "query", "url", "description", "prompt", "cmd")
 

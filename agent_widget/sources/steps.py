@@ -7,7 +7,6 @@ made of them (``client.transcript``), so they carry whole texts.
 
 from __future__ import annotations
 
-import re
 from operator import add, neg
 from typing import Any, Final, Literal, NamedTuple
 
@@ -240,44 +239,3 @@ Step = (
     | Closed
     | About
 )
-
-
-_SENTENCE: Final = re.compile(r"[^.!?？…]*(?:[.!?？…]+(?=[\s\"')\]*_`]|$)|$|[.!?？…]+)")
-_TO_THE_READER: Final = re.compile(
-    r"\b(?:(?:should|shall|may|can|could) (?:i|we)|(?:do|does|would|could|can|will|are|did|have) (?:you|this|that)"
-    r"|you(?:r|'d)?|want me|ok(?:ay)? (?:to|if|with)|soll ich|möchtest du|willst du)\b",
-    re.IGNORECASE,
-)
-_REQUEST: Final = re.compile(
-    r"\b(?:(?:let me know|tell me) (?:whether|which|what|how you|how to|when|where|if i should)"
-    r"|please (?:confirm|choose|pick|specify|clarify|approve|decide|tell me|advise)"
-    r"|(?:confirm|decide) (?:whether|which|if i)"
-    r"|(?:i need|waiting for|awaiting|i'll wait for) your"
-    r" (?:answer|decision|approval|input|go-ahead|confirmation|call))\b",
-    re.IGNORECASE,
-)
-_AFTER: Final = 2
-"""Maximum sentences after a question at the end of an answer."""
-
-
-def asks(text: str) -> bool:
-    """Return whether an answer ends with a question to its reader, or with a request to decide.
-
-    It may go on with a reason for a sentence or two. A question in the middle, or one that the text answers itself
-    ("Why? Because …"), is none; neither is an offer ("let me know if you need anything else").
-    """
-    lines = [line.strip().rstrip("*_`\"')") for line in text.strip().splitlines() if line.strip()]
-    if not lines:
-        return False
-    if lines[-1].endswith(("?", "？")):
-        return True
-    last = text.strip().rpartition("\n\n")[2]
-    if last.lstrip().startswith(("```", "|")):
-        return False
-    sentences = [sentence.strip() for sentence in _SENTENCE.findall(last) if sentence.strip()]
-    for after, sentence in enumerate(reversed(sentences[-_AFTER - 1 :])):
-        if after < _AFTER and _REQUEST.search(sentence):
-            return True
-        if sentence.rstrip("*_`\"')").endswith(("?", "？")) and _TO_THE_READER.search(sentence):
-            return True
-    return False

@@ -130,6 +130,14 @@ def test_slow_heartbeats_are_no_flapping_and_an_absence_is_no_rhythm() -> None:
     ]
 
 
+def test_what_is_seen_between_slow_heartbeats_is_no_faster_rhythm() -> None:
+    minute = 60_000
+    beats = [saw(at * minute, "working", "heartbeat", HEARTBEAT_MS) for at in range(0, 60, 5)]
+    claims = [saw(at * minute + 2_000, "working", "claimed a task", HEARTBEAT_MS) for at in range(10, 60, 10)]
+    store = settled(beats + claims, 60 * minute)
+    assert [row.status for row in store.rows("spans")] == ["working"]
+
+
 def test_agents_do_not_mix() -> None:
     store = settled([saw(10, "working"), saw(20, "idle", agent="b")], now=99)
     assert (spans(store, "a"), spans(store, "b")) == ([(10, None, "working")], [(20, None, "idle")])

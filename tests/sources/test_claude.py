@@ -429,6 +429,19 @@ def test_a_notification_of_the_background_wakes_the_agent(home: Home) -> None:
     assert home.spans(ANN) == ["working", "idle", "working", "idle"]
 
 
+def test_a_workflow_in_the_background_is_named_until_it_reports(home: Home) -> None:
+    ann = Session()
+    launched = {"status": "async_launched", "taskId": "w123", "taskType": "local_workflow", "runId": "wf_1"}
+    append(home, ann.person("Paint"), ann.calls("t1", "Workflow", script="x"), ann.returns("t1", "launched", launched))
+    append(home, ann.says("It runs."))
+    assert status(home) == ("idle", "end of turn; 1 workflow still at work in the background")
+    notice = "<task-notification>\n<task-id>w123</task-id>\n<status>completed</status>\n</task-notification>"
+    append(home, ann.person(notice, "09:02:00"))
+    assert status(home) == ("working", "a task in the background reported")
+    append(home, ann.says("All painted.", clock="09:03:30"))
+    assert status(home) == ("idle", "end of turn")
+
+
 def test_a_command_that_ran_until_the_person_stopped_it_is_cancelled(home: Home) -> None:
     ann = Session()
     refused = ann.returns("t1", "The user doesn't want to proceed with this tool use.", is_error=True)

@@ -49,13 +49,16 @@ def returned(talk: Talk, block: Block, line: Line, at: int) -> Iterator[Step | I
         yield from _spawned(talk, call, result, text, at)
     elif call.name == "TaskCreate":
         yield from _task_created(talk, call.input, result, at)
+    elif call.name == "Workflow":
+        if result.get("status") == "async_launched" and (short := named(result.get("taskId"))) is not None:
+            talk.background[short] = "workflow"
     elif call.name == "TaskUpdate":
         yield from _task_updated(talk, call.input, at)
     else:
         yield from _sent(talk, call, result, at)
 
 
-_USED_RESULT: Final = frozenset({"Agent", "Task", "TaskCreate", "TaskUpdate", "SendMessage"})
+_USED_RESULT: Final = frozenset({"Agent", "Task", "TaskCreate", "TaskUpdate", "SendMessage", "Workflow"})
 """Tools whose ``toolUseResult`` has more than the text that the model gets."""
 
 
@@ -75,7 +78,7 @@ def _spawned(talk: Talk, call: Call, result: dict[str, Any], text: str, at: int)
     yield Evidence(agent, call.at, "given work")
     yield Record("agents", agent, {"name": talk.source.name_of(agent, name, kind, named(given.get("description")))})
     if result.get("isAsync") is True or result.get("status") == "async_launched":
-        talk.background.add(short)
+        talk.background[short] = "agent"
     if result.get("status") == "completed":
         talk.returned.add((short, "completed"))
         answer = text_in(msgspec.convert(result.get("content"), list[Part])) if result.get("content") else text

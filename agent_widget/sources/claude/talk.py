@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from ..base import Evidence, Item, Record, preview
 from ..chat import Voice
-from ..conversation import Conversation
+from ..conversation import Conversation, still_at_work
+from ..questions import asks
 from ..steps import (
     PERSON,
     About,
@@ -24,12 +26,10 @@ from ..steps import (
     TurnEnd,
     TurnStart,
     Usage,
-    asks,
 )
 from .claims import Place
 from .home import Home
 from .records import Billed, Line
-from .values import still_at_work
 
 _TITLES: Final = ("last-prompt", "prompt", "summary", "ai-title", "custom-title")
 """Sources of a session's title, worst first."""
@@ -58,8 +58,8 @@ class Talk(Voice):
         """Short ids and names of agents it gave work to → their rows."""
         self.returned: set[tuple[str, str]] = set()
         """Short ids of agents, and statuses that they returned with."""
-        self.background: set[str] = set()
-        """Short ids of agents at work in the background."""
+        self.background: dict[str, str] = {}
+        """Short ids of agents and workflows at work in the background, and which of both they are."""
         self.todos: dict[str, Todo] = {}
         self.billed: tuple[BilledAs, Billed] | None = None
         """The answer that was billed last, and for how much."""
@@ -131,8 +131,9 @@ class Talk(Voice):
         """Yield the end of a turn: a question if its last text is one."""
         asked = self.replied is not None and self.parent is None and asks(self.replied.text)
         self.ended, self.settled, self.replied = True, not asked, None
-        if reason is None and self.background:
-            reason = still_at_work({"agent": len(self.background)})
+        if reason is None:
+            kinds = Counter(self.background.values())
+            reason = still_at_work(agent=kinds["agent"], workflow=kinds["workflow"]) or "end of turn"
         yield TurnEnd(at, "asked" if asked else "done", None if asked else reason)
 
     def broken_off(self, end: TurnEnd) -> Iterator[Step]:

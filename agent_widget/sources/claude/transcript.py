@@ -253,7 +253,7 @@ def _notified(talk: Talk, text: str, at: int) -> Iterator[Step]:
     for notice in text.split("<task-notification>")[1:]:
         tags = dict(_TAGS.findall(notice))
         short, status = tags.get("task-id", ""), tags.get("status", "")
-        talk.background.discard(short)
+        talk.background.pop(short, None)
         if short in talk.children and status and (short, status) not in talk.returned:
             talk.returned.add((short, status))
             answer = tags.get("result") or tags.get("summary")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from ..base import clean, named
+from ..conversation import still_at_work
 from ..steps import PLACEHOLDER, STANDARD, Terms, Todo, Tokens, Usage
 from .records import Billed, Block, Iteration, Line, Message
 
@@ -102,14 +103,7 @@ def outcome(block: Block, text: str, entry: Line) -> Any:
 
 def in_background(entry: Line) -> str | None:
     """Return a reason that names what goes on after the turn, if anything does."""
-    counts = {"agent": entry.pendingBackgroundAgentCount or 0, "workflow": entry.pendingWorkflowCount or 0}
-    return still_at_work(counts)
-
-
-def still_at_work(counts: Mapping[str, int]) -> str | None:
-    """Return a reason that says how many of what go on after the turn, if there are any."""
-    still = ", ".join(f"{count} {what}{'s' if count > 1 else ''}" for what, count in counts.items() if count)
-    return f"end of turn; {still} still at work in the background" if still else None
+    return still_at_work(agent=entry.pendingBackgroundAgentCount or 0, workflow=entry.pendingWorkflowCount or 0)
 
 
 def text_in(content: Any) -> str:

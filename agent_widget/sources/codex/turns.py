@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ..base import directory_name, named, whole
-from ..steps import STANDARD, Prompt, Reply, Step, Terms, Thinking, Tokens, TurnEnd, TurnStart, Usage, asks
+from ..questions import asks
+from ..steps import STANDARD, Prompt, Reply, Step, Terms, Thinking, Tokens, TurnEnd, TurnStart, Usage
 from .subagents import notified
 from .thread import LineReader, Thread
 from .values import text_of

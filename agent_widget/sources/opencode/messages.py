@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from ..base import Malformed, millis, named, number, parse_object, whole
 from ..chat import Voice
+from ..questions import asks
 from ..steps import (
     STANDARD,
     Call,
@@ -33,7 +34,6 @@ from ..steps import (
     TurnEnd,
     TurnStart,
     Usage,
-    asks,
     placeholder,
 )
 from .records import Message, Part

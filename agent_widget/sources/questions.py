@@ -1,0 +1,231 @@
+"""Whether an answer waits for its reader: it ends with a question, or with a request to decide or tell something.
+
+No format marks such answers; the shapes are those of answers that real models wrote, in English and, where a mark or a
+few words suffice, in other languages. What is doubtful is no question: a wrong "waiting" calls a person for nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_AFTER: Final = 2
+"""Maximum sentences after a question at the end of an answer."""
+
+_CODE: Final = re.compile(r"^ *(```|~~~).*?(?:^ *\1|\Z)", re.DOTALL | re.MULTILINE)
+_INLINE: Final = re.compile(r"`[^`\n]*`|https?://\S+")
+_RULE: Final = re.compile(r"^\W*$")
+_ITEM: Final = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)]|\(?[a-zA-Z][.)])\s")
+_SENTENCE: Final = re.compile(r".+?(?:[.!?…]+[\"')\]*_”»]*(?=\s|$)|[。！？؟][\"')\]*_”」』]*|$)", re.DOTALL)
+_END: Final = re.compile(r"[?？؟](?:[^\w\s.]|\s)*$")
+"""A mark of a question, and after it at most brackets, marks of emphasis and pictures."""
+_CHOICE: Final = re.compile(r"[(\[]\s*(?:y|yes|j|ja|o|oui|s|si|sí)\s*/\s*(?:n|no|nein|non)\s*[)\]]\W*$", re.IGNORECASE)
+"""``[y/N]`` at the end."""
+
+
+def _any(*shapes: str, plain: str = "") -> re.Pattern[str]:
+    """Compile shapes made of whole words, and ``plain``, which need not be words; a space is any white space."""
+    words = "|".join(shape.replace(" ", r"\s+") for shape in shapes)
+    return re.compile(rf"(?<!\w)(?:{words})(?!\w)" + (f"|{plain}" if plain else ""), re.IGNORECASE)
+
+
+_TO_READER: Final = _any(
+    "(?:should|shall|may|can|could|must) (?:i|we)",
+    "(?:do|would|could|can|will|are|did|have) you",
+    "(?:does|is|are|do|would|will) (?:this|that|it|these|those|everything)"
+    " (?:(?:look|sound|work|make|match|fit|seem)s?|ok(?:ay)?|fine|good|right|correct|acceptable|what you)",
+    "you|your|you'd|you'll|you're",
+    "want (?:me|it|that|this|them|these|the|a|an)",
+    "which (?:one|option|of (?:these|those|them|the)|approach|way|direction)",
+    "ok(?:ay)? (?:to|if|with)",
+    # German, Spanish, French, Portuguese, Italian, Russian
+    "soll(?:en|te|ten)? (?:ich|wir|das|es)|möchte(?:st|n)?|willst|darf ich|(?:kannst|können|wollen|sollen) (?:du|sie)",
+    "quieres?|prefieres?|deseas?|debo|debería|puedo|te parece",
+    "veux-tu|voulez-vous|souhaite[sz]|souhaitez-vous|dois-je|puis-je|préfère[sz]|préférez-vous",
+    "você|deseja|quer (?:que|o)|devo|posso|vuoi|vuole|preferisci|desidera",
+    "хотите|хочешь|мне|вам|вы",
+    # Chinese, Japanese, Korean
+    plain=r"[你您吗呢]|要不要|是否|哪[个個种種一]|(?:ます|です|でしょう|ましょう)か|까요|[세시]요",
+)
+_BRIEF: Final = re.compile(
+    r"^(?:ready|proceed|continue|sounds? good|makes? sense|agreed?|approved?|go ahead|good to go|thoughts|shall|should"
+    r"|any (?:preference|objection|concern|thought|question)s?)\b[^?]{0,60}\?",
+    re.IGNORECASE,
+)
+"""A question to the reader without a word for either."""
+_OPENING: Final = re.compile(
+    r"^\W*(?:should|shall|may|(?:do|would|could|can) you|want me|which"
+    r"|(?:how|what) (?:should|shall|would|do) (?:i|we|you))\b",
+    re.IGNORECASE,
+)
+"""The beginning of a question whose end is a list."""
+_TO_ANYBODY: Final = re.compile(
+    r"^\W*(?:why|so what|(?:how|what|when|where) (?:do|does|did|can|could|will|would|is|are|were|was|if)"
+    r"(?! (?:you|i|we) (?:want|like|prefer|think|need|mean|wish)))\b",
+    re.IGNORECASE,
+)
+"""A question of a text that goes on to answer it."""
+_ANSWERS: Final = re.compile(
+    r"^\W*(?:(?:yes|no|nope|yep|because|probably|apparently|turns out|it turns out|i (?:did|already))\b"
+    r"|(?:both|neither|none)\W*$)",
+    re.IGNORECASE,
+)
+
+_WHAT: Final = "(?:whether|which|what|when|where|who|your|the"
+_DECISION: Final = (
+    "(?:explicit |final )?(?:answer|decision|approval|input|go-ahead|confirmation|call|choice|feedback|response|reply"
+    "|permission|ok|okay|sign-?off|review|guidance|preference|instruction|nod)s?"
+)
+_REQUEST: Final = _any(
+    f"(?:let me|lemme) know {_WHAT}|how|(?:if|that) (?:i|we) (?:should|can|may|shall)"
+    r"|if (?:this|that|the|my) (?:\w+ )?(?:plan|approach|design|proposal|direction))",
+    f"(?:tell|show|give|send) me {_WHAT}|how (?:you|to)|if (?:i|we) should)",
+    "please (?:confirm|choose|pick|select|specify|clarify|approve|decide|advise|provide|share|paste|send|attach|upload"
+    "|respond|reply|answer|(?:tell|let|give|show) me|(?:re-?)?(?:run|try|start|open) .* (?:and|then))",
+    "(?:reply|respond|answer|type) (?:with|by)",
+    f"(?:i (?:still )?(?:need|want|require|'d like)|i'd (?:like|need|want)) your {_DECISION}",
+    f"(?:waiting (?:for|on)|awaiting|wait for|holding for|pending) your {_DECISION}",
+    "i (?:still )?need (?:you to|the following|a decision|an answer|(?:some|more) (?:information|details|input))",
+    r"(?:once|after|as soon as) you(?:'ve)? (?:have )?"
+    r"(?:confirm|decide|approve|answer|reply|respond|choose|pick|tell|let|clarif|provide|share)\w*",
+    "before (?:i|we) (?:proceed|continue|go|start|begin|make|touch|change|write|commit|push|merge|delete)"
+    "[^.]* (?:confirm|need|let me know|please|your)",
+    "(?:it's|that's|this is|it is|that is) your (?:call|choice|decision)|(?:your|the) (?:call|choice) is yours",
+    "(?:waiting|blocked) on you|over to you|up to you (?:to|whether|which|how|now)",
+    # German, Spanish, French
+    "sage? mir,? (?:bitte,? )?(?:bescheid|welche[rs]?|ob|was|wie)",
+    r"bitte (?:bestätige|wähle|entscheide|gib|sag|teile|nenne|antworte)\w*",
+    "(?:dime|indícame|confírmame|avísame) (?:si|qué|cuál|cómo|cuándo)",
+    r"por favor,? (?:confirma|elige|indica|responde|dime|especifica)\w*",
+    "(?:dis|dites)-moi (?:si|quel|comment|ce)|(?:merci de|veuillez) (?:confirmer|choisir|préciser|indiquer|répondre)",
+    # Chinese, Japanese, Korean
+    plain=r"请[^。！？]*(?:告诉|告知|确认|选择|回复|提供|决定|批准|指示|说明|贴给|发给|给我|复现|试试|测试|看看)"
+    r"|(?:教えて|お知らせ|ご確認|選んで|ご指示|返信して)[^。]*(?:ください|下さい)|(?:알려|선택해|확인해)\s?주세요",
+)
+_ORDER: Final = re.compile(
+    r"(?:^|[,;:—–]|\b(?:and|or|to|then|must|just)\b)\s*(?:confirm|decide|choose|specify|pick|clarify|tell me)"
+    r" (?:whether|which|what|if (?:i|we|you)|one of|between|how)\b"
+    r"""|\b(?:reply|type|say|enter) ["'“*]{1,2}\w|^\W*your (?:call|choice|decision|move)\W*$""",
+    re.IGNORECASE,
+)
+"""A request that is one only where the sentence, or a part of it, begins."""
+_GO_AHEAD: Final = re.compile(r"\bsay (?:the word|go|so|yes|when|which|what)\b", re.IGNORECASE)
+_OFFER: Final = _any(
+    "if you (?:need|want|have|like|run into|notice|see|hit|would|'d|prefer)|if you'd|if anything|if there(?:'s| is)",
+    "anything else|any (?:other )?(?:questions|issues|problems)|feel free|otherwise i",
+)
+"""What a person may ask for, and need not."""
+
+
+def asks(text: str) -> bool:
+    """Return whether an answer ends with a question to its reader, or with a request to decide.
+
+    It may go on for a sentence or two (a reason, what happens then), or with the options to choose from. A question in
+    the middle, in code, or one that the text answers itself ("Why? Because …") is none; neither is an offer ("let me
+    know if you need anything else").
+    """
+    blocks = _blocks(text if len(text) <= _ENOUGH else _end_of(text))
+    if not blocks:
+        return False
+    last = blocks[-1]
+    if last[-1].startswith("|") or last[-1] == _LEFT_OUT:
+        return len(blocks) > 1 and last[-1] == _LEFT_OUT and _opens_a_choice(blocks[-2][-1], code=True)
+    if _END.search(last[-1]) or _CHOICE.search(last[-1]):
+        return True
+    if _ITEM.match(last[-1]):
+        return _offers_a_choice(blocks)
+    sentences = _sentences(" ".join(line for line in last if not _ITEM.match(line)))
+    if _waits(sentences):
+        return True
+    # a last remark in a paragraph of its own
+    if len(blocks) > 1 and len(sentences) <= _AFTER and not _ITEM.match(blocks[-2][-1]):
+        before = _sentences(blocks[-2][-1])
+        return bool(before) and _is_question(before[-1]) and not _ANSWERS.match(sentences[0])
+    return False
+
+
+_ENOUGH: Final = 20_000
+"""Characters of an answer's end that are looked at."""
+
+
+def _end_of(text: str) -> str:
+    """Return the end of a long text; if it begins inside a block of code, so does what is returned."""
+    inside = text.count("\n```", 0, len(text) - _ENOUGH) % 2
+    return ("```\n" if inside else "") + text[-_ENOUGH:]
+
+
+_LEFT_OUT: Final = "\x00"
+"""Stands for a block of code."""
+
+
+def _blocks(text: str) -> list[list[str]]:
+    """Return the paragraphs of a text as lists of lines: code, links and rules left out."""
+    blocks: list[list[str]] = [[]]
+    for line in _INLINE.sub("x", _CODE.sub(f"\n{_LEFT_OUT}\n", text)).splitlines():
+        line = line.strip()
+        if not line:
+            blocks.append([])
+        elif line == _LEFT_OUT or not _RULE.match(line) or "?" in line:
+            blocks[-1].append(line)
+    return [block for block in blocks if block]
+
+
+def _sentences(text: str) -> list[str]:
+    return [found for sentence in _SENTENCE.findall(text) if (found := sentence.strip())]
+
+
+def _is_question(sentence: str) -> bool:
+    """Return whether a sentence is a question to the reader, though others follow."""
+    return bool(_END.search(sentence) and _to_reader(sentence)) and not _TO_ANYBODY.match(sentence)
+
+
+def _to_reader(sentence: str) -> bool:
+    return bool(_TO_READER.search(sentence) or _BRIEF.search(sentence))
+
+
+def _is_request(sentence: str) -> bool:
+    if _OFFER.search(sentence):
+        return False
+    return bool(
+        _REQUEST.search(sentence)
+        or _ORDER.search(sentence)
+        or (_GO_AHEAD.search(sentence) and " if " not in f" {sentence.lower()} ")
+    )
+
+
+def _waits(sentences: list[str]) -> bool:
+    """Return whether one of the last sentences waits for the reader."""
+    for after, sentence in enumerate(reversed(sentences[-_AFTER - 1 :])):
+        following = sentences[len(sentences) - after] if after else ""
+        if after < _AFTER and _is_request(sentence):
+            return True
+        if after and _is_question(sentence) and not _ANSWERS.match(following):
+            return True
+    return False
+
+
+def _offers_a_choice(blocks: list[list[str]]) -> bool:
+    """Return whether a list at the end has the options of a question, or the questions of a request, before it."""
+    lines = [line for block in blocks[-3:] for line in block]
+    while lines and (_ITEM.match(lines[-1]) or _goes_on(lines)):
+        if _END.search(lines[-1]) and _is_question(_sentences(lines[-1])[-1]):
+            return True
+        lines.pop()
+    return bool(lines) and _opens_a_choice(lines[-1])
+
+
+def _goes_on(lines: list[str]) -> bool:
+    """Return whether the last line is a part of an item of a list."""
+    return len(lines) > 1 and bool(_ITEM.match(lines[-2])) and not lines[-1].endswith((":", "?", "？"))
+
+
+def _opens_a_choice(line: str, *, code: bool = False) -> bool:
+    """Return whether what follows a line is what the reader is asked to choose from, or to answer."""
+    sentence = _sentences(line.rstrip("*_ "))[-1:]
+    if not sentence or _TO_ANYBODY.match(sentence[0]):
+        return False
+    if sentence[0].endswith(("?", "？")):
+        return _to_reader(sentence[0])
+    if sentence[0].endswith((":", "：")) and _OPENING.match(sentence[0]):
+        return not code
+    return not code and _is_request(sentence[0])

@@ -1,0 +1,126 @@
+"""When an answer waits for its reader. The texts have the shapes of answers of real models, about other things."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_widget.sources.questions import asks
+
+ASKS = {
+    "a question": "Which colour?",
+    "in bold": "**Shall I go on?**",
+    "in brackets": "(Or shall I take the green one?)",
+    "with a picture": "Shall I go on? 🙂",
+    "surprised": "You want it green?!",
+    "yes or no": "Delete the old door [y/N]",
+    "yes or no after a question": "Continue? (yes/no)",
+    "before a rule": "Shall I paint it?\n\n---",
+    # a sentence or two after the question
+    "a reason": "The door is wet.\n\nShould I paint it now? It will be dry tomorrow.",
+    "a reason in brackets": "Both are possible. Want me to take the green one? (The blue one is out of stock.)",
+    "two sentences": "Do you want the green one? It costs more. It lasts longer, too.",
+    "an ellipsis": "Want it added? ~30 lines including a test.",
+    "one word": "Proceed? I have not painted anything yet.",
+    "an alternative": "Would you like that? Otherwise I leave it as it is.",
+    "how": "How would you like to proceed? Both ways take an hour.",
+    "does it look right": "Does that look right? I can change the order.",
+    "a last remark in a paragraph of its own": "Shall I paint it now?\n\nIt takes two hours to dry.",
+    "code in it": "Should I run `paint --all`? It takes a minute.",
+    # a question and its options
+    "options": "Which one would you like?\n\n1. Green, which lasts longer\n2. Blue, which costs less",
+    "options after a colon": "Should I:\n- paint it green\n- leave it as it is",
+    "questions in a list": "Before I start I need your input:\n\n1. Which colour?\n2. Which door",
+    "a list of questions": "Some questions:\n- Which colour do you want?\n- When shall I start?",
+    "options after a request": "Please choose one of these:\n\n- green\n- blue",
+    "a command to agree to": "May I run this?\n\n```sh\nrm -rf old-door\n```",
+    # requests
+    "let me know whether": "I found two doors. Let me know whether the left one is meant.",
+    "let me know which": "Let me know which colour you prefer and I'll start.",
+    "let me know how": "Let me know how you'd like to proceed.",
+    "let me know your choice": "Let me know your preference.",
+    "let me know if I should": "Let me know if I should paint the frame as well.",
+    "let me know if the plan": "Let me know if this plan is right, then I start.",
+    "tell me": "Rebuild it and tell me which variant you want: one line either way.",
+    "please confirm": "Everything is ready.\n\nPlease confirm the colour. Nothing is painted yet.",
+    "please provide": "The key is missing. Please provide it.",
+    "please share": "Please share the output of the last command so that I can look further.",
+    "reply with": "Reply with 1 or 2.",
+    "say yes": 'Say "go" when I shall start.',
+    "I wait for your answer": "I'll wait for your answer.",
+    "awaiting": "Awaiting your approval before I touch the door.",
+    "once you have": "Once you've confirmed the colour, I'll start painting.",
+    "I need": "I need the following to go on:\n\n- the key\n- the number of the door",
+    "your call": "Both work; the green one lasts longer. Your call.",
+    "say the word": "Nothing is painted yet. Say the word and I'll start.",
+    "say which": "Say which door, and I'll paint it.",
+    # other languages
+    "Chinese mark": "你倾向哪种？",
+    "Chinese with a reason": "需要我继续吗？大约需要一分钟。",
+    "Chinese request": "请再试一次，然后把日志贴给我看。",
+    "Japanese": "続けますか？すぐに終わります。",
+    "Spanish": "¿Quieres que la pinte? Solo tarda una hora.",
+    "Spanish at the end": "Hay dos puertas. ¿Cuál?",
+    "Spanish request": "Dime cuál prefieres.",
+    "German": "Soll ich weitermachen? Das dauert eine Stunde.",
+    "German request": "Sag mir bitte, welche Tür du meinst.",
+    "French": "Voulez-vous continuer ? Cela prend une heure.",
+    "Portuguese": "Quer que eu continue? Leva uma hora.",
+    "Arabic mark": "هل أستمر؟",
+}
+ASKS_NOT = {
+    "nothing": "",
+    "a statement": "Done.",
+    "a question that it answers": "Why was it wet? Because of the rain.",
+    "a question that it answers with yes": "Should we sand it? Yes. It is rough.",
+    "a question that it answers with what it did": "Do you need a new lock? I did order one.",
+    "a question about the thing": "What do you get? A door that closes.",
+    "how to": "How do you open it? Turn the key twice.",
+    "a question quoted": "Should I paint it, you asked? I did.\n\nThe door is green now.",
+    "a question long before": "Should we sand it? The paint comes off first. Then the wood dries. Then we sand it.",
+    "a heading": "## What changed?\n\n- The door is green\n- The lock is new",
+    "a heading in words": "Why does it matter?\n\n- Doors close better",
+    "a list for the reader": "Left open for you:\n\n- The frame is not painted.\n- The key is in your drawer.",
+    "an offer": "Done. Let me know if you need anything else.",
+    "an offer of a change": "Let me know if you want another name, otherwise I leave it.",
+    "an offer on a condition": "If green is too bright, blue is near it: say the word.",
+    "feel free": "Feel free to ask whether it lasts.",
+    "output": "It prints:\n\n```\nDo you want to continue? [y/N] n\n```",
+    "an expression": "The pattern is `colou?r?`",
+    "a link": "It is at https://example.org/doors?",
+    "a table": "| door | open? |\n|---|---|\n| left | who knows? |",
+    "who waits for another": "Still waiting on the other painter.",
+    "who waits for a result": "I'll wait for them to finish before I plan the rest.",
+    "a plan for later": "Next I paint the frame. Then I tell you which colour is left.",
+    "a report": "The tests confirm which door it was.",
+    "for you to look at": "Open a new window to see it.",
+    "Chinese": "已提交并推送。",
+}
+
+
+@pytest.mark.parametrize("text", ASKS.values(), ids=ASKS)
+def test_an_answer_that_ends_with_a_question_or_a_request_asks(text: str) -> None:
+    assert asks(text)
+    assert asks(f"I looked at the doors. They are old.\n\n{text}\n")
+
+
+@pytest.mark.parametrize("text", ASKS_NOT.values(), ids=ASKS_NOT)
+def test_an_answer_that_only_looks_so_does_not(text: str) -> None:
+    assert not asks(text)
+
+
+@pytest.mark.parametrize("text", ASKS.values(), ids=ASKS)
+def test_a_question_that_work_follows_is_over(text: str) -> None:
+    assert not asks(f"{text}\n\nI took the green one. It is painted now. It will be dry tomorrow. The lock is new.")
+
+
+@given(st.text(alphabet=st.sampled_from("?. \n`*-|()1aIyou？¿吗")))
+def test_no_text_is_too_odd_to_judge(text: str) -> None:
+    assert asks(text) in (True, False)
+
+
+def test_a_long_answer_is_judged_by_its_end() -> None:
+    assert asks("word " * 200_000 + ".\n\n" + "- item\n" * 50_000 + "\nShall I go on?")
+    assert not asks("Shall I " * 200_000)
+    assert not asks("a`" * 100_000 + "?" + "*" * 100_000 + "a")
