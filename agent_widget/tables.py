@@ -155,6 +155,13 @@ _TABLES: Final = (
         view="tools",
         limit=10_000,
     ),
+    _table(
+        "usage",
+        "what one agent used of one model in one quarter of an hour (UTC)",
+        f"at:int agent_id session_id model* project* requests:int {_TOKENS} cost_usd:float unpriced_requests:int",
+        view="overview",
+        limit=20_000,
+    ),
     _table("logs", "one log line", "at:int level* agent_id session_id logger* text", limit=10_000),
 )
 
@@ -167,7 +174,7 @@ LIMITS: Final = {table.name: table.limit for table in _TABLES if table.limit is 
 VIEWS: Final = ("overview", "agents", "messages", "tasks", "sessions", "quality", "memory", "logs", "tools")
 """The views of the dashboard in the order of their tabs; each is the folder of its name in ``js/src/views``."""
 
-DERIVED: Final = frozenset({"stats", "spans"})
+DERIVED: Final = frozenset({"stats", "spans", "usage"})
 """Computed from the other tables, never read from a file."""
 
 

@@ -123,6 +123,10 @@ class Agent:
         """Return its log lines, oldest first."""
         return self._sorted("logs", self._select("logs", {"agent_id": self.id}))
 
+    def usage(self) -> Rows:
+        """Return what it used of each model in each quarter of an hour, oldest first."""
+        return self._sorted("usage", self._select("usage", {"agent_id": self.id}))
+
     def search(self, text: str, *, where: Mapping[str, Any] | None = None, limit: int | None = None) -> Hits:
         """Search what it left; see :meth:`Client.search`."""
         return Hits(self._link, text, {**(where or {}), "agent_id": self.id}, limit)

@@ -63,6 +63,7 @@ class BaseClient:
     memory = _Table()
     quality = _Table()
     logs = _Table()
+    usage = _Table()
     stats = _Table()
 
     @property

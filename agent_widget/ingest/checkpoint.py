@@ -14,6 +14,7 @@ from ..sources.base import Source
 from .file import File
 from .stats import Stats
 from .status import Statuses
+from .usage import UsageRows
 
 
 class Checkpoint(NamedTuple):
@@ -27,6 +28,7 @@ class Checkpoint(NamedTuple):
     files: list[File]
     statuses: Statuses
     stats: Stats
+    usage: UsageRows
     conversations: dict[str, dict[Path, Source]]
     unmasked: dict[str, str]
 

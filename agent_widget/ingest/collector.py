@@ -23,7 +23,7 @@ from typing import Any, Final
 from ..masking import masked, masked_fields
 from ..protocol import SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
-from ..store import Change, Store, joined
+from ..store import Change, Store, joined, own_time
 from ..tables import LIMITS, TABLES, Gone, Record, now_ms
 from . import database
 from .archive import Archive, ArchiveError
@@ -35,6 +35,7 @@ from .stats import Stats
 from .status import Statuses
 from .tail import BLOCK, Unreadable
 from .tree import Tree
+from .usage import UsageRows
 
 log = logging.getLogger("agent_widget")
 
@@ -48,6 +49,8 @@ HOT_FILES: Final = 500
 """Maximum files, those that changed last, that are checked often."""
 VERIFY_BYTES: Final = 2**20
 """Maximum bytes of grown files compared with what was read of them, per check."""
+_WITH_SESSION: Final = ("agents", "usage")
+"""Tables whose rows add up to the totals of their sessions, and stay as long as these."""
 _AT_ONCE: Final = 5000
 """Maximum records per call of :meth:`Store.apply`, which holds the store's lock."""
 
@@ -92,6 +95,7 @@ class Collector:
         """When the last round of reading was finished, in milliseconds since the epoch."""
         self.statuses = Statuses(self.store)
         self._stats = Stats()
+        self._usage = UsageRows(self.store)
         self._hot: dict[File, float] = {}
         """When files that changed lately were read, the earliest first."""
         self._retries: list[tuple[float, int, File]] = []
@@ -108,6 +112,8 @@ class Collector:
         self.archive: Archive | None = None
         self.archive_problem: str | None = None
         self.retention_ms = retention_ms
+        self._pruned: dict[str, tuple[int, str]] = {}
+        """Table → time (ms) and id of the last row that :meth:`prune` looked at, if there are more."""
         self._unsaved = False
         if self.sources:
             self._begin_archive()
@@ -139,8 +145,9 @@ class Collector:
         checkpoint = archive.recall()
         if not isinstance(checkpoint, Checkpoint) or not checkpoint.fits(self.sources):
             self._stats.note(Change(table, row["id"], None, row) for table in TABLES for row in archive.since(table, 0))
+            self._usage.doubt(archive.since("usage", 0))
             return
-        sources, files, self.statuses, self._stats, conversations, unmasked = checkpoint
+        sources, files, self.statuses, self._stats, self._usage, conversations, unmasked = checkpoint
         # in place: on-demand reading has this list and these dicts, also if the first home comes after the start
         self.conversations.update(conversations)
         self.unmasked.update(unmasked)
@@ -148,6 +155,7 @@ class Collector:
         sources += [source for source in self.sources if (type(source), source.root) not in known]
         self.sources[:] = sources
         self.statuses.follow(self.store)
+        self._usage.follow(self.store)
         for file in files:
             file.restored()
             self._files[file.path] = file
@@ -176,7 +184,9 @@ class Collector:
             return
         # one in the middle of a reading is read from its start again
         whole = [file for file in self._files.values() if not file.unread and file.portions is None]
-        memory = Checkpoint(self.sources, whole, self.statuses, self._stats, self.conversations, self.unmasked)
+        memory = Checkpoint(
+            self.sources, whole, self.statuses, self._stats, self._usage, self.conversations, self.unmasked
+        )
         try:
             self.archive.remember(memory)
         except Exception as fault:  # without it all is read again after a restart, which is slow and right
@@ -190,12 +200,26 @@ class Collector:
             return False
         before, more = self.clock() - self.retention_ms, False
         for table in TABLES:
-            if table != "stats":
+            if table not in ("stats", *_WITH_SESSION):
                 ids = self.archive.before(table, before, _AT_ONCE)
                 self._apply([Gone(table, id) for id in ids])
                 more |= len(ids) == _AT_ONCE
+        for table in _WITH_SESSION:
+            more |= self._prune_with_sessions(self.archive, table, before)
         self.save()
         return more
+
+    def _prune_with_sessions(self, archive: Archive, table: str, before: int) -> bool:
+        """Take out old rows whose session is not there any more, so that its totals and theirs stay equal."""
+        rows = archive.older(table, _AT_ONCE, self._pruned.pop(table, None) or (before, ""))
+        old = [(row, at) for row in rows if (at := own_time(table, row))]
+        self._apply(
+            [Gone(table, row["id"]) for row, _ in old if self.store.get("sessions", row["session_id"] or "") is None]
+        )
+        if len(old) < _AT_ONCE:
+            return False
+        self._pruned[table] = (old[-1][1], old[-1][0]["id"])
+        return True
 
     def close(self) -> None:
         """Write a last checkpoint and close the archive."""
@@ -363,6 +387,7 @@ class Collector:
         if all_read:
             self.checked_at = now
         self._apply(list(self.statuses.settle(now, all_read=all_read)))
+        self._apply(list(self._usage.settle(all_read=all_read)))
         if stats and self._stats.dirty:
             self._apply(self._stats.records(now))
         return self.store.seq != before
@@ -486,7 +511,7 @@ class Collector:
         claims = joined(operations)
         if self.masking:
             claims = map(self._masked, claims)
-        claims = self.statuses.without_active(claims)
+        claims = self._usage.claimed(self.statuses.without_active(claims))
         while portion := list(islice(claims, _AT_ONCE)):
             self._apply(portion, file.source.name)
 
@@ -520,6 +545,7 @@ class Collector:
         changes = self.store.apply(operations, defaults)
         self._stats.note(changes)
         self.statuses.note(changes)
+        self._usage.note(changes)
 
 
 def _moved_to(root: Path) -> str | None:

@@ -109,5 +109,5 @@ class Stats:
             scored = self._sums["_scored"]
             return round(self._sums["_scores"] / scored, 6) if scored else None
         if name in (*_TOKENS, "cost_usd", "unpriced_requests"):  # a sum of nothing known is not 0
-            return round(self._sums[name], 6) if self._sums[f"_known_{name}"] else None
+            return round(self._sums[name], 9) if self._sums[f"_known_{name}"] else None
         return self._sums[name]

@@ -188,7 +188,8 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         """Show everything as it was at a moment: ``dash.at("14:05")``; ``None`` goes back to the present.
 
         ``moment``: ``"14:05"`` (the last time it was), ``"yesterday 14:05"``, ``"-2h"`` or ISO 8601, all local time
-        unless there is an offset; a datetime; seconds since the epoch. Rows have times of their own.
+        unless there is an offset; a datetime; seconds since the epoch. Rows have times of their own;
+        tokens and costs are known to the quarter of an hour.
         """
         self._show(at=None if moment is None else millis(moment))
 

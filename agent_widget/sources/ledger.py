@@ -1,5 +1,8 @@
 """What is counted over all files of a root: answers of models, calls, changed files.
 
+Each billed answer is added to three accounts at once: to its session's, to its agent's and to that of the agent, the
+model and the quarter of an hour (a row of ``usage``). So the sums of the three agree at any time.
+
 The rule: an answer of a model is billed once, however many lines and files repeat it; of several claims the last one
 counts (that of an original before those of copies), and it belongs to the least claimant (no copy before a copy, the
 earliest, then by id), whatever the order of reading. What was counted is taken back when a better claim comes.
@@ -11,9 +14,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
 
-from ..tables import Record
+from ..tables import Gone, Record
 from .base import Malformed
 from .prices import price
 from .steps import Step, Terms, Tokens, Usage
@@ -22,32 +26,45 @@ MOST_TOKENS: Final = 10**12
 MOST_DOLLARS: Final = 10**6
 """Maximum dollars of one answer: more is no count, and the sums must fit into a frame's numbers."""
 
+PERIOD_MS: Final = 15 * 60_000
+"""Length of the periods of ``usage`` in ms: the quarters of an hour, UTC."""
+_NANO: Final = 10**9
+
 Price = Callable[[str | None, Tokens, int, Terms], float | None]
 """US dollars for some tokens of a model at a time, bought on some terms; ``None`` if nobody knows its price."""
 
 
 @dataclass(slots=True)
 class _Account:
-    """What one session or agent has used."""
+    """What one session or agent has used.
 
+    Money is counted in billionths of a dollar: sums of integers do not depend on the order of what was added and taken
+    back, so that accounts of the same answers are equal to the last digit.
+    """
+
+    table: str
+    id: str
+    requests: int = 0
     input: int = 0
     output: int = 0
     cache_read: int = 0
     cache_write: int = 0
-    cost_usd: float = 0.0
+    nano_usd: int = 0
     priced: int = 0
     unpriced: int = 0
 
-    def add(self, tokens: Tokens, cost_usd: float | None, sign: int) -> None:
+    def add(self, tokens: Tokens, nano_usd: int | None, sign: int) -> None:
         self.input += sign * tokens.input
         self.output += sign * tokens.output
         self.cache_read += sign * tokens.cache_read
         self.cache_write += sign * tokens.cache_write
-        if cost_usd is not None:
-            self.cost_usd += sign * cost_usd
+        if nano_usd is not None:
+            self.nano_usd += sign * nano_usd
             self.priced += sign
         elif tokens.total:
             self.unpriced += sign
+        if nano_usd or tokens.total:
+            self.requests += sign
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -58,9 +75,45 @@ class _Account:
             "output_tokens": self.output,
             "cache_read_tokens": self.cache_read if has_input else None,
             "cache_write_tokens": self.cache_write if has_input else None,
-            "cost_usd": round(self.cost_usd, 6) if self.priced else None,
+            "cost_usd": self.nano_usd / _NANO if self.priced else None,
             "unpriced_requests": self.unpriced,
         }
+
+    @property
+    def operation(self) -> Record | Gone:
+        """The row as it is now."""
+        return Record(self.table, self.id, self.fields)
+
+
+class _Period(NamedTuple):
+    """Whose use of what is one row of ``usage``, and when."""
+
+    session: str
+    agent: str
+    model: str | None
+    at: int
+
+    @property
+    def row(self) -> str:
+        """The id of the row: a digest, as short for every agent and model."""
+        parts = (self.session, self.agent, self.model or "", str(self.at))
+        return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+@dataclass(slots=True)
+class _Use(_Account):
+    """What one agent has used of one model in a quarter of an hour."""
+
+    period: _Period = field(kw_only=True)
+
+    @property
+    def operation(self) -> Record | Gone:
+        """The row as it is now; it is gone when all of it was taken back."""
+        if not self.requests:
+            return Gone(self.table, self.id)
+        session, agent, model, at = self.period
+        of = {"at": at, "agent_id": agent, "session_id": session, "model": model, "requests": self.requests}
+        return Record(self.table, self.id, of | self.fields)
 
 
 @dataclass(slots=True)
@@ -80,8 +133,9 @@ class Ledger:
         self._answers: dict[str, _Answer] = {}
         self._shared: dict[str, dict[str, _Answer]] = {}
         """Id that several requests have → request → its answer."""
-        self._sessions: defaultdict[str, _Account] = defaultdict(_Account)
-        self._agents: defaultdict[str, _Account] = defaultdict(_Account)
+        self._sessions: dict[str, _Account] = {}
+        self._agents: dict[str, _Account] = {}
+        self._uses: dict[_Period, _Use] = {}
         self._moved: dict[tuple[str, str], _Account] = {}  # table and row → its account, since the last `finish`
 
     def bill(self, usage: Usage, session: str, agent: str) -> None:
@@ -120,31 +174,52 @@ class Ledger:
         for answer in _distinct(answers):
             self._book(answer, +1)
 
-    def finish(self) -> Iterator[Record]:
-        """Yield the accounts that were moved since the last call, as they are now."""
+    def finish(self) -> Iterator[Record | Gone]:
+        """Yield the rows whose accounts were moved since the last call, as they are now."""
         moved, self._moved = self._moved, {}
-        for (table, id), account in moved.items():
-            yield Record(table, id, account.fields)
+        for account in moved.values():
+            if type(account) is _Use and not account.requests:
+                del self._uses[account.period]
+            yield account.operation
 
     def _book(self, answer: _Answer, sign: int) -> None:
         usage = answer.usage
         cost = usage.cost_usd
         if cost is None:
             cost = self._price(usage.model, usage.tokens, usage.at, usage.terms)
-        for account in self._move(*answer.owner[2:]):
-            account.add(usage.tokens, cost, sign)
+        nano_usd = None if cost is None else round(cost * _NANO)
+        session, agent = answer.owner[2:]
+        for account in self._move(session, agent):
+            account.add(usage.tokens, nano_usd, sign)
+        if nano_usd or usage.tokens.total:
+            self._use(usage, session, agent).add(usage.tokens, nano_usd, sign)
 
     def _move(self, session: str, agent: str) -> tuple[_Account, _Account]:
         """Return two accounts; what they are is given out by the next :meth:`finish`."""
-        accounts = self._sessions[session], self._agents[agent]
-        self._moved["sessions", session], self._moved["agents", agent] = accounts
-        return accounts
+        of_session, of_agent = self._sessions.get(session), self._agents.get(agent)
+        if of_session is None:
+            of_session = self._sessions[session] = _Account("sessions", session)
+        if of_agent is None:
+            of_agent = self._agents[agent] = _Account("agents", agent)
+        self._moved["sessions", session], self._moved["agents", agent] = of_session, of_agent
+        return of_session, of_agent
+
+    def _use(self, usage: Usage, session: str, agent: str) -> _Use:
+        """Return the account of a quarter of an hour, likewise."""
+        period = _Period(session, agent, usage.model, usage.at - usage.at % PERIOD_MS)
+        use = self._uses.get(period)
+        if use is None:
+            use = self._uses[period] = _Use("usage", period.row, period=period)
+        self._moved["usage", use.id] = use
+        return use
 
 
 def _weight(usage: Usage) -> tuple[Any, ...]:
-    """Return what makes one claim better than another: an original, the last snapshot, the largest."""
-    tokens = usage.tokens
-    return not usage.copy, usage.at, usage.line, tokens.total, tokens, usage.cost_usd or 0.0, usage.model or ""
+    """Return what makes one claim better than another: an original, the last snapshot, the largest; never equal."""
+    tokens, cost, terms = usage.tokens, usage.cost_usd, usage.terms
+    stated = (cost is not None, cost or 0.0, usage.model or "")
+    bought = (terms.searches, terms.speed or "", terms.region or "", terms.provider or "")
+    return not usage.copy, usage.at, usage.line, tokens.total, tokens, stated, bought
 
 
 def _distinct(answers: dict[str, _Answer]) -> list[_Answer]:
@@ -155,10 +230,14 @@ def _distinct(answers: dict[str, _Answer]) -> list[_Answer]:
     """
     originals = [answer for request, answer in answers.items() if request and not answer.owner[0]]
     counted = originals or [answer for answer in answers.values() if not answer.owner[0]]
-    for answer in sorted((a for r, a in answers.items() if r and a.owner[0]), key=lambda answer: answer.owner):
+    for answer in sorted((a for r, a in answers.items() if r and a.owner[0]), key=_claim_order):
         if all(_prompt(answer) != _prompt(other) for other in counted):
             counted.append(answer)
     return counted or list(answers.values())[:1]
+
+
+def _claim_order(answer: _Answer) -> tuple[Any, ...]:
+    return answer.owner, _weight(answer.usage)
 
 
 def _prompt(answer: _Answer) -> tuple[int, int, int]:

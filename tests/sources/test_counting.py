@@ -13,9 +13,15 @@ from agent_widget.sources.claude.values import usage_of
 from agent_widget.sources.ledger import Ledger
 from agent_widget.sources.prices import price
 from agent_widget.sources.steps import Terms, Tokens, Usage
+from agent_widget.tables import Record
 
 AUTUMN = 1_789_000_000_000  # September 2026
 MILLION = Tokens(1_000_000, 100_000)
+
+
+def accounts(ledger: Ledger, table: str) -> list[Record]:
+    """What the ledger gives out for the rows of a table."""
+    return [record for record in ledger.finish() if isinstance(record, Record) and record.table == table]
 
 
 def billed(*claims: tuple[Usage, str]) -> dict[str, tuple[int, int]]:
@@ -26,7 +32,7 @@ def billed(*claims: tuple[Usage, str]) -> dict[str, tuple[int, int]]:
         sums: dict[str, tuple[int, int]] = {}
         for usage, session in order:
             ledger.bill(usage, session, session)
-            for record in ledger.finish():
+            for record in accounts(ledger, "sessions"):
                 sums[record.id] = (record.fields["input_tokens"] or 0, record.fields["output_tokens"])
         found.append(sums)
     assert all(sums == found[0] for sums in found)
@@ -70,13 +76,13 @@ def test_an_answer_without_a_request_is_that_of_any_other_of_its_id() -> None:
 def test_requests_without_a_price_are_counted() -> None:
     ledger = Ledger()
     ledger.bill(Usage(AUTUMN, "a", Tokens(1_000), "gpt-5"), "s", "s")
-    *_, agent = ledger.finish()
+    (agent,) = accounts(ledger, "agents")
     assert agent.fields["unpriced_requests"] == 0
     ledger.bill(Usage(AUTUMN, "b", Tokens(1_000), "nobody-knows"), "s", "s")
-    *_, agent = ledger.finish()
+    (agent,) = accounts(ledger, "agents")
     assert (agent.fields["unpriced_requests"], agent.fields["cost_usd"]) == (1, pytest.approx(0.00125))
     ledger.bill(Usage(AUTUMN, "c", Tokens(), "nobody-knows"), "s", "s")
-    *_, agent = ledger.finish()
+    (agent,) = accounts(ledger, "agents")
     assert agent.fields["unpriced_requests"] == 1
 
 

@@ -18,6 +18,7 @@ from agent_widget.sources import prices
 from agent_widget.sources.ledger import Ledger
 from agent_widget.sources.prices import price
 from agent_widget.sources.steps import Tokens, Usage
+from agent_widget.tables import Record
 
 AUTUMN = 1_758_000_000_000  # September 2025
 MILLION = 1_000_000
@@ -185,7 +186,8 @@ def test_a_hundred_thousand_answers_cost_little() -> None:
 def billed(ledger: Ledger, usage: Usage) -> list[dict[str, Any]]:
     """Bill an answer, and return what the session and the agent have used then."""
     ledger.bill(usage, "s", "s")
-    return [account.fields for account in ledger.finish()]
+    rows = [row for row in ledger.finish() if isinstance(row, Record)]
+    return [row.fields for row in rows if row.table != "usage"]
 
 
 def test_a_book_computes_prices_and_keeps_stated_ones() -> None:

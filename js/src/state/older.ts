@@ -16,6 +16,7 @@ const TIME: { readonly [T in TableName]?: "at" | "updated_at" | "started_at" } =
   memory: "updated_at",
   tool_calls: "at",
   logs: "at",
+  usage: "at",
 };
 
 interface Answer<T extends TableName> {

@@ -1,7 +1,7 @@
 // The tables as they were at a moment, for the same views that show them as they are: time travel without a
 // journal. Rows carry their own times; what they do not hold of that moment is null, never today's value.
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import { groupedByTime, lastBefore } from "../lib/ordered.ts";
+import { append, groupedByTime, lastBefore } from "../lib/ordered.ts";
 import type { Shown, Store, TableView } from "./store.ts";
 import {
   type AgentsRow,
@@ -12,18 +12,14 @@ import {
   type TableName,
   type TasksRow,
   type ToolCallsRow,
+  type UsageRow,
 } from "./tables.ts";
 
 type Tables = { readonly [T in TableName]: TableView<Rows[T]> };
-type Lists = { readonly [T in TableName]: readonly Rows[T][] };
-
-const UNKNOWN_TOKENS = {
-  input_tokens: null,
-  output_tokens: null,
-  cache_read_tokens: null,
-  cache_write_tokens: null,
-  cost_usd: null,
-} as const;
+type Lists = { readonly [T in TableName]: readonly Rows[T][] } & {
+  /** Since when the rows of `usage` are here; none are missing without it. */
+  readonly usageSince?: number;
+};
 
 /** The rows of each table as they were at `at`. Pure; `now` is what the rows themselves know. */
 export const AS_OF: { readonly [T in TableName]: (lists: Lists, at: number) => readonly Rows[T][] } = {
@@ -37,18 +33,57 @@ export const AS_OF: { readonly [T in TableName]: (lists: Lists, at: number) => r
   memory: ({ memory }, at) => memory.filter((entry) => began(entry.updated_at, at)),
   quality: ({ quality }, at) => quality.filter((entry) => began(entry.at, at)),
   logs: ({ logs }, at) => logs.filter((line) => began(line.at, at)),
+  usage: ({ usage }, at) => usage.filter((row) => began(row.at, at)),
   stats: () => [],
 };
 
 /** Tables that another one is derived from, beside its own. */
 const NEEDS: { readonly [T in TableName]?: readonly TableName[] } = {
-  agents: ["spans", "tool_calls", "tasks"],
-  sessions: ["spans", "tool_calls", "messages"],
+  agents: ["spans", "tool_calls", "tasks", "usage"],
+  sessions: ["spans", "tool_calls", "messages", "usage"],
 };
+
+const USED = ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "unpriced_requests"] as const;
+type Totals = Pick<AgentsRow, (typeof USED)[number] | "cost_usd">;
+const UNKNOWN: Totals = {
+  input_tokens: null,
+  output_tokens: null,
+  cache_read_tokens: null,
+  cache_write_tokens: null,
+  cost_usd: null,
+  unpriced_requests: null,
+};
+
+/**
+ * What a row had used at a moment: its totals without what was used in later quarters of an hour. The quarter that
+ * ran counts as a whole.
+ */
+function usedAt(
+  { usage, usageSince = 0 }: Lists,
+  at: number,
+  of: "agent_id" | "session_id",
+): (row: Totals & { id: string }) => Totals {
+  if (at < usageSince) return () => UNKNOWN;
+  const later = new Map<string, UsageRow[]>();
+  for (const row of usage) if (row.at !== null && row.at > at && row[of] !== null) append(later, row[of], row);
+  return (row) => {
+    const since = later.get(row.id) ?? [];
+    const without = (name: keyof Totals): number | null => {
+      const total = row[name];
+      return total === null ? null : since.reduce((rest, used) => rest - (used[name] ?? 0), total);
+    };
+    const then = Object.fromEntries(USED.map((name) => [name, without(name)])) as unknown as Totals;
+    const cost = without("cost_usd");
+    const nothing = cost !== null && cost < 1e-9;
+    return { ...then, cost_usd: nothing ? (then.unpriced_requests ? null : 0) : cost };
+  };
+}
 
 const began = (time: number | null, at: number): boolean => time !== null && time <= at;
 
-function agentsAt({ agents, spans, tool_calls, tasks }: Lists, at: number): readonly AgentsRow[] {
+function agentsAt(lists: Lists, at: number): readonly AgentsRow[] {
+  const { agents, spans, tool_calls, tasks } = lists;
+  const usedBy = usedAt(lists, at, "agent_id");
   const spansOf = groupedByTime(
     spans,
     (span) => span.agent_id,
@@ -82,7 +117,7 @@ function agentsAt({ agents, spans, tool_calls, tasks }: Lists, at: number): read
     return [
       {
         ...agent,
-        ...UNKNOWN_TOKENS,
+        ...usedBy(agent),
         context_tokens: null,
         quality: null,
         status: span === undefined ? "unknown" : over ? "offline" : span.status,
@@ -101,7 +136,9 @@ function agentsAt({ agents, spans, tool_calls, tasks }: Lists, at: number): read
   });
 }
 
-function sessionsAt({ sessions, spans, tool_calls, messages }: Lists, at: number): readonly SessionsRow[] {
+function sessionsAt(lists: Lists, at: number): readonly SessionsRow[] {
+  const { sessions, spans, tool_calls, messages } = lists;
+  const usedIn = usedAt(lists, at, "session_id");
   const callsOf = groupedByTime(
     tool_calls,
     (call) => call.session_id,
@@ -127,7 +164,7 @@ function sessionsAt({ sessions, spans, tool_calls, messages }: Lists, at: number
     return [
       {
         ...session,
-        ...UNKNOWN_TOKENS,
+        ...usedIn(session),
         status,
         ended_at: ended ? session.ended_at : null,
         updated_at: Math.min(session.updated_at ?? at, at),
@@ -168,6 +205,13 @@ function callAt(call: ToolCallsRow, at: number): ToolCallsRow {
   return { ...call, status: "running", duration_ms: null, output: null, output_bytes: null, error: null };
 }
 
+/** Since when all rows of `usage` are held: 0 if none are elsewhere. */
+function heldSince(store: Store): number {
+  const { usage } = store.tables;
+  if ((store.counts.value.usage ?? 0) <= usage.rows.size) return 0;
+  return usage.list().reduce((oldest, row) => Math.min(oldest, row.at ?? oldest), Infinity);
+}
+
 /** A table as it was; derived when it is looked at, and again each second that changes come in. */
 function tableAt<T extends TableName>(name: T, store: Store, moment: ReadonlySignal<number>): TableView<Rows[T]> {
   const second = computed(() => Math.floor(store.now.value / 1_000));
@@ -176,8 +220,8 @@ function tableAt<T extends TableName>(name: T, store: Store, moment: ReadonlySig
     const at = moment.value;
     const lists = Object.fromEntries(
       [name, ...(NEEDS[name] ?? [])].map((table) => [table, store.tables[table].list()]),
-    );
-    return AS_OF[name](lists as unknown as Lists, at);
+    ) as unknown as Lists;
+    return AS_OF[name]({ ...lists, usageSince: heldSince(store) }, at);
   });
   const byId = computed(() => new Map(rows.value.map((row) => [row.id, row] as const)));
   let version = 0;

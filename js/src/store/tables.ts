@@ -177,6 +177,25 @@ export interface ToolCallsRow {
   readonly error: string | null;
 }
 
+/** What one agent used of one model in one quarter of an hour (UTC). */
+export interface UsageRow {
+  readonly id: string;
+  readonly source: string | null;
+  readonly host: string | null;
+  readonly at: number | null;
+  readonly agent_id: string | null;
+  readonly session_id: string | null;
+  readonly model: string | null;
+  readonly project: string | null;
+  readonly requests: number | null;
+  readonly input_tokens: number | null;
+  readonly output_tokens: number | null;
+  readonly cache_read_tokens: number | null;
+  readonly cache_write_tokens: number | null;
+  readonly cost_usd: number | null;
+  readonly unpriced_requests: number | null;
+}
+
 /** One log line. */
 export interface LogsRow {
   readonly id: string;
@@ -200,13 +219,14 @@ export interface Rows {
   quality: QualityRow;
   memory: MemoryRow;
   tool_calls: ToolCallsRow;
+  usage: UsageRow;
   logs: LogsRow;
 }
 
 export type TableName = keyof Rows;
 export type ColumnType = "str" | "int" | "float" | "bool" | "list" | "map";
 
-export const TABLE_NAMES = ["agents", "tasks", "sessions", "stats", "spans", "messages", "quality", "memory", "tool_calls", "logs"] as const satisfies readonly TableName[];
+export const TABLE_NAMES = ["agents", "tasks", "sessions", "stats", "spans", "messages", "quality", "memory", "tool_calls", "usage", "logs"] as const satisfies readonly TableName[];
 
 export const COLUMNS: { readonly [T in TableName]: { readonly [C in keyof Rows[T]]-?: ColumnType } } = {
   agents: {
@@ -367,6 +387,23 @@ export const COLUMNS: { readonly [T in TableName]: { readonly [C in keyof Rows[T
     output_bytes: "int",
     error: "str",
   },
+  usage: {
+    id: "str",
+    source: "str",
+    host: "str",
+    at: "int",
+    agent_id: "str",
+    session_id: "str",
+    model: "str",
+    project: "str",
+    requests: "int",
+    input_tokens: "int",
+    output_tokens: "int",
+    cache_read_tokens: "int",
+    cache_write_tokens: "int",
+    cost_usd: "float",
+    unpriced_requests: "int",
+  },
   logs: {
     id: "str",
     source: "str",
@@ -405,6 +442,7 @@ export const VIEW_OF: Readonly<Record<TableName, ViewName>> = {
   quality: "quality",
   memory: "memory",
   tool_calls: "tools",
+  usage: "overview",
   logs: "logs",
 };
 
@@ -415,6 +453,7 @@ export const LIMITS: Readonly<Partial<Record<TableName, number>>> = {
   quality: 5_000,
   memory: 5_000,
   tool_calls: 10_000,
+  usage: 20_000,
   logs: 10_000,
 };
 

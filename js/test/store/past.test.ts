@@ -42,8 +42,36 @@ test("an agent was what its spans say, and had made the calls that are told", ()
   assert.equal(at(9), undefined);
   assert.deepEqual([at(15)?.status, at(15)?.status_reason, at(15)?.activity], ["working", "prompted", "Bash make"]);
   assert.deepEqual([at(25)?.status, at(25)?.tool_calls, at(25)?.errors], ["waiting", 2, 1]);
-  assert.equal(at(25)?.cost_usd, null, "what it had cost by then is not told");
   assert.equal(at(50)?.status, "offline", "nothing is told of it any more");
+});
+
+test("what was used by then is the total without the later quarters of an hour", () => {
+  const QUARTER = 900_000;
+  const used = (quarter: number, output_tokens: number, cost_usd: number | null) =>
+    row("usage", `${quarter}`, {
+      at: quarter * QUARTER,
+      agent_id: "a",
+      session_id: "s",
+      output_tokens,
+      cost_usd,
+      unpriced_requests: cost_usd === null ? 1 : 0,
+    });
+  const usage = [used(1, 10, null), used(2, 20, 0.5), used(5, 40, 1)];
+  const total = { started_at: 1, output_tokens: 70, cost_usd: 1.5, unpriced_requests: 1 };
+  const [agent, session] = [row("agents", "a", total), row("sessions", "s", total)];
+  const lists = { ...LISTS, agents: [agent], sessions: [session], usage };
+  for (const table of ["agents", "sessions"] as const) {
+    const at = (time: number) => {
+      const then = AS_OF[table](lists, time)[0];
+      return [then?.output_tokens, then?.cost_usd, then?.unpriced_requests, then?.input_tokens];
+    };
+    assert.deepEqual(at(2), [0, 0, 0, null]);
+    assert.deepEqual(at(1 * QUARTER), [10, null, 1, null], "nothing of it has a price");
+    assert.deepEqual(at(4 * QUARTER), [30, 0.5, 1, null]);
+    assert.deepEqual(at(5 * QUARTER), [70, 1.5, 1, null]);
+    const partly = AS_OF[table]({ ...lists, usageSince: 3 * QUARTER }, 2 * QUARTER)[0];
+    assert.equal(partly?.output_tokens, null, "before what is held it is not known");
+  }
 });
 
 test("a call that had not returned was running", () => {

@@ -21,8 +21,8 @@ import {
   tasksFigure,
   taskTotals,
 } from "../../src/views/overview/figures.ts";
-import { Meter } from "../../src/views/overview/meter.ts";
 import { paceFigure, worthFigure } from "../../src/views/overview/rates.ts";
+import { row } from "../support/rows.ts";
 
 const MINUTE = 60_000;
 const NOW = Date.UTC(2026, 10, 23, 14, 22);
@@ -103,38 +103,40 @@ test("pace is in tokens where they are counted, else in messages", () => {
     [],
     Array.from({ length: 30 }, (_, i) => ({ id: `${i}`, at: NOW - i * 1000, kind: "direct" })),
   );
-  const figure = paceFigure([agent("a")], messages, new Meter(), STRETCH);
+  const figure = paceFigure([agent("a")], [], messages, STRETCH);
   assert.deepEqual([figure.label, figure.value], ["Messages / min", "2"]);
   const counted = agent("a", { input_tokens: 10, output_tokens: 5, cache_read_tokens: 80, cache_write_tokens: 10 });
-  const tokens = paceFigure([counted], index(), new Meter(), STRETCH);
+  const tokens = paceFigure([counted], [], index(), STRETCH);
   assert.deepEqual([tokens.label, tokens.value, tokens.note], ["Tokens", "105", "80% from cache"]);
-  const over = paceFigure([{ ...counted, status: "done" }], index(), new Meter(), STRETCH);
+  const over = paceFigure([{ ...counted, status: "done" }], [], index(), STRETCH);
   assert.deepEqual([over.label, over.value, over.note], ["Tokens", "105", "80% from cache"]);
 });
 
-test("the meter counts growth only: neither what was there before nor what went", () => {
-  const meter = new Meter();
-  const spent = (output_tokens: number) => agent("a", { output_tokens });
-  meter.read([spent(1000)], NOW);
-  assert.equal(meter.perMinute("tokens", MINUTE), null, "one reading is no rate");
-  meter.read([spent(1500), agent("old", { output_tokens: 9000 })], NOW + 30_000);
-  meter.read([spent(1500), agent("new", { output_tokens: 200, started_at: NOW + 40_000 })], NOW + 60_000);
-  assert.equal(meter.perMinute("tokens", MINUTE), 700);
-  meter.read([], NOW + 61_000);
-  assert.equal(meter.readings.length, 3, "read every few seconds only");
+test("rates and lines of tokens and cost are of the last quarters of an hour, from the first moment on", () => {
+  const used = (minutesAgo: number, output_tokens: number, cost_usd: number | null) =>
+    row("usage", `${minutesAgo}`, { at: NOW - (NOW % (15 * MINUTE)) - minutesAgo * MINUTE, output_tokens, cost_usd });
+  const agents = [agent("a", { output_tokens: 5000, cost_usd: 9 })];
+  const usage = [used(0, 440, 0.22), used(15, 220, null), used(30, 9000, 8)]; // 14:22 is 22 minutes after 14:00
+  const pace = paceFigure(agents, usage, index(), STRETCH);
+  assert.deepEqual([pace.label, pace.value, pace.note], ["Tokens / min", "30", "5k in all"]);
+  assert.deepEqual(pace.course.slice(-4), [0, 9000, 220, 440]);
+  const cost = worthFigure(agents, usage, [], index(), NOW);
+  assert.deepEqual([cost.value, cost.note], ["$9.00", "$0.60 / h now"]);
+  assert.deepEqual(cost.course.slice(-3), [8, 0, 0.22]);
+});
+
+test("a sum that leaves out answers without a price is a lower bound", () => {
+  const agents = [agent("a", { output_tokens: 1, cost_usd: 8.03, unpriced_requests: 2 })];
+  const cost = worthFigure(agents, [], [], index(), NOW);
+  assert.equal(cost.value, "≥ $8.03");
+  assert.match(cost.about, /leaves out 2 answers/);
 });
 
 test("cost leaves unpriced models out and text so; without any cost there is quality", () => {
-  const cost = worthFigure(
-    [agent("a", { cost_usd: 1.5 }), agent("b", { output_tokens: 5 })],
-    [],
-    index(),
-    new Meter(),
-    NOW,
-  );
-  assert.deepEqual([cost.label, cost.value, cost.note], ["Cost", "$1.50", "1 unpriced"]);
+  const cost = worthFigure([agent("a", { cost_usd: 1.5 }), agent("b", { output_tokens: 5 })], [], [], index(), NOW);
+  assert.deepEqual([cost.label, cost.value, cost.note], ["Cost", "≥ $1.50", "1 unpriced"]);
   const scores = [0.5, 1, null].map((score, i) => ({ id: `${i}`, at: NOW, score }) as QualityRow);
-  const quality = worthFigure([agent("a")], scores, index(), new Meter(), NOW);
+  const quality = worthFigure([agent("a")], [], scores, index(), NOW);
   assert.deepEqual([quality.label, quality.value, quality.note], ["Quality", "0.75", "mean of 2"]);
 });
 
@@ -145,7 +147,7 @@ test("an hour costs what was spent over the time in which somebody worked", () =
     { agent_id: "a", status: "idle", started_at: NOW - 20 * MINUTE, ended_at: null },
   ]);
   const agents = [agent("a", { cost_usd: 1, status: "offline" }), agent("b", { cost_usd: 2, status: "offline" })];
-  assert.equal(worthFigure(agents, [], spans, new Meter(), NOW).note, "$6.00 / h of work");
+  assert.equal(worthFigure(agents, [], [], spans, NOW).note, "$6.00 / h of work");
 });
 
 test("errors are failed calls and error lines of the window", () => {

@@ -1,5 +1,5 @@
 // The overview: what needs a person, figures, lanes, the latest messages and the tasks in hand.
-import { useComputed, useSignalEffect } from "@preact/signals";
+import { useComputed } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { Figure } from "../../charts/figure.tsx";
 import { withMargin } from "../../lanes/extent.ts";
@@ -19,7 +19,6 @@ import type { Shown } from "../../store/store.ts";
 import { Attention } from "./attention.tsx";
 import { agentsFigure, errorsFigure, tasksFigure } from "./figures.ts";
 import { LatestMessages, TasksInHand } from "./lists.tsx";
-import { Meter } from "./meter.ts";
 import { paceFigure, worthFigure } from "./rates.ts";
 
 interface Props {
@@ -61,15 +60,7 @@ function lanesThatFit(height: number): number {
   return Math.min(16, Math.max(7, Math.floor((height - OTHER_ZONES) / ROW)));
 }
 
-const meters = new WeakMap<Shown, Meter>();
-function meterOf(store: Shown): Meter {
-  const meter = meters.get(store) ?? new Meter();
-  meters.set(store, meter);
-  return meter;
-}
-
 function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
-  const meter = meterOf(store);
   const index = eventsOf(store);
   // The figures are of the second: rows may change many times in one, and nobody reads faster.
   const second = useComputed(() => Math.floor(store.now.value / SECOND));
@@ -78,19 +69,15 @@ function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
     second.value;
     const now = store.now.peek();
     const stretch = { from: edge.value - window.length.value, to: window.follows.value ? now : edge.value, now };
-    const { agents, tasks, quality, tool_calls, logs } = store.tables;
+    const { agents, tasks, usage, quality, tool_calls, logs } = store.tables;
     const rows = agents.list();
     return [
       agentsFigure(rows, index.peek(), stretch),
       tasksFigure(tasks.list(), stretch),
-      paceFigure(rows, index.peek(), meter, stretch),
-      worthFigure(rows, quality.list(), index.peek(), meter, now),
+      paceFigure(rows, usage.list(), index.peek(), stretch),
+      worthFigure(rows, usage.list(), quality.list(), index.peek(), now),
       errorsFigure(tool_calls.list(), logs.list(), stretch, (id) => agentName(store, id)),
     ];
-  });
-  useSignalEffect(() => {
-    second.value;
-    if (!store.past) meter.read(store.tables.agents.list(), store.now.peek());
   });
   return (
     <div class="five">

@@ -1,30 +1,40 @@
-// The figures of pace and worth: tokens or messages, cost or quality. Rates of now are what this page has seen
-// since it opened; before that, and of what is over, they are totals over the time that was worked.
+// The figures of pace and worth: tokens or messages, cost or quality. Rates of now are of the last quarters of an hour
+// in `usage`; of what is over they are totals over the time that was worked.
 import { workedFor } from "../../lanes/bins.ts";
 import { isLive } from "../../lib/agents.ts";
 import { HOUR, MINUTE } from "../../lib/durations.ts";
 import { ago, integer, longDuration, money, percent, plural, score, short, when } from "../../lib/format.ts";
 import { lowerBound } from "../../lib/ordered.ts";
 import { tokensOf } from "../../lib/tokens.ts";
+import { perMinute, perQuarter, type Used } from "../../lib/usage.ts";
 import { type Events, messageAt } from "../../store/events.ts";
-import type { AgentsRow, QualityRow } from "../../store/tables.ts";
+import type { AgentsRow, QualityRow, UsageRow } from "../../store/tables.ts";
 import { between, type FigureData, histogram, POINTS, type Stretch } from "./figures.ts";
-import type { Meter } from "./meter.ts";
 
 /** Work of less than this is no rate an hour. */
 const LEAST_WORK_MS = 5 * MINUTE;
-/** What was spent in less is no rate an hour either: one answer of a model is a dollar or nothing. */
-const LEAST_SEEN_MS = 3 * MINUTE;
+/** Quarters of an hour in the lines of tokens and cost. */
+const QUARTERS = 24;
 
 const counts = (agent: AgentsRow): boolean => agent.output_tokens !== null || agent.input_tokens !== null;
 const noun = (agents: number): string => plural(agents, "agent");
 
 /** How fast it goes: tokens where a source counts them, else messages. */
-export function paceFigure(agents: readonly AgentsRow[], index: Events, meter: Meter, stretch: Stretch): FigureData {
-  return agents.some(counts) ? tokensFigure(agents, index, meter, stretch.now) : messagesFigure(index, stretch);
+export function paceFigure(
+  agents: readonly AgentsRow[],
+  usage: readonly UsageRow[],
+  index: Events,
+  stretch: Stretch,
+): FigureData {
+  return agents.some(counts) ? tokensFigure(agents, usage, index, stretch.now) : messagesFigure(index, stretch);
 }
 
-function tokensFigure(agents: readonly AgentsRow[], index: Events, meter: Meter, now: number): FigureData {
+function tokensFigure(
+  agents: readonly AgentsRow[],
+  usage: readonly UsageRow[],
+  index: Events,
+  now: number,
+): FigureData {
   const counted = agents.filter(counts);
   const sum = (of: (agent: AgentsRow) => number | null): number =>
     counted.reduce((total, agent) => total + (of(agent) ?? 0), 0);
@@ -33,11 +43,10 @@ function tokensFigure(agents: readonly AgentsRow[], index: Events, meter: Meter,
   const total = sum(tokensOf);
   const input = total - output;
   const growing = counted.some((agent) => isLive(agent.status));
-  const rate = growing ? meter.perMinute("tokens", MINUTE) : null;
+  const rate = growing ? (perMinute(usage, now)?.tokens ?? null) : null;
   const hourly = perHour(total, counted, index, now);
   const [value, unit] = split(short(rate ?? total));
   const fromCache = `${percent(input === 0 ? null : cached / input)} from cache`;
-  const tokens = meter.readings.map((reading) => reading.tokens);
   return {
     label: rate !== null ? "Tokens / min" : "Tokens",
     value,
@@ -47,10 +56,17 @@ function tokensFigure(agents: readonly AgentsRow[], index: Events, meter: Meter,
       `${integer(total)} tokens in all: ${integer(input)} in (${integer(cached)} of them from cache, ${percent(input === 0 ? null : cached / input)}), ` +
       `${integer(output)} out; counted for ${noun(counted.length)}. ` +
       (hourly === null ? "" : `${integer(hourly.rate)} an hour over the ${longDuration(hourly.worked)} of work. `) +
-      (rate === null ? "" : "The rate is of the last minute, the line since this page opened, 15 minutes at most."),
-    course: growing ? tokens.slice(1).map((value, i) => value - tokens[i]!) : [],
+      (rate === null ? "" : "The rate is of this quarter of an hour and the last. ") +
+      "The line: the last six hours.",
+    course: courseOf(usage, now, ({ tokens }) => tokens),
     view: "sessions",
   };
+}
+
+/** What was used in each of the last quarters of an hour; empty if nothing was. */
+function courseOf(usage: readonly UsageRow[], now: number, of: (used: Used) => number): number[] {
+  const course = perQuarter(usage, now, QUARTERS).map(of);
+  return course.some((value) => value > 0) ? course : [];
 }
 
 /** A total over the time in which somebody it is of was working. */
@@ -92,22 +108,23 @@ function messagesFigure({ messages }: Events, stretch: Stretch): FigureData {
 /** What it costs; where no source knows prices, how good it is. */
 export function worthFigure(
   agents: readonly AgentsRow[],
+  usage: readonly UsageRow[],
   quality: readonly QualityRow[],
   index: Events,
-  meter: Meter,
   now: number,
 ): FigureData {
   return agents.some((agent) => agent.cost_usd !== null)
-    ? costFigure(agents, index, meter, now)
+    ? costFigure(agents, usage, index, now)
     : qualityFigure(quality, now);
 }
 
-function costFigure(agents: readonly AgentsRow[], index: Events, meter: Meter, now: number): FigureData {
+function costFigure(agents: readonly AgentsRow[], usage: readonly UsageRow[], index: Events, now: number): FigureData {
   const priced = agents.filter((agent) => agent.cost_usd !== null);
   const total = priced.reduce((sum, agent) => sum + agent.cost_usd!, 0);
   const unpriced = agents.filter((agent) => agent.cost_usd === null && counts(agent)).length;
+  const leftOut = agents.reduce((sum, agent) => sum + (agent.unpriced_requests ?? 0), 0);
   const growing = priced.some((agent) => isLive(agent.status));
-  const rate = growing ? meter.perMinute("cost", 15 * MINUTE, LEAST_SEEN_MS) : null;
+  const rate = growing ? (perMinute(usage, now)?.cost ?? null) : null;
   const hourly = perHour(total, priced, index, now);
   const notes = [
     rate !== null && rate * 60 >= 0.01
@@ -117,16 +134,20 @@ function costFigure(agents: readonly AgentsRow[], index: Events, meter: Meter, n
   ];
   return {
     label: "Cost",
-    value: money(total),
+    value: money(total, leftOut || unpriced),
     note: notes.filter((note) => note !== false).join(" · ") || `of ${noun(priced.length)}`,
     about:
       `US dollars of ${noun(priced.length)} since the first started` +
       (unpriced > 0
         ? `; ${noun(unpriced)} used models without a known price and ${unpriced === 1 ? "is" : "are"} not in it. `
         : ". ") +
+      (leftOut > 0
+        ? `It leaves out ${plural(leftOut, "answer")} whose price is not known: it cost at least that. `
+        : "") +
       (hourly === null ? "" : `${money(hourly.rate)} an hour over the ${longDuration(hourly.worked)} of work. `) +
-      (growing ? "The rate of now and the line are of what was spent since this page opened, 15 minutes at most." : ""),
-    course: growing ? meter.readings.map((reading) => reading.cost) : [],
+      (rate === null ? "" : "The rate of now is of this quarter of an hour and the last. ") +
+      "The line: the last six hours.",
+    course: courseOf(usage, now, ({ cost }) => cost ?? 0),
     view: "agents",
   };
 }

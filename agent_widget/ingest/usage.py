@@ -1,0 +1,87 @@
+"""The rows of ``usage`` beside what the ledger counts: their project, and which of them are no longer true.
+
+The ledger (:mod:`agent_widget.sources.ledger`) makes the rows, in step with the totals of sessions and agents. What it
+cannot know is here: the project is that of the session, whichever file says so and whenever; and rows that an archive
+kept from another version are dropped when their agent's files, read again, do not lead to them any more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..store import Change, Row, Store
+from ..tables import Gone, Record
+
+
+class UsageRows:
+    """Follows the rows of ``usage`` and of their sessions."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        self._store = store or Store()
+        self._of: defaultdict[str, set[str]] = defaultdict(set)
+        """Session → its rows."""
+        self._new: list[tuple[str, str]] = []
+        """Rows that came since the last :meth:`settle`, and their sessions."""
+        self._moved: set[str] = set()
+        """Sessions whose project changed since then."""
+        self._doubted: dict[str, str] = {}
+        """Rows that nobody has claimed in this life, and their agents."""
+        self._read: set[str] = set()
+        """Agents of which something was claimed, while there are such rows."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return everything but the store: a checkpoint holds no rows."""
+        return {name: value for name, value in vars(self).items() if name != "_store"}
+
+    def follow(self, store: Store) -> None:
+        """Go on, after a checkpoint, with the rows of ``store``."""
+        self._store = store
+
+    def doubt(self, rows: Iterable[Row]) -> None:
+        """Take in rows that are here though no file has been read: another version may have counted otherwise."""
+        for row in rows:
+            self._of[row["session_id"]].add(row["id"])
+            self._doubted[row["id"]] = row["agent_id"]
+
+    def claimed(self, claims: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
+        """Yield the same, but note which doubtful rows they are about."""
+        for claim in claims:
+            if self._doubted and claim.table == "usage":
+                self._doubted.pop(claim.id, None)
+                if isinstance(claim, Record):
+                    self._read.add(claim.fields["agent_id"])
+            yield claim
+
+    def note(self, changes: Iterable[Change]) -> None:
+        """Take in what happened to rows."""
+        for table, id, old, new in changes:
+            if table == "usage":
+                if new is None:
+                    assert old is not None
+                    self._of[old["session_id"]].discard(id)
+                elif old is None:
+                    self._of[new["session_id"]].add(id)
+                    self._new.append((id, new["session_id"]))
+            elif (
+                table == "sessions"
+                and new is not None
+                and id in self._of
+                and (old and old["project"]) != new["project"]
+            ):
+                self._moved.add(id)
+
+    def settle(self, *, all_read: bool = True) -> Iterator[Record | Gone]:
+        """Yield what follows from what was noted."""
+        due = {id: session for id, session in self._new if id in self._of[session]}
+        due |= {id: session for session in self._moved for id in self._of[session]}
+        self._new.clear()
+        self._moved.clear()
+        for id, session_id in due.items():
+            session = self._store.get("sessions", session_id)
+            yield Record("usage", id, {"project": session["project"] if session is not None else None})
+        if all_read and self._doubted:
+            yield from [Gone("usage", id) for id, agent in self._doubted.items() if agent in self._read]
+            self._doubted.clear()
+            self._read.clear()
