@@ -427,7 +427,7 @@ class Statuses:
         course = self._courses.get(agent_id)
         if course is None or self._status(agent_id) != "working" or not self._is_current(agent_id, id):
             return False
-        revived = course.points[-1].at > (session["ended_at"] or session["updated_at"] or 0)
+        revived = course.points[-1].at > (session["ended_at"] or 0)
         if revived:
             self._active[id] = session["status"]
         return revived

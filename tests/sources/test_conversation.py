@@ -155,7 +155,7 @@ STEPS = st.sampled_from(
 PAUSES = st.sampled_from([1, 1000, 2 * SILENCE_MS["working"], 2 * SILENCE_MS["idle"], 2 * SILENCE])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(STEPS, PAUSES), min_size=1, max_size=15))
 def test_session_agent_and_calls_never_contradict_each_other(happened: list[Any]) -> None:
     played = Played()
