@@ -34,6 +34,7 @@ from .server.app import Server, StartError
 from .store import Row
 from .tables import TABLES
 from .version import VERSION
+from .visible import escaped, one_line, visible
 
 _FILES = 4096
 """Open files that a server asks the system for."""
@@ -48,7 +49,7 @@ class _Failure(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 0, 1 for a failure, 2 for bad usage."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="agent-widget: %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, handlers=[_log_handler()])
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # what strangers send to the port is no news
     try:
         with _terminated_as_interrupted():
@@ -188,7 +189,25 @@ def _rate(text: str) -> float:
 
 
 def _warn(text: str) -> None:
-    print(f"agent-widget: {_printable(text)}", file=sys.stderr)
+    print(f"agent-widget: {one_line(text)}", file=sys.stderr)
+
+
+def _say(label: str, text: str, width: int = 11) -> None:
+    """Print one line for people: it may name files, which may be called anything."""
+    print(one_line(f"{label:<{width}} {text}"), flush=True)
+
+
+class _LogFormatter(logging.Formatter):
+    """Names what cannot be seen: a line of the log may quote what agents wrote."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
+def _log_handler() -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_LogFormatter("agent-widget: %(message)s"))
+    return handler
 
 
 # serve and demo
@@ -241,10 +260,10 @@ async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None
             print(msgspec.json.encode(server.runtime).decode(), flush=True)
             _detach()
         else:
-            print(f"watching  {', '.join(roots) or 'nothing yet: no known agent has left files on this machine'}")
-            print(f"page      {server.page_url}")
-            print(f"url       {server.url}")
-            print(f"token     {server.token or 'none asked for'}", flush=True)
+            _say("watching", ", ".join(roots) or "nothing yet: no known agent has left files on this machine", width=9)
+            _say("page", server.page_url, width=9)
+            _say("url", server.url, width=9)
+            _say("token", server.token or "none asked for", width=9)
             if roots and server.collector.is_empty:
                 _warn("nothing to show yet: no file here is one an agent writes; it appears when it comes")
         with redirecting(server.page_url) if open_page else contextlib.nullcontext() as page:
@@ -322,10 +341,11 @@ def _snapshot(options: argparse.Namespace) -> None:
     names = [options.table] if options.table else list(TABLES)
     tables = {name: collector.store.rows(name) for name in names}
     if options.format == "json":
-        sys.stdout.write(json_bytes(tables).decode() + "\n")
+        sys.stdout.write(escaped(json_bytes(tables).decode()) + "\n")
     elif options.format == "csv":
         columns = [column.name for column in TABLES[options.table].columns]
-        sys.stdout.write(csv_text(columns, tables[options.table]))
+        text = csv_text(columns, tables[options.table])
+        sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
     else:
         _write_parquet(options.table, tables[options.table])
 
@@ -375,20 +395,15 @@ async def _print_changes(client: Client, options: argparse.Namespace) -> None:
 
 def _json_line(table: str, id: str, row: Row | None) -> str:
     operation = {"table": table, "op": "gone" if row is None else "upsert", "row": {"id": id} if row is None else row}
-    return msgspec.json.encode(operation).decode()
+    return escaped(json_bytes(operation).decode())
 
 
 def _text_line(table: str, id: str, row: Row | None) -> str:
     if row is None:
-        return f"{table:<10} gone  {_printable(id)}"
+        return f"{table:<10} gone  {one_line(id)}"
     words = [row.get(name) for name in ("status", "kind", "level", "name", "title", "text", "status_reason", "value")]
-    text = "  ".join(_printable(word)[:120] for word in words if word is not None)
-    return f"{table:<10} {_printable(id)[:28]:<28}  {text}"
-
-
-def _printable(word: Any) -> str:
-    """Return text that agents wrote as it may be printed on a terminal: no control sequences, one line."""
-    return "".join(c if c.isprintable() else " " for c in str(word))
+    text = "  ".join(one_line(str(word))[:120] for word in words if word is not None)
+    return f"{table:<10} {one_line(id)[:28]:<28}  {text}"
 
 
 # servers and doctor
@@ -398,7 +413,7 @@ def _servers(options: argparse.Namespace) -> None:
     none = True
     for runtime in runtimes():
         none = False
-        print(f"{runtime.url}  pid {runtime.pid}  {runtime.watched}")
+        print(one_line(f"{runtime.url}  pid {runtime.pid}  {runtime.watched}"))
     if none:
         print("no server runs; start one with: agent-widget serve PATH")
 
@@ -407,36 +422,36 @@ def _doctor(options: argparse.Namespace) -> None:
     collector = Collector(options.paths)
     collector.scan()
     if not collector.sources:
-        print("found       nothing: no known agent has left files on this machine; name a directory")
+        _say("found", "nothing: no known agent has left files on this machine; name a directory")
     for state in collector.states():
-        print(f"found       {state.name}  {state.path}")
-        print(f"readable    {state.files} files, {state.bytes / 1e6:.1f} MB")
+        _say("found", f"{state.name}  {state.path}")
+        _say("readable", f"{state.files} files, {state.bytes / 1e6:.1f} MB")
         if state.malformed:
-            print(f"skipped     {state.malformed} lines or documents that do not fit their format")
+            _say("skipped", f"{state.malformed} lines or documents that do not fit their format")
         for kind, count in sorted(state.unknown.items()):
-            print(f"unknown     {count:>7}  {_printable(kind)}")
+            _say("unknown", f"{count:>7}  {kind}")
         if state.gone:
-            print(f"gone        {state.gone} files that were read before; their rows stay")
+            _say("gone", f"{state.gone} files that were read before; their rows stay")
         for problem in state.problems:
-            print(f"problem     {_printable(problem)}")
+            _say("problem", problem)
     for name in collector.store:
         if collector.store.count(name):
-            print(f"rows        {collector.store.count(name):>7}  {name}")
-    for line in (*_limits(collector), *_late(collector)):
-        print(line)
+            _say("rows", f"{collector.store.count(name):>7}  {name}")
+    for label, line in (*_limits(collector), *_late(collector)):
+        _say(label, line)
     archive = default_path(collector.places)
     size = archive_size(archive)
-    print(f"archive     {archive}  {f'{size / 1e6:.1f} MB' if size else 'none yet: agent-widget serve makes it'}")
+    _say("archive", f"{archive}  {f'{size / 1e6:.1f} MB' if size else 'none yet: agent-widget serve makes it'}")
     kept = directory_beside(archive)
     copies, size = kept_size(kept)
     if copies:
-        print(f"transcripts {kept}  {size / 1e6:.1f} MB in {copies} copies")
+        _say("transcripts", f"{kept}  {size / 1e6:.1f} MB in {copies} copies")
     server = find_server([str(place) for place in collector.places])
     running = f"{server.url}  pid {server.pid}" if server else "none watches this; agent-widget serve starts one"
-    print(f"server      {running}")
+    _say("server", running)
 
 
-def _late(collector: Collector) -> Iterator[str]:
+def _late(collector: Collector) -> Iterator[tuple[str, str]]:
     """Yield why changes below a root would be seen late, and what helps."""
     notifications = Notifications(lambda: collector.roots, lambda path: None)
     notifications.start()
@@ -445,15 +460,15 @@ def _late(collector: Collector) -> Iterator[str]:
         notifications.compare(collector.tree)
         for root in collector.roots:
             if reason := notifications.degraded(root):
-                yield f"late        {_printable(f'{root}: {reason}')}"
+                yield "late", f"{root}: {reason}"
     finally:
         notifications.stop()
 
 
-def _limits(collector: Collector) -> Iterator[str]:
+def _limits(collector: Collector) -> Iterator[tuple[str, str]]:
     """Return how many directories are to be watched, and how many may be (Linux)."""
     directories = sum(1 for root in collector.roots for _ in os.walk(root))
     with contextlib.suppress(OSError, ValueError):
         allowed = int(Path("/proc/sys/fs/inotify/max_user_watches").read_text())
         near = "  (near: raise fs.inotify.max_user_watches)" if directories * 2 > allowed else ""
-        yield f"watches     {directories} directories of {allowed} allowed{near}"
+        yield "watches", f"{directories} directories of {allowed} allowed{near}"

@@ -11,6 +11,7 @@ from ..data.transcript import Transcript
 from ..data.where import matching
 from ..store import Row, Store
 from ..tables import AGENT_STATUSES
+from ..visible import one_line
 from .hits import Hits
 from .link import Link
 from .methods import transcript
@@ -153,7 +154,7 @@ class Agent:
         reason = f" ({row['status_reason']})" if row["status_reason"] else ""
         cost = "" if row["cost_usd"] is None else f"${row['cost_usd']:,.2f}"
         facts = [f"{row['name'] or self.id}: {row['status']}{reason}", row["model"] or row["source"], cost]
-        return ", ".join(fact for fact in facts if fact)
+        return one_line(", ".join(fact for fact in facts if fact))
 
     def _select(self, table: str, equal: dict[str, str]) -> list[Row]:
         return self._link.store.select(table, matching(table, equal), equal)

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from ..masking import mask
 from ..tables import cut, now_ms
+from ..visible import one_line
 from .callbacks import Callback
 from .older import held_only
 from .replica import Replica
@@ -119,7 +120,9 @@ class Alert:
     def __repr__(self) -> str:
         text = self.error or self.text
         since = datetime.fromtimestamp(self.since / 1000).strftime("%H:%M:%S")
-        return f"<alert {self.name}: {self.state} since {since}{f', {text}' if text else ''}, fired {self.fired}>"
+        return one_line(
+            f"<alert {self.name}: {self.state} since {since}{f', {text}' if text else ''}, fired {self.fired}>"
+        )
 
     def _look(self, now: float) -> Callable[[], object] | None:
         """Ask the predicate at the time ``now``, in seconds; return what is to be done about it."""
@@ -163,7 +166,7 @@ def _shown(value: Any) -> str | None:
 
 def _print(alert: Alert) -> None:
     at = datetime.fromtimestamp(alert.since / 1000).strftime("%H:%M:%S")
-    print(f"{at} alert {alert.name}{f': {alert.text}' if alert.text else ''}")
+    print(one_line(f"{at} alert {alert.name}{f': {alert.text}' if alert.text else ''}"))
 
 
 class Alerts:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ..protocol import encodable
+from ..visible import first_seen
 
 if TYPE_CHECKING:
     import pyarrow
@@ -23,18 +24,25 @@ _SPACES: Final = tuple("\t\r\n")
 
 def csv_text(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """Return CSV with a header; lists and maps are JSON in their cell, and no text begins a formula."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
+    file = _Lines()
+    writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(map(csv_cell, columns))
     writer.writerows([csv_cell(row[name]) for name in columns] for row in rows)
     return str(encodable(file.getvalue()))
+
+
+class _Lines(io.StringIO):
+    """Ends lines by LF. The writer is told CRLF, since it quotes only what is in its line end: CR would begin a row."""
+
+    def write(self, line: str) -> int:
+        return super().write(line.removesuffix("\r\n") + "\n")
 
 
 def csv_cell(value: Any) -> Any:
     """Return a value as it stands in CSV."""
     if isinstance(value, (list, dict)):
         value = json_bytes(value).decode()
-    if isinstance(value, str) and (value[:1] in _SPACES or value.lstrip()[:1] in _SIGNS):
+    if isinstance(value, str) and (value[:1] in _SPACES or first_seen(value) in _SIGNS):
         return "'" + value  # a spreadsheet would run it as a formula
     return value
 

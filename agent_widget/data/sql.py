@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..store import Row, Store
 from ..tables import TABLES
+from ..visible import one_line
 from .frames import arrow_table, from_arrow, plain
 from .tabular import COLUMNS, SHOWN, Tabular
 
@@ -87,7 +88,7 @@ class Result(Tabular):
         return [Row(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
 
     def __repr__(self) -> str:
-        return f"<result: {len(self):,} rows of {', '.join(self.columns)}>"
+        return f"<result: {len(self):,} rows of {one_line(', '.join(self.columns))}>"
 
     def _glance(self) -> tuple[list[str], list[Row], str]:
         rows = self._rows(self._table.slice(0, SHOWN))

@@ -1,7 +1,7 @@
 """What everything with rows and columns does alike: become frames and files, and show itself in a cell.
 
-What agents wrote is hostile: it reaches a page escaped, cut, on one line, and without characters that are not to be
-seen. Nothing in a page comes from elsewhere.
+What agents wrote is hostile: it reaches a page escaped, cut, on one line, and with the characters named that
+cannot be seen. Nothing in a page comes from elsewhere.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, overload
 
 from ..tables import Column
+from ..visible import one_line
 from . import files
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def shown(name: str, value: Any) -> str:
         value = ", ".join(shown("", inner) for inner in value)
     text = str(value)
     text = text if len(text) <= CHARS else text[: CHARS - 1] + "…"
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return one_line(text)
 
 
 def _local(at: datetime) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, overload
 
+from ..visible import one_line, visible
+
 if TYPE_CHECKING:
     import pandas
 
@@ -97,8 +99,8 @@ def _shown(entry: Entry) -> str:
     else:
         head, body = f"{kind} from {entry['sender']}" if entry.get("sender") else kind, entry["text"] or ""
     body = body if len(body) <= _SHOWN else f"{body[:_SHOWN]}…"
-    text = f'<pre style="white-space:pre-wrap;margin:0 0 .6em 5em">{html.escape(body)}</pre>' if body else ""
-    return f'<div><small style="opacity:.65">{at}</small> <b>{html.escape(head)}</b></div>{text}'
+    text = f'<pre style="white-space:pre-wrap;margin:0 0 .6em 5em">{html.escape(visible(body))}</pre>' if body else ""
+    return f'<div><small style="opacity:.65">{at}</small> <b>{html.escape(one_line(head))}</b></div>{text}'
 
 
 def _as_lines(value: Any) -> str:

@@ -3,10 +3,13 @@ import { effect } from "@preact/signals";
 import { render } from "preact";
 import { App } from "./shell/app.tsx";
 import { styles } from "./shell/styles.ts";
+import { showWhatIsHidden } from "./shell/visible.ts";
 import type { Ask } from "./state/context.ts";
 import { Nav } from "./state/nav.ts";
 import { followTheme } from "./state/theme.ts";
 import type { Store } from "./store/store.ts";
+
+showWhatIsHidden();
 
 /** JupyterLab takes bare keys on anything that is not an input for its own commands (`d d` deletes the cell). */
 function keepKeys(event: KeyboardEvent): void {

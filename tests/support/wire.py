@@ -137,9 +137,11 @@ class Raw:
 
 
 @contextlib.asynccontextmanager
-async def served(workspace: Path, *, archive: Path | None = None, **options: Any) -> AsyncIterator[Server]:
-    """A server of this workspace on this loop, which has read it."""
-    collector = Collector([workspace], archive=archive and (lambda _: Archive.open(archive)))
+async def served(
+    workspace: Path, *, also: Path | None = None, archive: Path | None = None, **options: Any
+) -> AsyncIterator[Server]:
+    """A server of this workspace on this loop, and of what else there is, which has read it."""
+    collector = Collector([workspace, *([also] if also else [])], archive=archive and (lambda _: Archive.open(archive)))
     async with Server(collector, **{"first_look": PATIENCE, **options}).running() as server:
         yield server
 

@@ -1,6 +1,7 @@
 // A button that copies a text, and confirms it for a moment.
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
+import { visible } from "../lib/text.ts";
 import { Icon } from "./icons.tsx";
 
 const SAID_MS = 1_500;
@@ -23,6 +24,7 @@ async function copy(text: string, near: HTMLElement): Promise<boolean> {
 }
 
 interface CopyButtonProps {
+  /** Copied as it is shown: what is pasted holds nothing that could not be seen before. */
   readonly text: string;
   readonly children: ComponentChildren;
   /** What is copied, where the text itself would be too long to say it. */
@@ -36,7 +38,7 @@ export function CopyButton({ text, children, title = text, class: name = "", ico
   const [note, setNote] = useState<string | null>(null);
   const onClick = async (event: MouseEvent) => {
     const button = event.currentTarget as HTMLElement;
-    setNote((await copy(text, button)) ? "copied" : "could not copy");
+    setNote((await copy(visible(text), button)) ? "copied" : "could not copy");
     button.focus();
     setTimeout(() => setNote(null), SAID_MS);
   };

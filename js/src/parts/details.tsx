@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { ago, bytes, duration, exactTime, integer, money, percent, words } from "../lib/format.ts";
-import { oneLine } from "../lib/text.ts";
+import { escaped, oneLine } from "../lib/text.ts";
 import { useApp } from "../state/context.ts";
 import { pythonRow } from "../state/python.ts";
 import { COLUMNS, type ColumnType, type Rows, type TableName } from "../store/tables.ts";
@@ -81,7 +81,7 @@ export function Details<T extends TableName>({ table, row, title, without = [], 
       <footer class="details-foot">
         <CopyButton text={pythonRow(table, row.id)}>Copy Python</CopyButton>
         <CopyButton text={row.id}>Copy id</CopyButton>
-        <CopyButton text={JSON.stringify(row, null, 2)}>Copy JSON</CopyButton>
+        <CopyButton text={escaped(JSON.stringify(row, null, 2))}>Copy JSON</CopyButton>
       </footer>
     </aside>
   );

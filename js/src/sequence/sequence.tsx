@@ -68,7 +68,7 @@ export function Sequence(props: SequenceProps) {
   );
   const { items } = flow;
   const geometry = geometryOf(width, flow.lanes);
-  const first = Math.max(0, Math.floor(top / ROW) - OVERSCAN);
+  const first = Math.max(0, Math.min(Math.floor(top / ROW), items.length) - OVERSCAN); // a filter takes rows away
   const last = Math.min(items.length, Math.ceil((top + height - HEAD_PX) / ROW) + OVERSCAN);
   const cursor = active ?? selected;
   const standingOfItem = (item: MessageItem): Standing => standing(item.message);

@@ -1,9 +1,16 @@
 // The Python that gives the rows on the screen, for the copy buttons: it runs after `dash = aw.watch(…)`.
+import { HIDDEN } from "../lib/hidden.ts";
 import type { TableName } from "../store/tables.ts";
 import type { Filter } from "./nav.ts";
 
-/** JSON strings are Python strings too, escapes included (lone surrogates aside, which JSON.stringify escapes). */
-const literal = (value: string): string => JSON.stringify(value);
+const ANY_HIDDEN = new RegExp(HIDDEN, "gu");
+
+/**
+ * JSON strings are Python strings too, escapes included. What cannot be seen is escaped as Python does it, since a
+ * pair of surrogates would be two characters there.
+ */
+const literal = (value: string): string =>
+  JSON.stringify(value).replace(ANY_HIDDEN, (char) => `\\U${char.codePointAt(0)!.toString(16).padStart(8, "0")}`);
 
 export function pythonRow(table: TableName, id: string): string {
   return `dash.${table}[${literal(id)}]`;

@@ -70,3 +70,20 @@ test("what is told again unchanged wakes nobody", () => {
   store.setAlerts([alert("same", "firing")]);
   assert.equal(store.alerts.value, before);
 });
+
+test("a notification shows nothing that cannot be seen", () => {
+  const shown: string[] = [];
+  const before = globalThis.Notification;
+  globalThis.Notification = class {
+    constructor(title: string, { body = "" }: NotificationOptions) {
+      shown.push(title, body);
+    }
+  } as unknown as typeof Notification;
+  notifying.value = "on";
+  const alerts = signal<readonly Alert[]>([alert("quiet", "ok")]);
+  const end = notifyOf(() => alerts.value);
+  alerts.value = [{ name: "<b>a\u202e\u200b", state: "firing", since: 99, text: "two\nlines\u001b[2J\u{e0041}" }];
+  assert.deepEqual(shown, ["Alert: <b>a[U+202E][U+200B]", "two lines\u241b[2J[tags: A]"]);
+  end();
+  globalThis.Notification = before;
+});
