@@ -105,7 +105,7 @@ _TABLES: Final = (
         "agents",
         "one running or past agent, subagents too",
         "name role* status* status_reason status_at:int parent_id session_id task_id activity model* project* "
-        f"started_at:int:min last_seen_at:int:max {_TOKENS} context_tokens:int cost_usd:float "
+        f"worktree* account* started_at:int:min last_seen_at:int:max {_TOKENS} context_tokens:int cost_usd:float "
         "unpriced_requests:int tool_calls:int:max errors:int:max tasks_completed:int:max quality:float",
     ),
     _table(
@@ -117,9 +117,9 @@ _TABLES: Final = (
     _table(
         "sessions",
         "one conversation or run",
-        "title project* branch status* agent_id parent_id model* started_at:int:min updated_at:int:max ended_at:int "
-        f"duration_ms:int:max messages:int:max tool_calls:int:max errors:int:max {_TOKENS} cost_usd:float "
-        "unpriced_requests:int files_changed:int:max path",
+        "title project* worktree* directory branch account* status* agent_id parent_id model* started_at:int:min "
+        "updated_at:int:max ended_at:int duration_ms:int:max messages:int:max tool_calls:int:max errors:int:max "
+        f"{_TOKENS} cost_usd:float unpriced_requests:int files_changed:int:max path",
     ),
     _table("stats", "one named figure derived from the others", "name value:float unit* at:int", view="overview"),
     _table(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..sources.base import Source
 from .file import File
+from .projects import Projects
 from .stats import Stats
 from .status import Statuses
 from .usage import UsageRows
@@ -31,6 +32,7 @@ class Checkpoint(NamedTuple):
     usage: UsageRows
     conversations: dict[str, dict[Path, Source]]
     unmasked: dict[str, str]
+    projects: Projects
 
     def fits(self, sources: list[Source]) -> bool:
         """Return whether this was made of some of these sources, at the same roots."""

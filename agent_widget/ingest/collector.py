@@ -23,13 +23,16 @@ from typing import Any, Final
 from ..masking import masked, masked_fields
 from ..protocol import SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
-from ..store import Change, Store, joined, own_time
+from ..sources.steps import PERSON
+from ..store import Change, Row, Store, joined, own_time
 from ..tables import LIMITS, TABLES, Gone, Record, now_ms
 from . import database
+from .accounts import Accounts
 from .archive import Archive, ArchiveError
 from .checkpoint import Checkpoint
 from .file import File, Rank
 from .progress import MAX_PROBLEMS, More, Progress
+from .projects import Projects, Rename
 from .roots import add_known, known_places, resolve
 from .stats import Stats
 from .status import Statuses
@@ -96,6 +99,8 @@ class Collector:
         self.statuses = Statuses(self.store)
         self._stats = Stats()
         self._usage = UsageRows(self.store)
+        self.projects = Projects()
+        self._accounts = Accounts()
         self._hot: dict[File, float] = {}
         """When files that changed lately were read, the earliest first."""
         self._retries: list[tuple[float, int, File]] = []
@@ -123,9 +128,20 @@ class Collector:
         """Take in known places that were made since, if no paths were given; returns whether there were any."""
         if not self.known or not add_known(self.sources):
             return False
+        self._tell_homes_apart()
         if self.archive is None and self.archive_problem is None:
             self._begin_archive()
         return True
+
+    def _tell_homes_apart(self) -> None:
+        """Name the home that rows are from, where it was the only one of its kind until now."""
+        for source in self.sources:
+            account = self._accounts.of(source, self.sources)
+            if account is None or source.namespace:
+                continue
+            for table in ("agents", "sessions"):
+                unnamed = [row["id"] for row in self.store.rows(table) if _is_unnamed(row, source)]
+                self._apply([Record(table, id, {"account": account}) for id in unnamed])
 
     def _begin_archive(self) -> None:
         if self._open_archive is None:
@@ -147,7 +163,7 @@ class Collector:
             self._stats.note(Change(table, row["id"], None, row) for table in TABLES for row in archive.since(table, 0))
             self._usage.doubt(archive.since("usage", 0))
             return
-        sources, files, self.statuses, self._stats, self._usage, conversations, unmasked = checkpoint
+        sources, files, self.statuses, self._stats, self._usage, conversations, unmasked, self.projects = checkpoint
         # in place: on-demand reading has this list and these dicts, also if the first home comes after the start
         self.conversations.update(conversations)
         self.unmasked.update(unmasked)
@@ -185,7 +201,14 @@ class Collector:
         # one in the middle of a reading is read from its start again
         whole = [file for file in self._files.values() if not file.unread and file.portions is None]
         memory = Checkpoint(
-            self.sources, whole, self.statuses, self._stats, self._usage, self.conversations, self.unmasked
+            self.sources,
+            whole,
+            self.statuses,
+            self._stats,
+            self._usage,
+            self.conversations,
+            self.unmasked,
+            self.projects,
         )
         try:
             self.archive.remember(memory)
@@ -508,12 +531,37 @@ class Collector:
                 operations.append(item)
             else:
                 self._observe(file, item)
-        claims = joined(operations)
+        claims: Iterator[Record | Gone] = iter(self._located(list(joined(operations)), file.source))
         if self.masking:
             claims = map(self._masked, claims)
         claims = self._usage.claimed(self.statuses.without_active(claims))
         while portion := list(islice(claims, _AT_ONCE)):
             self._apply(portion, file.source.name)
+
+    def _located(self, claims: list[Record | Gone], source: Source) -> list[Record | Gone]:
+        """Say of agents and sessions which project and which account they are of; the fields are changed in place."""
+        for rename in self.projects.place(claims):
+            self._rename(rename)
+        account = self._accounts.of(source, self.sources)
+        if account is not None:
+            for claim in claims:
+                if isinstance(claim, Record) and claim.table in ("agents", "sessions") and claim.id != PERSON:
+                    claim.fields["account"] = account
+        return claims
+
+    def _rename(self, rename: Rename) -> None:
+        """Give a row the new name of its project, unless it is of another one by now."""
+        before, after = ({"project": name, "name": name} for name in rename[2:])
+        if self.masking:
+            safe = masked(Record(rename.table, rename.id, before))
+            rename, before = rename._replace(id=safe.id), safe.fields if isinstance(safe, Record) else before
+            safe = masked(Record(rename.table, rename.id, after))
+            after = safe.fields if isinstance(safe, Record) else after
+        row = self.store.get(rename.table, rename.id)
+        if row is not None:
+            changed = {column: after[column] for column in after if row.get(column) == before[column]}
+            if "project" in changed:
+                self._apply([Record(rename.table, rename.id, changed)])
 
     def _observe(self, file: File, item: Evidence | Speaker | Process) -> None:
         """Take in what is no row."""
@@ -546,6 +594,10 @@ class Collector:
         self._stats.note(changes)
         self.statuses.note(changes)
         self._usage.note(changes)
+
+
+def _is_unnamed(row: Row, source: Source) -> bool:
+    return row["source"] == source.name and row["account"] is None and row["id"] != PERSON
 
 
 def _moved_to(root: Path) -> str | None:

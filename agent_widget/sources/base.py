@@ -179,6 +179,9 @@ class Source:
     files: ClassVar[Mapping[str, Callable[[Any, PurePosixPath], Reader]]] = {}
     """Pattern of the files that are read (see :func:`fits`) → what makes the reader of one, from source and path."""
 
+    account_files: ClassVar[tuple[str, ...]] = ()
+    """Files that say which account is logged in, relative to the root; they are no files of conversations."""
+
     def __init__(self, root: Path, namespace: str = "") -> None:
         self.root = root
         self.namespace = namespace
@@ -250,6 +253,14 @@ class Source:
         if (kind, id) not in self._odd:
             self._odd.add((kind, id))
             self.unknown[kind] += 1
+
+    def account_places(self) -> Iterable[str]:
+        """Return the files that say which account is logged in, best first, relative to the root."""
+        return self.account_files
+
+    def account_in(self, file: str, data: bytes) -> str | None:
+        """Return the account that one of :attr:`account_files` names. Only what names it may be decoded."""
+        return None
 
     def memory_text(self, path: PurePosixPath, id: str, data: bytes) -> tuple[str, bytes] | None:
         """Return the text of a memory entry, and what its version is of, from the document that holds it.
@@ -447,11 +458,6 @@ def named(value: Any) -> str | None:
         return None
     value = value.strip()
     return None if value.lower() in ("", "none", "null", "undefined") else value
-
-
-def directory_name(path: str | None) -> str | None:
-    """Return the last part of a directory, of Windows too: what a project is called."""
-    return re.split(r"[\\/]", path.rstrip("\\/"))[-1] or None if path else None
 
 
 def first_of(entry: Mapping[str, Any], *names: str) -> Any:

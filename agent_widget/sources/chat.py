@@ -17,6 +17,7 @@ import msgspec
 
 from .base import Item, Malformed, Reader, Record, Source, first_of, millis, named, parse_as, preview
 from .conversation import Conversation
+from .directories import directory_name
 from .ledger import Book, Ledger
 from .questions import asks
 from .steps import (
@@ -43,8 +44,8 @@ L = TypeVar("L")
 
 _STEPS: Final = frozenset(get_args(Step))
 _AGENT_ONLY: Final = frozenset({"name", "role"})
-_OF_AGENTS: Final = frozenset({"name", "role", "project", "model"})
-"""Facts that are columns of agents; all but the first two are columns of sessions too, as are all others."""
+_OF_AGENTS: Final = frozenset({"name", "role", "directory", "model"})
+"""Facts about agents; all but the first two are about sessions too, as are all others."""
 
 
 def _no_price(model: str | None, tokens: Tokens, at: int, terms: Terms) -> None:
@@ -104,15 +105,15 @@ class Voice:
     def about(self, at: int, **facts: Any) -> Iterator[About]:
         """Yield what is new among some facts, by the names of columns; ``None`` is skipped.
 
-        Of a subagent only what its row has (:data:`_OF_AGENTS`) is taken. Another agent is called as its project, or
+        Of a subagent only what its row has (:data:`_OF_AGENTS`) is taken. Another agent is called as its directory, or
         by the beginning of its session's id. ``parent_id`` is the id of the session from which this one was forked.
         """
         given = {name: value for name, value in facts.items() if value is not None}
         if self.parent is None:
             if "parent_id" in given:
                 given["parent_id"] = self.source.namespace + given["parent_id"]
-            if "project" in given:
-                given.setdefault("name", given["project"])
+            if "directory" in given:
+                given.setdefault("name", directory_name(given["directory"]))
             if not self.facts:
                 given = {"path": self.path, "name": self.session[:8], **given}
         new = {name: value for name, value in given.items() if self.facts.get(name) != value}

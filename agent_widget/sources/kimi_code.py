@@ -34,8 +34,9 @@ from typing import Any, Final
 
 import msgspec
 
-from .base import Document, Item, Malformed, Record, directory_name, millis, named, parse_object
+from .base import Document, Item, Malformed, Record, millis, named, parse_object
 from .chat import Chat, ChatSource, Voice, plan
+from .directories import directory_name
 from .steps import (
     Call,
     Prompt,
@@ -257,9 +258,9 @@ class _Wire(Chat[_Line, _Voice]):
             yield from voice.about(at, name=named(profile), role=named(profile))
         elif cwd is not None or not voice.facts:
             session = self.path.parts[-4]
-            project = directory_name(cwd) or self.source.projects.get(session)
-            name = project or session.removeprefix("session_")[:8]
-            yield from voice.about(at, name=name, project=project)
+            directory = named(cwd) or self.source.directories.get(session)
+            name = directory_name(directory) or session.removeprefix("session_")[:8]
+            yield from voice.about(at, name=name, directory=directory)
 
     def _prompt(self, voice: _Voice, line: _Line, at: int) -> Iterator[Step]:
         origin = line.origin if isinstance(line.origin, dict) else {}
@@ -345,17 +346,17 @@ class KimiCode(ChatSource):
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
-        self.projects: dict[str, str] = {}
-        """Session → project, of those whose state was read."""
+        self.directories: dict[str, str] = {}
+        """Session → directory, of those whose state was read."""
 
     def state(self, session: str, data: bytes) -> Iterator[Item]:
         """Yield what ``state.json`` says of a session."""
         state = msgspec.convert(parse_object(data), _State)
         row = self.namespace + session
-        if project := directory_name(named(state.cwd) or named(state.work_dir)):
-            self.projects[session] = project
-            yield Record("sessions", row, {"project": project})
-            yield Record("agents", row, {"name": project, "project": project})
+        if directory := named(state.cwd) or named(state.work_dir):
+            self.directories[session] = directory
+            yield Record("sessions", row, {"directory": directory})
+            yield Record("agents", row, {"name": directory_name(directory), "directory": directory})
         if forked := named(state.forked_from):
             yield Record("sessions", row, {"parent_id": self.namespace + forked})
         yield from self.entitled(session, named(state.title))

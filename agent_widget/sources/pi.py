@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import msgspec
 
-from .base import directory_name, moved, named
+from .base import moved, named
 from .chat import Chat, ChatSource, Voice
 from .steps import PLACEHOLDER, Call, Prompt, Reply, Result, Step, Thinking, Tokens, ToolStatus, TurnEnd, Usage
 
@@ -157,11 +157,11 @@ class _Chat(Chat[_Entry, Voice]):
             if origin in self.source.present:
                 self.copied_until = at
         if voice.parent is None:
-            yield from voice.about(at, project=directory_name(line.cwd), parent_id=origin)
+            yield from voice.about(at, directory=named(line.cwd), parent_id=origin)
             yield TurnEnd(at, reason="session started")
         else:
             name = self.path.parts[-3]
-            yield from voice.about(at, project=directory_name(line.cwd), name=name, role="subagent")
+            yield from voice.about(at, directory=named(line.cwd), name=name, role="subagent")
 
     def _message(self, voice: Voice, message: _Message, at: int, id: str) -> Iterator[Step]:
         text = message.text()

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import msgspec
 
-from .base import Item, directory_name, named, preview
+from .base import Item, named, preview
 from .chat import Chat, ChatSource, Voice, exit_code, plan
 from .steps import (
     About,
@@ -251,13 +251,12 @@ class _Chat(Chat[_Record, Voice]):
             yield from main.take(Spawn(call.at, call.id, agent, named(given.get("prompt")) or "", kind))
 
     def _about(self, voice: Voice, line: _Record, at: int) -> Iterator[Step]:
-        project = directory_name(line.cwd)
         if voice.parent is None:
             origin = line.forkedFrom.sessionId if line.forkedFrom else None
-            yield from voice.about(at, project=project, branch=line.gitBranch, parent_id=origin)
+            yield from voice.about(at, directory=named(line.cwd), branch=line.gitBranch, parent_id=origin)
         else:
             name = line.agentName or line.agentId or self.agent
-            yield from voice.about(at, project=project, name=name, role=line.agentName or "subagent")
+            yield from voice.about(at, directory=named(line.cwd), name=name, role=line.agentName or "subagent")
 
     def _user(self, line: _Record, at: int) -> Iterator[Step]:
         if line.subtype in _BY_PERSON:

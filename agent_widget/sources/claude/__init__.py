@@ -1,9 +1,10 @@
 """Claude Code: the directory ``~/.claude``, in which every session, subagent, task and team leaves its files.
 
-:attr:`Claude.files` says what is read; nothing else is, least of all ``.credentials.json``. The format is
-internal to Claude Code and changes between versions. The facts come from its documentation (``code.claude.com/docs``:
-sessions, claude-directory, sub-agents, agent-teams, hooks, changelog), from Anthropic's ``claude-agent-sdk-python``,
-and from transcripts of versions 2.0.64 to 2.1.236 that people published. What follows from them:
+:attr:`Claude.files` says what is read, and who is logged in is taken from ``.claude.json``; nothing else is read, least
+of all ``.credentials.json``. The format is internal to Claude Code and changes between versions. The facts come from
+its documentation (``code.claude.com/docs``: sessions, claude-directory, sub-agents, agent-teams, hooks, changelog),
+from Anthropic's ``claude-agent-sdk-python``, and from transcripts of versions 2.0.64 to 2.1.236 that people
+published. What follows from them:
 
 - One line is one block of an answer, so several lines share one ``message.id`` and repeat its usage; forks and side
   chains repeat it in other files. An answer counts once, at its largest claim. ``progress`` lines repeat what is
@@ -23,15 +24,34 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Final
 
-from ..base import Document, Item, Lines, Record, millis, moved, named, parse_json, parse_object, preview
+import msgspec
+
+from ..base import Document, Item, Lines, Record, millis, moved, named, parse_as, parse_json, parse_object, preview
 from ..conversation import TASK_STATUS
+from ..directories import directory_name
 from ..memory import memory_fields
 from ..steps import PERSON
 from .home import Home
 from .team import Config, Inbox, Task
 from .transcript import TranscriptReader
-from .values import folder, is_internal, progress
+from .values import is_internal, progress
+
+
+class _Login(msgspec.Struct):
+    emailAddress: str | None = None
+    organizationName: str | None = None
+    accountUuid: str | None = None
+
+
+class _Configuration(msgspec.Struct):
+    """Of ``.claude.json``, which also holds keys, nothing but who is logged in."""
+
+    oauthAccount: _Login | None = None
+
+
+_CONFIGURATION: Final = msgspec.json.Decoder(_Configuration)
 
 
 class Claude(Home):
@@ -70,6 +90,20 @@ class Claude(Home):
             os.path.isdir(directory / "projects") and os.path.isfile(directory / "history.jsonl")
         )
 
+    def account_places(self) -> list[str]:
+        """Return ``.claude.json``, which is in the directory if ``CLAUDE_CONFIG_DIR`` names it, else beside it."""
+        places = [".claude.json"]
+        if self.root.name == ".claude":
+            places.append("../.claude.json")
+        elif os.path.realpath(Path.home() / ".claude") == str(self.root):
+            places.append(str(Path.home() / ".claude.json"))
+        return places
+
+    def account_in(self, file: str, data: bytes) -> str | None:
+        """Return the address that is logged in, else the name of its organisation."""
+        found = parse_as(_CONFIGURATION, data).oauthAccount or _Login()
+        return named(found.emailAddress) or named(found.organizationName) or named(found.accountUuid)
+
     def sidecar(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:
         """Yield what a subagent is: ``agent-<id>.meta.json``."""
         document = parse_object(data)
@@ -106,8 +140,8 @@ class Claude(Home):
         fields = memory_fields(path, data, heading="name:|#{1,6}", kind=kind)
         if path.parts[0] == "projects":
             self.memories[path.parts[1]].add(f"{self.namespace}{path}")
-            if project := self.projects.get(path.parts[1]):
-                fields["project"] = project
+            if directory := self.projects.get(path.parts[1]):
+                fields["directory"] = directory
         yield Record("memory", f"{self.namespace}{path}", fields)
 
     def typed(self, line: bytes) -> Iterator[Item]:
@@ -120,11 +154,12 @@ class Claude(Home):
         yield Record("sessions", session, {"started_at": at, "updated_at": at})
         if session in self.transcripts or self.live.runs(session):  # its transcript has it, or is about to
             return
-        project = folder(entry.get("project"))
+        directory = named(entry.get("project"))
         id = f"{session}:{at}"
         first = {} if self.prompts[session] else {"title": preview(text)}
         self.prompts[session].add(id)
-        yield Record("sessions", session, {"project": project, "agent_id": session, "status": "ended", **first})
-        yield Record("agents", session, {"name": project, "project": project, "session_id": session})
+        yield Record("sessions", session, {"directory": directory, "agent_id": session, "status": "ended", **first})
+        name = directory_name(directory)
+        yield Record("agents", session, {"name": name, "directory": directory, "session_id": session})
         fields = {"at": at, "sender": PERSON, "recipient": session, "kind": "prompt", "text": preview(text)}
         yield Record("messages", id, {**fields, "session_id": session})

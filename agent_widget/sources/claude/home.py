@@ -36,7 +36,7 @@ class Home(ChatSource):
         self.prompts: defaultdict[str, set[str]] = defaultdict(set)
         """Session without a transcript → messages of ``history.jsonl``."""
         self.projects: dict[str, str] = {}
-        """Directory of transcripts → project."""
+        """Directory of transcripts → where their sessions work."""
         self.memories: defaultdict[str, set[str]] = defaultdict(set)
         """Directory of transcripts → rows of the memory beside them."""
         self.documents: defaultdict[str, dict[PurePosixPath, TeamDocument]] = defaultdict(dict)
@@ -77,12 +77,12 @@ class Home(ChatSource):
         for message in sorted(self.prompts.pop(session, ())):
             yield Gone("messages", message)
 
-    def add_project(self, directory: str, project: str) -> Iterator[Item]:
-        """Take in which project a directory of transcripts is about."""
-        if directory not in self.projects or project < self.projects[directory]:
-            self.projects[directory] = project
-            for id in sorted(self.memories[directory]):
-                yield Record("memory", id, {"project": project})
+    def add_project(self, transcripts: str, directory: str) -> Iterator[Item]:
+        """Take in where the sessions of a directory of transcripts work; the memory beside them is of that project."""
+        if transcripts not in self.projects or directory < self.projects[transcripts]:
+            self.projects[transcripts] = directory
+            for id in sorted(self.memories[transcripts]):
+                yield Record("memory", id, {"directory": directory})
 
     # Teams
 

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from ..base import Evidence, Item, Malformed, Process, Record, first_of, millis, named, parse_object, preview
-from .values import folder
+from ..directories import directory_name
 
 _PROCESS: Final = {
     "busy": ("working", "busy"),
@@ -77,10 +77,11 @@ class Live:
             yield Process(session, max(at, updated_at), pid, " ".join(start.split()), named(document.get("pidDomain")))
         if word is None:  # an old version, or a session of the SDK: its transcript says it
             return
-        project = folder(document.get("cwd"))
+        where = named(document.get("cwd"))
         self._known.add(session)
-        yield Record("sessions", session, {"agent_id": session, **({"project": project} if project else {})})
-        yield Record("agents", session, {"session_id": session, **({"name": project} if project else {})})
+        yield Record("sessions", session, {"agent_id": session, **({"directory": where} if where else {})})
+        named_so = {"name": directory_name(where), "directory": where} if where else {}
+        yield Record("agents", session, {"session_id": session, **named_so})
         if word not in _PROCESS:
             self.unknown[f"process/{word}"] += 1
             return
@@ -108,9 +109,10 @@ class Live:
             raise Malformed("no session")
         if at is None or session.startswith("pending"):
             return
-        session, project = self.namespace + session, folder(document.get("cwd"))
-        yield Record("sessions", session, {"agent_id": session, **({"project": project} if project else {})})
-        yield Record("agents", session, {"session_id": session, **({"name": project} if project else {})})
+        session, where = self.namespace + session, named(document.get("cwd"))
+        yield Record("sessions", session, {"agent_id": session, **({"directory": where} if where else {})})
+        named_so = {"name": directory_name(where), "directory": where} if where else {}
+        yield Record("agents", session, {"session_id": session, **named_so})
         tempo, state = document.get("tempo"), document.get("state")
         needs, detail = preview(named(document.get("needs"))), preview(named(document.get("detail")))
         if tempo == "blocked":

@@ -77,7 +77,12 @@ class Talk(Voice):
         """The call that returned last, if the person refused it."""
         self.resumed = False
         """Whether a hook made it go on after the end of its turn."""
-        self.project: str | None = None
+        self.begun_in: str | None = None
+        """Its first directory."""
+        self.directory: str | None = None
+        """Its first directory, or the worktree to which it went."""
+        self.cwd: str | None = None
+        """The directory of its shell."""
         self.branch: str | None = None
         self.team: str | None = None
         self._titles: dict[str, str] = {}

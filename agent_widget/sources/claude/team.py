@@ -10,9 +10,10 @@ from typing import Final
 
 from ..base import Evidence, Item, Malformed, Reader, Record, clean, millis, named, parse_json, parse_object, preview
 from ..conversation import TASK_STATUS
+from ..directories import directory_name
 from .claims import Place
 from .home import LEAD, Home, TeamDocument
-from .values import folder, progress
+from .values import progress
 
 _AT_WORK: Final = ("working", "sent a message")
 
@@ -38,14 +39,15 @@ class Config(Reader):
             if name is None:
                 continue
             agent, at = home.member(team, name), millis(member.get("joinedAt"))
-            role, project = named(member.get("agentType")), folder(member.get("cwd"))
+            role, where = named(member.get("agentType")), named(member.get("cwd"))
             if agent == lead:
                 yield Record("agents", agent, {"role": role})
                 if team in home.leads and lead not in home.transcripts:  # which has it better
-                    yield Record("sessions", agent, {"agent_id": agent, "status": "idle", "project": project})
-                    yield Record("agents", agent, {"name": project or name, "project": project, "session_id": agent})
+                    yield Record("sessions", agent, {"agent_id": agent, "status": "idle", "directory": where})
+                    known = {"name": directory_name(where) or name, "directory": where, "session_id": agent}
+                    yield Record("agents", agent, known)
                 continue
-            facts = {"name": name, "parent_id": lead, "started_at": at, "role": role, "project": project}
+            facts = {"name": name, "parent_id": lead, "started_at": at, "role": role, "directory": where}
             if agent not in home.mates:  # else its own transcript has it
                 facts |= {"session_id": home.leads.get(team), "model": named(member.get("model"))}
             yield Record("agents", agent, {column: value for column, value in facts.items() if value is not None})

@@ -11,12 +11,13 @@ from typing import Any, Final
 from ..base import Item, Malformed, Record, clean, millis, named, parse_as, preview
 from ..chat import Chat
 from ..conversation import Conversation
+from ..directories import directory_name, worktree_of
 from ..steps import About, Prompt, Reply, Result, Return, Step, Thinking, TurnEnd, TurnStart
 from .calls import called, returned
 from .home import LEAD, Home
 from .records import DECODER, Billed, Line, Message
 from .talk import BilledAs, LineReader, Talk
-from .values import folder, in_background, is_internal, text_in, text_of_parts, usage_of
+from .values import in_background, is_internal, text_in, text_of_parts, usage_of
 
 _ENDS: Final = frozenset({"end_turn", "stop_sequence", "refusal"})
 """Values of ``stop_reason`` that end a turn."""
@@ -92,7 +93,7 @@ class TranscriptReader(Chat[Line, Talk]):
         if talk is None:
             talk = self._voices[session, agent] = self._begin(session, agent, line)
             yield from self._introduce(talk, agent, line)
-        if line.cwd is not None and (talk.project is None or line.gitBranch != talk.branch):
+        if line.cwd is not None and (line.cwd != talk.cwd or line.gitBranch != talk.branch):
             yield from self.take(talk, self._whereabouts(talk, line, at))
         yield from self.take(talk, mean(talk, line, at))
 
@@ -123,20 +124,28 @@ class TranscriptReader(Chat[Line, Talk]):
             return
         yield Record("agents", talk.agent, {"name": self.source.name_of(talk.agent) or agent})
         if talk.session not in self.source.transcripts:  # its parent's may be empty or gone
-            project = folder(line.cwd)
+            where = {"name": directory_name(line.cwd), "directory": line.cwd}
             yield Record("sessions", talk.session, {"agent_id": talk.session, "status": "ended"})
-            yield Record("agents", talk.session, {"session_id": talk.session, "name": project, "project": project})
+            yield Record("agents", talk.session, {"session_id": talk.session, **where})
 
     def _whereabouts(self, talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
-        """Yield project, branch and name, when they are new or the branch changes."""
+        """Yield directory, branch and name when they are new, or another worktree or branch.
+
+        A session is where it was begun: its shell goes to and fro.
+        """
         session: dict[str, Any] = {}
         agent: dict[str, Any] = {}
-        if talk.project is None and (project := folder(line.cwd)) is not None:
-            talk.project = project = clean(project)
-            agent["project"] = session["project"] = project
-            if talk.parent is None:
-                agent["name"] = line.agentName or project
-            yield from self.source.add_project(self.path.parts[1], project)
+        cwd = named(line.cwd)
+        if cwd is not None and cwd != talk.cwd:
+            cwd = clean(cwd)
+            if talk.begun_in is None:
+                if talk.parent is None:
+                    agent["name"] = line.agentName or directory_name(cwd)
+                yield from self.source.add_project(self.path.parts[1], cwd)
+            talk.begun_in, talk.cwd = talk.begun_in or cwd, line.cwd
+            directory = cwd if worktree_of(cwd) != worktree_of(talk.begun_in) else talk.begun_in
+            if talk.directory is None or worktree_of(directory) != worktree_of(talk.directory):
+                talk.directory = agent["directory"] = session["directory"] = directory
         talk.branch = line.gitBranch
         if talk.branch and talk.parent is None:
             session["branch"] = talk.branch

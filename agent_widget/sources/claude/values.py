@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -129,11 +128,6 @@ def todo_of(todo: dict[str, Any], id: str) -> Todo:
 def progress(status: str) -> float | None:
     """Return the progress of a task (0 to 1), where its status implies it."""
     return {"completed": 1.0, "pending": 0.0}.get(status)
-
-
-def folder(path: Any) -> str | None:
-    """Return the last part of a directory's name, on any system."""
-    return named(re.split(r"[/\\]", path.rstrip("/\\"))[-1]) if isinstance(path, str) else None
 
 
 def is_internal(agent: str) -> bool:

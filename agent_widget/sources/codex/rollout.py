@@ -131,9 +131,8 @@ class Rollout(Chat[Line, Thread]):
 
 
 def _where(thread: Thread, meta: Any, at: int) -> Iterator[Step]:
-    """Yield project and branch; a cloud task has only its repository."""
+    """Yield directory and branch; a cloud task has only its repository."""
     thread.provider = named(meta.model_provider) or thread.provider
     git = meta.git if isinstance(meta.git, dict) else {}
     repository = git.get("repository_url")
-    where = meta.cwd or (repository.removesuffix(".git") if isinstance(repository, str) else None)
-    yield from turns.about(thread, where, at, branch=git.get("branch"))
+    yield from turns.about(thread, meta.cwd or repository, at, branch=git.get("branch"))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..base import directory_name, named, whole
+from ..base import named, whole
 from ..questions import asks
 from ..steps import STANDARD, Prompt, Reply, Step, Terms, Thinking, Tokens, TurnEnd, TurnStart, Usage
 from .subagents import notified
@@ -33,8 +33,8 @@ def _turn_context(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
 
 def about(thread: Thread, cwd: Any, at: int, **facts: Any) -> Iterator[Step]:
     """Yield facts that may change in the middle."""
-    project = directory_name(cwd) if isinstance(cwd, str) else None
-    yield from thread.about(at, **{name: named(value) and value for name, value in facts.items()}, project=project)
+    facts["directory"] = cwd
+    yield from thread.about(at, **{name: named(value) and value for name, value in facts.items()})
 
 
 def _started(thread: Thread, payload: Any, at: int) -> Iterator[Step]:

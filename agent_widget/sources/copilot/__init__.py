@@ -24,7 +24,9 @@ from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ..base import Database, Document, Gone, Item, Record, directory_name, moved, named, parse_as, whole
+import msgspec
+
+from ..base import Database, Document, Gone, Item, Record, moved, named, parse_as, whole
 from ..chat import Chat, ChatSource, Voice
 from ..memory import memory_fields
 from ..steps import (
@@ -120,7 +122,7 @@ class _Log(Chat[Event, _Voice]):
 
     def _start(self, voice: _Voice, at: int, id: str, data: Data) -> Iterator[Step]:
         where = data.context or Context()
-        yield from voice.about(at, project=directory_name(where.cwd), branch=where.branch, model=data.selectedModel)
+        yield from voice.about(at, directory=named(where.cwd), branch=where.branch, model=data.selectedModel)
         yield TurnEnd(at, reason="session started")
 
     def _resume(self, voice: _Voice, at: int, id: str, data: Data) -> Iterator[Step]:
@@ -288,6 +290,20 @@ class _Log(Chat[Event, _Voice]):
         yield from caller.conversation.take(Return(at, voice.agent, text, error is not None))
 
 
+class _User(msgspec.Struct):
+    login: str | None = None
+
+
+class _Settings(msgspec.Struct):
+    """Of ``config.json``, which may also hold tokens, nothing but who is logged in."""
+
+    lastLoggedInUser: _User | None = None
+    last_logged_in_user: _User | None = None
+
+
+_SETTINGS: Final = msgspec.json.Decoder(_Settings)
+
+
 class Copilot(ChatSource):
     """``~/.copilot``."""
 
@@ -303,7 +319,14 @@ class Copilot(ChatSource):
         "session-state/*/session.db": lambda copilot, path: Database(Todos(copilot.namespace + path.parts[1]).query),
     }
     priced = False
+    account_files = ("config.json",)
     editors = frozenset({"create", "edit", "write", "insert", "str_replace", "str_replace_editor"})
+
+    def account_in(self, file: str, data: bytes) -> str | None:
+        """Return the GitHub user who logged in last; the file has comments."""
+        settings = parse_as(_SETTINGS, re.sub(rb"(?m)^\s*//.*$", b"", data))
+        user = settings.lastLoggedInUser or settings.last_logged_in_user or _User()
+        return named(user.login)
 
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
@@ -316,7 +339,7 @@ class Copilot(ChatSource):
         plain = re.findall(r"^(\w+):[ \t]+(\S.*?)\s*$", data.decode("utf-8", "replace"), re.MULTILINE)
         facts = {key: value.strip("\"'") for key, value in plain if value not in ("|", ">", "|-", ">-")}
         yield from self.entitled(path.parts[1], named(facts.get("name")) or named(facts.get("summary")))
-        known = {"project": directory_name(facts.get("cwd")), "branch": named(facts.get("branch"))}
+        known = {"directory": named(facts.get("cwd")), "branch": named(facts.get("branch"))}
         fields = {column: value for column, value in known.items() if value is not None}
         yield Record("sessions", self.namespace + path.parts[1], fields)
 

@@ -37,7 +37,6 @@ from ..base import (
     Item,
     Malformed,
     Record,
-    directory_name,
     millis,
     named,
     parse_as,
@@ -46,6 +45,7 @@ from ..base import (
 )
 from ..chat import Chat, ChatSource, Voice, brief, exit_code, plan
 from ..conversation import TASK_STATUS
+from ..directories import directory_name
 from ..steps import (
     About,
     Call,
@@ -154,7 +154,7 @@ class _Log(Chat[Line, Voice]):
 
     def _start(self, session: str, at: int) -> Iterator[Step]:
         name = None if self.parent is None else session
-        yield from self.chat.about(at, project=self.source.project(self.directory), name=name)
+        yield from self.chat.about(at, directory=self.source.project(self.directory), name=name)
         yield TurnEnd(at, reason="session started") if self.parent is None else TurnStart(at, "was given work")
 
     def _new(self, key: str) -> bool:
@@ -191,7 +191,7 @@ class _Log(Chat[Line, Voice]):
         if text.startswith(_OWN_MESSAGES):  # the program's own first message
             where = _WHERE.search(text)
             if where is not None and self.source.project(self.directory) is None:
-                yield from self.chat.about(at, project=directory_name(where.group(1).strip()))
+                yield from self.chat.about(at, directory=where.group(1).strip())
         elif text and not text.startswith(_COMMAND):  # not what tools returned, nor a command that nobody answers
             self.prompted = True
             if self.parent is not None and self._new("name"):
@@ -293,17 +293,22 @@ class Gemini(ChatSource):
         "projects.json": lambda gemini, path: Document(gemini.named_projects),
     }
     editors = frozenset({"write_file", "replace", "edit"})
+    account_files = ("google_accounts.json",)
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
         self.chats: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
         """Directory below ``tmp`` → sessions and agents in it."""
-        self._projects: dict[str, str] = {}  # directory below tmp → what the project is called
+        self._projects: dict[str, str] = {}  # directory below tmp → the directory of the project
         self._tracked: set[str] = set()  # tasks of trackers
         self._times: defaultdict[str, dict[str, int]] = defaultdict(dict)  # task → when it was made, begun or changed
 
+    def account_in(self, file: str, data: bytes) -> str | None:
+        """Return the Google account that is logged in."""
+        return named(parse_object(data).get("active"))
+
     def project(self, directory: str) -> str | None:
-        """Return what the project in a directory below ``tmp`` is called."""
+        """Return the directory of the project in a directory below ``tmp``; its name alone, if that is all there is."""
         is_hash = len(directory) == 64 and all(letter in "0123456789abcdef" for letter in directory)
         return self._projects.get(directory, None if is_hash else directory)
 
@@ -313,13 +318,13 @@ class Gemini(ChatSource):
         for path, slug in listed.items() if isinstance(listed, dict) else ():
             name = directory_name(path)
             for directory in (slug, sha256(path.encode("utf-8", "replace")).hexdigest()):
-                if name is None or not isinstance(directory, str) or self._projects.get(directory) == name:
+                if name is None or not isinstance(directory, str) or self._projects.get(directory) == path:
                     continue
-                self._projects[directory] = name
+                self._projects[directory] = path
                 for session, agent in sorted(self.chats[directory]):
-                    yield Record("sessions", session, {"project": name})
+                    yield Record("sessions", session, {"directory": path})
                     main = {"name": name} if session == agent else {}
-                    yield Record("agents", agent, {"project": name, **main})
+                    yield Record("agents", agent, {"directory": path, **main})
 
     def tracked(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:
         """Read ``tracker/<task>.json``: one task of a session, as it is now."""

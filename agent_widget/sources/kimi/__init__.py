@@ -35,7 +35,6 @@ from ..base import (
     Item,
     Malformed,
     Record,
-    directory_name,
     millis,
     named,
     parse_as,
@@ -44,6 +43,7 @@ from ..base import (
     preview,
 )
 from ..chat import Chat, ChatSource, Voice, plan
+from ..directories import directory_name
 from ..steps import (
     Call,
     Prompt,
@@ -117,7 +117,7 @@ class _Wire(Chat[Line, _Voice]):
 
     def steps(self, voice: _Voice, line: Line, at: int) -> Iterator[Step | Item]:
         if not voice.facts:
-            yield from voice.about(at, project=self.source.project(self.path.parts[1], voice.session))
+            yield from voice.about(at, directory=self.source.directory(self.path.parts[1], voice.session))
         if line.message is not None:
             yield from self._steps(voice, line.message, at, self.digest)
 
@@ -272,10 +272,10 @@ class Kimi(ChatSource):
         self._directories: dict[str, str] = {}  # hash → directory
         self._sessions: defaultdict[str, set[str]] = defaultdict(set)  # hash → sessions seen
 
-    def project(self, folder: str, session: str) -> str | None:
+    def directory(self, folder: str, session: str) -> str | None:
         """Return where a session works, as far as it is known by now."""
         self._sessions[folder].add(session)
-        return directory_name(self._directories.get(folder))
+        return self._directories.get(folder)
 
     def directories(self, data: bytes) -> Iterator[Item]:
         """Read ``kimi.json``: the directories in which sessions work."""
@@ -287,10 +287,9 @@ class Kimi(ChatSource):
             kaos, digest = place.get("kaos"), md5(path.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
             folder = digest if kaos in (None, "local") else f"{kaos}_{digest}"
             self._directories[folder] = path
-            project = directory_name(path)
             for session in sorted(self._sessions.get(folder, ())):
-                yield Record("sessions", session, {"project": project})
-                yield Record("agents", session, {"project": project, "name": project})
+                yield Record("sessions", session, {"directory": path})
+                yield Record("agents", session, {"directory": path, "name": directory_name(path)})
 
     def state(self, path: PurePosixPath, data: bytes) -> Iterable[Item]:
         """Read ``state.json``: the title that a session was given."""

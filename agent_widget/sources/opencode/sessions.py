@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..base import Item, Malformed, Record, directory_name, millis, named, preview
+from ..base import Item, Malformed, Record, millis, named, preview
 from ..chat import ChatSource, Voice
 from ..conversation import Conversation
+from ..directories import directory_name
 from ..steps import About, Closed, Plan, Usage
 from .messages import model_name, steps
 from .records import Message
@@ -77,13 +78,13 @@ class Sessions(ChatSource):
             raise Malformed("a session without a time")
         session.parent, session.created = self.namespace + parent if parent else None, at
         title, role = named(facts.get("title")), named(facts.get("agent"))
-        project = directory_name(named(facts.get("directory")))
+        directory = named(facts.get("directory"))
         # once there are messages, they say which model, each when it was written
         model = None if session.newest > _NEVER else model_name(facts.get("model"))
-        row = {"title": preview(title), "project": project, "path": file, "model": model}
+        row = {"title": preview(title), "directory": directory, "path": file, "model": model}
         links = {"parent_id": session.parent, "agent_id": session.id}
-        name = role or title if session.parent else project or title
-        agent = {"name": name, "role": role, "project": project, "model": model}
+        name = role or title if session.parent else directory_name(directory) or title
+        agent = {"name": name, "role": role, "directory": directory, "model": model}
         conversation = Conversation(self.book, file, session.id, parent=session.parent)
         yield from conversation.take(About(at, row | links, agent))
         for item in conversation.finish():

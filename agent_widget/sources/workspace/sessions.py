@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..base import directory_name, named, parse_json, parse_object, preview, whole
+from ..base import named, parse_json, parse_object, preview, whole
 from .file import File, Items
 from .tasks import progress
 from .team import Checkpoint, Team
@@ -76,7 +76,7 @@ def opencode(team: Team, file: File, data: bytes) -> Items:
         yield team.record(
             "sessions",
             session,
-            project=directory_name(text_of(entry, "directory")),
+            directory=text_of(entry, "directory"),
             messages=whole_of(entry, "message_count"),
             files_changed=whole_of(object_of(entry, "file_changes"), "files"),
             tool_calls=sum(whole(n) or 0 for n in tools.values()) if isinstance(tools, dict) else None,

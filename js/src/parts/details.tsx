@@ -130,7 +130,7 @@ function Value({ table, name, type, value }: ValueProps) {
       </span>
     );
   }
-  if (name === "path") {
+  if (name === "path" || name === "directory") {
     return (
       <span class="field-path">
         <Prose class="mono" text={String(value)} />

@@ -17,6 +17,8 @@ export interface AgentsRow {
   readonly activity: string | null;
   readonly model: string | null;
   readonly project: string | null;
+  readonly worktree: string | null;
+  readonly account: string | null;
   readonly started_at: number | null;
   readonly last_seen_at: number | null;
   readonly input_tokens: number | null;
@@ -62,7 +64,10 @@ export interface SessionsRow {
   readonly host: string | null;
   readonly title: string | null;
   readonly project: string | null;
+  readonly worktree: string | null;
+  readonly directory: string | null;
   readonly branch: string | null;
+  readonly account: string | null;
   readonly status: string | null;
   readonly agent_id: string | null;
   readonly parent_id: string | null;
@@ -244,6 +249,8 @@ export const COLUMNS: { readonly [T in TableName]: { readonly [C in keyof Rows[T
     activity: "str",
     model: "str",
     project: "str",
+    worktree: "str",
+    account: "str",
     started_at: "int",
     last_seen_at: "int",
     input_tokens: "int",
@@ -285,7 +292,10 @@ export const COLUMNS: { readonly [T in TableName]: { readonly [C in keyof Rows[T
     host: "str",
     title: "str",
     project: "str",
+    worktree: "str",
+    directory: "str",
     branch: "str",
+    account: "str",
     status: "str",
     agent_id: "str",
     parent_id: "str",

@@ -9,7 +9,12 @@ from tests.support.workspace_team import TEAM, a_call, a_message, document
 
 def test_a_session_is_put_together_from_all_files(team: Reading) -> None:
     ann, bob = team.row("sessions", "ses_ann"), team.row("sessions", "ses_bob")
-    assert (ann.title, ann.project, ann.agent_id, ann.status) == ("Lead the harvest", "farm", "agent-ann", "active")
+    assert (ann.title, ann.directory, ann.agent_id, ann.status) == (
+        "Lead the harvest",
+        "/home/ann/farm",
+        "agent-ann",
+        "active",
+    )
     assert (ann.messages, ann.tool_calls, ann.errors, ann.files_changed) == (30, 9, 1, 2)
     assert (ann.started_at, ann.updated_at, ann.ended_at) == (at("09:00:00"), at("09:30:00"), None)
     assert (bob.title, bob.status, bob.ended_at) == ("Sowed everything", "ended", at("09:21:31"))

@@ -19,6 +19,7 @@ import { oneLine } from "../../lib/text.ts";
 import { tokensOf } from "../../lib/tokens.ts";
 import { ActivityBars } from "../../parts/activity.tsx";
 import type { Column } from "../../parts/grid/types.ts";
+import { Project } from "../../parts/project.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
@@ -113,6 +114,13 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
       (row) => row.activity,
       (row) => <Line text={row.activity} />,
     ),
+    column(
+      "project",
+      "project",
+      { min: 92, grow: 1, rank: 7 },
+      (row) => row.project,
+      (row) => <Project row={row} />,
+    ),
     column("task_id", "task", { min: 124, grow: 2, rank: 6 }, task, (row) => <Line text={task(row)} />),
     column(
       "model",
@@ -178,6 +186,7 @@ export function withKnown(
   const twoCosts = agents.some((row) => costDiffers(row, sums.get(row.id)));
   const has = (key: string): boolean => {
     if (key === "name" || key === "recent") return true;
+    if (key === "project") return areApart(agents);
     if (key === "tokens") return agents.some((row) => tokensOf(row) !== null);
     return agents.some((row) => row[key as keyof AgentsRow] !== null);
   };
@@ -186,6 +195,12 @@ export function withKnown(
     .map((column) =>
       column.key === "cost_usd" && twoCosts ? { ...column, min: 116, title: "cost / with all" } : column,
     );
+}
+
+/** Whether not all of them work in the same place: else the project is not worth a column. */
+function areApart(agents: readonly AgentsRow[]): boolean {
+  const projects = new Set(agents.map((row) => row.project).filter((project) => project !== null));
+  return projects.size > 1 || agents.some((row) => row.worktree !== null);
 }
 
 /** Days alone where it is days: nobody asks for the hours then. */

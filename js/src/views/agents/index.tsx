@@ -27,11 +27,13 @@ const facets: readonly Facet<AgentsRow>[] = [
   { key: "role", title: "role", values: (row) => [row.role], menu: true },
   { key: "model", title: "model", values: (row) => [row.model], menu: true },
   { key: "project", title: "project", values: (row) => [row.project], menu: true },
+  { key: "worktree", title: "worktree", values: (row) => [row.worktree], menu: true, partial: true },
+  { key: "account", title: "account", values: (row) => [row.account], menu: true },
   { key: "source", title: "source", values: (row) => [row.source], menu: true },
 ];
 
 const text = (row: AgentsRow) =>
-  joined(row.id, row.name, row.role, row.status, row.status_reason, row.activity, row.model, row.project);
+  joined(row.id, row.name, row.role, row.status, row.status_reason, row.activity, row.model, row.project, row.worktree);
 
 export function Agents() {
   const { store, nav } = useApp();

@@ -5,6 +5,7 @@ import type { SortValue } from "../../lib/sort.ts";
 import { tokensOf } from "../../lib/tokens.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
 import type { Column } from "../../parts/grid/types.ts";
+import { Project } from "../../parts/project.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
@@ -38,13 +39,13 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     value: (item) => value(item.row),
     cell: (item) => cell(item.row, item.depth),
   });
-  const text = (key: "project" | "branch" | "model", shape: Shape) =>
+  const text = (key: "branch" | "model", shape: Shape) =>
     column(
       key,
       key,
       shape,
       (row) => row[key],
-      (row) => <Line text={row[key]} class={key === "project" ? "" : "muted"} />,
+      (row) => <Line text={row[key]} class="muted" />,
     );
   const figure = (
     key: "messages" | "tool_calls" | "errors" | "files_changed",
@@ -87,7 +88,13 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
       (row) => agent.value!(row),
       (row) => agent.cell(row),
     ),
-    text("project", { min: 96, grow: 1, rank: 6 }),
+    column(
+      "project",
+      "project",
+      { min: 96, grow: 1, rank: 6 },
+      (row) => row.project,
+      (row) => <Project row={row} />,
+    ),
     text("branch", { min: 100, grow: 1, rank: 11 }),
     text("model", { min: 124, rank: 9 }),
     column(

@@ -17,11 +17,13 @@ const facets: readonly Facet<SessionsRow>[] = [
   { key: "status", title: "status", values: (row) => [row.status], order: SESSION_STATUSES },
   { key: "model", title: "model", values: (row) => [row.model], menu: true },
   { key: "project", title: "project", values: (row) => [row.project], menu: true },
+  { key: "worktree", title: "worktree", values: (row) => [row.worktree], menu: true, partial: true },
+  { key: "account", title: "account", values: (row) => [row.account], menu: true },
   { key: "source", title: "source", values: (row) => [row.source], menu: true },
 ];
 
 const text = (row: SessionsRow) =>
-  joined(row.id, row.title, row.project, row.branch, row.status, row.agent_id, row.model, row.path);
+  joined(row.id, row.title, row.project, row.worktree, row.branch, row.status, row.agent_id, row.model, row.path);
 
 export function Sessions() {
   const { store, nav } = useApp();
