@@ -2,10 +2,13 @@
 
 Idle, done, failed, offline and unknown are the monitor's ``ready``. From when it forgets a session until it says
 something again nothing is compared, and its last state is the one before. Recordings in which a hook gave it something
-are played and shown but count for nothing.
+are played and shown but count for neither share.
 
 **Time.** The first share is of all the time. The second leaves out (it does not count as agreement either)
-disagreement that the monitor's own events explain, because its word did not rest on the files then:
+disagreement that is not our reader's. Three figures tell apart whose it is: what *our reader* could have known, what
+the *monitor* had not looked at, and what *nobody* could know from the files.
+
+The monitor's own events explain, because its word did not rest on the files then:
 
 - *before its first look*: a session that it has found is ``ready`` (``new session created``) until it first looks
   inside, or until it forgets it without a look;
@@ -14,6 +17,9 @@ disagreement that the monitor's own events explain, because its word did not res
 - *behind*: from a write that it put off (``debounce_coalesced``: it looks 2 s after the last of several writes) or a
   change of ours until its next look, if that look came within 10 s **and found what we say then**. What it does not
   confirm stays in, so no wrong status that lasts is excused.
+
+Nobody could know from the files what a hook told the monitor, until the next write or its next word. Recordings with
+hooks count in this figure alone.
 
 **Final state.** It is right if it is the monitor's last word; or if the monitor never looked at what changed our status
 last and we had said its last word until then (*unseen*); or if it is the state in which the scenario is said to end
@@ -37,7 +43,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from .recordings import NOT_LOOKED, Change, Recording, Session, moment
+from .recordings import NOT_LOOKED, PASS_MS, Change, Recording, Session, moment
 
 STATE: Final = {"working": "working", "waiting": "waiting"}
 """Our statuses in the monitor's words; all others are ``ready``."""
@@ -50,6 +56,8 @@ GRACE_MS: Final = 1_000
 """How much later than a phase allows our status may come."""
 
 UNLOOKED, UNPROMPTED, BEHIND = "before its first look", "before the first prompt", "behind"
+UNWRITTEN: Final = "in no file"
+"""Reason of disagreement that nobody could avoid; the others are the monitor's."""
 
 
 class Seen(NamedTuple):
@@ -75,6 +83,16 @@ class Shares(NamedTuple):
     def rest(self) -> int:
         """What is not left out."""
         return self.total - self.left_out.total()
+
+    @property
+    def ours(self) -> int:
+        """What our reader could have known."""
+        return self.rest - self.agreed
+
+    @property
+    def theirs(self) -> int:
+        """What the monitor had not looked at."""
+        return self.left_out.total() - self.left_out[UNWRITTEN]
 
     @property
     def corrected(self) -> float:
@@ -119,9 +137,9 @@ class Compared:
     def compare(self) -> Compared:
         """Fill in the figures."""
         behind = list(self._behind())
-        unlooked = list(self._unlooked())
+        unlooked, unwritten = list(self._unlooked()), list(self._unwritten())
         changes = [change.at for change in (*self.theirs, *self.ours)]
-        bounds = [at for stretch in (*behind, *unlooked) for at in stretch]
+        bounds = [at for stretch in (*behind, *unlooked, *unwritten) for at in stretch]
         start = self.theirs[0].at
         times = sorted({start, self.end, self.session.prompted, *changes, *bounds})
         for at, until in pairwise(at for at in times if start <= at <= self.end):
@@ -137,6 +155,8 @@ class Compared:
                 self.left_out[UNPROMPTED] += until - at
             elif any(since <= at < to for since, to in behind):
                 self.left_out[BEHIND] += until - at
+            elif any(since <= at < to for since, to in unwritten):
+                self.left_out[UNWRITTEN] += until - at
         self.final = self._final()
         self.delays = list(self._delays())
         return self
@@ -152,6 +172,14 @@ class Compared:
             look = self.session.look_after(at)
             if look is not None and look.at - at <= BEHIND_MS and look.state == _at_time(self.ours, look.at).state:
                 yield at, look.at
+
+    def _unwritten(self) -> Iterator[tuple[int, int]]:
+        """Yield from when the monitor was told something by a hook, until the next write or its next word."""
+        writes = [at for at, _ in self.session.sizes]
+        for change, after in pairwise([*self.theirs, Change(self.end, "")]):
+            if any(0 <= change.at - at <= PASS_MS for at in self.session.hooks):
+                next_write = next((at for at in writes if at > change.at), self.end)
+                yield change.at, min(next_write, after.at)
 
     def _final(self) -> str:
         last = [change for change in self.theirs if change.state][-1]
@@ -267,10 +295,12 @@ def summary(name: str, outcomes: list[Outcome]) -> str:
     late = sorted(abs(delay) for delay in delays if isinstance(delay, int))
     finals = Counter(session.final for session in sessions)
     shares = shares_of(sessions)
+    untold = sum(session.left_out[UNWRITTEN] for outcome in outcomes for session in outcome.sessions)
     left_out = ", ".join(f"{shares.left_out[why] / 1000:.0f} s {why}" for why in (UNLOOKED, UNPROMPTED, BEHIND))
     parts = [
-        f"{shares.all:.1%} of {shares.total / 1000:.0f} s agree; without {left_out}: "
-        f"{shares.corrected:.1%} of {shares.rest / 1000:.0f} s",
+        f"{shares.all:.1%} of {shares.total / 1000:.0f} s agree; our reader {shares.ours / 1000:.0f} s, "
+        f"the monitor {shares.theirs / 1000:.0f} s ({left_out}), nobody {untold / 1000:.0f} s; "
+        f"without those of the last two {shares.corrected:.1%} of {shares.rest / 1000:.0f} s",
         f"final right {len(sessions) - finals['']}/{len(sessions)} ({finals['unseen']} unseen, "
         f"{finals['by the scenario']} by the scenario)",
         f"phases {sum(phases)}/{len(phases)}" + (f" ({known} known_failing)" if known else ""),

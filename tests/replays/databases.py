@@ -3,8 +3,8 @@
 Each line of such a transcript is a part in its last state, with the role of its message in ``_role``, the message's
 error in ``_error`` and the time of its last change in ``_ts``. What came before is made up from the times inside: a
 tool runs from ``state.time.start``; a message begins with its first part and is complete with ``step-finish``. Sessions
-stand one after the other and are not named: the next one begins where the time goes back, or with a prompt right before
-the monitor saw it for the first time. Subagents' rows are not in the export.
+stand one after the other and are not named: the next one begins with a prompt where the time goes back; where it does
+not, with the last prompt before the monitor saw it for the first time. Subagents' rows are not in the export.
 """
 
 from __future__ import annotations
@@ -30,6 +30,19 @@ CREATE INDEX part_message ON part (message_id, id);
 NEAR_MS = 10_000
 
 
+def first_lines(lines: list[dict[str, Any]], born: list[int]) -> list[int]:
+    """Return with which line each session begins, by the times (ms) at which the monitor first saw them."""
+    found = [0] if lines and born else []
+    for seen in born[1:]:
+        prompts = [n for n in range(found[-1] + 1, len(lines)) if lines[n]["_role"] == "user"]
+        back = [n for n in prompts if lines[n]["_ts"] < lines[n - 1]["_ts"]]
+        near = [n for n in prompts if 0 <= seen - lines[n]["_ts"] < NEAR_MS]
+        choice = min(back or near, key=lambda n: abs(seen - lines[n]["_ts"]), default=None)
+        if choice is not None:
+            found.append(choice)
+    return found
+
+
 def growth(recording: Recording, home: Path) -> Iterator[Growth]:
     """The writes of a recording."""
     from .replay import Growth
@@ -50,17 +63,15 @@ def growth(recording: Recording, home: Path) -> Iterator[Growth]:
 
     sessions = [session for session in recording.sessions.values() if session.content is not None]
     lines = [json.loads(line) for line in recording.transcript.splitlines() if line.strip()]
-    current, message, last = -1, "", 0
+    begins = dict(zip(first_lines(lines, [session.born for session in sessions]), sessions, strict=False))
+    session = message = ""
     for number, line in enumerate(lines):
         at, role = line["_ts"], line["_role"]
-        begins = current + 1 < len(sessions) and (
-            current < 0 or (role == "user" and (at < last or 0 <= sessions[current + 1].born - at < NEAR_MS))
-        )
-        if begins:
-            current += 1
-            where = (sessions[current].id, line["_cwd"], "a session", at, at)
-            yield Growth(at, write("INSERT INTO session VALUES (?, NULL, ?, ?, ?, ?)", *where))
-        session, last = sessions[current].id, at
+        if number in begins:
+            session = begins[number].id
+            yield Growth(
+                at, write("INSERT INTO session VALUES (?, NULL, ?, ?, ?, ?)", session, line["_cwd"], "", at, at)
+            )
         if role == "user" or line["type"] == "step-start":
             message = f"msg_{number:04}"
             data = {"role": role, "time": {"created": at}, "modelID": line.get("_model")}

@@ -67,6 +67,8 @@ class Session:
     """When the monitor took in all that had been written."""
     put_off: list[int] = field(default_factory=list)
     """When it first learnt of something that it did not look at then."""
+    hooks: list[int] = field(default_factory=list)
+    """When a hook told it something."""
     content: bytes | None = None
     prompted: int = 0
     """When the file first held a prompt that somebody gave; 0 where nothing else can be taken for one."""
@@ -109,6 +111,8 @@ class Session:
             size = entry.get("file_size", 0)
             if size and (not self.sizes or self.sizes[-1][1] != size):
                 self.sizes.append((at, size))
+        elif kind == "hook_received":
+            self.hooks.append(at)
         elif kind == "debounce_terminal":
             self._due = None
             self.looks.append(at)
@@ -205,7 +209,8 @@ def read(directory: Path) -> Recording:
     if agent == "opencode":
         children = {entry["session_id"] for entry in events if entry["kind"] == "parent_linked"}
         for session in recording.sessions.values():
-            session.content = None if session.id in children else b""
+            own = "opencode" in (session.path or "opencode")  # the monitor may have seen other agents meanwhile
+            session.content = b"" if own and session.id not in children else None
     else:
         _divide(recording, case)
     if agent == "gemini-cli":

@@ -11,7 +11,8 @@ import pytest
 from agent_widget.sources.base import Evidence, Item, Lines, Reader, Record, Source, parse_object
 from tests.replays import replay
 from tests.replays.__main__ import main
-from tests.replays.compare import BEHIND, UNLOOKED, UNPROMPTED, Outcome, shares_of, summary
+from tests.replays.compare import BEHIND, UNLOOKED, UNPROMPTED, UNWRITTEN, Outcome, shares_of, summary
+from tests.replays.databases import first_lines
 from tests.replays.recordings import AGENTS, NOT_LOOKED, find, read
 from tests.support.transcripts import SHARED
 
@@ -146,6 +147,39 @@ def test_states_that_the_monitor_has_from_hooks_do_not_count(tmp_path: Path) -> 
     assert "of 0 s agree" in summary("codex", [outcome])
 
 
+@pytest.mark.usefixtures("stated")
+def test_what_only_a_hook_told_nobody_could_know(tmp_path: Path) -> None:
+    hooks = [event(3, "hook_received"), monitor(3, "waiting")]
+    events = [event(1, "line"), monitor(1, "working"), *hooks, event(7, "line"), monitor(7, "working"), over(9)]
+    outcome = played(tmp_path, events, reported(1, "working"), reported(7, "working"))
+    assert not outcome.counts
+    (session,) = outcome.sessions
+    assert session.left_out == {UNWRITTEN: 4000}
+    assert "of 0 s agree; our reader 0 s, the monitor 0 s" in (said := summary("codex", [outcome]))
+    assert "nobody 4 s" in said
+
+
+def test_the_rows_of_a_database_are_those_of_the_session_that_was_prompted() -> None:
+    def lines(*prompts: int) -> list[dict[str, object]]:
+        return [{"_ts": at + more, "_role": role} for at in prompts for more, role in ((0, "user"), (1, "assistant"))]
+
+    assert first_lines(lines(1_000, 20_000), [1_200, 20_300]) == [0, 2]
+    assert first_lines(lines(1_000, 16_000, 20_000), [1_200, 20_300]) == [0, 4], "the prompt before is of the first"
+    assert first_lines(lines(1_000, 16_000, 12_000), [1_200, 12_300]) == [0, 4], "exported one after the other"
+    assert first_lines(lines(1_000), [1_200, 20_000]) == [0], "the second wrote nothing"
+    assert first_lines([], []) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"), [("/h/.local/share/opencode/opencode.db-wal?session=x", True), ("/h/.pi/a.jsonl", False)]
+)
+def test_the_session_of_another_agent_has_none_of_the_rows(tmp_path: Path, path: str, rows: bool) -> None:
+    seen = event(1, "transcript_new", transcript_path=path)
+    recording = read(record(tmp_path, [seen, monitor(2, "working"), over(3)], [], [], "opencode"))
+    (session,) = recording.sessions.values()
+    assert (session.content is not None) == rows
+
+
 def test_the_files_of_two_sessions_lie_behind_each_other(tmp_path: Path) -> None:
     other = SESSION[:-1] + "b"
     first, second = reported(1, "working"), reported(2, "idle").replace(ID.encode(), other[-36:].encode())
@@ -167,7 +201,8 @@ def test_it_runs_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
     assert "working +0.5, ready +1.0, waiting missed" in printed
     assert "phases not found: question" in printed
     assert "final differs: ours is working (WRONG)" in printed
-    assert "= codex: 55.0% of 10 s agree; without 0 s before its first look" in printed and "55.0% of 10 s;" in printed
+    assert "= codex: 55.0% of 10 s agree; our reader 4 s, the monitor 0 s (0 s before its first look" in printed
+    assert "55.0% of 10 s;" in printed
     assert "final right 0/1" in printed
 
 
