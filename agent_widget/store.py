@@ -143,25 +143,23 @@ def joined(operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
 
     Rows come in the order of the last claim about each.
     """
-    claims: dict[tuple[str, str], dict[str, Any]] = {}
+    claims: dict[tuple[str, str], Record] = {}
     for operation in operations:
         if isinstance(operation, Gone):  # what was claimed before comes before, what follows makes the row anew
-            yield from (Record(table, id, fields) for (table, id), fields in claims.items())
+            yield from claims.values()
             claims.clear()
             yield operation
             continue
         table, id, fields = operation
         held = claims.pop((table, id), None)
-        if held is None:
-            held = fields.copy()
-        elif merges := _MERGES[table]:
-            for name, value in fields.items():
-                if name not in merges or name not in held or not _stays(merges[name], held[name], value):
-                    held[name] = value
-        else:
-            held.update(fields)
-        claims[table, id] = held
-    yield from (Record(table, id, fields) for (table, id), fields in claims.items())
+        if held is not None:
+            both = {**held.fields, **fields}
+            for name, merge in _MERGES[table].items():
+                if name in fields and name in held.fields and _stays(merge, held.fields[name], fields[name]):
+                    both[name] = held.fields[name]
+            operation = Record(table, id, both)
+        claims[table, id] = operation
+    yield from claims.values()
 
 
 class _Keyed:
@@ -213,18 +211,22 @@ class _Keyed:
         """Return the row after the claim ``fields``; ``None`` if the claim changes nothing."""
         new: Row | None = None
         if old is None:
+            if not fields.keys() <= self.template.keys():
+                raise KeyError(*fields.keys() - self.template.keys())
             new = Row(self.template)
             new.update(defaults)
             new["id"] = id
+            new.update(fields)
+            return new
         for name, value in fields.items():
-            now = (new if new is not None else old)[name]  # type: ignore[index]  # KeyError: no such column
+            now = old[name]  # KeyError: no such column
             if now == value:
                 continue
             merge = self.merges.get(name)
             if merge and _stays(merge, now, value):
                 continue
             if new is None:
-                new = Row(old)  # type: ignore[arg-type]
+                new = Row(old)
             new[name] = value
         return new
 

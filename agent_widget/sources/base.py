@@ -494,4 +494,9 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 def clean(text: str) -> str:
     """Replace lone surrogates, which JSON can hold and UTF-8 cannot."""
-    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+    if not text.isascii():
+        try:
+            text.encode()  # much faster than a search, and nearly always all there is to do
+        except UnicodeEncodeError:
+            return _SURROGATES.sub("\ufffd", text)
+    return text

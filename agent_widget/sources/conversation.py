@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ..tables import Gone, Record, cut
+from ..tables import PREVIEW_CHARS, Gone, Record, cut
 from .base import Evidence, Item, Malformed, Speaker, preview
 from .ledger import Book
 from .steps import (
@@ -360,7 +360,8 @@ class Conversation:
         self._counted.add(column)
 
     def _saw(self, fact: str, at: int, detail: str | None = None) -> None:
-        self._items.append(Evidence(self.agent, at, fact, preview(detail), log=self._log))
+        detail = None if detail is None else cut(detail)
+        self._items.append(Evidence(self.agent, at, fact, detail, "new line", False, self._log))
 
 
 _TAKES: Final[dict[type, Callable[[Conversation, Any], None]]] = {
@@ -409,4 +410,9 @@ def _shown(value: Any) -> tuple[str | None, int | None]:
     if isinstance(value, str):
         return cut(value), len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
     data = msgspec.json.encode(value)
-    return cut(data.decode()), len(data)
+    shown = data if len(data) <= _ENOUGH else data[:_ENOUGH]
+    return cut(shown.decode("utf-8", "ignore")), len(data)
+
+
+_ENOUGH: Final = 4 * (PREVIEW_CHARS + 1)
+"""Bytes that have more characters than a preview, whatever they are."""

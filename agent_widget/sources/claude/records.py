@@ -1,4 +1,8 @@
-"""What is decoded of the lines of Claude Code's transcripts: all else is skipped by the decoder."""
+"""What is decoded of the lines of Claude Code's transcripts: all else is skipped by the decoder.
+
+What JSON holds has no circles, so the garbage collector need not look at it (``gc=False``). The decoder looks for the
+next key where the last one was found, so fields stand in the order in which Claude Code writes them.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +18,16 @@ class Part(msgspec.Struct, gc=False):
     text: str | None = None
 
 
-class Block(msgspec.Struct):
+class Block(msgspec.Struct, gc=False):
     """A piece of a message: text, thought, tool call or result."""
 
+    tool_use_id: str = ""
     type: str = ""
     id: str = ""
     name: str = ""
+    input: Any = None
     text: str | None = None
     thinking: str | None = None
-    input: Any = None
-    tool_use_id: str = ""
     content: str | list[Part] | None = None
     is_error: bool | None = None
 
@@ -56,28 +60,28 @@ class Billed(msgspec.Struct, gc=False):
     """What an answer took."""
 
     input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
     cache_creation: CacheWrite | None = None
-    speed: str | None = None
+    output_tokens: int | None = None
+    server_tool_use: Searches | None = None
     service_tier: str | None = None
     inference_geo: str | None = None
-    server_tool_use: Searches | None = None
     iterations: list[Iteration] | None = None
+    speed: str | None = None
 
 
-class Message(msgspec.Struct):
+class Message(msgspec.Struct, gc=False):
     """What was sent to the model, or came from it."""
 
-    id: str | None = None
     model: str | None = None
+    id: str | None = None
     content: str | list[Block] | None = None
     stop_reason: str | None = None
     usage: Billed | None = None
 
 
-class Attachment(msgspec.Struct):
+class Attachment(msgspec.Struct, gc=False):
     """What the program put in by itself."""
 
     type: str = ""
@@ -85,37 +89,37 @@ class Attachment(msgspec.Struct):
     prompt: Any = None
 
 
-class Line(msgspec.Struct):
+class Line(msgspec.Struct, gc=False, kw_only=True):
     """One line."""
 
+    parentUuid: str | None = None
+    isSidechain: bool | None = None
+    cwd: str | None = None
+    sessionId: str | None = None
+    gitBranch: str | None = None
+    agentId: str | None = None
+    teamName: str | None = None
+    agentName: str | None = None
+    message: Message | None = None
+    requestId: str | None = None
+    attachment: Attachment | None = None
     type: str
     subtype: str | None = None
-    uuid: str | None = None
-    parentUuid: str | None = None
-    sessionId: str | None = None
-    timestamp: str | None = None
-    agentId: str | None = None
-    isSidechain: bool | None = None
+    content: Any = None
     isMeta: bool | None = None
     isCompactSummary: bool | None = None
     isApiErrorMessage: bool | None = None
+    uuid: str | None = None
+    timestamp: str | None = None
+    toolUseResult: msgspec.Raw = msgspec.Raw()
     interruptedMessageId: str | None = None
     sessionKind: str | None = None
-    cwd: str | None = None
-    gitBranch: str | None = None
-    teamName: str | None = None
-    agentName: str | None = None
     toolDenialKind: str | None = None
-    message: Message | None = None
-    requestId: str | None = None
     costUSD: float | None = None
-    toolUseResult: msgspec.Raw = msgspec.Raw()
-    attachment: Attachment | None = None
     customTitle: str | None = None
     aiTitle: str | None = None
     summary: str | None = None
     lastPrompt: str | None = None
-    content: Any = None
     error: Any = None
     retryAttempt: float | None = None
     maxRetries: float | None = None

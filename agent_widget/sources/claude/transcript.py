@@ -226,7 +226,9 @@ def _user(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
         for block in content:
             if block.type == "tool_result":
                 yield from returned(talk, block, line, at)
-    text, id = _REMINDER.sub("", text_in(content)), line.uuid or ""
+    text, id = text_in(content), line.uuid or ""
+    if "<system-reminder>" in text:
+        text = _REMINDER.sub("", text)
     if not text.strip() or line.isCompactSummary:
         return
     if text.startswith(_INTERRUPTED):
