@@ -1,4 +1,4 @@
-"""The command line: ``agent-widget serve | snapshot | tail | demo | servers | doctor``."""
+"""The command line: ``agent-widget serve | snapshot | tail | demo | mcp | servers | doctor``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import tempfile
+import warnings
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ from .ingest.roots import PathError
 from .notebook.api import connect
 from .ondemand.kept import directory_beside, kept_size
 from .server.app import Server, StartError
+from .server.launch import ServerError, serve
 from .store import Row
 from .tables import TABLES
 from .version import VERSION
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _terminated_as_interrupted():
             options.run(options)
         sys.stdout.flush()
-    except (_Failure, PathError, StartError, ConnectionFailed) as failure:
+    except (_Failure, PathError, StartError, ServerError, ConnectionFailed) as failure:
         _warn(str(failure))
         return 1
     except KeyboardInterrupt:  # serve, tail and demo end by a signal in their own way; here something was cut short
@@ -135,6 +137,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seconds", type=float, help="end after so many seconds")
     sub.add_argument("--port", type=_port, default=0, help=argparse.SUPPRESS)
     sub.add_argument("--no-open", action="store_true", help="do not open a browser")
+
+    sub = command("mcp", _mcp, "Let an agent ask, over MCP on stdin and stdout, what the agents do and cost.")
+    sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
+    sub.add_argument("--url", help="of a running server, e.g. ws://127.0.0.1:8765/ws (default: start or reuse one)")
+    _add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
 
     command("servers", _servers, "List the servers that run on this machine.")
     sub = command("doctor", _doctor, "Say what is found, readable and watched, and which limits are near.")
@@ -360,12 +367,7 @@ def _write_parquet(table: str, rows: list[Row]) -> None:
 
 def _tail(options: argparse.Namespace) -> None:
     if options.url:
-        token = _token(options) or next((r.token for r in runtimes() if r.url == options.url), None)
-        try:
-            client = connect(options.url, token)
-        except ValueError as error:
-            raise _Failure(error) from None
-        _until_interrupted(_print_changes(client, options))
+        _until_interrupted(_print_changes(_connected(options), options))
         return
     collector = Collector(options.paths)
     server = Server(collector)
@@ -376,6 +378,15 @@ def _tail(options: argparse.Namespace) -> None:
             await _print_changes(client, options)
 
     _until_interrupted(serve_and_print())
+
+
+def _connected(options: argparse.Namespace) -> Client:
+    """Return a client of the server at ``--url``."""
+    token = _token(options) or next((r.token for r in runtimes() if r.url == options.url), None)
+    try:
+        return connect(options.url, token)
+    except ValueError as error:
+        raise _Failure(error) from None
 
 
 async def _print_changes(client: Client, options: argparse.Namespace) -> None:
@@ -404,6 +415,23 @@ def _text_line(table: str, id: str, row: Row | None) -> str:
     words = [row.get(name) for name in ("status", "kind", "level", "name", "title", "text", "status_reason", "value")]
     text = "  ".join(one_line(str(word))[:120] for word in words if word is not None)
     return f"{table:<10} {one_line(id)[:28]:<28}  {text}"
+
+
+# mcp
+
+
+def _mcp(options: argparse.Namespace) -> None:
+    try:
+        from . import mcp
+    except ImportError:
+        raise _Failure('mcp needs its SDK: pip install "agent-widget[mcp]"') from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a large home is still being read: the answers say what is known by then
+        client = _connected(options) if options.url else connect(serve(*options.paths))
+    try:
+        mcp.server(client).run("stdio")
+    finally:
+        client.close()
 
 
 # servers and doctor
