@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import itemgetter
 from typing import Any, Final, NamedTuple, Protocol
 
 from .tables import TABLES, Gone, Record, Table
@@ -115,6 +116,9 @@ class Backing(Protocol):
 
     def older(self, table: str, limit: int, before: tuple[int, str] | None = None) -> list[Row]:
         """Return up to ``limit`` rows by the table's own time and id, the latest first, that come after ``before``."""
+
+    def note_sent(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Write down which rows (table, id) are about to be sent though they are not written yet."""
 
     def write(
         self,
@@ -251,13 +255,17 @@ class _Keyed:
         if self.limit is None or len(self.rows) <= self.limit + self.limit // 10:
             return []
         excess = len(self.rows) - self.limit
-        oldest = heapq.nsmallest(excess, self.rows.items(), key=lambda item: self.time_of(item[1][1]))
-        for id, (seq, row) in oldest:
-            del self.rows[id]
+        name = _TIMES[self.definition.name]
+        times = [((row[name] or 0) if name else 0, id) for id, (_, row) in self.rows.items()]
+        times.sort(key=itemgetter(0))  # nearly in order as they are, which a sort makes use of
+        oldest = []
+        for time, id in times[:excess]:
+            seq, _ = self.rows.pop(id)
+            oldest.append((id, seq))
             self.cut = max(self.cut, seq)
-            self.horizon = max(self.horizon, self.time_of(row))
+            self.horizon = max(self.horizon, time)
         self.elsewhere += excess
-        return [(id, seq) for id, (seq, _) in oldest]
+        return oldest
 
     def drop(self) -> bool:
         """:meth:`let_go` of a replica, and remember what was dropped; returns whether something was.
@@ -292,6 +300,7 @@ class Store:
         self._tables = {name: _Keyed(definition) for name, definition in TABLES.items()}
         self._backing: Backing | None = None
         self._unwritten: dict[tuple[str, str], None] = {}
+        self._noted = 0  # how many of these, from the first, the backing has noted as sent
 
     def back(self, backing: Backing, saved: Saved, limits: Mapping[str, int]) -> None:
         """Take over what ``backing`` has kept, and let it keep every row from now on.
@@ -316,9 +325,16 @@ class Store:
                 self._tables[name].limit = limit
 
     @property
-    def is_unwritten(self) -> bool:
-        """Whether something changed that the backing does not have."""
-        return bool(self._unwritten)
+    def unwritten(self) -> int:
+        """How many rows changed that the backing does not have."""
+        return len(self._unwritten)
+
+    def _note_sent(self) -> None:
+        """Let the backing note the rows that changed and are not written, before somebody is sent them."""
+        if self._backing is not None and self._noted < len(self._unwritten):
+            with suppress(OSError):  # the disk is full: then nothing can be written either, and that is noted
+                self._backing.note_sent(islice(self._unwritten, self._noted, None))
+                self._noted = len(self._unwritten)
 
     def write(self) -> None:
         """Hand what changed since the last call to the backing, in one transaction; without one do nothing."""
@@ -336,6 +352,7 @@ class Store:
                         gone.append((name, id, seq))
                 self._backing.write(self.seq, rows, gone, {name: self.count(name) for name in self._tables})
                 self._unwritten.clear()
+                self._noted = 0
             for table in self._tables.values():
                 table.let_go()
 
@@ -402,6 +419,7 @@ class Store:
         """
         names = self._tables if tables is None else [name for name in self._tables if name in set(tables)]
         with self.lock:
+            self._note_sent()
             seq = position.seq if position else 0
             reset = (
                 position is None

@@ -3,8 +3,9 @@
 It holds every row with its ``seq``, the store's ``epoch``, the stamps of the files that the rows came from, and what
 readers must remember to go on. The files are the truth; the archive is what need not be read again.
 
-- Rows are written in the same round in which they were read, before any client is sent them. So a killed server has
-  never sent what it does not know any more, and its successor goes on with the same numbers.
+- Before a row is sent to anybody its id is written (to the file ``….sent``), which costs little; the row itself follows
+  within a moment, with others. A killed server may have sent rows that were not written yet: its successor gives those
+  new numbers, so that whoever has seen them is sent what they are now, and goes on with the same epoch.
 - A checkpoint writes the stamps and the readers' memory together. After a crash the rows are rolled back to the last
   checkpoint (what they were is in ``undo``), under new numbers, and what was read since is read again by readers that
   remember the checkpoint. So rows and memory always belong together, whatever a reader decides from what it remembers.
@@ -24,6 +25,7 @@ import pickle
 import secrets
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -50,6 +52,9 @@ TOMBSTONES: Final = 10_000
 """Maximum removed keys kept per table, as in the store."""
 SPARE: Final = 1_000_000
 """Numbers skipped after a crash of the machine, so that none that a client has seen is given again."""
+
+LOG_PAGES: Final = 16_384
+"""Pages of the write-ahead log (64 MiB) after which the next write transfers them itself (:meth:`Archive.tidy`)."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[Any]).decode
@@ -84,6 +89,9 @@ class Archive:
         self.problem: str | None = None
         """Why an existing file was set aside; ``None`` if none was."""
         self._connection = connection
+        self._writing = threading.RLock()
+        """Held for a transaction: the connection is used by several threads."""
+        self._sent = _Sent(path)
         self._lock = lock
         self._undone: set[tuple[str, str]] | None = None
         """The rows whose state at the last checkpoint is in ``undo``; ``None`` while there is nothing to go back to."""
@@ -124,7 +132,13 @@ class Archive:
             self._set(clean=b"1")
             self._connection.commit()
         self._connection.close()
+        self._sent.close()
         _unlocked(self._lock)
+
+    def tidy(self) -> None:
+        """Transfer the write-ahead log into the file. It waits for the disk: call it in a thread of its own."""
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(self.path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     # What the store asks for
 
@@ -135,6 +149,7 @@ class Archive:
         """
         with self._connection:
             self._roll_back()
+        self._sent.clear()
         meta = self._meta()
         epoch, seq = meta.get("epoch", b"").decode() or secrets.token_hex(8), int(meta.get("seq", b"0"))
         found = Saved(epoch, seq, counts=msgspec.json.decode(meta.get("counts", b"{}"), type=dict[str, int]))
@@ -157,9 +172,12 @@ class Archive:
         return found
 
     def _roll_back(self) -> None:
-        """Undo what was written after the last checkpoint, unless the checkpoint is the last thing that was written."""
-        meta = self._meta()
-        if meta.get("clean") == b"1" or "seq" not in meta:
+        """Undo what was written after the last checkpoint, unless the checkpoint is the last thing that was written.
+
+        Rows that were sent and not written get new numbers as well.
+        """
+        meta, sent = self._meta(), self._sent.keys()
+        if (meta.get("clean") == b"1" and not sent) or "seq" not in meta:
             return
         if meta.get("base") is None:  # the first reading of all was cut short: it begins anew, in a new life
             for name in TABLES:
@@ -169,7 +187,12 @@ class Archive:
             self._gone.clear()
             return
         seq = int(meta["seq"]) + SPARE
-        for name, id, data in self._connection.execute("SELECT tbl, id, row FROM undo").fetchall():
+        before = {(name, id): data for name, id, data in self._connection.execute("SELECT tbl, id, row FROM undo")}
+        for name, id in sent:
+            if (name, id) not in before:
+                found = self._connection.execute(f"SELECT row FROM {name} WHERE id = ?", (id,)).fetchone()
+                before[name, id] = found and found[0]
+        for (name, id), data in before.items():
             seq += 1
             if data is None:
                 self._connection.execute(f"DELETE FROM {name} WHERE id = ?", (id,))
@@ -208,6 +231,10 @@ class Archive:
         query = f"SELECT row FROM {table} {where} ORDER BY at DESC, id DESC LIMIT ?"
         return [_row(_COLUMNS[table], data) for (data,) in self._connection.execute(query, (*(before or ()), limit))]
 
+    def note_sent(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Write down which rows (table, id) are about to be sent though they are not written yet."""
+        self._sent.add(keys)
+
     def write(
         self,
         seq: int,
@@ -220,7 +247,7 @@ class Archive:
         for name, when, row in rows:
             cells.setdefault(name, []).append((when, row["id"], _at(name, row), _encode(list(row.values()))))
         gone = list(gone)
-        with self._connection:
+        with self._writing, self._connection:
             if self._undone is not None:
                 for name, values in cells.items():
                     self._note_before(name, (value[1] for value in values))
@@ -237,6 +264,7 @@ class Archive:
                 self._connection.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (name, id, when))
                 self._gone.add((name, id))
             self._set(seq=str(seq).encode(), counts=msgspec.json.encode(counts))
+        self._sent.clear()
 
     def _note_before(self, name: str, ids: Iterable[str]) -> None:
         """Keep what rows were at the last checkpoint, before they change for the first time after it."""
@@ -254,7 +282,7 @@ class Archive:
         ``memory`` is anything that :mod:`pickle` takes.
         """
         data = pickle.dumps(memory, protocol=5)
-        with self._connection:
+        with self._writing, self._connection:
             self._set(memory=hmac.digest(_key(), data, "sha256") + data, code=_code(), base=b"1")
             self._connection.execute("DELETE FROM undo")
             self._prune()
@@ -307,6 +335,38 @@ class Archive:
         return int(self._connection.execute(query, values).fetchone()[0])
 
 
+class _Sent:
+    """The rows (table, id) that were sent and are not written yet: a file beside the archive, a line for each answer.
+
+    To append to it takes a hundredth of the time of a transaction, and an answer waits for it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(f"{path}.sent", os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def add(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Write down some more rows. Raises ``OSError``."""
+        os.write(self._descriptor, msgspec.json.encode(list(keys)) + b"\n")
+
+    def keys(self) -> list[tuple[str, str]]:
+        """Return the rows; a line that was cut short has not been sent."""
+        found: dict[tuple[str, str], None] = {}
+        with open(self._descriptor, "rb", closefd=False) as file:
+            file.seek(0)
+            for line in file:
+                with contextlib.suppress(msgspec.DecodeError):
+                    found.update(dict.fromkeys(msgspec.json.decode(line, type=list[tuple[str, str]])))
+        return [(name, id) for name, id in found if name in TABLES]
+
+    def clear(self) -> None:
+        """Forget them: they are written."""
+        os.ftruncate(self._descriptor, 0)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
 class _Unfit(Exception):
     """A file that is no archive of ours any more, or not yet."""
 
@@ -345,6 +405,7 @@ def _connected(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA cache_size = -8000")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES:d}")
         with connection:
             connection.execute("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
             keys = "tbl TEXT, id TEXT, seq INTEGER, PRIMARY KEY (tbl, id)"

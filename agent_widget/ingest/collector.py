@@ -180,10 +180,10 @@ class Collector:
         self.gone.update((path, moment) for moment, path in sorted(gone))
 
     def save(self) -> None:
-        """Write the rows that changed to the archive, if there is one; call it before they are sent to anybody."""
+        """Write the rows that changed to the archive, if there is one."""
         if self.archive is None:
             return
-        self._unsaved |= self.store.is_unwritten
+        self._unsaved |= self.store.unwritten > 0
         try:
             self.store.write()
         except sqlite3.Error as error:  # it is tried again with the next round; until then the rows are in memory

@@ -17,13 +17,13 @@ import time
 import zlib
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
-from .links import refusal
+from .links import is_below, refusal
 
 CHUNK: Final = 256 * 1024
 MAX_LINE: Final = 32 * 1024 * 1024
@@ -38,6 +38,8 @@ SETTLED_SECONDS: Final = 2.0
 """A last line without newline counts as finished after this long without a write."""
 WRITING_SECONDS: Final = 0.002
 """A write that has begun shows its size after this long."""
+# O_NONBLOCK: opening a FIFO would wait for a writer for ever
+_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 BOM: Final = b"\xef\xbb\xbf"
 """Some editors begin a UTF-8 file with it; it is no part of the text."""
 
@@ -60,11 +62,12 @@ def open_regular(path: Path, root: Path) -> int:
     readable regular file inside ``root``.
     """
     try:
-        real = os.path.realpath(path)
-        if reason := refusal(path, real, root):
-            raise Unreadable(reason)
-        # O_NONBLOCK: opening a FIFO would wait for a writer for ever
-        descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = _open_plain(path, root)
+        if descriptor is None:
+            real = os.path.realpath(path)
+            if reason := refusal(path, real, root):
+                raise Unreadable(reason)
+            descriptor = os.open(real, _FLAGS)
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(str(path)) from None
     except (OSError, ValueError) as error:
@@ -73,6 +76,25 @@ def open_regular(path: Path, root: Path) -> int:
         os.close(descriptor)
         raise Unreadable("not a regular file")
     return descriptor
+
+
+def _open_plain(path: Path, root: Path) -> int | None:
+    """Open a path that holds no link and lies below the root; ``None`` if that cannot be told at once.
+
+    Linux says where an open file is: one call, where to resolve a path takes one for each directory above it.
+    """
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except OSError:
+        return None
+    try:
+        real = os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        real = ""
+    if real == str(path) and is_below(real, str(root)):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def _digest(descriptor: int, start: int, end: int) -> bytes:
@@ -102,6 +124,11 @@ class _Mark:
             _digest(descriptor, max(0, offset - FINGERPRINT), offset),
             status.st_mtime_ns if status.st_size == offset else None,
         )
+
+    def at(self, status: os.stat_result) -> _Mark:
+        """Return the same mark with the time at which the file was last written."""
+        written = status.st_mtime_ns if status.st_size == self.offset else None
+        return self if written == self.modified_ns else replace(self, modified_ns=written)
 
     def fits(self, descriptor: int, status: os.stat_result) -> bool:
         """Return whether the open file is the one that was read up to here, and only grew since."""
@@ -167,7 +194,9 @@ class Tail:
                 status = os.fstat(descriptor)
                 if not self._mark.fits(descriptor, status):
                     return  # replaced while its lines were taken in: the next read starts again
-            self._mark = _Mark.of(descriptor, status, self._offset)
+            mark = self._mark  # it fits, and nothing was read since
+            at_end = mark is not None and mark.offset == self._offset
+            self._mark = mark.at(status) if mark and at_end else _Mark.of(descriptor, status, self._offset)
             if restarted:
                 yield Lines([], True)
             yield from self._finished(status)

@@ -56,6 +56,12 @@ CHECKPOINT_PACE: Final = 30.0
 """Minimum seconds between two checkpoints while files change."""
 CHECKPOINT_SHARE: Final = 200.0
 """Minimum pause after a checkpoint, as a multiple of its duration."""
+SAVE_PACE: Final = 0.05
+"""Seconds after which changed rows are written to the archive though more changes keep coming."""
+SAVE_ROWS: Final = 500
+"""Changed rows above which they are written before anybody is sent them."""
+TIDY_PACE: Final = 10.0
+"""Seconds between two times that the archive is tidied up, while something is written to it."""
 PRUNE_PACE: Final = 3600.0
 """Seconds between two looks for rows that are older than the retention."""
 SLICE: Final = 0.05
@@ -88,6 +94,8 @@ class Watcher:
         """Number of notifications since the last check of all files began."""
         self._caught_up = threading.Event()
         self._first_rows = threading.Event()
+        self._tidier = threading.Thread()
+        self._next_tidy = 0.0
         self._thread = threading.Thread(target=self._run, name="agent-widget-watcher", daemon=True)
 
     def start(self) -> None:
@@ -110,6 +118,8 @@ class Watcher:
         self._first_rows.set()  # nothing more will come for whoever waits for it
         if self._thread.is_alive():  # first: it may be about to watch a root
             self._thread.join(5)
+        if self._tidier.is_alive():
+            self._tidier.join()
         self.collector.close()
         self.notifications.stop()
 
@@ -170,6 +180,7 @@ class Watcher:
         next_stats = next_sources = time.monotonic()
         next_hot = next_stats + HOT_CHECK
         stats_due = all_read = False
+        next_save = 0.0
         while not self._stopping:
             if all_read:
                 checks = self._check is not None or self._check_soon
@@ -211,7 +222,10 @@ class Watcher:
                 if all_read and moment >= self._next_prune:
                     self._next_prune = moment + (0.0 if collector.prune() else PRUNE_PACE)
                 if store.seq != published_seq or published:  # also what a round that failed has read
-                    collector.save()  # first: nobody is sent what a killed server would not know any more
+                    if store.unwritten > SAVE_ROWS:
+                        collector.save()
+                    elif not next_save:
+                        next_save = moment + SAVE_PACE
                     published_seq = store.seq
                     self._on_change()
                 if all_read and moment >= self._next_checkpoint:
@@ -224,6 +238,18 @@ class Watcher:
                 # one bad moment must not end the watching: the next check makes up for what was missed
                 log.exception("a round of reading failed")
             time.sleep(PACE)
+            if next_save and (not self._paths or time.monotonic() >= next_save):  # while clients are sent them
+                next_save = 0.0
+                collector.save()
+                self._tidy()
+
+    def _tidy(self) -> None:
+        """Have the archive tidied up, if it is time."""
+        archive, moment = self.collector.archive, time.monotonic()
+        if archive is not None and moment >= self._next_tidy and not self._tidier.is_alive():
+            self._next_tidy = moment + TIDY_PACE
+            self._tidier = threading.Thread(target=archive.tidy, name="agent-widget-archive", daemon=True)
+            self._tidier.start()
 
     def _checkpoint(self) -> None:
         """Write a checkpoint; the next one comes so much later that all of them cost little."""

@@ -66,6 +66,7 @@ def test_a_replica_of_before_gets_only_what_it_missed(tmp_path: Path) -> None:
 def kill(archive: Archive) -> None:
     """End as a killed process ends."""
     archive._connection.close()
+    archive._sent.close()
     archiving._unlocked(archive._lock)
 
 
@@ -97,17 +98,53 @@ def test_a_first_reading_that_was_cut_short_begins_anew(tmp_path: Path) -> None:
     assert again.since(store.position).reset
 
 
-def test_numbers_that_a_crash_may_have_lost_are_not_given_again(tmp_path: Path) -> None:
+def test_what_was_sent_and_not_written_before_a_crash_is_sent_as_it_is_then(tmp_path: Path) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3")
+    replica = Store(epoch="")
+    store.apply([log(1), log(2), log(3)])
+    store.write()
+    archive.remember(None)
+    store.apply([log(1, "changed"), Gone("logs", "l2"), log(4)])
+    replica.adopt(store.since(None))  # sent, never written
+    kill(archive)
+    archive, again = opened(tmp_path / "a.sqlite3")
+    answer = again.since(replica.position)
+    assert not answer.reset
+    replica.adopt(answer)
+    assert everything(replica) == everything(again)
+    assert [row["id"] for row in again.rows("logs")] == ["l3", "l1", "l2"]
+    again.apply([log(4)])  # its number is one that nobody has seen
+    assert [row["id"] for row in again.since(replica.position).rows["logs"]] == ["l4"]
+    archive.close()
+
+
+def test_a_note_of_what_was_sent_that_was_cut_short_is_none(tmp_path: Path) -> None:
     archive, store = opened(tmp_path / "a.sqlite3")
     store.apply([log(1)])
     store.write()
     archive.remember(None)
-    store.apply([log(2)])  # sent to a client, never written: the disk was full
-    sent = store.position
     kill(archive)
+    Path(f"{tmp_path}/a.sqlite3.sent").write_bytes(b'[["logs","l1"]]\n[["nowhere","x"]]\n[["logs","l')
     _, again = opened(tmp_path / "a.sqlite3")
-    again.apply([log(2)])
-    assert [row["id"] for row in again.since(sent).rows["logs"]] == ["l2"]
+    assert [row["id"] for row in again.since(store.position).rows["logs"]] == ["l1"]
+    assert Path(f"{tmp_path}/a.sqlite3.sent").read_bytes() == b""
+
+
+def test_rows_are_noted_as_sent_once_and_only_those_that_are_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3")
+    noted: list[list[tuple[str, str]]] = []
+    monkeypatch.setattr(archive, "note_sent", lambda keys: noted.append(list(keys)))
+    store.apply([log(1)])
+    store.write()
+    store.since(None)
+    store.apply([log(2)])
+    for _ in range(2):
+        store.since(None)
+    store.apply([log(2, "changed"), log(3)])
+    store.since(None)
+    assert noted == [[("logs", "l2")], [("logs", "l3")]]
 
 
 def test_only_the_newest_rows_are_in_memory_and_all_are_counted(tmp_path: Path) -> None:
@@ -309,6 +346,6 @@ def test_a_full_disk_loses_nothing_and_is_over_when_there_is_room(tmp_path: Path
     assert store.count("logs") == 299
     archive._connection.execute("PRAGMA max_page_count = 1000000")
     store.write()
-    assert not store.is_unwritten
+    assert not store.unwritten
     assert store.held("logs") == 10
     assert {row["id"] for row in archive.since("logs", 0)} == ids
