@@ -280,6 +280,13 @@ class Source:
         """
         raise NotImplementedError(f"{self.name} has no database with conversations")
 
+    def holding(self, path: PurePosixPath, agent_id: str, anchors: tuple[bytes, ...]) -> Query:
+        """Return a query for the messages of one agent's conversation that hold one of the anchors, the last first.
+
+        ``anchors``: UTF-8, looked for in what is stored once its ASCII letters are lowered.
+        """
+        raise NotImplementedError(f"{self.name} has no database with conversations")
+
 
 MISREAD: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 """Exceptions that a reader may raise for input that does not fit its format."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from agent_widget.ondemand.search.needle import texts_in
 from agent_widget.ondemand.transcript import files as transcript_files
 from agent_widget.sources import SOURCES
 from agent_widget.sources.claude import Claude
+from agent_widget.sources.opencode import database as opencode_database
+from tests.benchmarks.homes import OPENCODE
 from tests.sources.test_claude import ANN, PROJECT, Session
 from tests.support.collecting import lookup
 from tests.support.homes import WRITTEN
@@ -291,6 +295,62 @@ def test_hits_are_restricted_by_agent_session_source_place_and_time(home: Home) 
     assert late and all(hit.at is not None and hit.at >= at("09:00:02") for hit in late)
     early = found(collector, "walnut", until=at("09:00:01"))
     assert early and all(hit.at is not None and hit.at <= at("09:00:01") for hit in early)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# In a database
+
+
+def opencode(root: Path, *texts: str, ascii_only: bool = False) -> Collector:
+    """A session in OpenCode's database: a prompt for each text, a second apart."""
+    root.mkdir()
+    with closing(sqlite3.connect(root / "opencode.db")) as database:
+        database.executescript(OPENCODE)
+        begun = 1_767_268_800_000
+        session = ("ses_1", None, "/home/ann/shop", "Paint", begun, begun, None)
+        database.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?)", session)
+        for number, text in enumerate(texts):
+            when, id = begun + number * 1000, f"msg_{number:04}"
+            row = (id, "ses_1", when, when, json.dumps({"role": "user", "time": {"created": when}}))
+            database.execute("INSERT INTO message VALUES (?, ?, ?, ?, ?)", row)
+            part = json.dumps({"type": "text", "text": text}, ensure_ascii=ascii_only)
+            values = (f"prt_{number:04}", id, "ses_1", when, when, part)
+            database.execute("INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)", values)
+        database.commit()
+    collector = Collector([root], clock=lambda: 1_767_270_000_000)
+    collector.scan()
+    return collector
+
+
+def test_of_a_database_only_the_messages_that_hold_the_text_are_read_the_last_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"The {'Retry Budget' if number % 100 == 7 else 'budget'} of {number}" for number in range(300)]
+    collector = opencode(tmp_path / "opencode", *texts)
+    read: list[str] = []
+    read_message = opencode_database.read_message
+
+    def counted(id: str, *rest: Any) -> Any:
+        read.append(id)
+        return read_message(id, *rest)
+
+    monkeypatch.setattr(opencode_database, "read_message", counted)
+    hits = in_entries(found(collector, "retry  budget"))
+    assert hits == [("prompt", f"The Retry Budget of {number}") for number in (207, 107, 7)]
+    assert sorted(read) == ["msg_0007", "msg_0107", "msg_0207"]
+    assert found(collector, "nowhere") == []
+    assert len(read) == 3
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+@pytest.mark.parametrize(
+    ("text", "needle"), [("Über größere Höhen", "GRÖSSERE"[:3]), ("漢字を検索", "字を"), ('say "no"', '"no"')]
+)
+def test_a_text_is_found_in_a_database_however_json_escapes_it(
+    tmp_path: Path, text: str, needle: str, ascii_only: bool
+) -> None:
+    collector = opencode(tmp_path / "opencode", text, ascii_only=ascii_only)
+    assert in_entries(found(collector, needle)) == [("prompt", text)]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

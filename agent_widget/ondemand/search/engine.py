@@ -19,7 +19,7 @@ from ...store import Row, Store
 from .hits import Hit, Wanted
 from .needle import Needle
 from .rows import RowSearch
-from .transcripts import ALL, PAGE, documents_hold, hits_in_lines, hits_in_pages
+from .transcripts import documents_hold, hits_in_documents, hits_in_lines, hits_in_messages
 
 FIRST_ROWS: Final = 5000
 """Number of the newest rows of each table that are searched first; the others come after the files."""
@@ -147,10 +147,11 @@ class Search:
             ):
                 found = iter(())
             else:
-                page = ALL if unit.mode == "document" else PAGE
-                found = hits_in_pages(
-                    unit.source, unit.paths, self._unmasked(unit.agent), self._session_of(unit.agent), self.needle, page
-                )
+                agent, session = self._unmasked(unit.agent), self._session_of(unit.agent)
+                if unit.mode == "document":
+                    found = hits_in_documents(unit.source, unit.paths, agent, session, self.needle)
+                else:
+                    found = hits_in_messages(unit.source, unit.paths[0], agent, session, self.needle)
             for step in found:
                 if isinstance(step, int):
                     self.bytes += step

@@ -2,8 +2,8 @@
 
 The bytes of a growing file are searched backwards for an anchor of the needle, since nearly all of them hold nothing.
 Only a line that holds one is read, by the reader of its format, and becomes entries as in a transcript
-(:mod:`agent_widget.ondemand.transcript`), so that each hit leads to the entry there. Documents and the messages in a
-database are read page by page as a transcript is.
+(:mod:`agent_widget.ondemand.transcript`), so that each hit leads to the entry there. In a database SQLite looks for the
+anchor, and only messages that hold one are read. Documents are read whole if their bytes hold one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...sources.base import MISREAD, Reader, Source
 from ...sources.ledger import Book
 from ...sources.steps import Result, Step
 from ..transcript.entries import Entry, Listener, Place
-from ..transcript.files import Stretch, stretches
+from ..transcript.files import messages_holding, stretches
 from .hits import Hit, texts_of
 from .needle import Needle
 
@@ -29,8 +29,6 @@ HEAD: Final = 64 * 1024
 """Bytes at a file's beginning (at least its first line) from which its reader learns whose it is."""
 LOOK_BACK: Final = 16 * 1024 * 1024
 """Bytes before a tool's output in which its call is looked for."""
-PAGE: Final = 200
-"""Entries of a database that are looked through at once."""
 ALL: Final = 1_000_000_000
 
 
@@ -234,27 +232,26 @@ def lines_with(
         end = start
 
 
-def hits_in_pages(
-    source: Source, paths: list[PurePosixPath], agent: str, session: str | None, needle: Needle, page: int
+def hits_in_messages(
+    source: Source, path: PurePosixPath, agent: str, session: str | None, needle: Needle
 ) -> Iterator[Hit | int]:
-    """Yield the hits in the documents or the database of one conversation, the last first; 0 between two pages.
+    """Yield the hits in one conversation of a database, the last first; 0 between two messages.
 
-    ``page``: how many entries are read at once; documents are read whole each time, so of them all.
+    SQLite looks for the anchors, so only messages that hold one are read.
     """
+    for entries in messages_holding(source, path, agent, needle.anchors):
+        yield from reversed(list(_hits_in(entries, agent, session, needle)))
+        yield 0
+
+
+def hits_in_documents(
+    source: Source, paths: list[PurePosixPath], agent: str, session: str | None, needle: Needle
+) -> Iterator[Hit | int]:
+    """Yield the hits in the documents of one conversation, the last first."""
     for stretch in reversed(stretches(source, [source.root / path for path in paths], agent)):
-        for entries in _pages(stretch, page):
-            yield from reversed(list(_hits_in(entries, agent, session, needle)))
-            yield 0
-
-
-def _pages(stretch: Stretch, limit: int) -> Iterator[list[Entry]]:
-    at: str | None = None
-    while True:
-        entries, earlier = stretch.up_to(at, limit)
-        yield entries
-        if earlier is None or earlier.at == at:
-            return
-        at = earlier.at
+        entries, _ = stretch.up_to(None, ALL)
+        yield from reversed(list(_hits_in(entries, agent, session, needle)))
+        yield 0
 
 
 def documents_hold(source: Source, paths: list[PurePosixPath], agent: str, needle: Needle) -> bool:

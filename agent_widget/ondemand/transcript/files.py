@@ -69,6 +69,13 @@ def stretches(source: Source, paths: Iterable[Path], agent_id: str) -> list[Stre
     return found
 
 
+def messages_holding(
+    source: Source, path: PurePosixPath, agent_id: str, anchors: tuple[bytes, ...]
+) -> Iterator[list[Entry]]:
+    """Yield the entries of a conversation's messages in a database that hold an anchor, the last first."""
+    return _Database(source, path, agent_id).holding(anchors)
+
+
 def up_to(conversation: list[Stretch], place: Place | None, limit: int) -> tuple[list[Entry], Place | None]:
     """Return the last entries before ``place``, over all files, and the place of the first if more are before."""
     last = _index(conversation, place)
@@ -339,9 +346,25 @@ class _Database:
         entries = self._listen(limit=1)
         return entries[0].fields["at"] if entries else 0
 
-    def _listen(self, *, before: str | None = None, since: str | None = None, limit: int) -> list[Entry]:
+    def holding(self, anchors: tuple[bytes, ...]) -> Iterator[list[Entry]]:
+        """Yield the entries of the messages that hold an anchor, message by message, the last first."""
+        replay = self._replay()
+        listener, query = replay.listener, replay.source.holding(self.path, self.agent_id, anchors)
+        for _ in database.read(self.source.root / self.path, self.source.root, query):
+            entries = listener.entries
+            while len(entries) > 1 and entries[-1].place != entries[0].place:  # the message that is last may go on
+                end = next(n for n, entry in enumerate(entries) if entry.place != entries[0].place)
+                yield entries[:end]
+                del entries[:end]
+        yield listener.entries
+
+    def _replay(self) -> _Replay:
         replay = _Replay(self.source, self.file, self.agent_id)
         replay.listener.by_file = True
+        return replay
+
+    def _listen(self, *, before: str | None = None, since: str | None = None, limit: int) -> list[Entry]:
+        replay = self._replay()
         query = replay.source.excerpt(self.path, self.agent_id, before, since, limit)
         for _ in database.read(self.source.root / self.path, self.source.root, query):
             pass

@@ -68,3 +68,8 @@ class OpenCode(Sessions):
         """Return what asks for some messages of one session only; of a fork also for those that it copied."""
         session = agent_id.removeprefix(self.namespace)
         return partial(Tables(self, path).some, session=session, before=before, since=since, limit=limit)
+
+    def holding(self, path: PurePosixPath, agent_id: str, anchors: tuple[bytes, ...]) -> Query:
+        """Return what asks for the messages of one session that hold an anchor, in themselves or in a part."""
+        session = agent_id.removeprefix(self.namespace)
+        return partial(Tables(self, path).holding, session=session, anchors=anchors)

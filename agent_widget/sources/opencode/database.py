@@ -84,9 +84,37 @@ class Tables(Reader):
             f"SELECT id FROM {messages} WHERE {where} ORDER BY time_created DESC, {order.split(', ')[1]} DESC LIMIT :n"
         )
         ids = [id for (id,) in ask(sql, session=session, place=before or since or "", n=limit)]
+        self._find_parent(ask, session, sessions)
+        yield from self._read(ask, [id for id in ids if isinstance(id, str)], messages, parts)
+
+    def holding(self, ask: Ask, session: str, anchors: tuple[bytes, ...]) -> Iterator[Item]:
+        """Yield the messages of a session that hold an anchor, the last first: SQLite looks through the others."""
+        names = self._generation(ask)
+        if names is None:
+            return
+        sessions, messages, parts = names
+        self._find_parent(ask, session, sessions)
+        wanted = {f"anchor{number}": anchor for number, anchor in enumerate(anchors)}
+
+        def holds(column: str) -> str:  # lower() knows ASCII only, as the anchors expect
+            return " OR ".join(f"instr(lower({column}), CAST(:{name} AS TEXT))" for name in wanted)
+
+        where = holds("m.data")
+        if parts is not None:
+            where += f" OR EXISTS (SELECT 1 FROM {parts} AS p WHERE p.message_id = m.id AND ({holds('p.data')}))"
+        order = "m.seq" if parts is None else "m.id"
+        sql = (
+            f"SELECT m.id FROM {messages} AS m WHERE m.session_id = :session AND ({where}) "
+            f"ORDER BY m.time_created DESC, {order} DESC"
+        )
+        ids = [id for (id,) in ask(sql, session=session, **wanted) if isinstance(id, str)]
+        for id in ids:  # several at once come in the order in which they were written
+            yield from self._read(ask, [id], messages, parts)
+
+    def _find_parent(self, ask: Ask, session: str, sessions: str) -> None:
+        """Note which session a session is a fork or a subagent of."""
         for (parent,) in ask(f"SELECT parent_id FROM {sessions} WHERE id = :session", session=session):
             self.source.session(session).parent = self.source.namespace + parent if named(parent) else None
-        yield from self._read(ask, [id for id in ids if isinstance(id, str)], messages, parts)
 
     def _generation(self, ask: Ask) -> tuple[str, str, str | None] | None:
         """Return the tables that count: of sessions, of messages, and of parts if they have one of their own."""
