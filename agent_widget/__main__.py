@@ -2,6 +2,17 @@
 
 import sys
 
-from .cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line; the status line without the rest of it, which takes a second to import."""
+    if sys.argv[1:2] == ["statusline"]:
+        from . import statusline
+
+        return statusline.main(sys.argv[2:])
+    from . import cli
+
+    return cli.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""The command line: ``agent-widget serve | snapshot | tail | demo | mcp | servers | doctor``."""
+"""The command line: ``agent-widget serve | snapshot | tail | demo | mcp | statusline | servers | doctor``."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import tempfile
 import warnings
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from . import demo
+from . import demo, statusline
 from .client.client import Client
 from .client.connection import ENDED
 from .client.errors import ConnectionFailed
@@ -142,6 +143,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
     sub.add_argument("--url", help="of a running server, e.g. ws://127.0.0.1:8765/ws (default: start or reuse one)")
     _add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
+
+    sub = command("statusline", _statusline, "Keep Claude Code's limits, and print its status line.")
+    statusline.parser(sub)
 
     command("servers", _servers, "List the servers that run on this machine.")
     sub = command("doctor", _doctor, "Say what is found, readable and watched, and which limits are near.")
@@ -434,7 +438,11 @@ def _mcp(options: argparse.Namespace) -> None:
         client.close()
 
 
-# servers and doctor
+# statusline, servers and doctor
+
+
+def _statusline(options: argparse.Namespace) -> None:
+    statusline.main(["--command", options.command] if options.command else [])
 
 
 def _servers(options: argparse.Namespace) -> None:
@@ -465,7 +473,7 @@ def _doctor(options: argparse.Namespace) -> None:
     for name in collector.store:
         if collector.store.count(name):
             _say("rows", f"{collector.store.count(name):>7}  {name}")
-    for label, line in (*_limits(collector), *_late(collector)):
+    for label, line in (*_plans(collector), *_limits(collector), *_late(collector)):
         _say(label, line)
     archive = default_path(collector.places)
     size = archive_size(archive)
@@ -491,6 +499,16 @@ def _late(collector: Collector) -> Iterator[tuple[str, str]]:
                 yield "late", f"{root}: {reason}"
     finally:
         notifications.stop()
+
+
+def _plans(collector: Collector) -> Iterator[tuple[str, str]]:
+    """Yield the limits of plans as last heard, and how to hear those of Claude Code."""
+    for row in collector.store.rows("limits"):
+        used = "an unknown share" if row["used"] is None else f"{row['used']:.0%}"
+        heard = datetime.fromtimestamp(row["at"] / 1000).strftime("%d %b %H:%M")
+        yield "limit", f"{row['source']}  {row['name']}: {used} used, from the {row['heard_from']} of {heard}"
+        if row["heard_from"] == "usage":
+            yield "", "agent-widget statusline as Claude Code's statusLine command keeps what is used of it"
 
 
 def _limits(collector: Collector) -> Iterator[tuple[str, str]]:

@@ -142,6 +142,14 @@ def _stays(merge: str, now: Any, value: Any) -> bool:
     return now is not None and (value is None or (value > now if merge == "min" else value < now))
 
 
+def _is_late(latest: str | None, held: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+    """Return whether a claim is about an earlier time than what is held, in a table where the latest counts."""
+    if latest is None:
+        return False
+    at, now = fields.get(latest), held.get(latest)
+    return at is not None and now is not None and at < now
+
+
 def joined(operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
     """Yield the operations with one record for all claims about a row, so that work per row is done once.
 
@@ -157,6 +165,9 @@ def joined(operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
         table, id, fields = operation
         held = claims.pop((table, id), None)
         if held is not None:
+            if _is_late(TABLES[table].latest, held.fields, fields):
+                claims[table, id] = held
+                continue
             both = {**held.fields, **fields}
             for name, merge in _MERGES[table].items():
                 if name in fields and name in held.fields and _stays(merge, held.fields[name], fields[name]):
@@ -214,6 +225,8 @@ class _Keyed:
     def merged(self, old: Row | None, id: str, fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> Row | None:
         """Return the row after the claim ``fields``; ``None`` if the claim changes nothing."""
         new: Row | None = None
+        if old is not None and _is_late(self.definition.latest, old, fields):
+            return None
         if old is None:
             if not fields.keys() <= self.template.keys():
                 raise KeyError(*fields.keys() - self.template.keys())

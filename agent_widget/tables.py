@@ -67,6 +67,8 @@ class Table:
     columns: tuple[Column, ...]
     view: str
     """The view of the dashboard that shows its rows, one of :data:`VIEWS`."""
+    latest: str | None
+    """Column of a time: a claim about an earlier one changes nothing, in whatever order claims come."""
     limit: int | None
     """Maximum rows that the front end and a saved page hold, the newest; ``None`` for all."""
 
@@ -93,9 +95,11 @@ def _column(spec: str) -> Column:
     return Column(name.rstrip("*"), type_ or "str", merge or "replace", name.endswith("*"))  # type: ignore[arg-type]
 
 
-def _table(name: str, row: str, columns: str, *, view: str | None = None, limit: int | None = None) -> Table:
+def _table(
+    name: str, row: str, columns: str, *, view: str | None = None, latest: str | None = None, limit: int | None = None
+) -> Table:
     parsed = tuple(_column(spec) for spec in ("id source* host* " + columns).split())
-    return Table(name, row, parsed, view or name, limit)
+    return Table(name, row, parsed, view or name, latest, limit)
 
 
 _TOKENS = "input_tokens:int output_tokens:int cache_read_tokens:int cache_write_tokens:int"
@@ -161,6 +165,13 @@ _TABLES: Final = (
         f"at:int agent_id session_id model* project* requests:int {_TOKENS} cost_usd:float unpriced_requests:int",
         view="overview",
         limit=20_000,
+    ),
+    _table(
+        "limits",
+        "one limit of one account, as last heard",
+        "name account plan* used:float window_ms:int resets_at:int at:int heard_from*",
+        view="overview",
+        latest="at",
     ),
     _table("logs", "one log line", "at:int level* agent_id session_id logger* text", limit=10_000),
 )

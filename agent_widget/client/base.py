@@ -64,6 +64,7 @@ class BaseClient:
     quality = _Table()
     logs = _Table()
     usage = _Table()
+    limits = _Table()
     stats = _Table()
 
     @property

@@ -54,6 +54,7 @@ VERIFY_BYTES: Final = 2**20
 """Maximum bytes of grown files compared with what was read of them, per check."""
 _WITH_SESSION: Final = ("agents", "usage")
 """Tables whose rows add up to the totals of their sessions, and stay as long as these."""
+_OF_ACCOUNTS: Final = ("agents", "sessions", "limits")
 _AT_ONCE: Final = 5000
 """Maximum records per call of :meth:`Store.apply`, which holds the store's lock."""
 
@@ -160,8 +161,13 @@ class Collector:
         self.store.back(archive, archive.saved(LIMITS), LIMITS)
         checkpoint = archive.recall()
         if not isinstance(checkpoint, Checkpoint) or not checkpoint.fits(self.sources):
-            self._stats.note(Change(table, row["id"], None, row) for table in TABLES for row in archive.since(table, 0))
-            self._usage.doubt(archive.since("usage", 0))
+            for table in TABLES:
+                rows = archive.since(table, 0)
+                changes = [Change(table, row["id"], None, row) for row in rows]
+                self._stats.note(changes)
+                self._usage.note(changes)
+                if table == "usage":
+                    self._usage.doubt(rows)
             return
         sources, files, self.statuses, self._stats, self._usage, conversations, unmasked, self.projects = checkpoint
         # in place: on-demand reading has this list and these dicts, also if the first home comes after the start
@@ -410,7 +416,7 @@ class Collector:
         if all_read:
             self.checked_at = now
         self._apply(list(self.statuses.settle(now, all_read=all_read)))
-        self._apply(list(self._usage.settle(all_read=all_read)))
+        self._apply(list(self._usage.settle(now, all_read=all_read)))
         if stats and self._stats.dirty:
             self._apply(self._stats.records(now))
         return self.store.seq != before
@@ -545,7 +551,7 @@ class Collector:
         account = self._accounts.of(source, self.sources)
         if account is not None:
             for claim in claims:
-                if isinstance(claim, Record) and claim.table in ("agents", "sessions") and claim.id != PERSON:
+                if isinstance(claim, Record) and claim.table in _OF_ACCOUNTS and claim.id != PERSON:
                     claim.fields["account"] = account
         return claims
 

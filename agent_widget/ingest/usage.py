@@ -13,6 +13,7 @@ from typing import Any
 
 from ..store import Change, Row, Store
 from ..tables import Gone, Record
+from .windows import Windows
 
 
 class UsageRows:
@@ -28,6 +29,7 @@ class UsageRows:
         """Sessions whose project changed since then."""
         self._doubted: dict[str, str] = {}
         """Rows that nobody has claimed in this life, and their agents."""
+        self._windows = Windows()
         self._read: set[str] = set()
         """Agents of which something was claimed, while there are such rows."""
 
@@ -40,10 +42,8 @@ class UsageRows:
         self._store = store
 
     def doubt(self, rows: Iterable[Row]) -> None:
-        """Take in rows that are here though no file has been read: another version may have counted otherwise."""
-        for row in rows:
-            self._of[row["session_id"]].add(row["id"])
-            self._doubted[row["id"]] = row["agent_id"]
+        """Take in which rows are here though no file has been read: another version may have counted otherwise."""
+        self._doubted.update((row["id"], row["agent_id"]) for row in rows)
 
     def claimed(self, claims: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
         """Yield the same, but note which doubtful rows they are about."""
@@ -61,27 +61,33 @@ class UsageRows:
                 if new is None:
                     assert old is not None
                     self._of[old["session_id"]].discard(id)
+                    self._windows.put(id, None, None)
                 elif old is None:
                     self._of[new["session_id"]].add(id)
                     self._new.append((id, new["session_id"]))
-            elif (
-                table == "sessions"
-                and new is not None
-                and id in self._of
-                and (old and old["project"]) != new["project"]
-            ):
+            elif table == "limits" and (row := new or old) is not None:
+                self._windows.heard(row)
+            elif table == "sessions" and id in self._of and _place(old) != _place(new):
                 self._moved.add(id)
 
-    def settle(self, *, all_read: bool = True) -> Iterator[Record | Gone]:
-        """Yield what follows from what was noted."""
+    def settle(self, now: int, *, all_read: bool = True) -> Iterator[Record | Gone]:
+        """Yield what follows from what was noted, and from the time (ms) it is."""
         due = {id: session for id, session in self._new if id in self._of[session]}
         due |= {id: session for session in self._moved for id in self._of[session]}
         self._new.clear()
         self._moved.clear()
         for id, session_id in due.items():
             session = self._store.get("sessions", session_id)
+            self._windows.put(id, self._store.get("usage", id), session["account"] if session is not None else None)
             yield Record("usage", id, {"project": session["project"] if session is not None else None})
         if all_read and self._doubted:
             yield from [Gone("usage", id) for id, agent in self._doubted.items() if agent in self._read]
             self._doubted.clear()
             self._read.clear()
+        if all_read:
+            yield from self._windows.settle(self._store, now)
+
+
+def _place(session: Row | None) -> tuple[str | None, str | None] | None:
+    """Return where a session is and whose it is: project and account."""
+    return None if session is None else (session["project"], session["account"])

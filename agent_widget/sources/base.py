@@ -176,6 +176,8 @@ class Source:
     """Environment variables that name another directory, best first; ``VARIABLE/below`` for a place below it."""
     known_by: ClassVar[tuple[str, ...]] = ()
     """Patterns from the root, of which one finds something in a directory of this format and in no other."""
+    window_ms: ClassVar[int | None] = None
+    """Length of the window (ms) after which its plans' limits begin anew, where its own files do not say so."""
     files: ClassVar[Mapping[str, Callable[[Any, PurePosixPath], Reader]]] = {}
     """Pattern of the files that are read (see :func:`fits`) → what makes the reader of one, from source and path."""
 

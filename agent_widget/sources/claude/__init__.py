@@ -31,9 +31,11 @@ import msgspec
 from ..base import Document, Item, Lines, Record, millis, moved, named, parse_as, parse_json, parse_object, preview
 from ..conversation import TASK_STATUS
 from ..directories import directory_name
+from ..limits import HOUR_MS
 from ..memory import memory_fields
 from ..steps import PERSON
 from .home import Home
+from .limits import limits
 from .team import Config, Inbox, Task
 from .transcript import TranscriptReader
 from .values import is_internal, progress
@@ -58,6 +60,7 @@ class Claude(Home):
     """One configuration directory of Claude Code."""
 
     name = "claude"
+    window_ms = 5 * HOUR_MS
     known_by = ("projects/*/*.jsonl", "projects/*/*/subagents", "teams/*/config.json")
     files = {
         "projects/*/*.jsonl": TranscriptReader,
@@ -71,6 +74,7 @@ class Claude(Home):
         "teams/*/inboxes/*.json": Inbox,
         "projects/*/memory/*.md": lambda claude, path: Document(partial(claude.memory, path)),
         "agent-memory/*/*.md": lambda claude, path: Document(partial(claude.memory, path)),
+        "agent-widget/limits.json": lambda claude, path: Document(partial(limits, claude.namespace)),
         "plans/*.md": lambda claude, path: Document(partial(claude.memory, path)),
         "history.jsonl": lambda claude, path: Lines(claude.typed),
     }

@@ -11,7 +11,8 @@ _FIELDS: Final = (
     "agent_path cwd git model turn_id started_at last_agent_message reason message kind role content summary "
     "call_id name arguments input output action command aggregated_output exit_code duration status success stderr "
     "changes item info result invocation author recipient agent_thread_id thread_name new_thread_id new_agent_role "
-    "prompt record_type error usage thread_id response_id thread_settings service_tier model_provider"
+    "prompt record_type error usage thread_id response_id thread_settings service_tier model_provider "
+    "rate_limits"
 )
 Payload: Any = msgspec.defstruct("Payload", [(name, Any, None) for name in _FIELDS.split()])
 """The fields of any line that are read; they may have any type."""

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from ..base import millis, named
+from ..base import Item, millis, named
 from ..chat import Voice
 from ..conversation import Conversation
 from ..steps import About, Result, Step
@@ -154,5 +154,5 @@ class Thread(Voice):
         return other is not None and own is not None and other < own
 
 
-LineReader = Callable[[Thread, Any, int], Iterator[Step]]
+LineReader = Callable[[Thread, Any, int], Iterator[Step | Item]]
 """Yields what a line means, from its thread, its payload and its time."""

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..base import named, whole
+from ..base import Item, named, whole
 from ..questions import asks
 from ..steps import STANDARD, Prompt, Reply, Step, Terms, Thinking, Tokens, TurnEnd, TurnStart, Usage
+from .limits import limits
 from .subagents import notified
 from .thread import LineReader, Thread
 from .values import text_of
@@ -111,11 +112,12 @@ def _settings(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
     yield from ()
 
 
-def _token_count(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
+def _token_count(thread: Thread, payload: Any, at: int) -> Iterator[Step | Item]:
     """Yield what the answer took: what two totals differ by. Of a copied line only the total counts.
 
     Newer versions write a ``token_usage_record`` for each answer as well; the total leaves out what compacting took.
     """
+    yield from limits(thread, payload.rate_limits, at)
     info = payload.info if isinstance(payload.info, dict) else {}
     total, last = _counts(info.get("total_token_usage")), _counts(info.get("last_token_usage"))
     if total is None or total == thread.total:

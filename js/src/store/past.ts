@@ -34,6 +34,7 @@ export const AS_OF: { readonly [T in TableName]: (lists: Lists, at: number) => r
   quality: ({ quality }, at) => quality.filter((entry) => began(entry.at, at)),
   logs: ({ logs }, at) => logs.filter((line) => began(line.at, at)),
   usage: ({ usage }, at) => usage.filter((row) => began(row.at, at)),
+  limits: ({ limits }, at) => limits.filter((row) => began(row.at, at)),
   stats: () => [],
 };
 

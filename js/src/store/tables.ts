@@ -201,6 +201,21 @@ export interface UsageRow {
   readonly unpriced_requests: number | null;
 }
 
+/** One limit of one account, as last heard. */
+export interface LimitsRow {
+  readonly id: string;
+  readonly source: string | null;
+  readonly host: string | null;
+  readonly name: string | null;
+  readonly account: string | null;
+  readonly plan: string | null;
+  readonly used: number | null;
+  readonly window_ms: number | null;
+  readonly resets_at: number | null;
+  readonly at: number | null;
+  readonly heard_from: string | null;
+}
+
 /** One log line. */
 export interface LogsRow {
   readonly id: string;
@@ -225,13 +240,14 @@ export interface Rows {
   memory: MemoryRow;
   tool_calls: ToolCallsRow;
   usage: UsageRow;
+  limits: LimitsRow;
   logs: LogsRow;
 }
 
 export type TableName = keyof Rows;
 export type ColumnType = "str" | "int" | "float" | "bool" | "list" | "map";
 
-export const TABLE_NAMES = ["agents", "tasks", "sessions", "stats", "spans", "messages", "quality", "memory", "tool_calls", "usage", "logs"] as const satisfies readonly TableName[];
+export const TABLE_NAMES = ["agents", "tasks", "sessions", "stats", "spans", "messages", "quality", "memory", "tool_calls", "usage", "limits", "logs"] as const satisfies readonly TableName[];
 
 export const COLUMNS: { readonly [T in TableName]: { readonly [C in keyof Rows[T]]-?: ColumnType } } = {
   agents: {
@@ -414,6 +430,19 @@ export const COLUMNS: { readonly [T in TableName]: { readonly [C in keyof Rows[T
     cost_usd: "float",
     unpriced_requests: "int",
   },
+  limits: {
+    id: "str",
+    source: "str",
+    host: "str",
+    name: "str",
+    account: "str",
+    plan: "str",
+    used: "float",
+    window_ms: "int",
+    resets_at: "int",
+    at: "int",
+    heard_from: "str",
+  },
   logs: {
     id: "str",
     source: "str",
@@ -453,6 +482,7 @@ export const VIEW_OF: Readonly<Record<TableName, ViewName>> = {
   memory: "memory",
   tool_calls: "tools",
   usage: "overview",
+  limits: "overview",
   logs: "logs",
 };
 

@@ -1,0 +1,87 @@
+"""The running windows of plans, computed from ``usage`` where an agent's files do not say how much of them is used.
+
+A window begins with the full hour (UTC) of the first answer after the one before has ended, as ``ccusage blocks`` has
+it, and lasts as long as the plan's: five hours with Claude. What part of it is used nobody but the provider knows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+from ..sources import SOURCES
+from ..sources.limits import DAY_MS, HOUR_MS, limit, window_name
+from ..store import Row, Store
+from ..tables import Gone, Record
+
+WINDOWS: Final = {kind.name: kind.window_ms for kind in SOURCES if kind.window_ms is not None}
+"""Source → length of its plans' window (ms)."""
+HEARD_FROM: Final = "usage"
+_FROM: Final = 14 * DAY_MS
+"""How far back (ms) the chain of windows is followed; a pause as long as a window begins a new chain."""
+
+
+class Windows:
+    """Follows in which quarters of an hour the agents of each such source, and account, used something."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, tuple[str, str | None, int]] = {}
+        """Row of ``usage`` → its source, its account and the begin of its quarter of an hour (ms)."""
+        self._quarters: defaultdict[tuple[str, str | None], Counter[int]] = defaultdict(Counter)
+        """Source and account → quarter → number of rows."""
+        self._changed = True
+        self._until: float = 0
+        """Until when (ms) nothing changes by the clock alone."""
+
+    def put(self, id: str, row: Row | None, account: str | None) -> None:
+        """Take in a row of ``usage``, or that there is none any more."""
+        if (known := self._rows.pop(id, None)) is not None:
+            self._quarters[known[:2]][known[2]] -= 1
+            self._changed = True
+        if row is not None and row["source"] in WINDOWS:
+            self._rows[id] = found = row["source"], account, row["at"]
+            self._quarters[found[:2]][found[2]] += 1
+            self._changed = True
+
+    def heard(self, row: Row) -> None:
+        """Take in that a limit was heard of."""
+        self._changed |= row["source"] in WINDOWS
+
+    def settle(self, store: Store, now: int) -> Iterator[Record | Gone]:
+        """Yield the windows that run at ``now`` (ms) and of which no agent says more, and the end of others."""
+        if not self._changed and now < self._until:
+            return
+        self._changed, self._until = False, float("inf")
+        for (source, account), quarters in self._quarters.items():
+            length = WINDOWS[source]
+            name = window_name(length) or ""
+            id = "/".join(filter(None, (source, account, HEARD_FROM)))
+            ends = [
+                row["resets_at"]
+                for row in store.rows("limits")
+                if (row["source"], row["account"], row["name"]) == (source, account, name)
+                and row["heard_from"] != HEARD_FROM
+            ]
+            heard = max((end for end in ends if end is not None and end > now), default=None)
+            used = sorted(at for at, rows in quarters.items() if rows and now - _FROM < at <= now)
+            start = running(used, length, now)
+            if heard is not None:
+                self._until = min(self._until, heard)
+            if heard is not None or start is None:
+                yield Gone("limits", id)
+                continue
+            self._until = min(self._until, start + length)
+            row = limit(
+                id, name, used[-1], HEARD_FROM, None, window_ms=length, resets_at=start + length, account=account
+            )
+            yield Record(row.table, row.id, {**row.fields, "source": source})
+
+
+def running(used: list[int], length: int, now: int) -> int | None:
+    """Return when the window began that runs at ``now``, of the quarters in which something was used, in order."""
+    start: int | None = None
+    for at in used:
+        if start is None or at >= start + length:
+            start = at - at % HOUR_MS
+    return start if start is not None and now < start + length else None
