@@ -119,11 +119,12 @@ def is_read_only(directory: str) -> bool:
     return not os.access(directory, os.W_OK)
 
 
-def _portions(items: Iterable[Item]) -> Iterator[list[Item]]:
+def _portions(items: Iterable[Item | None]) -> Iterator[list[Item]]:
     portion: list[Item] = []
     until = time.monotonic() + PORTION_SECONDS
     for item in items:
-        portion.append(item)
+        if item is not None:
+            portion.append(item)
         if len(portion) >= BATCH or time.monotonic() >= until:
             yield portion
             portion = []

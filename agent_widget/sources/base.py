@@ -76,7 +76,7 @@ class Ask(Protocol):
         """Yield the rows of one question."""
 
 
-Query = Callable[[Ask], Iterable[Item]]
+Query = Callable[[Ask], Iterable[Item | None]]
 
 
 class Malformed(ValueError):
@@ -116,8 +116,8 @@ class Reader:
         """
         return ()
 
-    def query(self, ask: Ask) -> Iterable[Item]:
-        """Return what is new in the database."""
+    def query(self, ask: Ask) -> Iterable[Item | None]:
+        """Return what is new in the database; at a ``None`` others may have their turn."""
         return ()
 
 
@@ -153,7 +153,7 @@ class Database(Reader):
     def __init__(self, query: Query) -> None:
         self._query = query
 
-    def query(self, ask: Ask) -> Iterable[Item]:
+    def query(self, ask: Ask) -> Iterable[Item | None]:
         """Return what the function returns."""
         return self._query(ask)
 

@@ -325,7 +325,7 @@ def opencode(root: Path, *texts: str, ascii_only: bool = False) -> Collector:
 def test_of_a_database_only_the_messages_that_hold_the_text_are_read_the_last_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts = [f"The {'Retry Budget' if number % 100 == 7 else 'budget'} of {number}" for number in range(300)]
+    texts = [f"The {'Retry Budget' if number % 100 == 7 else 'paint'} of {number}" for number in range(300)]
     collector = opencode(tmp_path / "opencode", *texts)
     read: list[str] = []
     read_message = opencode_database.read_message

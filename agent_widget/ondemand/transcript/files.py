@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
@@ -283,6 +284,10 @@ def _lines(descriptor: int, start: int, end: int) -> Iterator[tuple[int, bytes]]
             return
 
 
+def _by_place(entries: list[Entry]) -> list[list[Entry]]:
+    return [list(group) for _, group in groupby(entries, key=lambda entry: entry.place)]
+
+
 class _Documents:
     """Files that are rewritten: small, so all of them are read."""
 
@@ -351,12 +356,10 @@ class _Database:
         replay = self._replay()
         listener, query = replay.listener, replay.source.holding(self.path, self.agent_id, anchors)
         for _ in database.read(self.source.root / self.path, self.source.root, query):
-            entries = listener.entries
-            while len(entries) > 1 and entries[-1].place != entries[0].place:  # the message that is last may go on
-                end = next(n for n, entry in enumerate(entries) if entry.place != entries[0].place)
-                yield entries[:end]
-                del entries[:end]
-        yield listener.entries
+            *whole, last = _by_place(listener.entries) or [[]]
+            yield from whole
+            listener.entries = last  # more of the same message may follow
+        yield from _by_place(listener.entries)
 
     def _replay(self) -> _Replay:
         replay = _Replay(self.source, self.file, self.agent_id)

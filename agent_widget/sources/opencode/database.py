@@ -87,8 +87,11 @@ class Tables(Reader):
         self._find_parent(ask, session, sessions)
         yield from self._read(ask, [id for id in ids if isinstance(id, str)], messages, parts)
 
-    def holding(self, ask: Ask, session: str, anchors: tuple[bytes, ...]) -> Iterator[Item]:
-        """Yield the messages of a session that hold an anchor, the last first: SQLite looks through the others."""
+    def holding(self, ask: Ask, session: str, anchors: tuple[bytes, ...]) -> Iterator[Item | None]:
+        """Yield the messages of a session that hold an anchor, the last first: SQLite looks through the others.
+
+        ``None`` comes after each, since a message whose steps are heard need not make any item.
+        """
         names = self._generation(ask)
         if names is None:
             return
@@ -110,6 +113,7 @@ class Tables(Reader):
         ids = [id for (id,) in ask(sql, session=session, **wanted) if isinstance(id, str)]
         for id in ids:  # several at once come in the order in which they were written
             yield from self._read(ask, [id], messages, parts)
+            yield None
 
     def _find_parent(self, ask: Ask, session: str, sessions: str) -> None:
         """Note which session a session is a fork or a subagent of."""
