@@ -708,6 +708,14 @@ def test_the_question_of_a_tool_is_the_reason_to_wait(home: Home) -> None:
     assert status(home) == ("waiting", "Which colour?")
 
 
+def test_the_question_of_a_tool_is_over_when_the_process_is_idle(home: Home) -> None:
+    ann = Session()
+    append(home, ann.person("Paint"), ann.calls("t1", "AskUserQuestion", questions=[{"question": "Which colour?"}]))
+    for word, clock in (("waiting", "09:00:02"), ("busy", "09:00:03"), ("idle", "09:00:04")):
+        home.replace("sessions/7.json", a_process(word, clock)).read()
+    assert status(home) == ("idle", "end of turn"), "the answer is not in the transcript yet"
+
+
 def test_a_process_that_names_a_session_for_a_moment_leaves_no_agent(home: Home) -> None:
     home.replace("sessions/7.json", a_process("", "09:00:01", sessionId=BEN, status=None)).read()
     home.replace("sessions/7.json", a_process("idle", "09:00:02")).read()

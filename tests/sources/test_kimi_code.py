@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from agent_widget.sources.kimi_code import KimiCode
-from tests.recordings.test_recordings import Regrown, regrow
+from tests.recordings.regrown import Regrown, regrow
+from tests.recordings.test_recordings import HERE
 from tests.support.collecting import lookup
 from tests.support.transcripts import Home, at, lines, same_however_it_is_fed
 
@@ -381,13 +382,13 @@ def test_files_read_the_same_however_they_are_fed(tmp_path: Path, seed: int) -> 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Regrown:
     """A person at the terminal: every kind of end, permission and question."""
-    return regrow("kimi_code-2.1.0", tmp_path_factory.mktemp("shown") / "home")
+    return regrow(HERE / "kimi_code-2.1.0", tmp_path_factory.mktemp("shown") / "home")
 
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory) -> Regrown:
     """Two runs of ``kimi -p``, without a person."""
-    return regrow("kimi_code-2.1.0-print", tmp_path_factory.mktemp("printed") / "home")
+    return regrow(HERE / "kimi_code-2.1.0-print", tmp_path_factory.mktemp("printed") / "home")
 
 
 @pytest.fixture(params=["shown", "printed"])

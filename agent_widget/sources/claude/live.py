@@ -39,18 +39,22 @@ class Live:
         self.namespace = namespace
         self.unknown = unknown
         self._idle: dict[str, int] = {}  # session → when its process said that it is idle
-        self._stopped: dict[str, Evidence] = {}  # session → that it asks, or failed, and nothing happened since
+        self._stopped: dict[str, tuple[Evidence, bool]] = {}
+        """Session → that it asks, or failed, and nothing happened since; and whether its turn goes on."""
         self._waiting: dict[str, int] = {}  # session → when its process said that it waits
         self.transcripts: Mapping[str, object] = {}
         """Sessions with a transcript."""
         self._known: set[str] = set()  # sessions whose process said what it does
         self._hosts: dict[PurePosixPath, str] = {}  # file of a process → session it runs
 
-    def stopped(self, evidence: Evidence) -> Iterator[Item]:
-        """Take in that an agent asks, or that its turn failed: the process registry says idle, or waiting, of that."""
+    def stopped(self, evidence: Evidence, *, in_turn: bool = False) -> Iterator[Item]:
+        """Take in that an agent asks, or that its turn failed: the process registry says idle, or waiting, of that.
+
+        ``in_turn``: a tool asks. The registry says waiting of that, and idle only when the turn is over.
+        """
         session, at = evidence.agent_id, evidence.at
-        self._stopped[session] = evidence
-        for said in (self._idle.get(session), self._waiting.get(session)):
+        self._stopped[session] = evidence, in_turn
+        for said in (None if in_turn else self._idle.get(session), self._waiting.get(session)):
             if said is not None and abs(said - at) <= _SAME_MOMENT_MS:
                 yield evidence._replace(at=max(said, at) + 1, sign="sign of life")
 
@@ -92,7 +96,8 @@ class Live:
         if word in ("idle", "waiting"):
             (self._idle if word == "idle" else self._waiting)[session] = at
             if session in self._stopped:
-                yield from self.stopped(self._stopped[session])
+                evidence, in_turn = self._stopped[session]
+                yield from self.stopped(evidence, in_turn=in_turn)
 
     def runs(self, session: str) -> bool:
         """Return whether a process says that it runs this session."""

@@ -154,7 +154,8 @@ class Talk(Voice):
         if type(step) in _GOES_ON and self.parent is None:
             self.source.live.went_on(self.agent)
             if isinstance(step, Call) and step.asks is not None:
-                items += self.source.live.stopped(Evidence(self.agent, step.at, "asked", preview(step.asks)))
+                asked = Evidence(self.agent, step.at, "asked", preview(step.asks))
+                items += self.source.live.stopped(asked, in_turn=True)
         return items if type(step) in _OWN else list(self._merged(step, items))
 
     def _merged(self, step: Step, items: list[Item]) -> Iterator[Item]:
