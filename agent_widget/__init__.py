@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from .client.agent import Agent as Agent
     from .client.agent import AgentFailed as AgentFailed
     from .client.alerts import Alert as Alert
+    from .client.changes import MessageRow as MessageRow
+    from .client.changes import Messages as Messages
+    from .client.changes import TaskRow as TaskRow
+    from .client.changes import Tasks as Tasks
     from .client.client import Client as Client
     from .client.errors import CallError as CallError
     from .client.errors import ConnectionFailed as ConnectionFailed
@@ -48,6 +52,8 @@ _MODULES = {
     "Dashboard": "notebook.widget",
     "Hits": "client.hits",
     "LiveTable": "client.table",
+    "MessageRow": "client.changes",
+    "Messages": "client.changes",
     "NotFound": "client.errors",
     "PartialWarning": "client.errors",
     "PathError": "ingest.roots",
@@ -57,6 +63,8 @@ _MODULES = {
     "Server": "server.launch",
     "ServerError": "server.launch",
     "SqlError": "data.sql",
+    "TaskRow": "client.changes",
+    "Tasks": "client.changes",
     "Transcript": "data.transcript",
     "compare": "data.compare",
     "connect": "notebook.api",

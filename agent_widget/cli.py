@@ -1,4 +1,4 @@
-"""The command line: ``agent-widget serve | snapshot | tail | demo | mcp | statusline | servers | doctor``."""
+"""The command line: ``agent-widget serve | snapshot | tail | task | message | demo | mcp | …``."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import sys
 import tempfile
 import warnings
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from . import demo, statusline
+from . import cli_changes, demo, statusline
 from .client.client import Client
 from .client.connection import ENDED
 from .client.errors import ConnectionFailed
@@ -38,10 +38,14 @@ from .store import Row
 from .tables import TABLES
 from .version import VERSION
 from .visible import escaped, one_line, visible
+from .writing import audit_path, last_writes
 
 _FILES = 4096
 """Open files that a server asks the system for."""
 _TOKEN_VARIABLE = "AGENT_WIDGET_TOKEN"
+_TOLD = ("status", "owner", "priority", "title", "notes", "recipient", "text", "read")
+"""Columns whose new values ``doctor`` shows of a change."""
+_WHO = ("user", "client", "method", "id")
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -58,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _terminated_as_interrupted():
             options.run(options)
         sys.stdout.flush()
-    except (_Failure, PathError, StartError, ServerError, ConnectionFailed) as failure:
+    except (_Failure, cli_changes.ChangeFailed, PathError, StartError, ServerError, ConnectionFailed) as failure:
         _warn(str(failure))
         return 1
     except KeyboardInterrupt:  # serve, tail and demo end by a signal in their own way; here something was cut short
@@ -106,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_token(access, "the token clients must know, which others can see in the process list (default: a new one)")
     access.add_argument("--no-token", action="store_true", help="let everyone on this machine in")
     sub.add_argument("--open", action="store_true", help="open the dashboard in the browser")
+    sub.add_argument("--allow-writes", action="store_true", help="let clients change tasks and send messages")
     sub.add_argument("--no-masking", action="store_true", help=masking_help)
     keeping = sub.add_mutually_exclusive_group()
     keeping.add_argument("--archive", metavar="FILE", help="where to keep rows (default: in your state directory)")
@@ -130,6 +135,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
     sub.add_argument("--table", choices=TABLES, help="only this table")
     sub.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    cli_changes.add_commands(commands, _add_token, _token)
 
     sub = command("demo", _demo, "Simulate a team of agents and two coding agents, and open the dashboard on them.")
     sub.add_argument("directory", nargs="?", metavar="DIR", help="where they write (default: a temporary directory)")
@@ -236,6 +243,7 @@ def _serve(options: argparse.Namespace) -> None:
         no_token=options.no_token,
         idle_timeout=options.idle_timeout,
         keep_transcripts=options.keep_transcripts,
+        allow_writes=options.allow_writes,
     )
     if options.keep_transcripts and server.kept is None:
         _warn("no transcripts are kept: there is no archive to keep them beside")
@@ -482,9 +490,23 @@ def _doctor(options: argparse.Namespace) -> None:
     copies, size = kept_size(kept)
     if copies:
         _say("transcripts", f"{kept}  {size / 1e6:.1f} MB in {copies} copies")
+    writes = last_writes(5)
+    _say(
+        "written",
+        str(audit_path()) if writes else "nothing through a server; agent-widget serve --allow-writes lets you",
+    )
+    for write in writes:
+        _say("", _written(write)[:200])
     server = find_server([str(place) for place in collector.places])
     running = f"{server.url}  pid {server.pid}" if server else "none watches this; agent-widget serve starts one"
     _say("server", running)
+
+
+def _written(write: Mapping[str, Any]) -> str:
+    """Return a line of the audit in words."""
+    at = datetime.fromtimestamp(write.get("at", 0) / 1000).astimezone()
+    changed = ", ".join(f"{name}={value}" for name, value in (write.get("after") or {}).items() if name in _TOLD)
+    return "  ".join(map(str, [f"{at:%Y-%m-%d %H:%M:%S}", *(write.get(name) for name in _WHO), changed]))
 
 
 def _late(collector: Collector) -> Iterator[tuple[str, str]]:

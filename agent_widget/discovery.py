@@ -49,6 +49,8 @@ class Runtime(msgspec.Struct):
     version: str
     known: bool = False
     """Whether ``paths`` are all places where a known agent would leave its files, those that are not there yet too."""
+    writes: bool = False
+    """Whether it takes changes."""
 
     @property
     def watched(self) -> str:

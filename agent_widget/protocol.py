@@ -34,10 +34,11 @@ FINAL: Final = ("unauthorized", "unsupported_protocol")
 class ProtocolError(Exception):
     """A frame that breaks the protocol, with the code and message for the ``error`` frame."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.details = details
 
 
 class _Frame(msgspec.Struct, tag_field="type", tag=str.lower):
@@ -52,13 +53,14 @@ class Since(msgspec.Struct):
 
 
 class Hello(_Frame):
-    """The client's first frame. ``since`` null: it holds nothing yet."""
+    """The client's first frame. ``since`` null: it holds nothing yet. ``client``: what it calls itself."""
 
     protocol: int
     token: str | None = None
     since: Since | None = None
     tables: list[str] | None = None
     limit: dict[str, int] | None = None
+    client: str | None = None
 
     @property
     def position(self) -> Position | None:
@@ -72,6 +74,7 @@ class SourceState(msgspec.Struct):
     ``state``: ``reading`` (``read`` of ``bytes`` so far), ``watching`` or ``missing``. ``malformed``: how many lines
     and documents were skipped; ``problems``: what is wrong with which file, some of it; ``unknown``: kinds of lines and
     records that are not known, and how often they came. ``transcripts``: whether its sessions have a transcript.
+    ``prefix``: what the ids of its rows begin with. ``writes``: the methods that change something there.
     ``checked_at``: when the reader last finished a round over it, in milliseconds since the epoch. ``gone``: how many
     files were read that are not there any more; their rows stay. ``left_out``: how many files are not read because
     there are too many. ``degraded``: why changes are seen later than at once, and what helps, if that is so.
@@ -91,6 +94,8 @@ class SourceState(msgspec.Struct):
     gone: int = 0
     left_out: int = 0
     degraded: str | None = None
+    prefix: str = ""
+    writes: list[str] = []
 
 
 class Welcome(_Frame):
@@ -141,11 +146,12 @@ class Call(_Frame):
     params: dict[str, Any] = {}
 
 
-class Failure(msgspec.Struct):
-    """Why a call or a connection failed."""
+class Failure(msgspec.Struct, omit_defaults=True):
+    """Why a call failed. ``details``: of a conflict, column → the values that were ``seen`` and ``found``."""
 
     code: str
     message: str
+    details: dict[str, Any] | None = None
 
 
 class Reply(_Frame, omit_defaults=True):

@@ -17,7 +17,7 @@ from functools import partial
 from inspect import cleandoc, isclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
 from columns import NOTES
@@ -116,7 +116,7 @@ def _holds(table: tables.Table, column: tables.Column) -> str:
 def commands() -> Iterator[str]:
     """Every command with its arguments, as the parser has them."""
     (listed,) = (action for action in cli._parser()._actions if isinstance(action, argparse._SubParsersAction))
-    for name, parser in listed.choices.items():
+    for name, parser in _flat(listed):
         for action in parser._actions:
             if action.choices:  # they stand with what it is about
                 action.metavar = action.dest.upper()
@@ -133,6 +133,16 @@ def commands() -> Iterator[str]:
                 f" {formatter._metavar_formatter(action, action.dest.upper())(1)[0]}" if action.nargs is None else ""
             )
             yield f"| `{names}{values if action.option_strings else ''}` | {formatter._expand_help(action)} |"
+
+
+def _flat(listed: Any, above: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Yield the commands that do something: of ``task`` its actions."""
+    for name, parser in listed.choices.items():
+        below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        if below:
+            yield from _flat(below[0], f"{above}{name} ")
+        else:
+            yield f"{above}{name}", parser
 
 
 def frames() -> Iterator[str]:
@@ -157,11 +167,14 @@ def _fields(struct: type[msgspec.Struct]) -> str:
 
 
 def _type(hint: Any) -> str:
-    origin, inner = get_origin(hint), [_type(one) for one in get_args(hint) if one is not msgspec.UnsetType]
+    origin = get_origin(hint)
+    inner = [_type(one) for one in get_args(hint) if one is not msgspec.UnsetType] if origin is not Literal else []
     if origin in (UnionType, Union):
         return " or ".join(inner)
     if origin in (list, dict):
         return f"list of {inner[-1]}" if origin is list else f"object of {inner[-1]}"
+    if origin is Literal:
+        return f"one of {', '.join(get_args(hint))}"
     if hasattr(hint, "__metadata__"):
         return _type(hint.__origin__)
     return {Any: "anything", type(None): "null", str: "text", int: "integer", float: "number", bool: "boolean"}.get(

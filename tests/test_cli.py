@@ -407,3 +407,50 @@ def test_the_demo_runs_and_ends(tmp_path: Path) -> None:
     assert "page      http://127.0.0.1:" in done.stdout
     assert f"watching  {tmp_path}/demo, {tmp_path}/demo/claude, {tmp_path}/demo/codex\n" in done.stdout
     assert json.loads(run("snapshot", tmp_path / "demo").stdout)["tasks"]
+
+
+# task and message
+
+
+def test_tasks_and_messages_are_changed_through_a_server(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with hosted(workspace, allow_writes=True):
+        id = printed(capsys, "task", "create", "third", "--priority", "high", "--tag", "a", "--tag", "b").split()[0]
+        assert printed(capsys, "task", "list").splitlines() == [
+            "task-0  pending  first",
+            "task-1  pending  second",
+            f"{id}  pending  high  third",
+        ]
+        update = ["task", "update", id, "--status", "in_progress", "--owner", "agent-1", "--notes", "begun", "--json"]
+        row = json.loads(printed(capsys, *update))
+        assert (row["status"], row["owner"], row["tags"]) == ("in_progress", "agent-1", ["a", "b"])
+        assert json.loads(printed(capsys, "task", "update", id, "--no-owner", "--json"))["owner"] is None
+        assert "cancelled" in printed(capsys, "task", "cancel", "task-0", "--reason", "not needed")
+        assert printed(capsys, "task", "list", "--status", "cancelled").split()[0] == "task-0"
+        sent = printed(capsys, "message", "send", "agent-1", "which budget?", "--task", id).split()[0]
+        assert printed(capsys, "message", "read", sent).startswith(sent)
+        unread = printed(capsys, "message", "list", "--unread").splitlines()
+        assert [line.split()[0] for line in unread] == ["m1"]
+        assert "no task nobody" in failure(capsys, "task", "cancel", "nobody")
+        assert "priority" in failure(capsys, "task", "update", id, "--priority", "urgent")
+        assert "nothing to change" in failure(capsys, "task", "update", id)
+        said = printed(capsys, "doctor", workspace)
+        assert "task.update" in said
+        assert "writes.jsonl" in said
+
+
+def test_where_nothing_can_be_changed_it_says_what_to_start(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "agent-widget serve --allow-writes" in failure(capsys, "task", "create", "x")
+    with hosted(workspace) as server:
+        assert "takes no changes" in failure(capsys, "task", "create", "x")
+        assert "--allow-writes" in failure(capsys, "task", "create", "x", "--url", server.url)
+        assert printed(capsys, "task", "list").splitlines()[0].startswith("task-0")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["task"], ["task", "update", "id", "--status", "finished"], ["message", "send", "agent-1"], ["task", "create"]],
+)
+def test_a_change_that_is_none_is_bad_usage(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert "error" in misuse(capsys, *words)

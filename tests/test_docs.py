@@ -43,7 +43,9 @@ def test_the_code_of_a_page_runs(
 ) -> None:
     monkeypatch.setattr(roots, "SOURCES", roots.SOURCES)  # a page adds one
     posts = page.read_text().count('environ["HOOK_URL"]')
-    with place(tmp_path, own_machine / "jupyter_runtime_dir", monkeypatch, posts) as there:
+    writes = any("allow_writes" in block.text for block in blocks(page) if block.language == "python")
+    runtime = own_machine / "jupyter_runtime_dir"
+    with place(tmp_path, runtime, monkeypatch, posts, completed=not writes) as there:
         run(page)
     assert len(there.posts) >= posts
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
@@ -128,7 +130,21 @@ def test_every_notebook_is_a_page(site: Path, root: Path) -> None:
     [
         ("tables", [name for table in TABLES.values() for name in (table.name, *table.schema)]),
         ("protocol", [frame.__struct_config__.tag for frame in get_args(protocol.ServerFrame | protocol.ClientFrame)]),
-        ("command-line", ["serve", "snapshot", "tail", "demo", "servers", "doctor", "--idle-timeout"]),
+        (
+            "command-line",
+            [
+                "serve",
+                "snapshot",
+                "tail",
+                "task",
+                "message",
+                "demo",
+                "servers",
+                "doctor",
+                "--idle-timeout",
+                "--depends-on",
+            ],
+        ),
         ("api", [name for name in aw.__all__ if not name.startswith("_")]),
         ("environment", ["CODEX_HOME", "XDG_DATA_HOME", "AGENT_WIDGET_WORKSPACE"]),
         ("dashboard", re.findall(r'\["([\w/?])", ', (ROOT / "js" / "src" / "state" / "keys.ts").read_text())),
@@ -142,7 +158,11 @@ def test_the_reference_is_complete(site: Path, page: str, names: list[str]) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", [aw.Agent, aw.Alert, aw.Client, aw.Dashboard, aw.LiveTable, aw.Rows, aw.Server, aw.Transcript]
+    "kind",
+    [
+        *(aw.Agent, aw.Alert, aw.Client, aw.Dashboard, aw.LiveTable, aw.MessageRow, aw.Messages, aw.Rows, aw.Server),
+        *(aw.TaskRow, aw.Tasks, aw.Transcript),
+    ],
 )
 def test_every_public_method_is_described(site: Path, kind: type) -> None:
     described = (site / "api.html").read_text()

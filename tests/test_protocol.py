@@ -60,7 +60,7 @@ def assembled(answer: Answer, frame_bytes: int) -> tuple[Answer, list[bytes]]:
 
 
 def test_hello_has_protocol_token_and_position() -> None:
-    hello = protocol.Hello(1, "secret", protocol.Since("e", 41), ["tasks"], {"logs": 5})
+    hello = protocol.Hello(1, "secret", protocol.Since("e", 41), ["tasks"], {"logs": 5}, "python pid 7")
     assert shape(hello) == {
         "type": "hello",
         "protocol": 1,
@@ -68,6 +68,7 @@ def test_hello_has_protocol_token_and_position() -> None:
         "since": {"epoch": "e", "seq": 41},
         "tables": ["tasks"],
         "limit": {"logs": 5},
+        "client": "python pid 7",
     }
     assert protocol.decode_client(protocol.encode(hello).decode()) == hello
 
@@ -104,6 +105,8 @@ def test_welcome_has_the_server_s_position_and_sources() -> None:
                 "gone": 0,
                 "left_out": 0,
                 "degraded": None,
+                "prefix": "",
+                "writes": [],
             }
         ],
         "schema": schema(),

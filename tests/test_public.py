@@ -62,7 +62,8 @@ def test_dir_and_completion_show_the_contract_alone(dash: aw.Dashboard) -> None:
     assert {"until", "tool_calls", "status", "cost_usd"} <= set(dir(dash.agent("planner")))
     public = {name for name in dir(dash.tasks) if not name.startswith("_")}
     assert public == {
-        *("arrow", "columns", "csv", "df", "get", "json", "name", "parquet", "rows", "until", "wait", "where")
+        *("arrow", "columns", "csv", "df", "get", "json", "name", "parquet", "rows", "until", "wait", "where"),
+        "create",
     }
 
 
@@ -82,7 +83,7 @@ def test_help_describes_the_api_and_none_of_the_machinery() -> None:
     members = [line.strip(" |") for line in text.splitlines() if line.lstrip().startswith("|")]
     described = {member.removeprefix("async ").partition("(")[0] for member in members}
     assert SHARED | DASHBOARD - {"client"} <= described
-    assert described & MACHINERY == {"keys"}, "a row has them: it is a dict"
+    assert described & MACHINERY == {"keys", "send"}, "of rows, which are dicts, and of messages"
 
 
 def test_every_public_name_has_a_docstring() -> None:
@@ -112,7 +113,8 @@ def test_every_table_is_an_attribute_of_both(dash: aw.Dashboard) -> None:
     for name in TABLES:
         table = getattr(dash, name)
         assert table is getattr(dash.client, name)
-        assert (type(table), table.name) == (aw.LiveTable, name)
+        kind = {"tasks": aw.Tasks, "messages": aw.Messages}.get(name, aw.LiveTable)
+        assert (type(table), table.name) == (kind, name)
     with pytest.raises(AttributeError, match="tasks is a live table and cannot be set"):
         dash.tasks = []  # type: ignore[assignment]
 

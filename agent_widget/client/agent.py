@@ -12,6 +12,7 @@ from ..data.where import matching
 from ..store import Row, Store
 from ..tables import AGENT_STATUSES
 from ..visible import one_line
+from .changes import changeable
 from .hits import Hits
 from .link import Link
 from .methods import transcript
@@ -161,7 +162,8 @@ class Agent:
 
     def _sorted(self, table: str, rows: Iterable[Row]) -> Rows:
         time = _BEGINS.get(table, "at")
-        return Rows(self._link.store, table, sorted(rows, key=lambda row: row[time] or 0))
+        found = [changeable(self._link, table, row) for row in sorted(rows, key=lambda row: row[time] or 0)]
+        return Rows(self._link.store, table, found)
 
     def _reached(self, condition: str | Collection[str] | Callable[[Agent], T]) -> Callable[[], Any]:
         if callable(condition):

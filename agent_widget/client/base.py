@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from ..data.where import Where
 from ..protocol import SourceState
@@ -11,6 +11,7 @@ from ..store import Row
 from ..tables import TABLES
 from .agent import Agent, find_agent
 from .alerts import Alert
+from .changes import Messages, Tasks
 from .connection import Connection
 from .errors import NotFound
 from .hits import Hits
@@ -55,9 +56,9 @@ class BaseClient:
     _link: Link
 
     agents = _Table()
-    tasks = _Table()
+    tasks = cast(Tasks, _Table())
     sessions = _Table()
-    messages = _Table()
+    messages = cast(Messages, _Table())
     spans = _Table()
     tool_calls = _Table()
     memory = _Table()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ConnectionFailed(ConnectionError):
     """The server cannot be reached, does not answer, or refuses the connection; the message says what to do."""
@@ -14,11 +16,13 @@ class CallError(RuntimeError):
     """The server answered a question with an error.
 
     ``code`` is one word for what went wrong: ``bad_request``, ``unknown_method``, ``unavailable``, ``too_large``, …
+    ``details`` are those of a ``conflict``: column → the value that was ``seen`` and the one that was ``found``.
     """
 
-    def __init__(self, message: str, code: str = "failed") -> None:
+    def __init__(self, message: str, code: str = "failed", details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.details = details
 
 
 class NotFound(CallError, LookupError):

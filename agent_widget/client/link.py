@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import random
 import threading
 import time
@@ -29,6 +30,7 @@ from ..store import Gap
 from ..tables import LIMITS, TABLES, now_ms, schema
 from ..version import VERSION
 from .alerts import Alerts
+from .changes import Messages, Tasks
 from .connection import Connection, ConnectionState
 from .errors import CallError, ConnectionFailed, NotFound
 from .older import KEPT_FOR
@@ -47,6 +49,10 @@ MAX_FRAME: Final = 64 * 1024 * 1024
 """Maximum bytes of a frame. Frames are small, but a row is never divided."""
 
 
+_TABLES: Final[dict[str, type[Tasks | Messages]]] = {"tasks": Tasks, "messages": Messages}
+"""The tables whose rows can be changed."""
+
+
 class Link(Replica):
     """A replica of a server's tables, and the thread that keeps it in step with the server."""
 
@@ -57,7 +63,7 @@ class Link(Replica):
         self.paths = paths
         """The paths that the server watches, if known; a restarted server with the same paths is followed."""
         self.sources: list[protocol.SourceState] = []
-        self.tables = {name: LiveTable(self, name) for name in TABLES}
+        self.tables = {name: _TABLES.get(name, LiveTable)(self, name) for name in TABLES}
         self.alerts = Alerts(self)
         self._read_at: float | None = None
         """When the server's reader was last known to go on (:func:`time.monotonic`); ``None`` in its first pass."""
@@ -95,6 +101,11 @@ class Link(Replica):
         """Whether the background thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def on_own_thread(self) -> bool:
+        """Whether this is the thread of the connection, which must not wait for itself."""
+        return threading.current_thread() is self._thread
+
     def close(self) -> None:
         """End the connection, the thread and all callbacks; the tables stay readable as they are."""
         self.alerts.stop()
@@ -119,7 +130,7 @@ class Link(Replica):
 
     def ask_rows(self, method: str, params: Mapping[str, Any]) -> Any:
         """Ask the server for older rows, unless this is the network thread, which would wait for itself."""
-        if threading.current_thread() is self._thread:
+        if self.on_own_thread:
             raise ConnectionFailed("not on the thread of the connection")
         result = self.call(method, params)
         with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -183,7 +194,9 @@ class Link(Replica):
             ) as socket:
                 position = self.store.position
                 since = protocol.Since(*position) if position.epoch else None
-                await _send(socket, protocol.Hello(protocol.VERSION, self.token, since, limit=dict(LIMITS)))
+                client = f"python pid {os.getpid()}"
+                hello = protocol.Hello(protocol.VERSION, self.token, since, limit=dict(LIMITS), client=client)
+                await _send(socket, hello)
                 self._socket = socket
                 beat = asyncio.ensure_future(self._beat(socket))
                 assembler = Assembler()
@@ -350,7 +363,7 @@ def _host(url: str) -> str:
 def _call_error(failure: protocol.Failure) -> CallError:
     if failure.code == "not_found":
         return NotFound(failure.message)
-    return CallError(failure.message, failure.code)
+    return CallError(failure.message, failure.code, failure.details)
 
 
 def _no_reply(method: str, timeout: float) -> ConnectionFailed:

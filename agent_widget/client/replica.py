@@ -43,6 +43,15 @@ class Replica:
         """Ask the server for older rows; raises :class:`ConnectionFailed` where there is nobody to ask."""
         raise ConnectionFailed("not connected")
 
+    @property
+    def on_own_thread(self) -> bool:
+        """Whether this is the thread of the connection, which must not wait for itself."""
+        return False
+
+    def call(self, method: str, params: Mapping[str, Any], timeout: float = 10.0) -> Any:
+        """Ask the server and return the result; raises :class:`ConnectionFailed` where there is nobody to ask."""
+        raise ConnectionFailed("not connected")
+
     def listen(self, wake: Callable[[], object], tables: Iterable[str] | None = None) -> Listener:
         """Call ``wake`` when rows of ``tables`` (by default of all) or the connection changed, until it is stopped.
 

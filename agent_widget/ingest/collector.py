@@ -111,6 +111,8 @@ class Collector:
         """Files that are not there any more, and since when, in milliseconds since the epoch; the earliest first."""
         self.degraded: Callable[[Path], str | None] = lambda root: None
         """Says why changes below a root are seen late; whoever notifies of changes sets it."""
+        self.writes: Callable[[Source], list[str]] = lambda source: []
+        """Says which changes a source takes; whoever makes them sets it."""
         self.unmasked: dict[str, str] = {}
         """Masked id or path in the store → what it is in the files; only those that held a secret."""
         self.conversations: dict[str, dict[Path, Source]] = {}
@@ -463,7 +465,8 @@ class Collector:
             problems.insert(0, f"{source.root} leads to {target} now, which is not followed: watch that path instead")
         if left_out:
             problems.insert(0, f"{left_out} files are not read: there are more than {MAX_FILES}, and these are older")
-        return More(tuple(problems[:MAX_PROBLEMS]), left_out, self.degraded(source.root), bool(target))
+        degraded, writes = self.degraded(source.root), tuple(self.writes(source))
+        return More(tuple(problems[:MAX_PROBLEMS]), left_out, degraded, bool(target), writes)
 
     def _resolve(self, path: Path) -> Iterator[File]:
         """Yield the files that ``path`` is or holds."""

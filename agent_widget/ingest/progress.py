@@ -27,6 +27,7 @@ class More(NamedTuple):
     left_out: int = 0
     degraded: str | None = None
     missing: bool = False
+    writes: tuple[str, ...] = ()
 
 
 class _Figures(NamedTuple):
@@ -136,4 +137,6 @@ class Progress:
             root.gone,
             more.left_out,
             mask(more.degraded) if more.degraded else None,
+            mask(source.namespace),
+            list(more.writes),
         )

@@ -33,10 +33,11 @@ from ..ondemand.search import Searches
 from ..page import document
 from ..protocol import ProtocolError
 from ..version import VERSION
+from ..writing import Who, Writer
 from .calls import Calls, Pools
 from .gate import MIN_TOKEN, Gate, Lobby, new_token
 from .hub import WRITE_LIMIT, Follower, Hub, send
-from .methods import SEARCHES
+from .methods import SEARCHES, WHO
 
 try:
     import resource
@@ -101,11 +102,13 @@ class Server:
         idle_timeout: float | None = None,
         first_look: float = FIRST_LOOK,
         keep_transcripts: bool = False,
+        allow_writes: bool = False,
     ) -> None:
         """``idle_timeout``: end after so many seconds without any client. Raises :class:`StartError`.
 
         ``first_look``: for so many seconds at most clients are kept waiting for a small home to be read.
-        ``keep_transcripts``: keep copies of transcripts beside the archive, if there is one.
+        ``keep_transcripts``: keep copies of transcripts beside the archive, if there is one. ``allow_writes``: clients
+        may change tasks and send messages.
         """
         if no_token and not is_loopback(host):
             raise StartError(f"refusing to serve {host} without a token; leave out --no-token")
@@ -128,6 +131,15 @@ class Server:
             masking=collector.masking,
             kept=self.kept,
         )
+        self.writer = Writer(
+            self.store,
+            collector.sources,
+            collector.unmasked,
+            host=collector.host,
+            allowed=allow_writes,
+            masking=collector.masking,
+        )
+        collector.writes = self.writer.methods
         self.host = host
         self.port = port
         self.token = None if no_token else token or new_token()
@@ -229,7 +241,8 @@ class Server:
     def runtime(self) -> Runtime:
         """What clients on this machine must know."""
         places = [str(place) for place in self.collector.places]
-        return Runtime(self.url, self.token, os.getpid(), places, self.started_at, VERSION, self.collector.known)
+        known, writes = self.collector.known, self.writer.allowed
+        return Runtime(self.url, self.token, os.getpid(), places, self.started_at, VERSION, known, writes)
 
     async def idle(self) -> None:
         """Wait until nobody has been connected for ``idle_timeout`` seconds; for ever if there is no such limit."""
@@ -295,6 +308,7 @@ class Server:
             calls = Calls(functools.partial(self._pools.answer, self), functools.partial(_reply, socket))
             searches = Searches()
             SEARCHES.set(searches)
+            WHO.set(Who(f"{follower.client or 'a client'} at {_peer(socket)}"))
             self._hub.join(follower)
             try:
                 async for data in socket:
@@ -350,6 +364,11 @@ class Server:
 async def _reply(socket: ServerConnection, reply: protocol.Reply) -> None:
     with suppress(ConnectionClosed, TimeoutError):
         await send(socket, protocol.encode(reply))
+
+
+def _peer(socket: ServerConnection) -> str:
+    address = socket.remote_address
+    return f"{bracketed(address[0])}:{address[1]}" if isinstance(address, tuple) else "an unknown address"
 
 
 def _room() -> int:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Final
+from typing import Any, Final
 
 from .. import protocol
 from ..protocol import ProtocolError
@@ -21,10 +21,13 @@ log = logging.getLogger("agent_widget")
 
 HEAVY: Final = frozenset({"sql", "search"})
 """Methods that may take seconds."""
+WRITING: Final = frozenset({"task.create", "task.update", "task.cancel", "message.send", "message.read"})
+"""Methods that may wait for a lock; one client's are done one after the other."""
 HEAVY_THREADS: Final = 2
+WRITING_THREADS: Final = 8
 LIGHT_THREADS: Final = 4
 AT_ONCE: Final = 4
-"""Calls of one client that run at one time, beside a heavy one."""
+"""Calls of one client that run at one time, beside a heavy one and a change."""
 PENDING: Final = 64
 """Calls of one client that wait or run; further ones are refused."""
 
@@ -34,6 +37,7 @@ class Pools:
 
     def __init__(self) -> None:
         self._heavy = ThreadPoolExecutor(HEAVY_THREADS, "agent-widget heavy call")
+        self._writing = ThreadPoolExecutor(WRITING_THREADS, "agent-widget change")
         self._light = ThreadPoolExecutor(LIGHT_THREADS, "agent-widget call")
 
     async def answer(self, server: Asked, call: protocol.Call) -> protocol.Reply:
@@ -41,14 +45,14 @@ class Pools:
         method = METHODS.get(call.method)
         if method is None:
             return failure(call, "unknown_method", f"unknown method {call.method!r}; there is {', '.join(METHODS)}")
-        pool = self._heavy if call.method in HEAVY else self._light
+        pool = {"heavy": self._heavy, "writing": self._writing}.get(_kind(call.method), self._light)
         try:
             result = await asyncio.get_running_loop().run_in_executor(
                 pool, copy_context().run, method, server, call.params
             )
             return protocol.Reply(call.rid, True, result)
         except ProtocolError as error:
-            return failure(call, error.code, error.message)
+            return failure(call, error.code, error.message, error.details)
         except Exception as fault:
             log.exception("%s failed", call.method)
             what = f"{call.method} failed ({type(fault).__name__}: {fault}); the server's log says more"
@@ -56,13 +60,17 @@ class Pools:
 
     def close(self) -> None:
         """Begin nothing more."""
-        for pool in (self._heavy, self._light):
+        for pool in (self._heavy, self._writing, self._light):
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def failure(call: protocol.Call, code: str, message: str) -> protocol.Reply:
+def failure(call: protocol.Call, code: str, message: str, details: dict[str, Any] | None = None) -> protocol.Reply:
     """Return the reply to a call that failed."""
-    return protocol.Reply(call.rid, False, error=protocol.Failure(code, message))
+    return protocol.Reply(call.rid, False, error=protocol.Failure(code, message, details))
+
+
+def _kind(method: str) -> str:
+    return "heavy" if method in HEAVY else "writing" if method in WRITING else "light"
 
 
 class Calls:
@@ -75,7 +83,8 @@ class Calls:
     ) -> None:
         self._answer = answer
         self._reply = reply
-        self._turns = {True: asyncio.Semaphore(1), False: asyncio.Semaphore(AT_ONCE)}
+        at_once = {"heavy": 1, "writing": 1, "light": AT_ONCE}
+        self._turns = {kind: asyncio.Semaphore(count) for kind, count in at_once.items()}
         self._running: set[asyncio.Task[None]] = set()
 
     async def add(self, call: protocol.Call) -> None:
@@ -88,7 +97,7 @@ class Calls:
         running.add_done_callback(self._running.discard)
 
     async def _run(self, call: protocol.Call) -> None:
-        async with self._turns[call.method in HEAVY]:
+        async with self._turns[_kind(call.method)]:
             await self._reply(await self._answer(call))
 
     def cancel(self) -> None:

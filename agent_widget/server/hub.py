@@ -60,6 +60,7 @@ class Follower:
         self.socket = socket
         self.tables = frozenset(hello.tables) if hello.tables is not None else None
         self.limit = hello.limit
+        self.client = hello.client[:80] if hello.client else None
         self.position = hello.position  # changes of tables it did not ask for do not move it
         self.sources = sources
         self.heartbeat_due = 0.0  # at once: the first answer comes even if it is empty

@@ -87,12 +87,19 @@ class Server:
 
 
 def serve(
-    *paths: str | os.PathLike[str], port: int = 0, host: str = "127.0.0.1", idle_timeout: float = IDLE_TIMEOUT
+    *paths: str | os.PathLike[str],
+    port: int = 0,
+    host: str = "127.0.0.1",
+    idle_timeout: float = IDLE_TIMEOUT,
+    allow_writes: bool = False,
 ) -> Server:
     """Start a server that watches ``paths`` (every known agent of this machine if there are none), or reuse one.
 
     A live server of this user that watches the same paths is returned as it is, unless a ``port`` is asked for that it
-    does not have. Returns when the server answers; a large home is still being read then. Raises
+    does not have. ``allow_writes``: clients may change tasks and send messages, where the format allows it; a server
+    that was started without stays so, and must be stopped first.
+
+    Returns when the server answers; a large home is still being read then. Raises
     :class:`ServerError`, and :class:`~agent_widget.ingest.roots.PathError` for a path that cannot be watched.
     """
     roots = (
@@ -104,8 +111,14 @@ def serve(
         if roots:
             found = find_server(roots)
             if found is not None and port in (0, found.port) and _answers(found):
+                if allow_writes and not found.writes:
+                    named = ", ".join(repr(os.fspath(path)) for path in paths)
+                    raise ServerError(
+                        f"a server that takes no changes watches this already (pid {found.pid}); stop it first: "
+                        f"aw.serve({named}).stop()"
+                    )
                 return Server(found)
-        return _start([os.fspath(path) for path in paths], port, host, idle_timeout)
+        return _start([os.fspath(path) for path in paths], port, host, idle_timeout, allow_writes)
 
 
 def _answers(found: Runtime) -> bool:
@@ -120,9 +133,10 @@ def _answers(found: Runtime) -> bool:
         return False
 
 
-def _start(paths: list[str], port: int, host: str, idle_timeout: float) -> Server:
+def _start(paths: list[str], port: int, host: str, idle_timeout: float, allow_writes: bool) -> Server:
     command = [sys.executable, "-m", "agent_widget", "serve", "--ready-json"]
-    command += ["--host", host, "--port", str(port), "--idle-timeout", str(idle_timeout), "--", *paths]
+    command += ["--host", host, "--port", str(port), "--idle-timeout", str(idle_timeout)]
+    command += [*(["--allow-writes"] if allow_writes else []), "--", *paths]
     # Its warnings go to a file until it is ready, and nowhere after: a pipe that nobody empties would stop it.
     with tempfile.TemporaryFile() as stderr_file:
         process = subprocess.Popen(

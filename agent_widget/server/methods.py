@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, Final, Protocol
+from typing import Annotated, Any, Final, Literal, Protocol
 
 import msgspec
 
@@ -17,7 +17,9 @@ from ..ondemand.search import Portion, Searches, SearchOver, Wanted
 from ..ondemand.transcript import MAX_LIMIT, TEXT_CHARS, NoTranscript
 from ..protocol import ProtocolError, Sources
 from ..store import Store
+from ..tables import TABLES, TASK_STATUSES
 from ..version import VERSION
+from ..writing import Who, WriteError, Writer
 from . import rows
 
 MAX_ANSWER: Final = 16 * 1024 * 1024
@@ -28,6 +30,8 @@ SEARCH_SECONDS: Final = 0.08
 MAX_HITS: Final = 500
 """Maximum hits in one portion of a search."""
 
+WHO: ContextVar[Who] = ContextVar("WHO")
+"""Who the client that is served is."""
 SEARCHES: ContextVar[Searches] = ContextVar("SEARCHES")
 """The searches of the client that is served: they end with its connection."""
 
@@ -37,6 +41,7 @@ class Asked(Protocol):
 
     store: Store
     lookup: Lookup
+    writer: Writer
     started_at: int
 
     @property
@@ -193,6 +198,95 @@ def _sql(server: Asked, params: _Sql) -> msgspec.Raw:
     return msgspec.Raw(reply)
 
 
+# Changes: the row as it will be
+
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=20_000, pattern=r"\S")]
+_Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"\S")]
+_Line = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\r\n]*\S[^\r\n]*$")]
+_Words = Annotated[list[_Word], msgspec.Meta(max_length=100)]
+_Status = Literal[TASK_STATUSES]  # type: ignore[valid-type]  # it is a tuple of texts
+
+
+class _TaskCreate(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    title: _Line
+    description: _Text | None = None
+    priority: _Word | None = None
+    tags: _Words | None = None
+    depends_on: _Words | None = None
+    root: str | None = None
+
+
+class _TaskUpdate(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    id: str
+    status: _Status | msgspec.UnsetType = msgspec.UNSET
+    owner: _Word | msgspec.UnsetType | None = msgspec.UNSET
+    priority: _Word | msgspec.UnsetType = msgspec.UNSET
+    notes: _Text | msgspec.UnsetType = msgspec.UNSET
+    title: _Line | msgspec.UnsetType = msgspec.UNSET
+    seen: dict[str, Any] | None = None
+
+
+class _TaskCancel(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    id: str
+    reason: _Text | None = None
+    seen: dict[str, Any] | None = None
+
+
+class _MessageSend(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    to: _Word
+    text: _Text
+    kind: _Word | None = None
+    task_id: _Word | None = None
+    root: str | None = None
+
+
+class _MessageRead(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    id: str
+
+
+class _Actions(msgspec.Struct, forbid_unknown_fields=True):
+    table: str
+    id: str
+
+
+def _actions(server: Asked, params: _Actions) -> dict[str, Any]:
+    """Return what can be done with a row: ``writes``, method → ``fields``."""
+    if params.table not in TABLES:
+        raise ProtocolError("bad_request", f"unknown table {params.table!r}; there are {', '.join(TABLES)}")
+    try:
+        return {"writes": server.writer.actions(params.table, params.id)}
+    except WriteError as error:
+        raise ProtocolError(error.code, str(error)) from None
+
+
+def _writing(method: str, does: str) -> Callable[[Asked, Any], dict[str, Any]]:
+    """Return what makes a change, and returns the row as it will be."""
+
+    def write(server: Asked, params: msgspec.Struct) -> dict[str, Any]:
+        fields = msgspec.to_builtins(params)  # without what was not given
+        id, seen, root = fields.pop("id", None), fields.pop("seen", None), fields.pop("root", None)
+        if method == "task.update" and not fields:
+            raise ProtocolError("bad_request", "nothing to change; give status, owner, priority, notes or title")
+        try:
+            return server.writer.write(method, fields, WHO.get(), id=id, seen=seen, root=root)  # type: ignore[arg-type]
+        except WriteError as error:
+            raise ProtocolError(error.code, str(error), error.details) from None
+
+    write.__doc__ = does
+    return write
+
+
+_CREATE: Final = "Add a task. ``root``: where, if several places could take it."
+_UPDATE: Final = """Change a task. ``notes`` are added; ``seen``: column → the value that the caller saw.
+
+Without ``seen`` it is what the server's own row has. If the file says something else, the error is ``conflict``, its
+``details`` have both values, and nothing was written.
+"""
+_CANCEL: Final = "Cancel a task; ``seen`` as for ``task.update``."
+_SEND: Final = "Send a message to an agent, by its id or name, or to everyone (``*``)."
+_READ: Final = "Mark a message as read."
+
+
 def _taking(shape: type[Any], method: Callable[[Asked, Any], Any]) -> Callable[[Asked, Mapping[str, Any]], Any]:
     """Return ``method`` as a function that checks its parameters first."""
 
@@ -207,11 +301,17 @@ def _taking(shape: type[Any], method: Callable[[Asked, Any], Any]) -> Callable[[
 
 
 METHODS: Final[dict[str, Callable[[Asked, Mapping[str, Any]], Any]]] = {
+    "actions": _taking(_Actions, _actions),
     "memory": _taking(_Memory, _memory),
+    "message.read": _taking(_MessageRead, _writing("message.read", _READ)),
+    "message.send": _taking(_MessageSend, _writing("message.send", _SEND)),
     "rows": _taking(_Rows, _rows),
     "search": _taking(_Search, _search),
     "sql": _taking(_Sql, _sql),
     "status": _taking(_Nothing, _status),
+    "task.cancel": _taking(_TaskCancel, _writing("task.cancel", _CANCEL)),
+    "task.create": _taking(_TaskCreate, _writing("task.create", _CREATE)),
+    "task.update": _taking(_TaskUpdate, _writing("task.update", _UPDATE)),
     "transcript": _taking(_Transcript, _transcript),
 }
 """Method name → what answers it."""

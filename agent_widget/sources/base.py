@@ -21,6 +21,7 @@ import msgspec
 from ..tables import Gone as Gone
 from ..tables import Record as Record
 from ..tables import cut
+from .changes import Change, Plan
 
 
 class Evidence(NamedTuple):
@@ -180,6 +181,12 @@ class Source:
     """Length of the window (ms) after which its plans' limits begin anew, where its own files do not say so."""
     files: ClassVar[Mapping[str, Callable[[Any, PurePosixPath], Reader]]] = {}
     """Pattern of the files that are read (see :func:`fits`) → what makes the reader of one, from source and path."""
+    writes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """What can be changed: the method (:data:`agent_widget.sources.changes.Method`) → the fields that it takes."""
+    statuses: ClassVar[tuple[str, ...]] = ()
+    """The statuses that a task can be given."""
+    command: ClassVar[str | None] = None
+    """The program that has to be installed for changes; ``None`` if files are written."""
 
     account_files: ClassVar[tuple[str, ...]] = ()
     """Files that say which account is logged in, relative to the root; they are no files of conversations."""
@@ -274,6 +281,13 @@ class Source:
     def documents_of(self, path: PurePosixPath, agent_id: str) -> Iterable[PurePosixPath]:
         """Return the documents that together hold an agent's conversation, of which ``path`` is one, in their order."""
         return (path,)
+
+    def plans(self, change: Change) -> Iterable[Plan]:
+        """Return how a change is to be made, the likeliest place first: the first that has the row counts.
+
+        Raises :class:`~agent_widget.sources.changes.Refused` for what it cannot do.
+        """
+        raise NotImplementedError(f"{self.name} cannot be written to")
 
     def excerpt(self, path: PurePosixPath, agent_id: str, before: str | None, since: str | None, limit: int) -> Query:
         """Return a query for one agent's conversation only: its last messages before one, or all from one on.

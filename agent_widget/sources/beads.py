@@ -18,8 +18,10 @@ from lists that others published (2026). What they teach, and what follows:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from .base import (
     Document,
@@ -34,9 +36,11 @@ from .base import (
     millis,
     named,
     number,
+    parse_json,
     parse_object,
     preview,
 )
+from .changes import Change, Command, Missing, Plan, Refused
 
 ISSUES: Final = "issues.jsonl"
 FORMERLY: Final = "beads.jsonl"
@@ -76,6 +80,13 @@ class Beads(Source):
     has_transcripts = False
     folder = ".beads"
     moved_by = ("BEADS_DIR",)
+    writes = {
+        "task.create": ("title", "description", "priority", "tags", "depends_on"),
+        "task.update": ("status", "owner", "priority", "notes", "title"),
+        "task.cancel": ("reason",),
+    }
+    statuses = ("pending", "in_progress", "blocked", "completed")
+    command = "bd"
     files = {
         ISSUES: lambda beads, path: Document(beads.export),
         FORMERLY: lambda beads, path: Document(beads.formerly),
@@ -118,6 +129,52 @@ class Beads(Source):
     def formerly(self, data: bytes) -> Iterable[Item]:
         """Return what changed in an export of the other name, unless there is one of today's."""
         return () if self._exported else self._export(data)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Changes: through ``bd`` (``cmd/bd/create.go``, ``update.go``, ``close.go``), which alone can write the database
+
+    def plans(self, change: Change) -> Iterable[Plan]:
+        """Return the command that makes a change."""
+        fields = change.fields
+        if fields.get("priority") not in (None, *_PRIORITY):
+            raise Refused(f"priority is one of {', '.join(_PRIORITY)}")
+        if fields.get("status") not in (None, *self.statuses):
+            raise Refused(f"beads has no status {fields['status']}; it has {', '.join(self.statuses)}")
+        priority = [f"--priority={_PRIORITY.index(fields['priority'])}"] if fields.get("priority") else []
+        if change.method == "task.create":
+            options = [f"--title={fields['title']}", *priority]
+            options += [f"--description={fields['description']}"] if fields.get("description") else []
+            options += [f"--labels={','.join(fields['tags'])}"] if fields.get("tags") else []
+            options += [f"--deps={','.join(fields['depends_on'])}"] if fields.get("depends_on") else []
+            return [self._command("create", *options)]
+        id = (change.id or "").removeprefix(self.namespace)
+        if id.startswith("-") or id not in self._issues:
+            raise Missing(f"there is no issue {id}")
+        shown = ("bd", "show", id, "--json")
+        if change.method == "task.cancel":
+            reason = f"cancelled: {fields['reason']}" if fields.get("reason") else "cancelled"
+            return [self._command("close", id, f"--reason={reason}", shown=shown)]
+        if fields.get("status") == "completed" and len(fields) == 1:
+            return [self._command("close", id, shown=shown)]
+        options = [*priority]
+        words = {"pending": "open", "in_progress": "in_progress", "blocked": "blocked", "completed": "closed"}
+        options += [f"--status={words[fields['status']]}"] if "status" in fields else []
+        options += [f"--assignee={fields['owner'] or ''}"] if "owner" in fields else []
+        options += [f"--title={fields['title']}"] if "title" in fields else []
+        options += [f"--append-notes={fields['notes']}"] if "notes" in fields else []
+        return [self._command("update", id, *options, shown=shown)]
+
+    def _command(self, *arguments: str, shown: tuple[str, ...] | None = None) -> Command:
+        return Command("tasks", ("bd", *arguments, "--json"), PurePosixPath(ISSUES), self._said, shown)
+
+    def _said(self, output: bytes) -> tuple[bytes, str]:
+        """Return the issue that ``bd`` printed as a line of the export, and its row."""
+        found = parse_json(output)
+        issue = found[0] if isinstance(found, list) and found else found
+        id = named(issue.get("id")) if isinstance(issue, dict) else None
+        if id is None:
+            raise Malformed("bd printed no issue")
+        return msgspec.json.encode(issue), self._id(id)
 
     # -----------------------------------------------------------------------------------------------------------------
     # The export

@@ -17,9 +17,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from . import json_text
 from .base import (
     Document,
     Gone,
@@ -33,6 +35,8 @@ from .base import (
     parse_object,
     preview,
 )
+from .changes import Change, Missing, Plan, Refused, Rewrite, beside
+from .json_text import Span, Style
 
 FILE: Final = "tasks/tasks.json"
 
@@ -45,6 +49,15 @@ _STATUS: Final = {
     "failed": "failed",
 }
 _NO_EQUAL: Final = frozenset({"deferred", "review"})
+_WRITTEN: Final = {
+    "pending": "pending",
+    "in_progress": "in-progress",
+    "blocked": "blocked",
+    "completed": "done",
+    "cancelled": "cancelled",
+}
+"""Our statuses that have an equal → the producer's words."""
+_PRIORITIES: Final = ("critical", "high", "medium", "low")
 
 
 class TaskMaster(Source):
@@ -55,6 +68,12 @@ class TaskMaster(Source):
     folder = ".taskmaster"
     moved_by = ("TASK_MASTER_PROJECT_ROOT/.taskmaster",)
     files = {FILE: lambda taskmaster, path: Document(taskmaster.read)}
+    writes = {
+        "task.create": ("title", "description", "priority", "depends_on"),
+        "task.update": ("status", "priority", "notes", "title"),
+        "task.cancel": ("reason",),
+    }
+    statuses = tuple(_WRITTEN)
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
@@ -79,6 +98,30 @@ class TaskMaster(Source):
         for id in sorted(self._listed - listed):
             yield Gone("tasks", id)
         self._listed = listed
+
+    def plans(self, change: Change) -> Iterable[Plan]:
+        """Return how a task is changed; a new one goes under the tag that is current (``state.json``)."""
+        if change.fields.get("priority") not in (None, *_PRIORITIES):
+            raise Refused(f"priority is one of {', '.join(_PRIORITIES)}")
+        if "owner" in change.fields:
+            raise Refused("tasks of task-master have no owner")
+        if change.fields.get("status", "pending") not in _WRITTEN:
+            raise Refused(f"task-master has no status {change.fields['status']}; it has {', '.join(_WRITTEN)}")
+        path = PurePosixPath(FILE)
+        if change.method == "task.create":
+            if change.fields.get("tags"):
+                raise Refused("a tag of task-master is a list of tasks, not a word on one; leave tags out")
+            edit = partial(_create, change, self.namespace, self._current_tag())
+        else:
+            edit = partial(_update, change, self.namespace)
+        return [Rewrite("tasks", path, edit, (beside(path),))]
+
+    def _current_tag(self) -> str:
+        try:
+            tag = named(parse_object((self.root / "state.json").read_bytes()).get("currentTag"))
+        except (OSError, Malformed):
+            tag = None
+        return tag or "master"
 
     def _tag(self, tag: str, tasks: list[Any]) -> Iterator[Record]:
         known: Counter[str] = Counter()
@@ -121,6 +164,95 @@ class TaskMaster(Source):
 
     def _row(self, tag: str, id: str) -> str:
         return f"{self.namespace}{tag}/{id}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Changes: the file is locked with ``tasks.json.lock`` and rewritten, as the producer does
+
+
+def _create(change: Change, namespace: str, tag: str, data: bytes | None) -> tuple[bytes, str]:
+    """Return the list with a task more, in a tag; its number follows the highest there is."""
+    text = json_text.decode(data) if data else "{}"
+    style = json_text.style(text)
+    place = _tasks_of(text, tag)
+    if place is None:
+        raise Missing(f"there is no list of tasks under the tag {tag}")
+    numbers = [_id(json_text.load(text, span)) for span in json_text.elements(text, place)]
+    number = max((int(id) for id in numbers if id and id.isdecimal()), default=0) + 1
+    fields, known = change.fields, set(numbers)
+    needs = [id.removeprefix(f"{tag}/") for id in fields.get("depends_on") or ()]
+    if wrong := [id for id in needs if id not in known]:
+        raise Refused(f"depends_on: there is no task {wrong[0]} under the tag {tag}")
+    words = any(isinstance(json_text.load(text, span).get("id"), str) for span in json_text.elements(text, place)[:1])
+    task = {
+        "id": str(number) if words else number,
+        "title": fields["title"],
+        "description": fields.get("description") or "",
+        "details": "",
+        "testStrategy": "",
+        "status": "pending",
+        "dependencies": [id if words or "." in id else int(id) for id in needs],
+        "priority": fields.get("priority") or "medium",
+        "subtasks": [],
+        "updatedAt": change.iso,
+    }
+    return json_text.encode(json_text.with_element(text, place, task, style)), f"{namespace}{tag}/{number}"
+
+
+def _update(change: Change, namespace: str, data: bytes | None) -> tuple[bytes, str]:
+    """Return the list with a task or subtask changed."""
+    id = (change.id or "").removeprefix(namespace)
+    tag, _, number = id.rpartition("/")
+    text = json_text.decode(data) if data else "{}"
+    style, place = json_text.style(text), _tasks_of(text, tag)
+    found = None if place is None else _entry(text, place, number)
+    if found is None:
+        raise Missing(f"task {id} is not in {FILE} any more")
+    fields, entry = dict(change.fields), json_text.load(text, found)
+    note = fields.pop("notes", None)
+    if change.method == "task.cancel":
+        note = f"Cancelled: {fields['reason']}" if fields.get("reason") else None
+        fields = {"status": "cancelled"}
+    if "status" in fields and fields["status"] != _STATUS.get(_word(entry) or ""):
+        text = json_text.with_member(text, found, "status", _WRITTEN[fields["status"]], style)
+    for column in ("priority", "title"):
+        if column in fields and fields[column] != entry.get(column):
+            text = _set(text, found, column, fields[column], style)
+    if note:
+        held = entry.get("details")
+        added = f"<info added on {change.iso}>\n{note}\n</info added on {change.iso}>"
+        text = _set(text, found, "details", f"{held}\n{added}" if isinstance(held, str) and held else added, style)
+    return json_text.encode(_set(text, found, "updatedAt", change.iso, style)), namespace + id
+
+
+def _set(text: str, entry: Span, name: str, value: Any, style: Style) -> str:
+    """Return the text with a member set in the entry that begins at a place."""
+    return json_text.with_member(text, Span(entry.start, json_text.end_of(text, entry.start)), name, value, style)
+
+
+def _tasks_of(text: str, tag: str) -> Span | None:
+    """Return where the tasks of a tag are; a document without tags has those of ``master``."""
+    root = json_text.root(text)
+    if isinstance(json_text.load(text, root).get("tasks"), list):
+        held: Span | None = root if tag == "master" else None
+    else:
+        held = next((one.value for one in reversed(json_text.members(text, root)) if clean(one.key) == tag), None)
+    tasks = None if held is None or text[held.start] != "{" else json_text.member(text, held, "tasks")
+    return tasks.value if tasks is not None and text[tasks.value.start] == "[" else None
+
+
+def _entry(text: str, place: Span, number: str) -> Span | None:
+    """Return where a task is, or a subtask (``3.1``); of several with one number the one that is meant (``3~2``)."""
+    task, _, sub = number.partition(".")
+    name, _, times = task.partition("~")
+    same = [span for span in json_text.elements(text, place) if _id(json_text.load(text, span)) == name]
+    index = int(times) - 1 if times.isdecimal() else 0
+    if not 0 <= index < len(same):
+        return None
+    if not sub:
+        return same[index]
+    subtasks = json_text.member(text, same[index], "subtasks")
+    return None if subtasks is None or text[subtasks.value.start] != "[" else _entry(text, subtasks.value, sub)
 
 
 def _is_ours(directory: Path) -> bool:

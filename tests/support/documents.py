@@ -102,7 +102,7 @@ class Place:
         with file.open("ab") as stream:
             stream.write(lines({"type": kind, "uuid": at, "timestamp": at, **session, "message": about | message}))
 
-    def live(self, posts: int) -> None:
+    def live(self, posts: int, completed: bool) -> None:
         """Messages, questions, ends of turns; then, once so many posts have come, every task is completed."""
         number = 0
         while not self._enough.wait(0.05):
@@ -110,7 +110,7 @@ class Place:
             say(self.memory, number)
             kind, text = _TURNS[number % len(_TURNS)]
             self._say(kind, content=[{"type": "text", "text": text}])
-            if number >= 10 and len(self.posts) >= posts:
+            if completed and number >= 10 and len(self.posts) >= posts:
                 self._complete()
 
     def _complete(self) -> None:
@@ -130,17 +130,20 @@ _WRITTEN = {"file_path": "/srv/planner/plan.md", "content": "Doors first\n"}
 
 
 @contextmanager
-def place(directory: Path, runtime: Path, patch: pytest.MonkeyPatch, posts: int) -> Iterator[Place]:
+def place(
+    directory: Path, runtime: Path, patch: pytest.MonkeyPatch, posts: int, *, completed: bool = True
+) -> Iterator[Place]:
     """What the pages speak of, in the current directory: ``memory/``, a session, ``machines.json``, a webhook.
 
-    The server that is found for ``memory/`` watches the session too, so that a page needs only one.
+    The server that is found for ``memory/`` watches the session too, so that a page needs only one. ``completed``: all
+    tasks are, after a while; not on a page that changes tasks itself.
     """
     patch.chdir(directory)
     there = Place(directory)
     patch.setenv("CLAUDE_CONFIG_DIR", str(directory / ".claude"))
     with ExitStack() as stack:
         stack.callback(lambda: end(started_under(runtime)))
-        server = aw.serve("memory/", ".claude")
+        server = aw.serve("memory/", ".claude", allow_writes=True)
         (file,) = discovery.runtime_directory().glob("server-*.json")
         described = json.loads(file.read_text())
         file.write_text(json.dumps(described | {"paths": [str(there.memory.resolve())]}))
@@ -155,7 +158,7 @@ def place(directory: Path, runtime: Path, patch: pytest.MonkeyPatch, posts: int)
         patch.setenv("AGENTS_TOKEN", server.token or "")
         patch.setenv("HOOK_URL", stack.enter_context(_listening(there.posts)))
 
-        living = threading.Thread(target=there.live, args=[posts], name="life of the documents")
+        living = threading.Thread(target=there.live, args=[posts, completed], name="life of the documents")
         living.start()
         stack.callback(living.join, PATIENCE)
         stack.callback(there.rest)

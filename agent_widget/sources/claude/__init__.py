@@ -21,7 +21,7 @@ published. What follows from them:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -29,11 +29,13 @@ from typing import Final
 import msgspec
 
 from ..base import Document, Item, Lines, Record, millis, moved, named, parse_as, parse_json, parse_object, preview
+from ..changes import Change, Plan
 from ..conversation import TASK_STATUS
 from ..directories import directory_name
 from ..limits import HOUR_MS
 from ..memory import memory_fields
 from ..steps import PERSON
+from . import writing
 from .home import Home
 from .limits import limits
 from .team import Config, Inbox, Task
@@ -61,6 +63,8 @@ class Claude(Home):
 
     name = "claude"
     window_ms = 5 * HOUR_MS
+    writes = writing.WRITES
+    statuses = writing.STATUSES
     known_by = ("projects/*/*.jsonl", "projects/*/*/subagents", "teams/*/config.json")
     files = {
         "projects/*/*.jsonl": TranscriptReader,
@@ -107,6 +111,10 @@ class Claude(Home):
         """Return the address that is logged in, else the name of its organisation."""
         found = parse_as(_CONFIGURATION, data).oauthAccount or _Login()
         return named(found.emailAddress) or named(found.organizationName) or named(found.accountUuid)
+
+    def plans(self, change: Change) -> Iterable[Plan]:
+        """Return how a task is changed, a message put into an inbox, or marked read there."""
+        return writing.plans(change, self)
 
     def sidecar(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:
         """Yield what a subagent is: ``agent-<id>.meta.json``."""

@@ -11,6 +11,7 @@ from typing import Final
 from ..base import Evidence, Item, Malformed, Reader, Record, clean, millis, named, parse_json, parse_object, preview
 from ..conversation import TASK_STATUS
 from ..directories import directory_name
+from ..steps import PERSON
 from .claims import Place
 from .home import LEAD, Home, TeamDocument
 from .values import progress
@@ -74,8 +75,8 @@ class Inbox(TeamDocument):
             if at is None or text is None or sender is None:
                 continue
             sender_name = sender.partition("@")[0]
-            agent = home.member(team, sender_name)
-            key = blake2b(f"{name}\0{sender}\0{at}\0{text}".encode("utf-8", "replace"), digest_size=9).hexdigest()
+            agent = PERSON if sender == PERSON else home.member(team, sender_name)
+            key = message_key(name, sender, at, text)
             seen[key] += 1
             id = f"{home.namespace}{team}:{key}" + (f".{seen[key]}" if seen[key] > 1 else "")
             kind, shown, task, (status, reason) = _team_message(text)
@@ -84,6 +85,8 @@ class Inbox(TeamDocument):
                 fields["task_id"] = f"{session or home.namespace + team}:{task}"
             message = Record("messages", id, {**fields, "session_id": session, "read": entry.get("read") is True})
             yield from home.add_message(message, Place.INBOX)
+            if agent == PERSON:
+                continue
             yield Record("agents", agent, {} if agent == session else {"name": sender_name})
             if sender_name != LEAD:  # the lead's own transcript has it
                 yield Evidence(agent, at, f"says {status}", reason, "message")
@@ -120,6 +123,11 @@ class Task(TeamDocument):
             if (at := millis(document.get(name))) is not None:
                 fields[column] = at
         yield home.tasks.filed(Record("tasks", f"{session}:{number}", fields))
+
+
+def message_key(name: str, sender: str, at: int, text: str) -> str:
+    """Return what a message is known by: whose inbox it is in, from whom, when (ms), and what it says."""
+    return blake2b(f"{name}\0{sender}\0{at}\0{text}".encode("utf-8", "replace"), digest_size=9).hexdigest()
 
 
 def _team_message(text: str) -> tuple[str, str, str | None, tuple[str, str]]:

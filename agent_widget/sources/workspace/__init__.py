@@ -21,8 +21,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from ...tables import TASK_STATUSES
 from ..base import Document, Lines, Reader, Source, moved
-from . import agents, figures, logs, memory, messages, quality, sessions, tasks, tool_calls
+from ..changes import Change, Plan
+from . import agents, figures, logs, memory, messages, quality, sessions, tasks, tool_calls, writing
 from .file import File, Items
 from .team import Team
 
@@ -72,6 +74,8 @@ class Workspace(Source):
     name = "workspace"
     folder = "memory"
     has_transcripts = False
+    writes = writing.WRITES
+    statuses = TASK_STATUSES
     files = {pattern: _opened(kind, read) for patterns, kind, read in FILES for pattern in patterns.split()}
 
     def __init__(self, root: Path, namespace: str = "") -> None:
@@ -91,6 +95,10 @@ class Workspace(Source):
             return sum(os.path.exists(directory / name) for name in names)  # Path.exists can raise
 
         return count(TELLING) > 0 or count(COMMON) > 1
+
+    def plans(self, change: Change) -> Iterable[Plan]:
+        """Return how a task or message is changed."""
+        return writing.plans(change, self.namespace)
 
     def memory_text(self, path: PurePosixPath, id: str, data: bytes) -> tuple[str, bytes] | None:
         """Return one entry of the knowledge base, or a whole file."""

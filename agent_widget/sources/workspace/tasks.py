@@ -49,9 +49,15 @@ def tasks(team: Team, file: File, data: bytes) -> Items:
         yield from team.stat("tasks_completed_stated", stated, "count", document.get("last_updated"))
 
 
+def status_of(entry: Entry) -> str | None:
+    """Return the status of an entry; ``None`` for a word that is not in the format."""
+    word = text_of(entry, "status")
+    return _STATUS.get(word.lower().replace("-", "_")) if word else "pending"
+
+
 def _status(entry: Entry) -> dict[str, Any]:
     word, notes, priority = text_of(entry, "status"), _newest_notes(entry.get("notes")), text_of(entry, "priority")
-    status = _STATUS.get(word.lower().replace("-", "_")) if word else "pending"
+    status = status_of(entry)
     if status is None:  # a word that is not in the format: kept, since a guess would hide it
         status, notes = "pending", f"status: {word}" + (f"\n{notes}" if notes else "")
     return {"status": status, "priority": priority.lower() if priority else None, "notes": preview(notes)}

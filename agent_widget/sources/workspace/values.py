@@ -51,7 +51,8 @@ def looks_like_session(name: str | None) -> str | None:
 
 
 @cache
-def _spelled(names: tuple[str, ...]) -> tuple[str, ...]:
+def spelled(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return every name in both spellings: ``task_id`` and ``taskId``."""
     camel = [re.sub(r"_(\w)", lambda found: found[1].upper(), name) for name in names]
     return tuple(dict.fromkeys(spelling for pair in zip(names, camel, strict=True) for spelling in pair))
 
@@ -60,7 +61,7 @@ def _of(convert: Callable[[Any], T]) -> Callable[..., T]:
     def pick(entry: Entry, name: str, *others: str) -> T:
         value = entry.get(name)  # nearly always it is there
         if value is None or value == "":
-            value = first_of(entry, *_spelled((name, *others)))
+            value = first_of(entry, *spelled((name, *others)))
         return convert(value)
 
     return pick
@@ -79,7 +80,7 @@ def columns(table: str, spec: str) -> Callable[[Entry], dict[str, Any]]:
     convert = {column.name: millis if column.is_time else _CONVERT[column.type] for column in TABLES[table].columns}
     convert |= dict.fromkeys(_PREVIEWS, lambda value: preview(named(value)))
     parts = [part.partition("=") for part in spec.split()]
-    plan = [(column, _spelled(tuple((names or column).split("|"))), convert[column]) for column, _, names in parts]
+    plan = [(column, spelled(tuple((names or column).split("|"))), convert[column]) for column, _, names in parts]
 
     def pick(entry: Entry) -> dict[str, Any]:
         return {column: convert(first_of(entry, *names)) for column, names, convert in plan}

@@ -1,0 +1,189 @@
+"""``agent-widget task …`` and ``agent-widget message …``: tasks and messages, by way of a server that runs."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .client.client import Client
+from .client.errors import CallError, ConnectionFailed
+from .data.files import json_bytes
+from .discovery import Runtime, runtimes
+from .notebook.api import connect
+from .store import Row
+from .tables import TASK_STATUSES
+from .visible import escaped, one_line
+
+_SHOWN = 50
+"""Messages that are listed, unless more are asked for."""
+
+
+class ChangeFailed(Exception):
+    """A change that was not made, or a list that cannot be had, in one line that says what to do."""
+
+
+def add_commands(commands: Any, add_token: Callable[..., None], token: Callable[..., str | None]) -> None:
+    """Add the two commands. ``add_token`` adds the options for a token, ``token`` returns it."""
+
+    def group(name: str, help: str) -> Callable[[str, Callable[..., None], str], argparse.ArgumentParser]:
+        parser = commands.add_parser(name, help=help, description=help)
+        subs = parser.add_subparsers(required=True, metavar="ACTION")
+
+        def action(word: str, run: Callable[[Client, argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
+            sub: argparse.ArgumentParser = subs.add_parser(word, help=help, description=help)
+            sub.set_defaults(run=lambda options: _run(run, options, token(options), writes=word != "list"))
+            sub.add_argument("--url", help="of the server (default: one that runs on this machine)")
+            add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
+            sub.add_argument("--json", action="store_true", help="print rows as JSON, one a line")
+            return sub
+
+        return action
+
+    task = group("task", "List, create, change and cancel tasks, in the agents' own files.")
+    sub = task("list", _list_tasks, "List tasks.")
+    sub.add_argument("--status", choices=TASK_STATUSES, help="only those")
+    sub = task("create", _create, "Add a task.")
+    sub.add_argument("title", metavar="TITLE", help="one line")
+    sub.add_argument("--description", help="what is to be done")
+    sub.add_argument("--priority", help="in the words of the format, e.g. high")
+    sub.add_argument("--tag", action="append", dest="tags", help="may be given several times")
+    sub.add_argument("--depends-on", action="append", metavar="ID", help="may be given several times")
+    sub.add_argument("--root", metavar="DIR", help="the directory it goes to, where several could take it")
+    sub = task("update", _update, "Change a task.")
+    sub.add_argument("id", metavar="ID", help="as in the list")
+    sub.add_argument("--status", choices=TASK_STATUSES, help="the new one")
+    owner = sub.add_mutually_exclusive_group()
+    owner.add_argument("--owner", metavar="AGENT", help="who works on it")
+    owner.add_argument("--no-owner", action="store_true", help="nobody owns it any more")
+    sub.add_argument("--priority", help="in the words of the format, e.g. high")
+    sub.add_argument("--notes", help="added to those there are")
+    sub.add_argument("--title", help="the new one")
+    sub = task("cancel", _cancel, "Cancel a task.")
+    sub.add_argument("id", metavar="ID", help="as in the list")
+    sub.add_argument("--reason", help="added to the notes")
+
+    message = group("message", "List, send and mark messages, in the agents' own files.")
+    sub = message("list", _list_messages, "List messages, the newest last.")
+    sub.add_argument("--unread", action="store_true", help="only those that nobody has read")
+    sub.add_argument("--limit", type=int, default=_SHOWN, help="how many (default: %(default)s)")
+    sub = message("send", _send, "Send a message to an agent, or to everyone (*).")
+    sub.add_argument("to", metavar="TO", help="id or name of an agent, or *")
+    sub.add_argument("text", metavar="TEXT", help="what to say")
+    sub.add_argument("--kind", help="one word")
+    sub.add_argument("--task", metavar="ID", help="the task it is about")
+    sub.add_argument("--root", metavar="DIR", help="the directory it goes to, where several could take it")
+    sub = message("read", _read, "Mark a message as read.")
+    sub.add_argument("id", metavar="ID", help="as in the list")
+
+
+def _run(
+    run: Callable[[Client, argparse.Namespace], None], options: argparse.Namespace, token: str | None, *, writes: bool
+) -> None:
+    with _connected(options.url, token, writes=writes) as client:
+        try:
+            run(client, options)
+        except CallError as error:
+            raise ChangeFailed(str(error)) from None
+        except ValueError as error:  # too large to send
+            raise ChangeFailed(str(error)) from None
+
+
+@contextlib.contextmanager
+def _connected(url: str | None, token: str | None, *, writes: bool) -> Iterator[Client]:
+    """Yield a client of the server that is named, or of the newest that runs here and takes changes."""
+    if url is not None:
+        known = next((runtime for runtime in runtimes() if runtime.url == url), None)
+        with contextlib.closing(_connect(url, token if token or known is None else known.token)) as client:
+            yield client
+        return
+    found = list(runtimes())
+    able = [runtime for runtime in found if runtime.writes] or ([] if writes else found)
+    if not able:
+        raise ChangeFailed(_none(found))
+    with contextlib.closing(_connect(able[0].url, able[0].token)) as client:
+        yield client
+
+
+def _connect(url: str, token: str | None) -> Client:
+    try:
+        return connect(url, token)
+    except ValueError as error:
+        raise ConnectionFailed(str(error)) from None
+
+
+def _none(found: list[Runtime]) -> str:
+    if not found:
+        return "no server runs; start one with: agent-widget serve --allow-writes PATH"
+    return (
+        f"the server at {found[0].url} (pid {found[0].pid}) takes no changes; stop it and start it with: "
+        "agent-widget serve --allow-writes PATH"
+    )
+
+
+def _list_tasks(client: Client, options: argparse.Namespace) -> None:
+    rows = client.tasks.where(status=options.status) if options.status else client.tasks.rows()
+    for row in sorted(rows, key=lambda row: row["created_at"] or 0):
+        _print(row, options, "status", "priority", "owner", "title")
+
+
+def _create(client: Client, options: argparse.Namespace) -> None:
+    row = client.tasks.create(
+        options.title,
+        description=options.description,
+        priority=options.priority,
+        tags=options.tags,
+        depends_on=options.depends_on,
+        root=options.root,
+    )
+    _print(row, options, "status", "priority", "title")
+
+
+def _update(client: Client, options: argparse.Namespace) -> None:
+    given = {name: getattr(options, name) for name in ("status", "owner", "priority", "notes", "title")}
+    fields = {name: value for name, value in given.items() if value is not None}
+    if options.no_owner:
+        fields["owner"] = None
+    if not fields:
+        raise ChangeFailed("nothing to change; give --status, --owner, --priority, --notes or --title")
+    _print(_task(client, options.id).update(**fields), options, "status", "priority", "owner", "title")
+
+
+def _cancel(client: Client, options: argparse.Namespace) -> None:
+    _print(_task(client, options.id).cancel(options.reason), options, "status", "title")
+
+
+def _task(client: Client, id: str) -> Any:
+    row = client.tasks.get(id)
+    if row is None:
+        raise ChangeFailed(f"no task {id}; agent-widget task list has those there are")
+    return row
+
+
+def _list_messages(client: Client, options: argparse.Namespace) -> None:
+    rows = [
+        row for row in client.messages.rows() if row["kind"] != "heartbeat" and not (options.unread and row["read"])
+    ]
+    for row in sorted(rows, key=lambda row: row["at"] or 0)[-options.limit :] if options.limit > 0 else []:
+        _print(row, options, "sender", "recipient", "kind", "text")
+
+
+def _send(client: Client, options: argparse.Namespace) -> None:
+    row = client.messages.send(options.to, options.text, kind=options.kind, task=options.task, root=options.root)
+    _print(row, options, "recipient", "kind", "text")
+
+
+def _read(client: Client, options: argparse.Namespace) -> None:
+    row = client.messages.get(options.id)
+    if row is None:
+        raise ChangeFailed(f"no message {options.id}; agent-widget message list has the newest")
+    _print(row.mark_read(), options, "sender", "text")
+
+
+def _print(row: Row, options: argparse.Namespace, *columns: str) -> None:
+    if options.json:
+        print(escaped(json_bytes(row).decode()), flush=True)
+        return
+    words = [row["id"], *(str(row[name]) for name in columns if row[name] is not None)]
+    print("  ".join(one_line(word[:120]) for word in words), flush=True)

@@ -1,0 +1,263 @@
+"""The locks that everybody who writes an agent's file takes.
+
+Rules of the shared workspace: beside ``tasks.json`` stands ``tasks.json.lock``, created exclusively, with ``{owner_id,
+locked_at, pid}``; who finds it tries again, first after 50 ms and at most 1 s apart, for 10 s in all; one that is older
+than 2 minutes is stale and may be removed; only one's own is removed at the end. Our own locks also name the process
+that holds them so that it cannot be mistaken (machine, PID namespace, start time): one that a killed server left behind
+is removed at once.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from ..ingest.processes import domain, started
+from ..sources.base import millis
+from ..sources.changes import Lock
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+PATIENCE: Final = 10.0
+"""Seconds for which a lock is tried."""
+PAUSES: Final = (0.05, 1.0)
+"""Seconds between two tries, at first and at most; each pause doubles the last."""
+STALE: Final = 120.0
+"""Seconds after which a lock file may be removed."""
+FOLDER_STALE: Final = 10.0
+"""Seconds after which a lock directory may be removed: ``proper-lockfile`` renews its own every 5 s."""
+
+
+class Locked(Exception):
+    """Somebody else holds a lock; the message says who and since when."""
+
+
+class LockLost(Exception):
+    """A lock was removed while it was held: this process stood still for too long."""
+
+
+class Held:
+    """Locks that are held."""
+
+    def __init__(self) -> None:
+        self._owned: list[tuple[Path, str]] = []
+
+    def add(self, path: Path, owner: str) -> None:
+        """Take in a lock file of ours."""
+        self._owned.append((path, owner))
+
+    def check(self) -> None:
+        """Raise :class:`LockLost` if a lock is not ours any more."""
+        for path, owner in self._owned:
+            if _content(path).get("owner_id") != owner:
+                raise LockLost(f"the lock {path.name} was removed while it was held; nothing was written, try again")
+
+
+@contextmanager
+def held(root: Path, locks: tuple[Lock, ...], patience: float = PATIENCE) -> Iterator[Held]:
+    """Hold some locks below a root, taken in their order. Raises :class:`Locked` after ``patience`` seconds."""
+    deadline = time.monotonic() + patience
+    taken = Held()
+    with ExitStack() as stack:
+        for lock in locks:
+            path = root / lock.path
+            if lock.kind == "file":
+                owner = _take(path, deadline)
+                taken.add(path, owner)
+                stack.callback(_release, path, owner)
+                _sweep(path)
+            elif lock.kind == "folder":
+                _take_folder(path, deadline)
+                stack.callback(_release_folder, path)
+            else:
+                stack.enter_context(_system_lock(path, deadline))
+        yield taken
+
+
+def _take(path: Path, deadline: float) -> str:
+    """Create a lock file of ours; return its ``owner_id``."""
+    owner = f"agent-widget-{os.getpid()}-{secrets.token_hex(8)}"
+    pause = PAUSES[0]
+    while True:
+        if _create(path, owner):
+            return owner
+        if _is_stale(path):
+            _break(path)
+            continue
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise Locked(_who_holds(path))
+        # not always the same pauses, or several writers would meet again and again
+        time.sleep(min(left, pause * (0.5 + secrets.randbelow(1000) / 1000)))
+        pause = min(PAUSES[1], pause * 2)
+
+
+def _create(path: Path, owner: str) -> bool:
+    """Create the lock file with its whole content at once; false if there is one.
+
+    It is written beside and linked: a reader never sees a lock without its owner.
+    """
+    now = datetime.now(UTC)
+    content = {
+        "owner_id": owner,
+        "locked_at": f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03}Z",
+        "pid": os.getpid(),
+        "domain": domain(),
+        "started": started(os.getpid()),
+    }
+    draft = path.with_name(f"{path.name}.{owner}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(json.dumps(content).encode())
+        try:
+            os.link(draft, path)
+        except (FileExistsError, FileNotFoundError):  # the latter: somebody took our draft for a dead process's
+            return False
+        except OSError:  # a file system without hard links
+            return _create_in_place(path, draft.read_bytes())
+        return True
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _create_in_place(path: Path, content: bytes) -> bool:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    return True
+
+
+def _sweep(path: Path) -> None:
+    """Remove drafts of locks that killed processes left beside one."""
+    for draft in path.parent.glob(f"{glob.escape(path.name)}.agent-widget-*"):
+        pid = draft.name.removeprefix(f"{path.name}.agent-widget-").partition("-")[0]
+        with suppress(OSError, ValueError):
+            if started(int(pid)) is None and time.time() - draft.stat().st_mtime > 1:
+                draft.unlink()
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Return what a lock file says; nothing if it says nothing that can be understood."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_stale(path: Path) -> bool:
+    """Return whether a lock may be removed: by its age, or because a process of ours that held it has ended."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    says = _content(path)
+    at = millis(says.get("locked_at")) or millis(says.get("timestamp"))
+    since = status.st_mtime if at is None else at / 1000
+    if time.time() - since > (FOLDER_STALE if os.path.isdir(path) else STALE):
+        return True
+    own = str(says.get("owner_id", "")).startswith("agent-widget-") and says.get("domain") is not None
+    pid = says.get("pid")
+    return own and says["domain"] == domain() and isinstance(pid, int) and started(pid) != says.get("started")
+
+
+def _break(path: Path) -> None:
+    """Remove a stale lock, but not one that somebody has taken meanwhile.
+
+    Those who break one of ours agree by a lock of the system on the very file: whoever comes second finds that the
+    path leads to another file, and leaves that alone.
+    """
+    if os.path.isdir(path):
+        with suppress(OSError):
+            os.rmdir(path)
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        if fcntl is not None:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        status, there = os.fstat(descriptor), os.lstat(path)
+        if (status.st_dev, status.st_ino) == (there.st_dev, there.st_ino):
+            os.unlink(path)
+    except FileNotFoundError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def _release(path: Path, owner: str) -> None:
+    if _content(path).get("owner_id") == owner:
+        with suppress(FileNotFoundError):
+            path.unlink()
+
+
+def _take_folder(path: Path, deadline: float) -> None:
+    pause = PAUSES[0]
+    while True:
+        try:
+            os.mkdir(path)
+            return
+        except FileExistsError:
+            if _is_stale(path):
+                _break(path)
+                continue
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise Locked(_who_holds(path))
+        time.sleep(min(left, pause))
+        pause = min(PAUSES[1], pause * 2)
+
+
+def _release_folder(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        os.rmdir(path)
+
+
+@contextmanager
+def _system_lock(path: Path, deadline: float) -> Iterator[None]:
+    """Hold the system's lock on a file that others made; where there is none, there is nothing to hold."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        while fcntl is not None:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise Locked(f"{path.name} is locked by another program; try again") from None
+                time.sleep(PAUSES[0])
+            except OSError:  # a file system without locks
+                break
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _who_holds(path: Path) -> str:
+    says = _content(path)
+    who = f" by {says['owner_id']}" if isinstance(says.get("owner_id"), str) else ""
+    process = f" (pid {says['pid']})" if isinstance(says.get("pid"), int) else ""
+    since = f" since {says['locked_at']}" if isinstance(says.get("locked_at"), str) else ""
+    return f"{path.name} is held{who}{process}{since}; nothing was written, try again"

@@ -1,0 +1,319 @@
+"""Changes in the other formats, over real files: task-master, Claude Code's tasks and teams, beads by its command."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_widget.ingest.collector import Collector
+from agent_widget.writing import Audit, Who, WriteError, Writer
+
+ME = Who("a test")
+
+
+def writer_over(*paths: Path) -> Writer:
+    """A writer over what some paths hold now."""
+    collector = Collector(paths, host="here")
+    collector.scan()
+    audit = Audit(paths[0].parent / "audit.jsonl")
+    options: dict[str, Any] = {"host": "here", "allowed": True, "audit": audit, "patience": 0.2}
+    writer = Writer(collector.store, collector.sources, collector.unmasked, **options)
+    writer.collector = collector  # type: ignore[attr-defined]
+    return writer
+
+
+def again(writer: Writer, table: str, id: str) -> dict[str, Any]:
+    """The row after the files were read again."""
+    collector = writer.collector  # type: ignore[attr-defined]
+    collector.scan()
+    return dict(collector.store.get(table, id))
+
+
+def refusal(call: Callable[[], object]) -> str:
+    with pytest.raises(WriteError) as caught:
+        call()
+    assert caught.value.code in ("refused", "not_found")
+    return str(caught.value)
+
+
+def left(directory: Path) -> list[str]:
+    """Locks and drafts that are left."""
+    return [
+        path.name for path in directory.rglob("*") if path.name.endswith((".lock", "-tmp")) and path.name != ".lock"
+    ]
+
+
+# task-master
+
+
+@pytest.fixture
+def taskmaster(tmp_path: Path) -> Path:
+    directory = tmp_path / "project" / ".taskmaster"
+    (directory / "tasks").mkdir(parents=True)
+    (directory / "state.json").write_text('{"currentTag": "shop"}')
+    subtasks = [{"id": 1, "title": "sub", "status": "pending"}, {"id": 1, "title": "twin", "status": "done"}]
+    shop = [
+        {"id": 1, "title": "one", "status": "review", "details": "how", "subtasks": subtasks, "complexity": 3},
+        {"id": 2, "title": "two", "status": "deferred", "priority": "low"},
+    ]
+    document = {"master": {"tasks": [], "metadata": {}}, "shop": {"tasks": shop, "metadata": {"x": "é"}}}
+    (directory / "tasks" / "tasks.json").write_text(json.dumps(document, indent=2, ensure_ascii=False))
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("id", "fields", "expected"),
+    [
+        ("shop/1", {"status": "completed"}, {"status": "done"}),
+        ("shop/2", {"status": "in_progress", "priority": "high"}, {"status": "in-progress", "priority": "high"}),
+        ("shop/1", {"title": "other"}, {"title": "other"}),
+        ("shop/1.1", {"status": "blocked"}, {"status": "blocked"}),
+        ("shop/1.1~2", {"title": "the second of one number"}, {"title": "the second of one number"}),
+    ],
+)
+def test_task_master_is_changed_in_one_place(
+    taskmaster: Path, id: str, fields: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    writer = writer_over(taskmaster)
+    before = json.loads((taskmaster / "tasks/tasks.json").read_text())
+    row = writer.write("task.update", fields, ME, id=id)
+    assert dict(row) == again(writer, "tasks", id)
+    after = json.loads((taskmaster / "tasks/tasks.json").read_text())
+    task = after["shop"]["tasks"][int(id[5]) - 1]
+    was = before["shop"]["tasks"][int(id[5]) - 1]
+    if "." in id:
+        index = int(id.endswith("~2"))
+        task, was = task["subtasks"][index], was["subtasks"][index]
+    assert task.pop("updatedAt")
+    assert task == was | expected
+    was.clear()
+    task.clear()
+    assert after == before
+    assert left(taskmaster) == []
+
+
+def test_task_master_keeps_words_of_its_own_until_the_status_changes(taskmaster: Path) -> None:
+    """``review`` reads as in progress: to set what is there already must not lose the word."""
+    writer = writer_over(taskmaster)
+    writer.write("task.update", {"status": "in_progress", "notes": "look again"}, ME, id="shop/1")
+    task = json.loads((taskmaster / "tasks/tasks.json").read_text())["shop"]["tasks"][0]
+    assert task["status"] == "review"
+    assert task["details"].startswith("how\n<info added on ")
+    assert "look again" in task["details"]
+
+
+def test_task_master_adds_under_the_current_tag(taskmaster: Path) -> None:
+    writer = writer_over(taskmaster)
+    row = writer.write("task.create", {"title": "three", "depends_on": ["shop/1"]}, ME)
+    assert row["id"] == "shop/3"
+    assert dict(row) == again(writer, "tasks", "shop/3")
+    assert json.loads((taskmaster / "tasks/tasks.json").read_text())["shop"]["tasks"][2]["dependencies"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [({"status": "failed"}, "failed"), ({"owner": "agent-1"}, "owner"), ({"priority": "p1"}, "one of")],
+)
+def test_task_master_refuses_what_it_has_no_word_for(taskmaster: Path, fields: dict[str, Any], reason: str) -> None:
+    writer = writer_over(taskmaster)
+    before = (taskmaster / "tasks/tasks.json").read_bytes()
+    assert reason in refusal(lambda: writer.write("task.update", fields, ME, id="shop/2"))
+    assert (taskmaster / "tasks/tasks.json").read_bytes() == before
+
+
+# Claude Code
+
+LEAD = "3ff4a5fc-0000-4000-8000-000000000001"
+TEAM = "session-3ff4a5fc"
+
+
+@pytest.fixture
+def claude(tmp_path: Path) -> Path:
+    directory = tmp_path / "claude"
+    for name, content in {
+        f"teams/{TEAM}/config.json": {
+            "name": TEAM,
+            "leadSessionId": LEAD,
+            "members": [{"name": "team-lead"}, {"name": "scout", "joinedAt": 1784374577049}],
+        },
+        f"teams/{TEAM}/inboxes/scout.json": [
+            {
+                "from": "team-lead",
+                "text": "look",
+                "timestamp": "2026-07-18T10:00:00.000Z",
+                "read": False,
+                "color": "blue",
+            }
+        ],
+        f"tasks/{TEAM}/1.json": {"id": "1", "subject": "Look", "status": "pending", "blocks": ["2"], "x": 1.50},
+        "tasks/0b0b0b0b-0000-4000-8000-000000000002/7.json": {"id": "7", "subject": "Solo", "status": "in_progress"},
+    }.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2))
+    (directory / f"tasks/{TEAM}/.lock").write_text("")
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("id", "method", "fields", "expected"),
+    [
+        (f"{LEAD}:1", "task.update", {"status": "completed"}, {"status": "completed"}),
+        (f"{LEAD}:1", "task.update", {"owner": f"scout@{TEAM}"}, {"owner": "scout"}),
+        (f"{LEAD}:1", "task.update", {"owner": LEAD}, {"owner": "team-lead"}),
+        (f"{LEAD}:1", "task.update", {"title": "Look twice"}, {"subject": "Look twice"}),
+        (f"{LEAD}:1", "task.cancel", {}, {"status": "deleted"}),
+        ("0b0b0b0b-0000-4000-8000-000000000002:7", "task.update", {"status": "pending"}, {"status": "pending"}),
+    ],
+)
+def test_a_task_of_claude_code_is_changed_in_its_file(
+    claude: Path, id: str, method: Any, fields: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    writer = writer_over(claude)
+    folder = TEAM if id.startswith(LEAD) else id.partition(":")[0]
+    path = claude / "tasks" / folder / f"{id.rpartition(':')[2]}.json"
+    before = json.loads(path.read_text())
+    row = writer.write(method, fields, ME, id=id)
+    assert dict(row) == again(writer, "tasks", id)
+    assert json.loads(path.read_text()) == before | expected
+    assert '"x": 1.5' in path.read_text() or id[0] == "0"
+    assert left(claude) == []
+
+
+def test_a_message_lies_in_the_inbox_and_makes_nobody_an_agent(claude: Path) -> None:
+    writer = writer_over(claude)
+    agents = {row["id"] for row in writer._store.rows("agents")}
+    for to, name in ((f"scout@{TEAM}", "scout"), ("scout", "scout"), (LEAD, "team-lead")):
+        row = writer.write("message.send", {"to": to, "text": f"hello {to}"}, ME)
+        assert dict(row) == again(writer, "messages", row["id"])
+        assert row["sender"] == "user"
+        entry = json.loads((claude / f"teams/{TEAM}/inboxes/{name}.json").read_text())[-1]
+        assert (entry["from"], entry["text"], entry["read"]) == ("user", f"hello {to}", False)
+    first = json.loads((claude / f"teams/{TEAM}/inboxes/scout.json").read_text())[0]
+    assert first["color"] == "blue"
+    assert {row["id"] for row in writer._store.rows("agents")} == agents
+    assert left(claude) == []
+
+
+def test_a_message_in_an_inbox_is_marked_read(claude: Path) -> None:
+    writer = writer_over(claude)
+    (unread,) = [row for row in writer._store.rows("messages") if row["text"] == "look"]
+    row = writer.write("message.read", {}, ME, id=unread["id"])
+    assert row["read"] is True
+    assert dict(row) == again(writer, "messages", unread["id"])
+
+
+def test_claude_code_refuses_what_only_a_session_could_do(claude: Path) -> None:
+    transcript = claude / "projects/-srv-shop/55555555-0000-4000-8000-000000000003.jsonl"
+    transcript.parent.mkdir(parents=True)
+    line = {"type": "user", "sessionId": transcript.stem, "cwd": "/srv/shop", "timestamp": "2026-07-18T10:00:00Z"}
+    transcript.write_text(json.dumps({**line, "message": {"role": "user", "content": "hi"}}) + "\n")
+    writer = writer_over(claude)
+    assert "session" in refusal(lambda: writer.write("message.send", {"to": transcript.stem, "text": "x"}, ME))
+    assert "priority" in refusal(lambda: writer.write("task.update", {"priority": "low"}, ME, id=f"{LEAD}:1"))
+    assert writer.actions("agents", transcript.stem) == {}
+    assert "message.send" in writer.actions("agents", f"scout@{TEAM}")
+    (claude / f"tasks/{TEAM}/1.json").unlink()
+    assert "no file" in refusal(lambda: writer.write("task.update", {"status": "completed"}, ME, id=f"{LEAD}:1"))
+
+
+def test_a_lock_of_claude_code_is_respected(claude: Path) -> None:
+    writer = writer_over(claude)
+    (claude / f"teams/{TEAM}/inboxes/scout.json.lock").mkdir()
+    with pytest.raises(WriteError, match=r"scout.json.lock is held"):
+        writer.write("message.send", {"to": f"scout@{TEAM}", "text": "x"}, ME)
+
+
+# beads
+
+BD = '''#!{python}
+"""Stands in for bd as documented: create, update, close and show, with --json; the issues are a JSON file."""
+import json, pathlib, sys
+path = pathlib.Path(".beads/issues.jsonl")
+issues = {{one["id"]: one for one in map(json.loads, path.read_text().splitlines())}}
+verb, *rest = sys.argv[1:]
+options = dict(word[2:].partition("=")[::2] for word in rest if word.startswith("--"))
+assert "json" in options
+if verb == "create":
+    id = f"shop-{{len(issues) + 1}}"
+    issues[id] = {{"id": id, "title": options["title"], "status": "open", "priority": int(options.get("priority", 2))}}
+    issues[id] |= {{"labels": options["labels"].split(",")}} if "labels" in options else {{}}
+else:
+    id = rest[0]
+    if id not in issues:
+        sys.exit(f"Error resolving {{id}}: not found")
+    issue = issues[id]
+    if verb == "close":
+        issue |= {{"status": "closed", "close_reason": options.get("reason", "Closed")}}
+    elif verb == "update":
+        issue |= {{name: options[name] for name in ("status", "assignee", "title") if name in options}}
+        issue |= {{"priority": int(options["priority"])}} if "priority" in options else {{}}
+        notes = options.get("append-notes")
+        issue |= {{"notes": "\\n".join(filter(None, [issue.get("notes"), notes]))}} if notes else {{}}
+path.write_text("".join(json.dumps(one) + "\\n" for one in issues.values()))
+print(json.dumps(issues[id] if verb == "create" else [issues[id]]))
+'''
+
+
+@pytest.fixture
+def beads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    directory = tmp_path / "project" / ".beads"
+    directory.mkdir(parents=True)
+    (directory / "metadata.json").write_text("{}")
+    (directory / "issues.jsonl").write_text('{"id": "shop-1", "title": "first", "status": "open", "priority": 1}\n')
+    program = tmp_path / "bin" / "bd"
+    program.parent.mkdir()
+    program.write_text(BD.format(python=sys.executable))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "id"),
+    [
+        ("task.create", {"title": "--title=x; rm -rf /", "priority": "critical", "tags": ["a", "b"]}, None),
+        ("task.update", {"status": "in_progress", "owner": "nina", "notes": "begun"}, "shop-1"),
+        ("task.update", {"priority": "low", "title": "other"}, "shop-1"),
+        ("task.update", {"status": "completed"}, "shop-1"),
+        ("task.cancel", {"reason": "not needed"}, "shop-1"),
+    ],
+)
+def test_beads_is_changed_by_its_own_command(beads: Path, method: Any, fields: dict[str, Any], id: str | None) -> None:
+    writer = writer_over(beads)
+    row = writer.write(method, fields, ME, id=id)
+    assert dict(row) == again(writer, "tasks", row["id"])
+    for name in fields.keys() & {"title", "priority", "owner", "tags"}:
+        assert row[name] == fields[name]
+
+
+def test_what_bd_knows_and_its_export_does_not_is_a_conflict(beads: Path) -> None:
+    writer = writer_over(beads)
+    (beads / "issues.jsonl").write_text('{"id": "shop-1", "title": "first", "status": "blocked", "priority": 1}\n')
+    with pytest.raises(WriteError) as caught:
+        writer.write("task.update", {"status": "completed"}, ME, id="shop-1")
+    assert caught.value.details == {"status": {"seen": "pending", "found": "blocked"}}
+
+
+def test_what_bd_says_is_the_error(beads: Path) -> None:
+    writer = writer_over(beads)
+    (beads / "issues.jsonl").write_text("")
+    assert "not found" in refusal(lambda: writer.write("task.update", {"status": "blocked"}, ME, id="shop-1"))
+
+
+def test_without_bd_beads_can_only_be_read(beads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    writer = writer_over(beads)
+    assert writer.methods(writer._sources[0]) == []
+    assert writer.actions("tasks", "shop-1") == {}
+    for change in (
+        lambda: writer.write("task.update", {"status": "blocked"}, ME, id="shop-1"),
+        lambda: writer.write("task.create", {"title": "x"}, ME),
+    ):
+        assert "`bd`" in refusal(change)
