@@ -24,6 +24,7 @@ from ..masking import masked, masked_fields
 from ..protocol import SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
 from ..sources.steps import PERSON
+from ..sources.texts import title_of
 from ..store import Change, Row, Store, joined, own_time
 from ..tables import LIMITS, TABLES, Gone, Record, now_ms
 from . import database
@@ -540,17 +541,20 @@ class Collector:
                 operations.append(item)
             else:
                 self._observe(file, item)
-        claims: Iterator[Record | Gone] = iter(self._located(list(joined(operations)), file.source))
+        claims: Iterator[Record | Gone] = iter(self._completed(list(joined(operations)), file.source))
         if self.masking:
             claims = map(self._masked, claims)
         claims = self._usage.claimed(self.statuses.without_active(claims))
         while portion := list(islice(claims, _AT_ONCE)):
             self._apply(portion, file.source.name)
 
-    def _located(self, claims: list[Record | Gone], source: Source) -> list[Record | Gone]:
-        """Say of agents and sessions which project and which account they are of; the fields are changed in place."""
+    def _completed(self, claims: list[Record | Gone], source: Source) -> list[Record | Gone]:
+        """Complete the fields of claims, in place: projects and accounts, and titles as one line without marks."""
         for rename in self.projects.place(claims):
             self._rename(rename)
+        for claim in claims:
+            if isinstance(claim, Record) and isinstance(title := claim.fields.get("title"), str):
+                claim.fields["title"] = title_of(title)
         account = self._accounts.of(source, self.sources)
         if account is not None:
             for claim in claims:

@@ -37,8 +37,10 @@ from .steps import (
     Todo,
     Tokens,
     TurnEnd,
+    TurnStart,
     Usage,
 )
+from .texts import brief, said, title_of
 
 L = TypeVar("L")
 
@@ -65,6 +67,7 @@ class ChatSource(Source):
         self.book = Book(Ledger() if self.priced else Ledger(_no_price))
         self.titled: set[str] = set()
         """Rows of sessions that have a title of :meth:`entitled`."""
+        self._names: dict[str, tuple[str | None, ...]] = {}
         self.present: set[str] = set()
         """Sessions that have a file, where a format copies them: a copy whose original is gone counts in full."""
 
@@ -72,7 +75,27 @@ class ChatSource(Source):
         """Yield a title from a file beside the conversation: it counts more than the first prompt."""
         if title is not None:
             self.titled.add(self.namespace + session)
-            yield Record("sessions", self.namespace + session, {"title": preview(" ".join(title.split()))})
+            yield Record("sessions", self.namespace + session, {"title": preview(title_of(title))})
+
+    def name_of(
+        self,
+        agent: str,
+        *,
+        name: str | None = None,
+        task: str | None = None,
+        prompt: str | None = None,
+        kind: str | None = None,
+    ) -> str | None:
+        """Return what a subagent is called, by all that is known of it: the same whichever file has it first.
+
+        ``name``: what it was called; ``task``: what it is to do, in a few words; ``prompt``: the brief it was given;
+        ``kind``: what kind of agent it is, or a name that its program made up.
+        """
+        claims = (name, task and brief(task), prompt and brief(prompt), kind)
+        held = self._names.get(agent, (None,) * len(claims))
+        known = tuple(min(filter(None, pair), default=None) for pair in zip(held, claims, strict=True))
+        self._names[agent] = known
+        return next(filter(None, known), None)
 
 
 class Voice:
@@ -99,6 +122,8 @@ class Voice:
         """Whether it was prompted and the turn did not end."""
         self.titled = False
         """Whether the session's title is known."""
+        self.briefed = False
+        """Whether it was given something to do."""
 
     # Making steps
 
@@ -116,6 +141,8 @@ class Voice:
                 given.setdefault("name", directory_name(given["directory"]))
             if not self.facts:
                 given = {"path": self.path, "name": self.session[:8], **given}
+        elif "name" in given:
+            given["name"] = self.source.name_of(self.agent, kind=given["name"])
         new = {name: value for name, value in given.items() if self.facts.get(name) != value}
         if new:
             self.facts |= new
@@ -126,9 +153,10 @@ class Voice:
     def title(self, at: int, text: str | None, *, final: bool = True) -> Iterator[About]:
         """Yield the session's title; one that is not ``final`` counts only if it has none."""
         known = self.titled or self.session in self.source.titled
-        if text and self.parent is None and (final or not known):
+        title = title_of(text) if text and self.parent is None and (final or not known) else None
+        if title:
             self.titled = True
-            yield About(at, {"title": preview(" ".join(text.split()))}, {})
+            yield About(at, {"title": preview(title)}, {})
 
     def answered(self, at: int) -> TurnEnd:
         """Return the end of a turn with an answer: if that ends with a question, the agent waits."""
@@ -155,14 +183,23 @@ class Voice:
         return self.conversation.take(step) if complete is None else complete(self, step)
 
     def _prompt(self, step: Prompt) -> list[Item]:
-        """Add the sender and, if it has none, the session's title."""
+        """Add the sender, the session's title and a subagent's name; words of its program alone are no prompt."""
         self.in_turn, self.reply = True, ""
-        if self.parent is not None and step.sender == PERSON:
-            step = step._replace(sender=self.parent)
-        items = [
-            item for title in self.title(step.at, step.text, final=False) for item in self.conversation.take(title)
-        ]
+        text = said(step.text)
+        if not text and step.text:
+            return self.conversation.take(TurnStart(step.at, "its program told it something"))
+        sender = self.parent if self.parent is not None and step.sender == PERSON else step.sender
+        step = step._replace(text=text, sender=sender)
+        items = [item for about in self._called_by(step) for item in self.conversation.take(about)]
         return items + self.conversation.take(step)
+
+    def _called_by(self, step: Prompt) -> Iterator[About]:
+        """Yield what follows from a prompt for the title of the session, or for the name of a subagent."""
+        if self.parent is None:
+            yield from self.title(step.at, step.text, final=False)
+        elif not self.briefed:
+            yield About(step.at, {}, {"name": self.source.name_of(self.agent, prompt=step.text)})
+        self.briefed = True
 
     def _reply(self, step: Reply) -> list[Item]:
         self.in_turn, self.reply = True, step.text
@@ -199,8 +236,11 @@ class Voice:
 
     def _spawn(self, step: Spawn) -> list[Item]:
         call = self.calls.get(step.call_id)
-        row = self.call_row(step.call_id, call.at if call is not None else None)
-        return self.conversation.take(step._replace(call_id=row, agent_id=self.agent_row(step.agent_id)))
+        row, agent = self.call_row(step.call_id, call.at if call is not None else None), self.agent_row(step.agent_id)
+        given = call.input if call is not None and isinstance(call.input, dict) else {}
+        name = self.source.name_of(agent, task=named(given.get("description")), prompt=step.task, kind=step.kind)
+        items = self.conversation.take(step._replace(call_id=row, agent_id=agent))
+        return [*items, Record("agents", agent, {"name": name})] if name is not None else items
 
     def _return(self, step: Return) -> list[Item]:
         return self.conversation.take(step._replace(agent_id=self.agent_row(step.agent_id)))
@@ -307,15 +347,6 @@ class Chat(Reader, Generic[L, V]):
         return blake2b(self.data.strip(), digest_size=8).hexdigest()
 
 
-def brief(text: str) -> str | None:
-    """Return what an agent is called by the work it was given: the beginning of the first line."""
-    lines = (_MARKUP.sub("", line).strip() for line in text.splitlines())
-    line = next((line for line in lines if line), "")
-    return (line if len(line) <= _BRIEF else line[: _BRIEF - 1].rpartition(" ")[0] + "…") or None
-
-
-_BRIEF: Final = 60
-_MARKUP: Final = re.compile(r"^\s*(?:(?:#+|[-*>]+)\s+)+|\*\*|`|</?[a-zA-Z][\w-]*[^<>]*>")
 _EXIT_CODE: Final = re.compile(r"^Exit Code: (-?\d+)\s*$", re.MULTILINE)
 
 

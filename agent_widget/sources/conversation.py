@@ -6,6 +6,7 @@ once, here.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -35,6 +36,7 @@ from .steps import (
     Unnamed,
     Usage,
 )
+from .texts import first_line, said
 
 _WORDS: Final = {
     "pending": "pending todo open not_started queued",
@@ -131,14 +133,20 @@ class Conversation:
             if column != "messages":
                 agent[column] = put("agents", self.agent, column, self.file, count)
         if activity is not None:
-            doing = activity.text if isinstance(activity, Reply) else f"{activity.name} {_gist(activity.input)}".strip()
-            agent["activity"] = preview(doing)
+            agent["activity"] = preview(self._doing(activity))
         self._of_session, self._of_agent, self._times, self._activity = {}, {}, None, None
         self._counted.clear()
         yield Record("sessions", self.session, session)
         yield Record("agents", self.agent, agent)
 
+    def _doing(self, step: Reply | Call) -> str | None:
+        """Return what the agent does, or did: what it said, of a subagent's report the first line."""
+        if isinstance(step, Reply):
+            return step.text if self.parent is None else first_line(step.text)
+        return f"{step.name} {_gist(step.input)}".strip()
+
     def _introduce(self) -> None:
+        self.book.heard.add(self.agent)
         self._of_agent["session_id"] = self.session
         if self.parent is not None:  # else another file may have it
             self._of_agent["parent_id"] = self.parent
@@ -332,7 +340,8 @@ class Conversation:
 
     def _return(self, step: Return) -> None:
         self._message(f"{step.agent_id}<", step.at, step.agent_id, self.agent, "result", step.text)
-        self._items.append(Record("agents", step.agent_id, {}))  # no other file may name it
+        did = first_line(step.text) if step.text and step.agent_id not in self.book.heard else None
+        self._items.append(Record("agents", step.agent_id, {"activity": preview(did)} if did else {}))
         self._items.append(Evidence(step.agent_id, step.at, "reported a failure" if step.failed else "reported"))
         self._helpers.discard(step.agent_id)
         if self._leaves_helpers:
@@ -352,7 +361,13 @@ class Conversation:
             self._of_session |= {"status": "active", "ended_at": None}
 
     def _message(self, id: str, at: int, sender: str, recipient: str, kind: str, text: str | None) -> None:
-        fields = {"at": at, "sender": sender, "recipient": recipient, "kind": kind, "text": preview(text)}
+        fields = {
+            "at": at,
+            "sender": sender,
+            "recipient": recipient,
+            "kind": kind,
+            "text": preview(text and said(text)),
+        }
         self._items.append(Record("messages", f"{self.session}:{id}", {**fields, "session_id": self.session}))
 
     def _count(self, column: str) -> None:
@@ -403,12 +418,22 @@ def _gist(given: Any) -> str:
     return given if isinstance(given, str) else ""
 
 
+def _without_tags(text: str) -> str:
+    """Return what a tool gave back without the reminders at its beginning; what they say, if there is nothing else."""
+    if not text.lstrip().startswith(_REMINDER):
+        return text
+    return said(text) or re.sub("</?system-reminder>", "", text).strip()
+
+
+_REMINDER: Final = "<system-reminder>"
+
+
 def _shown(value: Any) -> tuple[str | None, int | None]:
     """Return a preview of a text, or of a value as JSON, and how many bytes the whole of it has."""
     if value is None:
         return None, None
     if isinstance(value, str):
-        return cut(value), len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
+        return cut(_without_tags(value)), len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
     data = msgspec.json.encode(value)
     shown = data if len(data) <= _ENOUGH else data[:_ENOUGH]
     return cut(shown.decode("utf-8", "ignore")), len(data)

@@ -271,5 +271,7 @@ class Book:
     """Calls that have a result in some file: a copy of the call elsewhere does not make it run again."""
     callers: dict[str, tuple[bool, int, str, str]] = field(default_factory=dict)
     """Call → copy or not, time (ms), session, agent: of several claims the least one counts."""
+    heard: set[str] = field(default_factory=set)
+    """Agents with a conversation of their own: it says better what they did than whoever they reported to."""
     on_step: Callable[[Any, Step], None] | None = None
     """Called with a conversation and its step instead of making rows of it: :mod:`agent_widget.ondemand.transcript`."""

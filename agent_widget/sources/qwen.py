@@ -246,7 +246,8 @@ class _Chat(Chat[_Record, Voice]):
         call = next(calls, None)
         given = call.input if call is not None and isinstance(call.input, dict) else {}
         self.children[agent] = call.id if call is not None else ""
-        yield About(at, {}, {"name": named(given.get("description")) or kind, "role": kind})
+        name = self.source.name_of(main.agent_row(agent), task=named(given.get("description")), kind=kind)
+        yield About(at, {}, {"name": name, "role": kind})
         if call is not None:
             yield from main.take(Spawn(call.at, call.id, agent, named(given.get("prompt")) or "", kind))
 

@@ -18,6 +18,7 @@ import pytest
 
 from agent_widget.ingest.collector import Collector
 from agent_widget.sources.codex import Codex, compressed
+from agent_widget.sources.codex.calls import scripted
 from tests.support.collecting import refresh
 
 REPLAYS = Path(__file__).parents[3] / "shared/data/replays/codex"
@@ -435,7 +436,7 @@ class TestSubagents:
         collector = read(tmp_path, turn(*SPAWNING), child(tokens(62_000, 100, 0, 7), called(63_000, "c", cmd="ls")))
         agent = row(collector, "agents", CHILD)
         assert (agent["name"], agent["role"], agent["parent_id"], agent["session_id"]) == (
-            "Ada",
+            "Find the shelves",
             "explorer",
             MAIN,
             MAIN,
@@ -860,3 +861,20 @@ def test_forks_of_a_thread_that_is_gone_tell_what_they_copied_and_count_it_once(
     collector = read(tmp_path, *forks)
     assert sum(input for input, _, _ in used(collector)) == 500
     assert {row["title"] for row in collector.store.rows("sessions")} == {"Tidy up"}
+
+
+@pytest.mark.parametrize(
+    ("code", "commands"),
+    [
+        ('const r = await tools.exec_command({"cmd": "pytest -q", "yield_time_ms": 1});\ntext(r.output);', "pytest -q"),
+        ("await tools.exec_command({cmd: 'ls \\'a b\\''})", "ls 'a b'"),
+        ("await tools.exec_command({ cmd: `a\nb` })", "a\nb"),
+        ('await tools.exec_command({"cmd": "a\\n\\"b\\""}); await tools.exec_command({cmd: "c"})', 'a\n"b"\nc'),
+        ("text(1 + 1)", None),
+        ("await tools.web_search({query: 'x'})", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_call_of_code_mode_is_about_the_commands_in_its_script(code: Any, commands: str | None) -> None:
+    assert scripted(code) == ({} if commands is None else {"command": commands, "code": code})

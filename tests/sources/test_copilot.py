@@ -404,7 +404,12 @@ def test_a_subagent_has_its_own_row_in_the_same_file(home: Home) -> None:
     looks = call("10:01:03", "c2", "bash", agent="c1", command="ls")
     home.write(LOG, lines(started(), prompt("10:00:30"), asked, begins, reply, looks))
     scout = home.row("agents", f"{SESSION}/c1")
-    assert (scout.name, scout.role, scout.parent_id, scout.session_id) == ("scout", "explore", SESSION, SESSION)
+    assert (scout.name, scout.role, scout.parent_id, scout.session_id) == (
+        "Count the trees.",
+        "explore",
+        SESSION,
+        SESSION,
+    )
     assert (scout.status, scout.tool_calls, home.row("agents", SESSION).tool_calls) == ("working", 1, 1)
 
     back = [result("10:01:04", "c2", agent="c1"), answer("10:01:05", "Two trees.", agent="c1", output=8)]
@@ -500,7 +505,7 @@ def test_a_recorded_fan_out_is_three_subagents_that_worked_at_the_same_time(tmp_
     home = Home(Copilot, tmp_path).write("session-state/s/events.jsonl", recording("copilot", "3-5_"))
     subagents = [agent for agent in home.rows("agents").values() if agent.parent_id]
     assert [(agent.role, agent.status, agent.tool_calls) for agent in subagents] == [("explore", "done", 1)] * 3
-    assert sorted(agent.name for agent in subagents) == ["child-A", "child-B", "child-C"]
+    assert sorted(agent.name for agent in subagents) == [f"Run child-{child} sleep command" for child in "ABC"]
     assert [m.kind for m in home.rows("messages").values()].count("delegate") == 3
 
 

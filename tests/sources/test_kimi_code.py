@@ -316,7 +316,7 @@ def test_a_subagent_is_an_agent_with_its_own_file(home: Home) -> None:
     for path in (FILE, HELPER):
         home.write(path, a_home()[path])
     helper = home.row("agents", f"{SESSION}/agent-0")
-    assert (helper.name, helper.role, helper.parent_id, helper.status) == ("coder", "coder", SESSION, "done")
+    assert (helper.name, helper.role, helper.parent_id, helper.status) == ("Count the trees.", "coder", SESSION, "done")
     assert (helper.input_tokens, home.row("agents", SESSION).input_tokens) == (50, 200)
     found = [(row.kind, row.text) for row in home.rows("messages").values() if helper.id in (row.sender, row.recipient)]
     assert sorted(found) == [("delegate", "Count the trees."), ("reply", "Four."), ("result", "Four.")]
@@ -535,7 +535,7 @@ def test_calls_ended_as_they_did(shown: Regrown, printed: Regrown) -> None:
 
 def test_the_subagent_did_what_it_was_given(shown: Regrown) -> None:
     (helper,) = [row for row in shown.rows("agents") if row.parent_id is not None]
-    assert (helper.name, helper.status, helper.tool_calls) == ("coder", "done", 1)
+    assert (helper.name, helper.status, helper.tool_calls) == ("Count the tests", "done", 1)
     found = [(row.kind, row.text) for row in by_time(shown, "messages") if helper.id in (row.sender, row.recipient)]
     assert ("delegate", "#subwork# Count the tests of the shop.") in found
     assert ("result", "There are four tests.") in found

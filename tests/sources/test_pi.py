@@ -237,7 +237,7 @@ def test_a_subagents_session_below_the_session_that_ran_it_is_its_own_agent(home
     home.write(below, lines(run, prompt("10:00:04"), answer("10:00:05", "Two.")))
     home.write(below.replace("session.jsonl", "run-1/session.jsonl"), lines({**run, "id": "deep"}, prompt("10:00:06")))
     subagent = home.row("agents", f"{SESSION}/sub")
-    assert (subagent.parent_id, subagent.name, subagent.output_tokens) == (SESSION, "run1", 20)
+    assert (subagent.parent_id, subagent.name, subagent.output_tokens) == (SESSION, "Prune the trees.", 20)
     assert home.row("agents", f"{SESSION}/deep").parent_id == SESSION
     assert [row.output_tokens for row in home.rows("sessions").values()] == [40]
 

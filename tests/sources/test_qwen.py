@@ -154,7 +154,12 @@ def test_a_subagent_belongs_to_the_session_in_whose_directory_it_is(home: Home) 
     path = f"projects/-home-eva-orchard/subagents/{SESSION}/agent-explore-7f3c.jsonl"
     home.write(path, lines(prompt("10:01:10", **who), answer("10:01:20", "Two.", **who)))
     scout = home.row("agents", f"{SESSION}/explore-7f3c")
-    assert (scout.name, scout.parent_id, scout.session_id, scout.status) == ("Explore", SESSION, SESSION, "done")
+    assert (scout.name, scout.parent_id, scout.session_id, scout.status) == (
+        "Prune the trees.",
+        SESSION,
+        SESSION,
+        "done",
+    )
     assert home.row("sessions", SESSION).output_tokens == 20
 
 

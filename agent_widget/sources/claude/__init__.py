@@ -35,6 +35,7 @@ from ..directories import directory_name
 from ..limits import HOUR_MS
 from ..memory import memory_fields
 from ..steps import PERSON
+from ..texts import title_of
 from . import writing
 from .home import Home
 from .limits import limits
@@ -125,7 +126,8 @@ class Claude(Home):
         session = self.namespace + path.parts[2]
         agent = self.subagent(session, short)
         kind, parent = named(document.get("agentType")), named(document.get("parentAgentId"))
-        name = self.name_of(agent, named(document.get("name")), kind, named(document.get("description")))
+        name, task = named(document.get("name")), named(document.get("description"))
+        name = self.name_of(agent, name=name, task=task, kind=kind)
         facts = {"name": name, "role": kind, "model": named(document.get("model"))}
         self.parents[agent] = self.subagent(session, parent) if parent else session
         known = {name: value for name, value in facts.items() if value is not None}
@@ -168,7 +170,7 @@ class Claude(Home):
             return
         directory = named(entry.get("project"))
         id = f"{session}:{at}"
-        first = {} if self.prompts[session] else {"title": preview(text)}
+        first = {} if self.prompts[session] else {"title": preview(title_of(text))}
         self.prompts[session].add(id)
         yield Record("sessions", session, {"directory": directory, "agent_id": session, "status": "ended", **first})
         name = directory_name(directory)

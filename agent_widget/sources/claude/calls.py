@@ -76,7 +76,8 @@ def _spawned(talk: Talk, call: Call, result: dict[str, Any], text: str, at: int)
     task = named(given.get("prompt")) or named(given.get("description")) or ""
     yield Spawn(call.at, call.id, short, clean(task), kind)
     yield Evidence(agent, call.at, "given work")
-    yield Record("agents", agent, {"name": talk.source.name_of(agent, name, kind, named(given.get("description")))})
+    called = talk.source.name_of(agent, name=name, task=named(given.get("description")), kind=kind)
+    yield Record("agents", agent, {"name": called})
     if result.get("isAsync") is True or result.get("status") == "async_launched":
         talk.background[short] = "agent"
     if result.get("status") == "completed":

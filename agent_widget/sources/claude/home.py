@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ..base import Gone, Item, Reader, Record
-from ..chat import ChatSource, brief
+from ..chat import ChatSource
 from ..steps import PERSON
 from .claims import Messages, Place, Tasks
 from .live import Live
@@ -42,7 +42,6 @@ class Home(ChatSource):
         self.documents: defaultdict[str, dict[PurePosixPath, TeamDocument]] = defaultdict(dict)
         """Team → its documents."""
         self._messages = Messages()
-        self._names: dict[str, tuple[str | None, str | None, str | None]] = {}  # subagent → its name, task and kind
         self._leaderless: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)  # lead's name → messages, columns
 
     # Who is who
@@ -55,14 +54,6 @@ class Home(ChatSource):
         """Return the row of a member of a team; its lead is the agent of a session."""
         lead = self.leads.get(team)
         return lead if lead is not None and name == LEAD else f"{self.namespace}{name}@{team}"
-
-    def name_of(
-        self, agent: str, name: str | None = None, kind: str | None = None, task: str | None = None
-    ) -> str | None:
-        """Return a subagent's name: its own, or its task's, or its kind; the same whichever file has it first."""
-        known = self._names.get(agent, (None, None, None))
-        self._names[agent] = known = (name or known[0], (brief(task) if task else None) or known[1], kind or known[2])
-        return known[0] or known[1] or known[2]
 
     def add_transcript(self, session: str, file: PurePosixPath) -> Iterator[Item]:
         """Take in that a transcript has lines of a session."""

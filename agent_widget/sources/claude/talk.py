@@ -114,7 +114,7 @@ class Talk(Voice):
         title = next(self._titles[kind] for kind in reversed(_TITLES) if kind in self._titles)
         if title != self._title and self.parent is None:
             self._title = title
-            yield from super().title(at, " ".join(title.split()))
+            yield from super().title(at, title)
 
     # Turns
 

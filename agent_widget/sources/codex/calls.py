@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from ..base import Malformed, named
+from ..base import Malformed, named, parse_json
 from ..chat import plan
 from ..steps import Call, Step
 from .outcomes import STATUS, Outcome, by_event, by_output, patched
@@ -29,9 +30,40 @@ def _call(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
     given = payload.arguments if payload.arguments is not None else payload.input
     if payload.type == "local_shell_call" and isinstance(payload.action, dict):
         given = {"command": payload.action.get("command")}
-    parsed = json_in(given) if payload.type != "custom_tool_call" else {}
+    parsed = json_in(given) if payload.type != "custom_tool_call" else scripted(given)
     name = named(payload.name) or str(payload.type).removesuffix("_call")
     yield from _called(thread, thread.step_id(named(payload.call_id) or payload.id, at), name, parsed or given, at)
+
+
+def scripted(code: Any) -> dict[str, Any]:
+    """Return the commands that a script of code mode runs, and the script; nothing for what runs none.
+
+    In code mode the model writes JavaScript that calls the tools: ``await tools.exec_command({cmd: "ls"})``. What the
+    call is about are the commands.
+    """
+    if not isinstance(code, str) or "*** Begin Patch" in code:
+        return {}
+    commands = [_unquoted(found) for found in _COMMAND.findall(code)]
+    return {"command": "\n".join(commands), "code": code} if commands else {}
+
+
+_COMMAND: Final = re.compile(
+    r"""\btools\.(?:exec_command|shell|local_shell)\(\s*\{\s*["']?(?:cmd|command)["']?\s*:\s*"""
+    r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)"""
+)
+
+
+def _unquoted(literal: str) -> str:
+    """Return the text of a string of JavaScript."""
+    if literal[0] == '"':
+        try:
+            return str(parse_json(literal.encode("utf-8", "replace")))
+        except Malformed:
+            pass  # it has escapes that JSON has not: as those in the other quotes
+    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found.group(1), found.group(1)), literal[1:-1], flags=re.DOTALL)
+
+
+_ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 def _called(thread: Thread, id: str, name: str, given: Any, at: int) -> Iterator[Step]:

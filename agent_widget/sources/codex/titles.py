@@ -9,6 +9,7 @@ from typing import Any
 
 from ..base import Record, clean, named, preview
 from ..chat import ChatSource
+from ..texts import title_of
 
 
 class Rank(IntEnum):
@@ -33,7 +34,7 @@ class TitledThreads(ChatSource):
 
     def claim_title(self, thread: Any, text: Any, rank: Rank, at: int | None) -> Iterator[Record]:
         """Take in one more claim to a title of ``at``; yield the title that the session has then."""
-        if isinstance(thread, str) and (text := named(text)):
+        if isinstance(thread, str) and (text := named(text)) and title_of(text):
             claim = (rank, -(at or 0) if rank is Rank.NAME else at or 0)
             held = self._titles.get(thread)
             if held is None or claim < held[:2] or (rank is Rank.NAME and claim == held[:2]):
@@ -45,5 +46,5 @@ class TitledThreads(ChatSource):
         """Yield the title of a session, which is now known to have a rollout."""
         self._sessions.add(thread)
         if thread in self._titles:
-            title = preview(" ".join(self._titles[thread][2].split()))
+            title = preview(title_of(self._titles[thread][2]))
             yield Record("sessions", self.namespace + thread, {"title": title})

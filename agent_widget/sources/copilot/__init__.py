@@ -275,9 +275,14 @@ class _Log(Chat[Event, _Voice]):
     def _spawned(self, voice: _Voice, at: int, id: str, data: Data) -> Iterator[Step | Item]:
         caller, call = self._caller(data.toolCallId)
         given = call.arguments if isinstance(call.arguments, dict) else {}
-        name = named(given.get("name")) or data.agentDisplayName or data.agentName
-        yield About(at, {}, {"name": name, "role": data.agentName, "model": data.model})
         task = named(given.get("prompt")) or named(given.get("description")) or ""
+        name = self.source.name_of(
+            voice.agent,
+            task=named(given.get("description")),
+            prompt=task,
+            kind=named(given.get("name")) or data.agentDisplayName or data.agentName,
+        )
+        yield About(at, {}, {"name": name, "role": data.agentName, "model": data.model})
         call_id = caller.call_row(data.toolCallId or id, None)
         yield from caller.conversation.take(Spawn(at, call_id, voice.agent, task, data.agentName))
 

@@ -43,11 +43,10 @@ from ..base import (
     parse_object,
     preview,
 )
-from ..chat import Chat, ChatSource, Voice, brief, exit_code, plan
+from ..chat import Chat, ChatSource, Voice, exit_code, plan
 from ..conversation import TASK_STATUS
 from ..directories import directory_name
 from ..steps import (
-    About,
     Call,
     Prompt,
     Reply,
@@ -194,8 +193,6 @@ class _Log(Chat[Line, Voice]):
                 yield from self.chat.about(at, directory=where.group(1).strip())
         elif text and not text.startswith(_COMMAND):  # not what tools returned, nor a command that nobody answers
             self.prompted = True
-            if self.parent is not None and self._new("name"):
-                yield About(at, {}, {"name": brief(text)})
             yield Prompt(at, message.id, _text(message.displayContent) or text)
 
     def _answer(self, message: Message, at: int) -> Iterator[Step | Item]:

@@ -213,8 +213,6 @@ class _Wire(Chat[Line, _Voice]):
             task = named(given.get("prompt")) or named(given.get("description")) or ""
             kind = event.subagent_type if event.agent_id is None else None  # else its own facts say it
             yield Spawn(at, call_id, agent, task, kind)
-            if event.agent_id is None and (name := named(given.get("description"))):
-                yield Record("agents", voice.agent_row(agent), {"name": preview(name)})
         if call is not None:
             self.spawned[call_id] = agent
         if event.agent_id is None:  # it has no wire of its own
@@ -302,7 +300,8 @@ class Kimi(ChatSource):
         if started is None or updated is None:
             raise Malformed("a subagent without a time")
         id = f"{session}/{facts.agent_id}"
-        fields: dict[str, Any] = {"name": named(facts.description) or facts.agent_id, "role": facts.subagent_type}
+        name = self.name_of(id, task=named(facts.description), kind=facts.agent_id)
+        fields: dict[str, Any] = {"name": name, "role": facts.subagent_type}
         fields |= {"parent_id": session, "session_id": session, "started_at": started, "last_seen_at": updated}
         if model := named(facts.launch_spec.get("effective_model")):
             self.models[id] = fields["model"] = model

@@ -7,6 +7,7 @@ only what it cost, in case that one was deleted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,15 @@ from ..chat import ChatSource, Voice
 from ..conversation import Conversation
 from ..directories import directory_name
 from ..steps import About, Closed, Plan, Usage
+from ..texts import title_of
 from .messages import model_name, steps
 from .records import Message
 
 _LATEST_ONLY: Final = frozenset({"status", "ended_at", "activity", "context_tokens", "model"})
 """Columns of sessions and agents that an older message must not set back."""
 _NEVER: Final = (0, "")
+_BY_KIND: Final = re.compile(r"\s*\(@[\w-]+ subagent\)\s*$")
+"""What OpenCode puts behind the brief in a subagent's title."""
 
 
 @dataclass(slots=True)
@@ -81,9 +85,12 @@ class Sessions(ChatSource):
         directory = named(facts.get("directory"))
         # once there are messages, they say which model, each when it was written
         model = None if session.newest > _NEVER else model_name(facts.get("model"))
-        row = {"title": preview(title), "directory": directory, "path": file, "model": model}
+        row = {"title": preview(title and title_of(title)), "directory": directory, "path": file, "model": model}
         links = {"parent_id": session.parent, "agent_id": session.id}
-        name = role or title if session.parent else directory_name(directory) or title
+        if session.parent:
+            name = self.name_of(session.id, task=title and _BY_KIND.sub("", title), kind=role)
+        else:
+            name = directory_name(directory) or title
         agent = {"name": name, "role": role, "directory": directory, "model": model}
         conversation = Conversation(self.book, file, session.id, parent=session.parent)
         yield from conversation.take(About(at, row | links, agent))
