@@ -114,7 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--no-masking", action="store_true", help=masking_help)
     keeping = sub.add_mutually_exclusive_group()
     keeping.add_argument("--archive", metavar="FILE", help="where to keep rows (default: in your state directory)")
-    keeping.add_argument("--no-archive", action="store_true", help="keep nothing: read all again at each start")
+    keeping.add_argument(
+        "--no-archive", action="store_true", help="keep nothing: read all again at each start, all in memory"
+    )
     sub.add_argument(
         "--keep-transcripts", action="store_true", help="copy transcripts beside the archive before agents delete them"
     )

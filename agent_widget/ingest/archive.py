@@ -6,11 +6,14 @@ readers must remember to go on. The files are the truth; the archive is what nee
 - Before a row is sent to anybody its id is written (to the file ``….sent``), which costs little; the row itself follows
   within a moment, with others. A killed server may have sent rows that were not written yet: its successor gives those
   new numbers, so that whoever has seen them is sent what they are now, and goes on with the same epoch.
-- A checkpoint writes the stamps and the readers' memory together. After a crash the rows are rolled back to the last
-  checkpoint (what they were is in ``undo``), under new numbers, and what was read since is read again by readers that
-  remember the checkpoint. So rows and memory always belong together, whatever a reader decides from what it remembers.
+- A checkpoint writes what readers remember, as of the rows that are there: of each file that was read since the last
+  one its stamp (``files``) and its reader (``readers``), of what readers share the entries that changed (``facts``),
+  and the rest as one (``memory``). It costs what has changed since the last one. After a crash the rows are rolled back
+  to the last checkpoint (what they were is in ``undo``), under new numbers, and what was read since is read again by
+  readers that remember the checkpoint. So rows and memory always belong together, whatever a reader decides from what
+  it remembers.
 
-The readers' memory is a pickle. It is taken only if it carries the signature of this user's own key and comes from
+Readers and the rest are pickles. They are taken only if they carry the signature of this user's own key and come from
 this very code; else all files are read again, and their rows are merged into those that are here.
 """
 
@@ -21,7 +24,6 @@ import hashlib
 import hmac
 import logging
 import os
-import pickle
 import secrets
 import sqlite3
 import sys
@@ -31,13 +33,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from platformdirs import user_state_path
 
 from ..store import Row, Saved
 from ..tables import TABLES
+from .facts import FACTS, Facts
 
 try:
     import fcntl
@@ -46,10 +49,12 @@ except ImportError:  # Windows
 
 log = logging.getLogger("agent_widget")
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the file format. A file with a newer one is set aside."""
 TOMBSTONES: Final = 10_000
 """Maximum removed keys kept per table, as in the store."""
+_AT_ONCE: Final = 500
+"""Rows that are read at a time when all of a table are looked at."""
 SPARE: Final = 1_000_000
 """Numbers skipped after a crash of the machine, so that none that a client has seen is given again."""
 
@@ -93,8 +98,9 @@ class Archive:
         """Held for a transaction: the connection is used by several threads."""
         self._sent = _Sent(path)
         self._lock = lock
-        self._undone: set[tuple[str, str]] | None = None
-        """The rows whose state at the last checkpoint is in ``undo``; ``None`` while there is nothing to go back to."""
+        self._base: int | None = None
+        """The ``seq`` at the last checkpoint; ``None`` while there is nothing to go back to."""
+        self.facts = Facts(connection)
         self._gone: set[tuple[str, str]] = set(connection.execute("SELECT tbl, id FROM gone"))
 
     @classmethod
@@ -153,7 +159,7 @@ class Archive:
         meta = self._meta()
         epoch, seq = meta.get("epoch", b"").decode() or secrets.token_hex(8), int(meta.get("seq", b"0"))
         found = Saved(epoch, seq, counts=msgspec.json.decode(meta.get("counts", b"{}"), type=dict[str, int]))
-        self._undone = set() if any(found.counts.values()) else None
+        self._base = seq if "base" in meta else None
         for name, columns in _COLUMNS.items():
             limit = limits.get(name)
             query = f"SELECT seq, row FROM {name} ORDER BY seq"
@@ -169,6 +175,8 @@ class Archive:
                 found.floors[key.removeprefix("floor.")] = int(value)
         with self._connection:
             self._set(epoch=epoch.encode(), seq=str(found.seq).encode(), clean=b"0")
+            if self._base is not None:
+                self._set(base=str(seq).encode())
         return found
 
     def _roll_back(self) -> None:
@@ -180,14 +188,19 @@ class Archive:
         if (meta.get("clean") == b"1" and not sent) or "seq" not in meta:
             return
         if meta.get("base") is None:  # the first reading of all was cut short: it begins anew, in a new life
-            for name in TABLES:
+            for name in (*TABLES, "gone"):
                 self._connection.execute(f"DELETE FROM {name}")
-            self._connection.execute("DELETE FROM gone")
             self._connection.execute("DELETE FROM meta WHERE name NOT IN ('columns', 'clean')")
             self._gone.clear()
             return
         seq = int(meta["seq"]) + SPARE
-        before = {(name, id): data for name, id, data in self._connection.execute("SELECT tbl, id, row FROM undo")}
+        base = int(meta["base"]) if meta.get("clean") != b"1" else seq
+        before: dict[tuple[str, str], bytes | None] = {}
+        for name in TABLES:
+            new = self._connection.execute(f"SELECT id FROM {name} WHERE seq > ?", (base,))
+            before.update(((name, id), None) for (id,) in new)
+        undone = self._connection.execute("SELECT tbl, id, row FROM undo")
+        before.update(((name, id), data) for name, id, data in undone)
         for name, id in sent:
             if (name, id) not in before:
                 found = self._connection.execute(f"SELECT row FROM {name} WHERE id = ?", (id,)).fetchone()
@@ -216,6 +229,13 @@ class Archive:
         """Return the rows that changed after ``seq``, oldest change first."""
         found = self._connection.execute(f"SELECT row FROM {table} WHERE seq > ? ORDER BY seq", (seq,))
         return [_row(_COLUMNS[table], data) for (data,) in found]
+
+    def rows(self, table: str) -> Iterator[Row]:
+        """Yield all rows of a table, oldest change first, without holding them all at once."""
+        cursor = self._connection.execute(f"SELECT row FROM {table} ORDER BY seq")
+        while found := cursor.fetchmany(_AT_ONCE):
+            for (data,) in found:
+                yield _row(_COLUMNS[table], data)
 
     def newest(self, table: str, limit: int) -> list[Row]:
         """Return the ``limit`` rows that are latest by the table's own time, oldest change first."""
@@ -248,11 +268,11 @@ class Archive:
             cells.setdefault(name, []).append((when, row["id"], _at(name, row), _encode(list(row.values()))))
         gone = list(gone)
         with self._writing, self._connection:
-            if self._undone is not None:
+            if self._base is not None:
                 for name, values in cells.items():
-                    self._note_before(name, (value[1] for value in values))
+                    self._note_before(name, self._base, (value[1] for value in values))
                 for name, id, _ in gone:
-                    self._note_before(name, (id,))
+                    self._note_before(name, self._base, (id,))
             for name, values in cells.items():
                 self._connection.executemany(f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?)", values)
                 if self._gone:
@@ -266,44 +286,72 @@ class Archive:
             self._set(seq=str(seq).encode(), counts=msgspec.json.encode(counts))
         self._sent.clear()
 
-    def _note_before(self, name: str, ids: Iterable[str]) -> None:
-        """Keep what rows were at the last checkpoint, before they change for the first time after it."""
-        assert self._undone is not None
-        new = [id for id in ids if (name, id) not in self._undone]
-        self._undone.update((name, id) for id in new)
-        query = f"INSERT OR IGNORE INTO undo SELECT ?, ?, (SELECT row FROM {name} WHERE id = ?)"
-        self._connection.executemany(query, ((name, id, id) for id in new))
+    def _note_before(self, name: str, base: int, ids: Iterable[str]) -> None:
+        """Keep what rows were at the last checkpoint, before they change for the first time after it.
 
-    # What the collector asks for
-
-    def remember(self, memory: object) -> None:
-        """Write a checkpoint: what readers must remember to go on from the rows as they are now.
-
-        ``memory`` is anything that :mod:`pickle` takes.
+        Rows that are new since then have no place there: their numbers say that they are.
         """
-        data = pickle.dumps(memory, protocol=5)
+        query = f"INSERT OR IGNORE INTO undo SELECT ?, id, row FROM {name} WHERE id = ? AND seq <= ?"
+        self._connection.executemany(query, ((name, id, base) for id in ids))
+
+    # What whoever keeps the readers' memory asks for
+
+    def remember(
+        self,
+        memory: bytes,
+        files: Iterable[tuple[bytes, bytes, bytes | None]] = (),
+        forgotten: Iterable[bytes] = (),
+        facts: Mapping[str, Iterable[tuple[str, bytes | None]]] | None = None,
+    ) -> None:
+        """Write a checkpoint: what readers must remember to go on from the rows as they are now, together.
+
+        ``files``: path, state and reader (``None``: as before) of each file that was read since the last one;
+        ``forgotten``: paths of those that are not known any more. ``facts``: scope → the entries that changed, ``None``
+        for a removed one.
+        ``memory`` and readers are signed.
+        """
+        key = _key()
+        files = list(files)
+        readers = [(path, _signed(key, reader, path)) for path, _, reader in files if reader is not None]
+        states = [(path, state) for path, state, _ in files]
         with self._writing, self._connection:
-            self._set(memory=hmac.digest(_key(), data, "sha256") + data, code=_code(), base=b"1")
+            seq = self._meta_one("seq") or b"0"
+            self._set(memory=_signed(key, memory), code=_code(), base=seq)
+            self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", states)
+            self._connection.executemany("INSERT OR REPLACE INTO readers VALUES (?, ?)", readers)
+            for path in forgotten:
+                self._connection.execute("DELETE FROM files WHERE path = ?", (path,))
+                self._connection.execute("DELETE FROM readers WHERE path = ?", (path,))
+            self.facts.write(facts or {})
             self._connection.execute("DELETE FROM undo")
             self._prune()
-        self._undone = set()
+        self._base = int(seq)
 
-    def recall(self) -> Any:
+    def recall(self) -> Remembered | None:
         """Return what was remembered last; ``None`` if there is nothing, or nothing that may be taken."""
         data = self._meta_one("memory")
         if data is None:
             return None
-        signature, data = data[:32], data[32:]
-        if not hmac.compare_digest(signature, hmac.digest(_key(), data, "sha256")):
+        memory = _checked(_key(), data)
+        if memory is None:
             log.warning("%s: the readers' memory is not signed by this user: all files are read again", self.path)
             return None
         if self._meta_one("code") != _code():
             return None  # another version reads differently
-        try:
-            return pickle.loads(data)  # signed with a key that only this user can read
-        except Exception as fault:  # whatever a pickle of other code raises: reading again is always right
-            log.warning("%s: the readers' memory cannot be taken (%s): all files are read again", self.path, fault)
-            return None
+        return Remembered(memory, self._connection.execute("SELECT path, state FROM files").fetchall())
+
+    def reader(self, path: bytes) -> bytes | None:
+        """Return what the reader of a file remembers; ``None`` if that is not known or may not be taken."""
+        found = self._connection.execute("SELECT data FROM readers WHERE path = ?", (path,)).fetchone()
+        return _checked(_key(), found[0], path) if found else None
+
+    def forget(self) -> None:
+        """Forget all that readers remembered; the rows stay."""
+        with self._writing, self._connection:
+            for name in ("files", "readers"):
+                self._connection.execute(f"DELETE FROM {name}")
+            self._connection.execute("DELETE FROM meta WHERE name IN ('memory', 'code')")
+            self.facts.clear()
 
     def before(self, table: str, at: int, limit: int) -> list[str]:
         """Return the ids of up to ``limit`` rows whose own time is before ``at`` (ms), the oldest first."""
@@ -333,6 +381,14 @@ class Archive:
 
     def _one(self, query: str, values: tuple[Any, ...] = ()) -> int:
         return int(self._connection.execute(query, values).fetchone()[0])
+
+
+class Remembered(NamedTuple):
+    """What a checkpoint holds beside facts and readers, which are asked for one by one."""
+
+    memory: bytes
+    files: list[tuple[bytes, bytes]]
+    """Path and state of each file."""
 
 
 class _Sent:
@@ -412,11 +468,22 @@ def _connected(path: Path) -> sqlite3.Connection:
             connection.execute(f"CREATE TABLE IF NOT EXISTS gone ({keys}) WITHOUT ROWID")
             keys = "tbl TEXT, id TEXT, row BLOB, PRIMARY KEY (tbl, id)"
             connection.execute(f"CREATE TABLE IF NOT EXISTS undo ({keys}) WITHOUT ROWID")
+            connection.execute("CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, state BLOB) WITHOUT ROWID")
+            connection.execute("CREATE TABLE IF NOT EXISTS readers (path BLOB PRIMARY KEY, data BLOB)")
+            connection.execute(f"CREATE TABLE IF NOT EXISTS {FACTS}")
             for name in TABLES:  # a row that changes goes to the end, as in the store
                 columns = "seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, at INTEGER NOT NULL, row BLOB NOT NULL"
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
                 connection.execute(f"CREATE INDEX IF NOT EXISTS {name}_at ON {name} (at, id)")
             _migrate(connection)
+            if (
+                0 < version < 2
+            ):  # its checkpoints have another form: the rows stay as they are, all files are read again
+                connection.execute("DELETE FROM undo")
+                connection.execute("DELETE FROM meta WHERE name IN ('memory', 'code')")
+                connection.execute(
+                    "UPDATE meta SET value = (SELECT value FROM meta WHERE name = 'seq') WHERE name = 'base'"
+                )
             connection.execute(f"PRAGMA user_version = {FORMAT:d}")
     except sqlite3.DatabaseError as error:
         connection.close()
@@ -427,6 +494,21 @@ def _connected(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _signed(key: bytes, data: bytes, what: bytes = b"") -> bytes:
+    """Return data with a signature before it that says that it is about ``what``."""
+    return _signature(key, data, what) + data
+
+
+def _checked(key: bytes, data: bytes, what: bytes = b"") -> bytes | None:
+    """Return signed data without its signature, ``None`` if that is not right."""
+    signature, data = data[:32], data[32:]
+    return data if hmac.compare_digest(signature, _signature(key, data, what)) else None
+
+
+def _signature(key: bytes, data: bytes, what: bytes) -> bytes:
+    return hmac.digest(key, what + b"\0" + data, "sha256")
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -12,7 +12,6 @@ import heapq
 import logging
 import os
 import socket
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -25,13 +24,14 @@ from ..protocol import SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
 from ..sources.steps import PERSON
 from ..sources.texts import title_of
-from ..store import Change, Row, Store, joined, own_time
-from ..tables import LIMITS, TABLES, Gone, Record, now_ms
+from ..store import Row, Store, joined, own_time
+from ..tables import TABLES, Gone, Record, now_ms
 from . import database
 from .accounts import Accounts
 from .archive import Archive, ArchiveError
 from .checkpoint import Checkpoint
 from .file import File, Rank
+from .keeping import Keeper
 from .progress import MAX_PROBLEMS, More, Progress
 from .projects import Projects, Rename
 from .roots import add_known, known_places, resolve
@@ -118,12 +118,12 @@ class Collector:
         """Masked id or path in the store → what it is in the files; only those that held a secret."""
         self.conversations: dict[str, dict[Path, Source]] = {}
         """Agent → the files that hold its conversation, and the source of each."""
-        self.archive: Archive | None = None
-        self.archive_problem: str | None = None
+        self._keeper: Keeper | None = None
+        self._no_archive: str | None = None
+        """Why there is no archive though there should be one."""
         self.retention_ms = retention_ms
         self._pruned: dict[str, tuple[int, str]] = {}
         """Table → time (ms) and id of the last row that :meth:`prune` looked at, if there are more."""
-        self._unsaved = False
         if self.sources:
             self._begin_archive()
         self.tree = Tree(lambda: self.sources)
@@ -133,7 +133,9 @@ class Collector:
         if not self.known or not add_known(self.sources):
             return False
         self._tell_homes_apart()
-        if self.archive is None and self.archive_problem is None:
+        if self._keeper is not None:
+            self._keeper.share(self.sources, self.statuses, self._usage)
+        elif self._no_archive is None:
             self._begin_archive()
         return True
 
@@ -147,97 +149,78 @@ class Collector:
                 unnamed = [row["id"] for row in self.store.rows(table) if _is_unnamed(row, source)]
                 self._apply([Record(table, id, {"account": account}) for id in unnamed])
 
+    @property
+    def archive(self) -> Archive | None:
+        """What keeps what was read, if there is one."""
+        return self._keeper.archive if self._keeper is not None else None
+
+    @property
+    def archive_problem(self) -> str | None:
+        """Why there is no archive, or what is wrong with it."""
+        return self._keeper.problem if self._keeper is not None else self._no_archive
+
     def _begin_archive(self) -> None:
         if self._open_archive is None:
             return
         try:
-            self.archive = self._open_archive(self.places)
+            keeper = self._keeper = Keeper(self._open_archive(self.places), self.store)
         except ArchiveError as error:
-            self.archive_problem = str(error)
+            self._no_archive = str(error)
             log.warning("%s", error)
         else:
-            self._restore(self.archive)
+            self._restore(keeper)
 
-    def _restore(self, archive: Archive) -> None:
+    def _restore(self, keeper: Keeper) -> None:
         """Take over what the archive has kept."""
-        self.archive_problem = archive.problem
-        self.store.back(archive, archive.saved(LIMITS), LIMITS)
-        checkpoint = archive.recall()
-        if not isinstance(checkpoint, Checkpoint) or not checkpoint.fits(self.sources):
-            for table in TABLES:
-                rows = archive.since(table, 0)
-                changes = [Change(table, row["id"], None, row) for row in rows]
+        recalled = keeper.recall(self.sources)
+        if recalled is None:
+            keeper.share(self.sources, self.statuses, self._usage)
+            for changes in keeper.rows():
                 self._stats.note(changes)
                 self._usage.note(changes)
-                if table == "usage":
-                    self._usage.doubt(rows)
+            self._usage.doubt(keeper.archive.rows("usage"))
             return
-        sources, files, self.statuses, self._stats, self._usage, conversations, unmasked, self.projects = checkpoint
+        (sources, self.statuses, self._stats, self._usage, unmasked, self.projects), files = recalled
         # in place: on-demand reading has this list and these dicts, also if the first home comes after the start
-        self.conversations.update(conversations)
         self.unmasked.update(unmasked)
         known = {(type(source), source.root) for source in sources}
         sources += [source for source in self.sources if (type(source), source.root) not in known]
         self.sources[:] = sources
         self.statuses.follow(self.store)
         self._usage.follow(self.store)
+        keeper.share(self.sources, self.statuses, self._usage)
         for file in files:
-            file.restored()
             self._files[file.path] = file
             self._progress.note(file)
+            for agent in file.speakers:
+                self.conversations.setdefault(agent, {})[file.path] = file.source
         gone = [(file.gone_at, file.path) for file in files if file.gone_at is not None]
         self.gone.update((path, moment) for moment, path in sorted(gone))
 
     def save(self) -> None:
         """Write the rows that changed to the archive, if there is one."""
-        if self.archive is None:
-            return
-        self._unsaved |= self.store.unwritten > 0
-        try:
-            self.store.write()
-        except sqlite3.Error as error:  # it is tried again with the next round; until then the rows are in memory
-            if self.archive_problem is None:
-                log.warning("%s: cannot be written: %s", self.archive.path, error)
-            self.archive_problem = f"the archive cannot be written ({error}); what is read now is kept in memory only"
-        else:
-            self.archive_problem = self.archive.problem
+        if self._keeper is not None:
+            self._keeper.save()
 
     def checkpoint(self) -> None:
         """Write what must be remembered to go on from here, if anything was read since the last time."""
-        self.save()
-        if self.archive is None or not self._unsaved:
-            return
-        # one in the middle of a reading is read from its start again
-        whole = [file for file in self._files.values() if not file.unread and file.portions is None]
-        memory = Checkpoint(
-            self.sources,
-            whole,
-            self.statuses,
-            self._stats,
-            self._usage,
-            self.conversations,
-            self.unmasked,
-            self.projects,
-        )
-        try:
-            self.archive.remember(memory)
-        except Exception as fault:  # without it all is read again after a restart, which is slow and right
-            log.warning("%s: no checkpoint (%s: %s)", self.archive.path, type(fault).__name__, fault)
-        else:
-            self._unsaved = False
+        if self._keeper is not None:
+            rest = Checkpoint(self.sources, self.statuses, self._stats, self._usage, self.unmasked, self.projects)
+            self._keeper.checkpoint(rest, self._hot)
 
     def prune(self) -> bool:
         """Take out some of the rows that are older than the retention; returns whether there may be more of them."""
-        if self.archive is None or self.retention_ms is None:
+        archive = self.archive
+        if archive is None or self.retention_ms is None:
             return False
         before, more = self.clock() - self.retention_ms, False
         for table in TABLES:
             if table not in ("stats", *_WITH_SESSION):
-                ids = self.archive.before(table, before, _AT_ONCE)
+                ids = archive.before(table, before, _AT_ONCE)
                 self._apply([Gone(table, id) for id in ids])
                 more |= len(ids) == _AT_ONCE
         for table in _WITH_SESSION:
-            more |= self._prune_with_sessions(self.archive, table, before)
+            more |= self._prune_with_sessions(archive, table, before)
         self.save()
         return more
 
@@ -255,8 +238,8 @@ class Collector:
 
     def close(self) -> None:
         """Write a last checkpoint and close the archive."""
+        self.checkpoint()
         if self.archive is not None:
-            self.checkpoint()
             self.archive.close()
 
     @property
@@ -333,6 +316,12 @@ class Collector:
             if len(self.gone) > MAX_GONE:
                 self._drop(self._files[next(iter(self.gone))])
         self._progress.note(file)
+        self._touch(file)
+
+    def _touch(self, file: File) -> None:
+        """Note that the archive does not have what is known of a file now."""
+        if self._keeper is not None:
+            self._keeper.touch(file)
 
     def _drop(self, file: File) -> None:
         """Forget a file; its rows stay."""
@@ -343,6 +332,8 @@ class Collector:
         self._hot.pop(file, None)
         self.gone.pop(file.path, None)
         self._progress.forget(file)
+        if self._keeper is not None:
+            self._keeper.forget(file)
 
     def retry(self) -> None:
         """Put files whose reading failed on the list again, if it is time."""
@@ -400,7 +391,10 @@ class Collector:
 
     def _read_portion(self, file: File) -> bool:
         """Take in the next portion of a file; returns whether there may be another."""
+        self._touch(file)
         if file.portions is None:
+            if self._keeper is not None:
+                self._keeper.wake(file)
             file.portions = file.read()
         try:
             self._take(file, next(file.portions))
@@ -437,6 +431,7 @@ class Collector:
             if moment > since and len(self._hot) <= HOT_FILES:
                 break
             del self._hot[file]
+            self._touch(file)  # it may go to sleep
         return [file.path for file in self._hot if file.is_due(file.look())]
 
     @property
@@ -587,6 +582,7 @@ class Collector:
             self.statuses.observe(item)
         elif isinstance(item, Speaker):
             self.conversations.setdefault(item.agent_id, {})[file.path] = file.source
+            file.speakers = tuple({*file.speakers, item.agent_id})
         else:
             self.statuses.processes.note(item)
 

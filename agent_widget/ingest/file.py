@@ -9,9 +9,11 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, Literal
 
-from ..sources.base import MISREAD, Item, Reader, Source, read_line
+import msgspec
+
+from ..sources.base import MISREAD, Item, Reader, Source, clean, read_line
 from . import database
 from .tail import Tail, Unreadable, read_document
 
@@ -37,13 +39,45 @@ Rank = tuple[int, bool, int]
 """Place in the order of reading, least first."""
 
 
+class State(msgspec.Struct, array_like=True):
+    """What an archive keeps of a file beside its reader: all that must be known of one that does not change."""
+
+    source: int
+    """Which of the checkpoint's sources reads it."""
+    mode: Literal["lines", "document", "database"]
+    stamp: Stamp | None
+    tried: Stamp | None
+    retries: bool | None
+    """Whether it is to be tried again though it has not changed; ``None``: all was well with it."""
+    failures: int
+    gone_at: int | None
+    size: int
+    written: int
+    unread: bool
+    torn: bool
+    malformed: int
+    error: str | None
+    inode: int
+    speakers: tuple[str, ...]
+    offset: int
+    skipped: int
+    unfinished: bool
+
+
 @dataclass(slots=True, eq=False)
 class File:
-    """What is known of one file."""
+    """What is known of one file.
+
+    A file that has been quiet for a while is *asleep* where there is an archive: its reader is there, and is loaded
+    (:meth:`wake`) when the file has changed.
+    """
 
     path: Path
     source: Source
-    reader: Reader
+    reader: Reader | None
+    """``None`` while it is asleep."""
+    mode: Literal["lines", "document", "database"] = "lines"
+    """The mode of its reader."""
     tail: Tail | None = None
     stamp: Stamp | None = None
     """The stamp when it was last read with success."""
@@ -71,6 +105,10 @@ class File:
     """The remaining portions, while it is being read."""
     again: bool = False
     """Whether it may have changed since then."""
+    speakers: tuple[str, ...] = ()
+    """Agents whose conversations it holds."""
+    slept: tuple[int, int, bool] = (0, 0, False)
+    """Of the tail of a file that is asleep: its offset, the lines it skipped, whether it is unfinished."""
 
     @staticmethod
     def of(source: Source, path: Path) -> File | None:
@@ -78,16 +116,79 @@ class File:
         reader = _reader(source, path)
         if reader is None:
             return None
-        return File(path, source, reader, Tail(path, source.root) if reader.mode == "lines" else None)
+        return File(path, source, reader, reader.mode, Tail(path, source.root) if reader.mode == "lines" else None)
+
+    @staticmethod
+    def restored(source: Source, path: Path, state: State) -> File:
+        """Return a file as an archive has it, asleep, in another process whose clock is another."""
+        return File(
+            path,
+            source,
+            None,
+            state.mode,
+            stamp=state.stamp,
+            tried=state.tried,
+            retry_at=None if state.retries is None else 0.0 if state.retries else _NEVER,
+            failures=state.failures,
+            gone_at=state.gone_at,
+            size=state.size,
+            written=state.written,
+            unread=state.unread,
+            torn=state.torn,
+            malformed=state.malformed,
+            error=state.error,
+            inode=state.inode,
+            speakers=state.speakers,
+            slept=(state.offset, state.skipped, state.unfinished),
+        )
+
+    def state(self, source: int) -> State:
+        """Return what an archive is to keep of it; ``source`` is the number of its source there."""
+        return State(
+            source,
+            self.mode,
+            self.stamp,
+            self.tried,
+            None if self.retry_at is None else self.retry_at != _NEVER,
+            self.failures,
+            self.gone_at,
+            self.size,
+            self.written,
+            self.unread,
+            self.torn,
+            self.malformed,
+            self.error and clean(self.error),
+            self.inode,
+            self.speakers,
+            *self._of_tail,
+        )
+
+    @property
+    def _of_tail(self) -> tuple[int, int, bool]:
+        tail = self.tail
+        return self.slept if tail is None else (tail.offset, tail.skipped_lines, tail.unfinished)
+
+    def sleep(self) -> None:
+        """Drop the reader, which an archive has."""
+        self.slept = self._of_tail
+        self.reader = self.tail = None
+
+    def wake(self, reader: Reader | None, tail: Tail | None) -> None:
+        """Go on with the reader that an archive had; without one the file is read again from its start."""
+        if reader is None:
+            reader = _reader(self.source, self.path)
+            tail = Tail(self.path, self.source.root) if self.mode == "lines" else None
+            self.unread, self.stamp, self.inode = True, None, 0
+        self.reader, self.tail = reader, tail
 
     def look(self) -> Stamp | None:
         """Return the stamp that the file has now."""
-        return database.stamp(self.path) if self.reader.mode == "database" else _stamp(self.path)
+        return database.stamp(self.path) if self.mode == "database" else _stamp(self.path)
 
     @property
     def unfinished(self) -> bool:
         """Whether a last line waits for its end, which is taken for finished after a while without a write."""
-        return self.tail is not None and self.tail.unfinished
+        return self.slept[2] if self.tail is None else self.tail.unfinished
 
     def is_due(self, stamp: Stamp | None) -> bool:
         """Return whether it is to be read, now that it has this stamp."""
@@ -95,39 +196,38 @@ class File:
             return stamp != self.tried or time.monotonic() >= self.retry_at
         return self.unread or self.unfinished or stamp != self.stamp
 
-    def restored(self) -> None:
-        """Go on in another process, whose clock is another."""
-        self.rank, self.again = None, False
-        if self.retry_at is not None and self.retry_at != _NEVER:
-            self.retry_at = 0.0
+    @property
+    def skipped(self) -> int:
+        """How many lines were too long to be read."""
+        return self.slept[1] if self.tail is None else self.tail.skipped_lines
 
     @property
     def done(self) -> int:
         """How many bytes of it have been read."""
         if not self.unread:
             return self.size
-        return min(self.size, self.tail.offset) if self.tail is not None else 0
+        return min(self.size, self._of_tail[0])
 
     def rank_of(self, stamp: Stamp | None) -> Rank:
         """Return its rank in the order of reading: newest day first; in a day small documents, then the newest."""
         _, size, written = stamp or (0, 0, 0)
-        return -(written // _DAY_NS), self.reader.mode != "document" or size > SMALL, -written
+        return -(written // _DAY_NS), self.mode != "document" or size > SMALL, -written
 
     def read(self) -> Generator[list[Item]]:
         """Yield what is new, portion by portion; what goes wrong becomes the file's ``error``."""
         stamp, moment = self.look(), time.time_ns()
-        if not self.is_due(stamp):
+        if self.reader is None or not self.is_due(stamp):
             return
         retry_at: float | None = None
         try:
             if self.tail is not None:
-                yield from self._lines(self.tail)
+                yield from self._lines(self.reader, self.tail)
                 self.error = None
-            elif self.reader.mode == "database":
-                yield from self._rows()
+            elif self.mode == "database":
+                yield from self._rows(self.reader)
                 self.error = None
             else:
-                yield from self._document()
+                yield from self._document(self.reader)
             if self.torn:
                 retry_at = time.monotonic() + SETTLE_AFTER if self.tried != stamp else _NEVER
         except FileNotFoundError:
@@ -161,18 +261,18 @@ class File:
             with suppress(StopIteration):
                 self.portions.throw(fault)
 
-    def _document(self) -> Iterator[list[Item]]:
+    def _document(self, reader: Reader) -> Iterator[list[Item]]:
         data = read_document(self.path, self.source.root)
         items: list[Item] = []
         until = time.monotonic() + PORTION_SECONDS
         try:
-            for part in self.reader.parts(data):
+            for part in reader.parts(data):
                 for item in part:
                     items.append(item)
                     if not len(items) % 64 and time.monotonic() >= until:
                         yield []  # nothing of it counts before all of it has been read; others may have their turn
                         until = time.monotonic() + PORTION_SECONDS
-                if self.reader.grows:
+                if reader.grows:
                     yield items
                     items = []
         except MISREAD as error:
@@ -186,26 +286,26 @@ class File:
         for start in range(0, len(items), PORTION_ITEMS):
             yield items[start : start + PORTION_ITEMS]
 
-    def _lines(self, tail: Tail) -> Iterator[list[Item]]:
+    def _lines(self, reader: Reader, tail: Tail) -> Iterator[list[Item]]:
         for portion in tail.read():
             if portion.restarted:
-                self.reader = _reader(self.source, self.path) or self.reader
+                self.reader = reader = _reader(self.source, self.path) or reader
             items: list[Item] = []
             for line in portion.lines:
-                found, left_out = read_line(self.reader, line)
+                found, left_out = read_line(reader, line)
                 items += found
                 if left_out:
                     self.malformed += left_out
                     log.debug("%s: a line, or a part of it, was skipped", self.path)
-            items += self.reader.finish()
+            items += reader.finish()
             yield items
 
-    def _rows(self) -> Iterator[list[Item]]:
+    def _rows(self, reader: Reader) -> Iterator[list[Item]]:
         inode = os.stat(self.path).st_ino
         if self.inode not in (0, inode):
-            self.reader = _reader(self.source, self.path) or self.reader
+            self.reader = reader = _reader(self.source, self.path) or reader
         self.inode = inode
-        yield from database.read(self.path, self.source.root, self.reader.query)
+        yield from database.read(self.path, self.source.root, reader.query)
 
 
 def _reader(source: Source, path: Path) -> Reader | None:

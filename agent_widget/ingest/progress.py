@@ -62,9 +62,8 @@ class Progress:
 
     def note(self, file: File) -> None:
         """Take in what has changed about a file."""
-        skipped = file.tail.skipped_lines if file.tail is not None else 0
         gone = int(file.gone_at is not None)
-        malformed = file.malformed + skipped
+        malformed = file.malformed + file.skipped
         new = _Figures(file.size, file.done, malformed, int(file.unread), file.error, 1 - gone, gone)
         self._replace(file, new)
 

@@ -20,6 +20,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from ..sources.base import Evidence, preview
+from ..sources.kept import Kept
 from ..store import Change, Row, Store
 from ..tables import AGENT_STATUSES, Gone, Record
 from .processes import Processes, domain
@@ -92,9 +93,6 @@ def _meaning(fact: str, detail: str | None, sign: str) -> tuple[str, str, int, b
     reason = preview(with_detail.format(detail) if detail else reason) or status
     ttl_ms = 0 if status not in SILENCE_MS else HEARTBEAT_MS if sign == "heartbeat" else SILENCE_MS[status]
     return status, reason, ttl_ms, routine
-
-
-_NO_LOG: Final = (0, "")
 
 
 class Point(NamedTuple):
@@ -201,8 +199,7 @@ class Statuses:
     def __init__(self, store: Store | None = None, processes: Processes | None = None) -> None:
         self.processes = processes or Processes(domain=domain())
         self._store = store or Store()
-        self._courses: dict[str, _Course] = {}
-        self._logs: dict[int, tuple[int, str]] = {}  # log → time and status of its last evidence
+        self._courses: Kept[_Course] = Kept(_Course, held=32)
         self._dirty: set[str] = set()
         self._expiries: list[tuple[int, str]] = []
         self._newcomers: set[str] = set()
@@ -229,17 +226,16 @@ class Statuses:
         """Take in one piece of evidence; a repetition changes nothing."""
         agent_id, at, fact, detail, sign, routine, log = evidence
         status, reason, ttl_ms, continues = _meaning(fact, detail, sign)
-        if log:  # a later line never counts as earlier, whatever its clock
-            last_at, last_status = self._logs.get(log, _NO_LOG)
-            at = max(at, last_at + (status != last_status))
-            self._logs[log] = at, status
+        if log is not None:  # a later line never counts as earlier, whatever its clock
+            at = max(at, log.at + (status != log.status))
+            log.at, log.status = at, status
         self.add(agent_id, Point(at, RANK[status], reason, ttl_ms, routine or continues, sign))
 
     def add(self, agent_id: str, point: Point) -> None:
         """Put a point into an agent's course."""
         course = self._courses.get(agent_id)
         if course is None:
-            course = self._courses[agent_id] = _Course()
+            course = _Course()
         points = course.points
         if not points or points[-1] < point:
             points.append(point)
@@ -250,6 +246,7 @@ class Statuses:
             points.insert(index, point)
             if index < course.folded:
                 course.folded = 0
+        self._courses[agent_id] = course
         self._dirty.add(agent_id)
 
     def extend(self, agent_id: str, now: int) -> None:
@@ -333,6 +330,7 @@ class Statuses:
             if agent_id in self._running or agent_id in self._listed:
                 self._dirty_calls.add(agent_id)
             self._queue(agent_id, course)
+            self._courses[agent_id] = course
             self._dirty_sessions |= self._sessions_of.get(agent_id, set())
             if course.published[-1].status == "working" and (agent := self._store.get("agents", agent_id)) is not None:
                 self._dirty_sessions.add(agent["session_id"] or "")
@@ -403,11 +401,12 @@ class Statuses:
                 found.add(agent_id)
             else:
                 self._queue(agent_id, course)
+            self._courses[agent_id] = course
         return found
 
     def _status(self, agent_id: str) -> str | None:
         """Return the status of an agent as its evidence has it, else as its row has it."""
-        course = self._courses.get(agent_id)
+        course: _Course | None = self._courses.get(agent_id)
         if course is not None and course.published:
             return course.published[-1].status
         agent = self._store.get("agents", agent_id)
@@ -427,7 +426,7 @@ class Statuses:
         course = self._courses.get(agent_id)
         if course is None or self._status(agent_id) != "working" or not self._is_current(agent_id, id):
             return False
-        revived = course.points[-1].at > (session["ended_at"] or 0)
+        revived: bool = course.points[-1].at > (session["ended_at"] or 0)
         if revived:
             self._active[id] = session["status"]
         return revived

@@ -7,10 +7,10 @@ kept from another version are dropped when their agent's files, read again, do n
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..sources.kept import Kept
 from ..store import Change, Row, Store
 from ..tables import Gone, Record
 from .windows import Windows
@@ -21,7 +21,7 @@ class UsageRows:
 
     def __init__(self, store: Store | None = None) -> None:
         self._store = store or Store()
-        self._of: defaultdict[str, set[str]] = defaultdict(set)
+        self._of: Kept[set[str]] = Kept(set[str], set)
         """Session → its rows."""
         self._new: list[tuple[str, str]] = []
         """Rows that came since the last :meth:`settle`, and their sessions."""
@@ -45,6 +45,11 @@ class UsageRows:
         """Take in which rows are here though no file has been read: another version may have counted otherwise."""
         self._doubted.update((row["id"], row["agent_id"]) for row in rows)
 
+    def _add(self, session: str, id: str) -> None:
+        rows = self._of[session]
+        rows.add(id)
+        self._of[session] = rows
+
     def claimed(self, claims: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
         """Yield the same, but note which doubtful rows they are about."""
         for claim in claims:
@@ -60,10 +65,10 @@ class UsageRows:
             if table == "usage":
                 if new is None:
                     assert old is not None
-                    self._of[old["session_id"]].discard(id)
+                    self._of[old["session_id"]] = self._of[old["session_id"]] - {id}
                     self._windows.put(id, None, None)
                 elif old is None:
-                    self._of[new["session_id"]].add(id)
+                    self._add(new["session_id"], id)
                     self._new.append((id, new["session_id"]))
             elif table == "limits" and (row := new or old) is not None:
                 self._windows.heard(row)

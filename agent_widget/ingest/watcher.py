@@ -56,6 +56,8 @@ CHECKPOINT_PACE: Final = 30.0
 """Minimum seconds between two checkpoints while files change."""
 CHECKPOINT_SHARE: Final = 200.0
 """Minimum pause after a checkpoint, as a multiple of its duration."""
+READING_CHECKPOINTS: Final = (0.5, 15.0)
+"""The same two while there is much to read: what was read is in memory until a checkpoint."""
 SAVE_PACE: Final = 0.05
 """Seconds after which changed rows are written to the archive though more changes keep coming."""
 SAVE_ROWS: Final = 500
@@ -228,8 +230,8 @@ class Watcher:
                         next_save = moment + SAVE_PACE
                     published_seq = store.seq
                     self._on_change()
-                if all_read and moment >= self._next_checkpoint:
-                    self._checkpoint()
+                if moment >= self._next_checkpoint or (all_read and not self._caught_up.is_set()):
+                    self._checkpoint(all_read)
                 if all_read:
                     self._caught_up.set()
                 if all_read or (not self._first_rows.is_set() and collector.left > MUCH):
@@ -251,12 +253,12 @@ class Watcher:
             self._tidier = threading.Thread(target=archive.tidy, name="agent-widget-archive", daemon=True)
             self._tidier.start()
 
-    def _checkpoint(self) -> None:
+    def _checkpoint(self, all_read: bool) -> None:
         """Write a checkpoint; the next one comes so much later that all of them cost little."""
-        began = time.monotonic()
+        began = time.thread_time()
         self.collector.checkpoint()
-        ended = time.monotonic()
-        self._next_checkpoint = ended + max(CHECKPOINT_PACE, CHECKPOINT_SHARE * (ended - began))
+        pace, share = (CHECKPOINT_PACE, CHECKPOINT_SHARE) if all_read else READING_CHECKPOINTS
+        self._next_checkpoint = time.monotonic() + max(pace, share * (time.thread_time() - began))
 
     @property
     def _is_reading(self) -> bool:

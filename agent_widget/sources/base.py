@@ -24,6 +24,17 @@ from ..tables import cut
 from .changes import Change, Plan
 
 
+class Log:
+    """One conversation in one file, whose evidence counts in the order in which it comes."""
+
+    __slots__ = ("at", "status")
+
+    def __init__(self) -> None:
+        self.at = 0
+        """Time (ms) and status of its last evidence."""
+        self.status = ""
+
+
 class Evidence(NamedTuple):
     """Something an agent did, or stated of itself, at a time.
 
@@ -32,8 +43,8 @@ class Evidence(NamedTuple):
     :data:`agent_widget.tables.AGENT_STATUSES`. ``detail``: which tool, what question, in plain words, never a time that
     passes. ``sign``: what the agent gives a sign of life by, ``new line``, ``message``, ``sign of life`` or
     ``heartbeat``; how long silence may last depends on it. ``routine``: it only says that the agent goes on; its reason
-    counts while nothing said more ("claimed task …") since the status began. ``log``: evidence of one number counts in
-    the order in which it comes, whatever the times are; 0 for what has no order.
+    counts while nothing said more ("claimed task …") since the status began. ``log``: evidence of one log counts in
+    the order in which it comes, whatever the times are; ``None`` for what has no order.
     """
 
     agent_id: str
@@ -42,7 +53,7 @@ class Evidence(NamedTuple):
     detail: str | None = None
     sign: str = "new line"
     routine: bool = False
-    log: int = 0
+    log: Log | None = None
 
 
 class Speaker(NamedTuple):

@@ -18,6 +18,7 @@ import msgspec
 from .base import Item, Malformed, Reader, Record, Source, first_of, millis, named, parse_as, preview
 from .conversation import Conversation
 from .directories import directory_name
+from .kept import Kept
 from .ledger import Book, Ledger
 from .questions import asks
 from .steps import (
@@ -65,16 +66,16 @@ class ChatSource(Source):
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
         self.book = Book(Ledger() if self.priced else Ledger(_no_price))
-        self.titled: set[str] = set()
+        self.titled: Kept[bool] = Kept(bool)
         """Rows of sessions that have a title of :meth:`entitled`."""
-        self._names: dict[str, tuple[str | None, ...]] = {}
+        self._names: Kept[tuple[str | None, ...]] = Kept(tuple[str | None, ...])
         self.present: set[str] = set()
         """Sessions that have a file, where a format copies them: a copy whose original is gone counts in full."""
 
     def entitled(self, session: str, title: str | None) -> Iterator[Record]:
         """Yield a title from a file beside the conversation: it counts more than the first prompt."""
         if title is not None:
-            self.titled.add(self.namespace + session)
+            self.titled[self.namespace + session] = True
             yield Record("sessions", self.namespace + session, {"title": preview(title_of(title))})
 
     def name_of(

@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any, Final
 
 import msgspec
 
 from ..tables import PREVIEW_CHARS, Gone, Record, cut
-from .base import Evidence, Item, Malformed, Speaker, preview
-from .ledger import Book
+from .base import Evidence, Item, Log, Malformed, Speaker, preview
+from .ledger import UNCLAIMED, Book, Claimed
 from .steps import (
     PERSON,
     About,
@@ -55,10 +54,6 @@ TASK_STATUS: Final = {
 """Status of a task in any of the formats → status in the tables."""
 
 
-_LOGS = count(1)
-"""Numbers for the conversations of this process: each is a log of its own."""
-
-
 class Conversation:
     """One agent in one session, as one file has it; :meth:`take` gives the rows that follow from a step."""
 
@@ -81,7 +76,7 @@ class Conversation:
         """Agents that it gave work to and that have not answered."""
         self._leaves_helpers = False
         """Whether its turn has ended while they go on."""
-        self._log = next(_LOGS)
+        self._log = Log()
         self._known = False
         self._prompted = False
         self._over = False
@@ -146,7 +141,7 @@ class Conversation:
         return f"{step.name} {_gist(step.input)}".strip()
 
     def _introduce(self) -> None:
-        self.book.heard.add(self.agent)
+        self.book.heard[self.agent] = True
         self._of_agent["session_id"] = self.session
         if self.parent is not None:  # else another file may have it
             self._of_agent["parent_id"] = self.parent
@@ -202,8 +197,10 @@ class Conversation:
             named = {"name": step.name, "input": shown, "input_bytes": size}
             self._items.append(Record("tool_calls", step.id, named))
         if known is step:  # else it only waits for permission now, or got it
+            claimed = self.book.calls.get(step.id, UNCLAIMED)
             caller = (step.copy, step.at, self.session, self.agent)
-            caller = self.book.callers[step.id] = min(self.book.callers.get(step.id, caller), caller)
+            caller = min(claimed.caller or caller, caller)
+            self.book.calls[step.id] = Claimed(caller, claimed.returned)
             shown, size = _shown(step.input)
             fields = {
                 "at": caller[1],
@@ -213,7 +210,7 @@ class Conversation:
                 "input": shown,
                 "input_bytes": size,
             }
-            if step.id not in self.book.returned:
+            if not claimed.returned:
                 fields["status"] = "running"
             self._items.append(Record("tool_calls", step.id, fields))
             self._count("tool_calls")
@@ -228,8 +225,10 @@ class Conversation:
 
     def _result(self, step: Result) -> None:
         call = self._calls.pop(step.call_id, None) or self._left.pop(step.call_id, None)
-        corrects = call is None and step.call_id in self.book.returned
-        self.book.returned.add(step.call_id)
+        claimed = self.book.calls.get(step.call_id, UNCLAIMED)
+        corrects = call is None and claimed.returned
+        if not claimed.returned:
+            self.book.calls[step.call_id] = Claimed(claimed.caller, True)
         duration = step.duration_ms
         if duration is None and call is not None:
             duration = max(0, step.at - call.at)
@@ -249,6 +248,7 @@ class Conversation:
         if step.files:
             changed = self.book.changed_files[self.session]
             changed.update(step.files)
+            self.book.changed_files[self.session] = changed
             self._of_session["files_changed"] = len(changed)
         if self._over:
             return
@@ -325,7 +325,7 @@ class Conversation:
     def _leave_calls(self, at: int) -> None:
         """End the calls of a turn that is over; what comes back all the same corrects it."""
         for id, call in self._calls.items():
-            if id not in self.book.returned:
+            if not self.book.calls.get(id, UNCLAIMED).returned:
                 self._items.append(Record("tool_calls", id, {"status": "cancelled"}))
                 self._left[id] = call
         self._calls.clear()

@@ -10,15 +10,14 @@ earliest, then by id), whatever the order of reading. What was counted is taken 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from ..tables import Gone, Record
-from .base import Malformed
+from .base import Malformed, clean
+from .kept import Kept
 from .prices import price
 from .steps import Step, Terms, Tokens, Usage
 
@@ -94,6 +93,11 @@ class _Period(NamedTuple):
     at: int
 
     @property
+    def key(self) -> str:
+        """What it is kept under."""
+        return f"{self.at}\0{self.model}\0{self.session}\0{self.agent}"
+
+    @property
     def row(self) -> str:
         """The id of the row: a digest, as short for every agent and model."""
         parts = (self.session, self.agent, self.model or "", str(self.at))
@@ -123,6 +127,8 @@ class _Answer:
     owner: tuple[bool, int, str, str]
     """Copy or not, time (ms), session, agent: the least one owns the answer."""
     usage: Usage
+    shared: bool = False
+    """Whether several requests have its id."""
 
 
 class Ledger:
@@ -130,12 +136,12 @@ class Ledger:
 
     def __init__(self, price: Price = price) -> None:
         self._price = price
-        self._answers: dict[str, _Answer] = {}
-        self._shared: dict[str, dict[str, _Answer]] = {}
+        self._answers: Kept[_Answer] = Kept(_Answer)
+        self._shared: Kept[dict[str, _Answer]] = Kept(dict[str, _Answer])
         """Id that several requests have → request → its answer."""
-        self._sessions: dict[str, _Account] = {}
-        self._agents: dict[str, _Account] = {}
-        self._uses: dict[_Period, _Use] = {}
+        self._sessions: Kept[_Account] = Kept(_Account)
+        self._agents: Kept[_Account] = Kept(_Account)
+        self._uses: Kept[_Use] = Kept(_Use)  # what names its period → it
         self._moved: dict[tuple[str, str], _Account] = {}  # table and row → its account, since the last `finish`
 
     def bill(self, usage: Usage, session: str, agent: str) -> None:
@@ -146,7 +152,7 @@ class Ledger:
         held = self._answers.get(usage.id)
         if held is None:
             held = self._answers[usage.id] = _Answer(owner, usage)
-        elif usage.id in self._shared or usage.request != held.usage.request:
+        elif held.shared or usage.request != held.usage.request:
             self._bill_shared(held, usage, owner)
             return
         else:
@@ -158,11 +164,16 @@ class Ledger:
             self._book(held, -1)
             self._move(session, agent)
             held.usage, held.owner = better, min(held.owner, owner)
+            self._answers[usage.id] = held
         self._book(held, +1)
 
     def _bill_shared(self, first: _Answer, usage: Usage, owner: tuple[bool, int, str, str]) -> None:
         """Take in a claim to an id that several requests have."""
-        answers = self._shared.setdefault(usage.id, {first.usage.request: first})
+        answers = self._shared.get(usage.id)
+        if answers is None:
+            answers = {first.usage.request: first}
+            first.shared = True
+            self._answers[usage.id] = first
         for answer in _distinct(answers):
             self._book(answer, -1)
         self._move(*owner[2:])
@@ -171,6 +182,7 @@ class Ledger:
             answers[usage.request] = _Answer(owner, usage)
         else:
             held.usage, held.owner = max(held.usage, usage, key=_weight), min(held.owner, owner)
+        self._shared[usage.id] = answers
         for answer in _distinct(answers):
             self._book(answer, +1)
 
@@ -179,7 +191,7 @@ class Ledger:
         moved, self._moved = self._moved, {}
         for account in moved.values():
             if type(account) is _Use and not account.requests:
-                del self._uses[account.period]
+                del self._uses[account.period.key]
             yield account.operation
 
     def _book(self, answer: _Answer, sign: int) -> None:
@@ -198,18 +210,20 @@ class Ledger:
         """Return two accounts; what they are is given out by the next :meth:`finish`."""
         of_session, of_agent = self._sessions.get(session), self._agents.get(agent)
         if of_session is None:
-            of_session = self._sessions[session] = _Account("sessions", session)
+            of_session = _Account("sessions", session)
         if of_agent is None:
-            of_agent = self._agents[agent] = _Account("agents", agent)
+            of_agent = _Account("agents", agent)
+        self._sessions[session], self._agents[agent] = of_session, of_agent
         self._moved["sessions", session], self._moved["agents", agent] = of_session, of_agent
         return of_session, of_agent
 
     def _use(self, usage: Usage, session: str, agent: str) -> _Use:
         """Return the account of a quarter of an hour, likewise."""
         period = _Period(session, agent, usage.model, usage.at - usage.at % PERIOD_MS)
-        use = self._uses.get(period)
+        use: _Use | None = self._uses.get(period.key)
         if use is None:
-            use = self._uses[period] = _Use("usage", period.row, period=period)
+            use = _Use("usage", period.row, period=period)
+        self._uses[period.key] = use
         self._moved["usage", use.id] = use
         return use
 
@@ -249,14 +263,32 @@ class Tallies:
     """Counts that several files of one session or agent add up to; a file that is read again counts anew."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, str, str, str], int] = {}
-        self._sums: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self._counts: Kept[dict[str, int]] = Kept(dict[str, int], dict)  # table, row and column → file → its count
 
     def put(self, table: str, id: str, column: str, file: str, count: int) -> int:
         """Take in what ``file`` has counted so far; return the sum over all files."""
-        self._sums[table, id, column] += count - self._counts.get((table, id, column, file), 0)
-        self._counts[table, id, column, file] = count
-        return self._sums[table, id, column]
+        key, file = f"{table} {column} {id}", clean(file)
+        counts = self._counts[key]
+        counts[_SUM] = counts.get(_SUM, 0) + count - counts.get(file, 0)
+        counts[file] = count
+        self._counts[key] = counts
+        return counts[_SUM]
+
+
+_SUM: Final = ""
+"""Name of the sum, among the files."""
+
+
+class Claimed(NamedTuple):
+    """What files say of one tool call."""
+
+    caller: tuple[bool, int, str, str] | None = None
+    """Copy or not, time (ms), session, agent: of several claims the least one counts."""
+    returned: bool = False
+    """Whether it has a result in some file: a copy of the call elsewhere does not make it run again."""
+
+
+UNCLAIMED: Final = Claimed()
 
 
 @dataclass
@@ -265,13 +297,11 @@ class Book:
 
     ledger: Ledger = field(default_factory=Ledger)
     tallies: Tallies = field(default_factory=Tallies)
-    changed_files: defaultdict[str, set[str]] = field(default_factory=partial(defaultdict, set))
+    changed_files: Kept[set[str]] = field(default_factory=lambda: Kept(set[str], set))
     """Session → paths that its tools changed."""
-    returned: set[str] = field(default_factory=set)
-    """Calls that have a result in some file: a copy of the call elsewhere does not make it run again."""
-    callers: dict[str, tuple[bool, int, str, str]] = field(default_factory=dict)
-    """Call → copy or not, time (ms), session, agent: of several claims the least one counts."""
-    heard: set[str] = field(default_factory=set)
+    calls: Kept[Claimed] = field(default_factory=lambda: Kept(Claimed))
+    """Call → what files say of it."""
+    heard: Kept[bool] = field(default_factory=lambda: Kept(bool))
     """Agents with a conversation of their own: it says better what they did than whoever they reported to."""
     on_step: Callable[[Any, Step], None] | None = None
     """Called with a conversation and its step instead of making rows of it: :mod:`agent_widget.ondemand.transcript`."""

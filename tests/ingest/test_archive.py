@@ -30,6 +30,11 @@ def opened(path: Path, limit: int = 10) -> tuple[Archive, Store]:
     return archive, store
 
 
+def recalled(archive: Archive) -> bytes | None:
+    found = archive.recall()
+    return found.memory if found else None
+
+
 def everything(store: Store) -> dict[str, dict[str, Any]]:
     answer = store.since(None)
     return {table: {row["id"]: dict(row) for row in rows} for table, rows in answer.rows.items()}
@@ -37,7 +42,7 @@ def everything(store: Store) -> dict[str, dict[str, Any]]:
 
 def test_what_was_written_is_there_again_with_its_numbers(tmp_path: Path) -> None:
     archive, store = opened(tmp_path / "a.sqlite3")
-    archive.remember(None)
+    archive.remember(b"")
     store.apply([Record("agents", "a", {"name": "eva"}), log(1), log(2)])
     store.write()
     before, position = everything(store), store.position
@@ -74,14 +79,14 @@ def test_a_crash_takes_the_rows_back_to_the_checkpoint_under_new_numbers(tmp_pat
     archive, store = opened(tmp_path / "a.sqlite3")
     store.apply([log(1), log(2)])
     store.write()
-    archive.remember("then")
+    archive.remember(b"then")
     before = everything(store)
     store.apply([log(1, "changed"), Gone("logs", "l2"), log(3)])
     store.write()
     sent = store.position
     kill(archive)
     archive, again = opened(tmp_path / "a.sqlite3")
-    assert (archive.recall(), everything(again)) == ("then", before)
+    assert (recalled(archive), everything(again)) == (b"then", before)
     answer = again.since(sent)
     assert not answer.reset
     assert [row["id"] for row in answer.rows["logs"]] == ["l1", "l2"]
@@ -103,7 +108,7 @@ def test_what_was_sent_and_not_written_before_a_crash_is_sent_as_it_is_then(tmp_
     replica = Store(epoch="")
     store.apply([log(1), log(2), log(3)])
     store.write()
-    archive.remember(None)
+    archive.remember(b"")
     store.apply([log(1, "changed"), Gone("logs", "l2"), log(4)])
     replica.adopt(store.since(None))  # sent, never written
     kill(archive)
@@ -122,7 +127,7 @@ def test_a_note_of_what_was_sent_that_was_cut_short_is_none(tmp_path: Path) -> N
     archive, store = opened(tmp_path / "a.sqlite3")
     store.apply([log(1)])
     store.write()
-    archive.remember(None)
+    archive.remember(b"")
     kill(archive)
     Path(f"{tmp_path}/a.sqlite3.sent").write_bytes(b'[["logs","l1"]]\n[["nowhere","x"]]\n[["logs","l')
     _, again = opened(tmp_path / "a.sqlite3")
@@ -202,7 +207,7 @@ def test_a_store_with_an_archive_is_as_one_without(
         if operation in ("write", "restart", "crash"):
             store.write()
             if operation != "write":
-                archive.remember(None)
+                archive.remember(b"")
         else:
             store.apply([operation])
             plain.apply([operation])
@@ -269,15 +274,15 @@ def test_every_set_of_roots_has_its_own() -> None:
 
 def test_what_readers_remember_is_taken_only_with_the_users_signature(tmp_path: Path) -> None:
     archive, _ = opened(tmp_path / "a.sqlite3")
-    archive.remember({"offsets": [1, 2]})
-    assert archive.recall() == {"offsets": [1, 2]}
+    archive.remember(b"offsets")
+    assert recalled(archive) == b"offsets"
     (archiving.directory() / "key").write_bytes(b"x" * 32)
     assert archive.recall() is None
 
 
 def test_other_code_does_not_take_what_this_code_remembers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, _ = opened(tmp_path / "a.sqlite3")
-    archive.remember([1])
+    archive.remember(b"1")
     monkeypatch.setattr(archiving, "_code", lambda: b"other")
     assert archive.recall() is None
 
@@ -286,7 +291,7 @@ def test_a_column_that_is_new_is_unknown_in_old_rows(tmp_path: Path, monkeypatch
     archive, store = opened(tmp_path / "a.sqlite3")
     store.apply([log(1)])
     store.write()
-    archive.remember(None)
+    archive.remember(b"")
     archive.close()
     with sqlite3.connect(tmp_path / "a.sqlite3") as connection:  # as an older version left it: without a text
         older = [column.name for column in TABLES["logs"].columns if column.name != "text"]
@@ -311,7 +316,7 @@ def test_removed_keys_are_remembered_in_bounded_number(tmp_path: Path, monkeypat
     store.apply([Gone("logs", f"l{n}") for n in range(6)])
     store.write()
     later = store.position
-    archive.remember(None)
+    archive.remember(b"")
     archive.close()
     _, again = opened(tmp_path / "a.sqlite3")
     assert again.since(position).reset

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agent_widget.ingest.processes import Processes
 from agent_widget.ingest.status import HEARTBEAT_MS, MEANING, RANK, SILENCE_MS, Point, Statuses, offline_reason
-from agent_widget.sources.base import Evidence
+from agent_widget.sources.base import Evidence, Log
 from agent_widget.store import Row, Store
 from agent_widget.tables import AGENT_STATUSES, Gone, Record
 
@@ -343,7 +343,9 @@ def test_spans_cover_all_time_since_the_first_evidence_and_never_overlap(evidenc
 # What follows from which fact
 
 
-def seen(fact: str, detail: str | None = None, sign: str = "new line", at: int = 10, log: int = 0) -> Evidence:
+def seen(
+    fact: str, detail: str | None = None, sign: str = "new line", at: int = 10, log: Log | None = None
+) -> Evidence:
     return Evidence("a", at, fact, detail, sign, log=log)
 
 
@@ -392,9 +394,10 @@ def test_an_agent_that_has_ended_does_not_go_offline(status: str) -> None:
 
 
 def test_evidence_of_one_log_counts_in_file_order() -> None:
-    lines = [seen("asked", at=30, log=1), seen("prompted", at=10, log=1), seen("turn ended", at=10, log=1)]
+    log = Log()
+    lines = [seen("asked", at=30, log=log), seen("prompted", at=10, log=log), seen("turn ended", at=10, log=log)]
     assert follows(*lines, now=99) == ("idle", "end of turn")
-    assert follows(*lines, seen("prompted", at=31, log=2), now=99) == ("idle", "end of turn")
+    assert follows(*lines, seen("prompted", at=31, log=Log()), now=99) == ("idle", "end of turn")
 
 
 def test_each_status_follows_from_some_fact() -> None:

@@ -170,8 +170,9 @@ class Claude(Home):
             return
         directory = named(entry.get("project"))
         id = f"{session}:{at}"
-        first = {} if self.prompts[session] else {"title": preview(title_of(text))}
-        self.prompts[session].add(id)
+        prompts = self.prompts[session]
+        first = {} if prompts else {"title": preview(title_of(text))}
+        self.prompts[session] = prompts | {id}
         yield Record("sessions", session, {"directory": directory, "agent_id": session, "status": "ended", **first})
         name = directory_name(directory)
         yield Record("agents", session, {"name": name, "directory": directory, "session_id": session})

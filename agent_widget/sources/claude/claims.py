@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from enum import IntEnum
 from hashlib import blake2b
 from typing import Final
 
 from ..base import Gone, Item, Record
+from ..kept import Kept
 
 _TIMES: Final = frozenset({"created_at", "updated_at", "started_at", "completed_at"})
 
@@ -27,23 +27,27 @@ class Messages:
     """Messages between agents: of one with the same text only the best place counts."""
 
     def __init__(self) -> None:
-        self._places: defaultdict[str, dict[str, Place]] = defaultdict(dict)  # text → rows → where they are written
+        self._places: Kept[dict[str, Place]] = Kept(dict[str, Place], dict)  # text → rows → where they are written
+        self._texts: Kept[str] = Kept(str)  # row that counts → its text
 
     def __contains__(self, id: object) -> bool:
         """Return whether a row counts."""
-        return any(id in rows for rows in self._places.values())
+        return id in self._texts
 
     def add(self, message: Record, place: Place) -> Iterator[Item]:
         """Yield a message unless a better place has it; rows from worse ones are gone."""
         text = message.fields["text"]
         if text:
-            rows = self._places[blake2b(text.strip().encode("utf-8", "replace"), digest_size=12).hexdigest()]
+            key = blake2b(text.strip().encode("utf-8", "replace"), digest_size=12).hexdigest()
+            rows = self._places[key]
             if min(rows.values(), default=place) < place:
                 return
             for id in [id for id, other in rows.items() if other > place]:
                 del rows[id]
+                self._texts.pop(id)
                 yield Gone("messages", id)
             rows[message.id] = place
+            self._places[key], self._texts[message.id] = rows, key
         yield message
 
 
@@ -51,8 +55,8 @@ class Tasks:
     """Tasks: of what transcripts say the newest counts, and nothing if a task has a file of its own."""
 
     def __init__(self) -> None:
-        self._times: defaultdict[str, dict[str, int]] = defaultdict(dict)  # task → column → of when it is
-        self._filed: dict[str, frozenset[str]] = {}  # task with a file → columns that only the transcript has
+        self._times: Kept[dict[str, int]] = Kept(dict[str, int], dict)  # task → column → of when it is
+        self._filed: Kept[frozenset[str]] = Kept(frozenset[str])  # task with a file → columns only the transcript has
 
     def __contains__(self, id: object) -> bool:
         """Return whether a transcript has a task."""
@@ -76,6 +80,7 @@ class Tasks:
             fields = {column: value for column, value in fields.items() if column in filed}
         times.update(dict.fromkeys(fields, at))
         times["created_at"] = min(first, at)
+        self._times[item.id] = times
         if filed is None or "created_at" in filed:
             fields["created_at"] = times["created_at"]
         yield Record("tasks", item.id, fields)

@@ -9,6 +9,7 @@ from typing import Final
 
 from ..base import Gone, Item, Reader, Record
 from ..chat import ChatSource
+from ..kept import Kept
 from ..steps import PERSON
 from .claims import Messages, Place, Tasks
 from .live import Live
@@ -25,15 +26,16 @@ class Home(ChatSource):
         super().__init__(root, namespace)
         self.live = Live(namespace, self.unknown)
         self.tasks = Tasks()
-        self.parents: dict[str, str] = {}
+        self.parents: Kept[str] = Kept(str)
         """Subagent → the agent it works for, where that is known."""
         self.leads: dict[str, str] = {}
         """Team → session of its lead."""
         self.mates: set[str] = set()
         """Members of teams that have transcripts of their own."""
-        self.live.transcripts = self.transcripts = dict[str, tuple[bool, str]]()
+        self.live.transcripts = self.transcripts = Kept[tuple[bool, str]](tuple[bool, str])
         """Session → its file; of several, the one that bears its name."""
-        self.prompts: defaultdict[str, set[str]] = defaultdict(set)
+        self._led: Kept[str] = Kept(str)  # what a team would be called → the least session with a transcript to lead it
+        self.prompts: Kept[set[str]] = Kept(set[str], set)
         """Session without a transcript → messages of ``history.jsonl``."""
         self.projects: dict[str, str] = {}
         """Directory of transcripts → where their sessions work."""
@@ -63,6 +65,7 @@ class Home(ChatSource):
             self.transcripts[session] = known
             yield Record("sessions", session, {"path": known[1]})
             team = _team_of(id)
+            self._led[team] = min(self._led.get(team, session), session)
             if team in self.documents and team not in self.leads:
                 yield from self.add_lead(team, session)
         for message in sorted(self.prompts.pop(session, ())):
@@ -88,10 +91,9 @@ class Home(ChatSource):
 
     def find_lead(self, team: str) -> Iterator[Item]:
         """Look for the lead of a team whose directory may be gone while its tasks stay."""
-        if team not in self.leads and team.startswith("session-"):
-            leads = (session for session in self.transcripts if _team_of(session.removeprefix(self.namespace)) == team)
-            if (session := min(leads, default=None)) is not None:
-                yield from self.add_lead(team, session)
+        session = self._led.get(team) if team not in self.leads and team.startswith("session-") else None
+        if session is not None:
+            yield from self.add_lead(team, session)
 
     # Claims of more than one file
 
@@ -139,6 +141,9 @@ class TeamDocument(Reader):
         yield from self.source.find_lead(self.team)
         items = list(self.items(data))
         self.data = data
+        known = self.source.documents[self.team].get(self.path)
+        if known is not None:  # the reader of it before a restart
+            self._rows = known._rows
         self.source.documents[self.team][self.path] = self
         self._rows |= _rows(items)
         yield from items

@@ -1,0 +1,171 @@
+"""What a collector keeps in an archive, when, and what it takes back from it after a restart.
+
+With every round of reading the rows are written (:meth:`Keeper.save`); at times all that readers must remember, too
+(:meth:`Keeper.checkpoint`): of the files that were read since the last time, of the facts that changed, and the rest.
+After that the readers of files that are not about to change are dropped from memory, and so are facts beyond a bound:
+what a server holds follows what happens, not what ever happened.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ..sources.base import Source
+from ..store import Change, Store
+from ..tables import LIMITS, TABLES
+from .archive import Archive
+from .checkpoint import Checkpoint, Shared, dumps_rest
+from .file import File, State
+from .status import Statuses
+from .usage import UsageRows
+
+log = logging.getLogger("agent_widget")
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(State).decode
+
+
+HELD: Final = {name: limit // 4 for name, limit in LIMITS.items()}
+"""Rows of a table that stay in memory, the newest; a client is given the others from the archive."""
+
+
+_AT_ONCE: Final = 1000
+
+
+class Keeper:
+    """Keeps what one collector reads in an archive that is open."""
+
+    def __init__(self, archive: Archive, store: Store) -> None:
+        """Let the archive keep the rows of an empty store, which has those of before then."""
+        self.archive = archive
+        self.problem = archive.problem
+        """Why not all is kept, or was; ``None`` if all is well."""
+        self._store = store
+        self._touched: dict[File, None] = {}
+        self._forgotten: dict[bytes, None] = {}
+        self._unsaved = False
+        self._shared = Shared(())
+        self._rest = b""
+        store.back(archive, archive.saved(HELD), HELD)
+
+    def recall(self, sources: list[Source]) -> tuple[Checkpoint, list[File]] | None:
+        """Return what was remembered of some of these sources, and the files, asleep; ``None`` if nothing fits."""
+        remembered = self.archive.recall()
+        if remembered is not None:
+            try:
+                checkpoint = Shared(()).loads(remembered.memory)
+                if isinstance(checkpoint, Checkpoint) and checkpoint.fits(sources):
+                    return checkpoint, list(_files(checkpoint.sources, remembered.files))
+            except Exception as fault:  # whatever a pickle of other code raises: reading again is always right
+                path = self.archive.path
+                log.warning("%s: the readers' memory cannot be taken (%s): all files are read again", path, fault)
+        self.archive.forget()
+        return None
+
+    def rows(self) -> Iterator[list[Change]]:
+        """Yield all rows that are kept, as if they were new, some at a time."""
+        for table in TABLES:
+            changes = (Change(table, row["id"], None, row) for row in self.archive.rows(table))
+            while some := list(islice(changes, _AT_ONCE)):
+                yield some
+
+    def share(self, sources: Iterable[Source], statuses: Statuses, usage: UsageRows) -> None:
+        """Keep what the readers of these sources share, the courses of agents and the rows of usage, from now on."""
+        self._shared = _shared(sources, statuses, usage)
+        for scope, kept in self._shared.kept.items():
+            kept.keep_in(self.archive.facts.shelf(scope))
+
+    def touch(self, file: File) -> None:
+        """Note that what is known of a file has changed, or that it may go to sleep."""
+        self._touched[file] = None
+        self._forgotten.pop(os.fsencode(file.path), None)
+        self._unsaved = True
+
+    def forget(self, file: File) -> None:
+        """Note that a file is not known any more."""
+        self._touched.pop(file, None)
+        self._forgotten[os.fsencode(file.path)] = None
+        self._unsaved = True
+
+    def wake(self, file: File) -> None:
+        """Load the reader of a file that is asleep."""
+        if file.reader is not None:
+            return
+        reader = tail = None
+        data = self.archive.reader(os.fsencode(file.path))
+        if data is not None:
+            try:
+                reader, tail = self._shared.loads(data)
+            except Exception as fault:  # reading again is always right
+                log.warning("%s: is read again: its reader cannot be loaded (%s)", file.path, fault)
+        file.wake(reader, tail)
+
+    def save(self) -> None:
+        """Write the rows that changed."""
+        self._unsaved |= self._store.unwritten > 0
+        try:
+            self._store.write()
+        except sqlite3.Error as error:  # it is tried again with the next round; until then the rows are in memory
+            if self.problem is None:
+                log.warning("%s: cannot be written: %s", self.archive.path, error)
+            self.problem = f"the archive cannot be written ({error}); what is read now is kept in memory only"
+        else:
+            self.problem = self.archive.problem
+
+    def checkpoint(self, rest: Checkpoint, stay: Iterable[File] = ()) -> None:
+        """Write what must be remembered to go on from here, if anything was read since the last time.
+
+        ``stay``: files whose readers stay in memory.
+        """
+        self.save()
+        if not self._unsaved or self._store.unwritten > 0:  # memory without its rows would lose them
+            return
+        self._shared = _shared(rest.sources, rest.statuses, rest.usage)  # some are made anew
+        numbers = {source: number for number, source in enumerate(rest.sources)}
+        # a document or a database in the middle of a reading is read again from what its reader remembered before
+        touched = [file for file in self._touched if file.portions is None or file.mode == "lines"]
+        kept = self._shared.kept
+        try:
+            files = [
+                (
+                    os.fsencode(file.path),
+                    _encode(file.state(numbers[file.source])),
+                    self._shared.dumps((file.reader, file.tail)) if file.reader is not None else None,
+                )
+                for file in touched
+            ]
+            facts = {scope: changes for scope, entries in kept.items() if (changes := entries.changes())}
+            self.archive.remember(dumps_rest(rest), files, self._forgotten, facts)
+        except Exception as fault:  # without it all is read again after a restart, which is slow and right
+            log.warning("%s: no checkpoint (%s: %s)", self.archive.path, type(fault).__name__, fault)
+            return
+        self._unsaved = False
+        self._forgotten.clear()
+        for entries in kept.values():
+            entries.written()
+        awake = set(stay)
+        for file in touched:
+            del self._touched[file]
+            if file.portions is None and file.rank is None and file not in awake:
+                file.sleep()
+            elif file.portions is not None:
+                self._touched[file] = None
+
+
+def _shared(sources: Iterable[Source], statuses: Statuses, usage: UsageRows) -> Shared:
+    roots = ((str(number), source) for number, source in enumerate(sources))
+    return Shared([*roots, ("statuses", statuses), ("usage", usage)])
+
+
+def _files(sources: list[Source], known: Iterable[tuple[bytes, bytes]]) -> Iterator[File]:
+    for path, data in known:
+        state = _decode(data)
+        yield File.restored(sources[state.source], Path(os.fsdecode(path)), state)

@@ -1,0 +1,146 @@
+"""What the readers of a root know across files, of which only a part need be in memory.
+
+Ids of answers and calls, claims to one message, sums over several files: all that grows with the history of a home and
+is asked for by key. A :class:`Kept` is a dict of it. Without an archive it is no more than that. With one
+(:meth:`Kept.keep_in`) what changed is written at every checkpoint, what has not been used for long is dropped from
+memory after that, and a key that is not in memory is looked up on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
+
+V = TypeVar("V")
+D = TypeVar("D")
+
+HELD: Final = 1024
+"""Entries that stay in memory after a checkpoint, by default."""
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_NOTHING: Final[Any] = object()
+
+
+class Shelf(Protocol):
+    """Where the entries of one :class:`Kept` are that are not in memory."""
+
+    def find(self, key: str) -> bytes | None:
+        """Return the encoded value of a key, ``None`` if there is none."""
+
+
+class Kept(dict[str, V]):
+    """A dict by text whose values :mod:`msgspec` can encode; not all of them are in memory.
+
+    A value that was changed in place must be put again (``kept[key] = value``), before the next checkpoint. Iterating,
+    ``len`` and the like are about what is in memory only.
+    """
+
+    __slots__ = ("_changed", "_declared", "_decode", "_default", "_held", "_shelf")
+
+    def __init__(self, type: Any, default: Callable[[], V] | None = None, *, held: int = HELD) -> None:
+        """Keep values of a type; ``default`` makes the value of a key that is asked for with ``[]`` and not there.
+
+        ``held``: how many entries stay in memory after a checkpoint.
+        """
+        super().__init__()
+        self._declared = (type, default, held)
+        self._decode: Callable[[bytes], V] = msgspec.msgpack.Decoder(type).decode
+        self._default = default
+        self._held = held
+        self._shelf: Shelf | None = None
+        self._changed: dict[str, None] = {}
+
+    def __reduce__(self) -> Any:
+        if self._shelf is not None:
+            raise TypeError("what is kept on a shelf is no part of a reader's own memory")
+        return (*self.emptied(), None, None, iter(self.items()))
+
+    def emptied(self) -> tuple[Callable[..., Kept[V]], tuple[Any, ...]]:
+        """Return a function and its arguments that make another one, as it was declared, for :mod:`pickle`."""
+        return _declared, self._declared
+
+    def keep_in(self, shelf: Shelf) -> None:
+        """Look on a shelf for what is not in memory, from now on."""
+        self._shelf = shelf
+
+    def _find(self, key: str) -> Any:
+        """Return what the shelf has of a key and take it into memory; :data:`_NOTHING` if it has none."""
+        if self._shelf is None or key in self._changed:  # the latter was removed
+            return _NOTHING
+        data = self._shelf.find(key)
+        if data is None:
+            return _NOTHING
+        value = self._decode(data)
+        super().__setitem__(key, value)
+        return value
+
+    def __missing__(self, key: str) -> V:
+        value = self._find(key)
+        if value is _NOTHING:
+            if self._default is None:
+                raise KeyError(key)
+            value = self[key] = self._default()
+        found: V = value
+        return found
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(key) or (isinstance(key, str) and self._find(key) is not _NOTHING)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a key, or ``default``."""
+        value = super().get(key, _NOTHING)
+        if value is _NOTHING:
+            value = self._find(key)
+        return default if value is _NOTHING else value
+
+    def __setitem__(self, key: str, value: V) -> None:
+        super().__setitem__(key, value)
+        if self._shelf is not None:
+            self._changed[key] = None
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return the value of a key, which is ``default`` if there was none."""
+        value = self.get(key, _NOTHING)
+        if value is _NOTHING:
+            value = self[key] = default
+        return value
+
+    def pop(self, key: str, default: Any = None) -> Any:
+        """Remove a key and return its value; ``default`` if it is not there."""
+        value = self.get(key, _NOTHING)
+        if value is _NOTHING:
+            return default
+        super().__delitem__(key)
+        if self._shelf is not None:
+            self._changed[key] = None
+        return value
+
+    def __delitem__(self, key: str) -> None:
+        if self.pop(key, _NOTHING) is _NOTHING:
+            raise KeyError(key)
+
+    # What whoever keeps it asks for
+
+    @property
+    def unwritten(self) -> int:
+        """How many entries have changed since the last checkpoint."""
+        return len(self._changed)
+
+    def changes(self) -> list[tuple[str, bytes | None]]:
+        """Return the entries that changed since the last checkpoint, encoded; ``None`` for what was removed."""
+        held = super().get
+        return [(key, None if (value := held(key, _NOTHING)) is _NOTHING else _encode(value)) for key in self._changed]
+
+    def written(self) -> None:
+        """Note that all changes are on the shelf, and drop what came to memory first if there is too much of it."""
+        self._changed.clear()
+        if len(self) > self._held + self._held // 4:
+            for key in list(self)[: len(self) - self._held]:
+                super().__delitem__(key)
+
+
+def _declared(type: Any, default: Any, held: int) -> Kept[Any]:
+    """Return an empty one."""
+    return Kept(type, default, held=held)
