@@ -14,6 +14,7 @@ import warnings
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from .notebook.api import connect
 from .ondemand.kept import directory_beside, kept_size
 from .server.app import Server, StartError
 from .server.launch import ServerError, serve
+from .sources.chat import ChatSource
 from .store import Row
 from .tables import TABLES
 from .version import VERSION
@@ -483,7 +485,7 @@ def _doctor(options: argparse.Namespace) -> None:
     for name in collector.store:
         if collector.store.count(name):
             _say("rows", f"{collector.store.count(name):>7}  {name}")
-    for label, line in (*_plans(collector), *_limits(collector), *_late(collector)):
+    for label, line in (*_prices(collector), *_plans(collector), *_limits(collector), *_late(collector)):
         _say(label, line)
     archive = default_path(collector.places)
     size = archive_size(archive)
@@ -523,6 +525,18 @@ def _late(collector: Collector) -> Iterator[tuple[str, str]]:
                 yield "late", f"{root}: {reason}"
     finally:
         notifications.stop()
+
+
+def _prices(collector: Collector) -> Iterator[tuple[str, str]]:
+    """Yield where the prices of answers come from."""
+    try:
+        library = f"genai-prices {version('genai-prices')}"
+    except PackageNotFoundError:
+        library = 'not known: pip install "agent-widget[prices]"; costs that agents state are there'
+    yield "prices", library
+    books = [source.book for source in collector.sources if isinstance(source, ChatSource)]
+    for rate in sorted({rate for book in books for rate in book.ledger.own_rates}):
+        yield "", f"beside it, {rate}"
 
 
 def _plans(collector: Collector) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeVar, overload
 
 from ..data.table import Rows
+from ..data.tabular import dollars
 from ..data.transcript import Transcript
 from ..data.where import matching
 from ..store import Row, Store
@@ -153,7 +154,7 @@ class Agent:
     def _line(self) -> str:
         row = self.row
         reason = f" ({row['status_reason']})" if row["status_reason"] else ""
-        cost = "" if row["cost_usd"] is None else f"${row['cost_usd']:,.2f}"
+        cost = "" if row["cost_usd"] is None else dollars(row["cost_usd"], row["unpriced_requests"])
         facts = [f"{row['name'] or self.id}: {row['status']}{reason}", row["model"] or row["source"], cost]
         return one_line(", ".join(fact for fact in facts if fact))
 

@@ -89,7 +89,7 @@ class Tabular(ABC):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         columns, rows, caption = self._glance()
-        cells = [[shown(name, row[name]) for name in columns] for row in rows]
+        cells = [[_cell(row, name) for name in columns] for row in rows]
         return {
             "text/plain": _plain(columns, cells, caption),
             "text/html": _html(columns, cells, [[_is_number(row[name]) for name in columns] for row in rows], caption),
@@ -102,6 +102,16 @@ class Tabular(ABC):
 def now_here() -> str:
     """Return the time of day, with the zone in which times are shown."""
     return datetime.now().astimezone().strftime("%H:%M:%S %Z")
+
+
+def dollars(usd: float, unpriced: int | None = 0, *, places: int = 2) -> str:
+    """Return money to read; a lower bound, "≥ $8.03", where answers without a known price are left out."""
+    return f"{'≥ ' if unpriced else ''}${usd:,.{places}f}"
+
+
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    text = shown(name, row[name])
+    return f"≥ {text}" if name == "cost_usd" and text and row.get("unpriced_requests") else text
 
 
 def shown(name: str, value: Any) -> str:
@@ -124,7 +134,7 @@ def shown(name: str, value: Any) -> str:
         if column.is_duration:
             return _length(value / 1000)
         if name == "cost_usd":
-            return f"${value:,.4f}" if abs(value) < 0.1 else f"${value:,.2f}"
+            return dollars(value, places=4 if abs(value) < 0.1 else 2)
         return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
     if isinstance(value, dict):
         value = ", ".join(f"{key} {shown('', inner)}" for key, inner in value.items())

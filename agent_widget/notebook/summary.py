@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import html
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
+from ..data.tabular import dollars
 from ..store import Row, Store
 from ..tables import AGENT_STATUSES
 
@@ -31,8 +33,8 @@ def plain(store: Store) -> str:
 def table(store: Store) -> str:
     """Return the same as HTML, with a row for each kind of agent."""
     rows = "".join(
-        f"<tr><td>{html.escape(source)}</td><td>{len(agents):,}</td><td>{_marked(agents)}</td><td>{_money(cost)}</td></tr>"
-        for source, (agents, cost) in sorted(_by_source(store).items())
+        f"<tr><td>{html.escape(source)}</td><td>{len(agents):,}</td><td>{_marked(agents)}</td><td>{_cost(agents)}</td></tr>"
+        for source, agents in sorted(_by_source(store).items())
     )
     head = "<thead><tr><th>source</th><th>agents</th><th>doing</th><th>cost</th></tr></thead>"
     body = f"<table>{head}<tbody>{rows}</tbody></table>" if rows else ""
@@ -43,13 +45,11 @@ def table(store: Store) -> str:
     )
 
 
-def _by_source(store: Store) -> dict[str, tuple[list[Row], float | None]]:
-    found: dict[str, tuple[list[Row], float | None]] = {}
+def _by_source(store: Store) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
     for row in store.rows("agents"):
         if row["role"] != "human":
-            agents, cost = found.get(row["source"] or "", ([], None))
-            more = row["cost_usd"]
-            found[row["source"] or ""] = [*agents, row], cost if more is None else (cost or 0.0) + more
+            found.setdefault(row["source"] or "", []).append(row)
     return found
 
 
@@ -67,19 +67,22 @@ def _facts(store: Store) -> list[str]:
     statuses = Counter(row["status"] for row in agents)
     counts = " · ".join(f"{statuses[status]} {status}" for status in AGENT_STATUSES if statuses[status])
     tasks = [row["status"] for row in store.rows("tasks") if row["status"] != "cancelled"]
-    costs = [row["cost_usd"] for row in store.rows("sessions") if row["cost_usd"] is not None]
+    cost = _cost(store.rows("sessions"))
     facts = [f"{len(agents):,} agents ({counts})" if counts else "no agents"]
     if tasks:
         facts.append(f"{tasks.count('completed'):,} of {len(tasks):,} tasks done")
     if messages := sum(1 for row in store.rows("messages") if row["kind"] != "heartbeat"):
         facts.append(f"{messages:,} messages")
-    if costs:
-        facts.append(_money(sum(costs)))
+    if cost:
+        facts.append(cost)
     return facts
 
 
-def _money(usd: float | None) -> str:
-    return "" if usd is None else f"${usd:,.2f}"
+def _cost(rows: Iterable[Row]) -> str:
+    """Return what rows cost together; nothing if no price is known, a lower bound if some are not."""
+    rows = [row for row in rows if row["cost_usd"] is not None or row["unpriced_requests"]]
+    costs = [row["cost_usd"] for row in rows if row["cost_usd"] is not None]
+    return dollars(sum(costs), sum(row["unpriced_requests"] or 0 for row in rows)) if costs else ""
 
 
 def _at() -> str:

@@ -18,8 +18,8 @@ from typing import Any, Final, NamedTuple
 from ..tables import Gone, Record
 from .base import Malformed, clean
 from .kept import Kept
-from .prices import price
-from .steps import Step, Terms, Tokens, Usage
+from .prices import own_rates, price
+from .steps import STANDARD, Step, Terms, Tokens, Usage
 
 MOST_TOKENS: Final = 10**12
 MOST_DOLLARS: Final = 10**6
@@ -142,6 +142,8 @@ class Ledger:
         self._sessions: Kept[_Account] = Kept(_Account)
         self._agents: Kept[_Account] = Kept(_Account)
         self._uses: Kept[_Use] = Kept(_Use)  # what names its period → it
+        self.own_rates: set[str] = set()
+        """Which rates of our own went into the prices, with their sources."""
         self._moved: dict[tuple[str, str], _Account] = {}  # table and row → its account, since the last `finish`
 
     def bill(self, usage: Usage, session: str, agent: str) -> None:
@@ -199,6 +201,8 @@ class Ledger:
         cost = usage.cost_usd
         if cost is None:
             cost = self._price(usage.model, usage.tokens, usage.at, usage.terms)
+            if cost is not None and usage.terms is not STANDARD:
+                self.own_rates.update(own_rates(usage.model, usage.terms))
         nano_usd = None if cost is None else round(cost * _NANO)
         session, agent = answer.owner[2:]
         for account in self._move(session, agent):

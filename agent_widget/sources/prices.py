@@ -45,19 +45,39 @@ _FAST: Final[Mapping[str, float]] = {
 """Fast mode of Claude (platform.claude.com/docs/en/build-with-claude/fast-mode and its former versions, November 2026;
 LiteLLM's ``provider_specific_entry.fast``)."""
 _PRIORITY: Final[Mapping[str, float]] = {
+    "gpt-6.1-sol": 2,
+    "gpt-6-astra": 2,
     "gpt-5.6": 2,
+    "gpt-5.6-sol": 2,
+    "gpt-5.6-terra": 2,
+    "gpt-5.6-luna": 2,
     "gpt-5.5": 2.5,
     "gpt-5.4": 2,
+    "gpt-5.4-mini": 2,
     "gpt-5.3-codex": 2,
     "gpt-5.2": 2,
+    "gpt-5.2-codex": 2,
     "gpt-5.1": 2,
+    "gpt-5.1-codex": 2,
     "gpt-5": 2,
+    "gpt-5-codex": 2,
     "gpt-5-mini": 1.8,
     "gpt-4.1": 1.75,
+    "gpt-4.1-mini": 1.75,
+    "gpt-4.1-nano": 2,
     "gpt-4o": 1.7,
+    "gpt-4o-2024-05-13": 1.75,
+    "gpt-4o-mini": 5 / 3,
     "o3": 1.75,
+    "o4-mini": 20 / 11,
 }
-"""Priority processing of OpenAI, which Codex calls fast (developers.openai.com/api/docs/pricing, November 2026)."""
+"""Priority processing of OpenAI, which Codex calls fast, of these models only: others (nano, pro, …) are not sold so.
+
+To 5.5 from openai.com/api-priority-processing, its prices divided by the usual ones; 5.2-codex after
+theopenco/llmgateway#3117, 5.3-codex, 5.6 and 6 after ccusage's ``fast-multiplier-overrides.json`` and
+developers.openai.com/api/docs/models; November 2026. None is for long inputs, which have prices of their own.
+"""
+_SOONER: Final = frozenset({"fast", "priority"})
 _HALF: Final = frozenset({"batch", "flex"})
 """Tiers at half the usual rates, at both (the same pages)."""
 _USUAL: Final = frozenset({"", "standard", "default", "auto", "normal", "none", "scale"})
@@ -112,6 +132,8 @@ def price(model: str | None, tokens: Tokens, at: int | None = None, terms: Terms
     factor = _factor(model, terms.speed, terms.region)
     if factor is None or (terms.searches and rates.search is None):
         return None
+    if rates.above > 0 and (terms.speed or "").lower() in _SOONER and not _plain(model).startswith("claude-"):
+        return None  # nobody says what a long input costs on these terms
     return dollars * factor + rates.request + terms.searches * (rates.search or 0.0)
 
 
@@ -128,10 +150,32 @@ def _factor(model: str, speed: str | None, region: str | None) -> float | None:
         # what Claude calls priority was paid for in advance; its answers have the usual rates
         factor = 1 if speed == "priority" else _FAST.get(name)
     else:
-        keys = [key for key in _PRIORITY if name == key or name.startswith(f"{key}-")]
-        factor = _PRIORITY[max(keys, key=len)] if keys and speed in ("fast", "priority") else None
+        dated = model.strip().lower().rpartition("/")[2]
+        factor = _PRIORITY.get(dated, _PRIORITY.get(name)) if speed in _SOONER else None
     place = _REGIONS.get(region) if name.startswith("claude-") else 1
     return None if factor is None or place is None else factor * place
+
+
+@functools.lru_cache(maxsize=1024)
+def own_rates(model: str | None, terms: Terms) -> tuple[str, ...]:
+    """Return which rates of this module, not of the library, go into the price of an answer; in words, with source."""
+    if not model or terms == STANDARD:
+        return ()
+    name, speed, region = _plain(model), (terms.speed or "").lower(), (terms.region or "").lower()
+    claude, found = name.startswith("claude-"), []
+    factor = None if speed in _USUAL else _factor(model, speed, "")
+    if factor is not None and factor != 1:
+        source = "platform.claude.com, fast mode" if claude else "openai.com, priority processing"
+        source = "the seller's price list" if speed in _HALF else source
+        found.append(f"{name}: {speed} at {factor:.4g} times the usual rates ({source}, November 2026)")
+    if claude and region in _REGIONS and _REGIONS[region] != 1:
+        where = f"{_REGIONS[region]:.4g} times the usual rates (platform.claude.com, data residency, November 2026)"
+        found.append(f"{name}: served in {region} at {where}")
+    if claude and terms.searches:
+        found.append(
+            f"{name}: web searches at ${_CLAUDE_SEARCH:.2f} each (platform.claude.com, pricing, November 2026)"
+        )
+    return tuple(found)
 
 
 def _plain(model: str) -> str:

@@ -43,6 +43,11 @@ def test_its_columns_are_read_anew_and_outlive_it(planner: aw.Agent, server: Any
     until(lambda: planner.status == "waiting")
     assert repr(planner) == "<agent agent-planner: waiting (a question to you), $1.50>"
     assert "\n" not in planner._repr_html_()
+    server.put(agent(cost_usd=1.5, unpriced_requests=1))
+    until(lambda: planner.unpriced_requests == 1)
+    assert "≥ $1.50" in repr(planner)
+    server.put(agent(status="waiting", status_reason="a question to you"))
+    until(lambda: planner.status == "waiting")
     assert "cost_usd" in dir(planner)
     client.close()
     assert planner.status_reason == "a question to you"

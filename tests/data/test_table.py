@@ -341,6 +341,14 @@ def test_cells_are_made_to_be_read(name: str, value: Any, text: str) -> None:
     assert shown(name, value) == text
 
 
+def test_a_cost_that_leaves_something_out_is_shown_as_a_lower_bound() -> None:
+    store = Store()
+    for id, left_out in (("whole", 0), ("part", 3)):
+        store.apply([Record("sessions", id, {"title": id, "cost_usd": 8.03, "unpriced_requests": left_out})])
+    text = StoredTable(store, "sessions")._repr_mimebundle_()["text/plain"]
+    assert sorted(line.count("≥ $8.03") for line in text.splitlines() if "8.03" in line) == [0, 1]
+
+
 def test_times_are_shown_where_the_reader_is(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 

@@ -81,7 +81,7 @@ def a_store() -> Store:
             Record("tasks", "t1", {"status": "completed", "title": "a secret title"}),
             Record("tasks", "t2", {"status": "pending"}),
             Record("tasks", "t3", {"status": "cancelled"}),
-            Record("sessions", "s", {"cost_usd": 1.5}),
+            Record("sessions", "s", {"cost_usd": 1.5, "unpriced_requests": 0}),
         ],
         {},
     )
@@ -96,6 +96,14 @@ def test_the_summary_has_counts_and_no_names() -> None:
     assert "<td>21</td><td>◆ 1 waiting, ○ 20 idle</td>" in table
     for name in ("secret", "ann", "ben"):
         assert name not in line + table
+
+
+def test_a_cost_that_leaves_something_out_is_a_lower_bound() -> None:
+    store = a_store()
+    store.apply([Record("sessions", "t", {"cost_usd": None, "unpriced_requests": 2})], {})
+    assert "≥ $1.50" in summary.plain(store)
+    store.apply([Record("agents", "a1", {"cost_usd": 2.0, "unpriced_requests": 1})], {})
+    assert "<td>≥ $2.00</td>" in summary.table(store)
 
 
 def test_the_summary_of_empty_tables_says_so() -> None:

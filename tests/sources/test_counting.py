@@ -150,7 +150,22 @@ def test_what_is_bought_on_other_terms_has_another_price(model: str, terms: Term
 
 
 @pytest.mark.parametrize(
-    ("model", "factor"), [("gpt-5.5", 2.5), ("gpt-5.4", 2), ("gpt-5.6", 2), ("gpt-5.2-codex", 2), ("gpt-5-mini", 1.8)]
+    ("model", "factor"),
+    [
+        ("gpt-5.6", 2),
+        ("gpt-5.6-terra", 2),
+        ("gpt-5.5", 2.5),
+        ("gpt-5.5-2026-04-23", 2.5),
+        ("openai/gpt-5.4", 2),
+        ("gpt-5.2-codex", 2),
+        ("gpt-5-mini", 1.8),
+        ("gpt-4.1-mini", 1.75),
+        ("gpt-4.1-nano", 2),
+        ("gpt-4o-2024-05-13", 1.75),
+        ("gpt-4o-2024-11-20", 1.7),
+        ("gpt-4o-mini", 5 / 3),
+        ("o4-mini", 20 / 11),
+    ],
 )
 def test_priority_of_openai_is_a_multiple_of_the_models(model: str, factor: float) -> None:
     tokens = Tokens(10_000, 1_000)
@@ -160,6 +175,32 @@ def test_priority_of_openai_is_a_multiple_of_the_models(model: str, factor: floa
         assert price(model, tokens, AUTUMN, Terms(speed=speed)) == pytest.approx(usual * factor)
     assert price(model, tokens, AUTUMN, Terms(speed="flex")) == pytest.approx(usual / 2)
     assert price(model, tokens, AUTUMN, Terms(speed="unheard of")) is None
+
+
+@pytest.mark.parametrize("model", ["gpt-5-nano", "gpt-5.4-nano", "o3-pro", "gpt-5.1-codex-mini", "gpt-5.1-codex-max"])
+def test_a_model_that_is_not_sold_with_priority_has_no_price_of_a_namesake(model: str) -> None:
+    assert price(model, Tokens(10_000, 1_000), AUTUMN) is not None
+    assert price(model, Tokens(10_000, 1_000), AUTUMN, Terms(speed="priority")) is None
+
+
+def test_a_long_input_has_no_known_price_with_priority() -> None:
+    for speed, known in (("standard", True), ("flex", True), ("priority", False)):
+        assert (price("gpt-5.4", Tokens(300_000, 10), AUTUMN, Terms(speed=speed)) is not None) is known
+
+
+def test_it_is_said_which_rates_are_not_those_of_the_library() -> None:
+    ledger = Ledger()
+    for number, terms in enumerate([Terms(), Terms(speed="fast"), Terms(region="us"), Terms(searches=2)]):
+        ledger.bill(Usage(AUTUMN, str(number), Tokens(100, 10), "claude-opus-4-8", terms=terms), "s", "s")
+    ledger.bill(Usage(AUTUMN, "stated", Tokens(1), "gpt-5.5", cost_usd=1.0, terms=Terms(speed="fast")), "s", "s")
+    ledger.bill(Usage(AUTUMN, "unknown", Tokens(1), "gpt-5-nano", terms=Terms(speed="fast")), "s", "s")
+    said = sorted(rate.partition(" (")[0] for rate in ledger.own_rates)
+    assert said == [
+        "claude-opus-4-8: fast at 2 times the usual rates",
+        "claude-opus-4-8: served in us at 1.1 times the usual rates",
+        "claude-opus-4-8: web searches at $0.01 each",
+    ]
+    assert all("November 2026" in rate for rate in ledger.own_rates)
 
 
 @pytest.mark.parametrize("provider", ["ollama", "oss", "lmstudio", "LMStudio", "llama.cpp", "vllm"])

@@ -50,6 +50,7 @@ export function Details<T extends TableName>({ table, row, title, without = [], 
     .sort(([a], [b]) => Number(ORIGIN.has(a)) - Number(ORIGIN.has(b)));
   const known = columns.filter(([name]) => row[name] !== null && row[name] !== undefined);
   const unknown = columns.filter(([name]) => row[name] === null || row[name] === undefined);
+  const unpriced = "unpriced_requests" in row ? (row.unpriced_requests ?? 0) : 0;
   return (
     <aside
       ref={aside}
@@ -71,7 +72,7 @@ export function Details<T extends TableName>({ table, row, title, without = [], 
             <div key={name} class="field">
               <dt>{name}</dt>
               <dd>
-                <Value table={table} name={name} type={type} value={row[name]} />
+                <Value table={table} name={name} type={type} value={row[name]} unpriced={unpriced} />
               </dd>
             </div>
           ))}
@@ -92,9 +93,11 @@ interface ValueProps {
   readonly name: string;
   readonly type: ColumnType;
   readonly value: unknown;
+  /** How many answers a cost leaves out. */
+  readonly unpriced: number;
 }
 
-function Value({ table, name, type, value }: ValueProps) {
+function Value({ table, name, type, value, unpriced }: ValueProps) {
   const { store } = useApp();
   const reference = name === "parent_id" ? table : REFERENCES[name];
   if (Array.isArray(value)) {
@@ -118,7 +121,7 @@ function Value({ table, name, type, value }: ValueProps) {
       );
     }
     if (name.endsWith("_ms")) return <>{duration(value)}</>;
-    if (name === "cost_usd") return <>{money(value)}</>;
+    if (name === "cost_usd") return <>{money(value, unpriced)}</>;
     if (name === "size" || name.endsWith("_bytes")) return <>{bytes(value)}</>;
     if (name === "progress") return <>{percent(value)}</>;
     return <>{type === "int" ? integer(value) : String(Math.round(value * 1000) / 1000)}</>;

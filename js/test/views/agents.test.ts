@@ -71,8 +71,8 @@ test("costs and tokens come with those of subagents of any depth, and unknown st
     row("agents", "x", { parent_id: "y" }),
     row("agents", "y", { parent_id: "x" }),
   ]);
-  assert.deepEqual(sums.get("a"), { subagents: 2, cost: 3, tokens: 15 });
-  assert.deepEqual(sums.get("b"), { subagents: 1, cost: 2, tokens: 5 });
+  assert.deepEqual(sums.get("a"), { subagents: 2, cost: 3, tokens: 15, unpriced: 0 });
+  assert.deepEqual(sums.get("b"), { subagents: 1, cost: 2, tokens: 5, unpriced: 0 });
   assert.equal(sums.has("d"), false);
   assert.equal(sums.get("x")?.cost, null);
 });

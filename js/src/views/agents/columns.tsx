@@ -298,10 +298,12 @@ function Cost({ row, sum }: { row: AgentsRow; sum: Sum | undefined }) {
   return (
     <span
       class={row.cost_usd === null ? "muted" : ""}
-      title={differs ? `${about}; ${money(sum.cost)} with its ${plural(sum.subagents, "subagent")}` : about}
+      title={
+        differs ? `${about}; ${money(sum.cost, sum.unpriced)} with its ${plural(sum.subagents, "subagent")}` : about
+      }
     >
       {own}
-      {differs && <span class="muted"> / {money(sum.cost)}</span>}
+      {differs && <span class="muted"> / {money(sum.cost, sum.unpriced)}</span>}
     </span>
   );
 }

@@ -89,7 +89,7 @@ function Took({ row }: { row: AgentsRow }) {
     sum !== undefined &&
       sum.cost !== null &&
       sum.cost !== row.cost_usd &&
-      `${money(sum.cost)} with ${plural(sum.subagents, "subagent")}`,
+      `${money(sum.cost, sum.unpriced)} with ${plural(sum.subagents, "subagent")}`,
     fill !== null && `context ${percent(fill.part)} of ${integer(fill.window)} tokens`,
   ].filter((part) => part !== false);
   return parts.length === 0 ? null : <p class="agent-took">{parts.join(" · ")}</p>;

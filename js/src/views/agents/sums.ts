@@ -11,6 +11,8 @@ export interface Sum {
   readonly subagents: number;
   readonly cost: number | null;
   readonly tokens: number | null;
+  /** How many answers `cost` leaves out. */
+  readonly unpriced: number;
 }
 
 const plus = (a: number | null, b: number | null): number | null => (a === null ? b : b === null ? a : a + b);
@@ -26,7 +28,12 @@ export function sumsOf(rows: readonly AgentsRow[]): ReadonlyMap<string, Sum> {
   const sum = (row: AgentsRow): Sum => {
     const known = sums.get(row.id);
     if (known !== undefined) return known;
-    let total: Sum = { subagents: 0, cost: row.cost_usd, tokens: tokensOf(row) };
+    let total: Sum = {
+      subagents: 0,
+      cost: row.cost_usd,
+      tokens: tokensOf(row),
+      unpriced: row.unpriced_requests ?? 0,
+    };
     sums.set(row.id, total); // set before the children are visited: a cycle ends here
     for (const child of children.get(row.id) ?? []) {
       const of = sum(child);
@@ -34,6 +41,7 @@ export function sumsOf(rows: readonly AgentsRow[]): ReadonlyMap<string, Sum> {
         subagents: total.subagents + 1 + of.subagents,
         cost: plus(total.cost, of.cost),
         tokens: plus(total.tokens, of.tokens),
+        unpriced: total.unpriced + of.unpriced,
       };
     }
     sums.set(row.id, total);
