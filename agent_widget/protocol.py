@@ -75,6 +75,7 @@ class SourceState(msgspec.Struct):
     and documents were skipped; ``problems``: what is wrong with which file, some of it; ``unknown``: kinds of lines and
     records that are not known, and how often they came. ``transcripts``: whether its sessions have a transcript.
     ``prefix``: what the ids of its rows begin with. ``writes``: the methods that change something there.
+    ``resumes``: whether there is a command that goes on with its sessions (``actions``).
     ``checked_at``: when the reader last finished a round over it, in milliseconds since the epoch. ``gone``: how many
     files were read that are not there any more; their rows stay. ``left_out``: how many files are not read because
     there are too many. ``degraded``: why changes are seen later than at once, and what helps, if that is so.
@@ -96,6 +97,7 @@ class SourceState(msgspec.Struct):
     degraded: str | None = None
     prefix: str = ""
     writes: list[str] = []
+    resumes: bool = False
 
 
 class Welcome(_Frame):

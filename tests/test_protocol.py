@@ -107,6 +107,7 @@ def test_welcome_has_the_server_s_position_and_sources() -> None:
                 "degraded": None,
                 "prefix": "",
                 "writes": [],
+                "resumes": False,
             }
         ],
         "schema": schema(),

@@ -130,6 +130,14 @@ class Agent:
         """Return what it used of each model in each quarter of an hour, oldest first."""
         return self._sorted("usage", self._select("usage", {"agent_id": self.id}))
 
+    def resume_command(self) -> str | None:
+        """Return the command that goes on with its session in a terminal; ``None`` if there is none.
+
+        ``cd /srv/shop && claude --resume …``: for what cannot be done from here. Raises as :meth:`Client.call`.
+        """
+        command: str | None = self._link.call("actions", {"table": "agents", "id": self.id})["resume"]
+        return command
+
     def search(self, text: str, *, where: Mapping[str, Any] | None = None, limit: int | None = None) -> Hits:
         """Search what it left; see :meth:`Client.search`."""
         return Hits(self._link, text, {**(where or {}), "agent_id": self.id}, limit)

@@ -138,4 +138,5 @@ class Progress:
             mask(more.degraded) if more.degraded else None,
             mask(source.namespace),
             list(more.writes),
+            bool(source.resume),
         )

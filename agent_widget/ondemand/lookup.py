@@ -13,6 +13,7 @@ from ..store import Row, Store
 from . import memory_text, transcript
 from .kept import KeptTranscripts
 from .memory_text import MemoryText, NoMemory
+from .resume import resume_command
 from .search import Needle, Search, Wanted
 from .transcript import Extract, NoTranscript
 
@@ -100,6 +101,10 @@ class Lookup:
             raise NoMemory("its file is not known")
         source, path = found
         return memory_text.read_memory(source, path, self._unmasked.get(id, id), masking=self._masking)
+
+    def resume(self, table: str, id: str) -> str | None:
+        """Return the command that goes on with the session of a row; see :func:`.resume.resume_command`."""
+        return resume_command(self._store, self._sources, table, id)
 
     def search(self, text: str, wanted: Wanted | None = None) -> Search:
         """Return a search for a text in all conversations, rows and memory files; nothing of it is done yet.

@@ -336,6 +336,7 @@ class KimiCode(ChatSource):
 
     name = "kimi_code"
     home = ".kimi-code"
+    resume = ("kimi", "--session", "{session}")
     moved_by = ("KIMI_CODE_HOME",)
     known_by = ("sessions/wd_*",)
     files = {

@@ -208,6 +208,7 @@ class Pi(ChatSource):
 
     name = "pi"
     home = ".pi/agent"
+    resume = ("pi", "--session", "{path}")
     moved_by = ("PI_CODING_AGENT_DIR",)
     known_by = ("sessions/--*--",)
     files = {

@@ -324,6 +324,7 @@ class Qwen(ChatSource):
 
     name = "qwen"
     home = ".qwen"
+    resume = ("qwen", "--resume", "{session}")
     moved_by = ("QWEN_RUNTIME_DIR", "QWEN_HOME")
     known_by = ("projects/*/chats",)
     files = {"projects/*/chats/*.jsonl": _Chat, "projects/*/subagents/*/**/*.jsonl": _Chat}

@@ -63,6 +63,8 @@ class Claude(Home):
     """One configuration directory of Claude Code."""
 
     name = "claude"
+    moved_by = ("CLAUDE_CONFIG_DIR",)
+    resume = ("claude", "--resume", "{session}")
     window_ms = 5 * HOUR_MS
     writes = writing.WRITES
     statuses = writing.STATUSES

@@ -31,6 +31,7 @@ class Codex(TitledThreads):
 
     name = "codex"
     home = ".codex"
+    resume = ("codex", "resume", "{session}")
     moved_by = ("CODEX_HOME",)
     known_by = ("archived_sessions/", "sessions/20[0-9][0-9]", "sessions/rollout-*")
     files = {  # never auth.json

@@ -314,6 +314,7 @@ class Copilot(ChatSource):
 
     name = "copilot"
     home = ".copilot"
+    resume = ("copilot", "--resume", "{session}")
     moved_by = ("COPILOT_HOME",)
     known_by = ("session-state",)
     files = {

@@ -280,6 +280,7 @@ class Gemini(ChatSource):
 
     name = "gemini"
     home = ".gemini"
+    resume = ("gemini", "--resume", "{session}")
     moved_by = ("GEMINI_CLI_HOME/.gemini",)
     known_by = ("tmp/*/chats",)
     files = {

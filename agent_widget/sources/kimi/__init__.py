@@ -253,6 +253,7 @@ class Kimi(ChatSource):
 
     name = "kimi"
     home = ".kimi"
+    resume = ("kimi", "--session", "{session}")
     moved_by = ("KIMI_SHARE_DIR",)
     known_by = ("kimi.json", "sessions/*/*/wire.jsonl")
     files = {

@@ -30,6 +30,8 @@ class OpenCode(Sessions):
     """``~/.local/share/opencode``."""
 
     name = "opencode"
+    moved_by = ("XDG_DATA_HOME/opencode",)
+    resume = ("opencode", "-s", "{session}")
     known_by = ("opencode*.db", "storage/message/")
     files = {
         "*.db": Tables,
