@@ -28,7 +28,7 @@ from .base import moved, named
 from .chat import Chat, ChatSource, Voice
 from .steps import PLACEHOLDER, Call, Prompt, Reply, Result, Step, Thinking, Tokens, ToolStatus, TurnEnd, Usage
 
-_SILENT: Final = frozenset("thinking_level_change label custom custom_message ephemeral".split())
+_SILENT: Final = frozenset("thinking_level_change label custom custom_message ephemeral context_edit".split())
 """Entries of which nothing follows; with a ``custom_message`` an extension speaks to the model."""
 
 
@@ -179,7 +179,7 @@ class _Chat(Chat[_Entry, Voice]):
             yield Result(at, id, status, message.output)
             if not voice.in_turn:
                 yield TurnEnd(at, reason="end of your command")
-        else:
+        elif message.role != "system":
             self.source.unknown[f"message/{message.role}"] += 1
 
     def _answer(self, voice: Voice, message: _Message, at: int, id: str) -> Iterator[Step]:

@@ -145,8 +145,16 @@ class Regrown:
 
 
 def laid_out(recording: Path, home: Path, change: Callable[[str], str] = str) -> dict[str, Any]:
-    """Put the files of a recording below ``home``, each text changed, its databases made; return its truth."""
-    shutil.copytree(recording / "home", home)
+    """Put the files of a recording below ``home``, each text changed; return its truth."""
+    made(recording / "home", home, change)
+    truth = json.loads((recording / "truth.json").read_text())
+    assert isinstance(truth, dict)
+    return truth
+
+
+def made(files: Path, home: Path, change: Callable[[str], str] = str) -> None:
+    """Copy a directory to ``home``, each text changed and databases made of their dumps."""
+    shutil.copytree(files, home)
     for path in [path for path in home.rglob("*") if path.is_file() and path.suffix in (".jsonl", ".json", ".sql")]:
         text = path.read_text()
         if (changed := change(text)) != text:
@@ -155,9 +163,6 @@ def laid_out(recording: Path, home: Path, change: Callable[[str], str] = str) ->
             with closing(sqlite3.connect(path.with_suffix(".db"))) as database:
                 database.executescript(text)
             path.unlink()
-    truth = json.loads((recording / "truth.json").read_text())
-    assert isinstance(truth, dict)
-    return truth
 
 
 def reader(source: str, home: Path, clock: Callable[[], int]) -> Collector:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -37,6 +38,11 @@ class Snapshot:
     def row(self, table: str, end: str) -> Any:
         (found,) = (row for row in self.rows(table) if row.id.endswith(end))
         return found
+
+    def status(self, agent: str, clock: str) -> str | None:
+        """Return what an agent did at a time of the day of the cases."""
+        spans = [row for row in self.rows("spans") if row.agent_id == agent and row.started_at <= at(clock)]
+        return max(spans, key=lambda row: row.started_at).status if spans else None
 
     def stat(self, name: str) -> float | None:
         return next((row.value for row in self.rows("stats") if row.id == name), None)
@@ -236,6 +242,37 @@ def _broken(said: Snapshot) -> None:
     assert "left out" in said.notes
 
 
+def at(clock: str) -> int:
+    """Return a time (ms) on the day of the cases."""
+    return round(datetime.fromisoformat(f"2026-08-01T{clock}+00:00").timestamp() * 1000)
+
+
+def _woken(said: Snapshot) -> None:
+    (main,) = (row.id for row in said.rows("agents") if row.role != "human" and row.parent_id is None)
+    assert {said.status(main, f"10:0{clock}") for clock in ("2:01", "3:29")} == {"working"}
+    assert said.status(main, "10:03:31") == "idle"
+
+
+def _asks(said: Snapshot) -> None:
+    _one_session(said)
+    (main,) = (row.id for row in said.rows("agents") if row.role != "human")
+    assert said.status(main, "10:00:06") == "waiting"
+
+
+def _shut_down(said: Snapshot) -> None:
+    assert [row.status for row in said.rows("tool_calls")] == ["cancelled"]
+    assert [row.status for row in said.rows("sessions")] == ["ended"]
+
+
+def _perhaps(said: Snapshot) -> None:
+    (main,) = (row.id for row in said.rows("agents") if row.role != "human")
+    span = max(
+        (row for row in said.rows("spans") if row.agent_id == main and row.status == "idle"),
+        key=lambda row: row.started_at,
+    )
+    assert "a tool runs or waits for permission" in span.status_reason
+
+
 def _dolt(said: Snapshot) -> None:
     assert "Dolt" in said.notes
 
@@ -289,7 +326,10 @@ FACTS: Final[dict[str, tuple[str, Callable[[Snapshot], None]]]] = {
     "29-local-opencode": ("opencode", _local_opencode),
     "3-two-on-a-line": ("", _two_on_a_line),
     "21-claude-broken": ("", _broken),
-    "2-question/1": ("projects", _one_session),
+    "2-question/1": ("projects", _asks),
+    "1-notification": ("", _woken),
+    "5-copilot-shutdown": ("", _shut_down),
+    "9-gemini-text-then-tool": ("", _perhaps),
     "24-beads-dolt": ("", _dolt),
     "24-beads-tombstone": ("", _tombstone),
     "25-taskmaster": ("", _master),

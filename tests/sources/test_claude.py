@@ -313,6 +313,16 @@ def test_unknown_lines_are_counted_and_broken_ones_skipped(home: Home) -> None:
     assert status(home)[0] == "idle"
 
 
+def test_lines_that_repeat_what_was_sent_to_the_model_say_nothing(home: Home) -> None:
+    ann = Session()
+    sent = {"type": "api-request-blob", "sessionId": ANN, "message": {"role": "user", "content": "Paint"}}
+    totals = {"type": "cost-state", "sessionId": ANN, "totalCostUSD": 0.07}
+    append(home, ann.person("Paint"), sent, {"type": "tools-used", "tools": ["Bash"]}, ann.says("Done."), totals)
+    assert dict(home.source.unknown) == {}
+    assert [row.kind for row in home.rows("messages").values()] == ["prompt", "reply"]
+    assert home.row("sessions", ANN).cost_usd is None or home.row("sessions", ANN).cost_usd < 0.07
+
+
 def test_times_that_go_back_do_not_turn_the_order_of_the_lines(home: Home) -> None:
     ann = Session()
     append(home, ann.person("Paint", "09:05:00"), ann.says("Done.", clock="09:00:00"))

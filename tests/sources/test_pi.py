@@ -196,6 +196,13 @@ def test_a_cost_of_nothing_is_unknown(home: Home) -> None:
     assert the_agent(home, header(), answer("10:01:05", "One.", cost=0)).cost_usd is None
 
 
+def test_what_the_program_says_to_the_model_is_known_and_says_nothing(home: Home) -> None:
+    system = message("10:00:01", "system", content="", sections={"preamble": "You are an agent."})
+    edit = entry("context_edit", "10:01:02", targetId="a", replacement=None)
+    assert the_agent(home, header(), system, prompt("10:01:00"), answer("10:01:05", "One."), edit).status == "idle"
+    assert dict(home.source.unknown) == {}
+
+
 def test_a_branched_session_repeats_nothing(home: Home) -> None:
     entries = [prompt("10:01:00"), answer("10:01:05", "I look.", "toolUse", call("c1")), result("10:01:06", "c1")]
     branch = header("11:00:00", "branch", parentSession=f"/home/eva/.pi/agent/{FILE}")

@@ -23,12 +23,15 @@ _ENDS: Final = frozenset({"end_turn", "stop_sequence", "refusal"})
 """Values of ``stop_reason`` that end a turn."""
 _SILENT: Final = frozenset(
     "file-history-snapshot file-history-delta mode permission-mode pr-link bridge-session atis-latch frame-link tag "
-    "agent-name agent-color agent-setting progress".split()
+    "agent-name agent-color agent-setting progress tools-used cost-state api-request api-request-shape "
+    "api-request-blob".split()
 )
 _SILENT_SYSTEM: Final = frozenset(
     "microcompact_boundary local_command away_summary scheduled_task_fire bridge_status model_refusal_fallback "
     "informational".split()
 )
+_REQUEST: Final = b'{"type":"api-request'
+"""Beginning of lines that repeat what was sent to the model (2.1.332): large, and nothing new in them."""
 _INTERRUPTED: Final = "[Request interrupted by user"
 _NO_ANSWER: Final = "No response requested."
 _TEAMMATE: Final = re.compile(r'<teammate-message teammate_id="([^"]*)"[^>]*>(.*?)</teammate-message>', re.DOTALL)
@@ -61,7 +64,7 @@ class TranscriptReader(Chat[Line, Talk]):
 
     def read(self, data: bytes) -> Iterable[Item]:
         """Return what follows from one line; one without a time is of the time of the line before."""
-        if _is_progress(data) or not data.strip():
+        if data.startswith(_REQUEST) or _is_progress(data) or not data.strip():
             return ()
         line = parse_as(DECODER, data)
         if line.type in _SILENT:

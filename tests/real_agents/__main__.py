@@ -1,0 +1,217 @@
+"""``python -m tests.real_agents [AGENT…]``: install, run, record, compare, and print a table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.recordings.regrown import Regrown, regrow
+
+from .agents import AGENTS, Agent
+from .lab import Lab
+
+_NEEDED = ("npm", "git", "tmux", "unshare", "nsenter", "ip")
+_PRINTED = ("all", "sub", "fail")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the agents that were named, or all; return 1 if something that we say of one is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.real_agents", description=__doc__)
+    parser.add_argument("agents", nargs="*", metavar="AGENT", help=f"of {', '.join(AGENTS)}; all by default")
+    parser.add_argument("--into", type=Path, help="directory for the agents and their runs, which stay there")
+    parser.add_argument("--installed", action="store_true", help="run what --into has, without installing it")
+    parser.add_argument("--again", action="store_true", help="only compare the runs that --into has")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.agents) - AGENTS.keys():
+        parser.error(f"no such agent: {', '.join(sorted(unknown))}; there are {', '.join(AGENTS)}")
+    if missing := [name for name in _NEEDED if shutil.which(name) is None]:
+        parser.error(f"these programs are missing: {', '.join(missing)}")
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="real-agents-") as temporary:
+        into = (options.into or Path(temporary)).resolve()
+        for name in options.agents or AGENTS:
+            try:
+                results += run(
+                    name,
+                    AGENTS[name],
+                    into,
+                    install=not options.installed and not options.again,
+                    play=not options.again,
+                )
+            except subprocess.CalledProcessError as error:
+                results.append(Result(name, "?", {"not installed": str(error)[:200]}))
+    for result in results:
+        print(result)
+    return any(result.wrong for result in results)
+
+
+class Result(NamedTuple):
+    """What is wrong of one run of an agent, by what was compared."""
+
+    run: str
+    version: str
+    wrong: dict[str, Any]
+
+    def __str__(self) -> str:
+        lines = [f"{self.run:16} {self.version:12} {'right' if not self.wrong else 'WRONG'}"]
+        return "\n".join(lines + [f"    {what}: {found}" for what, found in self.wrong.items()])
+
+
+def run(name: str, agent: Agent, into: Path, *, install: bool = True, play: bool = True) -> list[Result]:
+    """Install an agent and run it with a person at a terminal and without; return how both compare."""
+    installed = into / "npm" / name
+    if install:
+        install_newest(agent, installed)
+    manifest = installed / "node_modules" / agent.package / "package.json"
+    version = json.loads(manifest.read_text())["version"]
+    results = []
+    for kind, scenario in (("", at_a_terminal), ("-print", without_a_terminal)):
+        directory = into / "runs" / f"{agent.source}-{version}{kind}"
+        if play:
+            lab = Lab(name + kind, agent, installed, directory, printing=bool(kind))
+            with lab.running():
+                scenario(lab)
+            tidy(directory / "home")
+        with tempfile.TemporaryDirectory(prefix="regrown-") as home:
+            results.append(
+                Result(name + kind, version, compare(regrow(directory, Path(home).resolve() / "home", agent.source)))
+            )
+    return results
+
+
+def install_newest(agent: Agent, into: Path) -> None:
+    """Install the newest version of an agent."""
+    into.mkdir(parents=True, exist_ok=True)
+    quiet = ["--silent", "--no-audit", "--no-fund", "--prefix", str(into)]
+    subprocess.run(["npm", "install", *quiet, f"{agent.package}@latest"], check=True, cwd=into)
+
+
+def tidy(home: Path) -> None:
+    """Leave of a home what is read, its databases written as text."""
+    for name in ("tmp", "shop", ".cache", ".npm"):
+        shutil.rmtree(home / name, ignore_errors=True)
+    for path in home.rglob("*.db"):
+        with closing(sqlite3.connect(path)) as database:
+            path.with_suffix(".sql").write_text("\n".join(database.iterdump()))
+        for rest in path.parent.glob(f"{path.name}*"):
+            rest.unlink()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What a person does
+
+
+def without_a_terminal(lab: Lab) -> None:
+    """Give it prompts as arguments."""
+    for script in _PRINTED:
+        lab.once(f"#{script}# Round the prices of the shop.")
+        time.sleep(0.5)
+
+
+def at_a_terminal(lab: Lab) -> None:
+    """Allow, decline and interrupt, answer questions, clear and compact."""
+    agent = lab.agent
+    lab.open()
+    lab.wait_until_still()
+    time.sleep(3)
+    if "LEFT" in lab.screen():
+        lab.see("(?!)", "a start", timeout=0.1)
+        return
+    for key in agent.first_keys:
+        lab.press(key, note="start")
+        lab.wait_until_still()
+    lab.type("#shell# Round the prices of the shop.")
+    permit(lab, "shell", "Enter")
+    lab.see("The command ran", "DONE shell")
+    time.sleep(1.5)
+    if agent.permission:
+        lab.type("#deny# Empty the stock.")
+        permit(lab, "deny", *agent.deny)
+        time.sleep(4)
+    lab.type("#long# Take your time.")
+    permit(lab, "long", "Enter")
+    time.sleep(4)
+    lab.press(*agent.interrupt, note="interrupt")
+    time.sleep(3)
+    lab.type("#ask# Add a currency.")
+    if lab.see("Which currency|Euro it is", "question or answer", timeout=15) and "Which currency" in lab.screen():
+        lab.note("WAITING question")
+        time.sleep(3)
+        for _ in range(3):
+            lab.press("Enter", note="answer")
+            if lab.see("Euro it is", "DONE ask", timeout=5):
+                break
+    time.sleep(1.5)
+    lab.type("#askend# Which currency then?")
+    lab.see("Shall I take", "WAITING question in text")
+    time.sleep(3)
+    lab.type("#slow# Think hard.")
+    time.sleep(6)
+    lab.press(*agent.interrupt, note="interrupt thinking")
+    time.sleep(3)
+    lab.type("#sub# Count the tests.")
+    for _ in range(4):
+        shown = f"{agent.permission}|counted four tests" if agent.permission else "counted four tests"
+        if not lab.see(shown, "permission or done", timeout=15) or "counted four tests" in lab.screen():
+            break
+        time.sleep(2)
+        lab.press("Enter", note="approve sub")
+        time.sleep(1)
+    lab.see("counted four tests", "DONE sub", timeout=10)
+    time.sleep(1.5)
+    lab.type("#fail# Now fail.")
+    time.sleep(8)
+    lab.type(agent.clear, "clear")
+    time.sleep(2)
+    lab.type("#hello# How many prices are there?")
+    lab.see("has three prices", "DONE hello")
+    time.sleep(1.5)
+    lab.type(agent.quit, "quit")
+    time.sleep(1)
+    lab.press("Enter", note="quit")
+    lab.see("LEFT", "LEFT", timeout=10)
+    time.sleep(2)
+
+
+def permit(lab: Lab, script: str, *keys: str) -> None:
+    """Wait until the screen asks for permission, and answer."""
+    if lab.agent.permission and lab.see(lab.agent.permission, f"WAITING {script}", timeout=15):
+        time.sleep(3)
+        lab.press(*keys, note=f"answer {script}")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What we say
+
+
+def compare(regrown: Regrown) -> dict[str, Any]:
+    """Return what is wrong or unknown of a recording."""
+    found: dict[str, Any] = {"statuses": regrown.wrong_statuses()}
+    billed, asked, calls = regrown.billed(), regrown.asked_calls(), regrown.calls()
+    for table in ("agents", "sessions"):
+        if (counted := regrown.tokens(table)) != billed:
+            found[f"tokens of {table}"] = {kind: counted[kind] - billed[kind] for kind in billed}
+    found["calls too many"] = dict(calls - asked)
+    found["calls missing"] = dict(asked - calls)
+    found["calls that run"] = [row.name for row in regrown.rows("tool_calls") if row.status == "running"]
+    said, typed = regrown.prompts(), regrown.typed()
+    if [text.rpartition("#")[2].rstrip("?") for text in said] != [
+        text.rpartition("#")[2].rstrip("?") for text in typed
+    ]:
+        found["prompts"] = {"ours": said, "typed": typed}
+    found["not seen on its screen"] = [e["text"] for e in regrown.truth["events"] if e["what"] == "NOT SEEN"]
+    found["unknown to us"] = sorted(set(regrown.notes()))
+    return {what: wrong for what, wrong in found.items() if wrong}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
