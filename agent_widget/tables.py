@@ -110,7 +110,7 @@ _TABLES: Final = (
         "one running or past agent, subagents too",
         "name role* status* status_reason status_at:int parent_id session_id task_id activity model* project* "
         f"worktree* account* started_at:int:min last_seen_at:int:max {_TOKENS} context_tokens:int cost_usd:float "
-        "unpriced_requests:int tool_calls:int:max errors:int:max tasks_completed:int:max quality:float",
+        "unpriced_requests:int tool_calls:int errors:int tasks_completed:int:max quality:float",
     ),
     _table(
         "tasks",

@@ -170,6 +170,10 @@ class Database(Reader):
         return self._query(ask)
 
 
+MAX_UNKNOWN: Final = 200
+"""Maximum kinds that are named: a file may call each of its lines something else."""
+
+
 class Source:
     """One directory in one format.
 
@@ -209,7 +213,7 @@ class Source:
         self.namespace = namespace
         """Prefix of ids when two roots of one format are read at once; else empty."""
         self.unknown: Counter[str] = Counter()
-        """Unknown kinds of lines, blocks and records → how often they came."""
+        """Unknown kinds of lines, blocks and records; of rows that cannot be used, how many there are."""
         self._odd: set[tuple[str, str]] = set()
         self.only: tuple[PurePosixPath, ...] = ()
         """What of the root is read; all, if empty."""
@@ -269,10 +273,10 @@ class Source:
         """Return whether a directory (relative to the root) need not be looked into."""
         return bool(self.files) and not any(leads_to(path, pattern) for pattern in self.files)
 
-    def odd(self, kind: str, id: str) -> None:
-        """Count what cannot be used once, however often its document or row is read."""
+    def odd(self, kind: str, id: str = "") -> None:
+        """Count a kind that is not known, once; or each row that cannot be used (``id``), however often it is read."""
         kind = kind[:80]
-        if (kind, id) not in self._odd:
+        if (kind, id) not in self._odd and (kind in self.unknown or len(self.unknown) < MAX_UNKNOWN):
             self._odd.add((kind, id))
             self.unknown[kind] += 1
 

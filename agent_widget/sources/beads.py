@@ -230,7 +230,7 @@ class Beads(Source):
         word = (named(issue.get("status")) or "open").lower().replace("-", "_").replace(" ", "_")
         status = _STATUS.get(word)
         if status is None:
-            self.odd(f"status/{word}", id)
+            self.odd(f"status/{word}")
         kind, needs, parent = _kind(issue), [], None
         for dependency in _objects(issue, "dependencies"):
             on = named(dependency.get("depends_on_id"))
@@ -340,7 +340,7 @@ class Beads(Source):
             text = " ".join(part for part in (named(entry.get("model")), named(entry.get("error"))) if part)
             yield self._log(id, at, actor, f"llm call {text}".strip(), "error" if entry.get("error") else "info")
         else:
-            self.odd(f"interaction/{kind}", id)
+            self.odd(f"interaction/{kind}")
 
     def _changed(self, entry: Mapping[str, Any], id: str, at: int, issue: str) -> Iterator[Item]:
         extra = entry.get("extra")

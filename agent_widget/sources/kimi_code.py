@@ -250,7 +250,7 @@ class _Wire(Chat[_Line, _Voice]):
             case "agent.message.appended":
                 yield from self._salvaged(line, at)
             case kind if kind not in _IGNORED and kind not in ("interaction.request", "turn.cancel"):
-                self.source.unknown[kind[:80]] += 1
+                self.source.odd(kind)
 
     def _about(self, voice: _Voice, at: int, cwd: str | None, profile: str | None) -> Iterator[Step]:
         """Yield where the agent works; of a subagent which one it is."""
@@ -290,7 +290,7 @@ class _Wire(Chat[_Line, _Voice]):
                 if event.finish_reason == "end_turn":
                     yield from self._ended(voice, at, event.turn_id, "done")
             case kind:
-                self.source.unknown[f"context.append_loop_event/{kind}"[:80]] += 1
+                self.source.odd(f"context.append_loop_event/{kind}")
 
     def _said(self, part: _Part | None, at: int, id: str) -> Iterator[Step]:
         if part is not None and part.type == "text":
@@ -298,7 +298,7 @@ class _Wire(Chat[_Line, _Voice]):
         elif part is not None and part.type == "think":
             yield Thinking(at, id, part.think)
         else:
-            self.source.unknown[f"content.part/{part and part.type}"[:80]] += 1
+            self.source.odd(f"content.part/{part and part.type}")
 
     def _salvaged(self, line: _Line, at: int) -> Iterator[Step]:
         """Yield what an interrupted model had thought and said."""

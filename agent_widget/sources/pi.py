@@ -148,7 +148,7 @@ class _Chat(Chat[_Entry, Voice]):
         elif kind == "session_info":
             yield from voice.title(at, named(line.name))
         elif kind not in _SILENT:
-            self.source.unknown[kind] += 1
+            self.source.odd(kind)
 
     def _header(self, voice: Voice, line: _Entry, at: int) -> Iterator[Step]:
         origin = named(line.parentSession) or named(line.branchedFrom)
@@ -180,7 +180,7 @@ class _Chat(Chat[_Entry, Voice]):
             if not voice.in_turn:
                 yield TurnEnd(at, reason="end of your command")
         elif message.role != "system":
-            self.source.unknown[f"message/{message.role}"] += 1
+            self.source.odd(f"message/{message.role}")
 
     def _answer(self, voice: Voice, message: _Message, at: int, id: str) -> Iterator[Step]:
         if thought := "\n".join(block.thinking for block in message.blocks("thinking") if block.thinking):

@@ -218,7 +218,7 @@ class _Chat(Chat[_Record, Voice]):
         elif line.type == "system":
             yield from self._system(voice, line, at)
         else:
-            self.source.unknown[line.type] += 1
+            self.source.odd(line.type)
 
     def _telemetry(self, voice: Voice, line: _Record, event: _Telemetry, at: int) -> Iterator[Step | Item]:
         """Yield what a subagent did that has no file: its answers, which are billed, and its calls."""

@@ -140,7 +140,7 @@ class TaskMaster(Source):
         word = _word(task)
         status = _STATUS.get(word or "")
         if status is None and named(word):
-            self.odd(f"status/{word}", self._row(tag, id))
+            self.odd(f"status/{word}")
         needs = (_number(needed) for needed in _list(task, "dependencies"))
         known = [f"{parent}.{needed}" if parent and "." not in needed else needed for needed in needs if needed]
         tags = [text for label in _list(task, "tags") if (text := named(label))]

@@ -588,7 +588,7 @@ class TestFiles:
         collector.scan()
         assert row(collector, "agents")["status"] == "idle"
         assert len(row(collector, "agents")["activity"]) == 500
-        assert unknown(collector)["event_msg/never_heard_of"] == 2
+        assert unknown(collector)["event_msg/never_heard_of"] == 1
         (state,) = collector.states()
         assert state.malformed == 7
 

@@ -24,7 +24,7 @@ class Home(ChatSource):
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
-        self.live = Live(namespace, self.unknown)
+        self.live = Live(namespace, self.odd)
         self.tasks = Tasks()
         self.parents: Kept[str] = Kept(str)
         """Subagent → the agent it works for, where that is known."""

@@ -7,8 +7,7 @@ background; its form is known from users' notes only. Files of other forms in th
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -35,9 +34,9 @@ _SAME_MOMENT_MS: Final = 4_000
 class Live:
     """The live files of one configuration directory."""
 
-    def __init__(self, namespace: str, unknown: Counter[str]) -> None:
+    def __init__(self, namespace: str, odd: Callable[[str], None]) -> None:
         self.namespace = namespace
-        self.unknown = unknown
+        self.odd = odd
         self._idle: dict[str, int] = {}  # session → when its process said that it is idle
         self._stopped: dict[str, tuple[Evidence, bool]] = {}
         """Session → that it asks, or failed, and nothing happened since; and whether its turn goes on."""
@@ -87,7 +86,7 @@ class Live:
         named_so = {"name": directory_name(where), "directory": where} if where else {}
         yield Record("agents", session, {"session_id": session, **named_so})
         if word not in _PROCESS:
-            self.unknown[f"process/{word}"] += 1
+            self.odd(f"process/{word}")
             return
         status, reason = _PROCESS[word]
         if status == "waiting":

@@ -84,7 +84,7 @@ class TranscriptReader(Chat[Line, Talk]):
     def _line(self, line: Line, at: int) -> Iterator[Item]:
         mean = _LINES.get(line.type)
         if mean is None:
-            self.source.unknown[f"{line.type}/{line.subtype or ''}"] += 1
+            self.source.odd(f"{line.type}/{line.subtype or ''}")
             return
         session, agent = self.speaker(line)
         if agent is not None and is_internal(agent):
@@ -312,7 +312,7 @@ def _system(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
         tokens = f", {before}" + (f" → {after}" if after else "") + " tokens" if before else ""
         yield _log(talk, line, at, "info", f"conversation compacted ({facts.get('trigger')}{tokens})")
     elif kind not in _SILENT_SYSTEM:
-        talk.source.unknown[f"system/{kind or ''}"] += 1
+        talk.source.odd(f"system/{kind or ''}")
 
 
 def _log(talk: Talk, line: Line, at: int, level: str, text: str) -> Record:

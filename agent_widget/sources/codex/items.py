@@ -40,7 +40,7 @@ def _item(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
     elif kind == "SubAgentActivity":
         yield from active(thread, item.get("agent_thread_id"), item.get("agent_path"), at)
     elif not isinstance(kind, str) or kind not in _SILENT:
-        thread.source.unknown[f"item/{kind}"[:80]] += 1
+        thread.source.odd(f"item/{kind}")
 
 
 LINES: Final[dict[str, LineReader]] = {"event_msg/item_completed": _item}

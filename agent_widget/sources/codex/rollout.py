@@ -116,7 +116,7 @@ class Rollout(Chat[Line, Thread]):
         read = _LINES.get(name)
         if read is None:
             if name not in _SILENT:
-                self.source.unknown[name[:80]] += 1
+                self.source.odd(name)
         elif not voice.copying or voice.orphaned or name in _OF_COPIES:
             yield from read(voice, payload, at)
 

@@ -115,7 +115,7 @@ class _Log(Chat[Event, _Voice]):
             data = parse_as(data_decoder, bytes(line.data))
             return follows(self, voice, at, line.id or self.digest, data)
         if line.type not in _SILENT:
-            self.source.unknown[line.type] += 1
+            self.source.odd(line.type)
         return ()
 
     # The session

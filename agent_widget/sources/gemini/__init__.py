@@ -119,7 +119,7 @@ class _Log(Chat[Line, Voice]):
         elif line.sessionId is not None:
             yield from self._update(line)
         else:
-            self.source.unknown["line"] += 1
+            self.source.odd("line")
 
     def _time(self, text: str | None) -> int:
         at = millis(text)
@@ -184,7 +184,7 @@ class _Log(Chat[Line, Voice]):
                 if text == "Request cancelled." and self.chat.in_turn:
                     yield TurnEnd(at, "interrupted")
             elif message.type != "warning":
-                self.source.unknown[f"message/{message.type}"] += 1
+                self.source.odd(f"message/{message.type}")
 
     def _prompt(self, message: Message, text: str, at: int) -> Iterator[Step]:
         if text.startswith(_OWN_MESSAGES):  # the program's own first message

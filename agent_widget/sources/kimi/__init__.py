@@ -162,7 +162,7 @@ class _Wire(Chat[Line, _Voice]):
         elif kind == "TurnEnd":
             yield from self._end(voice, at)
         elif kind not in _SILENT:
-            self.source.odd(kind, f"{voice.session}/{id}")
+            self.source.odd(kind)
 
     def _part(self, part: dict[str, Any], at: int, id: str) -> Iterator[Step]:
         text, thought = part.get("text"), part.get("think")
@@ -310,7 +310,7 @@ class Kimi(ChatSource):
         if facts.status == "idle" and updated == started:
             return  # it was made and has not begun
         if facts.status not in _META_STATUS:
-            self.odd(f"subagent/{facts.status}", id)
+            self.odd(f"subagent/{facts.status}")
             return
         status, reason = _META_STATUS[facts.status]
         yield Evidence(id, updated, f"says {status}", reason)

@@ -79,7 +79,7 @@ def steps(message: Message, voice: Voice) -> Iterator[Step]:
     elif message.kind == "compaction":
         yield from _usage(at, at, data.tokens, data.cost, model_name(data.model), _provider(data))
     elif message.kind not in _SILENT:
-        voice.source.odd(f"message/{message.kind}", message.id)
+        voice.source.odd(f"message/{message.kind}")
 
 
 def _answer(message: Message, voice: Voice) -> Iterator[Step]:
@@ -104,7 +104,7 @@ def _answer(message: Message, voice: Voice) -> Iterator[Step]:
             finish, finished, billed = part.reason or finish, made_at or completed, True
             found.extend(_usage(message.at, at, part.tokens, part.cost, model, _provider(data)))
         elif part.type not in _SILENT:
-            voice.source.odd(f"part/{part.type}", id)
+            voice.source.odd(f"part/{part.type}")
     if not billed and not message.open:  # until then they may still grow
         found.extend(_usage(message.at, completed or at, data.tokens, data.cost, model, _provider(data)))
     yield TurnStart(message.at, "asks the model")

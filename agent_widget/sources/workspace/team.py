@@ -139,14 +139,19 @@ class Team(Rows):
         return self.record("sessions", session, status=status, ended_at=ended_at, agent_id=known.agent)
 
     def counts(self, session: str) -> Items:
-        """Yield tool calls and errors of a session, and of each of its agents the sums over its sessions."""
+        """Yield tool calls and errors of a session, and of each of its agents the sums over its own sessions.
+
+        A session has one agent, however many instances under other names claim to work in it: it counts once.
+        """
         known = self.sessions[session]
         if known.calls or known.errors:
             yield self.record("sessions", session, tool_calls=len(known.calls), errors=len(known.errors))
             for agent in sorted(known.claims):
-                sessions = [self.sessions[own] for own in self._agent_sessions[agent]]
-                calls, errors = sum(len(s.calls) for s in sessions), sum(len(s.errors) for s in sessions)
-                yield self.record("agents", agent, tool_calls=calls, errors=errors)
+                claimed = (self.sessions[own] for own in self._agent_sessions[agent])
+                own = [session for session in claimed if session.agent == agent]
+                calls, errors = sum(len(s.calls) for s in own), sum(len(s.errors) for s in own)
+                facts = {"tool_calls": calls, "errors": errors} if own else {"tool_calls": None, "errors": None}
+                yield Record("agents", self.namespace + agent, facts)
 
     def failures(self, session: str, *agents: str) -> Items:
         """Yield evidence that an error of its session stopped an agent, until it shows activity again."""

@@ -51,6 +51,8 @@ def test_of_several_names_of_one_agent_the_first_has_the_session_whatever_is_rea
         reading.feed("message-bus.jsonl", lines(order[1]))
         assert reading.only("sessions").agent_id == "agent-1"
         assert reading.only("tool_calls").agent_id == "agent-1"
+        counted = {agent: reading.row("agents", agent).tool_calls for agent in ("agent-1", "agent-2")}
+        assert counted == {"agent-1": 1, "agent-2": None}  # what a session took counts once
 
 
 def test_a_tool_call_that_several_instances_timed_is_one_row(team: Reading) -> None:
