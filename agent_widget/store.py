@@ -153,7 +153,7 @@ def _is_late(latest: str | None, held: Mapping[str, Any], fields: Mapping[str, A
 def joined(operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
     """Yield the operations with one record for all claims about a row, so that work per row is done once.
 
-    Rows come in the order of the last claim about each.
+    The fields of each are a dict of its own. Rows come in the order of the last claim about each.
     """
     claims: dict[tuple[str, str], Record] = {}
     for operation in operations:
@@ -162,18 +162,16 @@ def joined(operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
             claims.clear()
             yield operation
             continue
-        table, id, fields = operation
+        table, id, fields = operation.table, operation.id, operation.fields
         held = claims.pop((table, id), None)
-        if held is not None:
-            if _is_late(TABLES[table].latest, held.fields, fields):
-                claims[table, id] = held
-                continue
-            both = {**held.fields, **fields}
-            for name, merge in _MERGES[table].items():
-                if name in fields and name in held.fields and _stays(merge, held.fields[name], fields[name]):
-                    both[name] = held.fields[name]
-            operation = Record(table, id, both)
-        claims[table, id] = operation
+        if held is None:
+            held = Record(table, id, fields.copy())
+        elif not _is_late(TABLES[table].latest, held.fields, fields):
+            merges = _MERGES[table]
+            for name, value in fields.items():
+                if name not in merges or name not in held.fields or not _stays(merges[name], held.fields[name], value):
+                    held.fields[name] = value
+        claims[table, id] = held
     yield from claims.values()
 
 

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
+
+import msgspec
 
 ColumnType = Literal["str", "int", "float", "bool", "list", "map"]
 Merge = Literal["replace", "min", "max"]
@@ -199,7 +201,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A claim about one row: ``fields`` are merged into row ``id`` of ``table``.
 
     A field that is absent is not touched; a field that is ``None`` becomes unknown.
@@ -210,7 +212,7 @@ class Record(NamedTuple):
     fields: dict[str, Any]
 
 
-class Gone(NamedTuple):
+class Gone(msgspec.Struct, frozen=True, gc=False):
     """Row ``id`` goes: it was taken out of a file that lists all there is (a task removed from the task list)."""
 
     table: str

@@ -19,6 +19,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from ..sources.base import Evidence, preview
 from ..sources.kept import Kept
 from ..store import Change, Row, Store
@@ -95,7 +97,7 @@ def _meaning(fact: str, detail: str | None, sign: str) -> tuple[str, str, int, b
     return status, reason, ttl_ms, routine
 
 
-class Point(NamedTuple):
+class Point(msgspec.Struct, frozen=True, order=True, gc=False):
     """One piece of evidence as a status, in an order that no reading order can change."""
 
     at: int
@@ -224,12 +226,12 @@ class Statuses:
 
     def observe(self, evidence: Evidence) -> None:
         """Take in one piece of evidence; a repetition changes nothing."""
-        agent_id, at, fact, detail, sign, routine, log = evidence
-        status, reason, ttl_ms, continues = _meaning(fact, detail, sign)
+        at, sign, log = evidence.at, evidence.sign, evidence.log
+        status, reason, ttl_ms, continues = _meaning(evidence.fact, evidence.detail, sign)
         if log is not None:  # a later line never counts as earlier, whatever its clock
             at = max(at, log.at + (status != log.status))
             log.at, log.status = at, status
-        self.add(agent_id, Point(at, RANK[status], reason, ttl_ms, routine or continues, sign))
+        self.add(evidence.agent_id, Point(at, RANK[status], reason, ttl_ms, evidence.routine or continues, sign))
 
     def add(self, agent_id: str, point: Point) -> None:
         """Put a point into an agent's course."""
@@ -257,7 +259,7 @@ class Statuses:
         last = course.points[-1]
         if (step := last.ttl_ms // 2) > 0:
             for at in range(max(last.at, now - _LONGEST * step) + step, now, step):
-                self.add(agent_id, last._replace(at=at, routine=True))
+                self.add(agent_id, msgspec.structs.replace(last, at=at, routine=True))
 
     def without_active(self, operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
         """Yield the same, but note which sessions a file calls active or idle: which they are follows from agents."""

@@ -19,7 +19,9 @@ from functools import cache
 from hashlib import blake2b
 from operator import is_
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
+
+import msgspec
 
 from ..tables import PREVIEW_CHARS, Gone, Record
 from .engine import LEAST, Span, crowded, find, is_plain, kind_of_value
@@ -184,14 +186,15 @@ def masked(operation: Record | Gone) -> Record | Gone:
     return operation if id is operation.id else Record(operation.table, id, operation.fields)
 
 
-Fields = TypeVar("Fields", bound=NamedTuple)
+Fields = TypeVar("Fields", bound=msgspec.Struct)
 
 
 def masked_fields(item: Fields) -> Fields:
-    """Return a named tuple with the secrets in its texts masked as in references; itself if it holds none."""
-    for value in item:
+    """Return a struct with the secrets in its texts masked as in references; itself if it holds none."""
+    values = msgspec.structs.astuple(item)
+    for value in values:
         if value.__class__ is str and value not in _CLEAN and reference(value) is not value:
-            return item._make(reference(value) if isinstance(value, str) else value for value in item)
+            return type(item)(*[reference(value) if isinstance(value, str) else value for value in values])
     return item
 
 

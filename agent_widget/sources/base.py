@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -35,7 +35,7 @@ class Log:
         self.status = ""
 
 
-class Evidence(NamedTuple):
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """Something an agent did, or stated of itself, at a time.
 
     ``fact`` is one of :data:`agent_widget.ingest.status.MEANING`, which says what status follows: ``called``, ``turn
@@ -56,13 +56,13 @@ class Evidence(NamedTuple):
     log: Log | None = None
 
 
-class Speaker(NamedTuple):
+class Speaker(msgspec.Struct, frozen=True, gc=False):
     """The file that is being read holds this agent's conversation: its transcript is there."""
 
     agent_id: str
 
 
-class Process(NamedTuple):
+class Process(msgspec.Struct, frozen=True, gc=False):
     """The process that an agent runs in, as it stated at a time: when that has ended, the agent does nothing more.
 
     ``start``: when the process was started, in the words of its system (:func:`agent_widget.ingest.processes.started`).

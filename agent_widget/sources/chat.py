@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Final, Generic, TypeVar, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from .base import Item, Malformed, Reader, Record, Source, first_of, millis, named, parse_as, preview
 from .conversation import Conversation
@@ -190,7 +191,7 @@ class Voice:
         if not text and step.text:
             return self.conversation.take(TurnStart(step.at, "its program told it something"))
         sender = self.parent if self.parent is not None and step.sender == PERSON else step.sender
-        step = step._replace(text=text, sender=sender)
+        step = replace(step, text=text, sender=sender)
         items = [item for about in self._called_by(step) for item in self.conversation.take(about)]
         return items + self.conversation.take(step)
 
@@ -240,11 +241,11 @@ class Voice:
         row, agent = self.call_row(step.call_id, call.at if call is not None else None), self.agent_row(step.agent_id)
         given = call.input if call is not None and isinstance(call.input, dict) else {}
         name = self.source.name_of(agent, task=named(given.get("description")), prompt=step.task, kind=step.kind)
-        items = self.conversation.take(step._replace(call_id=row, agent_id=agent))
+        items = self.conversation.take(replace(step, call_id=row, agent_id=agent))
         return [*items, Record("agents", agent, {"name": name})] if name is not None else items
 
     def _return(self, step: Return) -> list[Item]:
-        return self.conversation.take(step._replace(agent_id=self.agent_row(step.agent_id)))
+        return self.conversation.take(replace(step, agent_id=self.agent_row(step.agent_id)))
 
 
 _COMPLETED: Final[dict[type, Callable[[Voice, Any], list[Item]]]] = {

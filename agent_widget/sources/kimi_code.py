@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from .base import Document, Item, Malformed, Record, millis, named, parse_object
 from .chat import Chat, ChatSource, Voice, plan
@@ -313,7 +314,7 @@ class _Wire(Chat[_Line, _Voice]):
         if decision is not None:
             voice.decided[id] = decision
         if id in voice.calls:
-            yield voice.calls[id]._replace(at=at, approval=False)
+            yield replace(voice.calls[id], at=at, approval=False)
 
     def _result(self, voice: _Voice, id: str, result: _Output, at: int) -> Iterator[Step]:
         if id not in voice.calls:  # its turn was cancelled

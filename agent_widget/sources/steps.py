@@ -10,6 +10,8 @@ from __future__ import annotations
 from operator import add, neg
 from typing import Any, Final, Literal, NamedTuple
 
+import msgspec
+
 PERSON: Final = "user"
 """Id of the agents row that stands for the person."""
 
@@ -25,7 +27,7 @@ def placeholder(mime: Any) -> str:
     return PLACEHOLDER.get(str(mime).partition("/")[0], PLACEHOLDER["file"])
 
 
-class Prompt(NamedTuple):
+class Prompt(msgspec.Struct, frozen=True, gc=False):
     """Somebody (a person unless ``sender`` says who) prompted the agent; a turn begins."""
 
     at: int
@@ -34,14 +36,14 @@ class Prompt(NamedTuple):
     sender: str = PERSON
 
 
-class TurnStart(NamedTuple):
+class TurnStart(msgspec.Struct, frozen=True, gc=False):
     """The agent set to work, whoever asked for it; a prompt may follow."""
 
     at: int
     reason: str = "a turn began"
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """The agent said something to whoever prompted it."""
 
     at: int
@@ -49,7 +51,7 @@ class Reply(NamedTuple):
     text: str
 
 
-class Thinking(NamedTuple):
+class Thinking(msgspec.Struct, frozen=True, gc=False):
     """The agent thought aloud."""
 
     at: int
@@ -57,13 +59,13 @@ class Thinking(NamedTuple):
     text: str
 
 
-class Unnamed(NamedTuple):
+class Unnamed(msgspec.Struct, frozen=True, gc=False):
     """Tools were called which the format names only when they have ended: they run, or wait for permission."""
 
     at: int
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """A tool was called. ``asks``: the call is a question to the person, who must answer before anything goes on.
 
     ``approval``: the format says that the call waits for permission. ``copy``: this file only repeats it (a fork).
@@ -82,7 +84,7 @@ ToolStatus = Literal["ok", "error", "denied", "cancelled"]
 """How a tool call ended; a format with other words maps them to these."""
 
 
-class Result(NamedTuple):
+class Result(msgspec.Struct, frozen=True, gc=False):
     """A tool returned. ``status`` is one of :data:`agent_widget.tables.TOOL_STATUSES`."""
 
     at: int
@@ -136,7 +138,7 @@ STANDARD: Final = Terms()
 """At the usual rates."""
 
 
-class Usage(NamedTuple):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """An answer of the model was billed.
 
     ``id`` is the same wherever the answer is written down, in several lines or files: it is counted once.
@@ -170,7 +172,7 @@ class Todo(NamedTuple):
     priority: str | None = None
 
 
-class Plan(NamedTuple):
+class Plan(msgspec.Struct, frozen=True, gc=False):
     """The list of things to do as it is now. ``whole``: entries that are not in it are gone, unless they were done."""
 
     at: int
@@ -178,7 +180,7 @@ class Plan(NamedTuple):
     whole: bool = True
 
 
-class TurnEnd(NamedTuple):
+class TurnEnd(msgspec.Struct, frozen=True, gc=False):
     """The agent stopped and it is the person's turn.
 
     ``how``: ``done``, ``asked`` (with a question to the person), ``interrupted`` (by the person) or ``failed``.
@@ -189,7 +191,7 @@ class TurnEnd(NamedTuple):
     reason: str | None = None
 
 
-class Spawn(NamedTuple):
+class Spawn(msgspec.Struct, frozen=True, gc=False):
     """The agent gave work to another one, by the tool call ``call_id``."""
 
     at: int
@@ -199,7 +201,7 @@ class Spawn(NamedTuple):
     kind: str | None = None
 
 
-class Return(NamedTuple):
+class Return(msgspec.Struct, frozen=True, gc=False):
     """An agent it gave work to has answered."""
 
     at: int
@@ -208,14 +210,14 @@ class Return(NamedTuple):
     failed: bool = False
 
 
-class Closed(NamedTuple):
+class Closed(msgspec.Struct, frozen=True, gc=False):
     """The conversation was ended: the program was left."""
 
     at: int
     failed: bool = False
 
 
-class About(NamedTuple):
+class About(msgspec.Struct, frozen=True, gc=False):
     """Facts about the session or the agent as columns of the tables; ``None`` says nothing."""
 
     at: int

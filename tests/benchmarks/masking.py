@@ -196,7 +196,7 @@ def ordinary(directories: list[Path], base: Path | None) -> None:
         collector.scan()
     best = 1e9
     path = Path("/tmp/agent-widget-masking-records.json")
-    path.write_text(json.dumps(records))
+    path.write_text(json.dumps([(record.table, record.id, record.fields) for record in records]))
     for _ in range(7):
         masking._CLEAN.clear()  # as when they are read for the first time
         began = time.process_time()

@@ -7,6 +7,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from agent_widget.sources.claude.records import DECODER
 from agent_widget.sources.claude.values import usage_of
@@ -55,7 +56,7 @@ def test_of_snapshots_at_one_moment_the_later_line_counts() -> None:
 
 def test_one_id_of_two_requests_is_two_answers() -> None:
     one = Usage(1000, "a", Tokens(10, 5), request="r1")
-    assert billed((one, "s"), (one._replace(at=2000, request="r2"), "s"), (one, "z")) == {
+    assert billed((one, "s"), (replace(one, at=2000, request="r2"), "s"), (one, "z")) == {
         "s": (20, 10),
         "z": (0, 0),
     }
@@ -70,7 +71,7 @@ def test_a_side_question_repeats_an_answer_under_another_request() -> None:
 
 def test_an_answer_without_a_request_is_that_of_any_other_of_its_id() -> None:
     one = Usage(1000, "a", Tokens(10, 5))
-    assert billed((one, "s"), (one._replace(at=2000, request="r1"), "s")) == {"s": (10, 5)}
+    assert billed((one, "s"), (replace(one, at=2000, request="r1"), "s")) == {"s": (10, 5)}
 
 
 def test_requests_without_a_price_are_counted() -> None:

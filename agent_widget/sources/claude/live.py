@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
+from msgspec.structs import replace
+
 from ..base import Evidence, Item, Malformed, Process, Record, first_of, millis, named, parse_object, preview
 from ..directories import directory_name
 
@@ -55,7 +57,7 @@ class Live:
         self._stopped[session] = evidence, in_turn
         for said in (None if in_turn else self._idle.get(session), self._waiting.get(session)):
             if said is not None and abs(said - at) <= _SAME_MOMENT_MS:
-                yield evidence._replace(at=max(said, at) + 1, sign="sign of life")
+                yield replace(evidence, at=max(said, at) + 1, sign="sign of life")
 
     def went_on(self, session: str) -> None:
         """Take in that something happened since."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from ..base import clean, named
 from ..conversation import still_at_work
 from ..steps import PLACEHOLDER, STANDARD, Terms, Todo, Tokens, Usage
@@ -68,11 +70,11 @@ def _parts(answer: Usage, passes: list[Iteration]) -> Iterator[Usage]:
         cost = None if answer.cost_usd is None else 0.0  # what is stated is for all of it
         terms = answer.terms._replace(searches=0)
         found.append(
-            answer._replace(
-                id=f"{answer.id}+{index}", tokens=tokens, model=model, cost_usd=cost, terms=terms, beside=True
+            replace(
+                answer, id=f"{answer.id}+{index}", tokens=tokens, model=model, cost_usd=cost, terms=terms, beside=True
             )
         )
-    yield answer._replace(tokens=own)
+    yield replace(answer, tokens=own)
     yield from found
 
 

@@ -25,6 +25,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from ..base import Database, Document, Gone, Item, Record, moved, named, parse_as, whole
 from ..chat import Chat, ChatSource, Voice
@@ -266,7 +267,7 @@ class _Log(Chat[Event, _Voice]):
             self.callers.pop(waits.id, None)
             yield Result(at, waits.id, "denied")
         elif waits.id in self.callers:
-            yield waits._replace(at=at, approval=False)
+            yield replace(waits, at=at, approval=False)
         else:  # only the request names this call, so nothing else will say how it ended
             yield Result(at, waits.id, "denied" if denied else "ok")
 

@@ -29,6 +29,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from ..base import (
     Document,
@@ -213,7 +214,7 @@ class _Log(Chat[Line, Voice]):
         if not calls:
             if text and first:
                 end = self.chat.answered(at)
-                yield end._replace(reason=_PERHAPS) if end.how == "done" and self.parent is None else end
+                yield replace(end, reason=_PERHAPS) if end.how == "done" and self.parent is None else end
             elif first:
                 yield Unnamed(at)
         elif all(call.status == "cancelled" for call in calls) and self._new(f"{message.id}:cancelled"):

@@ -27,6 +27,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from ...tables import LOG_LEVELS
 from ..base import (
@@ -146,7 +147,7 @@ class _Wire(Chat[Line, _Voice]):
             request = msgspec.convert(payload, Request)
             asked = next((q for question in request.questions if (q := named(question.get("question")))), None)
             if call := voice.calls.get(request.tool_call_id):
-                yield call._replace(at=at, asks=asked or "a question to you")
+                yield replace(call, at=at, asks=asked or "a question to you")
         elif kind == "ApprovalRequest":
             yield from self._asks(voice, msgspec.convert(payload, Request), at)
         elif kind in ("ApprovalResponse", "ApprovalRequestResolved"):
@@ -223,7 +224,7 @@ class _Wire(Chat[Line, _Voice]):
         call = voice.calls.get(request.tool_call_id)
         if call is not None and request.agent_id is None:
             self.asked[request.id] = request.tool_call_id
-            yield call._replace(at=at, approval=True)
+            yield replace(call, at=at, approval=True)
         elif request.agent_id is not None:
             agent = self.asked[request.id] = voice.agent_row(request.agent_id)
             yield Record("agents", agent, {"parent_id": voice.session, "session_id": voice.session})
@@ -234,7 +235,7 @@ class _Wire(Chat[Line, _Voice]):
         if asker is None or response.response == "reject":
             return  # the call's result says so, too
         if asker in voice.calls:
-            yield voice.calls[asker]._replace(at=at)
+            yield replace(voice.calls[asker], at=at)
         elif "/" in asker:
             yield Evidence(asker, at, "got permission")
 

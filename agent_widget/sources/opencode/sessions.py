@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from ..base import Item, Malformed, Record, millis, named, preview
 from ..chat import ChatSource, Voice
 from ..conversation import Conversation
@@ -109,7 +111,7 @@ class Sessions(ChatSource):
         if message.at < session.created and not session.orphaned:
             for step in steps(message, voice):
                 if isinstance(step, Usage):
-                    yield from voice.take(step._replace(copy=True))
+                    yield from voice.take(replace(step, copy=True))
             yield from voice.conversation.finish()
         else:
             latest = (message.at, message.id) >= session.newest
