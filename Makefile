@@ -6,7 +6,7 @@ MACHINE := $(BIN)/python .ci/machine.py
 NODE_MODULES := js/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-lowest lint docs bundle pictures clean
+.PHONY: help demo lab test test-lowest lint audit docs bundle pictures clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -31,6 +31,11 @@ lint: .venv/test.installed $(NODE_MODULES) ## ruff, mypy, import-linter (which r
 	$(BIN)/lint-imports --no-logo
 	$(MACHINE) npm run --silent check
 	$(MACHINE) npm run --silent lint
+
+audit: .venv/audit.installed $(NODE_MODULES) ## known weaknesses of what is installed, by pip-audit and npm audit (asks PyPI and npm)
+	$(BIN)/python -m pip freeze --exclude-editable > .venv/audit.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement .venv/audit.txt
+	$(MACHINE) npm audit
 
 docs: .venv/docs.installed ## build the documentation site: guide, recipes, reference, in dist/docs
 	$(BIN)/python -m sphinx -W -n -q -b html -d dist/doctrees docs dist/docs

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -111,6 +112,14 @@ def _parser() -> argparse.ArgumentParser:
     access = sub.add_mutually_exclusive_group()
     _add_token(access, "the token clients must know, which others can see in the process list (default: a new one)")
     access.add_argument("--no-token", action="store_true", help="let everyone on this machine in")
+    sub.add_argument(
+        "--allow-host",
+        type=_host_name,
+        action="append",
+        default=[],
+        metavar="NAME[:PORT]",
+        help="a name under which a proxy reaches this server, as browsers send it; may be repeated",
+    )
     sub.add_argument("--open", action="store_true", help="open the dashboard in the browser")
     sub.add_argument("--allow-writes", action="store_true", help="let clients change tasks and send messages")
     sub.add_argument("--no-masking", action="store_true", help=masking_help)
@@ -190,6 +199,13 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _host_name(text: str) -> str:
+    where = text.partition("://")[2].partition("/")[0] or text  # an address that was copied is fine too
+    if not re.fullmatch(r"(\w[\w.-]*|\[[0-9a-fA-F:.]+\])(:\d{1,5})?", where, re.ASCII):
+        raise argparse.ArgumentTypeError(f"a host is a name like hub.example.org or localhost:8888, not {text}")
+    return where
+
+
 def _days(text: str) -> int:
     number = text.removesuffix("d")
     if not number.isdecimal() or not 1 <= int(number) <= 100_000:
@@ -248,6 +264,7 @@ def _serve(options: argparse.Namespace) -> None:
         idle_timeout=options.idle_timeout,
         keep_transcripts=options.keep_transcripts,
         allow_writes=options.allow_writes,
+        allow_hosts=options.allow_host,
     )
     if options.keep_transcripts and server.kept is None:
         _warn("no transcripts are kept: there is no archive to keep them beside")

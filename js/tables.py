@@ -130,10 +130,10 @@ def _hidden() -> Iterator[str]:
     yield "// Patterns of characters that cannot be seen, from agent_widget/visible.py; both need the flag u."
     yield _HEAD
     yield ""
-    yield f"export const HIDDEN =\n  String.raw`{visible.character_class(visible.HIDDEN, escape)}`;"
+    yield f"export const HIDDEN = String.raw`{visible.character_class(visible.HIDDEN, escape)}`;"
     yield ""
     yield "/** Where such a character is part of what is seen: in emoji, flags and joined letters. */"
-    yield f"export const KEPT =\n  String.raw`{visible.kept(escape)}`;"
+    yield f"export const KEPT = String.raw`{visible.kept(escape)}`;"
     yield ""
     yield "/** So many in a row are named one by one. */"
     yield f"export const MARKS = {visible.MARKS};"

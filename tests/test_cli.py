@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -18,6 +19,8 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect as open_socket
 
 from agent_widget import cli, discovery
 from agent_widget.data.table import StoredTable
@@ -323,6 +326,34 @@ def test_a_signal_ends_a_server_with_its_clients_and_nothing_is_left(
         assert process.stderr.read() == ""
     assert list(discovery.runtime_directory().glob("server-*")) == []
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_at_the_end_clients_get_1001_and_the_archive_is_closed(workspace: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "archive.sqlite3"
+    with running("serve", "--port", "0", "--archive", archive, workspace) as (process, lines):
+        until(lambda: len(lines) == 4)
+        said = {name: value.strip() for name, value in (line.split(maxsplit=1) for line in lines)}
+        with open_socket(said["url"], proxy=None) as client:
+            client.send(json.dumps({"type": "hello", "protocol": 1, "token": said["token"], "since": None}))
+            client.recv()
+            process.send_signal(signal.SIGTERM)
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    client.recv(timeout=10)
+            assert client.protocol.close_code == 1001
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert not Path(f"{archive}-wal").exists()
+    with contextlib.closing(sqlite3.connect(archive)) as database:
+        assert database.execute("SELECT value FROM meta WHERE name = 'clean'").fetchone() == (b"1",)
+        assert database.execute("SELECT count(*) FROM undo").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("host", ["http://", "a b", "*", "hub.example.org/user", "hub:port", "[::1", "-"])
+def test_a_host_that_is_no_name_is_bad_usage(capsys: pytest.CaptureFixture[str], host: str) -> None:
+    assert "a host is a name" in misuse(capsys, "serve", "--allow-host", host)
 
 
 @pytest.mark.slow

@@ -90,8 +90,25 @@ def _first(words: list[str]) -> tuple[list[str], list[str]]:
 def test_a_block_that_does_not_run_has_a_reason() -> None:
     everything = [block for page in PAGES for block in blocks(page) if not block.language.startswith("{")]
     drawings = [block for block in everything if block.language not in ("python", "sh")]
-    assert [(block.page.name, block.language) for block in drawings] == [("README.md", ""), ("add-a-view.md", "tsx")]
+    assert [(block.page.name, block.language) for block in drawings] == [
+        ("README.md", ""),
+        ("add-a-view.md", "tsx"),
+        ("server.md", "yaml"),
+    ]
     assert [(block.page.name, block.not_run) for block in everything if block.not_run is not None] == []
+
+
+def test_each_promise_of_the_security_page_has_its_test(root: Path) -> None:
+    page = (root / "docs" / "security.md").read_text()
+    promises = [
+        line for line in page.splitlines() if line.startswith("| ") and "---" not in line and "| test |" not in line
+    ]
+    assert len(promises) > 30
+    for promise in promises:
+        found = re.search(r"`(tests/[\w/]+\.py)::(test_\w+)` \|$", promise)
+        assert found, promise
+        file = root / found[1]
+        assert file.exists() and re.search(rf"^(async )?def {found[2]}\(", file.read_text(), re.M), promise
 
 
 @pytest.fixture(scope="module")

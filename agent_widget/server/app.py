@@ -13,7 +13,7 @@ import logging
 import os
 import socket as sockets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from http import HTTPStatus
 from typing import Any, Final
@@ -38,6 +38,7 @@ from .calls import Calls, Pools
 from .gate import MIN_TOKEN, Gate, Lobby, new_token
 from .hub import WRITE_LIMIT, Follower, Hub, send
 from .methods import SEARCHES, WHO
+from .metrics import CONTENT_TYPE, Doors, metrics
 
 try:
     import resource
@@ -103,18 +104,21 @@ class Server:
         first_look: float = FIRST_LOOK,
         keep_transcripts: bool = False,
         allow_writes: bool = False,
+        allow_hosts: Sequence[str] = (),
     ) -> None:
         """``idle_timeout``: end after so many seconds without any client. Raises :class:`StartError`.
 
         ``first_look``: for so many seconds at most clients are kept waiting for a small home to be read.
         ``keep_transcripts``: keep copies of transcripts beside the archive, if there is one. ``allow_writes``: clients
         may change tasks and send messages.
+        ``allow_hosts``: names (``NAME`` or ``NAME:PORT``) under which a proxy reaches it, beside its own.
         """
-        if no_token and not is_loopback(host):
-            raise StartError(f"refusing to serve {host} without a token; leave out --no-token")
-        if token is not None and len(token) < MIN_TOKEN and not is_loopback(host):
+        reached = host if not is_loopback(host) else ", ".join(allow_hosts)  # by others, if it is not empty
+        if no_token and reached:
+            raise StartError(f"refusing to serve {reached} without a token; leave out --no-token")
+        if token is not None and len(token) < MIN_TOKEN and reached:
             raise StartError(
-                f"refusing to serve {host} with a token of {len(token)} characters, which others could guess; "
+                f"refusing to serve {reached} with a token of {len(token)} characters, which others could guess; "
                 f"choose {MIN_TOKEN} or more, or leave it out for a random one"
             )
         self.collector = collector
@@ -142,6 +146,7 @@ class Server:
         collector.writes = self.writer.methods
         self.host = host
         self.port = port
+        self.allow_hosts = tuple(allow_hosts)
         self.token = None if no_token else token or new_token()
         self.idle_timeout = idle_timeout
         self.first_look = first_look
@@ -201,7 +206,7 @@ class Server:
         rounds = asyncio.create_task(self._hub.run())
         try:
             self.port = listener.sockets[0].getsockname()[1]
-            self._gate = Gate(self.host, self.port, self.token)
+            self._gate = Gate(self.host, self.port, self.token, self.allow_hosts)
             watcher.start()
             await loop.run_in_executor(None, watcher.wait_for_first_rows, self.first_look)
             try:
@@ -278,27 +283,12 @@ class Server:
         if path == "/metrics":
             if not self._gate.admits(_bearer(request.headers)):
                 return _response(HTTPStatus.UNAUTHORIZED, "send the token as Authorization: Bearer")
-            return _response(HTTPStatus.OK, self._metrics(), "text/plain; version=0.0.4; charset=utf-8")
+            return _response(HTTPStatus.OK, self._metrics(), CONTENT_TYPE)
         return _response(HTTPStatus.NOT_FOUND, "there is /, /ws, /healthz and /metrics")
 
     def _metrics(self) -> str:
-        lines = [
-            "# TYPE agent_widget_connections gauge",
-            f"agent_widget_connections {self.connections}",
-            "# TYPE agent_widget_waiting_connections gauge",
-            f"agent_widget_waiting_connections {len(self._lobby)}",
-            "# TYPE agent_widget_refused_requests_total counter",
-            f"agent_widget_refused_requests_total {self._refused}",
-            "# TYPE agent_widget_changes_total counter",
-            f"agent_widget_changes_total {self.store.seq}",
-            "# TYPE agent_widget_rows gauge",
-            *(f'agent_widget_rows{{table="{name}"}} {self.store.count(name)}' for name in self.store),
-            "# TYPE agent_widget_stat gauge",
-        ]
-        for row in self.store.rows("stats"):
-            if row["value"] is not None:
-                lines.append(f'agent_widget_stat{{name="{row["name"]}"}} {row["value"]}')
-        return "\n".join(lines) + "\n"
+        doors = Doors(self.connections, len(self._lobby), self._refused)
+        return metrics(self.store, self.sources.sources, doors, self.started_at)
 
     # WebSocket
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -42,18 +42,22 @@ def same_token(expected: str, given: str | None) -> bool:
 class Gate:
     """The checks that every request passes before any route."""
 
-    def __init__(self, host: str, port: int, token: str | None) -> None:
+    def __init__(self, host: str, port: int, token: str | None, allowed: Iterable[str] = ()) -> None:
+        """Take the server's own address, and the names under which a proxy reaches it, as they stand in ``Host``."""
         self.token = token
-        names = {host}
+        names = {host.lower()}
         if is_loopback(host):
             names |= {"127.0.0.1", "localhost", "::1"}
-        self.hosts = {f"{bracketed(name)}:{port}" for name in names}
+        self.hosts = {f"{bracketed(name)}:{port}" for name in names} | {name.lower() for name in allowed}
         self.any_host = host in ("0.0.0.0", "::", "")
 
     def refusal(self, hosts: Sequence[str], origins: Sequence[str]) -> tuple[HTTPStatus, str] | None:
         """Return why a request with these ``Host`` and ``Origin`` headers is refused; ``None`` if it may pass."""
-        if len(hosts) != 1 or not (self.any_host or hosts[0] in self.hosts):
-            return HTTPStatus.FORBIDDEN, "this server is not reached under that name; use the url it printed"
+        if len(hosts) != 1 or not (self.any_host or hosts[0].lower() in self.hosts):
+            return HTTPStatus.FORBIDDEN, (
+                "this server is not reached under that name; use the url it printed, "
+                "or start it with --allow-host NAME if a proxy stands before it"
+            )
         if len(origins) > 1 or (origins and origins[0] not in (f"http://{hosts[0]}", f"https://{hosts[0]}")):
             return HTTPStatus.FORBIDDEN, "pages of other origins may not talk to this server"
         return None

@@ -2,14 +2,15 @@
 // that were saved in it.
 import type { Changes, Welcome } from "./link/protocol.ts";
 import { LinkSession } from "./link/session.ts";
-import { openSocket } from "./link/socket.ts";
+import { openSocket, socketAddress } from "./link/socket.ts";
 import { mount } from "./mount.tsx";
 import type { Ask } from "./state/context.ts";
 import { Store } from "./store/store.ts";
 
 const SOCKET_BEAT_MS = 5_000;
 
-const TOKEN_KEY = "agent-widget-token";
+/** Behind a proxy several servers share an origin, and this with it. */
+const tokenKey = () => `agent-widget-token ${location.pathname}`;
 
 /**
  * The token comes in the fragment, which is never sent anywhere. It is taken out of the address bar and kept for this
@@ -19,8 +20,8 @@ function takeToken(): string | undefined {
   const given = new URLSearchParams(location.hash.slice(1));
   const token = given.get("token");
   try {
-    if (token === null) return sessionStorage.getItem(TOKEN_KEY) ?? undefined;
-    sessionStorage.setItem(TOKEN_KEY, token);
+    if (token === null) return sessionStorage.getItem(tokenKey()) ?? undefined;
+    sessionStorage.setItem(tokenKey(), token);
   } catch {
     return token ?? undefined; // the browser keeps nothing for this page: the fragment must stay
   }
@@ -73,8 +74,7 @@ function mountLive(host: HTMLElement): void {
     ...(token === undefined ? {} : { token }),
   });
   const life = new AbortController().signal;
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
   mount(host, store, life, { ask: session.ask });
   session.run(life);
-  session.use(openSocket(`${scheme}://${location.host}/ws`, session, life));
+  session.use(openSocket(socketAddress(location.href), session, life));
 }

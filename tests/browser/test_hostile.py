@@ -154,7 +154,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     workspace = directory / "w\x1b[2J\u202e\u200b" / "memory"
     workspace.mkdir(parents=True)
     write_tasks(workspace, *PAYLOADS[:20])
-    (workspace / "notes.md").write_text("\n\n".join(PAYLOADS), "utf-8", newline="")
+    (workspace / "working.md").write_text("\n\n".join(PAYLOADS), "utf-8", newline="")
     ann = Session()
     steps: list[dict[str, Any]] = []
     for number, text in enumerate(PAYLOADS):

@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Locator, expect
 from tests.browser.board import Board
 from tests.browser.conftest import OpenNotebook
 from tests.browser.lab import GALLERY, TOKEN, Lab
+from tests.browser.server import started
 from tests.browser.test_dashboard import WATCH, show
 from tests.browser.workspace import Workspace
 
@@ -85,3 +86,27 @@ def fills(board: Board, panel: Locator) -> None:
     assert own is not None and around is not None
     assert own["width"] > 0.9 * around["width"] and own["height"] > 0.9 * around["height"]
     assert panel.evaluate("(panel) => panel.scrollHeight <= panel.clientHeight")
+
+
+def test_the_page_works_behind_jupyter_server_proxy(lab: Lab, chrome: BrowserContext, workspace: Workspace) -> None:
+    """The proxy passes ``Host`` and ``Origin`` of the browser on, and puts page and socket below a path."""
+    name = lab.url.partition("://")[2].partition("/")[0]
+    arguments = ("serve", str(workspace.directory), "--port", "0")
+    page = chrome.new_page()
+    with started(*arguments, env=lab.environment) as (_, address):
+        port = address.partition("#")[0].rstrip("/").rpartition(":")[2]
+        answer = page.goto(f"{lab.url}/proxy/{port}/?token={TOKEN}")
+        assert answer is not None and answer.status == 403, "nobody said that it is reached under this name"
+        assert "--allow-host" in answer.text()
+    with started(*arguments, "--allow-host", name, env=lab.environment) as (_, address):
+        port, token = re.findall(r":(\d+)/#token=(.+)", address)[0]
+        board = Board(page)
+        page.goto(f"{lab.url}/proxy/{port}/#token={token}")
+        expect(board.state).to_have_text("live")
+        assert token not in page.url
+        board.open("Messages")
+        workspace.say("said through the proxy")
+        expect(board.rows.filter(has_text="said through the proxy")).to_be_visible()
+        page.reload()
+        expect(board.state).to_have_text("live")
+    page.close()

@@ -597,7 +597,7 @@ def test_metrics_require_the_token(play: Play) -> None:
         status, _, body = await http(server, "GET /metrics", f"Authorization: Bearer {server.token}")
         assert status == 200
         assert 'agent_widget_rows{table="tasks"} 2\n' in body
-        assert 'agent_widget_stat{name="input_tokens"} 123456789\n' in body  # to the last digit
+        assert 'agent_widget_tokens{kind="input"} 123456789\n' in body  # to the last digit
 
     play(scene)
 
@@ -772,6 +772,12 @@ def test_nothing_is_lost_however_often_the_connection_breaks(play: Play, seed: i
 def test_it_refuses_to_serve_everybody_without_a_token(workspace: Path) -> None:
     with pytest.raises(StartError, match="without a token"):
         Server(Collector([workspace]), host="0.0.0.0", no_token=True)
+
+
+@pytest.mark.parametrize("access", [{"no_token": True}, {"token": "short"}])
+def test_behind_a_proxy_a_token_is_required_as_on_the_network(workspace: Path, access: dict[str, Any]) -> None:
+    with pytest.raises(StartError, match=r"hub\.example"):
+        Server(Collector([workspace]), allow_hosts=["hub.example"], **access)
 
 
 def test_a_short_token_is_refused_where_other_machines_can_guess(workspace: Path) -> None:

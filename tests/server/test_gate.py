@@ -40,6 +40,26 @@ def test_a_host_is_exactly_an_own_name() -> None:
     assert refused(gate, "127.0.0.1:8765", "127.0.0.1:8765")
 
 
+def test_a_name_of_a_proxy_is_one_that_was_allowed_and_its_page_the_only_origin() -> None:
+    gate = Gate("127.0.0.1", 8765, "secret", ["Hub.example.org", "localhost:8888"])
+    assert not refused(gate, "hub.example.org") and not refused(gate, "HUB.example.org")
+    assert not refused(gate, "localhost:8888", origins=("http://localhost:8888",))
+    assert not refused(gate, "hub.example.org", origins=("https://hub.example.org",))
+    assert not refused(gate, "127.0.0.1:8765")
+    for host in (
+        "hub.example.org:8765",
+        "localhost:8889",
+        "evil.hub.example.org",
+        "example.org",
+        "hub.example.org.",
+        "",
+    ):
+        assert refused(gate, host)
+    assert refused(gate, "hub.example.org", origins=("https://evil.example",))
+    assert refused(gate, "hub.example.org", origins=("http://127.0.0.1:8765",))
+    assert refused(gate, "hub.example.org", "127.0.0.1:8765")
+
+
 def test_an_origin_is_the_own_page_or_none() -> None:
     gate = Gate("127.0.0.1", 8765, "t")
     own = "127.0.0.1:8765"

@@ -12,6 +12,13 @@ export function retryDelay(attempt: number, random: () => number = Math.random):
   return RETRY_MIN_MS + random() * (ceiling - RETRY_MIN_MS);
 }
 
+/** The socket beside the page, also where a proxy has put both below a path: `…/proxy/8765/` and `…/proxy/8765/ws`. */
+export function socketAddress(page: string): string {
+  const address = new URL("ws", page);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  return address.href;
+}
+
 export function openSocket(url: string, events: LinkEvents, signal: AbortSignal): Link {
   let socket: WebSocket | null = null;
   let attempt = 0;

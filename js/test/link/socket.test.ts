@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { DownFrame } from "../../src/link/protocol.ts";
-import { openSocket } from "../../src/link/socket.ts";
+import { openSocket, socketAddress } from "../../src/link/socket.ts";
 import { Witness } from "../support/witness.ts";
 
 const PONG: DownFrame = { type: "pong", at: 1, now: 2 };
@@ -72,4 +72,12 @@ test("the end of the view is the end of the connection", (t) => {
   assert.ok(FakeSocket.last.closed);
   t.mock.timers.tick(60_000);
   assert.equal(FakeSocket.made.length, 1);
+});
+
+test("the socket is beside the page, wherever a proxy has put it", () => {
+  assert.equal(socketAddress("http://127.0.0.1:8765/#token=x"), "ws://127.0.0.1:8765/ws");
+  assert.equal(
+    socketAddress("https://hub.example.org/user/ann/proxy/8765/?a=b"),
+    "wss://hub.example.org/user/ann/proxy/8765/ws",
+  );
 });
