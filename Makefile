@@ -6,7 +6,7 @@ MACHINE := $(BIN)/python .ci/machine.py
 NODE_MODULES := js/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-lowest lint audit docs bundle pictures clean
+.PHONY: help demo lab test test-lowest bench lint audit docs bundle pictures clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -23,6 +23,9 @@ test: lint ## every check: what lint does, then pytest with the JavaScript and t
 
 test-lowest: .venv-lowest/installed ## the quick tests with the lowest version of each dependency, in .venv-lowest
 	.venv-lowest/bin/python -m pytest -m "not browser and not slow" $(ARGS)
+
+bench: .venv/test.installed ## what is measured beside floors and peers, on a quiet machine; bench.json (ARGS="live search --peers")
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lint: .venv/test.installed $(NODE_MODULES) ## ruff, mypy, import-linter (which room may import which), tsc and biome
 	$(BIN)/ruff check .

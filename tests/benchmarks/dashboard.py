@@ -25,6 +25,7 @@ from machine import NO_BROWSER, chromium
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
 from agent_widget.tables import Record, now_ms
+from tests.benchmarks.report import Report, options_of
 from tests.browser.lab import FLAGS
 from tests.support.wire import hosted
 
@@ -82,20 +83,19 @@ def heap(tools: CDPSession) -> float:
     return float(tools.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
 
 
-def report(name: str, frames: list[float], rest: list[float] | None = None) -> None:
-    """One line of figures."""
+def report(figures: Report, name: str, frames: list[float], rest: list[float] | None = None) -> None:
+    """Note how long the frames were."""
     ordered = sorted(frames)
     p95 = ordered[int(len(ordered) * 0.95)]
-    ratio = f"{median(frames) / median(rest):5.2f}" if rest else "     "
-    print(f"{name:44}{median(frames):8.1f}{p95:8.1f}{max(frames):8.1f}  {ratio}")
+    figures.note(f"{name}, median frame", median(frames), "ms", at_rest=median(rest) if rest else None)
+    figures.note(f"{name}, p95 and longest", p95, "ms", longest=max(frames))
 
 
-def measure(page: Page, server: Any, tools: CDPSession, seconds: float, rate: int) -> None:
+def measure(page: Page, server: Any, tools: CDPSession, seconds: float, rate: int, figures: Report) -> None:
     """All figures of one page."""
     numbers = itertools.count()
-    print(f"{'frames, ms':44}{'median':>8}{'p95':>8}{'longest':>8}  ratio to rest")
     rest = page.evaluate(FRAMES, 3000)
-    report("at rest", rest)
+    report(figures, "at rest", rest)
     enough = threading.Event()
 
     def pour() -> None:
@@ -111,13 +111,13 @@ def measure(page: Page, server: Any, tools: CDPSession, seconds: float, rate: in
         time.sleep(5)  # the long tables fill up to what the page keeps
         for tab in ("Overview", "Messages", "Tools", "Logs", "Agents"):
             page.get_by_role("tab", name=tab).click()
-            report(f"{rate:,} changed rows a second, {tab}", page.evaluate(FRAMES, 3000), rest)
+            report(figures, f"{rate:,} changed rows a second, {tab}", page.evaluate(FRAMES, 3000), rest)
         page.get_by_role("tab", name="Overview").click()
         before, began = heap(tools), time.monotonic()
         while time.monotonic() - began < seconds:
             page.evaluate(FRAMES, 1000)
         after = heap(tools)
-        print(f"{'heap, MB':44}{before:8.1f} → {after:.1f} after {seconds:.0f} s of it")
+        figures.note(f"heap after {seconds:.0f} s of it", after, "MB", before=before)
     finally:
         enough.set()
         pouring.join()
@@ -130,7 +130,7 @@ def measure(page: Page, server: Any, tools: CDPSession, seconds: float, rate: in
              ?.textContent.includes("100,000")""",
         timeout=60_000,
     )
-    report("scrolling 100,000 rows", page.evaluate(SCROLL, 4000), rest)
+    report(figures, "scrolling 100,000 rows", page.evaluate(SCROLL, 4000), rest)
 
 
 def main() -> None:
@@ -138,7 +138,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20, help="how long the heap is watched")
     parser.add_argument("--rate", type=int, default=5000, help="changed rows a second")
-    options = parser.parse_args()
+    options = options_of(parser)
+    figures = Report("dashboard")
     program = chromium()
     if program is None:
         sys.exit(NO_BROWSER)
@@ -148,8 +149,9 @@ def main() -> None:
         page.goto(server.page_url)
         server.put(*rows(itertools.count(), 10))
         page.get_by_role("tab", name="Overview").wait_for()
-        measure(page, server, page.context.new_cdp_session(page), options.seconds, options.rate)
+        measure(page, server, page.context.new_cdp_session(page), options.seconds, options.rate, figures)
         browser.close()
+    figures.save(options.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How one server serves many clients, beside a bare broadcast of as many bytes, measured in the same run.
 
-    python -m tests.benchmarks.fanout [--clients 1000] [--rate 100] [--seconds 10] [--json FILE]
+    python -m tests.benchmarks fanout [--clients 1000] [--rate 100] [--seconds 10]
 
 Messages are appended to a workspace's message bus; a second process holds all clients and notes when each message
 arrives at each of them. The bare broadcast reads the same file at the same pace and sends each line, padded to what
@@ -12,10 +12,7 @@ from __future__ import annotations
 
 import argparse
 import array
-import base64
 import contextlib
-import json
-import os
 import re
 import resource
 import selectors
@@ -27,14 +24,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 
 import agent_widget as aw
 from agent_widget.server.hub import PACE_PER_CLIENT
-from agent_widget.server.launch import Server, serve
+from agent_widget.server.launch import serve
+from tests.benchmarks.clients import hello, pong
 from tests.benchmarks.live import BUS, cpu, line, percentile
+from tests.benchmarks.report import Report, options_of
 
 BARE = """
 import resource, socket, sys, time
@@ -59,33 +57,6 @@ while True:
 ID = re.compile(rb'"(?:message_)?id": ?"bench-(\d+)"')
 SAMPLED = 50
 """Clients whose messages are looked at, spread over all."""
-PING = re.compile(rb"\x89\x04(....)", re.DOTALL)
-"""A ping as ``websockets`` sends it."""
-
-
-def hello(server: Server, quiet: bool = False) -> socket.socket:
-    """Return a connection that has shown the token."""
-    where = urlsplit(server.url)
-    host = f"{where.hostname}:{where.port}"
-    connection = socket.create_connection((where.hostname or "", where.port or 0), timeout=30)
-    key = base64.b64encode(os.urandom(16)).decode()
-    lines = [f"GET {where.path} HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade"]
-    lines += ["Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}", "", ""]
-    connection.sendall("\r\n".join(lines).encode())
-    head = b""
-    while b"\r\n\r\n" not in head:
-        head += connection.recv(4096)
-    frame = {"type": "hello", "protocol": 1, "token": server.token, "since": None}
-    data = json.dumps(frame if quiet else frame | {"tables": ["messages"]}).encode()
-    connection.sendall(bytes([0x81, 0x80 | 126]) + len(data).to_bytes(2, "big") + b"\0\0\0\0" + data)
-    return connection
-
-
-def pong(connection: socket.socket, data: bytes) -> None:
-    """Answer the WebSocket pings among frames of ASCII text."""
-    for found in PING.finditer(data):
-        with contextlib.suppress(OSError):
-            connection.send(b"\x8a\x84\0\0\0\0" + found[1])
 
 
 def watch(sockets: list[socket.socket], results: Any, written: Any, count: int) -> None:
@@ -199,17 +170,17 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=100.0)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--stalled", type=int, default=30, help="clients that never read")
-    parser.add_argument("--json", type=Path, help="write the figures into this file as well")
-    options = parser.parse_args()
+    options = options_of(parser)
+    report = Report("fanout")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory(prefix="agent-widget-bench-") as temporary:
         path = bus(Path(temporary) / "memory")
         with serve(path.parent) as server:
-            hello(server).close()
+            hello(server, ["messages"]).close()
             time.sleep(1)
             empty = rss(server.pid)
-            sockets = [hello(server) for _ in range(options.clients)]
+            sockets = [hello(server, ["messages"]) for _ in range(options.clients)]
             time.sleep(1)
             connected = rss(server.pid)
             ours = measured(path, sockets, server.pid, options.rate, options.seconds)
@@ -228,7 +199,7 @@ def main() -> None:
                 client.wait(lambda c: c.reading is None, timeout=120)
             time.sleep(2)
             empty = rss(server.pid)
-            stalled = [hello(server, quiet=True) for _ in range(options.stalled)]
+            stalled = [hello(server) for _ in range(options.stalled)]
             peak = 0.0
             for _ in range(100):
                 time.sleep(0.1)
@@ -236,13 +207,13 @@ def main() -> None:
             ours["kb_a_stalled_client"] = (peak - empty) / max(1, options.stalled)
             for each in stalled:
                 each.close()
-    print(f"{options.clients} clients, {options.rate:g} changes a second{'':<16}{'ours':>10}{'bare':>10}{'ratio':>10}")
+    what = f"{options.clients} clients, {options.rate:g} changes a second"
     for name, unit in (("p50_ms", "ms"), ("p99_ms", "ms"), ("cpu_percent", "% of a core"), ("bytes_a_change", "bytes")):
-        print(f"{name:<46}{ours[name]:10.1f}{floor[name]:10.1f}{ours[name] / max(floor[name], 1e-9):8.1f} x  {unit}")
-    for name in ("kb_a_client", "kb_a_client_busy", "kb_a_stalled_client"):
-        print(f"{name:<46}{ours[name]:10.1f}{'':>20}  kB")
-    if options.json:
-        options.json.write_text(json.dumps({"clients": options.clients, "ours": ours, "bare": floor}, indent=1))
+        report.note(f"{what}, {name.partition('_')[0]}", ours[name], unit, bare=floor[name])
+    for name, text in (("", ""), ("_busy", ", busy")):
+        report.note(f"memory of a client{text}", ours[f"kb_a_client{name}"], "kB")
+    report.note("memory of a client that never reads", ours["kb_a_stalled_client"], "kB")
+    report.save(options.json)
 
 
 if __name__ == "__main__":

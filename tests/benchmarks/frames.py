@@ -22,6 +22,7 @@ from agent_widget.data.sql import run
 from agent_widget.data.table import StoredTable
 from agent_widget.store import Store
 from agent_widget.tables import TABLES, Record
+from tests.benchmarks.report import Report, options_of
 
 NOON = 1_767_268_800_000
 QUERY = "select name, count(*), avg(duration_ms) from tool_calls group by 1"
@@ -65,9 +66,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=7)
-    options = parser.parse_args()
+    options = options_of(parser)
+    report = Report("frames")
     store = filled(options.rows)
-    print(f"{options.rows:,} rows, milliseconds        cpu    wall   to bare")
     for name in ("messages", "tool_calls"):
         table, rows = StoredTable(store, name), store.rows(name)
         lists = {column.name: [row[column.name] for row in rows] for column in TABLES[name].columns}
@@ -78,9 +79,12 @@ def main() -> None:
         for label, (ours, bare) in works.items():
             base = best(bare, options.runs)[0]
             cpu, wall = best(ours, options.runs)
-            print(f"{name + label:<30} {cpu:>7.0f} {wall:>7.0f} {cpu / base:>9.2f}")
+            report.note(f"{options.rows:,} {name}, {label}, processor", cpu, "ms", bare=base)
+            report.note(f"{options.rows:,} {name}, {label}, elapsed", wall, "ms")
     cpu, wall = best(lambda: run(store, QUERY), options.runs)
-    print(f"{'sql: ' + QUERY[:24] + '…':<30} {cpu:>7.0f} {wall:>7.0f}")
+    report.note("sql: group and average, processor", cpu, "ms")
+    report.note("sql: group and average, elapsed", wall, "ms")
+    report.save(options.json)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sqlite3
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -175,6 +177,19 @@ def opencode(root: Path, story: Story) -> None:
                 put("part", "prt", answer, session, part)
                 put("part", "prt", answer, session, {"type": "step-finish", "reason": "stop", "cost": 0.01})
     database.close()
+
+
+def many_sessions(home: Path, count: int) -> Path:
+    """Make a home of Claude Code with so many short sessions that ended an hour ago."""
+    hour_ago = time.time() - 3600
+    for number in range(count):
+        folder = home / "projects" / f"p{number % 200}"
+        folder.mkdir(parents=True, exist_ok=True)
+        head = {"type": "user", "sessionId": f"s{number}", "uuid": f"u{number}", "timestamp": "2026-01-01T11:00:00Z"}
+        path = folder / f"s{number}.jsonl"
+        path.write_text(json.dumps({**head, "message": {"role": "user", "content": "hi"}}) + "\n")
+        os.utime(path, (hour_ago, hour_ago))
+    return home
 
 
 HOMES: dict[str, Callable[[Path, Story], None]] = {

@@ -1,6 +1,6 @@
 """How fast, how small, how light: our server beside a bare watchdog-and-socket loop, measured in the same run.
 
-    python -m tests.benchmarks.live [WORKSPACE] [--messages 500] [--seconds 5]
+    python -m tests.benchmarks live [WORKSPACE] [--seconds 5]
 
 The bare loop is what remains when everything we add is taken away: watchdog sees a write, the new bytes of the
 one file are sent over a TCP socket, nothing is parsed, kept or checked. Machines differ and are noisy, so read the
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shutil
 import socket
@@ -21,14 +22,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from websockets.sync.client import ClientConnection, connect
 
 from agent_widget import demo
 from agent_widget.server.launch import Server, serve
+from tests.benchmarks.clients import frames, hello
+from tests.benchmarks.report import Report, options_of
 
 BARE = """
 import os, socket, sys, threading
@@ -55,6 +57,10 @@ observer.join()
 """
 
 BUS = "message-bus.jsonl"
+RATES = (10, 100, 1000, 5000)
+"""Lines a second."""
+TURN = 5.0
+"""Seconds after which the other side is measured."""
 
 
 def line(key: str) -> str:
@@ -95,27 +101,22 @@ class Bare:
 
 
 class Ours:
-    """Our server: the same, by the ``changes`` frames of a WebSocket client."""
+    """Our server: the same, by the ``changes`` frames of a client that does nothing else (:mod:`.clients`)."""
 
     def __init__(self, server: Server) -> None:
         self.process = server
-        self._closing = ExitStack()
-        self.socket: ClientConnection = self._closing.enter_context(
-            connect(server.url, proxy=None, max_size=None, max_queue=None)
-        )
-        self.socket.send(json.dumps({"type": "hello", "protocol": 1, "token": server.token, "since": None}))
+        self.socket = hello(server)
+        self.socket.settimeout(60)
+        self._frames = frames(self.socket)
         self.bytes = 0
-        while not self._last(json.loads(self.socket.recv())):
-            pass
-
-    @staticmethod
-    def _last(frame: dict[str, object]) -> bool:
-        return frame["type"] == "changes" and not frame["more"]
+        for data in self._frames:
+            frame = json.loads(data)
+            if frame["type"] == "changes" and not frame["more"]:
+                break
 
     def frames(self) -> Iterator[tuple[int, dict[str, list[dict[str, object]]]]]:
         """Size and rows of each ``changes`` frame."""
-        while True:
-            data = self.socket.recv()
+        for data in self._frames:
             frame = json.loads(data)
             if frame["type"] == "changes":
                 self.bytes += len(data)
@@ -128,7 +129,7 @@ class Ours:
                 yield str(row["id"])
 
     def close(self) -> None:
-        self._closing.close()
+        self.socket.close()
 
 
 def delays(directory: Path, arrivals: Callable[[], Iterator[str]], count: int, rate: float) -> list[float]:
@@ -179,13 +180,6 @@ def cpu(pid: int) -> float:
     return times.user + times.system
 
 
-def at_rest(pids: list[int], seconds: float) -> list[float]:
-    """Percent of a core that each process takes while nothing changes."""
-    before = [cpu(pid) for pid in pids]
-    time.sleep(seconds)
-    return [(cpu(pid) - start) / seconds * 100 for pid, start in zip(pids, before, strict=True)]
-
-
 @contextmanager
 def workspace(given: str | None) -> Iterator[Path]:
     """A copy of the given workspace, or a simulated team's."""
@@ -202,48 +196,52 @@ def workspace(given: str | None) -> Iterator[Path]:
         yield directory
 
 
-def show(what: str, ours: float, bare: float | None, unit: str) -> None:
-    ratio = f"{ours / bare:8.1f} x" if bare else " " * 10
-    beside = f"{bare:10.2f}" if bare is not None else " " * 10
-    print(f"{what:<46}{ours:10.2f}{beside}{ratio}  {unit}")
+def measured(directory: Path, sides: tuple[Ours, Bare], rate: int, seconds: float) -> list[tuple[float, ...]]:
+    """Return the median and 99th percentile of the delay (ms), processor (% of a core) and bytes a line of each side.
+
+    They take turns of a few seconds: a client that is not at its turn leaves the pings of its server unanswered.
+    """
+    turns = math.ceil(seconds / TURN)
+    found: list[list[float]] = [[], []]
+    spent, size, took = [0.0, 0.0], [0, 0], [0.0, 0.0]
+    for _ in range(turns):
+        for number, side in enumerate(sides):
+            start, before, moment = side.bytes, cpu(side.process.pid), time.monotonic()
+            found[number] += delays(directory, side.arrivals, int(rate * seconds / turns), rate)
+            spent[number] += cpu(side.process.pid) - before
+            took[number] += time.monotonic() - moment
+            size[number] += side.bytes - start
+    return [
+        (statistics.median(each), percentile(sorted(each), 0.99), spent[n] / took[n] * 100, size[n] / len(each))
+        for n, each in enumerate(found)
+    ]
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("workspace", nargs="?")
-    parser.add_argument("--messages", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=5.0)
-    options = parser.parse_args()
+    options = options_of(parser)
+    report = Report("live")
     with workspace(options.workspace) as directory, serve(directory) as server:
         ours, bare = Ours(server), Bare(directory)
-        print(f"{'':<46}{'ours':>10}{'bare':>10}{'ratio':>10}")
-        for rate in (10, 100):
-            count = min(options.messages, int(rate * 20))
-            mine, theirs = (delays(directory, side.arrivals, count, rate) for side in (ours, bare))
-            show(f"append to client, {rate}/s, median", statistics.median(mine), statistics.median(theirs), "ms")
-            show(f"append to client, {rate}/s, p99", percentile(mine, 0.99), percentile(theirs, 0.99), "ms")
-        for rate in (50, 1000, 5000):
-            count = int(rate * options.seconds)
-            results = []
-            for side in (ours, bare):
-                start, began = side.bytes, cpu(side.process.pid)
-                found = delays(directory, side.arrivals, count, rate)
-                spent = (cpu(side.process.pid) - began) / options.seconds * 100
-                results.append((percentile(found, 0.99), (side.bytes - start) / count, spent, count - len(found)))
-            (late, size, spent, lost), (bare_late, bare_size, bare_spent, _) = results
-            show(f"{rate} lines/s for {options.seconds:g} s, p99", late, bare_late, f"ms, {lost} lost")
-            show(f"{rate} lines/s, wire", size, bare_size, "bytes a line")
-            show(f"{rate} lines/s, processor", spent, bare_spent, "% of a core")
-        size, whole = task_bytes(directory, ours)
-        show("one field of one task changed, wire", size, whole, "bytes (beside: the whole list)")
-        rss = [psutil.Process(side.process.pid).memory_info().rss / 1e6 for side in (ours, bare)]
-        show("memory", rss[0], rss[1], "MB")
         time.sleep(2)
-        rest = at_rest([ours.process.pid, bare.process.pid], 20)
-        show("processor at rest", rest[0], rest[1], "% of a core")
+        for rate in RATES:
+            mine, theirs = measured(directory, (ours, bare), rate, max(options.seconds, 20 if rate == 10 else 5))
+            names = (f"append to client, {rate}/s, median", f"append to client, {rate}/s, p99", f"{rate}/s, processor")
+            for name, unit, value, floor in zip(names, ("ms", "ms", "% of a core"), mine, theirs, strict=False):
+                report.note(name, value, unit, bare=floor)
+            report.note(f"{rate}/s, on the wire", mine[3], "bytes a line", bare=theirs[3])
+        ours.close()
+        ours = Ours(server)
+        size, whole = task_bytes(directory, ours)
+        report.note("one field of one task changed, on the wire", size, "bytes", whole_list=whole)
+        rss = [psutil.Process(side.process.pid).memory_info().rss / 1e6 for side in (ours, bare)]
+        report.note("memory", rss[0], "MB", bare=rss[1])
         ours.close()
         bare.close()
+    report.save(options.json)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from agent_widget import masking
 from agent_widget.ingest.collector import Collector
 from agent_widget.masking import deep, mask, masked
 from agent_widget.tables import Record
+from tests.benchmarks.report import Report, options_of
 from tests.support.secrets import KINDS, PLACEMENTS, Chance, placed
 
 SLOW = (
@@ -92,7 +93,7 @@ SLOW = (
 )
 
 
-def recall(seed: int, show: bool) -> None:
+def recall(seed: int, show: bool, report: Report) -> None:
     """Print the share of secrets that are gone, by kind and by placement."""
     chance = Chance(seed)
     hits: Counter[str] = Counter()
@@ -108,9 +109,8 @@ def recall(seed: int, show: bool) -> None:
                     hits[name] += good
                 if not good and show:
                     print(f"  missed: {kind.name} in {placement.name}: {written!r} -> {text!r}")
-    print(
-        f"recall: {hits['all'] / tried['all']:.2%} of {tried['all']} ({len(KINDS)} kinds, {len(PLACEMENTS)} placements)"
-    )
+    what = f"found of {tried['all']} secrets ({len(KINDS)} kinds, {len(PLACEMENTS)} placements)"
+    report.note(what, 100 * hits["all"] / tried["all"], "%")
     for name in sorted(tried, key=lambda name: hits[name] / tried[name]):
         if hits[name] < tried[name]:
             print(f"  {hits[name] / tried[name]:7.1%}  {name}")
@@ -131,7 +131,7 @@ def texts_of(directories: list[Path]) -> list[str]:
     return list(found)
 
 
-def precision(directories: list[Path], show: bool) -> None:
+def precision(directories: list[Path], show: bool, report: Report) -> None:
     """Print how often something is masked in real texts; whether rightly is for the eye."""
     seen: dict[str, str] = {}
     texts = texts_of(directories)
@@ -145,12 +145,12 @@ def precision(directories: list[Path], show: bool) -> None:
                 around = line[max(0, at - 60) : at + 60]
                 seen.setdefault(line[max(0, at - 25) : line.find("]", at) + 1], around)
                 at = line.find("[masked: ", at + 1)
-    print(f"masked in {len(texts):,} real texts: {len(seen)} distinct places")
+    report.note(f"masked in {len(texts):,} real texts", len(seen), "distinct places")
     for around in seen.values() if show else ():
         print(f"  {around!r}")
 
 
-def slow() -> None:
+def slow(report: Report) -> None:
     """Print the time for 2 MB of each of the worst texts."""
     worst = []
     for piece in SLOW:
@@ -159,7 +159,7 @@ def slow() -> None:
         mask(text)
         worst.append((time.process_time() - began, piece))
     worst.sort(reverse=True)
-    print(f"2 MB of anything: at most {worst[0][0]:.2f} s")
+    report.note("the worst 2 MB", worst[0][0], "s")
     for seconds, piece in worst[:12]:
         print(f"  {seconds:6.3f} s  {piece!r}")
 
@@ -184,7 +184,7 @@ print(best)
 """
 
 
-def ordinary(directories: list[Path], base: Path | None) -> None:
+def ordinary(directories: list[Path], base: Path | None, report: Report) -> None:
     """Print the time for the records of real files, and that of another checkout for the same ones."""
     records: list[Record] = []
     for directory in directories:
@@ -203,7 +203,7 @@ def ordinary(directories: list[Path], base: Path | None) -> None:
         for record in records:
             masked(record)
         best = min(best, time.process_time() - began)
-    print(f"ordinary records: {len(records):,} in {best:.3f} s, {best / len(records) * 1e6:.2f} µs each", end="")
+    other = None
     if base is not None:
         python = next((str(p) for p in (base / ".venv/bin/python", Path(sys.executable)) if p.exists()), sys.executable)
         run = [python, "-c", ORDINARY, str(path)]
@@ -212,8 +212,7 @@ def ordinary(directories: list[Path], base: Path | None) -> None:
                 run, check=True, capture_output=True, text=True, cwd=base, env={"PYTHONPATH": str(base)}
             ).stdout
         )
-        print(f"; {best / other:.2f} times {base}", end="")
-    print()
+    report.note("an ordinary record", best / len(records) * 1e6, "µs", base=other and other / len(records) * 1e6)
     path.unlink()
 
 
@@ -225,16 +224,18 @@ def main() -> None:
     parser.add_argument("--base", type=Path, help="another checkout, with a .venv, to compare ordinary texts with")
     parser.add_argument("--missed", action="store_true", help="print what was missed")
     parser.add_argument("--alarms", action="store_true", help="print what was masked in real texts")
-    options = parser.parse_args()
+    options = options_of(parser)
+    report = Report("masking")
     shared = Path(__file__).parents[3] / "shared/data"
     directories = options.directories or [
         path for path in (shared / "hyrm-workspace/memory", *sorted(shared.glob("claude-code/*"))) if path.is_dir()
     ]
-    recall(options.seed, options.missed)
-    slow()
+    recall(options.seed, options.missed, report)
+    slow(report)
     if directories:
-        precision(directories, options.alarms)
-        ordinary(directories, options.base)
+        precision(directories, options.alarms, report)
+        ordinary(directories, options.base, report)
+    report.save(options.json)
 
 
 if __name__ == "__main__":

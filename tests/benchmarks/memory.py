@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.homes import HOMES, Story
+from tests.benchmarks.report import Report, options_of
 
 _KERNEL = """
 import sys, time, json
@@ -76,25 +77,26 @@ def main() -> None:
     parser.add_argument("megabytes", type=float, nargs="?", default=250)
     parser.add_argument("--kind", default="claude", choices=HOMES)
     parser.add_argument("--home", type=Path, help="a home that exists already")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = options_of(parser)
+    report = Report("memory")
     with tempfile.TemporaryDirectory() as directory:
         home = options.home
         if home is None:
             home = Path(directory) / "home"
             HOMES[options.kind](home, Story(options.megabytes))
-        figures = {}
         for name in ("cold", "warm"):
-            figures[name] = found = run(home, Path(directory) / "state")
+            found = run(home, Path(directory) / "state")
             kernel = found["kernel"]
-            print(
-                f"{name}: server {found['server']:.0f} MB (at most {found['server_peak']:.0f}), "
-                f"kernel {kernel['rss']:.0f} MB (at most {kernel['peak']:.0f}), everything after "
-                f"{kernel['everything_s']:.1f} s, a condition over all tool calls {kernel['where_s']:.1f} s"
-            )
-        print({name: f"{held:,} of {total:,}" for name, (total, held) in figures["warm"]["kernel"]["rows"].items()})
-        if options.json is not None:
-            options.json.write_text(json.dumps(figures, indent=1))
+            for what, value in (("server", found["server"]), ("server at most", found["server_peak"])):
+                report.note(f"{name} start, {what}", value, "MB")
+            for what, value in (("kernel", kernel["rss"]), ("kernel at most", kernel["peak"])):
+                report.note(f"{name} start, {what}", value, "MB")
+            report.note(f"{name} start, first tables", kernel["first_s"], "s")
+            report.note(f"{name} start, everything", kernel["everything_s"], "s")
+            report.note(f"{name} start, a condition over all tool calls", kernel["where_s"], "s")
+        total, held = kernel["rows"]["tool_calls"]
+        report.note("tool calls in the kernel's memory", held, "rows", all=total)
+    report.save(options.json)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.homes import HOMES, Story
+from tests.benchmarks.report import Report, options_of
 
 CCUSAGE = "ccusage@20.0.24"
 
@@ -108,7 +109,7 @@ def fetched() -> Path:
     return program
 
 
-def show(name: str, path: Path, runs: int, peer: Path | None) -> None:
+def show(name: str, path: Path, runs: int, peer: Path | None, report: Report) -> None:
     ours, bares, peers = [], [], []
     for _ in range(runs):
         ours.append(measured(OURS, path))
@@ -117,11 +118,11 @@ def show(name: str, path: Path, runs: int, peer: Path | None) -> None:
             peers.append(counted(peer, path))
     size, seconds, growth, peak, rows = min(ours, key=lambda run: run[1])
     _, bare, bare_growth, _, _ = min(bares, key=lambda run: run[1])
-    print(
-        f"{name:<34}{size:8.1f}{seconds:8.2f}{size / seconds:8.0f}{bare:8.2f}{seconds / bare:8.1f}"
-        f"{growth:9.0f}{peak:7.0f}{bare_growth:7.0f}{rows:9}"
-        + (f"{min(peers):9.2f}{seconds / min(peers):8.1f}" if peers else "")
-    )
+    what = f"{name}, {size:.0f} MB"
+    report.note(f"{what}, first reading", seconds, "s", bare=bare, ccusage=min(peers) if peers else None)
+    report.note(f"{what}, memory added", growth, "MB", bare=bare_growth)
+    report.note(f"{what}, most memory", peak, "MB")
+    report.note(f"{what}, rows", rows, "rows")
 
 
 def main() -> None:
@@ -131,18 +132,16 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=50)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--ccusage", action="store_true")
-    options = parser.parse_args()
+    options = options_of(parser)
+    report = Report("reading")
     peer = fetched() if options.ccusage else None
-    heads = [("", "<34"), ("MB", ">8"), ("s", ">8"), ("MB/s", ">8"), ("bare s", ">8"), ("ratio", ">8")]
-    heads += [("RSS +MB", ">9"), ("peak", ">7"), ("bare +", ">7"), ("rows", ">9")]
-    heads += [("ccusage", ">9"), ("ratio", ">8")] if peer else []
-    print("".join(format(head, width) for head, width in heads))
     for directory in options.directories:
-        show(directory.name[:33], directory, options.runs, peer)
+        show(directory.name[:33], directory, options.runs, peer, report)
     for name, make in {} if options.directories else HOMES.items():
         with tempfile.TemporaryDirectory(prefix="agent-widget-bench-") as temporary:
             make(Path(temporary) / "home", Story(options.megabytes))
-            show(name, Path(temporary) / "home", options.runs, peer)
+            show(name, Path(temporary) / "home", options.runs, peer, report)
+    report.save(options.json)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ bytes of the same files in the same run. Machines differ and are noisy, so read 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 from agent_widget.ingest.collector import Collector
 from agent_widget.ondemand.lookup import Lookup
 from tests.benchmarks.homes import HOMES, Story
+from tests.benchmarks.report import Report, options_of
 
 TEXTS = ("zyxwvutsrq nowhere", "retry", "the")
 LIMIT = 50
@@ -56,24 +56,19 @@ def searched(lookup: Lookup, text: str) -> dict[str, Any]:
     }
 
 
-def measure(path: Path, texts: list[str], name: str) -> list[dict[str, Any]]:
-    """Search one home; returns one figure a text."""
+def measure(path: Path, texts: list[str], name: str, report: Report) -> None:
+    """Search one home."""
     collector = Collector([path])
     collector.scan()
     lookup = Lookup(collector.store, collector.sources, collector.conversations, collector.unmasked)
-    figures = []
     for text in texts:
         floor = min(bare(path, text) for _ in range(3))
         figure = {"home": name, "text": text, **searched(lookup, text), "bare": floor}
         figure["ratio"] = figure["seconds"] / floor
-        figures.append(figure)
-        first = "never" if figure["first"] is None else f"{figure['first'] * 1000:.0f} ms"
-        print(
-            f"{name}, {figure['megabytes']:.0f} MB, {text!r}: {figure['hits']} hits, the first after {first}, "
-            f"everything in {figure['seconds']:.2f} s, {figure['ratio']:.1f} times the bare loop ({floor:.2f} s); "
-            f"longest portion {figure['longest_portion'] * 1000:.0f} ms"
-        )
-    return figures
+        what = f"{name}, {figure['megabytes']:.0f} MB, {text!r}"
+        report.note(f"{what}, everything", figure["seconds"], "s", bare=floor)
+        if figure["first"] is not None:
+            report.note(f"{what}, first hit", figure["first"] * 1000, "ms")
 
 
 def main() -> None:
@@ -82,18 +77,18 @@ def main() -> None:
     parser.add_argument("paths", nargs="*", type=Path, metavar="DIR")
     parser.add_argument("--megabytes", type=float, default=250)
     parser.add_argument("--text", action="append")
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    options = parser.parse_args()
+    options = options_of(parser)
+    report = Report("search")
     texts = options.text or list(TEXTS)
-    figures = [figure for path in options.paths for figure in measure(path, texts, str(path))]
+    for path in options.paths:
+        measure(path, texts, path.name, report)
     if not options.paths:
         for name, make in HOMES.items():
             with tempfile.TemporaryDirectory() as directory:
                 root = Path(directory)
                 make(root / "home", Story(options.megabytes))
-                figures += measure(root / "home", texts, name)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1))
+                measure(root / "home", texts, name, report)
+    report.save(options.json)
 
 
 if __name__ == "__main__":
