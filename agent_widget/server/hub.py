@@ -53,6 +53,23 @@ class Shared(NamedTuple):
         return cls(data, Frame(Opcode.TEXT, data).serialize(mask=False, extensions=[]))
 
 
+class Ready(NamedTuple):
+    """An answer that is encoded: for followers at one position that want the same tables."""
+
+    now: Position
+    """Where the store was."""
+    reached: Position
+    frames: list[Shared]
+    wire: bytes
+    """All frames together, if that is little enough to be written at once; else empty."""
+
+    @classmethod
+    def of(cls, now: Position, reached: Position, frames: list[Shared]) -> Ready:
+        """Return the answer made of these frames."""
+        small = sum(len(frame.data) for frame in frames) <= SHARED_BYTES
+        return cls(now, reached, frames, b"".join(frame.wire for frame in frames) if small else b"")
+
+
 class Follower:
     """A client that is let in: its connection, what it wants, and where it is."""
 
@@ -65,6 +82,7 @@ class Follower:
         self.sources = sources
         self.heartbeat_due = 0.0  # at once: the first answer comes even if it is empty
         self.sending: asyncio.Task[None] | None = None
+        self.is_compressed = bool(socket.protocol.extensions)
 
     @property
     def can_take_more(self) -> bool:
@@ -74,7 +92,7 @@ class Follower:
     def write(self, frames: Iterable[Shared]) -> None:
         """Hand frames to the transport without waiting."""
         for frame in frames:
-            if self.socket.protocol.extensions:  # compressed: no two connections have the same bytes
+            if self.is_compressed:  # compressed: no two connections have the same bytes
                 broadcast([self.socket], frame.data.decode())
             else:
                 self.socket.transport.write(frame.wire)
@@ -88,8 +106,9 @@ class Hub:
         self.followers: set[Follower] = set()
         self._watcher = watcher
         self._changed = asyncio.Event()
-        self._answers: dict[tuple[frozenset[str] | None, Position], tuple[Position, Position, list[Shared]]] = {}
+        self._answers: dict[tuple[frozenset[str] | None, Position | None], Ready] = {}
         self._sources: tuple[protocol.Sources, Shared] | None = None
+        self._next_beat = 0.0
 
     def wake(self) -> None:
         """Begin a round as soon as the pace allows; called on the event loop when something has changed."""
@@ -123,13 +142,14 @@ class Hub:
         while True:
             self._changed.clear()
             began = loop.time()
+            self._next_beat = began + protocol.HEARTBEAT
             position = self.store.position
-            for key in [key for key, answer in self._answers.items() if answer[0] != position]:
+            for key in [key for key, answer in self._answers.items() if answer.now != position]:
                 del self._answers[key]
             for number, follower in enumerate(tuple(self.followers)):
                 if number % SLICE == SLICE - 1:
                     await asyncio.sleep(0)
-                if follower.sending is None and follower in self.followers:
+                if follower.sending is None and follower in self.followers and not self._pass_on(follower):
                     self._advance(follower, position)
             took = loop.time() - began
             await asyncio.sleep(max(self.pace - took, min(took, self.pace)))  # others get as much time as a round
@@ -139,6 +159,25 @@ class Hub:
                     await self._changed.wait()
             except TimeoutError:
                 pass
+
+    def _pass_on(self, follower: Follower) -> bool:
+        """Write the answer that another follower got in this round, if that is all there is to do.
+
+        With many clients nearly all of a round's time is spent here, so it is as short as it can be.
+        """
+        ready = self._answers.get((follower.tables, follower.position))
+        if (
+            ready is None
+            or not ready.wire
+            or self._watcher.sources is not follower.sources
+            or follower.is_compressed
+            or follower.socket.state is not State.OPEN
+            or not follower.can_take_more
+        ):
+            return False
+        follower.socket.transport.write(ready.wire)
+        follower.position, follower.heartbeat_due = ready.reached, self._next_beat
+        return True
 
     def _advance(self, follower: Follower, now: Position) -> None:
         """Bring a follower to ``now`` or later: at once if it is little, else as fast as the follower takes it."""
@@ -205,15 +244,15 @@ class Hub:
     def _answer(self, follower: Follower, now: Position) -> tuple[Position, list[Shared] | Iterable[bytes]]:
         """Return what has changed since a follower's position, encoded once for all that are there."""
         key = None if follower.position is None else (follower.tables, follower.position)
-        if key is not None and (known := self._answers.get(key)) is not None and known[0] == now:
-            return known[1], known[2]
+        if key is not None and (known := self._answers.get(key)) is not None and known.now == now:
+            return known.reached, known.frames
         answer = self.store.since(follower.position, follower.tables, follower.limit, held_only=True)
         reached = Position(answer.epoch, answer.seq)
         if answer.reset:  # it can be large, and nobody else may have that limit: encoded while it is sent, not kept
             return reached, protocol.encode_answer(self._with_older_rows(answer, follower.limit or {}))
         frames = [Shared.of(data) for data in protocol.encode_answer(answer)] if answer else []
         if key is not None:
-            self._answers[key] = now, reached, frames
+            self._answers[key] = Ready.of(now, reached, frames)
         return reached, frames
 
     def _with_older_rows(self, answer: Answer, limit: Mapping[str, int]) -> Answer:
