@@ -17,9 +17,11 @@ from agent_widget.ingest import archive as archiving
 from agent_widget.ingest import collector as collecting
 from agent_widget.ingest import file as reading
 from agent_widget.ingest import tail
+from agent_widget.ingest import watcher as watching
 from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
 from agent_widget.ingest.tail import Tail
+from agent_widget.ingest.watcher import Watcher
 from agent_widget.ondemand.transcript import NoTranscript
 from agent_widget.sources.base import Malformed, parse_json, parse_object
 from agent_widget.sources.codex import compressed
@@ -356,6 +358,20 @@ def test_a_change_costs_the_same_with_five_thousand_sessions(tmp_path: Path, mon
     assert costs[0] == costs[1]
 
 
+@pytest.mark.slow
+def test_a_change_costs_the_same_among_a_hundred_thousand_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, many = (team(tmp_path / str(count), 3) for count in (10, 100_000))
+    for root, count in ((few, 10), (many, 99_990)):
+        for number in range(count):
+            folder = root / "reports" / f"r{number % 500}"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number}.md").touch()
+    costs = [cost_of_a_change(collector_of(root), root / "message-bus.jsonl", monkeypatch) for root in (few, many)]
+    assert costs[0] == costs[1]
+
+
 def test_a_check_of_files_that_changed_lately_looks_at_no_others(tmp_path: Path, work: Work) -> None:
     home = sessions(tmp_path / "home", 1000)
     collector = collector_of(home)
@@ -588,3 +604,61 @@ def test_everything_that_is_new_can_be_saved(root: Path, tmp_path: Path, own_mac
     assert {row["id"] for row in again.store.rows("messages")} == {"m1", "m2"}
     assert "not readable" in problems(again)[0]
     again.close()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# At rest
+
+
+class Minute:
+    """A minute that passes as fast as the watcher waits for it, beside what was done in it."""
+
+    def __init__(self, watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.watcher = watcher
+        self.now = time.monotonic()
+        self.end = float("inf")
+        self.rounds = 0
+        shown = SimpleNamespace(monotonic=lambda: self.now, time=time.time, time_ns=time.time_ns, sleep=self.pass_)
+        monkeypatch.setattr(watching, "time", shown)
+        monkeypatch.setattr(watcher, "_wake", SimpleNamespace(wait=self.wait, set=lambda: None, clear=lambda: None))
+
+    def pass_(self, seconds: float) -> None:
+        self.now += seconds
+        if self.now >= self.end:
+            self.watcher._stopping = True
+
+    def wait(self, timeout: float) -> None:
+        self.rounds += 1
+        self.pass_(timeout)
+
+    def run(self, seconds: float) -> None:
+        self.watcher._stopping = False
+        self.end = self.now + seconds
+        self.watcher._run()
+
+
+def test_at_rest_a_minute_opens_nothing_lists_nothing_and_looks_at_each_file_a_few_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_machine: Path
+) -> None:
+    home = sessions(tmp_path / "home", 200)
+    for directory in [home, *home.rglob("*")]:
+        aged(directory)
+    collector = collector_of(home, archive=tmp_path / "a.sqlite3")
+    told: list[int] = []
+    watcher = Watcher(collector, lambda: told.append(collector.store.seq))
+    minute = Minute(watcher, monkeypatch)
+    minute.run(120)  # all is read, and a checkpoint is written
+    told.clear()
+    minute.rounds = 0
+    with monkeypatch.context() as patched:
+        work = Work(patched)
+        written: list[int] = []
+        patched.setattr(Archive, "write", lambda *_: written.append(1))
+        patched.setattr(Archive, "remember", lambda *_: written.append(1))
+        minute.run(60)
+    watcher.stop()
+    assert (work.counts["open_regular"], work.counts["scandir"], written) == (0, 0, [])
+    assert 200 <= work.counts["stat"] <= 5 * 200 + 400, "each file at most every 15 seconds"
+    assert minute.rounds <= 60 / watching.HOT_CHECK + 10
+    assert len(told) <= 60 / watching.ALIVE_PACE, "only that the reader is still there"
+    assert len(set(told)) <= 1
