@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from .client.errors import NotFound as NotFound
     from .client.errors import PartialWarning as PartialWarning
     from .client.hits import Hits as Hits
+    from .client.pace import Pace as Pace
+    from .client.pace import pace as pace
+    from .client.pace import runs_out as runs_out
     from .client.table import LiveTable as LiveTable
     from .client.webhooks import webhook as webhook
     from .data.compare import compare as compare
@@ -55,6 +58,7 @@ _MODULES = {
     "MessageRow": "client.changes",
     "Messages": "client.changes",
     "NotFound": "client.errors",
+    "Pace": "client.pace",
     "PartialWarning": "client.errors",
     "PathError": "ingest.roots",
     "Result": "data.sql",
@@ -68,6 +72,8 @@ _MODULES = {
     "Transcript": "data.transcript",
     "compare": "data.compare",
     "connect": "notebook.api",
+    "pace": "client.pace",
+    "runs_out": "client.pace",
     "serve": "server.launch",
     "watch": "notebook.api",
     "webhook": "client.webhooks",

@@ -19,6 +19,12 @@ export function hourMinute(at: number): string {
   return timeOfDay(at).slice(0, 5);
 }
 
+/** "14:22" today, "23 Nov 14:22" on another day: for times to come, too. */
+export function clock(at: number, now: number): string {
+  const sameDay = new Date(at).toDateString() === new Date(now).toDateString();
+  return sameDay ? hourMinute(at) : `${dayMonth(at)} ${hourMinute(at)}`;
+}
+
 /** "14:22:07" today, "23 Nov 14:22" this year, "23 Nov 2025" before. */
 export function when(at: number | null, now: number): string {
   if (at === null) return UNKNOWN;

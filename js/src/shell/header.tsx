@@ -7,6 +7,7 @@ import { useApp } from "../state/context.ts";
 import { needsOf } from "../state/needs.ts";
 import type { Connection } from "../store/store.ts";
 import { VIEWS, type ViewName } from "../store/tables.ts";
+import { Limits } from "./limits.tsx";
 
 export const PANEL_ID = "aw-panel";
 export const tabId = (view: ViewName): string => `aw-tab-${view}`;
@@ -22,6 +23,7 @@ export function Header({ help }: { help: Signal<boolean> }) {
       <State />
       <Tabs />
       <div class="header-tools">
+        <Limits />
         <Search />
         <button
           type="button"

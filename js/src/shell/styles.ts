@@ -10,9 +10,24 @@ import { sheets } from "../views/sheets.ts";
 import alerts from "./alerts.css";
 import everything from "./everything.css";
 import help from "./help.css";
+import limits from "./limits.css";
 import base from "./style.css";
 import travel from "./travel.css";
 
-const rooms = [base, alerts, travel, help, everything, parts, grid, lanes, lanesStrips, sequence, burndown, markdown];
+const rooms = [
+  base,
+  alerts,
+  limits,
+  travel,
+  help,
+  everything,
+  parts,
+  grid,
+  lanes,
+  lanesStrips,
+  sequence,
+  burndown,
+  markdown,
+];
 
 export const styles = [...rooms, ...sheets].join("\n");

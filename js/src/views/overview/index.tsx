@@ -9,15 +9,17 @@ import { useQuiet, windowOf } from "../../lanes/quiet.ts";
 import type { TimeWindow } from "../../lanes/window.ts";
 import { SECOND } from "../../lib/durations.ts";
 import { day, hourMinute, longDuration } from "../../lib/format.ts";
+import type { Pace } from "../../lib/limits.ts";
 import { Empty } from "../../parts/empty.tsx";
 import { useSize } from "../../parts/size.ts";
 import { useApp } from "../../state/context.ts";
+import { aboutLimit, briefly, pacesOf } from "../../state/limits.ts";
 import type { Nav } from "../../state/nav.ts";
 import { eventsOf } from "../../store/events.ts";
 import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import { Attention } from "./attention.tsx";
-import { agentsFigure, errorsFigure, tasksFigure } from "./figures.ts";
+import { agentsFigure, errorsFigure, type FigureData, tasksFigure } from "./figures.ts";
 import { LatestMessages, TasksInHand } from "./lists.tsx";
 import { paceFigure, worthFigure } from "./rates.ts";
 
@@ -71,10 +73,11 @@ function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
     const stretch = { from: edge.value - window.length.value, to: window.follows.value ? now : edge.value, now };
     const { agents, tasks, usage, quality, tool_calls, logs } = store.tables;
     const rows = agents.list();
+    const running = pacesOf(store);
     return [
       agentsFigure(rows, index.peek(), stretch),
       tasksFigure(tasks.list(), stretch),
-      paceFigure(rows, usage.list(), index.peek(), stretch),
+      withLimits(paceFigure(rows, usage.list(), index.peek(), stretch), store, running, now),
       worthFigure(rows, usage.list(), quality.list(), index.peek(), now),
       errorsFigure(tool_calls.list(), logs.list(), stretch, (id) => agentName(store, id)),
     ];
@@ -86,6 +89,18 @@ function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
       ))}
     </div>
   );
+}
+
+/** The figure of pace, with the limits of plans that run. */
+function withLimits(figure: FigureData, store: Shown, running: readonly Pace[], now: number): FigureData {
+  const [first] = running;
+  if (first === undefined) return figure;
+  const about = running.map((pace) => aboutLimit(store, pace, now)).join("\n\n");
+  return {
+    ...figure,
+    note: `${figure.note.replace(" in all", "")} · ${briefly(first)}`,
+    about: `${figure.about}\n\n${about}`,
+  };
 }
 
 /** An old workspace opens on its last active stretch, and on now again as soon as something happens. */
