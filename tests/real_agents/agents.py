@@ -37,6 +37,8 @@ class Agent:
     quit: str = "/exit"
     printing_files: dict[str, str] = field(default_factory=dict)
     """Files that are others without a terminal."""
+    own_calls: frozenset[str] = frozenset()
+    """Tools that the program calls by itself."""
 
 
 def _url(agent: str, version: str = "/v1") -> str:
@@ -174,6 +176,7 @@ AGENTS: Final[dict[str, Agent]] = {
                 {"trusted_folders": ["/home/ann/shop"], "banner": "never", "auto_update": False}
             )
         },
+        own_calls=frozenset({"read_bash"}),
     ),
     "gemini": Agent(
         "gemini",

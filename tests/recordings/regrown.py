@@ -52,6 +52,8 @@ def moments(events: list[dict[str, Any]]) -> Iterator[Moment]:
                 yield Moment(before, f"{script} at its end", right, since)
             script = event["text"].split("#")[1] if what == "prompt" else ""
             asked = ""
+        elif what == "NOT SEEN":  # what the screen showed instead is not known
+            script = asked = ""
         elif what.startswith("WAITING "):
             asked = what.removeprefix("WAITING ") if what != "WAITING question in text" else ""
         if what in ("key", "model answered", "model error", *_BEGINS):
