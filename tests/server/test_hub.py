@@ -157,7 +157,7 @@ def test_a_client_that_does_not_read_holds_few_bytes_and_gets_each_row_once_when
 def test_rows_that_are_not_in_memory_are_read_in_pages_while_they_are_sent(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int | None, expected: range
 ) -> None:
-    monkeypatch.setattr("agent_widget.ingest.collector.LIMITS", {"logs": 50})
+    monkeypatch.setattr("agent_widget.ingest.keeping.HELD", {"logs": 50})
     monkeypatch.setattr(hub, "OLDER_ROWS", 64)
 
     async def run() -> None:
