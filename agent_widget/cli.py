@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -43,12 +43,17 @@ from .version import VERSION
 from .visible import escaped, one_line, visible
 from .writing import audit_path, last_writes
 
+if TYPE_CHECKING:
+    from .server.otlp import Receiver
+
 _FILES = 4096
 """Open files that a server asks the system for."""
 _TOKEN_VARIABLE = "AGENT_WIDGET_TOKEN"
 _TOLD = ("status", "owner", "priority", "title", "notes", "recipient", "text", "read")
 """Columns whose new values ``doctor`` shows of a change."""
 _WHO = ("user", "client", "method", "id")
+OTLP_PORT = 4318
+"""The standard port of OTLP over HTTP."""
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -58,7 +63,7 @@ class _Failure(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 0, 1 for a failure, 2 for bad usage."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(_with_default_port(sys.argv[1:] if arguments is None else arguments))
     logging.basicConfig(level=logging.WARNING, handlers=[_log_handler()])
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # what strangers send to the port is no news
     try:
@@ -78,6 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _warn(f"{failure.filename}: {failure.strerror}" if failure.filename and failure.strerror else str(failure))
         return 1
     return 0
+
+
+def _with_default_port(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with the standard port after a bare ``--otlp``, which must not take a path for a port."""
+    return [f"--otlp={OTLP_PORT}" if argument == "--otlp" else argument for argument in arguments]
 
 
 @contextlib.contextmanager
@@ -132,6 +142,9 @@ def _parser() -> argparse.ArgumentParser:
         "--keep-transcripts", action="store_true", help="copy transcripts beside the archive before agents delete them"
     )
     sub.add_argument("--retention", type=_days, metavar="DAYS", help="forget rows that are older, e.g. 365d")
+    sub.add_argument(
+        "--otlp", metavar="[PORT]", type=_port, help=f"take what OpenTelemetry exporters send (default: {OTLP_PORT})"
+    )
     sub.add_argument("--idle-timeout", type=float, help="end after so many seconds without a client")
     sub.add_argument("--ready-json", action="store_true", help=argparse.SUPPRESS)
 
@@ -252,8 +265,12 @@ def _log_handler() -> logging.Handler:
 
 
 def _serve(options: argparse.Namespace) -> None:
+    receiver, paths = None, list(options.paths)
+    if options.otlp is not None:
+        receiver = _receiver(options)
+        paths += [receiver.directory] if paths else []
     collector = Collector(
-        options.paths, masking=not options.no_masking, archive=_archive(options), retention_ms=options.retention
+        paths, masking=not options.no_masking, archive=_archive(options), retention_ms=options.retention
     )
     server = Server(
         collector,
@@ -263,12 +280,22 @@ def _serve(options: argparse.Namespace) -> None:
         no_token=options.no_token,
         idle_timeout=options.idle_timeout,
         keep_transcripts=options.keep_transcripts,
+        receiver=receiver,
         allow_writes=options.allow_writes,
         allow_hosts=options.allow_host,
     )
     if options.keep_transcripts and server.kept is None:
         _warn("no transcripts are kept: there is no archive to keep them beside")
     _until_interrupted(_run_server(server, options.ready_json, options.open))
+
+
+def _receiver(options: argparse.Namespace) -> Receiver:
+    """Return what takes the data of OpenTelemetry exporters."""
+    try:
+        from .server.otlp import Receiver
+    except ImportError:
+        raise _Failure('--otlp needs a library: pip install "agent-widget[otlp]"') from None
+    return Receiver(options.otlp, host=options.host)
 
 
 def _archive(options: argparse.Namespace) -> Callable[[list[Path]], Archive] | None:
@@ -304,6 +331,8 @@ async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None
             _say("page", server.page_url, width=9)
             _say("url", server.url, width=9)
             _say("token", server.token or "none asked for", width=9)
+            if server.receiver is not None:
+                _say("otlp", f"OTEL_EXPORTER_OTLP_ENDPOINT={server.receiver.url}", width=9)
             if roots and server.collector.is_empty:
                 _warn("nothing to show yet: no file here is one an agent writes; it appears when it comes")
         with redirecting(server.page_url) if open_page else contextlib.nullcontext() as page:

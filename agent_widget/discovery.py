@@ -51,6 +51,8 @@ class Runtime(msgspec.Struct):
     """Whether ``paths`` are all places where a known agent would leave its files, those that are not there yet too."""
     writes: bool = False
     """Whether it takes changes."""
+    otlp: str | None = None
+    """Where OpenTelemetry exporters send to (``OTEL_EXPORTER_OTLP_ENDPOINT``)."""
 
     @property
     def watched(self) -> str:

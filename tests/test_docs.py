@@ -77,6 +77,10 @@ def test_a_command_of_a_page_is_one(
     elif command[0] == "pip":
         extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
         assert set(re.findall(r"\w+", command[2])) <= extras.keys()
+    elif words[0] in ("claude", "codex"):  # what they are told to start is ours
+        ours = words[words.index("--") + 1 :] if "--" in words else []
+        assert ours[:1] == ["agent-widget"]
+        cli._parser().parse_args(ours[1:])
     else:
         assert words[0] in ("ssh", "claude")  # which the tests have not
 

@@ -72,14 +72,17 @@ def _checked(url: str) -> str:
     raise ValueError(f"{url!r} is not a url of a server; it looks like ws://127.0.0.1:8765/ws")
 
 
-def watch(*paths: str | os.PathLike[str], height: int = 620, allow_writes: bool = False) -> Dashboard:
+def watch(
+    *paths: str | os.PathLike[str], height: int = 620, allow_writes: bool = False, otlp: int | bool = False
+) -> Dashboard:
     """Return the dashboard on ``paths`` (every known agent of this machine if there are none) in one call.
 
     Reuses a running server and this process's connection to it; running the cell again starts nothing twice.
     ``allow_writes``: tasks can be changed and messages sent (see :func:`serve`).
+    ``otlp``: what OpenTelemetry exporters of this machine send is shown too (see :func:`serve`).
     """
     from .widget import Dashboard  # the command line, which connects too, needs no widget
 
     return Dashboard(
-        _connected(serve(*paths, allow_writes=allow_writes), None, 10.0), height=height
+        _connected(serve(*paths, allow_writes=allow_writes, otlp=otlp), None, 10.0), height=height
     )  # it shows how far the reading is

@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
@@ -44,6 +44,9 @@ try:
     import resource
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from .otlp import Receiver
 
 log = logging.getLogger("agent_widget")
 
@@ -105,12 +108,13 @@ class Server:
         keep_transcripts: bool = False,
         allow_writes: bool = False,
         allow_hosts: Sequence[str] = (),
+        receiver: Receiver | None = None,
     ) -> None:
         """``idle_timeout``: end after so many seconds without any client. Raises :class:`StartError`.
 
         ``first_look``: for so many seconds at most clients are kept waiting for a small home to be read.
         ``keep_transcripts``: keep copies of transcripts beside the archive, if there is one. ``allow_writes``: clients
-        may change tasks and send messages.
+        may change tasks and send messages. ``receiver``: takes what OpenTelemetry exporters send while the server runs.
         ``allow_hosts``: names (``NAME`` or ``NAME:PORT``) under which a proxy reaches it, beside its own.
         """
         reached = host if not is_loopback(host) else ", ".join(allow_hosts)  # by others, if it is not empty
@@ -151,6 +155,7 @@ class Server:
         self.idle_timeout = idle_timeout
         self.first_look = first_look
         self.started_at = tables.now_ms()
+        self.receiver = receiver
         self._lobby = Lobby()
         self._pools = Pools()
         self._refused = 0
@@ -213,12 +218,13 @@ class Server:
                 await listener.start_serving()
             except OSError as error:  # somebody else took the bound port and began to listen while we read
                 raise StartError(_bind_failure(self.host, self.port, error)) from None
-            with published(self.runtime), _accept_errors_noted(loop):
-                keeping = asyncio.create_task(self._keep_transcripts())
-                try:
-                    yield self
-                finally:
-                    keeping.cancel()
+            async with self._receiving():
+                with published(self.runtime), _accept_errors_noted(loop):
+                    keeping = asyncio.create_task(self._keep_transcripts())
+                    try:
+                        yield self
+                    finally:
+                        keeping.cancel()
         finally:
             rounds.cancel()
             listener.close()
@@ -226,6 +232,21 @@ class Server:
             self._lobby.close()
             self._pools.close()
             await loop.run_in_executor(None, watcher.stop)
+
+    @asynccontextmanager
+    async def _receiving(self) -> AsyncIterator[None]:
+        if self.receiver is None:
+            yield
+            return
+        try:
+            async with self.receiver.running(self.token):
+                yield
+        except OSError as error:
+            raise StartError(
+                f"port {self.receiver.port} is taken by another program; choose one with --otlp=PORT"
+                if error.errno == errno.EADDRINUSE
+                else f"exporters cannot be listened to on port {self.receiver.port} ({error.strerror})"
+            ) from None
 
     async def _keep_transcripts(self) -> None:
         """Copy transcripts that have been quiet for a while, every few minutes."""
@@ -245,9 +266,11 @@ class Server:
     @property
     def runtime(self) -> Runtime:
         """What clients on this machine must know."""
-        places = [str(place) for place in self.collector.places]
+        own = None if self.receiver is None or self.collector.known else self.receiver.directory.resolve()
+        places = [str(place) for place in self.collector.places if place != own]  # those that were asked for
         known, writes = self.collector.known, self.writer.allowed
-        return Runtime(self.url, self.token, os.getpid(), places, self.started_at, VERSION, known, writes)
+        otlp = None if self.receiver is None else self.receiver.url
+        return Runtime(self.url, self.token, os.getpid(), places, self.started_at, VERSION, known, writes, otlp)
 
     async def idle(self) -> None:
         """Wait until nobody has been connected for ``idle_timeout`` seconds; for ever if there is no such limit."""

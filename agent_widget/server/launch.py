@@ -35,7 +35,8 @@ class Server:
     """A running watcher server; also a context manager that stops it at the end.
 
     ``url`` is where clients connect (``ws://…/ws``), ``token`` what they must know, ``pid`` its process. ``started``
-    tells whether this call started it or found it running.
+    tells whether this call started it or found it running. ``otlp`` is where OpenTelemetry exporters send to, ``None``
+    if it takes nothing from them.
     """
 
     def __init__(self, runtime: Runtime, process: subprocess.Popen[bytes] | None = None) -> None:
@@ -43,6 +44,7 @@ class Server:
         self.token = runtime.token
         self.pid = runtime.pid
         self.paths = runtime.paths
+        self.otlp = runtime.otlp
         self._watched = runtime.watched or "nothing yet"
         self.started = process is not None
         self._process = process
@@ -92,12 +94,14 @@ def serve(
     host: str = "127.0.0.1",
     idle_timeout: float = IDLE_TIMEOUT,
     allow_writes: bool = False,
+    otlp: int | bool = False,
 ) -> Server:
     """Start a server that watches ``paths`` (every known agent of this machine if there are none), or reuse one.
 
     A live server of this user that watches the same paths is returned as it is, unless a ``port`` is asked for that it
     does not have. ``allow_writes``: clients may change tasks and send messages, where the format allows it; a server
-    that was started without stays so, and must be stopped first.
+    that was started without stays so, and must be stopped first. ``otlp``: what OpenTelemetry exporters send is taken
+    too, on the standard port (4318) or the one given; ``server.otlp`` is where they send to.
 
     Returns when the server answers; a large home is still being read then. Raises
     :class:`ServerError`, and :class:`~agent_widget.ingest.roots.PathError` for a path that cannot be watched.
@@ -117,8 +121,17 @@ def serve(
                         f"a server that takes no changes watches this already (pid {found.pid}); stop it first: "
                         f"aw.serve({named}).stop()"
                     )
+                if otlp and found.otlp is None:
+                    named = ", ".join(repr(os.fspath(path)) for path in paths)
+                    raise ServerError(
+                        f"a server that takes no OpenTelemetry data watches this already (pid {found.pid}); stop it "
+                        f"first: aw.serve({named}).stop()"
+                    )
                 return Server(found)
-        return _start([os.fspath(path) for path in paths], port, host, idle_timeout, allow_writes)
+        more = ["--allow-writes"] if allow_writes else []
+        if otlp:
+            more.append("--otlp" if otlp is True else f"--otlp={otlp}")
+        return _start([os.fspath(path) for path in paths], port, host, idle_timeout, more)
 
 
 def _answers(found: Runtime) -> bool:
@@ -133,10 +146,10 @@ def _answers(found: Runtime) -> bool:
         return False
 
 
-def _start(paths: list[str], port: int, host: str, idle_timeout: float, allow_writes: bool) -> Server:
+def _start(paths: list[str], port: int, host: str, idle_timeout: float, more: list[str]) -> Server:
     command = [sys.executable, "-m", "agent_widget", "serve", "--ready-json"]
     command += ["--host", host, "--port", str(port), "--idle-timeout", str(idle_timeout)]
-    command += [*(["--allow-writes"] if allow_writes else []), "--", *paths]
+    command += [*more, "--", *paths]
     # Its warnings go to a file until it is ready, and nowhere after: a pipe that nobody empties would stop it.
     with tempfile.TemporaryFile() as stderr_file:
         process = subprocess.Popen(

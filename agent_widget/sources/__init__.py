@@ -11,6 +11,7 @@ from .gemini import Gemini
 from .kimi import Kimi
 from .kimi_code import KimiCode
 from .opencode import OpenCode
+from .otlp import Otlp
 from .pi import Pi
 from .qwen import Qwen
 from .taskmaster import TaskMaster
@@ -25,6 +26,7 @@ SOURCES: tuple[type[Source], ...] = (
     Kimi,
     KimiCode,
     OpenCode,
+    Otlp,
     Pi,
     Qwen,
     Beads,

@@ -58,9 +58,19 @@ class Conversation:
     """One agent in one session, as one file has it; :meth:`take` gives the rows that follow from a step."""
 
     def __init__(
-        self, book: Book, file: str, session: str, agent: str | None = None, parent: str | None = None
+        self,
+        book: Book,
+        file: str,
+        session: str,
+        agent: str | None = None,
+        parent: str | None = None,
+        *,
+        ordered: bool = True,
     ) -> None:
-        """Begin one. ``agent``: a subagent's id, by default the session's. ``parent``: the agent it works for."""
+        """Begin one. ``agent``: a subagent's id, by default the session's. ``parent``: the agent it works for.
+
+        ``ordered``: steps come in the order in which things happened, whatever their times; else times alone count.
+        """
         self.book = book
         self.file = file
         self.session = session
@@ -76,7 +86,7 @@ class Conversation:
         """Agents that it gave work to and that have not answered."""
         self._leaves_helpers = False
         """Whether its turn has ended while they go on."""
-        self._log = Log()
+        self._log = Log() if ordered else None
         self._known = False
         self._prompted = False
         self._over = False

@@ -1,0 +1,126 @@
+"""OpenTelemetry: spans and log records of agents, as JSON lines that a collector or an SDK writes to files.
+
+One line is one ``Export…ServiceRequest`` in OTLP's JSON encoding (:mod:`.signals`), as the collector's file exporter,
+the SDKs' file exporters and ``agent-widget serve --otlp`` write it. Spans become agents, sessions, messages, tool calls
+and tokens by the conventions in :mod:`.meaning`; log records of coding agents by :mod:`.events`. Texts are there if the
+program was told to record them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from ..base import Item, Reader, named
+from ..chat import ChatSource
+from ..conversation import Conversation
+from ..kept import Kept
+from ..steps import About
+from .events import Events
+from .signals import LogRecord, Span, signals
+from .traces import Owner, Traces
+
+_HEADS: Final = (b'"resourceSpans"', b'"resourceLogs"', b'"resourceMetrics"')
+_HEAD_BYTES: Final = 256
+
+
+TALKS: Final = 2000
+"""Maximum agents whose conversations may go on; the one that was quiet for longest is forgotten, its rows stay."""
+
+
+class _Exports(Reader):
+    """Reads one file of exports."""
+
+    def __init__(self, source: Otlp, path: PurePosixPath) -> None:
+        self.source = source
+
+    def read(self, data: bytes) -> Iterator[Item]:
+        """Yield what follows from one export."""
+        if not data.strip():
+            return
+        for signal in signals(data):
+            if isinstance(signal, Span):
+                yield from self.source.traces.add(signal)
+            else:
+                yield from self.source.events.add(signal)
+            begun, self.source.begun = self.source.begun, []
+            yield from begun
+
+    def finish(self) -> Iterator[Item]:
+        """Yield the rows of the sessions and agents to which something was added."""
+        touched, self.source.touched = self.source.touched, {}
+        for talk in touched.values():
+            yield from talk.finish()
+        yield from self.source.book.ledger.finish()
+
+
+class Otlp(ChatSource):
+    """A directory of OTLP files."""
+
+    name = "otlp"
+    home = ".local/state/agent-widget/otlp"
+    moved_by = ("XDG_STATE_HOME/agent-widget/otlp",)
+    files = {"*.jsonl": _Exports, "*.json": _Exports, "*/*.jsonl": _Exports}
+
+    def __init__(self, root: Path, namespace: str = "") -> None:
+        super().__init__(root, namespace)
+        self.traces = Traces(self)
+        self.events = Events(self)
+        self.touched: dict[str, Conversation] = {}
+        """Agents to which something was added since rows were last made of them."""
+        self.begun: list[Item] = []
+        """What follows from conversations that have begun, and was not yielded yet."""
+        self._talks: OrderedDict[str, Conversation] = OrderedDict()
+        self._seen: Kept[bool] = Kept(bool)
+        """Spans and events that have been read: exporters send some again, and rotated files are copies."""
+
+    @classmethod
+    def recognises(cls, directory: Path) -> bool:
+        """Return whether a file in the directory begins as an export does, or exporters' data is written there."""
+        if directory == spool_directory().resolve():
+            return True
+        for pattern in ("*.jsonl", "*.json"):
+            for path in sorted(directory.glob(pattern))[:8]:
+                try:
+                    with path.open("rb") as file:
+                        head = file.read(_HEAD_BYTES)
+                except OSError:
+                    continue
+                if any(word in head for word in _HEADS):
+                    return True
+        return False
+
+    def has_seen(self, id: str) -> bool:
+        """Return whether a span or event has come before."""
+        if id in self._seen:
+            return True
+        self._seen[id] = True
+        return False
+
+    def knows(self, owner: Owner) -> bool:
+        """Return whether anything is known of an agent."""
+        return owner.agent in self._talks
+
+    def conversation(self, owner: Owner, span: Span | LogRecord, parent: Owner | None = None) -> Conversation:
+        """Return the conversation of an agent, which is called as its service while nothing better is known."""
+        talk = self._talks.get(owner.agent)
+        if talk is None:
+            above = parent.agent if parent is not None else owner.session
+            agent = () if owner.agent == owner.session else (owner.agent, above)
+            if len(self._talks) >= TALKS:
+                self._talks.popitem(last=False)
+            talk = self._talks[owner.agent] = Conversation(self.book, "otlp", owner.session, *agent, ordered=False)
+            if service := named(span.resource.get("service.name")):
+                self.touched[talk.agent] = talk
+                self.begun += talk.take(
+                    About(span.at if isinstance(span, LogRecord) else span.start, {}, {"name": service})
+                )
+        return talk
+
+
+def spool_directory() -> Path:
+    """Return where ``serve --otlp`` writes what it is sent."""
+    return Otlp.default_roots(os.environ, Path.home())[0]

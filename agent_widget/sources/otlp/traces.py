@@ -1,0 +1,267 @@
+"""From spans to conversations: who did what, though a span is sent when it has ended and children come before parents.
+
+A conversation is what ``gen_ai.conversation.id`` or ``session.id`` names, else one trace. Its main agent's row has the
+id of the session, another one's ``<session>/<name>``. A span that names conversation and agent is theirs; what another
+one did is of the nearest agent above it. While spans above have not come, that is taken to be the main agent, so that
+an agent shows as soon as anything it did has ended; when they come, it is put right.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ..base import Evidence, Gone, Item, Record, preview
+from ..conversation import Conversation
+from ..questions import asks
+from ..steps import PERSON, About, Call, Closed, Prompt, Reply, Result, Step, Terms, Tokens, TurnEnd, TurnStart, Usage
+from .meaning import Meaning, meaning
+from .signals import Span
+
+if TYPE_CHECKING:
+    from . import Otlp
+
+TRACES: Final = 1000
+"""Maximum traces whose spans are remembered: of older ones nothing is put right any more."""
+
+
+class _Node(NamedTuple):
+    """What is remembered of a span that has come."""
+
+    parent: str | None
+    session: str
+    name: str | None
+    """Of the agent, if the span names one."""
+    is_agent: bool
+    names_conversation: bool
+
+
+class Owner(NamedTuple):
+    """An agent in a session."""
+
+    session: str
+    agent: str
+    """Id of its row; the session's if it is the main one."""
+
+
+class _Pending(NamedTuple):
+    """A span that waits for one above it."""
+
+    span: Span
+    means: Meaning
+
+
+@dataclass(slots=True)
+class _Trace:
+    names_conversations: bool = False
+    """Whether a span of it says which conversation it is of."""
+    nodes: dict[str, _Node] = field(default_factory=dict)
+    waiting: dict[str, list[_Pending]] = field(default_factory=dict)
+    """Id of a span that has not come → the spans that need to know it."""
+    prompts: dict[Owner, dict[str, str]] = field(default_factory=dict)
+    """Agent → its prompts, and the message of each."""
+    replies: dict[Owner, str] = field(default_factory=dict)
+    """Agent → what it said last, in the turn that is not over."""
+
+
+class Traces:
+    """What the spans of one root have come to."""
+
+    def __init__(self, source: Otlp) -> None:
+        self._source = source
+        self._traces: OrderedDict[str, _Trace] = OrderedDict()
+        self._mains: dict[str, str] = {}
+        """Session → name of its main agent: of those that it names the one that came first."""
+
+    def add(self, span: Span) -> Iterator[Item]:
+        """Yield what follows from a span; nothing if it has come before."""
+        if self._source.has_seen(span.trace + span.id):
+            return
+        trace = self._trace(span.trace)
+        means = meaning(span)
+        if means.conversation is not None:
+            trace.names_conversations = True
+        trace.nodes[span.id] = self._node(span, means)
+        for pending in trace.waiting.pop(span.id, ()):  # first what it did, then that it is over
+            yield from self._place(trace, pending)
+        yield from self._place(trace, _Pending(span, means))
+
+    def _trace(self, id: str) -> _Trace:
+        trace = self._traces.get(id)
+        if trace is None:
+            trace = self._traces[id] = _Trace()
+            if len(self._traces) > TRACES:
+                self._traces.popitem(last=False)
+        else:
+            self._traces.move_to_end(id)
+        return trace
+
+    def _owner(self, trace: _Trace, span: Span, means: Meaning) -> tuple[Owner, str | None]:
+        """Return the agent whose a span is, and the span that has not come if it may say that it is another's."""
+        if means.kind == "agent" or (means.conversation is not None and means.agent is not None):
+            return self._agent(trace, self._node(span, means))
+        above, missing = self._above(trace, span.parent)
+        session = self._source.namespace + (means.conversation or span.trace)
+        return above or Owner(session, session), missing
+
+    def _node(self, span: Span, means: Meaning) -> _Node:
+        session = self._source.namespace + (means.conversation or span.trace)
+        return _Node(span.parent, session, means.agent, means.kind == "agent", means.conversation is not None)
+
+    def _agent(self, trace: _Trace, node: _Node) -> tuple[Owner, str | None]:
+        """Return the agent that a span names, and the span that has not come if it may say that it is another one."""
+        if node.names_conversation and node.name is not None:
+            main = self._mains.setdefault(node.session, node.name)
+            return Owner(node.session, node.session if main == node.name else f"{node.session}/{node.name}"), None
+        above, missing = self._above(trace, node.parent)
+        nested = above is not None and above.session == node.session and node.name is not None
+        return Owner(node.session, f"{node.session}/{node.name}" if nested else node.session), missing
+
+    def _above(self, trace: _Trace, parent: str | None) -> tuple[Owner | None, str | None]:
+        """Return the nearest agent from a span on upwards, and the span that has not come if it may be another one."""
+        passed: set[str] = set()
+        while parent is not None and parent not in passed:
+            node = trace.nodes.get(parent)
+            if node is None:
+                return None, parent
+            if node.is_agent:
+                return self._agent(trace, node)
+            passed.add(parent)
+            parent = node.parent
+        return None, None
+
+    def _place(self, trace: _Trace, pending: _Pending) -> Iterator[Item]:
+        """Yield what follows from a span, now that so much is known of those above it."""
+        span, means = pending
+        owner, missing = self._owner(trace, span, means)
+        if means.kind == "agent":
+            above, unknown = self._above(trace, span.parent)
+            if unknown is not None:
+                trace.waiting.setdefault(unknown, []).append(pending)
+            yield from self._ran(trace, span, means, owner, above, unknown is not None)
+            return
+        if means.kind == "other":
+            if span.parent is None and self._source.knows(owner):
+                yield from self._ended(trace, span, owner, means)
+            return
+        if missing is not None:
+            trace.waiting.setdefault(missing, []).append(pending)
+            if means.conversation is None and trace.names_conversations:
+                return  # it is of one of them, and not of the trace
+        if means.kind == "tool":
+            yield from self._called(span, means, owner, missing is not None)
+        else:
+            yield from self._answered(trace, span, means, owner, missing is not None)
+        if span.parent is None:
+            yield from self._ended(trace, span, owner, means)
+
+    def _ran(
+        self, trace: _Trace, span: Span, means: Meaning, owner: Owner, above: Owner | None, provisional: bool
+    ) -> Iterator[Item]:
+        """Yield what an agent's span means."""
+        talk = self._source.conversation(owner, span, above)
+        facts = {"name": means.agent, "model": means.model}
+        yield from self._take(talk, About(span.start, {}, {k: v for k, v in facts.items() if v is not None}))
+        if provisional:
+            return
+        yield from self._take(talk, TurnStart(span.start))
+        if above is None or above == owner:
+            yield from self._prompted(trace, owner, span, means.input)
+        else:
+            yield from self._delegated(trace, span, means, owner, above)
+            fact = "reported a failure" if span.error else "reported"
+            yield Evidence(owner.agent, span.end, fact, span.error)
+            return
+        if means.output and trace.replies.get(owner) != means.output:
+            yield from self._take(talk, Reply(span.end, span.id, means.output))
+        yield from self._ended(trace, span, owner, means)
+
+    def _ended(self, trace: _Trace, span: Span, owner: Owner, means: Meaning) -> Iterator[Item]:
+        """Yield that a turn of an agent is over; a conversation that is one trace is over with its first span."""
+        talk = self._source.conversation(owner, span)
+        said = trace.replies.pop(owner, means.output or "")
+        how = "failed" if span.error else "asked" if asks(said) else "done"
+        yield from self._take(talk, TurnEnd(span.end, how, span.error))  # type: ignore[arg-type]
+        if span.parent is None and owner.session.endswith(span.trace) and how != "asked":
+            yield from self._take(talk, Closed(span.end, span.error is not None))
+
+    def _delegated(self, trace: _Trace, span: Span, means: Meaning, owner: Owner, above: Owner) -> Iterator[Item]:
+        """Yield that an agent above gave it work, and what it got back; no person has prompted it."""
+        for message in trace.prompts.get(owner, {}).values():
+            yield Gone("messages", message)
+        trace.prompts[owner] = dict.fromkeys(trace.prompts.get(owner, {}), "")
+        yield Record("agents", owner.agent, {"parent_id": above.agent})
+        if owner.session != above.session:
+            yield Record("sessions", owner.session, {"parent_id": above.session})
+        between = {"session_id": above.session}
+        asked = {"at": span.start, "sender": above.agent, "recipient": owner.agent, "kind": "delegate", **between}
+        yield Record("messages", f"{span.id}>", {**asked, "text": preview(means.input)})
+        back = {"at": span.end, "sender": owner.agent, "recipient": above.agent, "kind": "result", **between}
+        yield Record("messages", f"{span.id}<", {**back, "text": preview(span.error or means.output)})
+
+    def _called(self, span: Span, means: Meaning, owner: Owner, provisional: bool) -> Iterator[Item]:
+        """Yield what a tool's span means."""
+        if provisional:
+            fields = {
+                "at": span.start,
+                "agent_id": owner.agent,
+                "session_id": owner.session,
+                "name": means.name,
+                "status": "error" if span.error else "ok",
+                "duration_ms": span.end - span.start,
+                "input": preview(means.input),
+                "output": preview(means.output),
+                "error": preview(span.error),
+            }
+            yield Record("tool_calls", span.id, fields)
+            yield from self._works(span, owner, f"called {means.name}")
+            return
+        talk = self._source.conversation(owner, span)
+        yield from self._take(talk, Call(span.start, span.id, means.name or "tool", means.input))
+        status = "error" if span.error else "ok"
+        yield from self._take(
+            talk,
+            Result(span.end, span.id, status, means.output, span.error, span.end - span.start),  # type: ignore[arg-type]
+        )
+
+    def _answered(self, trace: _Trace, span: Span, means: Meaning, owner: Owner, provisional: bool) -> Iterator[Item]:
+        """Yield what a model's span means."""
+        talk = self._source.conversation(owner, span)
+        if means.agent is not None:
+            yield from self._take(talk, About(span.start, {}, {"name": means.agent}))
+        terms = Terms(provider=means.provider)
+        usage = Usage(
+            span.end, span.id, means.tokens or Tokens(), means.model, means.cost_usd, copy=provisional, terms=terms
+        )
+        if means.tokens is not None:
+            yield from self._take(talk, usage)
+        if provisional:
+            yield from self._works(span, owner, f"asked {means.model or 'a model'}")
+            return
+        yield from self._prompted(trace, owner, span, means.input)
+        if means.output:
+            trace.replies[owner] = means.output
+            yield from self._take(talk, Reply(span.end, span.id, means.output))
+
+    def _prompted(self, trace: _Trace, owner: Owner, span: Span, text: str | None) -> Iterator[Item]:
+        """Yield a prompt, once in a trace: every answer of the model repeats it."""
+        known = trace.prompts.setdefault(owner, {})
+        if not text or text in known:
+            return
+        known[text] = f"{owner.session}:{span.id}?"
+        talk = self._source.conversation(owner, span)
+        if talk.parent is None and owner.session not in self._source.titled:
+            self._source.titled[owner.session] = True
+            yield from self._take(talk, About(span.start, {"title": preview(" ".join(text.split()))}, {}))
+        yield from self._take(talk, Prompt(span.start, f"{span.id}?", text, talk.parent or PERSON))
+
+    def _works(self, span: Span, owner: Owner, what: str) -> Iterator[Item]:
+        """Yield evidence that the main agent of a conversation works: something it did has ended, it has not."""
+        yield from self._take(self._source.conversation(owner, span), About(span.end, {}, {}))
+        yield Evidence(owner.agent, span.end, "says working", what)
+
+    def _take(self, talk: Conversation, step: Step) -> list[Item]:
+        self._source.touched[talk.agent] = talk
+        return talk.take(step)

@@ -1,0 +1,338 @@
+"""OpenTelemetry: spans in any order, by several conventions, become agents, calls, messages and tokens."""
+
+from __future__ import annotations
+
+import json
+import random
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_widget.sources.base import Malformed
+from agent_widget.sources.otlp import Otlp
+from agent_widget.sources.otlp.signals import signals
+from agent_widget.store import Row
+from tests.support.transcripts import Home, same_however_it_is_fed
+
+START = 1_767_258_000_000
+"""2026-01-01T09:00:00Z in milliseconds."""
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+OK: dict[str, Any] = {}
+FAILED = {"code": 2, "message": "timed out"}
+
+
+def value(of: Any) -> dict[str, Any]:
+    if isinstance(of, bool):
+        return {"boolValue": of}
+    if isinstance(of, int):
+        return {"intValue": str(of)}
+    if isinstance(of, float):
+        return {"doubleValue": of}
+    return {"stringValue": of if isinstance(of, str) else json.dumps(of)}
+
+
+def pairs(attributes: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"key": key, "value": value(of)} for key, of in attributes.items()]
+
+
+def span(
+    id: int, parent: int, name: str, second: float, seconds: float, status: Any = None, **attributes: Any
+) -> dict[str, Any]:
+    """A span as JSON; the dots of attributes are written as double underscores."""
+    return {
+        "traceId": TRACE,
+        "spanId": f"{id:016x}",
+        "parentSpanId": f"{parent:016x}" if parent else "",
+        "name": name,
+        "startTimeUnixNano": str(round((START + second * 1000) * 1e6)),
+        "endTimeUnixNano": str(round((START + (second + seconds) * 1000) * 1e6)),
+        "attributes": pairs({key.replace("__", "."): of for key, of in attributes.items()}),
+        "status": status or OK,
+    }
+
+
+def export(*spans: dict[str, Any], service: str = "shop-bot") -> bytes:
+    """One line of a file exporter."""
+    scope = {"scope": {"name": "test"}, "spans": list(spans)}
+    resource = {"attributes": pairs({"service.name": service})}
+    return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [scope]}]}).encode() + b"\n"
+
+
+def said(role: str, text: str) -> list[dict[str, Any]]:
+    return [{"role": role, "parts": [{"type": "text", "content": text}]}]
+
+
+def gen_ai() -> list[dict[str, Any]]:
+    """An agent that asks a helper and calls a tool that fails, as GenAI's conventions have it; children first."""
+    lead = {"gen_ai__agent__name": "lead", "gen_ai__conversation__id": "c1"}
+    helper = {"gen_ai__agent__name": "helper", "gen_ai__conversation__id": "c2"}
+    chat = {"gen_ai__operation__name": "chat", "gen_ai__request__model": "m1", "gen_ai__provider__name": "p"}
+    tokens = {"gen_ai__usage__input_tokens": 100, "gen_ai__usage__output_tokens": 7}
+    cached = {"gen_ai__usage__cache_read__input_tokens": 60}
+    asked = {"gen_ai__input__messages": said("user", "Paint the door")}
+    tool = {"gen_ai__operation__name": "execute_tool"}
+    return [
+        span(2, 1, "chat m1", 1, 2, **chat, **lead, **asked, **tokens, **cached),
+        span(5, 4, "chat m1", 5, 1, **chat, **helper, **tokens, gen_ai__output__messages=said("assistant", "red")),
+        span(4, 3, "invoke_agent helper", 4, 3, gen_ai__operation__name="invoke_agent", **helper, final_result="red"),
+        span(3, 1, "execute_tool ask_helper", 4, 3, **tool, gen_ai__tool__name="ask_helper", **lead),
+        span(6, 1, "execute_tool brush", 8, 1, FAILED, **tool, gen_ai__tool__call__arguments={"colour": "red"}),
+        span(
+            7,
+            1,
+            "chat m1",
+            9,
+            1,
+            **chat,
+            **lead,
+            **asked,
+            **tokens,
+            gen_ai__output__messages=said("assistant", "Done."),
+        ),
+        span(1, 0, "invoke_agent lead", 0, 11, gen_ai__operation__name="invoke_agent", **lead, final_result="Done."),
+    ]
+
+
+def open_inference() -> list[dict[str, Any]]:
+    """The same by OpenInference: no conversation, no agent's name at what it did."""
+    model = {"openinference__span__kind": "LLM", "llm__model_name": "m1"}
+    tokens = {"llm__token_count__prompt": 100, "llm__token_count__completion": 7}
+    cached = {"llm__token_count__prompt_details__cache_read": 60}
+    asked = {
+        "llm__input_messages__0__message__role": "user",
+        "llm__input_messages__0__message__content": "Paint the door",
+    }
+
+    def reply(text: str) -> dict[str, Any]:
+        first = "llm__output_messages__0__message__"
+        return {f"{first}role": "assistant", f"{first}content": text}
+
+    tool, agent = {"openinference__span__kind": "TOOL"}, {"openinference__span__kind": "AGENT"}
+    return [
+        span(2, 1, "ChatModel", 1, 2, **model, **tokens, **cached, **asked),
+        span(5, 4, "ChatModel", 5, 1, **model, **tokens, **reply("red")),
+        span(4, 3, "helper", 4, 3, **agent, agent__name="helper", output__value="red"),
+        span(3, 1, "ask_helper", 4, 3, **tool, tool__name="ask_helper"),
+        span(6, 1, "brush", 8, 1, FAILED, **tool, tool__name="brush", input__value={"colour": "red"}),
+        span(7, 1, "ChatModel", 9, 1, **model, **tokens, **asked, **reply("Done.")),
+        span(1, 0, "lead", 0, 11, **agent, agent__name="lead", output__value="Done."),
+    ]
+
+
+def a_home() -> dict[str, bytes]:
+    """Every kind of line once."""
+    records = [
+        {"timeUnixNano": str(START * 10**6), "severityNumber": 17, "body": {"stringValue": "out of paint"}},
+        event("claude_code.user_prompt", 1, prompt="Sweep", **{"session.id": "s9"}),
+        event("claude_code.api_request", 2, model="m2", input_tokens="10", output_tokens="5", **{"session.id": "s9"}),
+    ]
+    metric = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "gen_ai.client.token.usage"}]}]}]}
+    return {
+        "traces.jsonl": b"".join(export(each) for each in gen_ai()),
+        "logs.jsonl": logs(*records),
+        "metrics.jsonl": json.dumps(metric).encode() + b"\n",
+    }
+
+
+def event(name: str, second: float, **attributes: Any) -> dict[str, Any]:
+    at = str(round((START + second * 1000) * 1e6))
+    return {"timeUnixNano": at, "eventName": name, "attributes": pairs(attributes)}
+
+
+def logs(*records: dict[str, Any]) -> bytes:
+    return json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": list(records)}]}]}).encode() + b"\n"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(Otlp, tmp_path)
+
+
+def rows(home: Home, table: str) -> dict[str, Row]:
+    return home.rows(table)
+
+
+@pytest.mark.parametrize(
+    ("spans", "lead", "helper"),
+    [(gen_ai(), "c1", "c2"), (open_inference(), TRACE, f"{TRACE}/helper")],
+    ids=["GenAI", "OpenInference"],
+)
+@pytest.mark.parametrize("order", range(8))
+def test_whatever_the_order_of_spans_each_is_of_its_agent(
+    home: Home, spans: list[dict[str, Any]], lead: str, helper: str, order: int
+) -> None:
+    if order:
+        random.Random(order).shuffle(spans := list(spans))
+    home.write("traces.jsonl", b"".join(export(each) for each in spans)).read()
+    agents = rows(home, "agents")
+    assert set(agents) - {"user"} == {lead, helper}
+    assert (agents[lead]["name"], agents[helper]["name"]) == ("lead", "helper")
+    assert agents[helper]["parent_id"] == lead and agents[helper]["status"] == "done"
+    assert agents[lead]["parent_id"] is None
+    used = ("input_tokens", "cache_read_tokens", "output_tokens")
+    assert [agents[lead][name] for name in used] == [140, 60, 14]
+    assert [agents[helper][name] for name in used] == [100, 0, 7]
+    calls = {row["name"]: row for row in home.rows("tool_calls").values()}
+    assert {name: (row["agent_id"], row["status"]) for name, row in calls.items()} == {
+        "ask_helper": (lead, "ok"),
+        "brush": (lead, "error"),
+    }
+    assert calls["brush"]["input"] == '{"colour":"red"}' and calls["brush"]["error"] == "timed out"
+    assert calls["ask_helper"]["duration_ms"] == 3000
+    assert agents[lead]["tool_calls"] == 2 and agents[helper]["tool_calls"] in (None, 0)
+    texts = {(row["kind"], row["sender"], row["recipient"], row["text"]) for row in home.rows("messages").values()}
+    assert ("prompt", "user", lead, "Paint the door") in texts
+    assert ("result", helper, lead, "red") in texts
+    assert ("reply", lead, "user", "Done.") in texts
+    assert not any(sender == "user" and recipient == helper for _, sender, recipient, _ in texts)
+
+
+def test_an_agent_shows_as_soon_as_anything_it_did_has_ended(home: Home) -> None:
+    first, *_ = gen_ai()
+    home.now = START + 4000
+    home.write("traces.jsonl", export(first)).read()
+    (agent,) = [row for row in home.rows("agents").values() if row["id"] != "user"]
+    assert (agent["id"], agent["name"], agent["status"]) == ("c1", "lead", "working")
+    assert agent["input_tokens"] == 40 and agent["model"] == "m1"
+    assert [row["text"] for row in home.rows("messages").values()] == ["Paint the door"]
+
+
+def test_without_a_conversation_it_is_of_the_trace_until_its_agent_comes(home: Home) -> None:
+    first, *rest = open_inference()
+    home.now = START + 4000
+    home.write("traces.jsonl", export(first)).read()
+    agent = home.row("agents", TRACE)
+    assert (agent["id"], agent["name"], agent["status"]) == (TRACE, "shop-bot", "working")
+    assert (agent["status_reason"], agent["input_tokens"]) == ("asked m1", 40)
+    home.write("traces.jsonl", b"".join(export(each) for each in rest)).read()
+    assert home.row("agents", TRACE)["name"] == "lead"
+
+
+def test_spans_that_come_twice_count_once(home: Home) -> None:
+    once = b"".join(export(each) for each in gen_ai())
+    home.write("traces.jsonl", once).read()
+    expected = home.tables
+    home.write("traces.jsonl", once).write("traces-rotated.jsonl", once).read()
+    assert home.tables == expected
+
+
+def test_every_way_of_cutting_a_small_trace_comes_to_the_same(tmp_path: Path) -> None:
+    spans = [each for each in open_inference() if each["spanId"][-1] in "1345"]
+    found = []
+    for number, order in enumerate(permutations(spans)):
+        home = Home(Otlp, tmp_path / str(number))
+        home.write("t.jsonl", b"".join(export(each) for each in order)).read()
+        found.append(
+            {
+                (row["id"], row["parent_id"], row["output_tokens"] or 0, row["tool_calls"])
+                for row in home.rows("agents").values()
+            }
+        )
+    for each in found:
+        assert each == found[0]
+
+
+def test_a_trace_without_agents_is_no_agent(home: Home) -> None:
+    home.write("traces.jsonl", export(span(2, 1, "SELECT", 0, 1), span(1, 0, "GET /", 0, 2))).read()
+    assert not any(home.rows(table) for table in ("agents", "sessions", "tool_calls", "messages"))
+
+
+def test_bare_calls_of_a_model_are_an_agent_called_as_its_service(home: Home) -> None:
+    used = {"gen_ai__operation__name": "chat", "gen_ai__request__model": "m1", "gen_ai__usage__output_tokens": 3}
+    home.write("t.jsonl", export(span(2, 1, "chat m1", 0, 1, **used), span(1, 0, "job", 0, 2))).read()
+    agent = home.row("agents", TRACE)
+    assert (agent["id"], agent["name"], agent["output_tokens"], agent["status"]) == (TRACE, "shop-bot", 3, "done")
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"gen_ai__system": "openai", "gen_ai__usage__prompt_tokens": 100, "gen_ai__usage__completion_tokens": 7},
+        {"gen_ai__usage__input_tokens": 100, "gen_ai__usage__output_tokens": 7},
+        {"llm__token_count__prompt": 100, "llm__token_count__completion": 7, "openinference__span__kind": "LLM"},
+    ],
+)
+def test_tokens_have_several_names(home: Home, attributes: dict[str, Any]) -> None:
+    home.write("t.jsonl", export(span(1, 0, "x", 0, 1, gen_ai__request__model="m1", **attributes))).read()
+    session = home.only("sessions")
+    assert (session["input_tokens"], session["output_tokens"], session["model"]) == (100, 7, "m1")
+
+
+def test_a_stated_cost_counts(home: Home) -> None:
+    used = {"llm__token_count__prompt": 1, "llm__token_count__completion": 1, "llm__cost__total": 0.25}
+    model = {"openinference__span__kind": "LLM", "llm__model_name": "m1"}
+    home.write("t.jsonl", export(span(1, 0, "x", 0, 1, **model, **used))).read()
+    assert [row["cost_usd"] for row in home.rows("sessions").values()] == [0.25]
+
+
+def test_telemetry_of_coding_agents_has_prompts_calls_and_costs(home: Home) -> None:
+    about = {"session.id": "s1"}
+    home.write(
+        "logs.jsonl",
+        logs(
+            event("claude_code.user_prompt", 0, prompt="Sweep", **about),
+            event(
+                "claude_code.api_request", 1, model="m2", cost_usd="0.5", input_tokens="10", output_tokens="5", **about
+            ),
+            event("claude_code.tool_result", 3, tool_name="Bash", success="true", duration_ms="1500", **about),
+            event("claude_code.tool_result", 4, tool_name="Edit", success="false", error="no file", **about),
+            event("codex.user_prompt", 0, prompt="Mop", **{"conversation.id": "s2"}),
+            event(
+                "codex.sse_event",
+                2,
+                **{"conversation.id": "s2", "event.kind": "response.completed", "model": "m3"},
+                input_token_count=100,
+                cached_token_count=60,
+                output_token_count=7,
+            ),
+            event("gemini_cli.user_prompt", 0, prompt="Dust", **{"session.id": "s3"}),
+            event(
+                "gemini_cli.api_response",
+                2,
+                **{"session.id": "s3", "model": "m4"},
+                input_token_count=100,
+                cached_content_token_count=60,
+                output_token_count=7,
+                thoughts_token_count=3,
+            ),
+        ),
+    ).read()
+    sessions = rows(home, "sessions")
+    assert [sessions[id]["agent_id"] for id in ("s1", "s2", "s3")] == ["s1", "s2", "s3"]
+    assert (sessions["s1"]["cost_usd"], sessions["s1"]["input_tokens"], sessions["s1"]["tool_calls"]) == (0.5, 10, 2)
+    assert (sessions["s2"]["input_tokens"], sessions["s2"]["cache_read_tokens"]) == (40, 60)
+    assert sessions["s3"]["output_tokens"] == 10
+    calls = {row["name"]: row for row in home.rows("tool_calls").values()}
+    assert (calls["Bash"]["status"], calls["Bash"]["duration_ms"], calls["Edit"]["error"]) == ("ok", 1500, "no file")
+    assert {row["text"] for row in home.rows("messages").values()} == {"Sweep", "Mop", "Dust"}
+    assert {row["name"] for row in home.rows("agents").values()} >= {"Claude Code", "Codex", "Gemini CLI"}
+
+
+def test_other_log_records_are_logs_and_judgements_quality(home: Home) -> None:
+    record = {"timeUnixNano": str(START * 10**6), "severityNumber": 17, "body": {"stringValue": "out of paint"}}
+    judged = {"gen_ai.evaluation.name": "tone", "gen_ai.evaluation.score.value": 0.75}
+    home.write("logs.jsonl", logs(record, event("gen_ai.evaluation.result", 1, **judged))).read()
+    line = home.only("logs")
+    assert (line["level"], line["text"], line["at"]) == ("error", "out of paint", START)
+    assert [(row["subject"], row["score"]) for row in home.rows("quality").values()] == [("tone", 0.75)]
+
+
+def test_integers_may_be_numbers_or_text_and_ids_in_capitals() -> None:
+    (found,) = signals(
+        b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"AB","spanId":"CD","startTimeUnixNano":1000000,'
+        b'"endTimeUnixNano":"3000000","attributes":[{"key":"n","value":{"intValue":7}}],"unknownField":1}]}]}]}'
+    )
+    assert (found.trace, found.id, found.start, found.end, found.attributes) == ("ab", "cd", 1, 3, {"n": 7})  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("line", [b"{}", b"[]", b'{"spans": []}', b'{"resourceSpans": 1}', b"not json"])
+def test_what_is_no_export_is_malformed(line: bytes) -> None:
+    with pytest.raises((Malformed, ValueError)):
+        list(signals(line))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_rows_are_the_same_however_the_files_are_fed(tmp_path: Path, seed: int) -> None:
+    same_however_it_is_fed(Otlp, a_home(), tmp_path, seed)
