@@ -124,6 +124,8 @@ class Voice:
         """Whether it was prompted and the turn did not end."""
         self.titled = False
         """Whether the session's title is known."""
+        self.directory: str | None = None
+        """Where it works."""
         self.briefed = False
         """Whether it was given something to do."""
 
@@ -148,6 +150,7 @@ class Voice:
         new = {name: value for name, value in given.items() if self.facts.get(name) != value}
         if new:
             self.facts |= new
+            self.directory = self.facts.get("directory")
             session = {name: value for name, value in new.items() if name not in _AGENT_ONLY}
             agent = {name: value for name, value in new.items() if name in _OF_AGENTS}
             yield About(at, session if self.parent is None else {}, agent)
@@ -241,8 +244,12 @@ class Voice:
         row, agent = self.call_row(step.call_id, call.at if call is not None else None), self.agent_row(step.agent_id)
         given = call.input if call is not None and isinstance(call.input, dict) else {}
         name = self.source.name_of(agent, task=named(given.get("description")), prompt=step.task, kind=step.kind)
+        facts = {"name": name}
+        if agent not in self.source.book.heard:  # else its own file says where it works: it may have a worktree
+            facts["directory"] = self.directory
+        known = {column: value for column, value in facts.items() if value is not None}
         items = self.conversation.take(replace(step, call_id=row, agent_id=agent))
-        return [*items, Record("agents", agent, {"name": name})] if name is not None else items
+        return [*items, Record("agents", agent, known)] if known else items
 
     def _return(self, step: Return) -> list[Item]:
         return self.conversation.take(replace(step, agent_id=self.agent_row(step.agent_id)))

@@ -256,7 +256,8 @@ class _Wire(Chat[_Line, _Voice]):
     def _about(self, voice: _Voice, at: int, cwd: str | None, profile: str | None) -> Iterator[Step]:
         """Yield where the agent works; of a subagent which one it is."""
         if voice.parent is not None:
-            yield from voice.about(at, name=named(profile), role=named(profile))
+            directory = named(cwd) or self.source.directories.get(self.path.parts[-4])
+            yield from voice.about(at, name=named(profile), role=named(profile), directory=directory)
         elif cwd is not None or not voice.facts:
             session = self.path.parts[-4]
             directory = named(cwd) or self.source.directories.get(session)

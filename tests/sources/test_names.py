@@ -83,6 +83,16 @@ def test_a_subagent_is_called_by_its_brief_whichever_file_is_read_first(parent_f
     assert child.rows["agents", "s/a1"]["activity"] == "There are four."
 
 
+def test_a_subagent_without_a_file_works_where_its_parent_does() -> None:
+    talk = Talk()
+    talk.take(*talk.voice.about(1, directory="/w/shop"), Call(1, "c", "task", {}), Spawn(1, "c", "a1", "Count"))
+    assert talk.rows["agents", "s/a1"]["directory"] == "/w/shop"
+    child = Talk(talk.source, "a2")
+    child.take(*child.voice.about(2, directory="/w/shop/.worktrees/x"), Prompt(2, "p", "Count"))
+    talk.take(Call(1, "d", "task", {}), Spawn(1, "d", "a2", "Count"))
+    assert "directory" not in talk.rows["agents", "s/a2"]
+
+
 @pytest.mark.parametrize(
     ("known", "name"),
     [

@@ -284,7 +284,8 @@ class _Log(Chat[Event, _Voice]):
             prompt=task,
             kind=named(given.get("name")) or data.agentDisplayName or data.agentName,
         )
-        yield About(at, {}, {"name": name, "role": data.agentName, "model": data.model})
+        about = {"name": name, "role": data.agentName, "model": data.model, "directory": caller.directory}
+        yield About(at, {}, about)
         call_id = caller.call_row(data.toolCallId or id, None)
         yield from caller.conversation.take(Spawn(at, call_id, voice.agent, task, data.agentName))
 

@@ -117,7 +117,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
     column(
       "project",
       "project",
-      { min: 92, grow: 1, rank: 7 },
+      { min: 112, grow: 1, rank: 7 },
       (row) => row.project,
       (row) => <Project row={row} />,
     ),

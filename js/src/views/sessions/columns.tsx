@@ -91,7 +91,7 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     column(
       "project",
       "project",
-      { min: 96, grow: 1, rank: 6 },
+      { min: 112, grow: 1.5, rank: 6 },
       (row) => row.project,
       (row) => <Project row={row} />,
     ),
