@@ -53,6 +53,7 @@ class Windows:
         if not self._changed and now < self._until:
             return
         self._changed, self._until = False, float("inf")
+        self._forget(now - _FROM)
         for (source, account), quarters in self._quarters.items():
             length = WINDOWS[source]
             name = window_name(length) or ""
@@ -64,10 +65,10 @@ class Windows:
                 and row["heard_from"] != HEARD_FROM
             ]
             heard = max((end for end in ends if end is not None and end > now), default=None)
-            used = sorted(at for at, rows in quarters.items() if rows and now - _FROM < at <= now)
+            used = sorted(at for at in quarters if at <= now)
             start = running(used, length, now)
-            if heard is not None:
-                self._until = min(self._until, heard)
+            ahead = (at for at in quarters if at > now)  # of a clock that is before ours
+            self._until = min(self._until, *ahead, *([heard] if heard is not None else ()), float("inf"))
             if heard is not None or start is None:
                 yield Gone("limits", id)
                 continue
@@ -76,6 +77,14 @@ class Windows:
                 id, name, used[-1], HEARD_FROM, None, window_ms=length, resets_at=start + length, account=account
             )
             yield Record(row.table, row.id, {**row.fields, "source": source})
+
+    def _forget(self, before: int) -> None:
+        """Let go what no window that runs depends on."""
+        for id in [id for id, (_, _, at) in self._rows.items() if at <= before]:
+            del self._rows[id]
+        for quarters in self._quarters.values():
+            for at in [at for at, rows in quarters.items() if at <= before or not rows]:
+                del quarters[at]
 
 
 def running(used: list[int], length: int, now: int) -> int | None:

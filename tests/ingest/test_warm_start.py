@@ -17,6 +17,7 @@ from agent_widget.ingest import file as reading
 from agent_widget.ingest.archive import Archive, default_path
 from agent_widget.ingest.collector import Collector
 from tests.support.homes import WRITTEN
+from tests.support.sums import disagreeing
 
 pytestmark = pytest.mark.usefixtures("own_machine")
 
@@ -125,6 +126,7 @@ def test_a_home_that_grows_over_kills_is_as_if_read_at_once(name: str, number: i
     fresh = collector(root)
     fresh.scan()
     assert everything(running) == everything(fresh)
+    assert disagreeing(running.store) == [], "tokens and costs of sessions, agents, figures and quarters of an hour"
     running.close()
 
 

@@ -20,7 +20,7 @@ def total(rows: Iterable[Mapping[str, Any]]) -> Totals:
     for row in rows:
         for name in TOTALS:
             sums[name] += row[name] or 0
-    return {name: round(value, 7) for name, value in sums.items()}
+    return {name: round(value, 9) for name, value in sums.items()}
 
 
 def disagreeing(store: Store) -> list[tuple[str, str, Totals, Totals]]:
@@ -36,7 +36,7 @@ def disagreeing(store: Store) -> list[tuple[str, str, Totals, Totals]]:
                 found.append((table, row["id"], stated, used))
         found += [(table, id, total([]), total(rows)) for id, rows in of.items()]
     figures = {row["id"]: row["value"] for row in store.rows("stats")}
-    stated = {name: round(figures.get(name) or 0, 7) for name in TOTALS}
+    stated = {name: round(figures.get(name) or 0, 9) for name in TOTALS}
     if stated != (used := total(store.rows("usage"))):
         found.append(("stats", "", stated, used))
     return found
