@@ -878,3 +878,51 @@ def test_forks_of_a_thread_that_is_gone_tell_what_they_copied_and_count_it_once(
 )
 def test_a_call_of_code_mode_is_about_the_commands_in_its_script(code: Any, commands: str | None) -> None:
     assert scripted(code) == ({} if commands is None else {"command": commands, "code": code})
+
+
+def script(at: int, id: str, *commands: str) -> dict[str, Any]:
+    code = "\n".join(f"await tools.exec_command({json.dumps({'cmd': command})});" for command in commands)
+    return item(at, "custom_tool_call", call_id=id, name="exec", input=code)
+
+
+def ran(at: int, id: str, command: str, code: int = 0) -> dict[str, Any]:
+    ended = {"command": ["/bin/bash", "-lc", command], "status": "failed" if code else "completed", "exit_code": code}
+    return event(at, "item_completed", item={"type": "CommandExecution", "id": id, "aggregated_output": "", **ended})
+
+
+def script_returned(
+    at: int, id: str, text: str = "Script completed\nWall time 1.0 seconds\nOutput:\n"
+) -> dict[str, Any]:
+    return item(at, "custom_tool_call_output", call_id=id, output=text)
+
+
+@pytest.mark.parametrize(
+    ("commands", "codes", "status"),
+    [(("ls",), (0,), "ok"), (("cat none",), (1,), "error"), (("a", "b"), (1, 0), "ok"), (("x",), (), "ok")],
+)
+def test_a_command_in_a_script_is_a_part_of_its_call(
+    tmp_path: Path, commands: tuple[str, ...], codes: tuple[int, ...], status: str
+) -> None:
+    inside = [ran(2_000, f"exec-{n}", commands[n], code) for n, code in enumerate(codes)]
+    collector = read(tmp_path, [meta(), *turn(script(1_000, "c1", *commands), *inside, script_returned(3_000, "c1"))])
+    call = only(collector, "tool_calls")
+    assert (call["name"], call["status"]) == ("exec", status)
+    assert row(collector, "sessions")["errors"] == (1 if status == "error" else None)
+
+
+def test_a_command_that_a_script_computes_is_a_part_of_its_call_too(tmp_path: Path) -> None:
+    made = item(1_000, "custom_tool_call", call_id="c1", name="exec", input="await tools.exec_command({cmd: a + b})")
+    collector = read(tmp_path, [meta(), *turn(made, ran(2_000, "exec-1", "ls -l"), script_returned(3_000, "c1"))])
+    assert only(collector, "tool_calls")["status"] == "ok"
+
+
+def test_a_command_of_an_interrupted_script_that_ends_later_begins_no_turn(tmp_path: Path) -> None:
+    aborted = event(4_000, "turn_aborted", reason="interrupted", turn_id=TURN_1)
+    stopped = [script(1_000, "c1", "sleep 25"), script_returned(3_000, "c1", "aborted by user after 2.0s"), aborted]
+    collector = read(tmp_path, [meta(), *turn(*stopped, end=None), ran(26_000, "exec-1", "sleep 25")])
+    assert (only(collector, "tool_calls")["status"], row(collector, "agents")["status"]) == ("cancelled", "idle")
+
+
+def test_a_command_that_the_person_ran_has_a_row_of_its_own(tmp_path: Path) -> None:
+    collector = read(tmp_path, [meta(), *turn(ran(2_000, "exec-1", "ls"))])
+    assert only(collector, "tool_calls")["name"] == "exec_command"

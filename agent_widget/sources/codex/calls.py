@@ -19,6 +19,9 @@ from .values import json_in, text_of
 
 _ENDS: Final = {"exec_command_end": "exec_command", "patch_apply_end": "apply_patch", "mcp_tool_call_end": "mcp"}
 """Event about the end of a call → what the call is named where no other line has it."""
+_SCRIPT: Final = "exec"
+"""Tool of code mode: it runs a script that calls the others."""
+_MOST_SCRIPTS: Final = 32
 _OF_ENDS: Final = (
     *("status", "success", "exit_code", "stderr", "duration", "changes", "command", "aggregated_output"),
     *("result", "invocation"),
@@ -32,7 +35,12 @@ def _call(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
         given = {"command": payload.action.get("command")}
     parsed = json_in(given) if payload.type != "custom_tool_call" else scripted(given)
     name = named(payload.name) or str(payload.type).removesuffix("_call")
-    yield from _called(thread, thread.step_id(named(payload.call_id) or payload.id, at), name, parsed or given, at)
+    id = thread.step_id(named(payload.call_id) or payload.id, at)
+    if payload.type == "custom_tool_call" and name == _SCRIPT and isinstance(given, str):
+        thread.scripts[id] = commands_in(given)
+        if len(thread.scripts) > _MOST_SCRIPTS:
+            del thread.scripts[next(iter(thread.scripts))]
+    yield from _called(thread, id, name, parsed or given, at)
 
 
 def scripted(code: Any) -> dict[str, Any]:
@@ -43,8 +51,13 @@ def scripted(code: Any) -> dict[str, Any]:
     """
     if not isinstance(code, str) or "*** Begin Patch" in code:
         return {}
-    commands = [_unquoted(found) for found in _COMMAND.findall(code)]
+    commands = commands_in(code)
     return {"command": "\n".join(commands), "code": code} if commands else {}
+
+
+def commands_in(code: str) -> tuple[str, ...]:
+    """Return the commands that a script of code mode runs, as far as they stand in it."""
+    return tuple(_unquoted(found) for found in _COMMAND.findall(code))
 
 
 _COMMAND: Final = re.compile(
@@ -105,6 +118,11 @@ def _output(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
     if event is not None:
         error = outcome.error or event.error if event.status != "ok" else None
         outcome = event._replace(output=outcome.output, error=error)
+    inner = thread.inner.pop(id, [])
+    if outcome.status == "ok" and len(inner) == 1:  # of several the script itself may have dealt with a failure
+        outcome = outcome._replace(status=inner[0].status, error=inner[0].error)
+    if inner and not outcome.files:
+        outcome = outcome._replace(files=tuple(path for one in inner for path in one.files))
     call = thread.calls.get(id) or Call(at, id, "")
     if outcome.status == "ok" and not outcome.files and (found := patched(call.input)):
         directory = PurePosixPath(call.input.get("workdir") or "" if isinstance(call.input, dict) else "")
@@ -131,10 +149,23 @@ def ended(thread: Thread, id: str, name: str, entry: Mapping[str, Any], at: int)
         thread.outcomes[id] = outcome
     elif id in thread.returned:
         yield from thread.returns(id, at, outcome)
-    else:  # made by a script of the agent, or by the person
+    elif (script := _script_of(thread, entry)) is not None:  # a part of that call, of which there is a row
+        if script in thread.calls:
+            thread.inner[script].append(outcome)
+    else:  # made by a script that is not known, or by the person
         given = {key: entry[key] for key in ("command", "invocation", "query") if entry.get(key)}
         yield from _called(thread, thread.step_id(id, at), name, given or list(outcome.files) or None, at)
         yield from thread.returns(id, at, outcome)
+
+
+def _script_of(thread: Thread, entry: Mapping[str, Any]) -> str | None:
+    """Return the call of code mode whose script ran a command: the newest that has it, or the one that runs."""
+    command = entry.get("command")
+    text = command[-1] if isinstance(command, list) and command else command
+    for id, commands in reversed(thread.scripts.items()):
+        if text in commands:
+            return id
+    return next((id for id, call in thread.calls.items() if call.name == _SCRIPT), None)
 
 
 LINES: Final[dict[str, LineReader]] = {

@@ -24,7 +24,7 @@ _SILENT: Final = frozenset(
     "event_msg/agent_message event_msg/agent_reasoning event_msg/agent_reasoning_raw_content event_msg/warning "
     "event_msg/context_compacted event_msg/web_search_end event_msg/image_generation_end "
     "event_msg/entered_review_mode event_msg/exited_review_mode event_msg/thread_rolled_back event_msg/stream_error "
-    "event_msg/thread_goal_updated retained_context/verified_answer".split()
+    "event_msg/thread_goal_updated retained_context/verified_answer response_item/additional_tools".split()
 )
 """Known, and without meaning here: another line has it as well, or it is not about what an agent does."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
@@ -99,6 +99,10 @@ class Thread(Voice):
         self.outcomes: dict[str, Outcome] = {}
         """Calls whose end an event gave before their output."""
         self.returned: OrderedDict[str, None] = OrderedDict()
+        self.scripts: dict[str, tuple[str, ...]] = {}
+        """Calls of code mode → the commands in their scripts; of the newest of them."""
+        self.inner: defaultdict[str, list[Outcome]] = defaultdict(list)
+        """Open call of code mode → how what its script called ended."""
         self.tasks: dict[str, tuple[str, str, str | None]] = {}
         """Task name → call, text and kind of agent."""
         self.agents: dict[str, str] = {}
@@ -123,6 +127,7 @@ class Thread(Voice):
     def returns(self, id: str, at: int, outcome: Outcome) -> Iterator[Result]:
         """Yield the end of a call."""
         self.outcomes.pop(id, None)
+        self.inner.pop(id, None)
         self.returned[id] = None
         if len(self.returned) > _REMEMBERED:
             self.returned.popitem(last=False)
