@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .notebook.api import connect as connect
     from .notebook.api import watch as watch
     from .notebook.widget import Dashboard as Dashboard
+    from .recording import Recorder as Recorder
+    from .recording import record as record
     from .server.launch import Server as Server
     from .server.launch import ServerError as ServerError
     from .server.launch import serve as serve
@@ -61,6 +63,7 @@ _MODULES = {
     "Pace": "client.pace",
     "PartialWarning": "client.errors",
     "PathError": "ingest.roots",
+    "Recorder": "recording",
     "Result": "data.sql",
     "Row": "store",
     "Rows": "data.table",
@@ -73,6 +76,7 @@ _MODULES = {
     "compare": "data.compare",
     "connect": "notebook.api",
     "pace": "client.pace",
+    "record": "recording",
     "runs_out": "client.pace",
     "serve": "server.launch",
     "watch": "notebook.api",

@@ -8,7 +8,7 @@ from typing import Any
 from ..base import Record, named, parse_object, preview
 from .file import File, Items
 from .sessions import spawned
-from .tasks import current_task
+from .tasks import current_task, stated_progress
 from .team import AGENT_STATUS, Team
 from .values import Entry, as_object, field_of, id_of, looks_like_session, object_of, session_of, text_of, time_of
 
@@ -34,6 +34,9 @@ def message(team: Team, file: File, line: bytes) -> Items:
     content = as_object(payload)
     session = session_of(content, "session_id", "child_session")
     session = session or session_of(object_of(content, "details"), "session_id")
+    if kind == "task_progress":
+        yield from stated_progress(team, at, content)
+        return
     about = {"session_id": session, "task_id": text_of(content, "task_id"), "text": _sentence(kind, payload)}
     id = id_of(entry, "message_id", "id")
     yield _row(team, id, entry, at=at, sender=sender, recipient=recipient or "*", kind=kind, **about)
@@ -45,7 +48,10 @@ def message(team: Team, file: File, line: bytes) -> Items:
     if sender is None:
         return
     if kind == "heartbeat":
-        yield from team.reported(sender, at, content.get("status", "working"), "heartbeat")
+        doing = text_of(content, "doing")
+        yield from team.reported(sender, at, content.get("status", "working"), "heartbeat", doing)
+        if doing is not None:
+            yield team.claim("agents", sender, at, activity=preview(doing))
     elif kind == "broadcast":
         yield from _broadcast(team, sender, at, content, session)
     elif kind == "task_claim":

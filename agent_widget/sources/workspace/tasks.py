@@ -7,8 +7,8 @@ from typing import Any
 
 from ..base import first_of, parse_json, preview
 from .file import File, Items
-from .team import Team
-from .values import Entry, columns, field_of, identified, text_of, texts
+from .team import Checkpoint, Team
+from .values import Entry, columns, field_of, identified, number_of, text_of, texts
 
 _STATUS = {
     **dict.fromkeys("pending available".split(), "pending"),
@@ -18,6 +18,7 @@ _STATUS = {
     **dict.fromkeys("failed error".split(), "failed"),
     **dict.fromkeys("cancelled canceled".split(), "cancelled"),
 }
+BUS = "message-bus.jsonl"
 _OPEN = ("in_progress", "blocked")
 
 _columns = columns(
@@ -84,7 +85,16 @@ def progress(team: Team, task: str) -> Items:
         share = 1.0
     elif share is None and listed["status"] == "pending":
         share = 0.0
-    yield team.record("tasks", task, progress=share, session_id=newest.session if newest else None)
+    yield team.record("tasks", task, progress=share, session_id=(newest.session or None) if newest else None)
+
+
+def stated_progress(team: Team, at: int | None, content: Entry) -> Items:
+    """Yield what follows from a message that says how far a task is (0 to 1); see :mod:`agent_widget.recording`."""
+    task, share = text_of(content, "task_id"), number_of(content, "progress")
+    if task is not None and share is not None and 0 <= share <= 1:
+        newest = Checkpoint(at or 0, text_of(content, "session_id") or "", share)
+        team.checkpoints[task][BUS] = max(team.checkpoints[task].get(BUS, newest), newest)
+        yield from progress(team, task)
 
 
 def current_task(team: Team, agents: Iterable[str]) -> Items:

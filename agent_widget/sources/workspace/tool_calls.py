@@ -9,7 +9,7 @@ from .file import File, Items
 from .team import Team
 from .values import columns, id_of, session_of, time_of, whole_of
 
-_columns = columns("tool_calls", "name=tool input_bytes=input_size output_bytes=output_size")
+_columns = columns("tool_calls", "name=tool input output error input_bytes=input_size output_bytes=output_size")
 
 
 def tool_call(team: Team, file: File, line: bytes) -> Items:

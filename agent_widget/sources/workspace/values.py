@@ -19,7 +19,7 @@ Entry = dict[str, Any]
 
 HUMANS: Final = frozenset({"user", "human", "terminal-user", "dashboard-user"})
 _NOT_A_SESSION = HUMANS | {"unknown", "agent", "default"}
-_PREVIEWS = ("title", "description", "activity", "subject")
+_PREVIEWS = ("title", "description", "activity", "subject", "input", "output", "error")
 
 
 def as_object(value: Any) -> Entry:
