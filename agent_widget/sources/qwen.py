@@ -10,6 +10,7 @@ follows:
   is what the total has beside the prompt. No cost.
 - Subagents write below ``subagents/<session>/``; nothing links them to the call that started them. Those of 0.15 have
   no file: what they did is in lines ``ui_telemetry`` of the session, whose ``prompt_id`` names them.
+- A model that fails is in a line ``ui_telemetry`` alone (``api_error``), once it is not asked again.
 - No record says that a tool waits for permission.
 """
 
@@ -120,6 +121,7 @@ class _Telemetry(msgspec.Struct):
     status: str | None = None
     decision: str | None = None
     error: str | None = None
+    error_message: str | None = None
 
     @property
     def tokens(self) -> Tokens:
@@ -201,8 +203,13 @@ class _Chat(Chat[_Record, Voice]):
 
     def steps(self, voice: Voice, line: _Record, at: int) -> Iterator[Step | Item]:
         if line.subtype == "ui_telemetry":
-            if voice.parent is not None and line.systemPayload is not None and line.systemPayload.uiEvent is not None:
-                yield from self._telemetry(voice, line, line.systemPayload.uiEvent, at)
+            event = line.systemPayload.uiEvent if line.systemPayload is not None else None
+            if event is None:
+                return
+            if event.kind == "qwen-code.api_error" and (voice.parent or not _SUBAGENT.fullmatch(event.prompt_id or "")):
+                yield TurnEnd(at, "failed", named(event.error_message))  # it had tried again before
+            elif voice.parent is not None:
+                yield from self._telemetry(voice, line, event, at)
             return
         yield from self._about(voice, line, at)
         if line.usageMetadata is not None:

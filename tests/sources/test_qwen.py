@@ -168,6 +168,21 @@ def telemetry(clock: str, kind: str, agent: str = "scout-x1", n: int = 0, **fiel
     return record("system", clock, subtype="ui_telemetry", systemPayload={"uiEvent": event | fields})
 
 
+def test_a_model_that_fails_for_good_fails_the_turn(home: Home) -> None:
+    failed = telemetry("10:01:03", "api_error", error_message="400 bad request", status_code=400)
+    own = {**failed, "uuid": "own", "timestamp": iso("10:02:00")}
+    failed["systemPayload"]["uiEvent"] |= {"prompt_id": f"{SESSION}########0"}
+    own["systemPayload"] = {
+        "uiEvent": failed["systemPayload"]["uiEvent"] | {"prompt_id": f"{SESSION}#managed-memory-1#0"}
+    }
+    home.write(CHAT, lines(prompt("10:01:00"), failed))
+    agent = home.row("agents", SESSION)
+    assert (agent.status, agent.status_reason) == ("failed", "400 bad request")
+    assert (home.row("sessions", SESSION).status, agent.errors) == ("failed", 1)
+    home.write(CHAT, lines(prompt("10:01:10"), answer("10:01:12", "Done."), own))
+    assert home.row("agents", SESSION).status == "idle", "what the program asks for itself is no turn"
+
+
 def test_a_subagent_without_a_file_is_what_telemetry_says(home: Home) -> None:
     turn = [prompt("10:01:00"), answer("10:01:01", "", call("c1", "agent", description="Count", prompt="Count them."))]
     counts = {"input_token_count": 100, "output_token_count": 9, "cached_content_token_count": 40}
