@@ -38,13 +38,14 @@ A missing field is unknown. Passwords, keys and tokens are masked.
 """
 
 _AGENT: Final = (
-    "id name role status status_reason status_at activity model project parent_id session_id task_id "
+    "id name role status status_reason status_at activity model project worktree account parent_id session_id task_id "
     "last_seen_at context_tokens cost_usd"
 ).split()
 _SESSION: Final = (
-    "id title status project branch agent_id model started_at updated_at ended_at messages "
+    "id title status project worktree branch directory account agent_id model started_at updated_at ended_at messages "
     "tool_calls errors input_tokens output_tokens cache_read_tokens cache_write_tokens cost_usd unpriced_requests"
 ).split()
+_LIMIT: Final = "name account plan used resets_at window_ms at heard_from".split()
 _TASK: Final = "id title status priority owner progress depends_on updated_at completed_at notes".split()
 
 
@@ -140,6 +141,14 @@ def server(client: Client) -> MCPServer[Any]:
         first = 0 if since is None else millis(since)
         end = _EVER if until is None else millis(until)
         return _spent((row for row in client.usage.rows() if first <= row["at"] < end), by)[:MOST_ROWS]
+
+    @tool
+    def limits() -> list[dict[str, Any]]:
+        """List the usage limits of accounts: how much of each is used (0 to 1), and when it is reset.
+
+        `used` is missing where nobody has said it: then only the time of the window is known.
+        """
+        return _shown(client.limits.rows(), _LIMIT)
 
     return found
 

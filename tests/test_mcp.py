@@ -40,6 +40,7 @@ def team(server: Any, client: Client) -> Client:
         used("u1", AT, "opus", 0.75, agent_id="a1"),
         used("u2", AT + 900_000, "opus", 0.5, agent_id="a2"),
         used("u3", AT + 86_400_000, "haiku", None, agent_id="a2", unpriced_requests=2),
+        Record("limits", "m1", {"name": "5 h", "used": 0.5, "resets_at": AT, "plan": "pro", "heard_from": "rollout"}),
         Record("agents", "last", {"name": "dan", "status": "idle"}),
     )
     until(lambda: "last" in client.agents)
@@ -102,6 +103,12 @@ def test_costs_are_summed_by_whatever_is_asked_for(team: Client) -> None:
     assert [row["agent"] for row in ask(team, "cost", by="agent", until="2026-01-01T00:15Z")] == ["a1"]
     with pytest.raises(RuntimeError, match="not a moment"):
         ask(team, "cost", since="soon")
+
+
+def test_limits_say_how_much_is_used_and_until_when(team: Client) -> None:
+    assert ask(team, "limits") == [
+        {"name": "5 h", "used": 0.5, "resets_at": "2026-01-01T00:00:00Z", "plan": "pro", "heard_from": "rollout"}
+    ]
 
 
 def test_what_is_found_and_read_is_masked(team: Client) -> None:
