@@ -76,7 +76,7 @@ def pace(client: BaseClient, now: int | None = None) -> list[Pace]:
     if not running:
         return []
     start = min(row["resets_at"] - row["window_ms"] for row in running)
-    usage = [row for row in client.usage.rows() if start - _QUARTER_MS < row["at"] <= now]
+    usage = [row for row in _usage_since(client, start) if start - _QUARTER_MS < row["at"] <= now]
     sessions = {row["id"]: row for row in client.sessions.rows()}
     found = [_pace(limit, usage, sessions, now) for limit in running]
     return sorted(found, key=lambda each: (each.runs_out_at or each.limit["resets_at"], -(each.used or 0)))
@@ -91,6 +91,12 @@ def runs_out(client: BaseClient, used: float = 0.9) -> str | None:
         if (each.used or 0) >= used or each.runs_out_at is not None:
             return each.text
     return None
+
+
+def _usage_since(client: BaseClient, start: int) -> list[Row]:
+    """Return the rows of ``usage`` since a time (ms), or more; older ones are asked of the server only if need be."""
+    held = client._link.store.held_rows("usage")
+    return held if min((row["at"] for row in held), default=start) <= start else client.usage.rows()
 
 
 def _pace(limit: Row, usage: Iterable[Row], sessions: dict[str, Row], now: int) -> Pace:

@@ -52,17 +52,18 @@ class _Account:
     priced: int = 0
     unpriced: int = 0
 
-    def add(self, tokens: Tokens, nano_usd: int | None, sign: int) -> None:
-        self.input += sign * tokens.input
-        self.output += sign * tokens.output
-        self.cache_read += sign * tokens.cache_read
-        self.cache_write += sign * tokens.cache_write
+    def add(self, tokens: Tokens, total: int, nano_usd: int | None, sign: int) -> None:
+        given, output, read, write, _ = tokens
+        self.input += sign * given
+        self.output += sign * output
+        self.cache_read += sign * read
+        self.cache_write += sign * write
         if nano_usd is not None:
             self.nano_usd += sign * nano_usd
             self.priced += sign
-        elif tokens.total:
+        elif total:
             self.unpriced += sign
-        if nano_usd or tokens.total:
+        if total or nano_usd:
             self.requests += sign
 
     @property
@@ -144,6 +145,8 @@ class Ledger:
         self._uses: Kept[_Use] = Kept(_Use)  # what names its period → it
         self.own_rates: set[str] = set()
         """Which rates of our own went into the prices, with their sources."""
+        self._touched: dict[tuple[str, str, str | None, int], tuple[_Account, _Account, _Use]] = {}
+        """Session, agent, model and quarter of an hour (ms) → their accounts, of those moved since the last finish."""
         self._moved: dict[tuple[str, str], _Account] = {}  # table and row → its account, since the last `finish`
 
     def bill(self, usage: Usage, session: str, agent: str) -> None:
@@ -191,9 +194,18 @@ class Ledger:
     def finish(self) -> Iterator[Record | Gone]:
         """Yield the rows whose accounts were moved since the last call, as they are now."""
         moved, self._moved = self._moved, {}
-        for account in moved.values():
-            if type(account) is _Use and not account.requests:
-                del self._uses[account.period.key]
+        self._touched.clear()
+        for (table, id), account in moved.items():
+            if table == "sessions":
+                self._sessions[id] = account
+            elif table == "agents":
+                self._agents[id] = account
+            elif isinstance(account, _Use):
+                key = account.period.key
+                if account.requests:
+                    self._uses[key] = account
+                else:
+                    self._uses.pop(key)
             yield account.operation
 
     def _book(self, answer: _Answer, sign: int) -> None:
@@ -205,31 +217,34 @@ class Ledger:
                 self.own_rates.update(own_rates(usage.model, usage.terms))
         nano_usd = None if cost is None else round(cost * _NANO)
         session, agent = answer.owner[2:]
-        for account in self._move(session, agent):
-            account.add(usage.tokens, nano_usd, sign)
-        if nano_usd or usage.tokens.total:
-            self._use(usage, session, agent).add(usage.tokens, nano_usd, sign)
+        period = (session, agent, usage.model, usage.at - usage.at % PERIOD_MS)
+        accounts = self._touched.get(period)
+        if accounts is None:
+            accounts = self._touched[period] = (*self._move(session, agent), self._use(_Period._make(period)))
+        total = usage.tokens.total
+        for account in accounts if total or nano_usd else accounts[:2]:
+            account.add(usage.tokens, total, nano_usd, sign)
 
     def _move(self, session: str, agent: str) -> tuple[_Account, _Account]:
         """Return two accounts; what they are is given out by the next :meth:`finish`."""
-        of_session, of_agent = self._sessions.get(session), self._agents.get(agent)
+        of_session = self._moved.get(("sessions", session)) or self._sessions.get(session)
+        of_agent = self._moved.get(("agents", agent)) or self._agents.get(agent)
         if of_session is None:
-            of_session = _Account("sessions", session)
+            of_session = self._sessions[session] = _Account("sessions", session)
         if of_agent is None:
-            of_agent = _Account("agents", agent)
-        self._sessions[session], self._agents[agent] = of_session, of_agent
+            of_agent = self._agents[agent] = _Account("agents", agent)
         self._moved["sessions", session], self._moved["agents", agent] = of_session, of_agent
         return of_session, of_agent
 
-    def _use(self, usage: Usage, session: str, agent: str) -> _Use:
+    def _use(self, period: _Period) -> _Use:
         """Return the account of a quarter of an hour, likewise."""
-        period = _Period(session, agent, usage.model, usage.at - usage.at % PERIOD_MS)
-        use: _Use | None = self._uses.get(period.key)
+        row = period.row
+        use: Any = self._moved.get(("usage", row)) or self._uses.get(period.key)
         if use is None:
-            use = _Use("usage", period.row, period=period)
-        self._uses[period.key] = use
-        self._moved["usage", use.id] = use
-        return use
+            use = _Use("usage", row, period=period)
+        self._moved["usage", row] = use
+        found: _Use = use
+        return found
 
 
 def _weight(usage: Usage) -> tuple[Any, ...]:
