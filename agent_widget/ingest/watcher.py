@@ -58,9 +58,12 @@ CHECKPOINT_SHARE: Final = 200.0
 """Minimum pause after a checkpoint, as a multiple of its duration."""
 READING_CHECKPOINTS: Final = (0.5, 15.0)
 """The same two while there is much to read: what was read is in memory until a checkpoint."""
-SAVE_PACE: Final = 0.05
-"""Seconds after which changed rows are written to the archive though more changes keep coming."""
-SAVE_ROWS: Final = 500
+SAVE_PACE: Final = 1.0
+SAVE_ROWS: Final = 200
+"""Changed rows are written to the archive after so many seconds, or as soon as there are so many.
+
+Rows that change often are written once, and a crash goes back to the last checkpoint anyway."""
+MANY_ROWS: Final = 500
 """Changed rows above which they are written before anybody is sent them."""
 TIDY_PACE: Final = 10.0
 """Seconds between two times that the archive is tidied up, while something is written to it."""
@@ -189,6 +192,8 @@ class Watcher:
                 due = [next_hot, collector.retry_at, 0.0 if checks else self._next_check]
                 if stats_due:
                     due.append(next_stats)
+                if next_save:
+                    due.append(next_save)
                 self._wake.wait(max(CHECK_PACE if checks else 0.0, min(due) - time.monotonic()))
             self._wake.clear()
             if self._stopping:
@@ -224,9 +229,9 @@ class Watcher:
                 if all_read and moment >= self._next_prune:
                     self._next_prune = moment + (0.0 if collector.prune() else PRUNE_PACE)
                 if store.seq != published_seq or published:  # also what a round that failed has read
-                    if store.unwritten > SAVE_ROWS:
+                    if store.unwritten > MANY_ROWS:
                         collector.save()
-                    elif not next_save:
+                    elif store.unwritten and not next_save:
                         next_save = moment + SAVE_PACE
                     published_seq = store.seq
                     self._on_change()
@@ -240,7 +245,7 @@ class Watcher:
                 # one bad moment must not end the watching: the next check makes up for what was missed
                 log.exception("a round of reading failed")
             time.sleep(PACE)
-            if next_save and (not self._paths or time.monotonic() >= next_save):  # while clients are sent them
+            if next_save and (store.unwritten >= SAVE_ROWS or time.monotonic() >= next_save):
                 next_save = 0.0
                 collector.save()
                 self._tidy()

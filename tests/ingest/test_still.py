@@ -618,8 +618,8 @@ class Minute:
         self.now = time.monotonic()
         self.end = float("inf")
         self.rounds = 0
-        shown = SimpleNamespace(monotonic=lambda: self.now, time=time.time, time_ns=time.time_ns, sleep=self.pass_)
-        monkeypatch.setattr(watching, "time", shown)
+        shown = {**vars(time), "monotonic": lambda: self.now, "sleep": self.pass_}
+        monkeypatch.setattr(watching, "time", SimpleNamespace(**shown))
         monkeypatch.setattr(watcher, "_wake", SimpleNamespace(wait=self.wait, set=lambda: None, clear=lambda: None))
 
     def pass_(self, seconds: float) -> None:
@@ -638,7 +638,7 @@ class Minute:
 
 
 def test_at_rest_a_minute_opens_nothing_lists_nothing_and_looks_at_each_file_a_few_times(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_machine: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_machine: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     home = sessions(tmp_path / "home", 200)
     for directory in [home, *home.rglob("*")]:
@@ -657,6 +657,7 @@ def test_at_rest_a_minute_opens_nothing_lists_nothing_and_looks_at_each_file_a_f
         patched.setattr(Archive, "remember", lambda *_: written.append(1))
         minute.run(60)
     watcher.stop()
+    assert caplog.text == ""
     assert (work.counts["open_regular"], work.counts["scandir"], written) == (0, 0, [])
     assert 200 <= work.counts["stat"] <= 5 * 200 + 400, "each file at most every 15 seconds"
     assert minute.rounds <= 60 / watching.HOT_CHECK + 10
