@@ -63,6 +63,8 @@ class ChatSource(Source):
     """Whether answers are priced by their model; else only costs that the files state count."""
     editors: ClassVar[frozenset[str]] = frozenset()
     """Tools that change the file whose path they are given."""
+    returns: ClassVar[bool] = False
+    """Whether the file of an agent always has what those that it gave work to answer."""
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)
@@ -347,6 +349,7 @@ class Chat(Reader, Generic[L, V]):
         works_for = row if parent is None else parent.agent
         subagent = () if agent is None else (f"{row}/{agent}", works_for)
         conversation = Conversation(self.source.book, self.file, row, *subagent)
+        conversation.answers_by_parent = self.source.returns and conversation.parent is not None
         voice: V = self.voice_type(self.source, str(self.path), conversation)
         return voice
 

@@ -89,6 +89,8 @@ class Conversation:
         self._log = Log() if ordered else None
         self._known = False
         self._prompted = False
+        self.answers_by_parent = False
+        """What it answers the agent that it works for is in the other's file: from here it would come twice."""
         self._over = False
         """Its turn has ended: what a tool returns after that begins no other one."""
         self._items: list[Item] = []
@@ -314,7 +316,7 @@ class Conversation:
 
     def _turn_end(self, step: TurnEnd) -> None:
         reply, self._reply, self._over = self._reply, None, True
-        if reply is not None:
+        if reply is not None and not (self.answers_by_parent and self._prompter == self.parent):
             kind = "ask" if step.how == "asked" else "reply"
             self._message(reply.id, reply.at, self.agent, self._prompter, kind, reply.text)
         fact = {

@@ -346,6 +346,7 @@ class KimiCode(ChatSource):
         "sessions/*/*/state.json": lambda source, path: Document(partial(source.state, path.parts[-2])),
     }
     editors = frozenset({"Write", "Edit"})
+    returns = True
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)

@@ -8,8 +8,9 @@ follows:
 - A forked session holds copies with ``forkedFrom`` and the same ``uuid``: only their usage is looked at, as copies.
 - The prompt's tokens include the cached ones. Some models count thoughts in the candidates and some do not, so output
   is what the total has beside the prompt. No cost.
-- Subagents write below ``subagents/<session>/``; nothing links them to the call that started them. Those of 0.15 have
-  no file: what they did is in lines ``ui_telemetry`` of the session, whose ``prompt_id`` names them.
+- Subagents write below ``subagents/<session>/``; since 0.24 their ids have that of the call that started them, and a
+  notification has what they answer. Those of 0.15 have no file: what they did is in lines ``ui_telemetry`` of the
+  session, whose ``prompt_id`` names them.
 - A model that fails is in a line ``ui_telemetry`` alone (``api_error``), once it is not asked again.
 - No record says that a tool waits for permission.
 """
@@ -50,6 +51,10 @@ _SUBAGENT: Final = re.compile(r"[^#]*#([^#]+)#\d+")
 """Id of a prompt of a subagent: its session, itself, how many of its own were before."""
 _OWN_AGENTS: Final = "managed-"
 """Beginnings of names of agents that the program runs for itself; they are no part of the conversation."""
+_LAUNCHED: Final = re.compile(r"^task_id: (\S+)", re.MULTILINE)
+"""In the result of a call that started an agent in the background (0.24): its id, which has the call's."""
+_OF_CALL: Final = "-call_"
+_TAGS: Final = re.compile(r"<(task-id|status|result)>(.*?)</\1>", re.DOTALL)
 _BY_PERSON: Final = (None, "mid_turn_user_message")
 """Subtypes of the records of type ``user`` that a person wrote; the others are notifications, timers and the like."""
 
@@ -188,6 +193,11 @@ class _Chat(Chat[_Record, Voice]):
         if self.session and self.agent:
             source.filed.add((self.session, self.agent))
 
+    def begin(self, session: str, agent: str | None, parent: Voice | None) -> Voice:
+        voice = super().begin(session, agent, parent)
+        voice.conversation.answers_by_parent = agent is not None and _OF_CALL in agent
+        return voice
+
     def speaker(self, line: _Record) -> tuple[str, str | None]:
         session = self.session or line.sessionId
         return session, line.agentId or self.agent or self._unfiled(session, line)
@@ -271,6 +281,10 @@ class _Chat(Chat[_Record, Voice]):
             shown = line.systemPayload and named(line.systemPayload.displayText)
             yield Prompt(at, line.uuid, shown or line.text())
         else:
+            if line.subtype == "notification":
+                tags = dict(_TAGS.findall(line.text()))
+                if "task-id" in tags and "status" in tags:
+                    yield Return(at, tags["task-id"], named(tags.get("result")), tags["status"] != "completed")
             yield TurnStart(at, str(line.subtype).replace("_", " "))
 
     def _answer(self, voice: Voice, line: _Record, at: int) -> Iterator[Step]:
@@ -300,6 +314,12 @@ class _Chat(Chat[_Record, Voice]):
             elif how == "ok" and (code := exit_code(response.get("output"))):
                 how, error = "error", f"exit code {code}"
             yield Result(at, id, how, response.get("output"), preview(error))
+            launched = (
+                _LAUNCHED.search(str(response.get("output"))) if call is not None and call.name == "agent" else None
+            )
+            if launched is not None and call is not None and isinstance(call.input, dict):
+                kind = named(call.input.get("subagent_type"))
+                yield Spawn(call.at, id, launched.group(1), named(call.input.get("prompt")) or "", kind)
             child = next((agent for agent, call_id in self.children.items() if call_id == id), None)
             if child is not None:
                 yield Return(at, child, named(response.get("output")) or named(error), how != "ok")

@@ -106,6 +106,14 @@ def test_each_message_comes_once_and_stays(regrown: Regrown) -> None:
         assert sum(row.kind == "prompt" and row.sender == "user" for row in new) == len(regrown.typed())
 
 
+def test_a_subagent_is_given_its_task_once_and_answers_once(regrown: Regrown) -> None:
+    helpers = [row.id for row in regrown.rows("agents") if row.parent_id is not None]
+    told = Counter(row.kind for row in regrown.rows("messages") if {row.sender, row.recipient} & set(helpers))
+    if regrown.name == "codex-0.171.0":  # its helper began with a copy of the conversation, and replied for itself
+        told.pop("reply")
+    assert told == {"delegate": len(helpers), "result": len(helpers)} if helpers else not told
+
+
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_a_secret_in_a_prompt_is_masked_everywhere(name: str, tmp_path: Path) -> None:
     home = tmp_path / "home"

@@ -319,7 +319,7 @@ def test_a_subagent_is_an_agent_with_its_own_file(home: Home) -> None:
     assert (helper.name, helper.role, helper.parent_id, helper.status) == ("Count the trees.", "coder", SESSION, "done")
     assert (helper.input_tokens, home.row("agents", SESSION).input_tokens) == (50, 200)
     found = [(row.kind, row.text) for row in home.rows("messages").values() if helper.id in (row.sender, row.recipient)]
-    assert sorted(found) == [("delegate", "Count the trees."), ("reply", "Four."), ("result", "Four.")]
+    assert sorted(found) == [("delegate", "Count the trees."), ("result", "Four.")]
 
 
 def test_a_list_of_things_to_do_is_tasks(home: Home) -> None:

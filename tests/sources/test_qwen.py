@@ -168,6 +168,25 @@ def telemetry(clock: str, kind: str, agent: str = "scout-x1", n: int = 0, **fiel
     return record("system", clock, subtype="ui_telemetry", systemPayload={"uiEvent": event | fields})
 
 
+def test_an_agent_in_the_background_is_named_until_a_notification_has_its_answer(home: Home) -> None:
+    output = "Background agent launched successfully.\ntask_id: scout-call_1 (internal ID)\n"
+    called = answer("10:01:01", "", call("call_1", "agent", prompt="Count them.", subagent_type="scout"))
+    turn = [prompt("10:01:00"), called, result("10:01:02", "call_1", output=output), answer("10:01:03", "It counts.")]
+    home.write(CHAT, lines(*turn))
+    agent = home.row("agents", SESSION)
+    assert (agent.status, agent.status_reason) == ("idle", "end of turn; 1 agent still at work in the background")
+    answered = "<task-notification>\n<task-id>scout-call_1</task-id>\n<status>completed</status>\n<result>Two.</result>"
+    text = {"role": "user", "parts": [{"text": answered}]}
+    home.write(CHAT, lines(record("user", "10:01:09", subtype="notification", message=text)))
+    assert home.row("agents", SESSION).status == "working"
+    home.write(CHAT, lines(answer("10:01:10", "Two.")))
+    assert home.row("agents", SESSION).status_reason == "end of turn"
+    scout = home.row("agents", f"{SESSION}/scout-call_1")
+    assert (scout.parent_id, scout.role, scout.status) == (SESSION, "scout", "done")
+    told = [row.text for row in home.rows("messages").values() if scout.id in (row.sender, row.recipient)]
+    assert sorted(told) == ["Count them.", "Two."]
+
+
 def test_a_model_that_fails_for_good_fails_the_turn(home: Home) -> None:
     failed = telemetry("10:01:03", "api_error", error_message="400 bad request", status_code=400)
     own = {**failed, "uuid": "own", "timestamp": iso("10:02:00")}

@@ -108,6 +108,7 @@ class Sessions(ChatSource):
     def message(self, session: Session, message: Message) -> Iterator[Item]:
         """Yield all that follows from a message as it is now."""
         voice = _Voice(self, "", Conversation(self.book, message.id, session.id, parent=session.parent))
+        voice.conversation.answers_by_parent = session.parent is not None
         if message.at < session.created and not session.orphaned:
             for step in steps(message, voice):
                 if isinstance(step, Usage):
