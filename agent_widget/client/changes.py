@@ -16,10 +16,17 @@ from .table import LiveTable
 
 TIMEOUT: Final = 30.0
 """Maximum seconds to wait for a change: the server waits up to 10 for a lock, and a program may take 15."""
+REPLY: Final = 10.0
+"""Maximum seconds to wait for any other reply."""
 CATCH_UP: Final = 2.0
 """Maximum seconds to wait for the change to come back as a row."""
 
 _UNSET: Final[Any] = object()
+
+
+def patience_of(method: str) -> float:
+    """Return how many seconds to wait for a reply to a method: longer for a change."""
+    return TIMEOUT if method.startswith(("task.", "message.")) else REPLY
 
 
 class TaskRow(Row):

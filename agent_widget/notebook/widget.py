@@ -24,6 +24,7 @@ import traitlets
 from .. import protocol, tables
 from ..client.agent import Agent, find_agent
 from ..client.base import BaseClient
+from ..client.changes import patience_of
 from ..client.client import Client
 from ..client.connection import ENDED
 from ..client.errors import CallError, NotFound
@@ -297,11 +298,13 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
                 refuse(error)
 
         def refuse(error: BaseException) -> None:
-            failure = protocol.Failure(error.code if isinstance(error, CallError) else "failed", str(error))
+            told = (error.code, str(error), error.details) if isinstance(error, CallError) else ("failed", str(error))
+            failure = protocol.Failure(*told)
             self._post([protocol.encode(protocol.Reply(call.rid, False, error=failure))])
 
         try:
-            self._link.ask(call.method, call.params).add_done_callback(reply)
+            timeout = patience_of(call.method)
+            self._link.ask(call.method, call.params, timeout).add_done_callback(reply)
         except ValueError as error:  # too large to send
             refuse(error)
 

@@ -252,8 +252,8 @@ class _Actions(msgspec.Struct, forbid_unknown_fields=True):
 def _actions(server: Asked, params: _Actions) -> dict[str, Any]:
     """Return what can be done with a row.
 
-    ``writes``: method → the ``fields`` it takes, and of ``task.update`` the ``statuses`` that can be set; empty if
-    nothing can be changed. ``resume``: the command that goes on with its session in a terminal, if there is one.
+    ``writes``: method → the ``fields`` it takes, and of ``task.update`` the ``statuses`` and ``priorities`` that
+    can be set; empty if nothing can be changed. ``resume``: the command that goes on with its session in a terminal.
     """
     if params.table not in TABLES:
         raise ProtocolError("bad_request", f"unknown table {params.table!r}; there are {', '.join(TABLES)}")

@@ -200,6 +200,8 @@ class Source:
     """What can be changed: the method (:data:`agent_widget.sources.changes.Method`) → the fields that it takes."""
     statuses: ClassVar[tuple[str, ...]] = ()
     """The statuses that a task can be given."""
+    priorities: ClassVar[tuple[str, ...]] = ()
+    """The priorities that a task can be given."""
     resume: ClassVar[tuple[str, ...]] = ()
     """The command that goes on with a session, if there is one; ``{session}`` is its id, ``{path}`` its file."""
     command: ClassVar[str | None] = None

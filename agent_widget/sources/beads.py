@@ -86,6 +86,7 @@ class Beads(Source):
         "task.cancel": ("reason",),
     }
     statuses = ("pending", "in_progress", "blocked", "completed")
+    priorities = _PRIORITY
     command = "bd"
     files = {
         ISSUES: lambda beads, path: Document(beads.export),

@@ -74,6 +74,7 @@ class TaskMaster(Source):
         "task.cancel": ("reason",),
     }
     statuses = tuple(_WRITTEN)
+    priorities = _PRIORITIES
 
     def __init__(self, root: Path, namespace: str = "") -> None:
         super().__init__(root, namespace)

@@ -98,7 +98,7 @@ class Writer:
         return list(source.writes)
 
     def actions(self, table: str, id: str) -> dict[str, Any]:
-        """Return what can be done with one row: method → ``fields`` that it takes, and ``statuses`` of a task."""
+        """Return what can be done with one row: method → ``fields`` that it takes, and their words."""
         row = self._store.get(table, id)
         if row is None:
             raise WriteError("not_found", f"no row {id!r} in {table}")
@@ -122,7 +122,7 @@ class Writer:
                 continue
             found[method] = {"fields": list(source.writes[method])}
             if method == "task.update":
-                found[method]["statuses"] = list(source.statuses)
+                found[method] |= {"statuses": list(source.statuses), "priorities": list(source.priorities)}
         return found
 
     def write(

@@ -76,6 +76,7 @@ class Workspace(Source):
     has_transcripts = False
     writes = writing.WRITES
     statuses = TASK_STATUSES
+    priorities = writing.PRIORITIES
     files = {pattern: _opened(kind, read) for patterns, kind, read in FILES for pattern in patterns.split()}
 
     def __init__(self, root: Path, namespace: str = "") -> None:

@@ -44,6 +44,12 @@ export interface SourceState {
   readonly left_out?: number;
   /** Why changes are seen late, and what helps, if that is so. */
   readonly degraded?: string | null;
+  /** What the ids of its rows begin with. */
+  readonly prefix?: string;
+  /** The methods that change something there; none where it is left out. */
+  readonly writes?: readonly string[];
+  /** Whether there is a command that goes on with its sessions. */
+  readonly resumes?: boolean;
   /** Whether its sessions have a transcript; true where it is left out. */
   readonly transcripts?: boolean;
 }

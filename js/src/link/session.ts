@@ -46,8 +46,11 @@ const TICK_MS = 1_000;
 /** A reply that does not come within this is not waited for. */
 const REPLY_MS = 15_000;
 
+/** A change may wait for a lock, or for a program that makes it. */
+const CHANGE_MS = 35_000;
+
 interface Waiting {
-  readonly since: number;
+  readonly until: number;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -62,6 +65,8 @@ const REFUSALS: Readonly<Record<(typeof FINAL)[number], string>> = {
   unauthorized: "the server refused the token: open the link that `agent-widget serve` printed",
   unsupported_protocol: "the server speaks another version of the protocol: reload the page",
 };
+
+const isChange = (method: string): boolean => /^(task|message)\./.test(method);
 
 export interface SessionOptions {
   readonly peer: Facts["peer"];
@@ -112,7 +117,8 @@ export class LinkSession implements LinkEvents {
   readonly ask = <T>(method: string, params: Readonly<Record<string, unknown>>): Promise<T> =>
     new Promise((resolve, reject) => {
       const rid = ++this.#rid;
-      this.#calls.set(rid, { since: Date.now(), resolve: resolve as Waiting["resolve"], reject });
+      const until = Date.now() + (isChange(method) ? CHANGE_MS : REPLY_MS);
+      this.#calls.set(rid, { until, resolve: resolve as Waiting["resolve"], reject });
       this.#link?.send({ type: "call", rid, method, params });
     });
 
@@ -245,10 +251,10 @@ export class LinkSession implements LinkEvents {
     else waiting?.reject(Object.assign(new Error(error?.message ?? "refused"), { code: error?.code }));
   }
 
-  /** Reject the calls that were made before a time. */
-  #reject(message: string, before: number): void {
+  /** Reject the calls that are waited for no longer than until a time. */
+  #reject(message: string, at: number): void {
     for (const [rid, waiting] of this.#calls) {
-      if (waiting.since >= before) continue;
+      if (waiting.until > at) continue;
       this.#calls.delete(rid);
       waiting.reject(new Error(message));
     }
@@ -256,7 +262,7 @@ export class LinkSession implements LinkEvents {
 
   #tick(): void {
     const now = Date.now();
-    this.#reject("no answer from the server", now - REPLY_MS);
+    this.#reject("no answer from the server", now);
     const silent = !this.#facts.welcomed || now - this.#facts.frameAt >= SILENCE_MS;
     if (now - this.#beatAt >= (this.#beats < EARLY_BEATS ? TICK_MS : this.#options.beatMs)) {
       if (silent && this.#link?.restart === undefined) this.#helloDue = true;

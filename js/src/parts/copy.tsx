@@ -7,7 +7,7 @@ import { Icon } from "./icons.tsx";
 const SAID_MS = 1_500;
 
 /** Without the clipboard API (an http page that is not localhost) the old way still works. */
-async function copy(text: string, near: HTMLElement): Promise<boolean> {
+export async function copy(text: string, near: HTMLElement): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;

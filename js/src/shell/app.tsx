@@ -1,6 +1,7 @@
 // The shell: header, notices about the connection, and the view of the chosen tab.
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
+import { Changes } from "../state/changes.ts";
 import { AppContext, type Ask } from "../state/context.ts";
 import { Everything } from "../state/everything.ts";
 import { type Command, commandOf, isTyped } from "../state/keys.ts";
@@ -13,6 +14,7 @@ import { views } from "../views/index.ts";
 import { AlertStrip } from "./alerts.tsx";
 import { Announcer } from "./announcer.tsx";
 import { Boundary } from "./boundary.tsx";
+import { Done } from "./done.tsx";
 import { EverythingPanel } from "./everything.tsx";
 import { useKeptFocus } from "./focus.ts";
 import { Header, PANEL_ID, tabId } from "./header.tsx";
@@ -32,7 +34,8 @@ export function App({ store: live, nav, ask }: AppProps) {
   const travels = useComputed(() => nav.moment.value !== null).value;
   useMemo(() => memoryVersions(live), [live]); // follows the texts of memory from the opening on, whatever is shown
   const store = travels ? past : live;
-  const app = useMemo(() => ({ store, live, nav, ask }), [store, live, nav, ask]);
+  const changes = useMemo(() => new Changes(live, ask), [live, ask]);
+  const app = useMemo(() => ({ store, live, nav, ask, changes }), [store, live, nav, ask, changes]);
   const everything = useMemo(() => new Everything(ask, live), [ask, live]);
   useSignalEffect(() => {
     const text = nav.search.value.trim();
@@ -90,6 +93,7 @@ export function App({ store: live, nav, ask }: AppProps) {
             </LoadingNotice>
           </Boundary>
         </div>
+        <Done />
         <Announcer />
       </div>
     </AppContext.Provider>

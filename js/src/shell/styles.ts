@@ -2,12 +2,14 @@
 import burndown from "../charts/burndown.css";
 import lanesStrips from "../lanes/strips.css";
 import lanes from "../lanes/style.css";
+import change from "../parts/change.css";
 import grid from "../parts/grid/style.css";
 import markdown from "../parts/markdown.css";
 import parts from "../parts/parts.css";
 import sequence from "../sequence/style.css";
 import { sheets } from "../views/sheets.ts";
 import alerts from "./alerts.css";
+import done from "./done.css";
 import everything from "./everything.css";
 import help from "./help.css";
 import limits from "./limits.css";
@@ -17,8 +19,10 @@ import travel from "./travel.css";
 const rooms = [
   base,
   alerts,
+  done,
   limits,
   travel,
+  change,
   help,
   everything,
   parts,

@@ -3,10 +3,11 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Shown, Store } from "../store/store.ts";
 import type { TableName } from "../store/tables.ts";
+import type { Ask } from "./ask.ts";
+import type { Changes } from "./changes.ts";
 import type { Nav } from "./nav.ts";
 
-/** Asks the server; rejects with what went wrong, for people. */
-export type Ask = <T>(method: string, params: Readonly<Record<string, unknown>>) => Promise<T>;
+export type { Ask } from "./ask.ts";
 
 export interface App {
   /** What is shown: the present, or the moment of the time travel. */
@@ -16,6 +17,8 @@ export interface App {
   readonly nav: Nav;
   /** null where nobody can be asked, in a saved page. */
   readonly ask: Ask | null;
+  /** What people change, and what came of it. */
+  readonly changes: Changes;
 }
 
 export const AppContext = createContext<App | null>(null);

@@ -1,11 +1,14 @@
 // The details of one agent: its status and why, what it did, its tools and tasks; then every field.
 import { useMemo } from "preact/hooks";
+import { isLive } from "../../lib/agents.ts";
 import { contextFill } from "../../lib/context-fill.ts";
 import { integer, longDuration, money, percent, plural, words } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
 import { toolUses } from "../../lib/tool-use.ts";
 import { AgentName } from "../../parts/agent-name.tsx";
+import { useActions } from "../../parts/change.tsx";
 import { Details } from "../../parts/details.tsx";
+import { Resume } from "../../parts/resume.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line, Prose } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
@@ -13,6 +16,7 @@ import { useApp } from "../../state/context.ts";
 import { eventsOf } from "../../store/events.ts";
 import { agentName } from "../../store/names.ts";
 import type { AgentsRow, SpansRow } from "../../store/tables.ts";
+import { SendMessage } from "./send.tsx";
 import { sumsOf } from "./sums.ts";
 
 const MOST_SPANS = 8;
@@ -57,6 +61,7 @@ function Now({ row }: { row: AgentsRow }) {
   const { store, nav } = useApp();
   const now = store.now.value;
   store.tables.sessions.version.value;
+  const { writes, resume } = useActions("agents", row);
   const session = [row.session_id, row.id].find((id) => id !== null && store.tables.sessions.rows.has(id)) ?? null;
   return (
     <section class="agent-part agent-now">
@@ -69,6 +74,8 @@ function Now({ row }: { row: AgentsRow }) {
       {row.activity !== null && row.activity !== row.status_reason && (
         <Prose text={row.activity} class="muted agent-activity" />
       )}
+      <Resume command={resume} runs={isLive(row.status)} />
+      {writes["message.send"] !== undefined && <SendMessage key={row.id} row={row} />}
       {session !== null && (
         <button type="button" class="button" onClick={() => nav.open("sessions", session)}>
           conversation

@@ -19,6 +19,7 @@ import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import type { MessagesRow } from "../../store/tables.ts";
 import { messageColumns } from "./columns.tsx";
+import { MarkRead } from "./read.tsx";
 import { Thread } from "./thread.tsx";
 
 const HEARTBEAT = "heartbeat";
@@ -92,6 +93,7 @@ export function Messages() {
       }
       details={(row) => (
         <Details table="messages" row={row} title={row.kind ? words(row.kind) : "message"}>
+          <MarkRead key={row.id} row={row} />
           <Thread row={row} pairs={pairs} standing={standing(row)} />
         </Details>
       )}

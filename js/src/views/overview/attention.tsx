@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { longDuration } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
+import { ResumeButton } from "../../parts/resume.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
 import type { Nav } from "../../state/nav.ts";
@@ -9,6 +10,7 @@ import type { Need } from "../../state/needs.ts";
 import { needsOf } from "../../state/needs.ts";
 import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
+import type { AgentsRow } from "../../store/tables.ts";
 
 const FIRST = 2;
 
@@ -26,6 +28,7 @@ export function Attention({ store, nav }: { store: Shown; nav: Nav }) {
             key={`${need.table} ${need.id}`}
             need={need}
             name={need.table === "agents" ? agentName(store, need.id) : need.name}
+            agent={need.table === "agents" ? store.tables.agents.rows.get(need.id) : undefined}
             now={now}
             onOpen={() => nav.open(need.table, need.id)}
           />
@@ -46,17 +49,21 @@ export function Attention({ store, nav }: { store: Shown; nav: Nav }) {
 interface ItemProps {
   readonly need: Need;
   readonly name: string;
+  readonly agent: AgentsRow | undefined;
   readonly now: number;
   readonly onOpen: () => void;
 }
 
-function Item({ need, name, now, onOpen }: ItemProps) {
+function Item({ need, name, agent, now, onOpen }: ItemProps) {
   return (
-    <button type="button" class="attention-item" onClick={onOpen}>
-      <StatusMark status={need.status} />
-      <strong class="line">{oneLine(name)}</strong>
-      <Line text={need.text} />
-      {need.since !== null && <span class="muted">for {longDuration(now - need.since)}</span>}
-    </button>
+    <div class="attention-entry">
+      <button type="button" class="attention-item" onClick={onOpen}>
+        <StatusMark status={need.status} />
+        <strong class="line">{oneLine(name)}</strong>
+        <Line text={need.text} />
+        {need.since !== null && <span class="muted">for {longDuration(now - need.since)}</span>}
+      </button>
+      {agent !== undefined && <ResumeButton table="agents" row={agent} name={oneLine(name)} />}
+    </div>
   );
 }

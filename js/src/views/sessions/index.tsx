@@ -2,9 +2,11 @@
 import { useMemo } from "preact/hooks";
 import { joined, matcher } from "../../lib/search.ts";
 import { sortedBy } from "../../lib/sort.ts";
+import { useActions } from "../../parts/change.tsx";
 import { Details } from "../../parts/details.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
+import { Resume } from "../../parts/resume.tsx";
 import { useApp, useSelection } from "../../state/context.ts";
 import { type Facet, runQuery } from "../../state/query.ts";
 import { hasTranscript } from "../../state/trail.ts";
@@ -24,6 +26,11 @@ const facets: readonly Facet<SessionsRow>[] = [
 
 const text = (row: SessionsRow) =>
   joined(row.id, row.title, row.project, row.worktree, row.branch, row.status, row.agent_id, row.model, row.path);
+
+function SessionResume({ row }: { row: SessionsRow }) {
+  const { resume } = useActions("sessions", row);
+  return <Resume command={resume} runs={row.status === "active"} />;
+}
 
 export function Sessions() {
   const { store, nav } = useApp();
@@ -53,6 +60,7 @@ export function Sessions() {
     if (!readable || fields.value) {
       return (
         <Details table="sessions" row={row} title={row.title ?? row.id}>
+          <SessionResume row={row} />
           {readable ? (
             <button type="button" class="button transcript-link" onClick={() => (fields.value = false)}>
               Transcript →

@@ -14,6 +14,7 @@ import { Prose } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useApp } from "../../state/context.ts";
 import type { TasksRow } from "../../store/tables.ts";
+import { TaskChange } from "./change.tsx";
 import { dependencies, taskLinks } from "./links.ts";
 
 /** The fields that `TaskDetails` shows. */
@@ -40,6 +41,7 @@ export function TaskDetails({ row }: { row: TasksRow }) {
   return (
     <>
       {row.description !== null && row.description !== row.title && <Prose class="task-text" text={row.description} />}
+      <TaskChange row={row} />
       <Course row={row} />
       {row.parent_id !== null && <TaskList title="part of" ids={[row.parent_id]} />}
       {needs.length > 0 && <TaskList title="depends on" ids={needs} />}

@@ -14,6 +14,7 @@ import type { Shown } from "../../store/store.ts";
 import { TASK_STATUSES, type TasksRow } from "../../store/tables.ts";
 import { Board } from "./board.tsx";
 import { byUrgency, PRIORITIES, taskColumns } from "./columns.tsx";
+import { NewTask } from "./create.tsx";
 import { TASK_FIELDS, TaskDetails } from "./details.tsx";
 import { nested, waitsFor } from "./links.ts";
 
@@ -66,10 +67,15 @@ export function Tasks() {
       total={all.length}
       nouns={["task", "tasks"]}
       nothing="Tasks appear here when an agent plans its work (a to-do list, a task file), or when a workspace has a task list."
-      tools={<Either label="show tasks as" on={board} names={["Table", "Board"]} />}
+      tools={
+        <>
+          <Either label="show tasks as" on={board} names={["Table", "Board"]} />
+          <NewTask />
+        </>
+      }
       details={(row) => (
         <Details table="tasks" row={row} title={row.title ?? row.id} without={TASK_FIELDS}>
-          <TaskDetails row={row} />
+          <TaskDetails key={row.id} row={row} />
         </Details>
       )}
     >

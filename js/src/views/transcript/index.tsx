@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { words } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
+import { ResumeButton } from "../../parts/resume.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { useApp } from "../../state/context.ts";
 import { agentName } from "../../store/names.ts";
@@ -76,6 +77,7 @@ export function Transcript({ session, trail, onFields }: TranscriptProps) {
             ),
           )}
         </nav>
+        <ResumeButton table="sessions" row={session} name="this session" />
         <button type="button" class="button bare" title="Everything known about this session" onClick={onFields}>
           Fields
         </button>

@@ -1,0 +1,60 @@
+// What was just changed, for some seconds, with a way to undo it.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { oneLine } from "../lib/text.ts";
+import type { Said } from "../state/changes.ts";
+import { useApp } from "../state/context.ts";
+
+const SHOWN_MS = 10_000;
+const TOLD_MS = 4_000;
+
+export function Done() {
+  const { changes } = useApp();
+  const said = changes.said.value;
+  return (
+    <div class="done-region" role="status" aria-live="polite">
+      {said !== null && <Notice key={said.text} said={said} />}
+    </div>
+  );
+}
+
+function Notice({ said }: { said: Said }) {
+  const { changes } = useApp();
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<string | null>(null);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  /** It stays while somebody is about to use it. */
+  const stay = () => clearTimeout(timer.current);
+  const leave = () => {
+    stay();
+    timer.current = setTimeout(() => changes.hush(), said.undo === null ? TOLD_MS : SHOWN_MS);
+  };
+  useEffect(() => {
+    leave();
+    return stay;
+  }, [said]);
+  const undo = async () => {
+    setBusy(true);
+    stay();
+    try {
+      await said.undo!();
+      changes.say("Undone");
+    } catch (problem) {
+      setError((problem as Error).message);
+      leave();
+    }
+    setBusy(false);
+  };
+  return (
+    <div class="done" onPointerEnter={stay} onPointerLeave={leave} onFocusIn={stay} onFocusOut={leave}>
+      <span class={error === null ? "" : "bad"}>{oneLine(error ?? said.text)}</span>
+      {said.undo !== null && error === null && (
+        <button type="button" class="button" disabled={busy} onClick={() => void undo()}>
+          {busy ? "undoing…" : "Undo"}
+        </button>
+      )}
+      <button type="button" class="button bare" aria-label="Close this" onClick={() => changes.hush()}>
+        ✕
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,163 @@
+// The button that makes a task, and its form. Shown where there is a list that takes one.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { oneLine } from "../../lib/text.ts";
+import { ChangeError, useChange } from "../../parts/change.tsx";
+import { useApp } from "../../state/context.ts";
+import type { TasksRow } from "../../store/tables.ts";
+import { PRIORITIES } from "./columns.tsx";
+
+export function NewTask() {
+  const { store, live, changes } = useApp();
+  const [open, setOpen] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const places = live.sources.value.filter(({ writes }) => writes?.includes("task.create"));
+  if (places.length === 0 || store !== live || !changes.open) return null;
+  const close = () => {
+    setOpen(false);
+    button.current?.focus();
+  };
+  return (
+    <>
+      <button
+        ref={button}
+        type="button"
+        class="button"
+        aria-expanded={open}
+        onClick={() => (open ? close() : setOpen(true))}
+      >
+        New task
+      </button>
+      {open && <Form places={places.map(({ path }) => path)} onClose={close} />}
+    </>
+  );
+}
+
+function Form({ places, onClose }: { places: readonly string[]; onClose: () => void }) {
+  const { changes, nav } = useApp();
+  const change = useChange();
+  const [title, setTitle] = useState("");
+  const [description, setDescription] = useState("");
+  const [priority, setPriority] = useState("");
+  const [root, setRoot] = useState(places[0]!);
+  const first = useRef<HTMLInputElement>(null);
+  useEffect(() => first.current?.focus(), []);
+  const create = async () => {
+    if (title.trim() === "" || change.busy) return;
+    const params = {
+      title: title.trim(),
+      ...(description.trim() === "" ? {} : { description: description.trim() }),
+      ...(priority === "" ? {} : { priority }),
+      ...(places.length > 1 ? { root } : {}),
+    };
+    let made: TasksRow | null = null;
+    await change.run(async () => {
+      made = await changes.make<TasksRow>("task.create", params);
+    });
+    if (made === null) return;
+    const { id, title: name } = made as TasksRow;
+    onClose();
+    nav.select("tasks", id);
+    changes.say(`${oneLine(name ?? id)} is added`, async () => {
+      await changes.make("task.cancel", { id, reason: "added by mistake" });
+    });
+  };
+  return (
+    <div
+      class="new-task"
+      role="dialog"
+      aria-label="New task"
+      onKeyDown={(event) => {
+        if (event.key === "Escape") {
+          event.stopPropagation();
+          onClose();
+        } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+          event.preventDefault();
+          void create();
+        }
+      }}
+    >
+      <header class="details-head">
+        <h2>New task</h2>
+        <button type="button" class="button bare" aria-label="Close this form" onClick={onClose}>
+          ✕
+        </button>
+      </header>
+      <form
+        class="change-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void create();
+        }}
+      >
+        <input
+          ref={first}
+          class="change-input"
+          aria-label="Title"
+          placeholder="What is to be done?"
+          maxLength={500}
+          required
+          value={title}
+          disabled={change.busy}
+          onInput={(event) => setTitle(event.currentTarget.value)}
+        />
+        <textarea
+          class="change-input"
+          aria-label="Description"
+          placeholder="Details (optional)"
+          rows={3}
+          value={description}
+          disabled={change.busy}
+          onInput={(event) => setDescription(event.currentTarget.value)}
+        />
+        <div class="change-fields">
+          <label for="aw-new-priority">priority</label>
+          <div class="change-value">
+            <select
+              id="aw-new-priority"
+              class="change-input"
+              value={priority}
+              disabled={change.busy}
+              onChange={(event) => setPriority(event.currentTarget.value)}
+            >
+              <option value="">usual</option>
+              {PRIORITIES.map((name) => (
+                <option key={name} value={name}>
+                  {name}
+                </option>
+              ))}
+            </select>
+          </div>
+          {places.length > 1 && (
+            <>
+              <label for="aw-new-root">list</label>
+              <div class="change-value">
+                <select
+                  id="aw-new-root"
+                  class="change-input"
+                  value={root}
+                  disabled={change.busy}
+                  onChange={(event) => setRoot(event.currentTarget.value)}
+                >
+                  {places.map((path) => (
+                    <option key={path} value={path}>
+                      {oneLine(path)}
+                    </option>
+                  ))}
+                </select>
+              </div>
+            </>
+          )}
+        </div>
+        <div class="change-buttons">
+          <button type="submit" class="button primary" disabled={change.busy || title.trim() === ""}>
+            {change.busy ? "saving…" : "Add task"}
+          </button>
+          <button type="button" class="button" disabled={change.busy} onClick={onClose}>
+            Cancel
+          </button>
+        </div>
+        <ChangeError of={change} />
+      </form>
+    </div>
+  );
+}
