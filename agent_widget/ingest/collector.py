@@ -26,10 +26,11 @@ from ..sources.steps import PERSON
 from ..sources.texts import title_of
 from ..store import Row, Store, joined, own_time
 from ..tables import TABLES, Gone, Record, now_ms
-from . import database
+from . import database, joining
 from .accounts import Accounts
 from .archive import Archive, ArchiveError
 from .checkpoint import Checkpoint
+from .crew import MOST_WORKERS, MUCH, Crew, Task, cores, tasks_of
 from .file import File, Rank
 from .keeping import Keeper
 from .progress import MAX_PROBLEMS, More, Progress
@@ -40,6 +41,7 @@ from .status import Statuses
 from .tail import BLOCK, Unreadable
 from .tree import Tree
 from .usage import UsageRows
+from .worker import Found, Reading
 
 log = logging.getLogger("agent_widget")
 
@@ -56,6 +58,7 @@ VERIFY_BYTES: Final = 2**20
 _WITH_SESSION: Final = ("agents", "usage")
 """Tables whose rows add up to the totals of their sessions, and stay as long as these."""
 _OF_ACCOUNTS: Final = ("agents", "sessions", "limits")
+_OVER: Final = object()
 _AT_ONCE: Final = 5000
 """Maximum records per call of :meth:`Store.apply`, which holds the store's lock."""
 
@@ -73,6 +76,7 @@ class Collector:
         masking: bool = True,
         archive: Callable[[list[Path]], Archive] | None = None,
         retention_ms: int | None = None,
+        workers: int | None = None,
     ) -> None:
         """Raise :class:`.PathError` for a path that does not exist, is not a directory or cannot be read.
 
@@ -80,6 +84,8 @@ class Collector:
         opens the archive of the roots that are read: what it has kept is there at once, and what has not changed since
         is not read again. Where it cannot be opened, :attr:`archive_problem` says why, and nothing is kept.
         ``retention_ms``: rows that are older by their own time are taken out of the archive (:meth:`prune`).
+        ``workers``: how many processes may read a large home beside this one; by default as many as there are cores,
+        none if there is one. It needs an archive.
         """
         self.store = store or Store()
         self.clock = clock
@@ -122,6 +128,10 @@ class Collector:
         self._no_archive: str | None = None
         """Why there is no archive though there should be one."""
         self.retention_ms = retention_ms
+        self._workers = workers
+        self._crew: Crew | None = None
+        self._joining: Iterator[None] | None = None
+        """What a worker has found, while it is taken in."""
         self._pruned: dict[str, tuple[int, str]] = {}
         """Table → time (ms) and id of the last row that :meth:`prune` looked at, if there are more."""
         if self.sources:
@@ -238,6 +248,8 @@ class Collector:
 
     def close(self) -> None:
         """Write a last checkpoint and close the archive."""
+        if self._crew is not None:
+            self._crew.close()
         self.checkpoint()
         if self.archive is not None:
             self.archive.close()
@@ -289,6 +301,9 @@ class Collector:
         self.looked = True
 
     def _await(self, file: File) -> None:
+        if file.away:
+            file.again = True  # it is looked at when it is back
+            return
         stamp = file.look()
         if stamp is not None:
             file.written = stamp[2]
@@ -361,7 +376,12 @@ class Collector:
 
     def read_on(self, stop: Callable[[], bool] = lambda: False) -> bool:
         """Read what is on the list, portion by portion until ``stop()``; returns whether nothing is left."""
-        while self._list:
+        self._engage()
+        while self._list or self._crew is not None:
+            if self._crew is not None and (self._join(0.0 if self._list else 0.01) or not self._list):
+                if stop():
+                    break
+                continue
             rank, _, file = self._list[0]
             if rank != file.rank:  # it had another place on the list since
                 heapq.heappop(self._list)
@@ -379,7 +399,73 @@ class Collector:
                     self._await(file)
             if stop():
                 break
-        return not self._list
+        return not self._is_reading
+
+    @property
+    def _is_reading(self) -> bool:
+        return bool(self._list) or self._crew is not None
+
+    def _engage(self) -> None:
+        """Give files to workers, if there is much to read."""
+        count = cores() if self._workers is None else self._workers
+        if self._crew is not None or self._keeper is None or not self.looked or not self._list:
+            return
+        if count < (2 if self._workers is None else 1) or self._progress.left <= MUCH:
+            return
+        recent = time.time_ns() - int(HOT_FOR * 1e9)
+        waiting = [file for rank, _, file in sorted(self._list) if rank == file.rank and file.written < recent]
+        tasks = tasks_of(self.sources, waiting, self._files.values(), masking=self.masking)
+        if sum(file.size for task in tasks for file in task.files) <= MUCH:
+            return
+        for task in tasks:
+            for file in task.files:
+                file.away, file.rank = True, None
+        self._crew = Crew(tasks, min(count, MOST_WORKERS))
+
+    def _join(self, timeout: float) -> bool:
+        """Take in a portion of what workers have found; returns whether there was any."""
+        assert self._crew is not None
+        if self._joining is None:
+            back = self._crew.found(timeout)
+            if back is None:
+                return False
+            self._joining = self._take_back(*back)
+        if next(self._joining, _OVER) is _OVER:
+            self._joining = None
+            if not self._crew.left:
+                self._crew.close()
+                self._crew = None
+        return True
+
+    def _take_back(self, task: Task, found: Found | None) -> Iterator[Any]:
+        """Take in what a worker has found; what it has not found is read here."""
+        assert self._keeper is not None
+        read: dict[bytes, Reading] = {}
+        if found is not None:
+            kept = self._keeper.kept(task.batch.number)
+            try:
+                yield from joining.steps(task.source, found, kept, self._claim, self.statuses)
+            except Exception:
+                log.exception("what a worker has found cannot be taken in; its files are read again")
+            else:
+                self.unmasked.update(found.unmasked)
+                read = {reading.path: reading for reading in found.files}
+        for file in task.files:
+            file.away = False
+            if self._files.get(file.path) is not file:
+                continue
+            again, file.again = file.again, False
+            reading = read.get(os.fsencode(file.path))
+            if reading is None or reading.state.unread or reading.state.retries is not None:
+                self._await(file)
+                continue
+            file.adopt(reading.state)
+            self._keeper.take_reader(file, reading.reader)
+            for agent in file.speakers:
+                self.conversations.setdefault(agent, {})[file.path] = file.source
+            self._progress.note(file)
+            if again:
+                self._await(file)
 
     def _note_read(self, file: File, is_new: bool) -> None:
         """Note that a file has been read as far as it goes for now."""
@@ -409,7 +495,7 @@ class Collector:
         """Derive statuses and spans from new evidence and the clock; with ``stats`` the figures too."""
         before = self.store.seq
         now = self.clock()
-        all_read = self.looked and not self._list
+        all_read = self.looked and not self._is_reading
         if all_read:
             self.checked_at = now
         self._apply(list(self.statuses.settle(now, all_read=all_read)))
@@ -536,12 +622,22 @@ class Collector:
                 operations.append(item)
             else:
                 self._observe(file, item)
-        claims: Iterator[Record | Gone] = iter(self._completed(list(joined(operations)), file.source))
+        self._claim(list(joined(operations)), file.source)
+
+    def _claim(self, claims: list[Record | Gone], source: Source, *, masked: bool = False) -> None:
+        """Take in claims about rows. ``masked``: they hold no secrets but in the directories of agents."""
+        placed = {id(claim.fields) for claim in claims if isinstance(claim, Record) and "directory" in claim.fields}
+        operations: Iterator[Record | Gone] = iter(self._completed(claims, source))
         if self.masking:
-            claims = map(self._masked, claims)
-        claims = self._usage.claimed(self.statuses.without_active(claims))
-        while portion := list(islice(claims, _AT_ONCE)):
-            self._apply(portion, file.source.name)
+            operations = (
+                self._masked(claim)
+                if not masked or (isinstance(claim, Record) and id(claim.fields) in placed)
+                else claim
+                for claim in operations
+            )
+        operations = self._usage.claimed(self.statuses.without_active(operations))
+        while portion := list(islice(operations, _AT_ONCE)):
+            self._apply(portion, source.name)
 
     def _completed(self, claims: list[Record | Gone], source: Source) -> list[Record | Gone]:
         """Complete the fields of claims, in place: projects and accounts, and titles as one line without marks."""

@@ -105,6 +105,8 @@ class File:
     """The remaining portions, while it is being read."""
     again: bool = False
     """Whether it may have changed since then."""
+    away: bool = False
+    """Whether another process is reading it."""
     speakers: tuple[str, ...] = ()
     """Agents whose conversations it holds."""
     slept: tuple[int, int, bool] = (0, 0, False)
@@ -121,26 +123,19 @@ class File:
     @staticmethod
     def restored(source: Source, path: Path, state: State) -> File:
         """Return a file as an archive has it, asleep, in another process whose clock is another."""
-        return File(
-            path,
-            source,
-            None,
-            state.mode,
-            stamp=state.stamp,
-            tried=state.tried,
-            retry_at=None if state.retries is None else 0.0 if state.retries else _NEVER,
-            failures=state.failures,
-            gone_at=state.gone_at,
-            size=state.size,
-            written=state.written,
-            unread=state.unread,
-            torn=state.torn,
-            malformed=state.malformed,
-            error=state.error,
-            inode=state.inode,
-            speakers=state.speakers,
-            slept=(state.offset, state.skipped, state.unfinished),
-        )
+        file = File(path, source, None, state.mode)
+        file.adopt(state)
+        return file
+
+    def adopt(self, state: State) -> None:
+        """Take over what an archive has, or another process has found; the file is asleep then."""
+        self.reader = self.tail = None
+        self.stamp, self.tried, self.failures = state.stamp, state.tried, state.failures
+        self.retry_at = None if state.retries is None else 0.0 if state.retries else _NEVER
+        self.gone_at, self.size, self.written = state.gone_at, state.size, state.written
+        self.unread, self.torn, self.malformed, self.error = state.unread, state.torn, state.malformed, state.error
+        self.inode, self.speakers = state.inode, state.speakers
+        self.slept = state.offset, state.skipped, state.unfinished
 
     def state(self, source: int) -> State:
         """Return what an archive is to keep of it; ``source`` is the number of its source there."""

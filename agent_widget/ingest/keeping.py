@@ -14,11 +14,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from ..sources.base import Source
+from ..sources.kept import Kept
 from ..store import Change, Store
 from ..tables import LIMITS, TABLES
 from .archive import Archive
@@ -49,7 +50,8 @@ class Keeper:
         self.problem = archive.problem
         """Why not all is kept, or was; ``None`` if all is well."""
         self._store = store
-        self._touched: dict[File, None] = {}
+        self._touched: dict[File, bytes | None] = {}
+        """Files to be written at the next checkpoint, and the reader of one that is asleep and not yet on disk."""
         self._forgotten: dict[bytes, None] = {}
         self._unsaved = False
         self._shared = Shared(())
@@ -85,9 +87,14 @@ class Keeper:
 
     def touch(self, file: File) -> None:
         """Note that what is known of a file has changed, or that it may go to sleep."""
-        self._touched[file] = None
+        self._touched.setdefault(file, None)
         self._forgotten.pop(os.fsencode(file.path), None)
         self._unsaved = True
+
+    def take_reader(self, file: File, data: bytes) -> None:
+        """Take in the reader of a file that another process has read, as it has pickled it."""
+        self.touch(file)
+        self._touched[file] = data
 
     def forget(self, file: File) -> None:
         """Note that a file is not known any more."""
@@ -100,13 +107,20 @@ class Keeper:
         if file.reader is not None:
             return
         reader = tail = None
-        data = self.archive.reader(os.fsencode(file.path))
+        data = self._touched.get(file) or self.archive.reader(os.fsencode(file.path))
         if data is not None:
             try:
                 reader, tail = self._shared.loads(data)
             except Exception as fault:  # reading again is always right
                 log.warning("%s: is read again: its reader cannot be loaded (%s)", file.path, fault)
         file.wake(reader, tail)
+
+    def kept(self, source: int) -> dict[str, Kept[Any]]:
+        """Return what the readers of a source share and is kept: name (``book.calls``) → it."""
+        prefix = f"{source}."
+        return {
+            scope.removeprefix(prefix): kept for scope, kept in self._shared.kept.items() if scope.startswith(prefix)
+        }
 
     def save(self) -> None:
         """Write the rows that changed."""
@@ -138,7 +152,7 @@ class Keeper:
                 (
                     os.fsencode(file.path),
                     _encode(file.state(numbers[file.source])),
-                    self._shared.dumps((file.reader, file.tail)) if file.reader is not None else None,
+                    self._shared.dumps((file.reader, file.tail)) if file.reader is not None else self._touched[file],
                 )
                 for file in touched
             ]

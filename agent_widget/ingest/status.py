@@ -113,6 +113,16 @@ class Point(msgspec.Struct, frozen=True, order=True, gc=False):
         return AGENT_STATUSES[self.rank]
 
 
+def point_of(evidence: Evidence) -> Point:
+    """Return evidence as a point of its agent's course; what comes later in its log is never earlier."""
+    at, sign, log = evidence.at, evidence.sign, evidence.log
+    status, reason, ttl_ms, continues = _meaning(evidence.fact, evidence.detail, sign)
+    if log is not None:
+        at = max(at, log.at + (status != log.status))
+        log.at, log.status = at, status
+    return Point(at, RANK[status], reason, ttl_ms, evidence.routine or continues, sign)
+
+
 class _Span(NamedTuple):
     started_at: int
     status: str
@@ -226,12 +236,7 @@ class Statuses:
 
     def observe(self, evidence: Evidence) -> None:
         """Take in one piece of evidence; a repetition changes nothing."""
-        at, sign, log = evidence.at, evidence.sign, evidence.log
-        status, reason, ttl_ms, continues = _meaning(evidence.fact, evidence.detail, sign)
-        if log is not None:  # a later line never counts as earlier, whatever its clock
-            at = max(at, log.at + (status != log.status))
-            log.at, log.status = at, status
-        self.add(evidence.agent_id, Point(at, RANK[status], reason, ttl_ms, evidence.routine or continues, sign))
+        self.add(evidence.agent_id, point_of(evidence))
 
     def add(self, agent_id: str, point: Point) -> None:
         """Put a point into an agent's course."""

@@ -76,6 +76,14 @@ class Process(msgspec.Struct, frozen=True, gc=False):
     domain: str | None = None
 
 
+class Known(msgspec.Struct, frozen=True):
+    """A cell that is known better than another process, which has read other files, can know it."""
+
+    table: str
+    id: str
+    column: str
+
+
 Item = Record | Gone | Evidence | Speaker | Process
 
 T = TypeVar("T")
@@ -289,6 +297,33 @@ class Source:
     def account_in(self, file: str, data: bytes) -> str | None:
         """Return the account that one of :attr:`account_files` names. Only what names it may be decoded."""
         return None
+
+    # Several processes: see :mod:`agent_widget.ingest.crew`
+
+    def group(self, path: PurePosixPath) -> str | None:
+        """Return which files must be read together with a file by one process; ``None``: by the server itself."""
+        return None
+
+    def is_context(self, path: PurePosixPath) -> bool:
+        """Return whether a document says what must be known to read files of any group."""
+        return False
+
+    def unite(self, name: str, key: str, theirs: Any) -> Iterable[Item | Known]:
+        """Take in an entry of what is kept under a name (``book.calls``) by an instance that read other files.
+
+        Return what follows, which counts more than the records of that instance.
+        """
+        raise NotImplementedError(f"{self.name} is read by one process")
+
+    def rest(self) -> Any:
+        """Return what files of a group leave behind that is not kept, for :meth:`unite_rest`; to be pickled."""
+        return self._odd
+
+    def unite_rest(self, theirs: Any) -> Iterable[Item]:
+        """Take in what :meth:`rest` returned of an instance that read other files, and return what follows."""
+        for kind, id in theirs:
+            self.odd(kind, id)
+        return ()
 
     def memory_text(self, path: PurePosixPath, id: str, data: bytes) -> tuple[str, bytes] | None:
         """Return the text of a memory entry, and what its version is of, from the document that holds it.

@@ -16,11 +16,11 @@ from typing import Any, ClassVar, Final, Generic, TypeVar, get_args
 import msgspec
 from msgspec.structs import replace
 
-from .base import Item, Malformed, Reader, Record, Source, first_of, millis, named, parse_as, preview
+from .base import Item, Known, Malformed, Reader, Record, Source, first_of, millis, named, parse_as, preview
 from .conversation import Conversation
 from .directories import directory_name
 from .kept import Kept
-from .ledger import Book, Ledger
+from .ledger import UNCLAIMED, Book, Claimed, Ledger
 from .questions import asks
 from .steps import (
     PATH_FIELDS,
@@ -100,6 +100,34 @@ class ChatSource(Source):
         known = tuple(min(filter(None, pair), default=None) for pair in zip(held, claims, strict=True))
         self._names[agent] = known
         return next(filter(None, known), None)
+
+    def unite(self, name: str, key: str, theirs: Any) -> Iterator[Item | Known]:
+        """Take in an entry of what is kept under a name by an instance that read other files; yield what follows."""
+        book = self.book
+        if name == "book.calls":
+            mine = book.calls.get(key, UNCLAIMED)
+            callers = [caller for caller in (mine.caller, theirs.caller) if caller is not None]
+            book.calls[key] = Claimed(min(callers, default=None), mine.returned or theirs.returned)
+            if mine.returned and not theirs.returned:
+                yield Known("tool_calls", key, "status")
+            if len(callers) == 2:
+                _, at, session, agent = min(callers)
+                yield Record("tool_calls", key, {"at": at, "session_id": session, "agent_id": agent})
+        elif name == "book.tallies._counts":
+            yield book.tallies.unite(key, theirs)
+        elif name == "book.changed_files":
+            changed = book.changed_files[key] = book.changed_files[key] | theirs
+            yield Record("sessions", key, {"files_changed": len(changed)})
+        elif name == "titled":
+            self.titled[key] = True
+        elif name == "book.heard":
+            book.heard[key] = True
+        elif name == "_names":
+            given = dict(zip(("name", "task", "prompt", "kind"), theirs, strict=True))
+            if name_now := self.name_of(key, **given):
+                yield Record("agents", key, {"name": name_now})
+        else:
+            yield from super().unite(name, key, theirs)
 
 
 class Voice:

@@ -121,6 +121,10 @@ class Kept(dict[str, V]):
         if self.pop(key, _NOTHING) is _NOTHING:
             raise KeyError(key)
 
+    def decoded(self, data: bytes) -> V:
+        """Return the value that another one of this kind has encoded."""
+        return self._decode(data)
+
     # What whoever keeps it asks for
 
     @property

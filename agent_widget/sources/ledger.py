@@ -151,8 +151,7 @@ class Ledger:
 
     def bill(self, usage: Usage, session: str, agent: str) -> None:
         """Take in one claim. Raises :class:`Malformed` for what nobody can use."""
-        if min(usage.tokens) < 0 or usage.tokens.total > MOST_TOKENS or not 0 <= (usage.cost_usd or 0) <= MOST_DOLLARS:
-            raise Malformed("no number of tokens or dollars")
+        _check(usage)
         owner = (usage.copy, usage.at, session, agent)
         held = self._answers.get(usage.id)
         if held is None:
@@ -247,6 +246,24 @@ class Ledger:
         return found
 
 
+class Claims(Ledger):
+    """Instead of billing claims it keeps them, for the ledger of another process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.claims: dict[tuple[Usage, str, str], None] = {}
+
+    def bill(self, usage: Usage, session: str, agent: str) -> None:
+        """Take in one claim. Raises :class:`Malformed` for what nobody can use."""
+        _check(usage)
+        self.claims[usage, session, agent] = None
+
+
+def _check(usage: Usage) -> None:
+    if min(usage.tokens) < 0 or usage.tokens.total > MOST_TOKENS or not 0 <= (usage.cost_usd or 0) <= MOST_DOLLARS:
+        raise Malformed("no number of tokens or dollars")
+
+
 def _weight(usage: Usage) -> tuple[Any, ...]:
     """Return what makes one claim better than another: an original, the last snapshot, the largest; never equal."""
     tokens, cost, terms = usage.tokens, usage.cost_usd, usage.terms
@@ -278,6 +295,10 @@ def _prompt(answer: _Answer) -> tuple[int, int, int]:
     return tokens.input, tokens.cache_read, tokens.cache_write
 
 
+_SUM: Final = ""
+"""Name of the sum, among the files."""
+
+
 class Tallies:
     """Counts that several files of one session or agent add up to; a file that is read again counts anew."""
 
@@ -293,9 +314,16 @@ class Tallies:
         self._counts[key] = counts
         return counts[_SUM]
 
-
-_SUM: Final = ""
-"""Name of the sum, among the files."""
+    def unite(self, key: str, theirs: dict[str, int]) -> Record:
+        """Take in what another process has counted; return the row with the sum."""
+        table, column, id = key.split(" ", 2)
+        counts = self._counts[key]
+        for file, count in theirs.items():
+            if file != _SUM:
+                counts[_SUM] = counts.get(_SUM, 0) + count - counts.get(file, 0)
+                counts[file] = count
+        self._counts[key] = counts
+        return Record(table, id, {column: counts[_SUM]})
 
 
 class Claimed(NamedTuple):

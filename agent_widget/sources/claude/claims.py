@@ -7,7 +7,7 @@ from enum import IntEnum
 from hashlib import blake2b
 from typing import Final
 
-from ..base import Gone, Item, Record
+from ..base import Gone, Item, Known, Record
 from ..kept import Kept
 
 _TIMES: Final = frozenset({"created_at", "updated_at", "started_at", "completed_at"})
@@ -50,6 +50,19 @@ class Messages:
             self._places[key], self._texts[message.id] = rows, key
         yield message
 
+    def unite(self, key: str, theirs: dict[str, Place]) -> Iterator[Item]:
+        """Take in the rows of one text as another process has them."""
+        rows = self._places[key] | theirs
+        best = min(rows.values())
+        for id, place in list(rows.items()):
+            if place > best:
+                del rows[id]
+                self._texts.pop(id)
+                yield Gone("messages", id)
+            else:
+                self._texts[id] = key
+        self._places[key] = rows
+
 
 class Tasks:
     """Tasks: of what transcripts say the newest counts, and nothing if a task has a file of its own."""
@@ -84,3 +97,17 @@ class Tasks:
         if filed is None or "created_at" in filed:
             fields["created_at"] = times["created_at"]
         yield Record("tasks", item.id, fields)
+
+    def unite(self, task: str, theirs: dict[str, int]) -> Iterator[Known | Record]:
+        """Take in when another process has what it says of a task from."""
+        mine, filed = self._times[task], self._filed.get(task)
+        for column, at in theirs.items():
+            if column == "created_at":
+                mine[column] = min(mine.get(column, at), at)
+            elif mine.get(column, 0) > at or (filed is not None and column not in filed):
+                yield Known("tasks", task, column)
+            else:
+                mine[column] = at
+        self._times[task] = mine
+        if "created_at" in mine and (filed is None or "created_at" in filed):
+            yield Record("tasks", task, {"created_at": mine["created_at"]})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
-from ..base import Gone, Item, Reader, Record
+from ..base import Gone, Item, Known, Reader, Record
 from ..chat import ChatSource
 from ..kept import Kept
 from ..steps import PERSON
@@ -78,16 +78,61 @@ class Home(ChatSource):
             for id in sorted(self.memories[transcripts]):
                 yield Record("memory", id, {"directory": directory})
 
+    # Several processes
+
+    def group(self, path: PurePosixPath) -> str | None:
+        """Return the session that a transcript is of."""
+        if path.parts[0] != "projects" or "memory" in path.parts[2:3]:
+            return None
+        return path.parts[2] if len(path.parts) > 3 else path.stem
+
+    def is_context(self, path: PurePosixPath) -> bool:
+        """Return whether a document names the members of a team, its tasks, or what a session's process says."""
+        return path.parts[0] in ("teams", "tasks", "sessions")
+
+    def unite(self, name: str, key: str, theirs: Any) -> Iterator[Item | Known]:
+        """Take in an entry of what is kept under a name by an instance that read other files; yield what follows."""
+        if name == "parents":
+            self.parents[key] = theirs
+        elif name == "transcripts":
+            yield from self.add_transcript(key, PurePosixPath(theirs[1]))
+        elif name == "_messages._places":
+            yield from self._messages.unite(key, theirs)
+        elif name == "tasks._times":
+            yield from self.tasks.unite(key, theirs)
+        elif name not in ("_led", "_messages._texts", "tasks._filed", "prompts"):  # they follow from others
+            yield from super().unite(name, key, theirs)
+
+    def rest(self) -> Any:
+        """Return what files of a group leave behind that is not kept."""
+        return super().rest(), self.mates, dict(self._leaderless), self.projects, self.live.rest()
+
+    def unite_rest(self, theirs: Any) -> Iterator[Item]:
+        """Take in what another instance has left behind; yield what follows."""
+        odd, mates, leaderless, projects, live = theirs
+        yield from super().unite_rest(odd)
+        self.mates |= mates
+        for team, messages in leaderless.items():
+            self._leaderless[team] |= messages
+            if team in self.leads:
+                yield from self._name_lead(team, self.leads[team])
+        for transcripts, directory in projects.items():
+            yield from self.add_project(transcripts, directory)
+        yield from self.live.unite(live)
+
     # Teams
 
     def add_lead(self, team: str, session: str) -> Iterator[Item]:
         """Take in which session leads a team: what was read of the team before means that one."""
         self.leads[team] = session
+        yield from self._name_lead(team, session)
+        for _, document in sorted(self.documents[team].items()):
+            yield from document.again()
+
+    def _name_lead(self, team: str, session: str) -> Iterator[Item]:
         for id, column in sorted(self._leaderless.pop(team, ())):
             if id in self._messages:
                 yield Record("messages", id, {column: session})
-        for _, document in sorted(self.documents[team].items()):
-            yield from document.again()
 
     def find_lead(self, team: str) -> Iterator[Item]:
         """Look for the lead of a team whose directory may be gone while its tasks stay."""

@@ -63,6 +63,15 @@ class Live:
         """Take in that something happened since."""
         self._stopped.pop(session, None)
 
+    def rest(self) -> dict[str, tuple[Evidence, bool]]:
+        """Return the sessions that ask, or failed, by the transcripts that were read."""
+        return self._stopped
+
+    def unite(self, theirs: dict[str, tuple[Evidence, bool]]) -> Iterator[Item]:
+        """Take in what :meth:`rest` returned in another process."""
+        for evidence, in_turn in theirs.values():
+            yield from self.stopped(evidence, in_turn=in_turn)
+
     def process(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:
         """Yield what a running process states of itself: ``sessions/<pid>.json``."""
         document = parse_object(data)

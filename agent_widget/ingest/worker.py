@@ -1,0 +1,210 @@
+"""A process that reads files for a server: ``python -m agent_widget.ingest.worker``, started by :mod:`.crew`.
+
+It is given batches of files (:class:`Batch`) on its standard input and answers each with what it has found
+(:class:`Found`): claims about rows, masked; points of the courses of agents; claims of what was billed; what the
+readers of these files share; and each file's state and reader, as an archive keeps them. It starts with an empty source
+for each batch, which knows no more than the documents of the home that are about all of it. Joining this with all else
+is for the server. It ends with its standard input.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import struct
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Final
+
+import msgspec
+
+from ..masking import masked, masked_fields
+from ..sources import SOURCES
+from ..sources.base import Evidence, Item, Source, Speaker
+from ..sources.ledger import Claims
+from ..sources.steps import Usage
+from ..sources.texts import title_of
+from ..store import joined
+from ..tables import Gone, Record
+from .checkpoint import Shared
+from .file import File, State
+from .status import Point, point_of
+
+Path_ = bytes
+"""A path as :func:`os.fsencode` has it."""
+
+
+class Batch(msgspec.Struct, array_like=True):
+    """Files that are to be read together, of one source."""
+
+    number: int
+    """Of the source, among those of the server."""
+    kind: str
+    root: Path_
+    namespace: str
+    only: list[str]
+    masking: bool
+    context: list[Path_]
+    files: list[Path_]
+
+
+class Reading(msgspec.Struct, array_like=True):
+    """One file that was read."""
+
+    path: Path_
+    state: State
+    reader: bytes
+
+
+class Found(msgspec.Struct, array_like=True):
+    """What files of one batch say."""
+
+    claims: list[tuple[str, str, dict[str, Any] | None]]
+    """Table, id and fields; ``None`` for a row that is gone."""
+    points: list[tuple[str, Point]]
+    bills: list[tuple[Usage, str, str]]
+    kept: dict[str, list[tuple[str, bytes]]]
+    rest: bytes
+    files: list[Reading]
+    unmasked: dict[str, str]
+
+
+encode: Final = msgspec.msgpack.Encoder().encode
+_SIZE: Final = struct.Struct("<Q")
+
+
+def send(stream: BinaryIO, data: bytes) -> None:
+    """Write one message."""
+    stream.write(_SIZE.pack(len(data)))
+    stream.write(data)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> bytes | None:
+    """Return the next message, ``None`` at the end of the stream."""
+    head = stream.read(_SIZE.size)
+    if len(head) < _SIZE.size:
+        return None
+    (size,) = _SIZE.unpack(head)
+    data = stream.read(size)
+    return data if len(data) == size else None
+
+
+class _Nowhere:
+    """A shelf without anything: so that what changed is known."""
+
+    def find(self, key: str) -> bytes | None:
+        return None
+
+
+class Worker:
+    """Reads batches."""
+
+    def __init__(self) -> None:
+        self._pristine: tuple[Batch, bytes] | None = None
+        """The batch whose context was read last, and the source that knows it, pickled."""
+
+    def read(self, batch: Batch) -> Found:
+        """Return what the files of a batch say."""
+        source = self._source(batch)
+        shared = Shared([(str(batch.number), source)])
+        for kept in shared.kept.values():
+            kept.keep_in(_Nowhere())
+        found = Found([], [], [], {}, b"", [], {})
+        operations: list[Record | Gone] = []
+        for name in batch.files:
+            file = File.of(source, Path(os.fsdecode(name)))
+            if file is None:
+                continue
+            for items in file.read():
+                self._observe(items, operations, file, found, batch.masking)
+            reader = shared.dumps((file.reader, file.tail))
+            found.files.append(Reading(name, file.state(batch.number), reader))
+        for operation in joined(operations):
+            found.claims.append(_claim(operation, found.unmasked, batch.masking))
+        ledger = source.book.ledger  # type: ignore[attr-defined]
+        found.bills = list(ledger.claims)
+        for scope, kept in shared.kept.items():
+            changes = [(key, value) for key, value in kept.changes() if value is not None]
+            if changes:
+                found.kept[scope.partition(".")[2]] = changes
+        found.rest = pickle.dumps(source.rest(), protocol=5)
+        return found
+
+    def _source(self, batch: Batch) -> Source:
+        """Return a source that knows what is about all of its home, and nothing of any group."""
+        known = self._pristine
+        if known is None or msgspec.structs.replace(known[0], files=batch.files) != batch:
+            kind = next(kind for kind in SOURCES if kind.name == batch.kind)
+            source = kind(Path(os.fsdecode(batch.root)), batch.namespace)
+            source.only = tuple(PurePosixPath(path) for path in batch.only)
+            source.book.ledger = Claims()  # type: ignore[attr-defined]
+            for name in batch.context:
+                file = File.of(source, Path(os.fsdecode(name)))
+                for _ in file.read() if file is not None else ():
+                    pass  # its rows are for the server
+            source._odd.clear()
+            known = self._pristine = batch, _dumps(source)
+        restored: Source = pickle.loads(known[1])
+        return restored
+
+    @staticmethod
+    def _observe(items: list[Item], operations: list[Record | Gone], file: File, found: Found, masking: bool) -> None:
+        for item in items:
+            if isinstance(item, (Record, Gone)):
+                operations.append(item)
+                continue
+            safe = masked_fields(item) if masking else item
+            if safe.agent_id != item.agent_id:
+                found.unmasked[safe.agent_id] = item.agent_id
+            if isinstance(safe, Evidence):
+                found.points.append((safe.agent_id, point_of(safe)))
+            elif isinstance(safe, Speaker) and safe.agent_id not in file.speakers:
+                file.speakers += (safe.agent_id,)
+
+
+def _claim(operation: Record | Gone, unmasked: dict[str, str], masking: bool) -> tuple[str, str, dict[str, Any] | None]:
+    """Return a claim without secrets, but for the directory: the server makes the project of it."""
+    if isinstance(operation, Gone):
+        safe = masked(operation) if masking else operation
+        return safe.table, safe.id, None
+    fields = operation.fields
+    directory = fields.pop("directory", None)
+    if isinstance(title := fields.get("title"), str):
+        fields["title"] = title_of(title)
+    safe = masked(operation) if masking else operation
+    assert isinstance(safe, Record)
+    if safe.id != operation.id:
+        unmasked[safe.id] = operation.id
+    if safe is not operation and (path := fields.get("path")) != (shown := safe.fields.get("path")):
+        unmasked[str(shown)] = str(path)
+    if directory is not None:
+        safe.fields["directory"] = directory
+    return safe.table, safe.id, safe.fields
+
+
+def _dumps(source: Source) -> bytes:
+    return pickle.dumps(source, protocol=5)
+
+
+def _batches(stream: BinaryIO) -> Iterator[Batch]:
+    decode = msgspec.msgpack.Decoder(Batch).decode
+    while (data := receive(stream)) is not None:
+        yield decode(data)
+
+
+def main() -> None:
+    """Read what the server asks for until it has no more."""
+    os.nice(5)  # what happens now comes first
+    answers = sys.stdout.buffer
+    worker = Worker()
+    gc.freeze()
+    gc.set_threshold(50_000)
+    for batch in _batches(sys.stdin.buffer):
+        send(answers, encode(worker.read(batch)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""A home that several processes read is as one that is read by one, whatever becomes of the processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from agent_widget.ingest import collector as collecting
+from agent_widget.ingest import crew
+from agent_widget.ingest.archive import Archive
+from agent_widget.ingest.collector import Collector
+from agent_widget.ingest.worker import Batch, Found, Worker, encode
+from agent_widget.sources.claude import Claude
+from agent_widget.sources.steps import Usage
+from tests.ingest.test_keeping import grow, lines, transcript
+from tests.ingest.test_warm_start import NOW, collector, everything, write
+from tests.support.homes import WRITTEN
+
+pytestmark = pytest.mark.usefixtures("own_machine")
+
+
+def alone(home: Path) -> dict[str, dict[str, Any]]:
+    found = collector(home)
+    found.scan()
+    return everything(found)
+
+
+def together(home: Path, archive: Path, workers: int = 2) -> Collector:
+    found = Collector([home], clock=lambda: NOW, host="here", archive=lambda _: Archive.open(archive), workers=workers)
+    found.scan()
+    return found
+
+
+@pytest.fixture(autouse=True)
+def little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have workers read homes of any size, each session in a batch of its own."""
+    monkeypatch.setattr(crew, "BATCH", 1)
+    monkeypatch.setattr(collecting, "MUCH", 0)
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[str]]]:
+    """Have batches read in this process, as a worker would; the names of the files of each."""
+    found: list[list[str]] = []
+
+    def ask(worker: Any, batch: Batch) -> Found:
+        found.append([os.fsdecode(file).rpartition("/")[2] for file in batch.files])
+        return crew._decode(encode(worker.read(msgspec.msgpack.decode(encode(batch), type=Batch))))
+
+    monkeypatch.setattr(crew, "_ask", ask)
+    monkeypatch.setattr(crew.Crew, "_started", lambda self: Worker())
+    monkeypatch.setattr(crew.Crew, "_end", lambda self, process: None)
+    yield found
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize("number", range(len(WRITTEN["claude"])))
+def test_each_home_is_the_same_with_any_number_of_workers(
+    number: int, workers: int, tmp_path: Path, batches: list[list[str]]
+) -> None:
+    home = tmp_path / "home"
+    for path, data in WRITTEN["claude"][number]().items():
+        write(home, path, data)
+    found = together(home, tmp_path / "a.sqlite3", workers)
+    assert everything(found) == alone(home)
+    assert batches
+    found.close()
+
+
+def test_forks_are_counted_once_and_their_calls_belong_to_the_first(tmp_path: Path, batches: list[list[str]]) -> None:
+    """A fork repeats answers and calls; here it ends before one of them returned, and goes on in another way."""
+    home = tmp_path / "home"
+    grow(transcript(home, 0), 0, 6)
+    for number, kept in ((1, 5), (2, 14)):
+        repeated = b"".join(lines(transcript(home, 0).stem, 0, 6).splitlines(keepends=True)[:kept])
+        fork = repeated.replace(b'"sessionId": "0', b'"sessionId": "%d' % number)
+        write(home, f"projects/-home-bob-blog/{number}0000000-0000-4000-8000-000000000000.jsonl", fork)
+    found = together(home, tmp_path / "a.sqlite3")
+    assert everything(found) == alone(home)
+    assert len(batches) == 3
+    found.close()
+
+
+def test_all_files_of_a_session_go_to_one_worker(tmp_path: Path, batches: list[list[str]]) -> None:
+    home = tmp_path / "home"
+    grow(transcript(home, 0), 0, 2)
+    grow(transcript(home, 1), 0, 2)
+    below = transcript(home, 0).with_suffix("") / "subagents"
+    write(below, "agent-a1234567.jsonl", lines(transcript(home, 0).stem, 7, 9))
+    write(below, "agent-a1234567.meta.json", b'{"agentType": "Explore", "description": "Look around"}')
+    write(home, "history.jsonl", b"{}\n")
+    found = together(home, tmp_path / "a.sqlite3")
+    files = {f"{transcript(home, 0).stem}.jsonl", "agent-a1234567.jsonl", "agent-a1234567.meta.json"}
+    assert sorted(map(sorted, batches)) == sorted([sorted(files), [f"{transcript(home, 1).stem}.jsonl"]])
+    found.close()
+
+
+def test_what_workers_have_read_goes_on_from_where_it_is(tmp_path: Path, batches: list[list[str]]) -> None:
+    """Also in another process; a tool call that is open returns, and the sums of answers go on."""
+    home = tmp_path / "home"
+    whole = lines(transcript(home, 0).stem, 0, 6).splitlines(keepends=True)
+    write(home, str(transcript(Path(), 0)), b"".join(whole[:14]))
+    grow(transcript(home, 1), 0, 3)
+    found = together(home, tmp_path / "a.sqlite3")
+    assert all(file.reader is None for file in found._files.values())
+    found.close()
+    write(home, str(transcript(Path(), 0)), b"".join(whole))
+    again = collector(home, tmp_path / "a.sqlite3")
+    assert again._files[transcript(home, 0)].done > 0
+    again.scan()
+    assert everything(again) == alone(home)
+    assert len(batches) == 2
+    again.close()
+
+
+def test_what_is_written_now_is_read_by_the_server_itself(tmp_path: Path, batches: list[list[str]]) -> None:
+    home = tmp_path / "home"
+    grow(transcript(home, 0), 0, 3)
+    grow(transcript(home, 1), 0, 3)
+    os.utime(transcript(home, 1))
+    found = together(home, tmp_path / "a.sqlite3")
+    assert batches == [[transcript(home, 0).name]]
+    found.close()
+
+
+def test_a_small_home_and_one_without_an_archive_are_read_by_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: list[list[str]]
+) -> None:
+    home = tmp_path / "home"
+    grow(transcript(home, 0), 0, 3)
+    without = Collector([home], clock=lambda: NOW, host="here", workers=2)
+    without.scan()
+    monkeypatch.setattr(collecting, "MUCH", 64 * 2**20)
+    together(home, tmp_path / "a.sqlite3").close()
+    assert batches == []
+
+
+def test_what_cannot_be_taken_in_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: list[list[str]]
+) -> None:
+    home = tmp_path / "home"
+    for number in range(3):
+        grow(transcript(home, number), 0, 3)
+    monkeypatch.setattr(Claude, "unite_rest", lambda self, theirs: 1 / 0)
+    found = together(home, tmp_path / "a.sqlite3")
+    assert everything(found) == alone(home)
+    assert len(batches) == 3
+    found.close()
+
+
+@pytest.mark.parametrize("kills", [1, 100])
+def test_a_worker_that_is_killed_loses_nothing(kills: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real processes, killed before they answer: once, or always."""
+    home = tmp_path / "home"
+    for number in range(5):
+        grow(transcript(home, number), 0, 20)
+    ask, left = crew._ask, [kills]
+
+    def killed(process: subprocess.Popen[bytes], batch: Batch) -> Found:
+        if left[0] > 0:
+            left[0] -= 1
+            process.kill()
+        return ask(process, batch)
+
+    monkeypatch.setattr(crew, "_ask", killed)
+    found = together(home, tmp_path / "a.sqlite3")
+    assert left[0] == max(0, kills - 100) or left[0] < kills
+    assert everything(found) == alone(home)
+    found.close()
+
+
+def test_claims_are_sent_as_they_are(tmp_path: Path) -> None:
+    """All that a usage can hold comes back from the wire."""
+    home = tmp_path / "home"
+    grow(transcript(home, 0), 0, 2)
+    batch = Batch(0, "claude", os.fsencode(home), "", [], True, [], [os.fsencode(transcript(home, 0))])
+    found = crew._decode(encode(Worker().read(batch)))
+    assert [usage.tokens.output for usage, _, _ in found.bills] == [0, 1]
+    assert all(isinstance(usage, Usage) for usage, _, _ in found.bills)
+    assert {table for table, _, _ in found.claims} >= {"sessions", "agents", "tool_calls", "messages"}
