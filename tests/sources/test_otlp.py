@@ -64,20 +64,23 @@ def said(role: str, text: str) -> list[dict[str, Any]]:
     return [{"role": role, "parts": [{"type": "text", "content": text}]}]
 
 
-def gen_ai() -> list[dict[str, Any]]:
-    """An agent that asks a helper and calls a tool that fails, as GenAI's conventions have it; children first."""
+def gen_ai(*, everywhere: bool = False) -> list[dict[str, Any]]:
+    """An agent that asks a helper and calls a tool that fails, as GenAI's conventions have it; children first.
+
+    Not every instrumentation names conversation and agent ``everywhere``, at the spans of tools too.
+    """
     lead = {"gen_ai__agent__name": "lead", "gen_ai__conversation__id": "c1"}
     helper = {"gen_ai__agent__name": "helper", "gen_ai__conversation__id": "c2"}
     chat = {"gen_ai__operation__name": "chat", "gen_ai__request__model": "m1", "gen_ai__provider__name": "p"}
     tokens = {"gen_ai__usage__input_tokens": 100, "gen_ai__usage__output_tokens": 7}
     cached = {"gen_ai__usage__cache_read__input_tokens": 60}
     asked = {"gen_ai__input__messages": said("user", "Paint the door")}
-    tool = {"gen_ai__operation__name": "execute_tool"}
+    tool: dict[str, Any] = {"gen_ai__operation__name": "execute_tool", **(lead if everywhere else {})}
     return [
         span(2, 1, "chat m1", 1, 2, **chat, **lead, **asked, **tokens, **cached),
         span(5, 4, "chat m1", 5, 1, **chat, **helper, **tokens, gen_ai__output__messages=said("assistant", "red")),
         span(4, 3, "invoke_agent helper", 4, 3, gen_ai__operation__name="invoke_agent", **helper, final_result="red"),
-        span(3, 1, "execute_tool ask_helper", 4, 3, **tool, gen_ai__tool__name="ask_helper", **lead),
+        span(3, 1, "execute_tool ask_helper", 4, 3, **{**tool, **lead}, gen_ai__tool__name="ask_helper"),
         span(6, 1, "execute_tool brush", 8, 1, FAILED, **tool, gen_ai__tool__call__arguments={"colour": "red"}),
         span(
             7,
@@ -130,7 +133,7 @@ def a_home() -> dict[str, bytes]:
     ]
     metric = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "gen_ai.client.token.usage"}]}]}]}
     return {
-        "traces.jsonl": b"".join(export(each) for each in gen_ai()),
+        "traces.jsonl": b"".join(export(each) for each in gen_ai(everywhere=True)),
         "logs.jsonl": logs(*records),
         "metrics.jsonl": json.dumps(metric).encode() + b"\n",
     }
