@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from itertools import permutations
 from pathlib import Path
@@ -339,3 +340,12 @@ def test_what_is_no_export_is_malformed(line: bytes) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_rows_are_the_same_however_the_files_are_fed(tmp_path: Path, seed: int) -> None:
     same_however_it_is_fed(Otlp, a_home(), tmp_path, seed)
+
+
+def test_a_directory_is_known_by_how_its_files_begin_and_only_regular_ones_are_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jsonl")
+    (tmp_path / "b.jsonl").symlink_to("/dev/zero")
+    (tmp_path / "c.jsonl").write_bytes(b"{}\n")
+    assert not Otlp.recognises(tmp_path)
+    (tmp_path / "d.jsonl").write_bytes(export(gen_ai()[0]))
+    assert Otlp.recognises(tmp_path)

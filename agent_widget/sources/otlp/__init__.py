@@ -9,6 +9,7 @@ program was told to record them.
 from __future__ import annotations
 
 import os
+import stat
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,8 @@ from .traces import Owner, Traces
 
 _HEADS: Final = (b'"resourceSpans"', b'"resourceLogs"', b'"resourceMetrics"')
 _HEAD_BYTES: Final = 256
+_LOOKED_AT: Final = 8
+"""Maximum files whose beginning is looked at."""
 
 
 TALKS: Final = 2000
@@ -82,16 +85,8 @@ class Otlp(ChatSource):
         """Return whether a file in the directory begins as an export does, or exporters' data is written there."""
         if directory == spool_directory().resolve():
             return True
-        for pattern in ("*.jsonl", "*.json"):
-            for path in sorted(directory.glob(pattern))[:8]:
-                try:
-                    with path.open("rb") as file:
-                        head = file.read(_HEAD_BYTES)
-                except OSError:
-                    continue
-                if any(word in head for word in _HEADS):
-                    return True
-        return False
+        found = sorted(path for pattern in ("*.jsonl", "*.json") for path in directory.glob(pattern))
+        return any(word in _head(path) for path in found[:_LOOKED_AT] for word in _HEADS)
 
     def has_seen(self, id: str) -> bool:
         """Return whether a span or event has come before."""
@@ -119,6 +114,18 @@ class Otlp(ChatSource):
                     About(span.at if isinstance(span, LogRecord) else span.start, {}, {"name": service})
                 )
         return talk
+
+
+def _head(path: Path) -> bytes:
+    """Return the beginning of a regular file; nothing of what cannot be read, or is a pipe or a link."""
+    try:
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return b""
+    try:
+        return os.read(file, _HEAD_BYTES) if stat.S_ISREG(os.fstat(file).st_mode) else b""
+    finally:
+        os.close(file)
 
 
 def spool_directory() -> Path:
