@@ -156,7 +156,7 @@ def at_a_terminal(lab: Lab) -> None:
     time.sleep(3)
     lab.type("#sub# Count the tests.")
     allowed = 0
-    while allowed < 4 and agent.permission and lab.see(agent.permission, "WAITING sub", timeout=10):
+    while allowed < 4 and agent.permission and lab.see(agent.permission, "WAITING sub", timeout=10, perhaps=True):
         time.sleep(2)
         lab.press("Enter", note="answer sub")
         allowed += 1
@@ -208,7 +208,7 @@ def compare(regrown: Regrown, own_calls: frozenset[str] = frozenset()) -> dict[s
 
 def _words(prompt: str) -> str:
     """Return a prompt without what a screen may have put before it, or taken from its end."""
-    return prompt.rpartition("#")[2].strip(" ?")
+    return prompt.rpartition("#")[2].strip(' ?"')
 
 
 if __name__ == "__main__":

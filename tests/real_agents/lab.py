@@ -172,14 +172,16 @@ class Lab:
         self.note(what, text=text)
         self._tmux("send-keys", "-t", "x", "Enter")
 
-    def see(self, pattern: str, note: str, timeout: float = 30) -> bool:
-        """Wait until the screen shows something; return whether it did."""
+    def see(self, pattern: str, note: str, timeout: float = 30, *, perhaps: bool = False) -> bool:
+        """Wait until the screen shows something; return whether it did. ``perhaps``: it need not."""
         until = time.monotonic() + timeout
         while time.monotonic() < until:
             if re.search(pattern, self.screen()):
                 self.note(note)
                 return True
             time.sleep(0.1)
+        if perhaps:
+            return False
         self.note("NOT SEEN", text=note)
         (self.directory / f"not-seen-{len(self.events)}.txt").write_text(self.screen())
         return False
