@@ -110,10 +110,20 @@ def append(path: Path, root: Path, line: bytes, check: Callable[[], None]) -> No
         os.close(descriptor)
 
 
+def check_place(path: Path, root: Path) -> None:
+    """Raise :class:`Unwritable` if a file may not be written; before anything is made beside it."""
+    _real(path, root)
+    _real(path.parent, root)
+
+
 def _real(path: Path, root: Path) -> Path:
     """Return the path without symlinks, if it may be written. Raises :class:`Unwritable`."""
     real = os.path.realpath(path)
-    if reason := refusal(path, real, root):
+    try:
+        reason = refusal(path, real, root)
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
         raise Unwritable(f"{path.name}: {reason}")
     return Path(real)
 

@@ -13,6 +13,7 @@ import glob
 import json
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -35,6 +36,8 @@ PAUSES: Final = (0.05, 1.0)
 """Seconds between two tries, at first and at most; each pause doubles the last."""
 STALE: Final = 120.0
 """Seconds after which a lock file may be removed."""
+MAX_CONTENT: Final = 4096
+"""Bytes of a lock file that are read."""
 FOLDER_STALE: Final = 10.0
 """Seconds after which a lock directory may be removed: ``proper-lockfile`` renews its own every 5 s."""
 
@@ -92,8 +95,7 @@ def _take(path: Path, deadline: float) -> str:
     while True:
         if _create(path, owner):
             return owner
-        if _is_stale(path):
-            _break(path)
+        if _is_stale(path) and _break(path):
             continue
         left = deadline - time.monotonic()
         if left <= 0:
@@ -152,11 +154,21 @@ def _sweep(path: Path) -> None:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """Return what a lock file says; nothing if it says nothing that can be understood."""
+    """Return what a lock file says; nothing if it says nothing that can be understood.
+
+    No link is followed and no FIFO waited for: whatever has the name, it must not hold up whoever looks.
+    """
     try:
-        found = json.loads(path.read_bytes())
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return {}
+    try:
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        found = json.loads(os.read(descriptor, MAX_CONTENT)) if regular else None
     except (OSError, ValueError):
         return {}
+    finally:
+        os.close(descriptor)
     return found if isinstance(found, dict) else {}
 
 
@@ -176,20 +188,24 @@ def _is_stale(path: Path) -> bool:
     return own and says["domain"] == domain() and isinstance(pid, int) and started(pid) != says.get("started")
 
 
-def _break(path: Path) -> None:
-    """Remove a stale lock, but not one that somebody has taken meanwhile.
+def _break(path: Path) -> bool:
+    """Remove a stale lock, but not one that somebody has taken meanwhile; returns whether it is worth another try.
 
     Those who break one of ours agree by a lock of the system on the very file: whoever comes second finds that the
     path leads to another file, and leaves that alone.
     """
-    if os.path.isdir(path):
-        with suppress(OSError):
-            os.rmdir(path)
-        return
     try:
+        if os.path.islink(path):
+            os.unlink(path)
+            return True
+        if os.path.isdir(path):
+            os.rmdir(path)
+            return True
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
     except OSError:
-        return
+        return False
     try:
         if fcntl is not None:
             with suppress(OSError):  # a file system without locks
@@ -197,8 +213,11 @@ def _break(path: Path) -> None:
         status, there = os.fstat(descriptor), os.lstat(path)
         if (status.st_dev, status.st_ino) == (there.st_dev, there.st_ino):
             os.unlink(path)
+        return True
     except FileNotFoundError:
-        pass
+        return True
+    except OSError:
+        return False
     finally:
         os.close(descriptor)
 
@@ -216,8 +235,7 @@ def _take_folder(path: Path, deadline: float) -> None:
             os.mkdir(path)
             return
         except FileExistsError:
-            if _is_stale(path):
-                _break(path)
+            if _is_stale(path) and _break(path):
                 continue
         left = deadline - time.monotonic()
         if left <= 0:

@@ -27,7 +27,7 @@ from ..sources.changes import Append, Change, Command, Method, Missing, Plan, Re
 from ..store import Row, Store, joined
 from ..tables import PREVIEW_CHARS, TABLES, now_ms
 from .audit import Audit, AuditError, user_name
-from .files import Busy, Unwritable, append, rewrite
+from .files import Busy, Unwritable, append, check_place, rewrite
 from .locks import PATIENCE, Locked, LockLost, held
 
 COMMAND_SECONDS: Final = 15.0
@@ -406,6 +406,7 @@ class _Work:
         if isinstance(plan, Command):
             return self._run(plan)
         path = source.root / plan.path
+        check_place(path, source.root)
         deadline = time.monotonic() + self._writer._patience
         with ExitStack() as stack:
             turn = self._writer.turn(path)

@@ -143,3 +143,40 @@ def test_only_one_holds_it_at_a_time_also_while_stale_ones_are_broken(tmp_path: 
     assert len(most) == 30
     assert max(most) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_the_name_of_a_lock_holds_nobody_up(tmp_path: Path) -> None:
+    """A FIFO is not waited for and a link not followed; it counts as a lock that says nothing."""
+    outside = tmp_path / "outside.json"
+    outside.write_text('{"owner_id": "agent-widget-1-0", "locked_at": "2020-01-01T00:00:00Z"}')
+    root = tmp_path / "memory"
+    root.mkdir()
+    for make in (lambda: os.mkfifo(root / NAME), lambda: (root / NAME).symlink_to(outside)):
+        make()
+        with pytest.raises(Locked), held(root, FILE, patience=0.1):
+            pass
+        (root / NAME).unlink()
+    assert outside.exists()
+
+
+@pytest.mark.parametrize("locks", [FILE, FOLDER])
+def test_a_stale_one_that_cannot_be_removed_is_an_error_in_time(tmp_path: Path, locks: tuple[Lock, ...]) -> None:
+    lock = tmp_path / NAME
+    (lock / "something").mkdir(parents=True)
+    os.utime(lock, (time.time() - STALE - 1,) * 2)
+    with pytest.raises(Locked), held(tmp_path, locks, patience=0.1):
+        pass
+    assert (lock / "something").is_dir()
+
+
+def test_a_stale_link_is_removed_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("theirs")
+    root = tmp_path / "memory"
+    root.mkdir()
+    (root / NAME).symlink_to(outside)
+    os.utime(root / NAME, (time.time() - STALE - 1,) * 2, follow_symlinks=False)
+    with held(root, FILE, patience=0.1):
+        pass
+    assert outside.read_text() == "theirs"
+    assert list(root.iterdir()) == []

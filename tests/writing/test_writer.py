@@ -268,6 +268,21 @@ def test_a_title_that_is_shown_cut_is_not_cut_in_the_file(make: Make, workspace:
 # Which place
 
 
+def test_nothing_is_made_outside_the_root(make: Make, workspace: Path, tmp_path: Path) -> None:
+    """Where a list leads out by a link, not even a lock stands beside what it leads to."""
+    writer = make(workspace)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (workspace / "tasks.json").rename(outside / "tasks.json")
+    (workspace / "tasks.json").symlink_to(outside / "tasks.json")
+    before = (outside / "tasks.json").read_bytes()
+    error = fails(writer, "task.update", {"status": "blocked"}, id="task-0")
+    assert (error.code, "leads out" in str(error)) == ("unwritable", True)
+    assert [path.name for path in outside.iterdir()] == ["tasks.json"]
+    assert (outside / "tasks.json").read_bytes() == before
+    assert not list(workspace.glob("*.lock"))
+
+
 def test_two_workspaces_are_told_apart(make: Make, workspace: Path, files: Files, tmp_path: Path) -> None:
     other = tmp_path / "other" / "memory"
     other.mkdir(parents=True)

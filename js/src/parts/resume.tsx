@@ -14,13 +14,14 @@ export function Resume({ command, runs }: { command: string | null; runs: boolea
   if (command === null) return null;
   return (
     <section class="resume" aria-label="Go on in a terminal">
+      <p class="muted">Go on in a terminal</p>
       <div class="resume-line">
         <code class="mono">{visible(command)}</code>
         <CopyButton text={command} title="Copy the command that goes on with this session in a terminal">
           Copy
         </CopyButton>
       </div>
-      {runs && <p class="muted">It still runs: answer it where it runs. This is for a terminal of your own, later.</p>}
+      {runs && <p class="muted">If it still runs in a terminal, answer it there: two processes mix their lines.</p>}
     </section>
   );
 }

@@ -8,7 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from agent_widget.sources.base import MISREAD
 from agent_widget.sources.changes import Append, Change, Method, Missing, Refused, Rewrite
 from agent_widget.sources.workspace import Workspace
 
@@ -128,6 +131,26 @@ def test_a_task_is_added_whatever_form_the_list_has(data: str | None) -> None:
 def test_a_task_that_is_not_listed_is_missing(data: str | None) -> None:
     with pytest.raises(Missing, match=r"t9|no tasks"):
         changed(data, "task.update", "t9", status="blocked")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.sampled_from(["task.create", "task.update", "task.cancel"]))
+def test_a_damaged_list_is_left_alone_or_changed_in_one_place(data: st.DataObject, method: Method) -> None:
+    """Whatever the bytes: it is an error that readers raise too, or the other task is as it was."""
+    damaged = bytearray(TASKS.encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(damaged) - 1))
+        damaged[at : at + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=3))
+    fields = {"title": "x"} if method == "task.create" else {}
+    id = None if method == "task.create" else "t1"
+    (plan,) = list(Workspace(Path("/memory")).plans(Change(method, fields, AT, "abc123", id)))
+    assert isinstance(plan, Rewrite)
+    try:
+        after, _ = plan.edit(bytes(damaged))
+    except (Missing, Refused, *MISREAD):
+        return
+    other = bytes(damaged)[bytes(damaged).rfind(b'"task_id"') : bytes(damaged).rfind(b'"one text"')]
+    assert other in after
 
 
 def test_messages_have_the_shape_that_agents_write() -> None:
