@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
 
@@ -439,7 +440,7 @@ def _cleaned(value: Any) -> Any:
         return [_cleaned(item) for item in value]
     if isinstance(value, dict):
         return {clean(key): _cleaned(item) for key, item in value.items()}
-    return value
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def parse_as(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
@@ -447,13 +448,69 @@ def parse_as(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
-        raise Malformed(str(error)) from None
+        if not _NO_NUMBER.match(str(error)):
+            raise Malformed(str(error)) from None
     except (ValueError, RecursionError) as problem:
         _must_be_whole(problem)
+    value = _sendable(parse_json(data))
+    for _ in range(_ODD_NUMBERS):
         try:
-            return decoder.decode(msgspec.json.encode(parse_json(data)))
-        except (ValueError, RecursionError) as error:
+            return decoder.decode(msgspec.json.encode(value))
+        except msgspec.ValidationError as error:
+            if not _without_number(value, str(error)):
+                raise Malformed(str(error)) from None
+        except (ValueError, RecursionError, OverflowError) as error:
             raise Malformed(str(error)) from None
+    raise Malformed("too many numbers that are none")
+
+
+_ODD_NUMBERS: Final = 50
+"""Numbers of one line or document that may be left out because they are none."""
+_NO_NUMBER: Final = re.compile(r"Expected `(?:int|float)\b|(?:Integer|Number).* out of range")
+_PLACE: Final = re.compile(r" - at `\$(.*)`$")
+_KEY: Final = re.compile(r"\[(?:\.\.\.|[0-9]+)\]|\.([^.\[]+)")
+"""A step on the way to a value: the name of a field, or nothing for an item, of which all are looked at."""
+
+
+def _without_number(value: Any, problem: str) -> bool:
+    """Take out what is no number where msgspec expected one; returns whether there was something.
+
+    ``problem``: what it said, as "Expected `int | null`, got `str` - at `$.usage[0].input`".
+    """
+    place = _PLACE.search(problem)
+    if place is None or not _NO_NUMBER.match(problem):
+        return False
+    wanted = int if "float" not in problem.partition("`,")[0] else (int, float)
+    *way, last = _KEY.findall(place[1]) or [""]
+    nodes = [value]
+    for key in way:
+        nodes = [inner for node in nodes for inner in _inside(node, key)]
+    found = False
+    for node in nodes:
+        for key in [last] if last else list(node) if isinstance(node, dict) else []:
+            number = node.get(key) if isinstance(node, dict) else 0
+            if isinstance(number, bool) or not isinstance(number, wanted) or not 0 <= number < 2**63:
+                found = node.pop(key, _sendable) is not _sendable or found
+    return found
+
+
+def _inside(node: Any, key: str) -> list[Any]:
+    if isinstance(node, list):
+        return [] if key else node
+    if isinstance(node, dict):
+        return [node[key]] if key in node else [] if key else list(node.values())
+    return []
+
+
+def _sendable(value: Any) -> Any:
+    """Return a JSON value with ``None`` for numbers that no encoder takes."""
+    if isinstance(value, dict):
+        return {key: _sendable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_sendable(inner) for inner in value]
+    if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) < 2**63:
+        return None
+    return value
 
 
 def parse_object(data: bytes) -> dict[str, Any]:

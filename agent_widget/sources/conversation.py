@@ -15,7 +15,7 @@ import msgspec
 
 from ..tables import PREVIEW_CHARS, Gone, Record, cut
 from .base import Evidence, Item, Log, Malformed, Speaker, preview
-from .ledger import UNCLAIMED, Book, Claimed
+from .ledger import MOST_TOKENS, UNCLAIMED, Book, Claimed
 from .steps import (
     PERSON,
     About,
@@ -282,7 +282,9 @@ class Conversation:
 
     def asked_model(self, model: str | None, tokens: Tokens) -> None:
         """Take in which model the agent asked last, and how much it gave it to read."""
-        self._of_agent["context_tokens"] = tokens.input + tokens.cache_read + tokens.cache_write or None
+        context = tokens.input + tokens.cache_read + tokens.cache_write
+        if 0 <= context <= MOST_TOKENS:
+            self._of_agent["context_tokens"] = context or None
         if model is not None:
             self._of_agent["model"] = model
 

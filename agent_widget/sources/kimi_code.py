@@ -35,7 +35,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from .base import Document, Item, Malformed, Record, millis, named, parse_object
+from .base import Document, Item, Malformed, Record, millis, named, parse_object, whole
 from .chat import Chat, ChatSource, Voice, plan
 from .directories import directory_name
 from .steps import (
@@ -322,7 +322,7 @@ class _Wire(Chat[_Line, _Voice]):
             return
         status: Any = voice.decided.pop(id, "cancelled" if voice.cancelling else "error") if result.is_error else "ok"
         output = result.output if isinstance(result.output, str) else _joined(result.output)
-        took = None if result.duration_ms is None else round(result.duration_ms)
+        took = whole(result.duration_ms)
         yield Result(at, id, status, output, output if status == "error" else None, took)
 
     def _ended(self, voice: _Voice, at: int, turn: str | None, how: Any, reason: str | None = None) -> Iterator[Step]:

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from ..tables import Gone, Record
-from .base import Malformed, clean
+from .base import clean
 from .kept import Kept
 from .prices import own_rates, price
 from .steps import STANDARD, Step, Terms, Tokens, Usage
@@ -132,6 +134,15 @@ class _Answer:
     """Whether several requests have its id."""
 
 
+def _usable(usage: Usage) -> Usage:
+    """Return what was used without numbers that nobody can use: a line that lies about one of them says more."""
+    if min(usage.tokens) >= 0 and usage.tokens.total <= MOST_TOKENS and 0 <= (usage.cost_usd or 0) <= MOST_DOLLARS:
+        return usage
+    tokens = Tokens(*(count if 0 <= count <= MOST_TOKENS else 0 for count in usage.tokens))
+    cost = usage.cost_usd if 0 <= (usage.cost_usd or 0) <= MOST_DOLLARS else None
+    return msgspec.structs.replace(usage, tokens=tokens, cost_usd=cost)
+
+
 class Ledger:
     """Every billed answer of the model once, however many lines and files repeat it and in whatever order."""
 
@@ -150,8 +161,8 @@ class Ledger:
         self._moved: dict[tuple[str, str], _Account] = {}  # table and row → its account, since the last `finish`
 
     def bill(self, usage: Usage, session: str, agent: str) -> None:
-        """Take in one claim. Raises :class:`Malformed` for what nobody can use."""
-        _check(usage)
+        """Take in one claim; of its numbers those that make no sense are left out."""
+        usage = _usable(usage)
         owner = (usage.copy, usage.at, session, agent)
         held = self._answers.get(usage.id)
         if held is None:
@@ -254,14 +265,8 @@ class Claims(Ledger):
         self.claims: dict[tuple[Usage, str, str], None] = {}
 
     def bill(self, usage: Usage, session: str, agent: str) -> None:
-        """Take in one claim. Raises :class:`Malformed` for what nobody can use."""
-        _check(usage)
-        self.claims[usage, session, agent] = None
-
-
-def _check(usage: Usage) -> None:
-    if min(usage.tokens) < 0 or usage.tokens.total > MOST_TOKENS or not 0 <= (usage.cost_usd or 0) <= MOST_DOLLARS:
-        raise Malformed("no number of tokens or dollars")
+        """Take in one claim; of its numbers those that make no sense are left out."""
+        self.claims[_usable(usage), session, agent] = None
 
 
 def _weight(usage: Usage) -> tuple[Any, ...]:

@@ -226,12 +226,12 @@ def misfit(schema: dict[str, str], table: str, row: dict[str, Any]) -> str | Non
     for column, value in row.items():
         if value is None and column != "id":
             continue
-        where = f"{table}.{column} = {value!r}"[:200]
+        where = f"{table}.{column} = {str(value)[:150] if not isinstance(value, int) else hex(value)[:60]}"
         word = schema[column]
         if not isinstance(value, _TYPES[word]) or (isinstance(value, bool) and word != "bool"):
             return f"{where} is no {word}"
-        if isinstance(value, (int, float)) and (not math.isfinite(value) or abs(value) >= 2**63):
-            return f"{where} is out of range"
+        if isinstance(value, (int, float)) and (abs(value) >= 2**63 or not math.isfinite(value)):
+            return f"{table}.{column} is out of range"
         if column in _PREVIEWS and isinstance(value, str) and len(value) > PREVIEW_CHARS:
             return f"{where} is {len(value)} characters long"
         if word == "list" and not all(isinstance(item, str) for item in value):

@@ -327,6 +327,7 @@ def test_a_recording_reads_the_same_however_it_is_fed(tmp_path: Path, seed: int)
 
 
 @pytest.mark.parametrize("cost", [1e308, -1.0])
-def test_a_cost_that_is_none_is_malformed(home: Home, cost: float) -> None:
+def test_a_cost_that_is_none_is_not_known_and_the_answer_stays(home: Home, cost: float) -> None:
     home.write(FILE, lines(header(), prompt("10:01:00"), answer("10:01:05", "One.", cost=cost)))
-    assert (home.malformed, home.row("sessions", SESSION).cost_usd) == (1, None)
+    assert (home.malformed, home.row("sessions", SESSION).cost_usd) == (0, None)
+    assert [row["text"] for row in home.rows("messages").values() if row["kind"] == "reply"] == ["One."]
