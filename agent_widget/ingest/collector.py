@@ -19,7 +19,7 @@ from itertools import count, islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from ..masking import masked, masked_fields
+from ..masking import mask, masked, masked_fields
 from ..protocol import SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
 from ..sources.steps import PERSON
@@ -35,7 +35,7 @@ from .file import File, Rank
 from .keeping import Keeper
 from .progress import MAX_PROBLEMS, More, Progress
 from .projects import Projects, Rename
-from .roots import add_known, known_places, resolve
+from .roots import add_known, known_kinds, known_places, resolve
 from .stats import Stats
 from .status import Statuses
 from .tail import BLOCK, Unreadable
@@ -536,6 +536,10 @@ class Collector:
         if not self.looked:
             for state in states:
                 state.state = "reading" if state.state == "watching" else state.state
+        if self.known and not self._progress.files:  # what is looked for is all there is to say then
+            there = {source.root for source in self.sources}
+            places = ((kind, place) for kind, place in known_kinds() if place.resolve() not in there)
+            states += [SourceState(kind, mask(str(place)), state="missing") for kind, place in places]
         return states
 
     def _more(self, source: Source) -> More:

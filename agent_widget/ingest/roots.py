@@ -61,10 +61,15 @@ def add_sources(sources: list[Source], found: Iterable[_Found]) -> bool:
     return len(sources) > before
 
 
+def known_kinds() -> list[tuple[str, Path]]:
+    """Return every place of this machine where a known agent would leave its files, with the name of its source."""
+    places = ((kind.name, root) for kind in SOURCES for root in kind.default_roots(os.environ, Path.home()))
+    return list(dict.fromkeys(places))
+
+
 def known_places() -> list[Path]:
     """Return every place of this machine where a known agent would leave its files, whether it is there or not."""
-    places = (root for kind in SOURCES for root in kind.default_roots(os.environ, Path.home()))
-    return list(dict.fromkeys(places))
+    return list(dict.fromkeys(root for _, root in known_kinds()))
 
 
 def _known() -> Iterator[_Found]:

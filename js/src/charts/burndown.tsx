@@ -1,7 +1,8 @@
 // The tasks left over time as steps, and a wedge for when they may all be done.
 import { useComputed } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { DAY, MINUTE } from "../lib/durations.ts";
+import { BusyTime } from "../lib/busy-time.ts";
+import { DAY, HOUR, MINUTE } from "../lib/durations.ts";
 import { dayMonth, hourMinute, integer, plural } from "../lib/format.ts";
 import { useSize } from "../parts/size.ts";
 import type { Shown } from "../store/store.ts";
@@ -10,6 +11,8 @@ import { type Burn, burnOf } from "./burndown.ts";
 /** The wedge takes at most so much of the width: what was is known better than what will be. */
 const FUTURE = 0.5;
 const TOP = 3;
+/** A silence at the end that is longer than this share of what was before is left out. */
+const STILL = 0.25;
 
 interface BurndownProps {
   readonly store: Shown;
@@ -50,7 +53,7 @@ export function Burndown({ store, height = 56 }: BurndownProps) {
         <div class="burndown-ends muted" aria-hidden="true">
           <span>{instant(drawn.from, burn.now)}</span>
           <span style={{ insetInlineStart: `${drawn.nowX}px` }} class={drawn.nowX > width - 40 ? "last" : "now"}>
-            {store.past || burn.left === 0 ? instant(drawn.end, burn.now) : "now"}
+            {store.past || drawn.end < burn.now ? instant(drawn.end, burn.now) : "now"}
           </span>
           {drawn.wedge !== null && drawn.nowX < width - 90 && <span class="last">{instant(drawn.to, burn.now)}</span>}
         </div>
@@ -64,16 +67,24 @@ const instant = (at: number, now: number): string => (Math.abs(now - at) < DAY ?
 function drawing({ course, estimate, left }: Burn, now: number, width: number, height: number) {
   if (course.length < 2 || width <= 0) return null;
   const from = course[0]!.at;
-  const end = left === 0 ? course.at(-1)!.at : now;
+  const changed = (left === 0 ? course : course.slice(0, -1)).at(-1)!.at;
+  // Where nothing has happened for long, the picture ends with what happened last.
+  const end = left === 0 || now - changed > Math.max(HOUR, (changed - from) * STILL) ? changed : now;
+  const busy = new BusyTime(
+    course.map(({ at }) => at),
+    end,
+  );
   const past = Math.max(MINUTE, end - from);
   // A wedge longer than its share is cut, which reads as "far".
   const future = estimate === null ? 0 : Math.min(estimate.high, (past * FUTURE) / (1 - FUTURE));
   const to = end + future;
   const most = Math.max(1, ...course.map((step) => step.left));
-  const x = (at: number): number => ((at - from) / (past + future)) * width;
+  const pastWidth = (past / (past + future)) * width;
+  const x = (at: number): number =>
+    at > end ? pastWidth + ((at - end) / future) * (width - pastWidth) : busy.place(at) * pastWidth;
   const y = (n: number): number => height - 0.5 - (n / most) * (height - TOP);
   let line = `M${x(from).toFixed(1)} ${y(0).toFixed(1)}`;
-  for (const step of course) line += `H${x(step.at).toFixed(1)}V${y(step.left).toFixed(1)}`;
+  for (const step of course) if (step.at <= end) line += `H${x(step.at).toFixed(1)}V${y(step.left).toFixed(1)}`;
   const nowX = x(end);
   const reaches = (after: number): string => {
     const share = Math.min(1, future / after);

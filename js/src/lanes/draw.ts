@@ -9,6 +9,8 @@ const RADIUS = 3;
 const TICK = 8;
 const ERROR = BAR + 4;
 const FEW_CURVES = 40;
+/** A failure has a longer mark than an end that was meant, by shape and not by colour alone. */
+const FAILED_TAIL = 14;
 
 export interface Picture {
   scene: Scene;
@@ -65,12 +67,11 @@ function addBar(context: CanvasRenderingContext2D, { row, x, width }: Bar): void
   else context.rect(x, y, width, BAR);
 }
 
-/** Nothing happens after an end, so it is a mark where it came and a thin line from there on. */
+/** Nothing happens after an end: it is a mark where it came, and the lane is empty from there on. */
 function addOutcome(context: CanvasRenderingContext2D, { row, x, width, status }: Bar): void {
   const middle = rowMiddle(row);
   if (status === "done" || status === "failed") context.roundRect(x, middle - BAR / 2, Math.min(4, width), BAR, 1);
-  const thickness = status === "failed" ? 4 : 1;
-  context.rect(x, middle - thickness / 2, width, thickness);
+  if (status === "failed") context.rect(x, middle - 2, Math.min(FAILED_TAIL, width), 4);
 }
 
 function colourOf(status: string, colours: Colours): string {

@@ -1,8 +1,10 @@
 // Above the lanes: how many agents are shown, what the signs mean, which time is shown, and its axis.
+import type { RefObject } from "preact";
 import { HOUR, MINUTE } from "../lib/durations.ts";
 import { day, integer, plural, timeOfDay } from "../lib/format.ts";
 import { axisLabels } from "./axis.ts";
 import { extent } from "./extent.ts";
+import { ROW } from "./layout.ts";
 import type { LaneModel } from "./model.ts";
 import { knowsContext, knowsCost } from "./rows.tsx";
 import { USUAL_LENGTH } from "./window.ts";
@@ -17,16 +19,20 @@ const LENGTHS: readonly [string, number][] = [
 export function LanesHead({ model }: { model: LaneModel }) {
   const shown = model.rows.value.length;
   const all = model.agents.value;
+  const rest = shown - Math.round((model.scrollTop.value + model.height) / ROW);
   return (
     <div class="lanes-head">
-      <h3>{shown === all ? plural(all, "agent") : `${integer(shown)} of ${plural(all, "agent")}`}</h3>
-      <Legend detailed={model.options.detailed} />
+      <h3>
+        {shown === all ? plural(all, "agent") : `${integer(shown)} of ${plural(all, "agent")}`}
+        {rest > 0 && `, ${integer(rest)} below`}
+      </h3>
+      <Legend detailed={model.options.detailed} crowded={model.crowded} />
       <Lengths model={model} />
     </div>
   );
 }
 
-function Legend({ detailed }: { detailed: boolean }) {
+function Legend({ detailed, crowded }: { detailed: boolean; crowded: boolean }) {
   return (
     <ul class="lanes-legend muted" aria-hidden="true">
       {["working", "waiting", "idle"].map((status) => (
@@ -45,7 +51,7 @@ function Legend({ detailed }: { detailed: boolean }) {
       </li>
       <li>
         <i class="swatch-curve" />
-        message
+        {crowded ? "messages of the lane pointed at" : "message"}
       </li>
       {detailed && (
         <li>
@@ -87,13 +93,20 @@ function Lengths({ model: { window, index } }: { model: LaneModel }) {
   );
 }
 
-export function LanesAxis({ model, width }: { model: LaneModel; width: number }) {
+interface AxisProps {
+  readonly model: LaneModel;
+  readonly width: number;
+  /** The column of the times, which is as wide as that of the lanes. */
+  readonly times: RefObject<HTMLDivElement | null>;
+}
+
+export function LanesAxis({ model, width, times }: AxisProps) {
   const { from, to, follows } = model.window;
   const rows = model.rows.value;
   return (
     <div class="lanes-axis lane-grid muted" aria-hidden="true">
       <div class="lane-who">{daysOf(from.value, to.value, model.window.now.peek())}</div>
-      <div class="lanes-times">
+      <div ref={times} class="lanes-times">
         {axisLabels({ from: from.value, to: to.value, width }, follows.value).map(({ at, x, text }) => (
           <span key={at} style={{ left: `${x}px` }}>
             {text}

@@ -59,7 +59,7 @@ function Stage({ model }: { model: LaneModel }) {
   return (
     <>
       <div class="lanes-top">
-        <LanesAxis model={model} width={width} />
+        <LanesAxis model={model} width={width} times={times} />
         {model.options.detailed ? <AtOnceStrip model={model} width={width} /> : <Pulse model={model} width={width} />}
         {model.options.detailed && <LanesBrush model={model} width={width} />}
       </div>
@@ -81,7 +81,7 @@ function Stage({ model }: { model: LaneModel }) {
           </div>
         </div>
         <div class="lanes-over lane-grid">
-          <div ref={times}>
+          <div>
             {rows.length === 0 && <p class="muted">No agent did anything in this stretch of time.</p>}
             <LaneTip model={model} width={width} />
           </div>

@@ -75,6 +75,8 @@ export interface SceneInput {
   last: number;
   scale: Scale;
   now: number;
+  /** Only messages of this row (null: of none) are drawn; undefined: all. */
+  near?: number | null;
 }
 
 /** Everything in sight, at most about one thing a pixel however long the window is. */
@@ -132,7 +134,8 @@ function layoutTicks(
   }
 }
 
-function layoutCurves({ index, rows, first, last, scale, detailed }: SceneInput, curves: Curve[]): void {
+function layoutCurves({ index, rows, first, last, scale, detailed, near }: SceneInput, curves: Curve[]): void {
+  if (near === null) return;
   const rowOf = rowsByNameAndId(rows);
   const nearest = new Map<string, number>();
   const messages = index.messages;
@@ -142,6 +145,7 @@ function layoutCurves({ index, rows, first, last, scale, detailed }: SceneInput,
     if (detailed && (message.kind === "delegate" || message.kind === "result")) continue;
     const ends = endsOf(message, rowOf);
     if (ends === null || Math.max(...ends) < first || Math.min(...ends) >= last) continue;
+    if (near !== undefined && !ends.includes(near)) continue;
     const x = xOf(scale, messageAt(message));
     const pair = ends.join(" ");
     if ((nearest.get(pair) ?? Infinity) - x < 3) continue;

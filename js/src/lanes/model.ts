@@ -2,17 +2,20 @@
 // Everything is a lazy signal, so lanes that nobody reads compute nothing.
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { isHuman } from "../lib/agents.ts";
+import { MINUTE } from "../lib/durations.ts";
 import type { Nav } from "../state/nav.ts";
 import { type Events, eventsOf } from "../store/events.ts";
 import type { Shown } from "../store/store.ts";
 import { activeBetween } from "./extent.ts";
 import type { Hit } from "./hit.ts";
 import { ROW } from "./layout.ts";
-import { keepOrder, type LaneRow, laneRows } from "./tree.ts";
+import { CROWD, keepOrder, type LaneRow, laneRows } from "./tree.ts";
 import type { TimeWindow } from "./window.ts";
 
 /** The window moves each second; which agents are in it is asked again when it has moved by this share. */
 const STEPS = 60;
+/** Idle for longer, an agent stands back behind those who work, ms. */
+const SETTLED_MS = 2 * MINUTE;
 
 export interface LaneOptions {
   /** More finished subagents than this fold under their parent. */
@@ -65,16 +68,24 @@ export class LaneModel {
       const unfolded = this.unfolded.value;
       const only = this.only.value;
       const asked = only === null ? agents.list() : agents.list().filter(({ id }) => only.has(id));
-      const rows = laneRows(asked, shown.value, { over: options.fold, isOpen: (id) => unfolded.has(id) });
+      const rows = laneRows(asked, shown.value, {
+        over: options.fold,
+        isOpen: (id) => unfolded.has(id),
+        since: edge.value - SETTLED_MS,
+      });
       last = this.hovered.peek() === null ? rows : keepOrder(last, rows);
       return last;
     });
   }
 
-  /** Height of the part in sight; half a row more shows that there are more. */
+  /** Height of the part in sight, whole rows. */
   get height(): number {
-    const rows = this.rows.value.length;
-    return (rows > this.most.value ? this.most.value + 0.5 : rows) * ROW;
+    return Math.min(this.rows.value.length, Math.floor(this.most.value)) * ROW;
+  }
+
+  /** Whether there are so many that their messages would cover them. */
+  get crowded(): boolean {
+    return this.rows.value.length > CROWD;
   }
 
   /** The rows in sight: first and one past the last. */

@@ -5,8 +5,8 @@ import { type Colours, readColors, theme } from "../state/theme.ts";
 import { axisLabels } from "./axis.ts";
 import { paintLanes } from "./draw.ts";
 import { type Hit, hitTest } from "./hit.ts";
-import { layoutScene, type Scale, type Scene, timeOf } from "./layout.ts";
-import { layoutLinks } from "./links.ts";
+import { layoutScene, type Scale, type Scene, type SceneInput, timeOf } from "./layout.ts";
+import { type Link, layoutLinks } from "./links.ts";
 import type { LaneModel } from "./model.ts";
 
 export class LanePainter {
@@ -89,6 +89,10 @@ export class LanePainter {
     this.#paint(); // at once: setting the size has wiped the canvas
   }
 
+  #links(input: SceneInput, near: number | null | undefined): readonly Link[] {
+    return layoutLinks(input).filter(({ parent, child }) => near === undefined || parent === near || child === near);
+  }
+
   #schedule(): void {
     this.#stale = true;
     if (this.#frame !== 0 || !this.#inSight) return;
@@ -107,7 +111,17 @@ export class LanePainter {
     const [first, last] = model.range;
     const follows = model.window.follows.peek();
     const { detailed } = model.options;
-    const input = { index: model.index.peek(), rows: model.rows.peek(), first, last, scale, now, detailed };
+    const { crowded, lit } = model;
+    const input = {
+      index: model.index.peek(),
+      rows: model.rows.peek(),
+      first,
+      last,
+      scale,
+      now,
+      detailed,
+      ...(crowded && { near: lit }),
+    };
     this.#scene = layoutScene(input);
     context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     paintLanes(context, {
@@ -117,9 +131,9 @@ export class LanePainter {
       top: model.scrollTop.peek(),
       grid: axisLabels(scale, follows).map(({ x }) => x),
       nowX: follows ? scale.width : null,
-      lit: model.lit,
+      lit,
       colours: this.#colours,
-      detail: detailed ? { links: layoutLinks(input), font: this.#font } : null,
+      detail: detailed ? { links: this.#links(input, crowded ? lit : undefined), font: this.#font } : null,
     });
   }
 }

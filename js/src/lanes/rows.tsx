@@ -1,8 +1,11 @@
 // The words beside the lanes: who is on which row and what it is doing. Only rows in sight exist.
 import { money, plural, short, UNKNOWN, when, words } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";
+import { Ends } from "../parts/ends.tsx";
+import { FinishedMark } from "../parts/finished.tsx";
 import { StatusMark, statusKind } from "../parts/status.tsx";
 import { Line } from "../parts/text.tsx";
+import { whyOf } from "../state/needs.ts";
 import type { Agent } from "../store/events.ts";
 import { agentName } from "../store/names.ts";
 import { ROW } from "./layout.ts";
@@ -49,8 +52,8 @@ export function LaneRows({ model }: { model: LaneModel }) {
           >
             <div class="lane-who" style={{ paddingInlineStart: `${Math.min(depth, DEEPEST) * INDENT}px` }}>
               <StatusMark status={agent.status} />
-              <strong class="line">{agentName(model.store, agent.id)}</strong>
-              {fold !== undefined && <Fold fold={fold} onToggle={() => model.toggle(agent.id)} />}
+              <Ends strong text={agentName(model.store, agent.id)} />
+              {fold !== undefined && <FinishedMark inOption fold={fold} onToggle={() => model.toggle(agent.id)} />}
               <span class="lane-kind line muted" title={kindOf(agent)}>
                 {kindOf(agent)}
               </span>
@@ -69,31 +72,6 @@ export function LaneRows({ model }: { model: LaneModel }) {
   );
 }
 
-interface FoldProps {
-  readonly fold: NonNullable<LaneRow["fold"]>;
-  readonly onToggle: () => void;
-}
-
-function Fold({ fold, onToggle }: FoldProps) {
-  const label = plural(fold.count, "finished subagent");
-  return (
-    <button
-      type="button"
-      class="lane-fold figures"
-      tabIndex={-1}
-      aria-expanded={fold.open}
-      aria-label={label}
-      title={`${label}: ${fold.open ? "fold" : "show"}`}
-      onClick={(event) => {
-        event.stopPropagation();
-        onToggle();
-      }}
-    >
-      {fold.open ? "▾" : "▸"} {fold.count} ✓
-    </button>
-  );
-}
-
 /** Unpriced is a model without a known price; an agent whose tokens nobody counts is unknown. */
 function costOf({ cost_usd, output_tokens, unpriced_requests }: Agent): string {
   return cost_usd === null && output_tokens === null ? UNKNOWN : money(cost_usd, unpriced_requests);
@@ -107,7 +85,7 @@ function callsOf({ tool_calls }: Agent): string {
 function Doing({ agent }: { agent: Agent }) {
   const kind = statusKind(agent.status);
   const matters = kind === "waiting" || kind === "failed";
-  const text = matters ? (agent.status_reason ?? agent.activity) : (agent.activity ?? agent.status_reason);
+  const text = matters ? (whyOf(agent) ?? agent.activity) : (agent.activity ?? agent.status_reason);
   return (
     <div class={`lane-doing ${matters ? `ink-${kind}` : kind === "working" ? "" : "muted"}`}>
       <Line text={text ?? words(agent.status)} />
@@ -128,26 +106,28 @@ function kindOf({ role, source, model, name }: Agent): string {
 export function LaneTable({ model }: { model: LaneModel }) {
   const now = model.store.now.peek();
   return (
-    <table class="visually-hidden">
-      <caption>Agents and their status</caption>
-      <thead>
-        <tr>
-          <th>agent</th>
-          <th>status</th>
-          <th>since</th>
-          <th>reason</th>
-        </tr>
-      </thead>
-      <tbody>
-        {model.rows.value.slice(0, MOST_READ_OUT).map(({ agent }) => (
-          <tr key={agent.id}>
-            <th scope="row">{agentName(model.store, agent.id)}</th>
-            <td>{words(agent.status)}</td>
-            <td>{when(agent.status_at, now)}</td>
-            <td>{oneLine(agent.status_reason ?? "")}</td>
+    <div class="visually-hidden">
+      <table>
+        <caption>Agents and their status</caption>
+        <thead>
+          <tr>
+            <th>agent</th>
+            <th>status</th>
+            <th>since</th>
+            <th>reason</th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {model.rows.value.slice(0, MOST_READ_OUT).map(({ agent }) => (
+            <tr key={agent.id}>
+              <th scope="row">{agentName(model.store, agent.id)}</th>
+              <td>{words(agent.status)}</td>
+              <td>{when(agent.status_at, now)}</td>
+              <td>{oneLine(agent.status_reason ?? "")}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }

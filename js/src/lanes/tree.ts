@@ -1,24 +1,36 @@
 // Which agent is on which row: an indented tree whose order holds still under a pointer.
-import { isHuman, isLive } from "../lib/agents.ts";
+import { isHuman } from "../lib/agents.ts";
 import { append } from "../lib/ordered.ts";
+import type { Fold } from "../parts/finished.tsx";
 import type { Agent } from "../store/events.ts";
 
 export interface LaneRow {
   agent: Agent;
   depth: number;
   /** Of a parent with many children that are finished: how many, and whether they are shown. */
-  fold?: { readonly count: number; readonly open: boolean };
+  fold?: Fold;
 }
 
 interface Folding {
-  /** More finished children than this fold under their parent. */
+  /** More finished children than this fold under their parent; of a crowd, all do. */
   readonly over: number;
   readonly isOpen: (parent: string) => boolean;
+  /** Who turned idle after this, ms, still stands with those who work: between two tasks nobody changes places. */
+  readonly since?: number;
 }
 
 const NO_FOLDING: Folding = { over: Infinity, isOpen: () => true };
 
-/** Agents as an indented tree: children under their parent, those who live first, then who was seen last. */
+/** More agents than this are a crowd: what is over folds away, and messages are drawn of one lane at a time. */
+export const CROWD = 15;
+
+const URGENCY: Readonly<Record<string, number>> = { waiting: 0, working: 1, idle: 2 };
+const OVER = 3;
+
+/**
+ * Agents as an indented tree, children under their parent: first those in whose tree somebody waits, then those who
+ * work, the idle, and what is over by who was seen last.
+ */
 export function laneRows(agents: Iterable<Agent>, shown: ReadonlySet<string>, folding = NO_FOLDING): LaneRow[] {
   const members = new Map<string, Agent>();
   for (const agent of agents) {
@@ -29,6 +41,7 @@ export function laneRows(agents: Iterable<Agent>, shown: ReadonlySet<string>, fo
     const parent = agent.parent_id !== null && members.has(agent.parent_id) ? agent.parent_id : null;
     append(children, parent, agent);
   }
+  const crowded = folding !== NO_FOLDING && members.size > CROWD;
   const rows: LaneRow[] = [];
   const placed = new Set<string>();
   const place = (agent: Agent, depth: number): void => {
@@ -38,8 +51,9 @@ export function laneRows(agents: Iterable<Agent>, shown: ReadonlySet<string>, fo
     rows.push(row);
     const own = (children.get(agent.id) ?? []).sort(order);
     const finished = own.filter((child) => !placed.has(child.id) && !lives(child));
-    if (finished.length > folding.over) {
-      row.fold = { count: finished.length, open: folding.isOpen(agent.id) };
+    if (finished.length > (crowded ? 0 : folding.over)) {
+      const failed = finished.filter(({ status }) => status === "failed").length;
+      row.fold = { count: finished.length, failed, open: folding.isOpen(agent.id) };
       if (!row.fold.open) for (const child of finished) hide(child);
     }
     for (const child of own) place(child, depth + 1);
@@ -50,19 +64,22 @@ export function laneRows(agents: Iterable<Agent>, shown: ReadonlySet<string>, fo
     placed.add(agent.id);
     for (const child of children.get(agent.id) ?? []) hide(child);
   };
-  const subtreeLives = new Map<string, boolean>();
-  const lives = (agent: Agent): boolean => {
-    const known = subtreeLives.get(agent.id);
+  const urgencies = new Map<string, number>();
+  const urgency = (agent: Agent): number => {
+    const known = urgencies.get(agent.id);
     if (known !== undefined) return known;
-    subtreeLives.set(agent.id, isLive(agent.status)); // set before the children are visited: a cycle ends here
-    const answer = isLive(agent.status) || (children.get(agent.id) ?? []).some(lives);
-    subtreeLives.set(agent.id, answer);
+    const justIdle = agent.status === "idle" && (agent.status_at ?? 0) > (folding.since ?? Infinity);
+    const own = justIdle ? URGENCY["working"]! : (URGENCY[agent.status ?? ""] ?? OVER);
+    urgencies.set(agent.id, own); // set before the children are visited: a cycle ends here
+    const answer = Math.min(own, ...(children.get(agent.id) ?? []).map(urgency));
+    urgencies.set(agent.id, answer);
     return answer;
   };
+  const lives = (agent: Agent): boolean => urgency(agent) < OVER;
   const order = (a: Agent, b: Agent): number => {
-    const alive = lives(a);
-    if (alive !== lives(b)) return alive ? -1 : 1;
-    const byTime = alive
+    const byUrgency = urgency(a) - urgency(b);
+    if (byUrgency !== 0) return byUrgency;
+    const byTime = lives(a)
       ? (a.started_at ?? Infinity) - (b.started_at ?? Infinity)
       : (b.last_seen_at ?? 0) - (a.last_seen_at ?? 0);
     return byTime || (a.id < b.id ? -1 : 1);

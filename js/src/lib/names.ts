@@ -10,12 +10,13 @@ export const EVERYONE = "*";
 /** "agent-1767303353127-qvwgix": its role and the end of it say more. */
 const MADE_BY_A_MACHINE = /^agent-\d{10,}-(\w+)$/;
 
-/** The agent's name, else its id by its ends. */
+/** The agent's name, whole where it is a text; else its id by its ends. */
 export function ownName(id: string, agent: AgentsRow | undefined): string {
   if (id === "user") return "you";
   const name = agent?.name || id;
   const made = MADE_BY_A_MACHINE.exec(name);
-  return oneLine(made ? `${agent?.role ?? "agent"} ${made[1]}` : shortId(name.replace(/^agent-(?=.)/, "")));
+  if (made) return oneLine(`${agent?.role ?? "agent"} ${made[1]}`);
+  return oneLine(/\s/.test(name.trim()) ? name : shortId(name.replace(/^agent-(?=.)/, "")));
 }
 
 /**
@@ -35,4 +36,19 @@ export function numbersOf(agents: Iterable<AgentsRow>): ReadonlyMap<string, numb
     for (const [i, { id }] of group.entries()) if (i > 0) numbers.set(id, i + 1);
   }
   return numbers;
+}
+
+/** Up to this many characters a name is cut at its end, if at all. */
+const SHORT = 8;
+/** Characters that stay at the end of a longer one. */
+const TAIL = 8;
+
+/** What of a name may be cut, and what must stay: its last word where that is short, as a number is. */
+export function endsOf(name: string): readonly [head: string, tail: string] {
+  const chars = [...name];
+  if (chars.length <= SHORT) return ["", name];
+  const word = /[-_.\s/][^-_.\s/]+$/u.exec(name)?.[0] ?? "";
+  const long = [...word].length > TAIL || word === "" || word === name;
+  const tail = long ? Math.min(TAIL, Math.floor(chars.length * 0.4)) : [...word].length;
+  return [chars.slice(0, -tail).join(""), chars.slice(-tail).join("")];
 }

@@ -2,6 +2,7 @@
 import { oneLine } from "../lib/text.ts";
 import { useApp } from "../state/context.ts";
 import { agentName } from "../store/names.ts";
+import { Ends } from "./ends.tsx";
 
 interface AgentNameProps {
   readonly id: string | null;
@@ -17,7 +18,7 @@ export function AgentName({ id, inTabOrder = false }: AgentNameProps) {
   if (!store.tables.agents.rows.has(id)) {
     return (
       <span class="name" title={oneLine(id)}>
-        {name}
+        <Ends text={name} title={id} />
       </span>
     );
   }
@@ -27,7 +28,7 @@ export function AgentName({ id, inTabOrder = false }: AgentNameProps) {
   };
   return (
     <button type="button" class="name link" title={oneLine(id)} tabIndex={inTabOrder ? 0 : -1} onClick={open}>
-      {name}
+      <Ends text={name} title={name === id ? id : `${name} · ${id}`} />
     </button>
   );
 }

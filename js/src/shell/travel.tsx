@@ -2,11 +2,11 @@
 // from event to event, and at its right end is the present again.
 import { type ReadonlySignal, useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
+import { BusyTime } from "../lib/busy-time.ts";
 import { ago, exactTime, stamp } from "../lib/format.ts";
 import { useApp } from "../state/context.ts";
 import { loadMoment } from "../state/older.ts";
 import type { Store } from "../store/store.ts";
-import { History } from "./travel-axis.ts";
 
 const SPEEDS = [1, 10, 60, 600] as const;
 const BARS = 240;
@@ -34,11 +34,11 @@ function instantsOf({ tables }: Store): number[] {
   return instants;
 }
 
-function useHistory(live: Store): ReadonlySignal<History> {
+function useHistory(live: Store): ReadonlySignal<BusyTime> {
   const look = useComputed(() => Math.floor(live.now.value / LOOK_MS));
   return useComputed(() => {
     look.value;
-    return new History(instantsOf(live), live.now.peek());
+    return new BusyTime(instantsOf(live), live.now.peek());
   });
 }
 
@@ -117,7 +117,7 @@ export function Travel() {
   );
 }
 
-function Bar({ history, go }: { history: ReadonlySignal<History>; go: (at: number) => void }) {
+function Bar({ history, go }: { history: ReadonlySignal<BusyTime>; go: (at: number) => void }) {
   const { live, nav } = useApp();
   const track = useRef<HTMLDivElement>(null);
   const shape = useComputed(() => histogramPath(history.value.counts(BARS)));

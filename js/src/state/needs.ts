@@ -21,6 +21,17 @@ const STUCK_MS = DAY;
 /** The newest note is the first line; agents put a time before it, but how long it has been so stands beside it anyway. */
 const newestNote = (notes: string): string => notes.split("\n")[0]!.replace(/^\[\d{4}-\d\d-\d\d[^\]]*\]\s*/, "");
 
+/** What the status says where it says no more than that there is a question. */
+const A_QUESTION = "a question to you";
+/** The last sentence that asks, with what stands before it on its line. */
+const ASKING = /[^.!?\n]*\?(?=[^?]*$)/;
+
+/** Why an agent is where it is: of one that asks, the question itself, which is what it said last. */
+export function whyOf({ status, status_reason, activity }: AgentsRow): string | null {
+  if (status !== "waiting" || status_reason !== A_QUESTION || !activity) return status_reason;
+  return ASKING.exec(activity)?.[0].trim() || activity;
+}
+
 export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], now: number): Need[] {
   const recent = (at: number | null, within: number): boolean => at !== null && now - at < within;
   const agentNeed = (agent: AgentsRow, verb: string): Need => ({
@@ -28,7 +39,7 @@ export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], 
     id: agent.id,
     status: agent.status!,
     name: agent.name ?? agent.id,
-    text: agent.status_reason === null ? verb : `${verb}: ${agent.status_reason}`,
+    text: whyOf(agent) === null ? verb : `${verb}: ${whyOf(agent)}`,
     since: agent.status_at,
   });
   const taskNeed = (task: TasksRow, verb: string): Need => ({

@@ -1,7 +1,7 @@
 // What agents are called.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { numbersOf, ownName } from "../../src/lib/names.ts";
+import { endsOf, numbersOf, ownName } from "../../src/lib/names.ts";
 import { row } from "../support/rows.ts";
 
 test("sessions of one project are told apart in the order in which they began", () => {
@@ -31,3 +31,24 @@ test("a name made by a machine gives way to the role, and the person is you", ()
   assert.equal(ownName("agent-planner-1", undefined), "planner-1");
   assert.equal(ownName("user", row("agents", "user", { name: "user" })), "you");
 });
+
+test("a name that is a text stays whole, an id is known by its ends", () => {
+  const brief = "Find who calls the functions of a day";
+  assert.equal(ownName("x", row("agents", "x", { name: brief })), brief);
+  assert.equal(ownName("ses_475a2eddcffevG7FepuGaYIuhw", undefined), "ses_475a2eddcff…Iuhw");
+});
+
+for (const [name, tail] of [
+  ["code-worker-17", "-17"],
+  ["Investigate wasm size reduction 2", " 2"],
+  ["Read the store", " store"],
+  ["general-purpose", "-purpose"],
+  ["generalpurpose", "rpose"],
+  ["mcp__github__list_pull_request_review_comments", "comments"],
+  ["skylark", "skylark"],
+] as const)
+  test(`names that begin alike are told apart by their ends: ${name}`, () => {
+    const [head, kept] = endsOf(name);
+    assert.equal(head + kept, name);
+    assert.equal(kept, tail);
+  });

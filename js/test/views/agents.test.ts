@@ -33,6 +33,17 @@ test("more than five finished subagents fold into one line under their parent, w
   assert.equal(arranged(team.slice(0, -1)).length, 7, "five are few enough");
 });
 
+test("in a crowd all finished subagents fold into a mark beside their parent", () => {
+  const crowd = Array.from({ length: 20 }, (_, n) =>
+    row("agents", `busy ${n}`, { status: "working", parent_id: "boss" }),
+  );
+  const rows = [boss, ...team.slice(-2), ...crowd];
+  const [first, ...rest] = arranged(rows);
+  assert.deepEqual(first!.fold, { count: 2, failed: 1, open: false });
+  assert.equal(rest.length, 20);
+  assert.equal(arranged(rows, new Map([["boss", true]])).length, 23);
+});
+
 test("whoever waits stands first, and whoever it hangs on with it", () => {
   const waits = row("agents", "waits", { status: "waiting", parent_id: "idle" });
   const rows = [

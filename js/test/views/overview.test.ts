@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sparkPath } from "../../src/charts/spark.tsx";
-import { needs } from "../../src/state/needs.ts";
+import { needs, whyOf } from "../../src/state/needs.ts";
 import { callsByAgent, messagesInOrder, spansByAgent } from "../../src/store/events.ts";
 import type {
   AgentsRow,
@@ -207,4 +207,13 @@ test("who waits comes first, longest first; then fresh failures, then tasks", ()
     list.map(({ text }) => text),
     ["waits for you: permission to run x", "waits for you", "failed: rate limit", "is blocked"],
   );
+});
+
+test("of an agent that asks, the question itself is said", () => {
+  const asks = (activity: string | null, status_reason: string | null = "a question to you") =>
+    whyOf(agent("asks", { status: "waiting", status_reason, activity }));
+  assert.equal(asks("I moved the store. Should I delete the old one? It is not used."), "Should I delete the old one?");
+  assert.equal(asks("Let me know whether to go on."), "Let me know whether to go on.");
+  assert.equal(asks("Shall I?", "permission to run x"), "permission to run x");
+  assert.equal(asks(null), "a question to you");
 });

@@ -18,6 +18,8 @@ import type { SortValue } from "../../lib/sort.ts";
 import { oneLine } from "../../lib/text.ts";
 import { tokensOf } from "../../lib/tokens.ts";
 import { ActivityBars } from "../../parts/activity.tsx";
+import { Ends } from "../../parts/ends.tsx";
+import { FinishedMark } from "../../parts/finished.tsx";
 import type { Column } from "../../parts/grid/types.ts";
 import { Project } from "../../parts/project.tsx";
 import { StatusMark } from "../../parts/status.tsx";
@@ -39,6 +41,8 @@ export interface Knowledge {
   readonly index: () => Events;
   readonly sent: () => ReadonlyMap<string, readonly number[]>;
   readonly onFold: (id: string) => void;
+  /** Shows or hides the finished children. */
+  readonly onFinished: (id: string) => void;
 }
 
 type Shape = Pick<Column<AgentItem>, "min" | "grow" | "rank" | "end">;
@@ -77,9 +81,8 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
         <span class="with-mark" style={{ paddingInlineStart: `${Math.min(item.depth, DEEPEST) * INDENT_PX}px` }}>
           <Twisty item={item} onFold={known.onFold} />
           <StatusMark status={row.status} />
-          <strong class="line" title={oneLine(row.id)}>
-            {agentName(store, row.id)}
-          </strong>
+          <Ends strong text={agentName(store, row.id)} title={`${agentName(store, row.id)} · ${row.id}`} />
+          {item.fold !== null && <FinishedMark fold={item.fold} onToggle={() => known.onFinished(row.id)} />}
           {row.role !== null && !agentName(store, row.id).startsWith(row.role) && (
             <span class="line muted agent-role">{oneLine(row.role)}</span>
           )}

@@ -25,17 +25,22 @@ export function toggleFold(folds: Signal<Folds>, id: string): void {
   else set(folds, id, folds.peek().get(id) === false ? undefined : false);
 }
 
+/** Show or hide the finished children of an agent, by the mark beside its name. */
+export function toggleFinished(folds: Signal<Folds>, id: string): void {
+  set(folds, id, folds.peek().get(id) === true ? undefined : true);
+}
+
 /** Right opens step by step; left closes, and from where nothing is open goes to the parent (whose id it gives). */
 export function stepFold(folds: Signal<Folds>, item: AgentItem, opens: boolean): string | null {
   const band = finishedOf(item.id);
   const id = band ?? item.id;
   const now = folds.peek().get(id);
   if (opens) {
-    if (now !== true && (band !== null || item.expanded !== null))
+    if (now !== true && (band !== null || item.expanded !== null || item.fold !== null))
       set(folds, id, now === false && band === null ? undefined : true);
     return null;
   }
-  if (band !== null && now === true) set(folds, id, undefined);
+  if ((band !== null || item.fold !== null) && now === true) set(folds, id, undefined);
   else if (band === null && item.expanded) set(folds, id, now === true ? undefined : false);
   else return item.parent;
   return null;

@@ -12,7 +12,7 @@ import { eventsOf } from "../../store/events.ts";
 import { AGENT_STATUSES, type AgentsRow } from "../../store/tables.ts";
 import { agentColumns, withKnown } from "./columns.tsx";
 import { AgentDetails } from "./details.tsx";
-import { foldsOf, stepFold, toggleFold } from "./folds.ts";
+import { foldsOf, stepFold, toggleFinished, toggleFold } from "./folds.ts";
 import { sentBy, sumsOf } from "./sums.ts";
 import { Timeline } from "./timeline.tsx";
 import { type AgentItem, arrange, finishedOf } from "./tree.ts";
@@ -85,6 +85,7 @@ function AgentTree({ rows, narrowed, question }: TreeProps) {
         index: () => index.value,
         sent: () => sent.value,
         onFold: (id) => toggleFold(folds, id),
+        onFinished: (id) => toggleFinished(folds, id),
       }),
     [store, folds],
   );

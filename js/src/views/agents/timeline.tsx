@@ -23,7 +23,7 @@ export function Timeline({ only }: { only: readonly AgentsRow[] | null }) {
         store={store}
         nav={nav}
         window={window}
-        most={Math.max(3, (height - ABOVE_PX) / ROW - 0.5)}
+        most={Math.max(3, (height - ABOVE_PX) / ROW)}
         only={only}
         detailed
       />

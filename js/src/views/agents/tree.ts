@@ -1,8 +1,11 @@
 // The order of the agents view: the trees in which somebody is present, then a group for each status of those
 // that are over, then people. Finished subagents fold under their parent when there are many.
+
+import { CROWD } from "../../lanes/tree.ts";
 import { isHuman } from "../../lib/agents.ts";
 import { plural, words } from "../../lib/format.ts";
 import { type SortValue, sortedBy } from "../../lib/sort.ts";
+import type { Fold } from "../../parts/finished.tsx";
 import type { AgentsRow } from "../../store/tables.ts";
 
 /** A line of the view: an agent at its depth, or a band: the head of a group, or of an agent's finished children. */
@@ -15,6 +18,8 @@ export interface AgentItem {
   readonly expanded: boolean | null;
   /** The line it hangs on. */
   readonly parent: string | null;
+  /** In a crowd: how many of its children are finished, and whether they are shown. */
+  readonly fold: Fold | null;
 }
 
 /** true: everything under an agent is shown, false: nothing; not there: all but many finished ones. */
@@ -30,7 +35,7 @@ export interface Arrangement {
   readonly order: { readonly value: (item: AgentItem) => SortValue; readonly descending: boolean } | null;
 }
 
-/** More finished children than this fold. */
+/** More finished children than this fold into a line; in a crowd all do, into a mark beside their parent's name. */
 const FINISHED_OVER = 5;
 const FINISHED = "finished of ";
 export const finishedOf = (id: string): string | null => (id.startsWith(FINISHED) ? id.slice(FINISHED.length) : null);
@@ -41,6 +46,7 @@ const URGENCY = ["waiting", "failed", "working", "idle", "unknown", "done", "off
 const OVER = ["failed", "done", "waiting", "working", "idle", "offline", "unknown"];
 const PRESENT = new Set(["waiting", "working", "idle"]);
 
+const hasFailed = ({ status }: AgentsRow): boolean => status === "failed";
 const statusOf = (row: AgentsRow): string => row.status ?? "unknown";
 const urgency = (row: AgentsRow): number => URGENCY.indexOf(statusOf(row));
 const byLastSeen = (a: AgentsRow, b: AgentsRow): number => (b.last_seen_at ?? 0) - (a.last_seen_at ?? 0);
@@ -52,6 +58,7 @@ const line = (agent: AgentsRow, depth = 0): AgentItem => ({
   band: null,
   expanded: null,
   parent: null,
+  fold: null,
 });
 const OPEN = "▾";
 const CLOSED = "▸";
@@ -62,6 +69,7 @@ const head = (id: string, label: string, isOpen: boolean | null): AgentItem => (
   band: isOpen === null ? label : `${isOpen ? OPEN : CLOSED} ${label}`,
   expanded: isOpen,
   parent: null,
+  fold: null,
 });
 
 /** Offline is offline, however short ago; the rest are gone when they have not been seen for long. */
@@ -105,6 +113,7 @@ class Forest {
   readonly #children = new Map<string, AgentsRow[]>();
   readonly #urgencies = new Map<string, number>();
   readonly #lively = new Map<string, boolean>();
+  readonly #crowded: boolean;
 
   constructor(
     rows: readonly AgentsRow[],
@@ -112,6 +121,7 @@ class Forest {
     readonly folds: Folds,
   ) {
     const byId = new Map(rows.map((row) => [row.id, row]));
+    this.#crowded = rows.filter(({ status }) => PRESENT.has(status ?? "")).length > CROWD;
     for (const row of rows) {
       const parent = row.parent_id === null || circles(row, byId) ? undefined : byId.get(row.parent_id);
       if (parent === undefined) this.roots.push(row);
@@ -149,20 +159,31 @@ class Forest {
 
   lines(rows: readonly AgentsRow[], depth = 0, parent: string | null = null): AgentItem[] {
     return rows.flatMap((row) => {
-      const own = this.#of(row);
+      const all = this.#of(row);
       const fold = this.folds.get(row.id);
-      const item = { ...line(row, depth), expanded: own.length === 0 ? null : fold !== false, parent };
+      const over = this.#crowded ? this.#over(all) : [];
+      const own = over.length > 0 && fold !== true ? all.filter((child) => !over.includes(child)) : all;
+      const item = {
+        ...line(row, depth),
+        expanded: own.length === 0 ? null : fold !== false,
+        parent,
+        fold:
+          over.length === 0 ? null : { count: over.length, failed: over.filter(hasFailed).length, open: fold === true },
+      };
       return item.expanded ? [item, ...this.#under(row, own, fold, depth + 1)] : [item];
     });
   }
 
+  /** Those that are finished, with all that hangs on them. */
+  #over(own: readonly AgentsRow[]): readonly AgentsRow[] {
+    return own.filter((child) => !PRESENT.has(statusOf(child)) && !this.#of(child).some((one) => this.isLively(one)));
+  }
+
   #under(row: AgentsRow, own: readonly AgentsRow[], fold: boolean | undefined, depth: number): AgentItem[] {
-    const over = own.filter(
-      (child) => !PRESENT.has(statusOf(child)) && !this.#of(child).some((one) => this.isLively(one)),
-    );
-    if (over.length <= FINISHED_OVER) return this.lines(own, depth, row.id);
+    const over = [...this.#over(own)];
+    if (this.#crowded || over.length <= FINISHED_OVER) return this.lines(own, depth, row.id);
     const going = own.filter((child) => !over.includes(child));
-    const failed = over.filter(({ status }) => status === "failed").length;
+    const failed = over.filter(hasFailed).length;
     const label = `${plural(over.length, "finished subagent")}${failed > 0 ? `, ${failed} failed` : ""}`;
     const band: AgentItem = { ...head(`${FINISHED}${row.id}`, label, fold === true), depth, parent: row.id };
     return [

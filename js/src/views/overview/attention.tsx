@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { longDuration } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
+import { Ends } from "../../parts/ends.tsx";
 import { ResumeButton } from "../../parts/resume.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
@@ -59,7 +60,7 @@ function Item({ need, name, agent, now, onOpen }: ItemProps) {
     <div class="attention-entry">
       <button type="button" class="attention-item" onClick={onOpen}>
         <StatusMark status={need.status} />
-        <strong class="line">{oneLine(name)}</strong>
+        <Ends strong text={name} />
         <Line text={need.text} />
         {need.since !== null && <span class="muted">for {longDuration(now - need.since)}</span>}
       </button>

@@ -10,7 +10,7 @@ import type { TimeWindow } from "../../lanes/window.ts";
 import { SECOND } from "../../lib/durations.ts";
 import { day, hourMinute, longDuration } from "../../lib/format.ts";
 import type { Pace } from "../../lib/limits.ts";
-import { Empty } from "../../parts/empty.tsx";
+import { CopyButton } from "../../parts/copy.tsx";
 import { useSize } from "../../parts/size.ts";
 import { useApp } from "../../state/context.ts";
 import { aboutLimit, briefly, pacesOf } from "../../state/limits.ts";
@@ -39,27 +39,31 @@ export function Overview() {
 
 function Zones({ store, nav }: Props) {
   const zones = useRef<HTMLDivElement>(null);
+  const above = useRef<HTMLDivElement>(null);
   const { width, height } = useSize(zones);
+  const { height: top } = useSize(above);
   const window = windowOf(nav, store, "overview");
   return (
     <div ref={zones} class="overview">
-      <Attention store={store} nav={nav} />
-      <Figures store={store} nav={nav} window={window} />
-      <Quiet store={store} window={window} />
-      <Lanes store={store} nav={nav} window={window} most={lanesThatFit(height)} />
+      <div ref={above}>
+        <Attention store={store} nav={nav} />
+        <Figures store={store} nav={nav} window={window} />
+        <Quiet store={store} window={window} />
+      </div>
+      <Lanes store={store} nav={nav} window={window} most={lanesThatFit(height - top)} />
       <Lists store={store} nav={nav} burndown={width >= BURNDOWN_FROM_PX} />
     </div>
   );
 }
 
-/** What the other zones need at least, px. */
-const OTHER_ZONES = 411;
+/** What stands above the rows of the lanes, and what the lists below them need at least, px. */
+const AROUND_LANES = 84 + 197;
 
 /** Narrower, the tasks themselves need the room; the figure has the estimate anyway. */
 const BURNDOWN_FROM_PX = 1100;
 
 function lanesThatFit(height: number): number {
-  return Math.min(16, Math.max(7, Math.floor((height - OTHER_ZONES) / ROW)));
+  return Math.min(16, Math.max(5, Math.floor((height - AROUND_LANES) / ROW)));
 }
 
 function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
@@ -137,20 +141,49 @@ function Lists({ store, nav, burndown }: Props & { burndown: boolean }) {
   );
 }
 
-/** No rows at all: what is watched, and what would change that. */
+/** No rows at all: where was looked, what of it is not there, and what would change that. */
 function Nothing({ store }: { store: Shown }) {
   const sources = store.sources.value;
   return (
-    <Empty title="No agent has left anything here yet.">
-      {sources.length === 0 ? "Nothing is watched." : "Watched: "}
-      {sources.map(({ name, path }) => (
-        <span key={path} class="watched">
-          {name} <code>{path}</code>
-        </span>
-      ))}
-      <br />
-      Start an agent in one of these places, or watch another: <code>aw.watch("path/to/memory")</code>. To see a team at
-      work, run <code>agent-widget demo</code>.
-    </Empty>
+    <div class="empty nothing">
+      <p class="empty-title">No agent has left anything here yet.</p>
+      {sources.length > 0 && (
+        <table class="places">
+          <caption class="muted">{sources.length === 1 ? "This place is watched" : "These places are watched"}</caption>
+          <tbody>
+            {sources.map(({ name, path, state }) => (
+              <tr key={path}>
+                <td class="muted">{state === "missing" ? "✕" : "✓"}</td>
+                <th scope="row">{name}</th>
+                <td>
+                  <code>{path}</code>
+                </td>
+                <td class="muted">{state === "missing" ? "not there" : "nothing in it"}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      <p>
+        Start an agent as always: its first line appears here within seconds. It writes somewhere else? Name the place;
+        or look at a simulated team first.
+      </p>
+      <ul class="plain ways">
+        {WAYS.map(([what, line]) => (
+          <li key={line}>
+            <span class="muted">{what}</span>
+            <code>{line}</code>
+            <CopyButton text={line}>Copy</CopyButton>
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
+
+const WAYS = [
+  ["in a cell", 'dash = aw.watch("path/to/memory", "~/.claude")'],
+  ["in a shell", "agent-widget serve path/to/memory --open"],
+  ["a simulated team", "agent-widget demo"],
+  ["what is found here", "agent-widget doctor"],
+] as const;

@@ -4,6 +4,7 @@ import { Burndown } from "../../charts/burndown.tsx";
 import { MINUTE } from "../../lib/durations.ts";
 import { integer, percent } from "../../lib/format.ts";
 import { lowerBound } from "../../lib/ordered.ts";
+import { Ends } from "../../parts/ends.tsx";
 import { useFresh } from "../../parts/fades.ts";
 import { KindPill } from "../../parts/kind.tsx";
 import { StatusMark, statusColor } from "../../parts/status.tsx";
@@ -40,9 +41,9 @@ export function LatestMessages({ store, nav, index }: { store: Shown; nav: Nav; 
         >
           <Time at={message.at} fits="clock" />
           <span class="overview-ends">
-            <strong>{message.sender === null ? "–" : agentName(store, message.sender)}</strong>
-            <span class="muted"> → </span>
-            <strong>{message.recipient === null ? "–" : agentName(store, message.recipient)}</strong>
+            <Ends strong text={message.sender === null ? "–" : agentName(store, message.sender)} />
+            <span class="muted">→</span>
+            <Ends strong text={message.recipient === null ? "–" : agentName(store, message.recipient)} />
           </span>
           <KindPill kind={message.kind} />
           <Line text={message.text} />
@@ -79,8 +80,8 @@ export function TasksInHand({ store, nav, burndown }: { store: Shown; nav: Nav; 
           <Line text={task.title ?? task.id} />
           {task.progress === null ? <span /> : <Bar part={task.progress} color={statusColor(task.status)} />}
           <span class="muted overview-part">{task.progress === null ? "" : percent(task.progress)}</span>
-          <span class="muted line overview-owner">
-            {task.owner === null ? "no owner" : agentName(store, task.owner)}
+          <span class="muted overview-owner">
+            <Ends text={task.owner === null ? "no owner" : agentName(store, task.owner)} />
           </span>
         </button>
       ))}

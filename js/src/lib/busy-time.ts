@@ -1,4 +1,4 @@
-// The recorded history as an axis: every instant at which something happened, with long silences cut short, so
+// Time as an axis: every instant at which something happened, with long silences cut short, so
 // that three busy hours in a quiet month can still be travelled through.
 
 export interface Piece {
@@ -17,7 +17,7 @@ const CUT = 0.012;
 /** What stands around the first and the last instant of a piece. */
 const MARGIN_MS = 5_000;
 
-export class History {
+export class BusyTime {
   readonly pieces: readonly Piece[];
   readonly #instants: Float64Array;
 

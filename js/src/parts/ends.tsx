@@ -1,0 +1,32 @@
+// A name on one line. Where there is no room for all of it the middle gives way, so that names which begin alike
+// stay apart, and a number at the end is never lost.
+import { endsOf } from "../lib/names.ts";
+import { oneLine } from "../lib/text.ts";
+
+interface EndsProps {
+  readonly text: string;
+  readonly class?: string;
+  readonly strong?: boolean;
+  /** The tooltip, where it is more than the name. */
+  readonly title?: string;
+}
+
+export function Ends({ text, class: name = "", strong = false, title }: EndsProps) {
+  const whole = oneLine(text);
+  const Tag = strong ? "strong" : "span";
+  const about = title === undefined ? whole : oneLine(title);
+  const [head, tail] = endsOf(whole);
+  if (head === "") {
+    return (
+      <Tag class={`line ${name}`} title={about}>
+        {whole}
+      </Tag>
+    );
+  }
+  return (
+    <Tag class={`ends ${name}`} title={about}>
+      <span>{head}</span>
+      <span>{tail}</span>
+    </Tag>
+  );
+}
