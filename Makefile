@@ -6,7 +6,7 @@ MACHINE := $(BIN)/python .ci/machine.py
 NODE_MODULES := js/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-lowest bench lint audit docs bundle pictures clean
+.PHONY: help demo lab test test-lowest bench soak lint audit docs bundle pictures clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -26,6 +26,9 @@ test-lowest: .venv-lowest/installed ## the quick tests with the lowest version o
 
 bench: .venv/test.installed ## what is measured beside floors and peers, on a quiet machine; bench.json (ARGS="live search --peers")
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+soak: .venv/test.installed ## an hour of chaos: kills, stops, bad connections; replicas must be in step after each (ARGS="--seed 2")
+	$(BIN)/python -m tests.soak --seconds 3600 $(ARGS)
 
 lint: .venv/test.installed $(NODE_MODULES) ## ruff, mypy, import-linter (which room may import which), tsc and biome
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""``python -m tests.soak --kills 100``: see :mod:`tests.soak.kills`."""
+"""``python -m tests.soak --seconds 3600``: :mod:`tests.soak.chaos`; ``--kills 100``: :mod:`tests.soak.kills`."""
 
 from __future__ import annotations
 
@@ -8,25 +8,47 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.soak import chaos
 from tests.soak.kills import run
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=0)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         for name in ("HOME", "JUPYTER_RUNTIME_DIR", "XDG_STATE_HOME"):
             os.environ[name] = str(Path(directory) / name.lower())
             Path(os.environ[name]).mkdir()
-        outcome = run(Path(directory), options.kills, options.seed)
+        report = chaos.run(Path(directory), options.seed, seconds=options.seconds)
+        _tell(report, options.seed)
+        if not options.kills:
+            sys.exit(bool(report.out_of_step))
+        (Path(directory) / "kills").mkdir()
+        outcome = run(Path(directory) / "kills", options.kills, options.seed)
     print(f"{outcome.kills} kills, {outcome.rows:,} messages, seed {options.seed}")
     print(f"{len(outcome.differences)} rows differ from the files'")
     for line in outcome.differences[:10]:
         print(f"  {line[:200]}")
     print(f"{len(outcome.repeated)} messages were notified of more than once")
-    sys.exit(bool(outcome.differences))
+    sys.exit(bool(outcome.differences or report.out_of_step))
+
+
+def _tell(report: chaos.Report, seed: int) -> None:
+    if not report.rounds:
+        return
+    seconds = sorted(report.seconds)
+    print(f"{len(seconds)} rounds, seed {seed}: in step after {seconds[len(seconds) // 2]:.2f} s (median), ", end="")
+    print(f"{seconds[-1]:.2f} s at worst; {len(report.out_of_step)} rows out of step")
+    for line in report.out_of_step[:10]:
+        print(f"  {line[:200]}")
+    tenth = max(1, len(report.megabytes) // 10)
+    first, last = report.megabytes[:tenth], report.megabytes[-tenth:]
+    print(
+        f"memory of the server: {sum(first) / tenth:.0f} MB in the first tenth, {sum(last) / tenth:.0f} MB in the last"
+    )
 
 
 if __name__ == "__main__":

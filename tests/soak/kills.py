@@ -94,7 +94,7 @@ def run(directory: Path, kills: int, seed: int, *, longest: float = 2.0) -> Outc
         expected = contents(collector.store)
         deadline = time.monotonic() + 20
         while True:  # the last change of the tasks may still be on its way
-            outcome.differences = _differences(contents(client._link.store), expected)
+            outcome.differences = differences(contents(client._link.store), expected)
             if not outcome.differences or time.monotonic() > deadline:
                 break
             time.sleep(0.1)
@@ -112,11 +112,12 @@ def _started(command: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _differences(found: dict[str, dict[str, Any]], expected: dict[str, dict[str, Any]]) -> list[str]:
-    differences = []
+def differences(found: dict[str, dict[str, Any]], expected: dict[str, dict[str, Any]]) -> list[str]:
+    """Which rows of the compared tables differ."""
+    differing = []
     for table in COMPARED:
         for id in sorted({*found[table], *expected[table]}):
             ours, theirs = found[table].get(id), expected[table].get(id)
             if ours != theirs:
-                differences.append(f"{table} {id}: {ours} instead of {theirs}")
-    return differences
+                differing.append(f"{table} {id}: {ours} instead of {theirs}")
+    return differing
