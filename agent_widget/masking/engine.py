@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -74,17 +74,47 @@ def compiled(template: str) -> str:
     return pattern
 
 
-class _Shapes(NamedTuple):
-    """The rules of :data:`SHAPES`, compiled."""
+class _Shapes:
+    """The rules of :data:`SHAPES`, each pattern compiled when it is first needed: that takes some 40 ms.
 
-    at: re.Pattern[str]
-    """Any of them at a place."""
-    inside: re.Pattern[str]
-    """The next of them behind a sign that may stand within a run of letters."""
-    behind: re.Pattern[str]
-    """The next of them behind any sign."""
-    letters: dict[str, tuple[re.Pattern[str], list[Shape]]]
-    """Those that begin with a letter; the number of the group that matches is that of the rule, from 1."""
+    Those with the same beginning stand together, so that one letter rules out most of them at once.
+    """
+
+    def __init__(self) -> None:
+        groups: dict[str, list[tuple[str, Shape]]] = {}
+        for rule in SHAPES:
+            for template in variants(rule.template):
+                groups.setdefault(template[0], []).append((compiled(template), rule))
+        branches = [
+            re.escape(letter) + f"(?:{'|'.join(pattern.removeprefix(chr(92))[1:] for pattern, _ in members)})"
+            for letter, members in groups.items()
+        ]
+        self._groups = groups
+        self._either = f"(?:{'|'.join(branches)})"
+        self._letters: dict[str, tuple[re.Pattern[str], list[Shape]]] = {}
+
+    @cached_property
+    def at(self) -> re.Pattern[str]:
+        """Any of them at a place."""
+        return re.compile(self._either)
+
+    @cached_property
+    def inside(self) -> re.Pattern[str]:
+        """The next of them behind a sign that may stand within a run of letters."""
+        return re.compile("[_.~-]" + self._either)
+
+    @cached_property
+    def behind(self) -> re.Pattern[str]:
+        """The next of them behind any sign."""
+        return re.compile("[^A-Za-z0-9]" + self._either)
+
+    def beginning(self, letter: str) -> tuple[re.Pattern[str], list[Shape]]:
+        """Return those that begin with a letter; the number of the group that matches is that of the rule, from 1."""
+        if letter not in self._letters:
+            members = self._groups[letter]
+            pattern = re.compile("|".join(f"({pattern})" for pattern, _ in members))
+            self._letters[letter] = pattern, [rule for _, rule in members]
+        return self._letters[letter]
 
 
 def variants(template: str) -> list[str]:
@@ -97,21 +127,7 @@ def variants(template: str) -> list[str]:
 
 @cache
 def _shapes() -> _Shapes:
-    """Compile the rules; those with the same beginning together, so that one letter rules out most of them at once."""
-    groups: dict[str, list[tuple[str, Shape]]] = {}
-    for rule in SHAPES:
-        for template in variants(rule.template):
-            groups.setdefault(template[0], []).append((compiled(template), rule))
-    branches = [
-        re.escape(letter) + f"(?:{'|'.join(pattern.removeprefix(chr(92))[1:] for pattern, _ in members)})"
-        for letter, members in groups.items()
-    ]
-    either = f"(?:{'|'.join(branches)})"
-    letters = {
-        letter: (re.compile("|".join(f"({pattern})" for pattern, _ in members)), [rule for _, rule in members])
-        for letter, members in groups.items()
-    }
-    return _Shapes(re.compile(either), re.compile("[_.~-]" + either), re.compile("[^A-Za-z0-9]" + either), letters)
+    return _Shapes()
 
 
 _BASE64_END: Final = re.compile(r"[\w+/=-]*+(?:%3D)*+", re.ASCII)
@@ -159,7 +175,7 @@ def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int) ->
     Returns how many there are, at most ``patience``.
     """
     looked = 0
-    at, inside, _, letters = _shapes()
+    shapes = _shapes()
     if begin:
         before = raw[begin - 1]
         if before == "\\" and raw[begin] in _ESCAPE_SIGNS:  # "\n" in JSON
@@ -169,10 +185,10 @@ def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int) ->
         elif (before == "[" or before == ";") and (colour := _COLOUR.match(raw, begin)):  # "\x1b[32m" of a terminal
             begin = colour.end()
     start = begin
-    found = at.match(raw, begin)
+    found = shapes.at.match(raw, begin)
     while True:
         if found is None:
-            found = inside.search(raw, begin, end)
+            found = shapes.inside.search(raw, begin, end)
             if found is None:
                 return looked
             start = found.start() + 1
@@ -180,7 +196,7 @@ def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int) ->
         looked += 1
         if looked >= patience:
             return looked
-        pattern, rules = letters[raw[start]]
+        pattern, rules = shapes.beginning(raw[start])
         one = pattern.match(raw, start) or pattern.match(raw, start, end)
         rule = rules[((one and one.lastindex) or 1) - 1]
         if "{base64" in rule.template:
@@ -806,8 +822,13 @@ _NAMED: Final = re.compile(r"[\s=:%>\"'@$~…]").search
 
 def is_plain(text: str) -> bool:
     """Return whether an id or a name certainly holds no secret: a quick test, since most texts are such."""
-    at, _, behind, _ = _shapes()
-    return _NAMED(text) is None and at.match(text) is None and behind.search(text) is None and _MAY_BE_ODD(text) is None
+    shapes = _shapes()
+    return (
+        _NAMED(text) is None
+        and shapes.at.match(text) is None
+        and shapes.behind.search(text) is None
+        and _MAY_BE_ODD(text) is None
+    )
 
 
 def crowded(text: str, begin: int) -> Iterator[tuple[int, int]]:
