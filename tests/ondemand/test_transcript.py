@@ -280,6 +280,30 @@ def test_the_end_of_a_file_of_any_size_is_read_alone(home: Home, monkeypatch: py
     assert read < size / 5
 
 
+@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.3, 0.5, 0.99])
+def test_from_any_place_no_more_is_read_than_about_what_is_shown(
+    home: Home, monkeypatch: pytest.MonkeyPatch, side: str, part: float
+) -> None:
+    import os
+
+    collector = written(home, *long(400, output=20_000))
+    size = (home.root / FILE).stat().st_size
+    read = 0
+    pread = os.pread
+
+    def counting(descriptor: int, length: int, offset: int) -> bytes:
+        nonlocal read
+        data = pread(descriptor, length, offset)
+        read += len(data)
+        return data
+
+    monkeypatch.setattr(os, "pread", counting)
+    found = lookup(collector).transcript(ANN, limit=20, **{side: f"{round(size * part)}@{FILE}"})
+    assert len(found.entries) >= 19 or (side, part) in (("before", 0.0), ("after", 0.99))
+    assert read < 2_000_000 < size / 3, "whatever the size of the file"
+
+
 def test_a_transcript_that_cannot_be_read_is_an_error_with_the_reason(home: Home, tmp_path: Path) -> None:
     ann = Session()
     collector = written(home, ann.person("Paint"), ann.says("Done."))
