@@ -165,14 +165,13 @@ _TABLES: Final = (
         "usage",
         "what one agent used of one model in one quarter of an hour (UTC)",
         f"at:int agent_id session_id model* project* requests:int {_TOKENS} cost_usd:float unpriced_requests:int",
-        view="overview",
         limit=20_000,
     ),
     _table(
         "limits",
         "one limit of one account, as last heard",
         "name account plan* used:float window_ms:int resets_at:int at:int heard_from*",
-        view="overview",
+        view="usage",
         latest="at",
     ),
     _table("logs", "one log line", "at:int level* agent_id session_id logger* text", limit=10_000),
@@ -184,7 +183,7 @@ TABLES: Final[dict[str, Table]] = {table.name: table for table in _TABLES}
 LIMITS: Final = {table.name: table.limit for table in _TABLES if table.limit is not None}
 """Table name to its ``limit``, of the tables that have one."""
 
-VIEWS: Final = ("overview", "agents", "messages", "tasks", "sessions", "quality", "memory", "logs", "tools")
+VIEWS: Final = ("overview", "agents", "messages", "tasks", "sessions", "usage", "quality", "memory", "logs", "tools")
 """The views of the dashboard in the order of their tabs; each is the folder of its name in ``js/src/views``."""
 
 DERIVED: Final = frozenset({"stats", "spans", "usage"})

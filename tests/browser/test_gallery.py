@@ -53,6 +53,7 @@ VIEWS = {
     "tasks-board": View("Tasks", "Board"),
     "sessions": View("Sessions"),
     "transcript": View("Sessions", opens="claude"),
+    "usage": View("Usage"),
     "quality": View("Quality"),
     "memory": View("Memory"),
     "logs": View("Logs"),

@@ -1,17 +1,20 @@
 // The frame every view shares: a toolbar with filters, count and copy button; the rows; the details beside them.
 import type { ComponentChildren } from "preact";
-import { integer, plural } from "../lib/format.ts";
+import { exactTime, integer, plural } from "../lib/format.ts";
+import { type Bounds, stretchText } from "../lib/stretch.ts";
 import { useApp } from "../state/context.ts";
 import { hasOlder, isLoading, loadOlder } from "../state/older.ts";
 import { pythonRows } from "../state/python.ts";
 import type { Facet, Query } from "../state/query.ts";
+import { useBounds, useStretchOf } from "../state/stretch.ts";
 import { recordedRows } from "../store/store.ts";
 import { COLUMNS, type Rows, type TableName, VIEW_OF } from "../store/tables.ts";
 import { CopyButton } from "./copy.tsx";
 import { Empty } from "./empty.tsx";
 import { Filters } from "./filters.tsx";
+import { Totals } from "./totals.tsx";
 
-interface FrameProps<T extends TableName, R> {
+interface FrameProps<T extends TableName, R extends object> {
   readonly table: T;
   readonly facets: readonly Facet<R>[];
   readonly query: Query<R>;
@@ -22,11 +25,16 @@ interface FrameProps<T extends TableName, R> {
   /** What to say when there are no rows at all. */
   readonly nothing: ComponentChildren;
   readonly tools?: ComponentChildren;
+  /** A choice of the stretch of time, in place of the chip that ends it. */
+  readonly times?: ComponentChildren;
   readonly details?: (row: Rows[T]) => ComponentChildren;
   readonly children: ComponentChildren;
 }
 
-export function Frame<T extends TableName, R>(props: FrameProps<T, R>) {
+/** Tables whose rows last: their figures are of all their time. */
+const WHOLE: ReadonlySet<TableName> = new Set(["agents", "sessions"]);
+
+export function Frame<T extends TableName, R extends object>(props: FrameProps<T, R>) {
   const { table, query, total, nouns } = props;
   const shown = query.rows.length;
   const { store, live, ask, nav } = useApp();
@@ -36,6 +44,8 @@ export function Frame<T extends TableName, R>(props: FrameProps<T, R>) {
   const rows = store.tables[table].rows as ReadonlyMap<string, Rows[T]>;
   const row = selection?.table === table ? rows.get(selection.id) : undefined;
   const columns = Object.entries(filter.value).filter(([key]) => key in COLUMNS[table]);
+  const bounds = useBounds();
+  useStretchOf(table);
   const recorded = recordedRows(store, table);
   const held = recorded > rows.size ? `newest ${integer(total)}` : integer(total);
   const count =
@@ -46,11 +56,26 @@ export function Frame<T extends TableName, R>(props: FrameProps<T, R>) {
         : plural(total, ...nouns);
   const clear = () => {
     nav.search.value = "";
+    nav.stretch.value = null;
     filter.value = {};
   };
   return (
     <div class="view">
       <div class="toolbar">
+        {nav.stretch.value !== null && props.times === undefined && (
+          <button
+            type="button"
+            class="chip"
+            aria-pressed="true"
+            title={`Only what was in this time: ${boundsText(bounds!)}. Press for any time`}
+            onClick={() => {
+              nav.stretch.value = null;
+            }}
+          >
+            {stretchText(nav.stretch.value, store.now.value)} <span aria-hidden="true">✕</span>
+          </button>
+        )}
+        {props.times}
         <Filters facets={props.facets} query={query} filter={filter} />
         {props.tools}
         <span class="toolbar-end">
@@ -66,7 +91,7 @@ export function Frame<T extends TableName, R>(props: FrameProps<T, R>) {
               Older
             </button>
           )}
-          <CopyButton text={pythonRows(table, Object.fromEntries(columns))} icon>
+          <CopyButton text={pythonRows(table, Object.fromEntries(columns), bounds)} icon>
             Copy Python
           </CopyButton>
         </span>
@@ -84,9 +109,28 @@ export function Frame<T extends TableName, R>(props: FrameProps<T, R>) {
               </button>
             </Empty>
           )}
+          {shown > 0 && (
+            <Totals
+              table={table}
+              rows={query.rows}
+              nouns={nouns}
+              covers={
+                bounds !== null && WHOLE.has(table)
+                  ? `${nouns[1]} of this time as a whole, with what was before and after`
+                  : recorded > rows.size
+                    ? `of the newest ${integer(rows.size)} of ${integer(recorded)} rows`
+                    : null
+              }
+            />
+          )}
         </div>
         {row !== undefined && props.details?.(row)}
       </div>
     </div>
   );
+}
+
+/** "2026-11-26 14:00:00 to now". */
+export function boundsText({ from, to }: Bounds): string {
+  return `${exactTime(from).slice(0, -4)} to ${Number.isFinite(to) ? exactTime(to).slice(0, -4) : "now"}`;
 }

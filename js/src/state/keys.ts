@@ -17,7 +17,7 @@ type Pressed = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "i
 /** What a key asks for; null where it asks for nothing, or is typed into something. */
 export function commandOf(event: Pressed, typing: boolean): Command | null {
   if (typing || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return null;
-  const view = /^[1-9]$/.test(event.key) ? VIEWS[Number(event.key) - 1] : undefined;
+  const view = /^[0-9]$/.test(event.key) ? VIEWS[(Number(event.key) + 9) % 10] : undefined; // as the keys stand: 0 is the tenth
   return view ?? LETTERS[event.key] ?? null;
 }
 
@@ -35,7 +35,7 @@ export const KEYS: readonly Keys[] = [
   {
     where: "Anywhere in the dashboard",
     keys: [
-      ["1 – 9", "the views, in the order of their tabs"],
+      ["1 – 9, 0", "the views, in the order of their tabs"],
       ["/", "search what this tab shows; Enter: search everything"],
       ["t", "history: everything as it was at a moment"],
       ["p", "pause what is shown, and go on"],

@@ -1,6 +1,7 @@
 // The navigation of one mounted view: tab, search, filters, sort and selection. Lives in the browser
 // alone, so it works while the kernel is busy.
 import { batch, computed, type Signal, signal } from "@preact/signals";
+import type { Stretch } from "../lib/stretch.ts";
 import { type TableName, VIEW_OF, type ViewName } from "../store/tables.ts";
 
 /** Column → the values that pass. A column with no values lets everything pass. */
@@ -22,6 +23,8 @@ export class Nav {
   readonly selected: Signal<Selection | null> = signal(null);
   /** The moment that is shown, ms; null: the present. */
   readonly moment: Signal<number | null> = signal(null);
+  /** The stretch of time that every table is narrowed to; null: of any time. */
+  readonly stretch: Signal<Stretch | null> = signal(null);
   /** Whether the bar of the time travel is there. */
   readonly travels = signal(false);
   /** Whose transcript is read (`trail.ts`): the selected session, then the subagents one went down to. */
@@ -34,6 +37,7 @@ export class Nav {
   readonly #filters = new Map<ViewName, Signal<Filter>>();
   readonly #sorts = new Map<string, Signal<Sort | null>>();
   readonly #switches = new Map<string, Signal<boolean>>();
+  readonly #choices = new Map<string, Signal<string>>();
 
   /** Whether a transcript is open: there Enter in the search box goes from hit to hit. */
   readonly reads = computed(
@@ -61,6 +65,11 @@ export class Nav {
     return signalOf(this.#switches, `${view} ${name}`, initial);
   }
 
+  /** One of several ways of a view, remembered as a switch is. */
+  choice(view: ViewName, name: string, initial: string): Signal<string> {
+    return signalOf(this.#choices, `${view} ${name}`, initial);
+  }
+
   /** Go to the view that shows this row, and select it. */
   open(table: TableName, id: string): void {
     batch(() => {
@@ -72,14 +81,19 @@ export class Nav {
     });
   }
 
-  /** Go to a view; `filter` replaces its filter, `search` the search text. */
+  /** Go to a view; `filter` replaces its filter, `search` the search text, `stretch` the stretch of time. */
   show(
     view: ViewName,
-    how: { filter?: Readonly<Record<string, string | readonly string[]>>; search?: string } = {},
+    how: {
+      filter?: Readonly<Record<string, string | readonly string[]>>;
+      search?: string;
+      stretch?: Stretch | null;
+    } = {},
   ): void {
     batch(() => {
       this.tab.value = view;
       if (how.search !== undefined) this.search.value = how.search;
+      if (how.stretch !== undefined) this.stretch.value = how.stretch;
       if (how.filter === undefined) return;
       const entries = Object.entries(how.filter).map(([column, value]) => [
         column,

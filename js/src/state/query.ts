@@ -4,6 +4,7 @@ import { matcher } from "../lib/search.ts";
 import type { ViewName } from "../store/tables.ts";
 import { useApp } from "./context.ts";
 import type { Filter } from "./nav.ts";
+import { useWithin } from "./stretch.ts";
 
 /** One thing rows can be filtered by. */
 export interface Facet<R> {
@@ -89,6 +90,10 @@ export function useQuery<R extends object>(
   const { nav } = useApp();
   const search = nav.search.value;
   const filter = nav.filter(view).value;
-  const result = useMemo(() => runQuery(rows, matcher(search, text), facets, filter), [rows, search, filter, facets]);
-  return { ...result, question: `${search} ${JSON.stringify(filter)}` };
+  const within = useWithin(rows);
+  const result = useMemo(
+    () => runQuery(within, matcher(search, text), facets, filter),
+    [within, search, filter, facets],
+  );
+  return { ...result, question: `${search} ${JSON.stringify(filter)} ${JSON.stringify(nav.stretch.value)}` };
 }

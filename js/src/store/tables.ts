@@ -456,7 +456,7 @@ export const COLUMNS: { readonly [T in TableName]: { readonly [C in keyof Rows[T
   },
 };
 
-export const VIEWS = ["overview", "agents", "messages", "tasks", "sessions", "quality", "memory", "logs", "tools"] as const;
+export const VIEWS = ["overview", "agents", "messages", "tasks", "sessions", "usage", "quality", "memory", "logs", "tools"] as const;
 
 export const AGENT_STATUSES = ["working", "waiting", "idle", "done", "failed", "offline", "unknown"] as const;
 
@@ -481,8 +481,8 @@ export const VIEW_OF: Readonly<Record<TableName, ViewName>> = {
   quality: "quality",
   memory: "memory",
   tool_calls: "tools",
-  usage: "overview",
-  limits: "overview",
+  usage: "usage",
+  limits: "usage",
   logs: "logs",
 };
 

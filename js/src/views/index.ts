@@ -7,6 +7,7 @@ import { Agents } from "./agents/index.tsx";
 import { Messages } from "./messages/index.tsx";
 import { Tasks } from "./tasks/index.tsx";
 import { Sessions } from "./sessions/index.tsx";
+import { Usage } from "./usage/index.tsx";
 import { Quality } from "./quality/index.tsx";
 import { Memory } from "./memory/index.tsx";
 import { Logs } from "./logs/index.tsx";
@@ -18,6 +19,7 @@ export const views: Readonly<Record<ViewName, ComponentType>> = {
   messages: Messages,
   tasks: Tasks,
   sessions: Sessions,
+  usage: Usage,
   quality: Quality,
   memory: Memory,
   logs: Logs,

@@ -9,5 +9,6 @@ import quality from "./quality/style.css";
 import tasks from "./tasks/style.css";
 import tools from "./tools/style.css";
 import transcript from "./transcript/style.css";
+import usage from "./usage/style.css";
 
-export const sheets = [agents, logs, memory, messages, overview, quality, tasks, tools, transcript];
+export const sheets = [agents, logs, memory, messages, overview, quality, tasks, tools, transcript, usage];

@@ -13,6 +13,8 @@ export interface FigureData extends Omit<FigureProps, "onOpen"> {
   /** Where the rows behind it are. */
   view: ViewName;
   filter?: Readonly<Record<string, readonly string[]>>;
+  /** The time that it counts, of a figure that is not of all times. */
+  during?: { readonly from: number; readonly to: number };
 }
 
 export interface Stretch {
@@ -145,6 +147,7 @@ export function errorsFigure(
       (times.length === 0 ? "." : `, the last at ${exactTime(last)}. In: ${oneLine(which.slice(0, 5).join(", "))}. `) +
       (who.length > 0 ? `By: ${oneLine(who.slice(0, 5).join(", "))}.` : ""),
     course: histogram(times, stretch),
+    during: { from, to: to + 1 },
     ...(called.length > 0 || logged.length === 0
       ? { view: "tools", filter: { status: ["error"] } }
       : { view: "logs", filter: { level: ["error", "critical"] } }),

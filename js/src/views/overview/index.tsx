@@ -88,8 +88,8 @@ function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
   });
   return (
     <div class="five">
-      {figures.value.map(({ view, filter = {}, ...figure }) => (
-        <Figure key={figure.label} {...figure} onOpen={() => nav.show(view, { filter })} />
+      {figures.value.map(({ view, filter = {}, during = null, ...figure }) => (
+        <Figure key={figure.label} {...figure} onOpen={() => nav.show(view, { filter, stretch: during })} />
       ))}
     </div>
   );

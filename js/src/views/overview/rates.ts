@@ -59,7 +59,7 @@ function tokensFigure(
       (rate === null ? "" : "The rate is of this quarter of an hour and the last. ") +
       "The line: the last six hours.",
     course: courseOf(usage, now, ({ tokens }) => tokens),
-    view: "sessions",
+    view: "usage",
   };
 }
 
@@ -148,7 +148,7 @@ function costFigure(agents: readonly AgentsRow[], usage: readonly UsageRow[], in
       (rate === null ? "" : "The rate of now is of this quarter of an hour and the last. ") +
       "The line: the last six hours.",
     course: courseOf(usage, now, ({ cost }) => cost ?? 0),
-    view: "agents",
+    view: "usage",
   };
 }
 

@@ -9,6 +9,7 @@ import { Grid } from "../../parts/grid/grid.tsx";
 import { Resume } from "../../parts/resume.tsx";
 import { useApp, useSelection } from "../../state/context.ts";
 import { type Facet, runQuery } from "../../state/query.ts";
+import { useWithin } from "../../state/stretch.ts";
 import { hasTranscript } from "../../state/trail.ts";
 import { SESSION_STATUSES, type SessionsRow } from "../../store/tables.ts";
 import { Transcript } from "../transcript/index.tsx";
@@ -43,12 +44,13 @@ export function Sessions() {
   const filter = nav.filter("sessions").value;
   const fields = nav.switch("sessions", "fields");
   const columns = useMemo(() => sessionColumns(store), [store]);
+  const within = useWithin(all);
   const query = useMemo(() => {
     const matches = matcher(search, text);
     // The search goes into the open transcript too: its session stays, whatever it is called.
-    return runQuery(all, (row) => matches(row) || row.id === selected, facets, filter);
-  }, [all, search, filter, selected]);
-  const question = `${search} ${JSON.stringify(filter)}`;
+    return runQuery(within, (row) => matches(row) || row.id === selected, facets, filter);
+  }, [within, search, filter, selected]);
+  const question = `${search} ${JSON.stringify(filter)} ${JSON.stringify(nav.stretch.value)}`;
   const sort = nav.sort("sessions");
   const by = sort.value;
   const items = useMemo(() => {
