@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from .atif import Atif
 from .base import Evidence, Gone, Item, Malformed, Reader, Record, Source
 from .beads import Beads
 from .claude import Claude
 from .codex import Codex
 from .copilot import Copilot
 from .gemini import Gemini
+from .inspect_ai import InspectAI
 from .kimi import Kimi
 from .kimi_code import KimiCode
 from .opencode import OpenCode
@@ -23,12 +25,14 @@ SOURCES: tuple[type[Source], ...] = (
     Codex,
     Copilot,
     Gemini,
+    InspectAI,
     Kimi,
     KimiCode,
     OpenCode,
     Otlp,
     Pi,
     Qwen,
+    Atif,
     Beads,
     TaskMaster,
 )

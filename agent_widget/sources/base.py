@@ -203,6 +203,8 @@ class Source:
     """Patterns from the root, of which one finds something in a directory of this format and in no other."""
     window_ms: ClassVar[int | None] = None
     """Length of the window (ms) after which its plans' limits begin anew, where its own files do not say so."""
+    packed: ClassVar[frozenset[str]] = frozenset()
+    """Suffixes of files in which a text does not stand as it is: they have to be unpacked to be searched."""
     files: ClassVar[Mapping[str, Callable[[Any, PurePosixPath], Reader]]] = {}
     """Pattern of the files that are read (see :func:`fits`) → what makes the reader of one, from source and path."""
     writes: ClassVar[Mapping[str, tuple[str, ...]]] = {}

@@ -24,7 +24,7 @@ from agent_widget.ingest.tail import Tail
 from agent_widget.ingest.watcher import Watcher
 from agent_widget.ondemand.transcript import NoTranscript
 from agent_widget.sources.base import Malformed, parse_json, parse_object
-from agent_widget.sources.codex import compressed
+from agent_widget.sources.zstd import MAX_RATIO
 from tests.support.collecting import lookup, refresh
 
 NOON = 1_767_268_800_000
@@ -255,7 +255,7 @@ def test_a_small_file_that_unpacks_to_much_is_set_aside(tmp_path: Path) -> None:
     home = rollouts(tmp_path, zstd.compress(b"\n" * (64 << 20)))
     collector = collector_of(home)
     collector.scan()
-    assert f"unpacks to more than {compressed.MAX_RATIO} times its size" in problems(collector)[0]
+    assert f"unpacks to more than {MAX_RATIO} times its size" in problems(collector)[0]
 
 
 def test_unpacking_gives_others_their_turn(tmp_path: Path, root: Path) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from agent_widget.ingest.collector import Collector
-from agent_widget.sources.codex import Codex, compressed
+from agent_widget.sources import zstd
+from agent_widget.sources.codex import Codex
 from agent_widget.sources.codex.calls import scripted
 from tests.support.collecting import refresh
 
@@ -669,7 +670,7 @@ class TestCompressed:
         module = types.ModuleType("backports.zstd")
         module.ZstdDecompressor = zlib.decompressobj  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "backports.zstd", module)
-        monkeypatch.setattr(compressed, "MAX_UNPACKED", 2**20)
+        monkeypatch.setattr(zstd, "MAX_UNPACKED", 2**20)
         self.packed(tmp_path, lambda data: zlib.compress(data + b" " * 2**24))
         collector = watching(tmp_path)
         collector.scan()

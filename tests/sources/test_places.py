@@ -38,7 +38,7 @@ MOVED = [
 ]
 
 KINDS = {kind.name: kind for kind in SOURCES}
-IN_PROJECTS = (KINDS["beads"], KINDS["taskmaster"])
+IN_PROJECTS = tuple(KINDS[name] for name in ("atif", "beads", "inspect_ai", "taskmaster"))
 """Sources whose written homes are those of a project."""
 SESSION = "5e551011-0000-4000-8000-000000000001"
 LEFT_ALONE = {

@@ -258,6 +258,6 @@ def documents_hold(source: Source, paths: list[PurePosixPath], agent: str, needl
     """Return whether some document of a conversation may hold the text; one that is compressed may."""
     for path in paths:
         for document in source.documents_of(path, agent):
-            if document.suffix == ".zst" or needle.is_in(read_document(source.root / document, source.root)):
+            if document.suffix in source.packed or needle.is_in(read_document(source.root / document, source.root)):
                 return True
     return False

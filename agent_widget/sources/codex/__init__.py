@@ -33,6 +33,7 @@ class Codex(TitledThreads):
     home = ".codex"
     resume = ("codex", "resume", "{session}")
     moved_by = ("CODEX_HOME",)
+    packed = frozenset({".zst"})
     known_by = ("archived_sessions/", "sessions/20[0-9][0-9]", "sessions/rollout-*")
     files = {  # never auth.json
         "sessions/**/rollout-*.jsonl": Rollout,
