@@ -518,6 +518,9 @@ def _doctor(options: argparse.Namespace) -> None:
     if not collector.sources:
         _say("found", "nothing: no known agent has left files on this machine; name a directory")
     for state in collector.states():
+        if state.state == "missing":
+            _say("not there", f"{state.name}  {state.path}")
+            continue
         _say("found", f"{state.name}  {state.path}")
         _say("readable", f"{state.files} files, {state.bytes / 1e6:.1f} MB")
         if state.malformed:

@@ -380,13 +380,18 @@ def test_doctor_lists_what_is_found(capsys: pytest.CaptureFixture[str], workspac
     assert "none watches this" in said
 
 
+def test_doctor_lists_where_it_looked_on_a_machine_without_agents(capsys: pytest.CaptureFixture[str]) -> None:
+    said = printed(capsys, "doctor")
+    assert "not there   codex  " in said and "found       codex" not in said
+
+
 def test_doctor_counts_what_a_newer_version_of_a_format_writes(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     transcript = tmp_path / "projects" / "p" / "5a6c0f5e-0000-4000-8000-000000000000.jsonl"
     transcript.parent.mkdir(parents=True)
     transcript.write_text('{"type":"brand-new","timestamp":"2026-01-01T10:00:00.000Z"}\n' * 2)
-    assert "unknown           2  brand-new" in printed(capsys, "doctor", tmp_path)
+    assert "unknown           1  brand-new" in printed(capsys, "doctor", tmp_path)
 
 
 # tail and demo
