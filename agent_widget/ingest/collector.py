@@ -132,6 +132,10 @@ class Collector:
         self._crew: Crew | None = None
         self._joining: Iterator[None] | None = None
         """What a worker has found, while it is taken in."""
+        self._readings: dict[bytes, Reading] = {}
+        """Path → how far a worker has read it, of batches of which a part was taken in."""
+        self._misread: set[bytes] = set()
+        """The first path of each batch that must be read here."""
         self._pruned: dict[str, tuple[int, str]] = {}
         """Table → time (ms) and id of the last row that :meth:`prune` looked at, if there are more."""
         if self.sources:
@@ -437,26 +441,32 @@ class Collector:
                 self._crew = None
         return True
 
-    def _take_back(self, task: Task, found: Found | None) -> Iterator[Any]:
-        """Take in what a worker has found; what it has not found is read here."""
+    def _take_back(self, task: Task, found: Found | None, last: bool) -> Iterator[Any]:
+        """Take in a part of what a worker has found; with the last one its files are read, or to be read here."""
         assert self._keeper is not None
-        read: dict[bytes, Reading] = {}
-        if found is not None:
+        if found is None:
+            self._misread.add(task.batch.files[0])
+        elif task.batch.files[0] not in self._misread:
             kept = self._keeper.kept(task.batch.number)
+            self.unmasked.update(found.unmasked)
             try:
                 yield from joining.steps(task.source, found, kept, self._claim, self.statuses)
             except Exception:
                 log.exception("what a worker has found cannot be taken in; its files are read again")
+                self._misread.add(task.batch.files[0])
             else:
-                self.unmasked.update(found.unmasked)
-                read = {reading.path: reading for reading in found.files}
+                self._readings.update((reading.path, reading) for reading in found.files)
+        if not last:
+            return
+        whole = task.batch.files[0] not in self._misread
+        read = {name: self._readings.pop(name, None) for name in task.batch.files}
         for file in task.files:
             file.away = False
             if self._files.get(file.path) is not file:
                 continue
             again, file.again = file.again, False
-            reading = read.get(os.fsencode(file.path))
-            if reading is None or reading.state.unread or reading.state.retries is not None:
+            reading = read[os.fsencode(file.path)]
+            if not whole or reading is None or reading.state.unread or reading.state.retries is not None:
                 self._await(file)
                 continue
             file.adopt(reading.state)

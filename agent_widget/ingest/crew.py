@@ -20,7 +20,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, NamedTuple, cast
 
@@ -28,7 +28,7 @@ import msgspec
 
 from ..sources.base import Source
 from .file import File
-from .worker import Batch, Found, encode, receive, send
+from .worker import LAST, Batch, Found, encode, receive, send
 
 log = logging.getLogger("agent_widget")
 
@@ -103,7 +103,7 @@ class Crew:
             self._tasks.put(task)
         self.left = len(tasks)
         """Batches that were not taken in yet."""
-        self._found: queue.Queue[tuple[Task, Found | None]] = queue.Queue(maxsize=2 * count)
+        self._found: queue.Queue[tuple[Task, bytes | None, bool]] = queue.Queue(maxsize=4 * count)
         self._closing = False
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._threads = [
@@ -113,14 +113,17 @@ class Crew:
         for thread in self._threads:
             thread.start()
 
-    def found(self, timeout: float) -> tuple[Task, Found | None] | None:
-        """Return a batch and what was found (``None``: it must be read here); ``None`` if there is nothing yet."""
+    def found(self, timeout: float) -> tuple[Task, Found | None, bool] | None:
+        """Return a batch, a part of what was found, and whether it is the last; ``None`` if there is nothing yet.
+
+        ``None`` in the place of the part: the files of the batch must be read here.
+        """
         try:
-            task, found = self._found.get(timeout=timeout) if timeout else self._found.get_nowait()
+            task, data, last = self._found.get(timeout=timeout) if timeout else self._found.get_nowait()
         except queue.Empty:
             return None
-        self.left -= 1
-        return task, found
+        self.left -= last
+        return task, None if data is None else _decode(data), last
 
     def close(self) -> None:
         """End the processes; what they have begun is lost."""
@@ -141,22 +144,27 @@ class Crew:
                 task = self._tasks.get_nowait()
             except queue.Empty:
                 break
-            found = None
+            whole = False
             try:
                 if process is None and starts <= FAILURES:
                     starts += 1
                     process = self._started()
-                if process is not None:
-                    found = _ask(process, task.batch)
+                for kind, data in _ask(process, task.batch) if process is not None else ():
+                    whole = kind == LAST
+                    self._put(task, data, whole)
             except Exception as fault:  # whatever happens in or to a worker: its files are read here
                 log.warning("a process that reads files has ended (%s: %s)", type(fault).__name__, fault)
                 self._end(process)
                 process = None
-            while not self._closing:
-                with contextlib.suppress(queue.Full):
-                    self._found.put((task, found), timeout=0.2)
-                    break
+            if not whole:
+                self._put(task, None, True)
         self._end(process)
+
+    def _put(self, task: Task, data: bytes | None, last: bool) -> None:
+        while not self._closing:
+            with contextlib.suppress(queue.Full):
+                self._found.put((task, data, last), timeout=0.2)
+                break
 
     def _started(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", "-m", "agent_widget.ingest.worker"]
@@ -180,9 +188,13 @@ class Crew:
             process.wait()
 
 
-def _ask(process: subprocess.Popen[bytes], batch: Batch) -> Found:
-    send(cast(BinaryIO, process.stdin), encode(batch))
-    data = receive(cast(BinaryIO, process.stdout))
-    if data is None:
-        raise EOFError("no answer")
-    return _decode(data)
+def _ask(process: subprocess.Popen[bytes], batch: Batch) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the parts of what a worker has found, encoded."""
+    send(cast(BinaryIO, process.stdin), LAST, encode(batch))
+    kind = b""
+    while kind != LAST:
+        message = receive(cast(BinaryIO, process.stdout))
+        if message is None:
+            raise EOFError("no answer")
+        kind, _ = message
+        yield message

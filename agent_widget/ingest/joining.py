@@ -49,7 +49,8 @@ def steps(
     for claims in _parts(found.claims):
         claim([_operation(table, id, fields, known) for table, id, fields in claims], source, masked=True)
         yield
-    after += source.unite_rest(pickle.loads(found.rest))
+    if found.rest is not None:
+        after += source.unite_rest(pickle.loads(found.rest))
     rows: list[Record | Gone] = []
     for item in after:
         if isinstance(item, (Record, Gone)):

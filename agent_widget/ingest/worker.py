@@ -59,44 +59,56 @@ class Reading(msgspec.Struct, array_like=True):
 
 
 class Found(msgspec.Struct, array_like=True):
-    """What files of one batch say."""
+    """What files of one batch say, or a part of it."""
 
     claims: list[tuple[str, str, dict[str, Any] | None]]
     """Table, id and fields; ``None`` for a row that is gone."""
     points: list[tuple[str, Point]]
     bills: list[tuple[Usage, str, str]]
     kept: dict[str, list[tuple[str, bytes]]]
-    rest: bytes
-    files: list[Reading]
     unmasked: dict[str, str]
+    files: list[Reading]
+    rest: bytes | None = None
+    """What they leave behind beside that; of the last part."""
 
+
+PART: Final = 1000
+"""Records after which a part of a batch is sent."""
 
 encode: Final = msgspec.msgpack.Encoder().encode
-_SIZE: Final = struct.Struct("<Q")
+_HEAD: Final = struct.Struct("<cQ")
 
 
-def send(stream: BinaryIO, data: bytes) -> None:
-    """Write one message."""
-    stream.write(_SIZE.pack(len(data)))
+MORE: Final = b"+"
+LAST: Final = b"."
+
+
+def send(stream: BinaryIO, kind: bytes, data: bytes) -> None:
+    """Write one message; ``kind`` says whether it is the :data:`LAST` of an answer or :data:`MORE` follow."""
+    stream.write(_HEAD.pack(kind, len(data)))
     stream.write(data)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> bytes | None:
-    """Return the next message, ``None`` at the end of the stream."""
-    head = stream.read(_SIZE.size)
-    if len(head) < _SIZE.size:
+def receive(stream: BinaryIO) -> tuple[bytes, bytes] | None:
+    """Return kind and data of the next message, ``None`` at the end of the stream."""
+    head = stream.read(_HEAD.size)
+    if len(head) < _HEAD.size:
         return None
-    (size,) = _SIZE.unpack(head)
+    kind, size = _HEAD.unpack(head)
     data = stream.read(size)
-    return data if len(data) == size else None
+    return (kind, data) if len(data) == size else None
 
 
-class _Nowhere:
-    """A shelf without anything: so that what changed is known."""
+class _Held:
+    """A shelf in memory."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, bytes] = {}
 
     def find(self, key: str) -> bytes | None:
-        return None
+        """Return the value of a key."""
+        return self.entries.get(key)
 
 
 class Worker:
@@ -106,32 +118,45 @@ class Worker:
         self._pristine: tuple[Batch, bytes] | None = None
         """The batch whose context was read last, and the source that knows it, pickled."""
 
-    def read(self, batch: Batch) -> Found:
-        """Return what the files of a batch say."""
+    def read(self, batch: Batch) -> Iterator[Found]:
+        """Yield what the files of a batch say, in parts that are taken in in some milliseconds."""
         source = self._source(batch)
         shared = Shared([(str(batch.number), source)])
-        for kept in shared.kept.values():
-            kept.keep_in(_Nowhere())
-        found = Found([], [], [], {}, b"", [], {})
+        shelves = {scope: _Held() for scope in shared.kept}
+        for scope, kept in shared.kept.items():
+            kept.keep_in(shelves[scope])
+        ledger: Claims = source.book.ledger  # type: ignore[attr-defined]
         operations: list[Record | Gone] = []
+        found = _nothing()
+
+        def complete() -> Found:
+            for operation in joined(operations):
+                found.claims.append(_claim(operation, found.unmasked, batch.masking))
+            operations.clear()
+            found.bills = list(ledger.claims)
+            ledger.claims.clear()
+            for scope, kept in shared.kept.items():
+                changes = [(key, value) for key, value in kept.changes() if value is not None]
+                if changes:
+                    found.kept[scope.partition(".")[2]] = changes
+                    shelves[scope].entries.update(changes)
+                    kept.written()
+            return found
+
         for name in batch.files:
             file = File.of(source, Path(os.fsdecode(name)))
             if file is None:
                 continue
             for items in file.read():
                 self._observe(items, operations, file, found, batch.masking)
+                if len(operations) >= PART:
+                    yield complete()
+                    found = _nothing()
             reader = shared.dumps((file.reader, file.tail))
             found.files.append(Reading(name, file.state(batch.number), reader))
-        for operation in joined(operations):
-            found.claims.append(_claim(operation, found.unmasked, batch.masking))
-        ledger = source.book.ledger  # type: ignore[attr-defined]
-        found.bills = list(ledger.claims)
-        for scope, kept in shared.kept.items():
-            changes = [(key, value) for key, value in kept.changes() if value is not None]
-            if changes:
-                found.kept[scope.partition(".")[2]] = changes
+        complete()
         found.rest = pickle.dumps(source.rest(), protocol=5)
-        return found
+        yield found
 
     def _source(self, batch: Batch) -> Source:
         """Return a source that knows what is about all of its home, and nothing of any group."""
@@ -165,6 +190,10 @@ class Worker:
                 file.speakers += (safe.agent_id,)
 
 
+def _nothing() -> Found:
+    return Found([], [], [], {}, {}, [])
+
+
 def _claim(operation: Record | Gone, unmasked: dict[str, str], masking: bool) -> tuple[str, str, dict[str, Any] | None]:
     """Return a claim without secrets, but for the directory: the server makes the project of it."""
     if isinstance(operation, Gone):
@@ -191,8 +220,8 @@ def _dumps(source: Source) -> bytes:
 
 def _batches(stream: BinaryIO) -> Iterator[Batch]:
     decode = msgspec.msgpack.Decoder(Batch).decode
-    while (data := receive(stream)) is not None:
-        yield decode(data)
+    while (message := receive(stream)) is not None:
+        yield decode(message[1])
 
 
 def main() -> None:
@@ -202,8 +231,12 @@ def main() -> None:
     worker = Worker()
     gc.freeze()
     gc.set_threshold(50_000)
-    for batch in _batches(sys.stdin.buffer):
-        send(answers, encode(worker.read(batch)))
+    try:
+        for batch in _batches(sys.stdin.buffer):
+            for found in worker.read(batch):
+                send(answers, LAST if found.rest is not None else MORE, encode(found))
+    except BrokenPipeError:  # the server has ended
+        os._exit(1)  # without a try to flush what nobody reads
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ import pytest
 
 from agent_widget.ingest import collector as collecting
 from agent_widget.ingest import crew
+from agent_widget.ingest import worker as working
 from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
-from agent_widget.ingest.worker import Batch, Found, Worker, encode
+from agent_widget.ingest.worker import LAST, MORE, Batch, Worker, encode
 from agent_widget.sources.claude import Claude
 from agent_widget.sources.steps import Usage
 from tests.ingest.test_keeping import grow, lines, transcript
@@ -39,8 +40,9 @@ def together(home: Path, archive: Path, workers: int = 2) -> Collector:
 
 @pytest.fixture(autouse=True)
 def little(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have workers read homes of any size, each session in a batch of its own."""
+    """Have workers read homes of any size, each session in a batch of its own, in many parts."""
     monkeypatch.setattr(crew, "BATCH", 1)
+    monkeypatch.setattr(working, "PART", 5)
     monkeypatch.setattr(collecting, "MUCH", 0)
 
 
@@ -49,9 +51,10 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[str]]]:
     """Have batches read in this process, as a worker would; the names of the files of each."""
     found: list[list[str]] = []
 
-    def ask(worker: Any, batch: Batch) -> Found:
+    def ask(worker: Any, batch: Batch) -> Iterator[tuple[bytes, bytes]]:
         found.append([os.fsdecode(file).rpartition("/")[2] for file in batch.files])
-        return crew._decode(encode(worker.read(msgspec.msgpack.decode(encode(batch), type=Batch))))
+        for part in worker.read(msgspec.msgpack.decode(encode(batch), type=Batch)):
+            yield MORE if part.rest is None else LAST, encode(part)
 
     monkeypatch.setattr(crew, "_ask", ask)
     monkeypatch.setattr(crew.Crew, "_started", lambda self: Worker())
@@ -156,21 +159,24 @@ def test_what_cannot_be_taken_in_is_read_again(
 
 @pytest.mark.parametrize("kills", [1, 100])
 def test_a_worker_that_is_killed_loses_nothing(kills: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real processes, killed before they answer: once, or always."""
+    """Real processes, killed before they answer or after a part of it: once, or always."""
     home = tmp_path / "home"
     for number in range(5):
-        grow(transcript(home, number), 0, 20)
+        grow(transcript(home, number), 0, 600)
     ask, left = crew._ask, [kills]
 
-    def killed(process: subprocess.Popen[bytes], batch: Batch) -> Found:
+    def killed(process: subprocess.Popen[bytes], batch: Batch) -> Iterator[tuple[bytes, bytes]]:
+        parts = ask(process, batch)
         if left[0] > 0:
             left[0] -= 1
+            if left[0] % 2 == 0:
+                yield next(parts)
             process.kill()
-        return ask(process, batch)
+        yield from parts
 
     monkeypatch.setattr(crew, "_ask", killed)
     found = together(home, tmp_path / "a.sqlite3")
-    assert left[0] == max(0, kills - 100) or left[0] < kills
+    assert left[0] < kills
     assert everything(found) == alone(home)
     found.close()
 
@@ -180,7 +186,8 @@ def test_claims_are_sent_as_they_are(tmp_path: Path) -> None:
     home = tmp_path / "home"
     grow(transcript(home, 0), 0, 2)
     batch = Batch(0, "claude", os.fsencode(home), "", [], True, [], [os.fsencode(transcript(home, 0))])
-    found = crew._decode(encode(Worker().read(batch)))
-    assert [usage.tokens.output for usage, _, _ in found.bills] == [0, 1]
-    assert all(isinstance(usage, Usage) for usage, _, _ in found.bills)
-    assert {table for table, _, _ in found.claims} >= {"sessions", "agents", "tool_calls", "messages"}
+    found = [crew._decode(encode(part)) for part in Worker().read(batch)]
+    bills = [usage for part in found for usage, _, _ in part.bills]
+    assert [usage.tokens.output for usage in bills] == [0, 1]
+    assert all(isinstance(usage, Usage) for usage in bills)
+    assert {table for part in found for table, _, _ in part.claims} >= {"sessions", "agents", "tool_calls", "messages"}
