@@ -14,20 +14,24 @@ import tempfile
 import warnings
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from . import cli_changes, demo, statusline
+from .addresses import FollowError, Where, where
 from .client.client import Client
 from .client.connection import ENDED
 from .client.errors import ConnectionFailed
 from .data.files import csv_text, json_bytes, parquet_bytes
 from .data.frames import arrow_table
 from .discovery import find_server, redirecting, runtimes
+from .following import Hosts
 from .ingest.archive import Archive, archive_size, default_path
 from .ingest.collector import Collector
 from .ingest.notifications import Notifications
@@ -35,7 +39,7 @@ from .ingest.roots import PathError
 from .notebook.api import connect
 from .ondemand.kept import directory_beside, kept_size
 from .server.app import Server, StartError
-from .server.launch import ServerError, serve
+from .server.launch import FOLLOW_VARIABLE, IDLE_TIMEOUT, ServerError, serve
 from .sources.chat import ChatSource
 from .store import Row
 from .tables import TABLES
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
 _FILES = 4096
 """Open files that a server asks the system for."""
 _TOKEN_VARIABLE = "AGENT_WIDGET_TOKEN"
+FOLLOW_TOKEN_VARIABLE = "AGENT_WIDGET_FOLLOW_TOKEN"
 _TOLD = ("status", "owner", "priority", "title", "notes", "recipient", "text", "read")
 """Columns whose new values ``doctor`` shows of a change."""
 _WHO = ("user", "client", "method", "id")
@@ -63,6 +68,8 @@ class _Failure(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 0, 1 for a failure, 2 for bad usage."""
+    if arguments is None:
+        _hide_tokens()
     options = _parser().parse_args(_with_default_port(sys.argv[1:] if arguments is None else arguments))
     logging.basicConfig(level=logging.WARNING, handlers=[_log_handler()])
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # what strangers send to the port is no news
@@ -145,7 +152,21 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--otlp", metavar="[PORT]", type=_port, help=f"take what OpenTelemetry exporters send (default: {OTLP_PORT})"
     )
+    sub.add_argument(
+        "--follow",
+        action="append",
+        default=[],
+        metavar="[NAME=]URL",
+        help="show the agents of another server too: ws://HOST:PORT/ws#TOKEN, ssh://[USER@]HOST[:PORT][/PATH], or "
+        "@FILE with one of these a line; may be repeated",
+    )
+    sub.add_argument(
+        "--follow-token-file",
+        metavar="FILE",
+        help=f"a file that holds the token of the servers that are followed; {FOLLOW_TOKEN_VARIABLE} may hold it too",
+    )
     sub.add_argument("--idle-timeout", type=float, help="end after so many seconds without a client")
+    sub.add_argument("--find", action="store_true", help=argparse.SUPPRESS)
     sub.add_argument("--ready-json", action="store_true", help=argparse.SUPPRESS)
 
     sub = command("snapshot", _snapshot, "Read everything once and print the tables.")
@@ -197,13 +218,22 @@ def _token(options: argparse.Namespace) -> str | None:
         return str(options.token)
     if options.token_file is None:
         return os.environ.get(_TOKEN_VARIABLE) or None
-    path = Path(options.token_file).expanduser()
-    lines = path.read_text("utf-8").split()
-    if len(lines) != 1:
+    return _word_in(Path(options.token_file).expanduser())
+
+
+def _word_in(path: Path) -> str:
+    """Return the token that a file holds."""
+    words = path.read_text("utf-8").split()
+    if len(words) != 1:
         raise _Failure(f"{path}: a token file has one word, the token")
+    _check_private(path)
+    return words[0]
+
+
+def _check_private(path: Path) -> None:
+    """Warn if others can read a file that holds a token."""
     if os.name == "posix" and path.stat().st_mode & 0o044:
         _warn(f"{path} can be read by other users; chmod 600 makes it yours alone")
-    return lines[0]
 
 
 def _port(text: str) -> int:
@@ -265,12 +295,20 @@ def _log_handler() -> logging.Handler:
 
 
 def _serve(options: argparse.Namespace) -> None:
+    if options.find:
+        _find(options)
+        return
     receiver, paths = None, list(options.paths)
+    wheres = _followed(options)
     if options.otlp is not None:
         receiver = _receiver(options)
         paths += [receiver.directory] if paths else []
     collector = Collector(
-        paths, masking=not options.no_masking, archive=_archive(options), retention_ms=options.retention
+        paths,
+        masking=not options.no_masking,
+        archive=_archive(options),
+        retention_ms=options.retention,
+        follows=bool(wheres),
     )
     server = Server(
         collector,
@@ -283,10 +321,68 @@ def _serve(options: argparse.Namespace) -> None:
         receiver=receiver,
         allow_writes=options.allow_writes,
         allow_hosts=options.allow_host,
+        followed=Hosts(wheres, collector, writes=options.allow_writes) if wheres else None,
     )
     if options.keep_transcripts and server.kept is None:
         _warn("no transcripts are kept: there is no archive to keep them beside")
     _until_interrupted(_run_server(server, options.ready_json, options.open))
+
+
+def _find(options: argparse.Namespace) -> None:
+    """Print where a server of these paths is, found or started: for another machine that follows it over ssh."""
+    server = serve(*options.paths, idle_timeout=options.idle_timeout or IDLE_TIMEOUT)
+    runtime = next((runtime for runtime in runtimes() if runtime.pid == server.pid), None)
+    if runtime is None:
+        raise _Failure("the server has ended at once; see agent-widget doctor")
+    print(msgspec.json.encode(runtime).decode(), flush=True)
+
+
+def _followed(options: argparse.Namespace) -> list[Where]:
+    """Return the hosts to follow, with their tokens, wherever these stand."""
+    texts: list[str] = []
+    for given in options.follow:
+        texts += _lines_of(Path(given[1:]).expanduser()) if given.startswith("@") else [given]
+    hidden = os.environ.pop(FOLLOW_VARIABLE, "").split("\n")
+    try:
+        known = [where(text) for text in hidden if text]
+        wheres = [where(text) for text in texts] or known
+    except FollowError as error:
+        raise _Failure(error) from None
+    tokens = {each.url: each.token for each in known}
+    common = os.environ.pop(FOLLOW_TOKEN_VARIABLE, None)
+    if options.follow_token_file is not None:
+        common = _word_in(Path(options.follow_token_file).expanduser())
+    found = [replace(each, token=each.token or tokens.get(each.url) or common) for each in wheres]
+    if len({each.url for each in found}) < len(found):
+        raise _Failure("a host stands twice in what is to be followed")
+    return found
+
+
+def _lines_of(path: Path) -> list[str]:
+    """Return the hosts in a file, one a line; lines that begin with # are remarks."""
+    _check_private(path)
+    return [line for line in map(str.strip, path.read_text("utf-8").splitlines()) if line and line[0] != "#"]
+
+
+def _hide_tokens() -> None:
+    """Begin anew without the tokens of --follow in the command line, which all users of the machine can read.
+
+    They are handed on in the environment, which only this user can read.
+    """
+    arguments = list(sys.orig_argv)
+    urls = [
+        argument.removeprefix("--follow=")
+        for before, argument in pairwise(["", *arguments])
+        if before == "--follow" or argument.startswith("--follow=")
+    ]
+    if "serve" not in arguments or not any("#" in url for url in urls) or os.name != "posix":
+        return
+    shown = {url: url.partition("#")[0] for url in urls}
+    for url in urls:
+        for prefix in ("", "--follow="):
+            arguments = [f"{prefix}{shown[url]}" if argument == prefix + url else argument for argument in arguments]
+    os.environ[FOLLOW_VARIABLE] = "\n".join(urls)
+    os.execv(sys.executable, arguments)
 
 
 def _receiver(options: argparse.Namespace) -> Receiver:
@@ -331,9 +427,11 @@ async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None
             _say("page", server.page_url, width=9)
             _say("url", server.url, width=9)
             _say("token", server.token or "none asked for", width=9)
+            for url in server.followed.urls if server.followed is not None else ():
+                _say("following", url, width=9)
             if server.receiver is not None:
                 _say("otlp", f"OTEL_EXPORTER_OTLP_ENDPOINT={server.receiver.url}", width=9)
-            if roots and server.collector.is_empty:
+            if roots and server.collector.is_empty and server.followed is None:
                 _warn("nothing to show yet: no file here is one an agent writes; it appears when it comes")
         with redirecting(server.page_url) if open_page else contextlib.nullcontext() as page:
             if page is not None and not await asyncio.to_thread(webbrowser.open, page.as_uri()):

@@ -10,7 +10,7 @@ import html
 import ipaddress
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Annotated, Final
 
@@ -53,11 +53,14 @@ class Runtime(msgspec.Struct):
     """Whether it takes changes."""
     otlp: str | None = None
     """Where OpenTelemetry exporters send to (``OTEL_EXPORTER_OTLP_ENDPOINT``)."""
+    follows: list[str] = []
+    """The hosts that it follows, without tokens."""
 
     @property
     def watched(self) -> str:
         """What it watches, in words."""
-        return "every known agent" if self.known else ", ".join(self.paths)
+        own = "every known agent" if self.known else ", ".join(self.paths)
+        return ", ".join(filter(None, [own, *(f"following {url}" for url in self.follows)]))
 
     @property
     def port(self) -> int:
@@ -170,10 +173,10 @@ def runtimes() -> Iterator[Runtime]:
     yield from sorted(found, key=lambda runtime: runtime.started_at, reverse=True)
 
 
-def find_server(paths: list[str] | None = None) -> Runtime | None:
-    """Return the newest server on this machine that watches these paths (any, if ``None``)."""
+def find_server(paths: list[str] | None = None, follows: Sequence[str] = ()) -> Runtime | None:
+    """Return the newest server on this machine that watches these paths (any, if ``None``) and follows these hosts."""
     for runtime in runtimes():
-        if paths is None or set(paths) == set(runtime.paths):
+        if paths is None or (set(paths), set(follows)) == (set(runtime.paths), set(runtime.follows)):
             return runtime
     return None
 

@@ -29,6 +29,8 @@ SILENCE: Final = 12.0
 """Seconds without a frame after which a connection counts as lost."""
 FINAL: Final = ("unauthorized", "unsupported_protocol")
 """Codes of errors after which connecting again is no use."""
+LOOP: Final = "loop"
+"""Code of the error for a server that would follow itself, at once or by way of others."""
 
 
 class ProtocolError(Exception):
@@ -53,7 +55,10 @@ class Since(msgspec.Struct):
 
 
 class Hello(_Frame):
-    """The client's first frame. ``since`` null: it holds nothing yet. ``client``: what it calls itself."""
+    """The client's first frame. ``since`` null: it holds nothing yet. ``client``: what it calls itself.
+
+    ``server``: the epoch of a server that follows this one, so that circles are noticed.
+    """
 
     protocol: int
     token: str | None = None
@@ -61,6 +66,7 @@ class Hello(_Frame):
     tables: list[str] | None = None
     limit: dict[str, int] | None = None
     client: str | None = None
+    server: str | None = None
 
     @property
     def position(self) -> Position | None:
@@ -79,6 +85,8 @@ class SourceState(msgspec.Struct):
     ``checked_at``: when the reader last finished a round over it, in milliseconds since the epoch. ``gone``: how many
     files were read that are not there any more; their rows stay. ``left_out``: how many files are not read because
     there are too many. ``degraded``: why changes are seen later than at once, and what helps, if that is so.
+    ``home``: the same for all hosts that read the same files by a shared home directory, if that can be told.
+    ``host``: the name of the followed host that reads it; null: the server itself.
     """
 
     name: str
@@ -98,10 +106,34 @@ class SourceState(msgspec.Struct):
     prefix: str = ""
     writes: list[str] = []
     resumes: bool = False
+    home: str | None = None
+    host: str | None = None
+
+
+class HostState(msgspec.Struct):
+    """A host that the server follows.
+
+    ``name``: what its rows' ids begin with, before a ``/``. ``state``: ``connecting``, ``live``, ``behind`` (it
+    answers, but has stopped to read), ``gone``, ``refused``, or ``left`` (it is not followed any more); its rows stay
+    in all of them. ``since``: when that began, of a host that is ``gone`` when it was last heard of, in milliseconds
+    since the epoch. ``message``: why it is not live, and what helps. ``url``: where it is, without its token.
+    ``epoch``: the life of its store. ``through``: the host that follows it, if it is not the server itself.
+    ``version``: of what runs there. ``shared``: the host that is asked for the files of a home that both read.
+    """
+
+    name: str
+    state: str
+    since: int | None = None
+    message: str | None = None
+    url: str = ""
+    epoch: str = ""
+    through: str | None = None
+    version: str = ""
+    shared: str | None = None
 
 
 class Welcome(_Frame):
-    """The server's answer to ``hello``. ``rows``: how many rows each table has in all."""
+    """The server's answer to ``hello``. ``rows``: how many rows each table has in all. ``host``: of its own rows."""
 
     protocol: int
     server: str
@@ -111,16 +143,20 @@ class Welcome(_Frame):
     sources: list[SourceState]
     schema: dict[str, dict[str, str]]
     rows: dict[str, int] = {}
+    host: str = ""
+    hosts: list[HostState] = []
 
 
 class Sources(_Frame):
     """How far each root is read and what is wrong there; sent when that has changed, at most a few times a second.
 
-    ``seq``: where the store was then. The rows up to it hold everything that the sources have read.
+    ``seq``: where the store was then. The rows up to it hold everything that the sources have read. ``hosts``: those
+    that the server follows.
     """
 
     seq: int
     sources: list[SourceState]
+    hosts: list[HostState] = []
 
 
 class Changes(_Frame):

@@ -117,6 +117,9 @@ class Backing(Protocol):
     def older(self, table: str, limit: int, before: tuple[int, str] | None = None) -> list[Row]:
         """Return up to ``limit`` rows by the table's own time and id, the latest first, that come after ``before``."""
 
+    def ids(self, table: str, prefix: str) -> Iterable[str]:
+        """Return the ids of a table that begin with ``prefix``."""
+
     def note_sent(self, keys: Iterable[tuple[str, str]]) -> None:
         """Write down which rows (table, id) are about to be sent though they are not written yet."""
 
@@ -405,6 +408,40 @@ class Store:
             if self._backing is not None:
                 self._unwritten.update(((change.table, change.id), None) for change in changes)
         return changes
+
+    def replace(self, operations: Iterable[tuple[str, str, Row | None]]) -> list[Change]:
+        """Put whole rows (table, id, row) in the place of those there are, ``None`` for none; return what changed.
+
+        Nothing is merged: the rows are those of another store, which decides.
+        """
+        changes: list[Change] = []
+        with self.lock:
+            for name, id, new in operations:
+                table = self._tables[name]
+                held = table.rows.get(id)
+                elsewhere = None if held is not None or not table.elsewhere else self._elsewhere(table, id)
+                old = held[1] if held else elsewhere
+                if old == new:
+                    continue
+                self.seq += 1
+                if new is None:
+                    table.remove(id, self.seq)
+                else:
+                    table.put(id, self.seq, new)
+                table.elsewhere -= elsewhere is not None
+                changes.append(Change(name, id, old, new))
+            if self._backing is not None:
+                self._unwritten.update(((change.table, change.id), None) for change in changes)
+        return changes
+
+    def ids(self, table: str, prefix: str) -> set[str]:
+        """Return the ids of a table that begin with ``prefix``, in memory and in the backing."""
+        with self.lock:
+            keyed = self._tables[table]
+            found = {id for id in keyed.rows if id.startswith(prefix)}
+            if self._backing is not None and keyed.elsewhere:
+                found.update(id for id in self._backing.ids(table, prefix) if id not in keyed.gone)
+            return found
 
     def _elsewhere(self, table: _Keyed, id: str) -> Row | None:
         """Return a row that is not in memory, from the backing."""

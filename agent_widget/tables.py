@@ -48,6 +48,8 @@ class Column:
     merge: Merge = "replace"
     categorical: bool = False
     """Few distinct values: a pandas category, a filter in the dashboard."""
+    refers: str | None = None
+    """The table whose ids it holds; a name that is no id there (``*``, a person) may stand in their place."""
 
     @property
     def is_time(self) -> bool:
@@ -85,16 +87,23 @@ class Table:
         names = {column.name for column in self.columns}
         return next((name for name in ("at", "updated_at", "last_seen_at", "started_at") if name in names), None)
 
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The columns that hold ids of rows."""
+        return tuple(column.name for column in self.columns if column.refers is not None)
+
     def blank(self) -> dict[str, Any]:
         """Return a row in which everything is unknown."""
         return dict.fromkeys(column.name for column in self.columns)
 
 
 def _column(spec: str) -> Column:
-    """Parse ``"started_at:int:min"``; a trailing ``*`` on the name marks a categorical column."""
+    """Parse ``"started_at:int:min"``; ``name*`` is a categorical column, ``name>agents`` holds ids of agents."""
     name, _, rest = spec.partition(":")
     type_, _, merge = rest.partition(":")
-    return Column(name.rstrip("*"), type_ or "str", merge or "replace", name.endswith("*"))  # type: ignore[arg-type]
+    name, _, refers = name.partition(">")
+    is_categorical = name.endswith("*")
+    return Column(name.rstrip("*"), type_ or "str", merge or "replace", is_categorical, refers or None)  # type: ignore[arg-type]
 
 
 def _table(
@@ -110,20 +119,22 @@ _TABLES: Final = (
     _table(
         "agents",
         "one running or past agent, subagents too",
-        "name role* status* status_reason status_at:int parent_id session_id task_id activity model* project* "
-        f"worktree* account* started_at:int:min last_seen_at:int:max {_TOKENS} context_tokens:int cost_usd:float "
-        "unpriced_requests:int tool_calls:int errors:int tasks_completed:int:max quality:float",
+        "name role* status* status_reason status_at:int parent_id>agents session_id>sessions task_id>tasks activity "
+        f"model* project* worktree* account* started_at:int:min last_seen_at:int:max {_TOKENS} context_tokens:int "
+        "cost_usd:float unpriced_requests:int tool_calls:int errors:int tasks_completed:int:max quality:float",
     ),
     _table(
         "tasks",
         "one unit of work",
-        "title description status* priority* owner progress:float session_id parent_id depends_on:list tags:list "
+        "title description status* priority* owner>agents progress:float session_id>sessions parent_id>tasks "
+        "depends_on>tasks:list tags:list "
         "created_at:int updated_at:int started_at:int completed_at:int quality:float notes",
     ),
     _table(
         "sessions",
         "one conversation or run",
-        "title project* worktree* directory branch account* status* agent_id parent_id model* started_at:int:min "
+        "title project* worktree* directory branch account* status* agent_id>agents parent_id>sessions model* "
+        "started_at:int:min "
         "updated_at:int:max ended_at:int duration_ms:int:max messages:int:max tool_calls:int:max errors:int:max "
         f"{_TOKENS} cost_usd:float unpriced_requests:int files_changed:int:max path",
     ),
@@ -131,40 +142,42 @@ _TABLES: Final = (
     _table(
         "spans",
         "one stretch of time an agent spent in one status",
-        "agent_id status* status_reason started_at:int ended_at:int",
+        "agent_id>agents status* status_reason started_at:int ended_at:int",
         view="agents",
         limit=20_000,
     ),
     _table(
         "messages",
         "one message from someone to someone (recipient * = everyone)",
-        "at:int sender recipient kind* text session_id task_id read:bool",
+        "at:int sender>agents recipient>agents kind* text session_id>sessions task_id>tasks read:bool",
         limit=10_000,
     ),
     _table(
         "quality",
         "one judgement: an assessment, a test run, an eval",
-        "at:int kind* subject task_id session_id assessor score:float scale* passed:int failed:int skipped:int "
-        "dimensions:map notes",
+        "at:int kind* subject task_id>tasks session_id>sessions assessor score:float scale* passed:int failed:int "
+        "skipped:int dimensions:map notes",
         limit=5_000,
     ),
     _table(
         "memory",
         "one memory file or knowledge entry",
-        "title kind* project* agent_id path size:int tokens:int updated_at:int text version",
+        "title kind* project* agent_id>agents path size:int tokens:int updated_at:int text version",
         limit=5_000,
     ),
     _table(
         "tool_calls",
         "one tool call",
-        "at:int agent_id session_id name* status* duration_ms:int input output input_bytes:int output_bytes:int error",
+        "at:int agent_id>agents session_id>sessions name* status* duration_ms:int input output input_bytes:int "
+        "output_bytes:int error",
         view="tools",
         limit=10_000,
     ),
     _table(
         "usage",
         "what one agent used of one model in one quarter of an hour (UTC)",
-        f"at:int agent_id session_id model* project* requests:int {_TOKENS} cost_usd:float unpriced_requests:int",
+        f"at:int agent_id>agents session_id>sessions model* project* requests:int {_TOKENS} cost_usd:float "
+        "unpriced_requests:int",
         limit=20_000,
     ),
     _table(
@@ -174,7 +187,7 @@ _TABLES: Final = (
         view="usage",
         latest="at",
     ),
-    _table("logs", "one log line", "at:int level* agent_id session_id logger* text", limit=10_000),
+    _table("logs", "one log line", "at:int level* agent_id>agents session_id>sessions logger* text", limit=10_000),
 )
 
 TABLES: Final[dict[str, Table]] = {table.name: table for table in _TABLES}

@@ -69,6 +69,7 @@ def test_hello_has_protocol_token_and_position() -> None:
         "tables": ["tasks"],
         "limit": {"logs": 5},
         "client": "python pid 7",
+        "server": None,
     }
     assert protocol.decode_client(protocol.encode(hello).decode()) == hello
 
@@ -108,10 +109,14 @@ def test_welcome_has_the_server_s_position_and_sources() -> None:
                 "prefix": "",
                 "writes": [],
                 "resumes": False,
+                "home": None,
+                "host": None,
             }
         ],
         "schema": schema(),
         "rows": {},
+        "host": "",
+        "hosts": [],
     }
 
 

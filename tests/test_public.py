@@ -27,8 +27,21 @@ MACHINERY = {
 }
 SHARED = {
     *TABLES,
-    *("agent", "alert", "alerts", "call", "changes", "compare", "connection", "on", "reading", "sources", "sql"),
-    *("search", "transcript", "until", "wait", "close"),
+    *(
+        "agent",
+        "alert",
+        "alerts",
+        "call",
+        "changes",
+        "compare",
+        "connection",
+        "on",
+        "reading",
+        "sources",
+        "hosts",
+        "sql",
+    ),
+    *("hosts", "search", "transcript", "until", "wait", "close"),
 }
 DASHBOARD = {
     *("at", "client", "filter", "height", "observe", "panel", "save", "select", "selected", "show", "unobserve", "view")

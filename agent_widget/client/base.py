@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from ..data.where import Where
-from ..protocol import SourceState
+from ..protocol import HostState, SourceState
 from ..store import Row
 from ..tables import TABLES
 from .agent import Agent, find_agent
@@ -77,6 +77,11 @@ class BaseClient:
     def sources(self) -> list[SourceState]:
         """The directories that the server reads: ``.name``, ``.path``, ``.files``, ``.bytes``, ``.state`` and more."""
         return list(self._link.sources)
+
+    @property
+    def hosts(self) -> list[HostState]:
+        """The hosts that the server follows: ``.name``, ``.state`` (live, gone, …), ``.since``, ``.message``."""
+        return list(self._link.hosts)
 
     @property
     def reading(self) -> tuple[int, int] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+from collections.abc import Sequence
 
 from .base import BaseClient
 from .link import Link
@@ -15,8 +16,10 @@ class Client(BaseClient):
     Each table is an attribute: ``client.tasks``, ``client.messages``, … (:class:`LiveTable`).
     """
 
-    def __init__(self, url: str, token: str | None = None, *, paths: list[str] | None = None) -> None:
-        self._link = Link(url, token, paths=paths)
+    def __init__(
+        self, url: str, token: str | None = None, *, paths: list[str] | None = None, follows: Sequence[str] = ()
+    ) -> None:
+        self._link = Link(url, token, paths=paths, follows=follows)
 
     @property
     def url(self) -> str:
@@ -38,14 +41,14 @@ _clients: list[Client] = []
 _clients_lock = threading.Lock()
 
 
-def shared_client(url: str, token: str | None, paths: list[str] | None) -> Client:
+def shared_client(url: str, token: str | None, paths: list[str] | None, follows: Sequence[str] = ()) -> Client:
     """Return the one client of this process for a server, made at the first call."""
     with _clients_lock:
         _clients[:] = [client for client in _clients if client._link.alive]
         for client in _clients:
             if (client._link.url, client._link.token) == (url, token):
                 return client
-        client = Client(url, token, paths=paths)
+        client = Client(url, token, paths=paths, follows=follows)
         _clients.append(client)
         return client
 

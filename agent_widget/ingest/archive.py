@@ -251,6 +251,12 @@ class Archive:
         query = f"SELECT row FROM {table} {where} ORDER BY at DESC, id DESC LIMIT ?"
         return [_row(_COLUMNS[table], data) for (data,) in self._connection.execute(query, (*(before or ()), limit))]
 
+    def ids(self, table: str, prefix: str) -> list[str]:
+        """Return the ids of a table that begin with ``prefix``, which is not empty."""
+        query = f"SELECT id FROM {table} WHERE id >= ? AND id < ?"
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        return [id for (id,) in self._connection.execute(query, (prefix, end))]
+
     def note_sent(self, keys: Iterable[tuple[str, str]]) -> None:
         """Write down which rows (table, id) are about to be sent though they are not written yet."""
         self._sent.add(keys)

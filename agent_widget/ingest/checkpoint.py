@@ -30,7 +30,8 @@ class Checkpoint(NamedTuple):
     """Everything but rows, files, their readers and facts.
 
     ``unmasked``: masked id or path → what it is in the files. Without it the transcript of a session whose id or path
-    held a secret could not be found again.
+    held a secret could not be found again. ``followed``: what is known of hosts that are followed, by where they are:
+    how far their rows have come (:mod:`agent_widget.following`).
     """
 
     sources: list[Source]
@@ -39,6 +40,7 @@ class Checkpoint(NamedTuple):
     usage: UsageRows
     unmasked: dict[str, str]
     projects: Projects
+    followed: dict[str, dict[str, Any]]
 
     def fits(self, sources: list[Source]) -> bool:
         """Return whether this was made of some of these sources, at the same roots."""

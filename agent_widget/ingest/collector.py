@@ -20,13 +20,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ..masking import mask, masked, masked_fields
-from ..protocol import SourceState
+from ..protocol import HostState, SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
 from ..sources.steps import PERSON
 from ..sources.texts import title_of
 from ..store import Row, Store, joined, own_time
 from ..tables import TABLES, Gone, Record, now_ms
-from . import database, joining
+from . import database, homes, joining
 from .accounts import Accounts
 from .archive import Archive, ArchiveError
 from .checkpoint import Checkpoint
@@ -77,6 +77,7 @@ class Collector:
         archive: Callable[[list[Path]], Archive] | None = None,
         retention_ms: int | None = None,
         workers: int | None = None,
+        follows: bool = False,
     ) -> None:
         """Raise :class:`.PathError` for a path that does not exist, is not a directory or cannot be read.
 
@@ -86,6 +87,7 @@ class Collector:
         ``retention_ms``: rows that are older by their own time are taken out of the archive (:meth:`prune`).
         ``workers``: how many processes may read a large home beside this one; by default as many as there are cores,
         none if there is one. It needs an archive.
+        ``follows``: rows of other hosts are to be kept, though there may be no files here.
         """
         self.store = store or Store()
         self.clock = clock
@@ -122,6 +124,12 @@ class Collector:
         """Says which changes a source takes; whoever makes them sets it."""
         self.unmasked: dict[str, str] = {}
         """Masked id or path in the store → what it is in the files; only those that held a secret."""
+        self.followed: dict[str, dict[str, Any]] = {}
+        """What is known of followed hosts, by where they are; it is kept with their rows."""
+        self.hosts: Callable[[], tuple[list[HostState], list[SourceState]]] = lambda: ([], [])
+        """Says how the followed hosts are, and what they read; whoever follows them sets it."""
+        self.home: str | None = None
+        """Tells this home from others (:mod:`.homes`); ``None`` while nobody has asked for it."""
         self.conversations: dict[str, dict[Path, Source]] = {}
         """Agent → the files that hold its conversation, and the source of each."""
         self._keeper: Keeper | None = None
@@ -138,7 +146,7 @@ class Collector:
         """The first path of each batch that must be read here."""
         self._pruned: dict[str, tuple[int, str]] = {}
         """Table → time (ms) and id of the last row that :meth:`prune` looked at, if there are more."""
-        if self.sources:
+        if self.sources or follows:
             self._begin_archive()
         self.tree = Tree(lambda: self.sources)
 
@@ -160,7 +168,8 @@ class Collector:
             if account is None or source.namespace:
                 continue
             for table in ("agents", "sessions"):
-                unnamed = [row["id"] for row in self.store.rows(table) if _is_unnamed(row, source)]
+                rows = filter(self.is_own, self.store.rows(table))
+                unnamed = [row["id"] for row in rows if _is_unnamed(row, source)]
                 self._apply([Record(table, id, {"account": account}) for id in unnamed])
 
     @property
@@ -191,10 +200,11 @@ class Collector:
             keeper.share(self.sources, self.statuses, self._usage)
             for changes in keeper.rows():
                 self._stats.note(changes)
-                self._usage.note(changes)
-            self._usage.doubt(keeper.archive.rows("usage"))
+                self._usage.note([change for change in changes if change.new is None or self.is_own(change.new)])
+            self._usage.doubt(row for row in keeper.archive.rows("usage") if self.is_own(row))
             return
-        (sources, self.statuses, self._stats, self._usage, unmasked, self.projects), files = recalled
+        (sources, self.statuses, self._stats, self._usage, unmasked, self.projects, followed), files = recalled
+        self.followed.update(followed)
         # in place: on-demand reading has this list and these dicts, also if the first home comes after the start
         self.unmasked.update(unmasked)
         known = {(type(source), source.root) for source in sources}
@@ -219,7 +229,8 @@ class Collector:
     def checkpoint(self) -> None:
         """Write what must be remembered to go on from here, if anything was read since the last time."""
         if self._keeper is not None:
-            rest = Checkpoint(self.sources, self.statuses, self._stats, self._usage, self.unmasked, self.projects)
+            memory = self.statuses, self._stats, self._usage, self.unmasked, self.projects, self.followed
+            rest = Checkpoint(self.sources, *memory)
             self._keeper.checkpoint(rest, self._hot)
 
     def prune(self) -> bool:
@@ -543,6 +554,8 @@ class Collector:
     def states(self) -> list[SourceState]:
         """Return what is read, root by root; all of it is still to be read while nobody has looked."""
         states = self._progress.states(self.sources, self.checked_at, self._more)
+        for source, state in zip(self.sources, states, strict=True):
+            state.home = homes.name_of(source.root, self.home)
         if not self.looked:
             for state in states:
                 state.state = "reading" if state.state == "watching" else state.state
@@ -706,6 +719,14 @@ class Collector:
             if path != shown:
                 self.unmasked[str(shown)] = str(path)
         return safe
+
+    def take_over(self, operations: Iterable[tuple[str, str, Row | None]]) -> None:
+        """Take in rows of followed hosts (table, id, row; ``None`` for one that went), as they are there."""
+        self._stats.note(self.store.replace(operations))
+
+    def is_own(self, row: Row) -> bool:
+        """Return whether a row was read here, not by a host that is followed."""
+        return bool(row["host"] == self.host)
 
     def _apply(self, operations: Iterable[Record | Gone], source: str | None = None) -> None:
         defaults: dict[str, Any] = {"source": source or "agent_widget", "host": self.host}

@@ -15,6 +15,7 @@ import gc
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ from typing import Final
 import msgspec
 
 from ..protocol import Sources, SourceState
+from ..store import Row
 from .collector import HOT_FOR, Collector
 from .notifications import DEGRADED_CHECK, Notifications
 
@@ -80,6 +82,8 @@ class Watcher:
         """Watch for ``collector``; ``on_change`` runs in the watcher's thread when store or :attr:`sources` changed."""
         self.collector = collector
         self._next_prune = 0.0
+        self._arrived: deque[tuple[list[tuple[str, str, Row | None]], Callable[[], None]]] = deque()
+        self._news = False
         self.sources = Sources(collector.store.seq, collector.states())
         """How far each root is read; replaced when that changes, after the rows that were read are in the store."""
         self._published_at = 0.0
@@ -127,6 +131,19 @@ class Watcher:
             self._tidier.join()
         self.collector.close()
         self.notifications.stop()
+
+    def hand_in(self, rows: list[tuple[str, str, Row | None]], done: Callable[[], None]) -> None:
+        """Take in rows of followed hosts (:meth:`.Collector.take_over`) with the next round, then call ``done``.
+
+        ``done`` runs in the watcher's thread, before anything of it is kept. Any thread may call this.
+        """
+        self._arrived.append((rows, done))
+        self._wake.set()
+
+    def publish(self) -> None:
+        """Publish :attr:`sources` with the next round: how the followed hosts are has changed."""
+        self._news = True
+        self._wake.set()
 
     def _note(self, path: str) -> None:
         self._paths.add(path)
@@ -199,6 +216,7 @@ class Watcher:
             if self._stopping:
                 return
             try:
+                self._take_over()
                 self._drain()
                 moment = time.monotonic()
                 all_read = True  # a round that fails goes on with the next check, not at once
@@ -214,7 +232,7 @@ class Watcher:
                 self._check_on(moment)
                 if not looked and self._publish(moment):  # how much there is to read is known before it is read
                     self._on_change()
-                all_read = self._read_on() and collector.looked and not self._paths
+                all_read = self._read_on() and collector.looked and not self._paths and not self._arrived
                 if not self._caught_up.is_set():
                     gc.freeze()  # rows stay: looking for garbage among all of them halts every thread for long
                 collector.settle()
@@ -223,7 +241,8 @@ class Watcher:
                     next_stats, stats_due = moment + STATS_PACE, False
                     collector.settle(stats=True)
                 published = False
-                if moment >= next_sources or (all_read and self._is_reading):
+                if self._news or moment >= next_sources or (all_read and self._is_reading):
+                    self._news = False
                     published = self._publish(moment)
                     next_sources = moment + (READING_PACE if self._is_reading else SOURCES_PACE)
                 if all_read and moment >= self._next_prune:
@@ -267,15 +286,26 @@ class Watcher:
 
     @property
     def _is_reading(self) -> bool:
-        return any(source.state == "reading" for source in self.sources.sources)
+        return any(source.state == "reading" for source in self.sources.sources if source.host is None)
 
     def _publish(self, moment: float) -> bool:
         """Bring :attr:`sources` up to date; returns whether there was something new."""
         seq, states = self.collector.store.seq, self.collector.states()
-        if moment - self._published_at < ALIVE_PACE and _without_times(states) == _without_times(self.sources.sources):
+        hosts, elsewhere = self.collector.hosts()
+        states += elsewhere
+        same = hosts == self.sources.hosts and _without_times(states) == _without_times(self.sources.sources)
+        if moment - self._published_at < ALIVE_PACE and same:
             return False
-        self.sources, self._published_at = Sources(seq, states), moment
+        self.sources, self._published_at = Sources(seq, states, hosts), moment
         return True
+
+    def _take_over(self) -> None:
+        """Take in what followed hosts have sent, some of it."""
+        until = time.monotonic() + SLICE
+        while self._arrived and time.monotonic() < until:
+            rows, done = self._arrived.popleft()
+            self.collector.take_over(rows)
+            done()
 
     def _drain(self) -> None:
         paths: set[Path] = set()
@@ -290,7 +320,9 @@ class Watcher:
     def _read_on(self) -> bool:
         """Read what is on the collector's list, until something else happens or the rows read so far are due."""
         until = time.monotonic() + SLICE
-        return self.collector.read_on(lambda: self._stopping or bool(self._paths) or time.monotonic() >= until)
+        return self.collector.read_on(
+            lambda: self._stopping or bool(self._paths or self._arrived) or time.monotonic() >= until
+        )
 
 
 def _without_times(states: list[SourceState]) -> list[SourceState]:

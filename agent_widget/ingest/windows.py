@@ -63,6 +63,7 @@ class Windows:
                 for row in store.rows("limits")
                 if (row["source"], row["account"], row["name"]) == (source, account, name)
                 and row["heard_from"] != HEARD_FROM
+                and row["id"].startswith(source)  # else it is of another host
             ]
             heard = max((end for end in ends if end is not None and end > now), default=None)
             used = sorted(at for at in quarters if at <= now)

@@ -49,7 +49,7 @@ def _connected(server: Server | str | None, token: str | None, timeout: float) -
         if found is None:
             raise ConnectionFailed("no agent-widget server runs on this machine; start one with aw.serve(path)")
     if found is not None:
-        client = shared_client(found.url, found.token, found.paths)
+        client = shared_client(found.url, found.token, found.paths, found.follows)
     else:
         client = shared_client(_checked(str(server)), token, None)
     try:
@@ -79,10 +79,12 @@ def watch(
 
     Reuses a running server and this process's connection to it; running the cell again starts nothing twice.
     ``allow_writes``: tasks can be changed and messages sent (see :func:`serve`).
-    ``otlp``: what OpenTelemetry exporters of this machine send is shown too (see :func:`serve`).
+    ``otlp``: what OpenTelemetry exporters of this machine send is shown too (see :func:`serve`). A path may be another
+    host: ``"ssh://user@gpu-box"`` (a server is found or started there), ``"ws://gpu-box:8765/ws#TOKEN"``.
     """
     from .widget import Dashboard  # the command line, which connects too, needs no widget
 
-    return Dashboard(
-        _connected(serve(*paths, allow_writes=allow_writes, otlp=otlp), None, 10.0), height=height
-    )  # it shows how far the reading is
+    hosts = [path for path in paths if isinstance(path, str) and "://" in path]
+    own = [path for path in paths if path not in hosts]
+    server = serve(*own, allow_writes=allow_writes, otlp=otlp, follow=hosts)
+    return Dashboard(_connected(server, None, 10.0), height=height)  # it shows how far the reading is

@@ -358,7 +358,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
             if welcome:
                 before.append(protocol.encode(self._link.welcome()))
             elif sources is not self._sent_sources:
-                before.append(protocol.encode(protocol.Sources(answer.seq, sources)))
+                before.append(protocol.encode(protocol.Sources(answer.seq, sources, self._link.hosts)))
             self._sent_sources = sources
             for frame in protocol.encode_answer(answer):
                 yield [*before, frame]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -31,12 +31,13 @@ class Lookup:
         *,
         masking: bool = True,
         kept: KeptTranscripts | None = None,
+        is_own: Callable[[Row], bool] = lambda row: True,
     ) -> None:
         """Read from ``sources``; ``store`` has the rows made of them.
 
         ``conversations``: agent → the files that hold its conversation, and the source of each. ``unmasked``: masked
         id or path in the store → what it is in the files. ``gone``: files that are not there any more → since when, in
-        milliseconds since the epoch.
+        milliseconds since the epoch. ``is_own``: whether a row was made of files here, not at a host that is followed.
         """
         self._store = store
         self._sources = sources
@@ -45,6 +46,7 @@ class Lookup:
         self._gone = gone if gone is not None else {}
         self._masking = masking
         self._kept = kept
+        self._is_own = is_own
 
     def transcript(
         self,
@@ -147,6 +149,8 @@ class Lookup:
 
     def _document_of(self, row: Row) -> tuple[Source, PurePosixPath] | None:
         """Return the source and the document that a memory entry comes from."""
+        if not self._is_own(row):
+            return None
         id, shown = self._unmasked.get(row["id"], row["id"]), row["path"] or ""
         path = PurePosixPath(self._unmasked.get(shown, shown))
         holding = [

@@ -13,10 +13,10 @@ import logging
 import os
 import socket as sockets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
@@ -25,6 +25,7 @@ from websockets.http11 import Request, Response
 
 from .. import protocol, tables
 from ..discovery import Runtime, bracketed, is_loopback, published
+from ..ingest import homes
 from ..ingest.collector import Collector
 from ..ingest.watcher import Watcher
 from ..ondemand.kept import KeptTranscripts, directory_beside
@@ -68,6 +69,25 @@ FIRST_LOOK: Final = 2.0
 """Maximum seconds before the server accepts clients, so that a small home is complete in the first answer."""
 
 
+class Followed(Protocol):
+    """Other hosts whose rows are taken in (:mod:`agent_widget.following`)."""
+
+    @property
+    def urls(self) -> list[str]:
+        """Where they are, without tokens."""
+
+    def begin(self, watcher: Watcher) -> None:
+        """Follow them; ``watcher`` takes their rows over."""
+
+    def end(self) -> None:
+        """Follow nobody any more."""
+
+    async def answer(
+        self, method: str, params: Mapping[str, Any], here: Callable[[Mapping[str, Any]], Awaitable[Any]]
+    ) -> Any:
+        """Return what a method answers: from the host that has the files, else from ``here``."""
+
+
 class StartError(Exception):
     """The server cannot start; the message says why and what to do."""
 
@@ -109,12 +129,14 @@ class Server:
         allow_writes: bool = False,
         allow_hosts: Sequence[str] = (),
         receiver: Receiver | None = None,
+        followed: Followed | None = None,
     ) -> None:
         """``idle_timeout``: end after so many seconds without any client. Raises :class:`StartError`.
 
         ``first_look``: for so many seconds at most clients are kept waiting for a small home to be read.
         ``keep_transcripts``: keep copies of transcripts beside the archive, if there is one. ``allow_writes``: clients
         may change tasks and send messages. ``receiver``: takes what OpenTelemetry exporters send while the server runs.
+        ``followed``: other hosts whose rows are taken in while the server runs, and who answer for their files.
         ``allow_hosts``: names (``NAME`` or ``NAME:PORT``) under which a proxy reaches it, beside its own.
         """
         reached = host if not is_loopback(host) else ", ".join(allow_hosts)  # by others, if it is not empty
@@ -138,6 +160,7 @@ class Server:
             collector.gone,
             masking=collector.masking,
             kept=self.kept,
+            is_own=collector.is_own,
         )
         self.writer = Writer(
             self.store,
@@ -156,6 +179,8 @@ class Server:
         self.first_look = first_look
         self.started_at = tables.now_ms()
         self.receiver = receiver
+        self.followed = followed
+        collector.home = homes.identity()
         self._lobby = Lobby()
         self._pools = Pools()
         self._refused = 0
@@ -213,6 +238,8 @@ class Server:
             self.port = listener.sockets[0].getsockname()[1]
             self._gate = Gate(self.host, self.port, self.token, self.allow_hosts)
             watcher.start()
+            if self.followed is not None:
+                self.followed.begin(watcher)
             await loop.run_in_executor(None, watcher.wait_for_first_rows, self.first_look)
             try:
                 await listener.start_serving()
@@ -231,6 +258,8 @@ class Server:
             await listener.wait_closed()
             self._lobby.close()
             self._pools.close()
+            if self.followed is not None:
+                await loop.run_in_executor(None, self.followed.end)
             await loop.run_in_executor(None, watcher.stop)
 
     @asynccontextmanager
@@ -270,7 +299,10 @@ class Server:
         places = [str(place) for place in self.collector.places if place != own]  # those that were asked for
         known, writes = self.collector.known, self.writer.allowed
         otlp = None if self.receiver is None else self.receiver.url
-        return Runtime(self.url, self.token, os.getpid(), places, self.started_at, VERSION, known, writes, otlp)
+        follows = [] if self.followed is None else self.followed.urls
+        return Runtime(
+            self.url, self.token, os.getpid(), places, self.started_at, VERSION, known, writes, otlp, follows
+        )
 
     async def idle(self) -> None:
         """Wait until nobody has been connected for ``idle_timeout`` seconds; for ever if there is no such limit."""
@@ -355,7 +387,26 @@ class Server:
         sources = self.sources
         epoch, seq = self.store.position
         now, schema, counts = tables.now_ms(), tables.schema(), self.store.counts
-        welcome = protocol.Welcome(protocol.VERSION, VERSION, epoch, seq, now, sources.sources, schema, counts)
+        if hello.server is not None and hello.server == epoch:
+            raise ProtocolError(protocol.LOOP, f"{self.url} is this server itself; leave it out")
+        if hello.server is not None and any(host.epoch == hello.server for host in sources.hosts):
+            raise ProtocolError(
+                protocol.LOOP,
+                f"{self.collector.host} follows this server already: rows would go in circles; "
+                "follow in one direction only",
+            )
+        welcome = protocol.Welcome(
+            protocol.VERSION,
+            VERSION,
+            epoch,
+            seq,
+            now,
+            sources.sources,
+            schema,
+            counts,
+            self.collector.host,
+            sources.hosts,
+        )
         await send(socket, protocol.encode(welcome))
         return Follower(socket, hello, sources)
 

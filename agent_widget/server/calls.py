@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, Final
@@ -47,9 +47,13 @@ class Pools:
             return failure(call, "unknown_method", f"unknown method {call.method!r}; there is {', '.join(METHODS)}")
         pool = {"heavy": self._heavy, "writing": self._writing}.get(_kind(call.method), self._light)
         try:
-            result = await asyncio.get_running_loop().run_in_executor(
-                pool, copy_context().run, method, server, call.params
-            )
+
+            async def here(params: Mapping[str, Any]) -> Any:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(pool, copy_context().run, method, server, params)
+
+            followed = server.followed
+            result = await (here(call.params) if followed is None else followed.answer(call.method, call.params, here))
             return protocol.Reply(call.rid, True, result)
         except ProtocolError as error:
             return failure(call, error.code, error.message, error.details)

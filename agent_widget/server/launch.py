@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPException
 from types import TracebackType
 from typing import Final
@@ -20,9 +21,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ..addresses import where
 from ..discovery import Runtime, find_server, is_alive, runtimes, starting
 from ..ingest.roots import known_places, resolve
 
+FOLLOW_VARIABLE: Final = "AGENT_WIDGET_FOLLOW"
+"""Holds hosts to follow, one a line, with their tokens, which must not stand in a command line."""
 IDLE_TIMEOUT: Final = 600.0
 """Seconds without a client after which a server that a notebook started ends."""
 
@@ -45,6 +49,7 @@ class Server:
         self.pid = runtime.pid
         self.paths = runtime.paths
         self.otlp = runtime.otlp
+        self.follows = runtime.follows
         self._watched = runtime.watched or "nothing yet"
         self.started = process is not None
         self._process = process
@@ -95,25 +100,28 @@ def serve(
     idle_timeout: float = IDLE_TIMEOUT,
     allow_writes: bool = False,
     otlp: int | bool = False,
+    follow: Sequence[str] = (),
 ) -> Server:
     """Start a server that watches ``paths`` (every known agent of this machine if there are none), or reuse one.
 
     A live server of this user that watches the same paths is returned as it is, unless a ``port`` is asked for that it
     does not have. ``allow_writes``: clients may change tasks and send messages, where the format allows it; a server
     that was started without stays so, and must be stopped first. ``otlp``: what OpenTelemetry exporters send is taken
-    too, on the standard port (4318) or the one given; ``server.otlp`` is where they send to.
+    too, on the standard port (4318) or the one given; ``server.otlp`` is where they send to. ``follow``: other hosts
+    whose agents are shown too, ``"ws://gpu-box:8765/ws#TOKEN"`` or ``"ssh://user@gpu-box/path"``.
 
-    Returns when the server answers; a large home is still being read then. Raises
-    :class:`ServerError`, and :class:`~agent_widget.ingest.roots.PathError` for a path that cannot be watched.
+    Returns when the server answers; a large home is still being read then. Raises :class:`ServerError`, ``ValueError``
+    for what is no host, and :class:`~agent_widget.ingest.roots.PathError` for a path that cannot be watched.
     """
     roots = (
         [str(place) for source in resolve(paths) for place in source.places]
         if paths
         else [str(place) for place in known_places()]
     )
+    hosts = [where(each) for each in follow]
     with starting():
         if roots:
-            found = find_server(roots)
+            found = find_server(roots, [each.url for each in hosts])
             if found is not None and port in (0, found.port) and _answers(found):
                 if allow_writes and not found.writes:
                     named = ", ".join(repr(os.fspath(path)) for path in paths)
@@ -131,7 +139,7 @@ def serve(
         more = ["--allow-writes"] if allow_writes else []
         if otlp:
             more.append("--otlp" if otlp is True else f"--otlp={otlp}")
-        return _start([os.fspath(path) for path in paths], port, host, idle_timeout, more)
+        return _start([os.fspath(path) for path in paths], port, host, idle_timeout, more, follow)
 
 
 def _answers(found: Runtime) -> bool:
@@ -146,10 +154,13 @@ def _answers(found: Runtime) -> bool:
         return False
 
 
-def _start(paths: list[str], port: int, host: str, idle_timeout: float, more: list[str]) -> Server:
+def _start(
+    paths: list[str], port: int, host: str, idle_timeout: float, more: list[str], follow: Sequence[str]
+) -> Server:
     command = [sys.executable, "-m", "agent_widget", "serve", "--ready-json"]
     command += ["--host", host, "--port", str(port), "--idle-timeout", str(idle_timeout)]
     command += [*more, "--", *paths]
+    environment = {**os.environ, FOLLOW_VARIABLE: "\n".join(follow)} if follow else None
     # Its warnings go to a file until it is ready, and nowhere after: a pipe that nobody empties would stop it.
     with tempfile.TemporaryFile() as stderr_file:
         process = subprocess.Popen(
@@ -157,6 +168,7 @@ def _start(paths: list[str], port: int, host: str, idle_timeout: float, more: li
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr_file,
+            env=environment,
             start_new_session=True,  # an interrupt of the kernel is not for the server
         )
         assert process.stdout is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Annotated, Any, Final, Literal, Protocol
 
@@ -36,6 +36,15 @@ SEARCHES: ContextVar[Searches] = ContextVar("SEARCHES")
 """The searches of the client that is served: they end with its connection."""
 
 
+class Elsewhere(Protocol):
+    """Answers for other hosts."""
+
+    async def answer(
+        self, method: str, params: Mapping[str, Any], here: Callable[[Mapping[str, Any]], Awaitable[Any]]
+    ) -> Any:
+        """Return what a method answers: from the host that has the files, else from ``here``."""
+
+
 class Asked(Protocol):
     """What the methods need of a server."""
 
@@ -43,6 +52,10 @@ class Asked(Protocol):
     lookup: Lookup
     writer: Writer
     started_at: int
+
+    @property
+    def followed(self) -> Elsewhere | None:
+        """The hosts that it follows, if it follows any."""
 
     @property
     def connections(self) -> int:
@@ -122,6 +135,7 @@ def _status(server: Asked, params: _Nothing) -> dict[str, Any]:
         "connections": server.connections,
         "rows": server.store.counts,
         "sources": server.sources.sources,
+        "hosts": server.sources.hosts,
     }
 
 

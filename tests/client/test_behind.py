@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import agent_widget as aw
-from agent_widget.client import link as linking
+from agent_widget.client import wire as linking
 from agent_widget.ingest import watcher as watching
 from agent_widget.ingest.collector import Collector
 from tests.support.wire import hosted, say

@@ -23,7 +23,7 @@ from websockets.sync.server import serve as serve_socket
 
 import agent_widget as aw
 from agent_widget import discovery, protocol
-from agent_widget.client import link
+from agent_widget.client import wire
 from agent_widget.client.client import Client, open_clients
 from agent_widget.client.errors import CallError, ConnectionFailed
 from agent_widget.discovery import find_server, is_alive
@@ -221,7 +221,7 @@ def test_a_ping_of_the_server_is_answered() -> None:
 
 
 def test_silence_counts_as_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "SILENCE", 0.2)
+    monkeypatch.setattr(wire, "SILENCE", 0.2)
     with playing(protocol.encode(protocol.Changes("e", 0, 0, reset=True))) as url:
         client = aw.connect(url)
         until(lambda: client.connection.state == "reconnecting")
@@ -270,19 +270,19 @@ def test_what_a_restarted_server_has_not_read_yet_has_not_gone(state: str, heard
 
 def test_the_wait_between_two_tries_stays_bounded_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     bounds: list[float] = []
-    monkeypatch.setattr(link.random, "uniform", lambda low, high: bounds.append(high) or 0.0)
+    monkeypatch.setattr(wire.random, "uniform", lambda low, high: bounds.append(high) or 0.0)
     tries = iter(range(3000))
 
-    async def fail(self: link.Link) -> tuple[bool, str]:
+    async def fail(self: wire.Wire) -> tuple[bool, str]:
         if next(tries, None) is None:
             self._stop.set()
         return False, "nothing listens there"
 
-    monkeypatch.setattr(link.Link, "_follow", fail)
+    monkeypatch.setattr(wire.Wire, "_follow", fail)
     client = Client("ws://127.0.0.1:1/ws")
     client._link._thread.join(PATIENCE)
     assert len(bounds) > 2000
-    assert max(bounds) == link.BACK_OFF[1]
+    assert max(bounds) == wire.BACK_OFF[1]
 
 
 def test_no_proxy_is_used_on_loopback(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +303,7 @@ def test_no_proxy_is_used_on_loopback(server: Any, monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_the_host_of_a_url(url: str, host: str) -> None:
-    assert link._host(url) == host
+    assert wire._host(url) == host
 
 
 # Calls

@@ -156,6 +156,19 @@ async def raw(server: Server, **options: Any) -> AsyncIterator[Raw]:
 @contextlib.contextmanager
 def hosted(workspace: Path, **options: Any) -> Iterator[Server]:
     """A server of this workspace on a thread of its own."""
+    with _on_a_thread(lambda: served(workspace, **options)) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """A server that runs on a thread of its own."""
+    with _on_a_thread(server.running):
+        yield server
+
+
+@contextlib.contextmanager
+def _on_a_thread(begin: Callable[[], contextlib.AbstractAsyncContextManager[Server]]) -> Iterator[Server]:
     started: list[Server | BaseException] = []
     ready = threading.Event()
     loop = asyncio.new_event_loop()
@@ -163,7 +176,7 @@ def hosted(workspace: Path, **options: Any) -> Iterator[Server]:
 
     async def run() -> None:
         try:
-            async with served(workspace, **options) as server:
+            async with begin() as server:
                 started.append(server)
                 ready.set()
                 await stop.wait()

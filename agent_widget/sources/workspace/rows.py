@@ -9,7 +9,7 @@ from ...tables import TABLES
 from ..base import Gone, Record, millis, number
 from .file import Items
 
-_REFERENCES = frozenset("agent_id session_id task_id parent_id owner sender recipient depends_on".split())
+_REFERENCES = frozenset(name for table in TABLES.values() for name in table.references)
 
 _Claim = tuple[int, str, Any]
 """Time (ms), the value as text (of two claims at one time the same one always counts), and the value."""

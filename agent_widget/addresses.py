@@ -1,0 +1,59 @@
+"""How a host that is to be followed is named: ``[NAME=]URL[#TOKEN]``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+SCHEMES: Final = ("ws", "wss", "ssh")
+_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,62}", re.ASCII)
+
+
+class FollowError(ValueError):
+    """A host cannot be followed; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """A host that is to be followed."""
+
+    url: str
+    """Without its token."""
+    token: str | None = None
+    name: str | None = None
+    """What to call it; by default what it calls itself."""
+
+
+def where(text: str) -> Where:
+    """Return what ``[NAME=]URL[#TOKEN]`` names: a server's url, its page's address, or ``ssh://host/path``.
+
+    Raises :class:`FollowError`.
+    """
+    name, found, rest = text.partition("=")
+    if not found or not _NAME.fullmatch(name):
+        name, rest = "", text
+    url, _, token = rest.strip().partition("#")
+    url = re.sub("^http(s?)://", r"ws\1://", url)
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in SCHEMES and bool(parts.hostname) and parts.port != 0
+        password = parts.password
+    except ValueError:
+        known = password = False  # type: ignore[assignment]
+    if not known:
+        raise FollowError(
+            f"{url!r} is no host to follow; it looks like ws://gpu-box:8765/ws or ssh://user@gpu-box/path"
+        )
+    if password:
+        raise FollowError("a url must not hold a password; ssh asks your agent or reads your key")
+    if parts.scheme == "ssh":
+        if re.search(r"(^|@)-", parts.netloc):  # it would be an option of ssh
+            raise FollowError(f"{parts.netloc} is no host that ssh can reach")
+        unknown = parse_qs(parts.query).keys() - {"command"}
+        if unknown:
+            raise FollowError(f"an ssh url has no {unknown.pop()!r}; there is ?command=/path/to/agent-widget")
+    elif parts.path in ("", "/"):
+        url = f"{parts.scheme}://{parts.netloc}/ws"
+    return Where(url, token.removeprefix("token=") or None, name or None)
