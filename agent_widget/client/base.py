@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..data.transcript import Transcript
 
 T = TypeVar("T")
+Made = TypeVar("Made", Reaction, Alert)
 
 
 class _Table:
@@ -191,7 +192,7 @@ class BaseClient:
         restarted server sends again are no change. An exception in a callback is shown once for its type and place,
         counted (``.errors``), and ends nothing.
         """
-        return Reaction(self._link, table, callback, gone, where, becomes)
+        return self._made(Reaction(self._link, table, callback, gone, where, becomes))
 
     def changes(self, table: str, *, where: Where = None) -> Changes:
         """Return the rows of ``table`` as they change from now on: ``async for row in client.changes("messages")``.
@@ -223,7 +224,11 @@ class BaseClient:
         alert of the same name is replaced, so a cell can be run again.
         """
         ends = None if clear is None else lambda: clear(self)
-        return self._link.alerts.add(Alert(name, lambda: predicate(self), do, for_, ends, clear_for, every))
+        return self._made(self._link.alerts.add(Alert(name, lambda: predicate(self), do, for_, ends, clear_for, every)))
+
+    def _made(self, made: Made) -> Made:
+        """Note what was registered here, and return it."""
+        return made
 
     @property
     def alerts(self) -> list[Alert]:

@@ -25,9 +25,21 @@ _STYLE: Final = (
 )
 
 
+_PAGE: Final = "agent-widget serve --open"
+"""The command that needs no notebook at all."""
+_LACKS: Final = (
+    "If you just did, Jupyter lacks the widget: install anywidget where it runs and reload, or use the page: "
+)
+
+
 def plain(store: Store) -> str:
     """Return one line: how many agents, tasks, messages, what it cost."""
-    return f"agent-widget, {_at()}: {', '.join(_facts(store))}. Run the cell to see it live."
+    return f"agent-widget, {_at()}: {', '.join(_facts(store))}. Run the cell to see it live. {_LACKS}{_PAGE}"
+
+
+def terminal(store: Store) -> str:
+    """Return the same for a shell that can show no widget."""
+    return f"agent-widget, {_at()}: {', '.join(_facts(store))}. A terminal cannot show the dashboard: {_PAGE}"
 
 
 def table(store: Store) -> str:
@@ -41,7 +53,7 @@ def table(store: Store) -> str:
     facts = html.escape(", ".join(_facts(store)))
     return (
         f'{_STYLE}<div class="agent-widget-summary"><p><b>Agents</b> as of {_at()}: {facts}. '
-        f"Run the cell to see them live.</p>{body}</div>"
+        f"Run the cell to see them live.</p>{body}<p><small>{_LACKS}<code>{_PAGE}</code></small></p></div>"
     )
 
 

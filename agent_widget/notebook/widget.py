@@ -12,6 +12,7 @@ import contextvars
 import logging
 import os
 import time
+import weakref
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -23,12 +24,14 @@ import traitlets
 
 from .. import protocol, tables
 from ..client.agent import Agent, find_agent
-from ..client.base import BaseClient
+from ..client.alerts import Alert
+from ..client.base import BaseClient, Made
 from ..client.changes import patience_of
 from ..client.client import Client
 from ..client.connection import ENDED
 from ..client.errors import CallError, NotFound
 from ..client.feeds import Listener
+from ..client.reactions import Reaction
 from ..data.moments import Moment, millis
 from ..page import bundle
 from ..protocol import ProtocolError
@@ -96,6 +99,11 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         self._wishes: dict[str, Any] = {}
         self._had_alerts = False
         self._sent_sources: list[protocol.SourceState] | None = None
+        try:
+            self._host_loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            self._host_loop = None
+        self._made_here: weakref.WeakSet[Reaction | Alert] = weakref.WeakSet()
         super().__init__(**traits)
         self.on_msg(self._receive)
         self._listener = self._link.listen(self._changed.set)
@@ -219,6 +227,23 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
             wishes, self._wishes = self._wishes, {}
             self._post([protocol.encode(protocol.View(**wishes))])
 
+    def _made(self, made: Made) -> Made:
+        self._made_here.add(made)
+        return made
+
+    def _taken_away(self) -> bool:
+        """Close it if its host has done with it, of which nobody is told; return whether it has.
+
+        marimo closes the comm at each new run of the cell, and the event loop when somebody leaves an app. What was
+        registered on the dashboard ends too: the cell, run again, registers it again.
+        """
+        if not (getattr(self.comm, "_closed", False) or (self._host_loop is not None and self._host_loop.is_closed())):
+            return False
+        for made in list(self._made_here):
+            made.stop()
+        self.close()
+        return True
+
     def close(self) -> None:
         """Take the widget away; the client goes on."""
         self._context = None
@@ -243,9 +268,14 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         """Display two outputs: the dashboard, and its summary for saved notebooks that are read without a kernel.
 
         JupyterLab prefers the widget in a bundle even when there is none any more, and says "model not found".
+        IPython in a terminal shows no widget: a line says what does.
         """
+        from IPython import get_ipython
         from IPython.display import display
 
+        if type(get_ipython()).__name__ == "TerminalInteractiveShell":
+            print(summary.terminal(self._link.store))
+            return
         shown, metadata, stands_in = self._outputs(**kwargs)
         display(shown, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
         display(stands_in, raw=True)  # type: ignore[no-untyped-call]
@@ -323,6 +353,8 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
                     async with asyncio.timeout(protocol.HEARTBEAT):
                         await self._changed.wait()
                 self._changed.clear()
+                if self._taken_away():
+                    return
                 asked = self._hello
                 if asked is not None and time.monotonic() - self._heard_at < LOOKED_AT:
                     if asked is not hello:

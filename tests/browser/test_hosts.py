@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import nbformat
+import papermill
 import pytest
 from playwright.sync_api import BrowserContext, Locator, expect
 
 from tests.browser.board import Board
 from tests.browser.conftest import OpenNotebook
+from tests.browser.hosts import hosting
 from tests.browser.lab import GALLERY, TOKEN, Lab
 from tests.browser.server import started
 from tests.browser.test_dashboard import WATCH, show
 from tests.browser.workspace import Workspace
+from tests.support.processes import end, started_under
 
 pytestmark = pytest.mark.slow
 
@@ -78,6 +87,90 @@ def test_a_panel_keeps_the_dashboard_in_sight_at_full_width(notebook: OpenNotebo
     expect(Board(main).state).to_have_text("live", timeout=30_000)
     fills(Board(main), main)
     page.page.screenshot(path=GALLERY / "panel.png")
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Lab]:
+    """Directories of a test's own, and the environment that leads there; no JupyterLab runs until it is started."""
+    lab = Lab(tmp_path)
+    yield lab
+    end(started_under(lab.runtime))
+
+
+LABEL = """
+import ipywidgets
+label = ipywidgets.Label()
+dash.on("messages", lambda row: setattr(label, "value", f"called with {row.text}"))
+label
+"""
+
+
+def test_voila_shows_the_dashboard_alone(alone: Lab, chrome: BrowserContext) -> None:
+    workspace = Workspace(alone.root / "memory")
+    alone.write("app.ipynb", [WATCH, LABEL])
+    page = chrome.new_page()
+    with hosting(alone, "voila", "--no-browser", "--Voila.ip=127.0.0.1", "--port=PORT", "app.ipynb") as address:
+        page.goto(address)
+        board = Board(page)
+        expect(board.state).to_have_text("live", timeout=40_000)
+        expect(page.locator(".agent-widget-summary")).to_be_hidden()
+        board.open("Messages")
+        workspace.say("said to Voila")
+        board.rows.filter(has_text="said to Voila").click()
+        expect(board.details).to_contain_text("said to Voila")
+        expect(page.get_by_text("called with said to Voila")).to_be_visible()
+        board.screenshot("voila")
+    page.close()
+
+
+def test_a_jupyterlab_without_the_widget_says_what_it_lacks(alone: Lab, chrome: BrowserContext) -> None:
+    """As one that runs in another environment than the kernel."""
+    Workspace(alone.root / "memory")
+    disabled = alone.home / "config" / "labconfig" / "page_config.json"
+    disabled.parent.mkdir(parents=True)
+    disabled.write_text(json.dumps({"disabledExtensions": {"anywidget": True}}))
+    alone.write("cells.ipynb", [WATCH])
+    page = chrome.new_page()
+    page.goto(f"{alone.start().url}/lab/tree/cells.ipynb?reset&token={TOKEN}")
+    page.locator(".jp-CodeCell .cm-content").first.click(timeout=60_000)
+    page.keyboard.press("Shift+Enter")
+    stands_in = page.locator(".agent-widget-summary")
+    expect(stands_in).to_contain_text("Jupyter lacks the widget: install anywidget where it runs", timeout=30_000)
+    expect(stands_in).to_be_visible()
+    page.screenshot(path=GALLERY / "no-anywidget.png")
+    page.close()
+
+
+def test_a_terminal_names_the_command_that_shows_it(alone: Lab) -> None:
+    Workspace(alone.root / "memory")
+    code = "import agent_widget as aw; dash = aw.watch('memory'); display(dash)"
+    shell = [sys.executable, "-m", "IPython", "--no-banner", "--colors=nocolor", "-c", code]
+    done = subprocess.run(shell, cwd=alone.root, env=alone.environment, capture_output=True, text=True, timeout=60)
+    (line,) = done.stdout.splitlines()
+    assert re.search(r"\d+ agents .*\. A terminal cannot show the dashboard: agent-widget serve --open$", line)
+
+
+def test_what_is_run_without_a_browser_keeps_counts_and_is_small(alone: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Papermill and nbconvert keep the state of widgets unless told not to: our front end, and nothing of agents."""
+    Workspace(alone.root / "memory").say("A sentence for the team")
+    alone.write("in.ipynb", [WATCH])
+    with monkeypatch.context() as patch:
+        for name, value in alone.environment.items():
+            patch.setenv(name, value)
+        patch.chdir(alone.root)
+        papermill.execute_notebook("in.ipynb", "kept.ipynb", progress_bar=False)
+        papermill.execute_notebook("in.ipynb", "small.ipynb", progress_bar=False, store_widget_state=False)
+    kept, small = ((alone.root / name).read_text() for name in ("kept.ipynb", "small.ipynb"))
+    for text in (kept, small):
+        assert "A sentence for the team" not in text
+        (shown, stands_in) = nbformat.reads(text, 4).cells[0].outputs
+        assert "application/vnd.jupyter.widget-view+json" in shown.data
+        assert re.search(r"Agents</b> as of .*: \d+ agents", stands_in.data["text/html"])
+    assert len(small) < 10_000 < len(kept)
+    convert = [sys.executable, "-m", "nbconvert", "--to=html", "--log-level=ERROR", "small.ipynb"]
+    subprocess.run(convert, cwd=alone.root, env=alone.environment, check=True, timeout=60)
+    page = (alone.root / "small.html").read_text()
+    assert re.search(r"Agents</b> as of .*: \d+ agents", page)
 
 
 def fills(board: Board, panel: Locator) -> None:

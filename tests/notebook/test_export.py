@@ -92,6 +92,8 @@ def test_the_summary_has_counts_and_no_names() -> None:
     store = a_store()
     line = summary.plain(store)
     assert "21 agents (1 waiting · 20 idle), 1 of 2 tasks done, $1.50. Run the cell" in line
+    assert "install anywidget where it runs" in line
+    assert "A terminal cannot show the dashboard: agent-widget serve --open" in summary.terminal(store)
     table = summary.table(store)
     assert "<td>21</td><td>◆ 1 waiting, ○ 20 idle</td>" in table
     for name in ("secret", "ann", "ben"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import threading
@@ -524,3 +525,33 @@ def test_firing_alerts_are_sent_with_every_message_and_their_end_once(client: Cl
     server.put(*log_rows("b"))
     until(lambda: any("b" in str(frame["rows"]) for frame in browser.of("changes")))
     assert len(browser.of("alerts")) == sent
+
+
+def test_a_dashboard_that_its_host_took_away_ends_with_what_was_registered_on_it(
+    show: Show, client: Client, server: Any
+) -> None:
+    """As marimo does when a cell is run again: it closes the comm, and tells nobody."""
+    dash, browser = show()
+    kept, _ = show()
+    reaction, alert = dash.on("logs", lambda row: None), dash.alert("any", lambda d: len(d.logs))
+    other = client.on("logs", lambda row: None)
+    browser.hello()
+    until(lambda: browser.of("changes"))
+    browser._closed = True
+    server.put(*log_rows("a"))
+    until(lambda: dash.comm is None)
+    sent = len(browser.messages)
+    assert "stopped" in repr(reaction) and alert not in dash.alerts
+    assert "stopped" not in repr(other) and kept.comm is not None
+    server.put(*log_rows("b"))
+    until(lambda: other.calls == 2)
+    assert len(browser.messages) == sent
+
+
+def test_a_dashboard_ends_with_the_event_loop_of_its_host(show: Show, server: Any) -> None:
+    async def session() -> aw.Dashboard:
+        return show()[0]
+
+    dash = asyncio.run(session())
+    server.put(*log_rows("a"))
+    until(lambda: dash.comm is None)
