@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from ..visible import one_line, visible
+from . import atif, markdown
+from .files import json_bytes, write_whole
 
 if TYPE_CHECKING:
     import pandas
@@ -36,8 +40,19 @@ class Transcript(Sequence[Entry]):
     ============  ===================================================================================================
     """
 
-    def __init__(self, session: str, entries: list[Entry], before: str | None, after: str | None) -> None:
+    def __init__(
+        self,
+        session: str,
+        entries: list[Entry],
+        before: str | None,
+        after: str | None,
+        *,
+        row: Mapping[str, Any] | None = None,
+        earlier: Callable[[str], Transcript] | None = None,
+    ) -> None:
         self.session = session
+        self._row = row
+        self._earlier = earlier
         self.entries = entries
         self.before = before
         """Pass it as ``before`` for the entries before these; ``None`` at the beginning of the conversation."""
@@ -73,6 +88,41 @@ class Transcript(Sequence[Entry]):
             durations = frame["duration_ms"].astype("Int64")
             frame["duration_ms"] = pandas.to_timedelta(durations, unit="ms").astype("timedelta64[ms]")
         return frame.set_index("id")
+
+    def whole(self) -> list[Entry]:
+        """Return the entries from the beginning of the conversation up to the last of these, reading those before."""
+        pages, before = [self.entries], self.before
+        while before is not None and self._earlier is not None:
+            page = self._earlier(before)
+            pages.append(page.entries)
+            before = page.before
+        return [entry for page in reversed(pages) for entry in page]
+
+    def markdown(self) -> str:
+        """Return the conversation from its beginning as Markdown, secrets masked; ``.save("x.md")`` writes it.
+
+        What agents wrote stays text: it can hold neither HTML nor images that a viewer would load.
+        """
+        return markdown.markdown(self.whole(), {"id": self.session, **(self._row or {})})
+
+    def atif(self) -> dict[str, Any]:
+        """Return the conversation from its beginning as a trajectory of the Agent Trajectory Interchange Format.
+
+        A document for JSON; see :mod:`agent_widget.data.atif`. ``.save("x.json")`` writes it.
+        """
+        return atif.trajectory(self.whole(), self.session, self._row)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the conversation from its beginning, as Markdown (``.md``) or as ATIF (``.json``); return the path.
+
+        The file is written whole or not at all. Raises ``ValueError`` for another ending, and ``OSError``.
+        """
+        ending = Path(path).suffix.lower()
+        if ending not in (".md", ".json"):
+            raise ValueError(
+                f"a transcript is saved as .md (Markdown) or .json (ATIF), not as {ending or 'such a file'}"
+            )
+        return write_whole(path, self.markdown().encode() if ending == ".md" else json_bytes(self.atif()))
 
     def __repr__(self) -> str:
         return f"<transcript of {self.session}: {len(self)} entries{', more before' if self.before else ''}>"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, Protocol
 
 import msgspec
 
-from ..data import sql
+from ..data import atif, markdown, sql
 from ..data.files import json_bytes
 from ..ondemand.lookup import Lookup
 from ..ondemand.memory_text import NoMemory
@@ -76,6 +76,12 @@ class _Transcript(msgspec.Struct, forbid_unknown_fields=True):
     after: str | None = None
     limit: int | None = None
     chars: int = TEXT_CHARS
+
+
+class _Export(msgspec.Struct, forbid_unknown_fields=True):
+    session: str
+    format: Literal["markdown", "atif"]
+    before: str | None = None
 
 
 class _Memory(msgspec.Struct, forbid_unknown_fields=True):
@@ -152,6 +158,24 @@ def _transcript(server: Asked, params: _Transcript) -> dict[str, Any]:
     except ValueError as error:
         raise ProtocolError("bad_request", str(error)) from None
     return extract._asdict()
+
+
+def _export(server: Asked, params: _Export) -> dict[str, Any]:
+    """Return some of a conversation for a file: ``head``, ``parts``, and ``before``, to ask for those before.
+
+    Of Markdown, head and parts are texts; of ATIF, the head is the document without its steps and the parts are steps
+    without their numbers.
+    """
+    extract = _transcript(server, _Transcript(params.session, before=params.before, limit=MAX_LIMIT))
+    row: Mapping[str, Any] = (
+        server.store.get("sessions", params.session) or server.store.get("agents", params.session) or {}
+    )
+    if params.format == "markdown":
+        head: Any = "\n\n".join(markdown.heading({"id": params.session, **row}))
+        parts: list[Any] = list(markdown.parts(extract["entries"]))
+    else:
+        head, parts = atif.frame(params.session, row), atif.steps(extract["entries"])
+    return {"head": head, "parts": parts, "before": extract["before"]}
 
 
 def _memory(server: Asked, params: _Memory) -> dict[str, Any]:
@@ -321,6 +345,7 @@ def _taking(shape: type[Any], method: Callable[[Asked, Any], Any]) -> Callable[[
 
 METHODS: Final[dict[str, Callable[[Asked, Mapping[str, Any]], Any]]] = {
     "actions": _taking(_Actions, _actions),
+    "export": _taking(_Export, _export),
     "memory": _taking(_Memory, _memory),
     "message.read": _taking(_MessageRead, _writing("message.read", _READ)),
     "message.send": _taking(_MessageSend, _writing("message.send", _SEND)),

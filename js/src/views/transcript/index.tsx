@@ -9,6 +9,7 @@ import { agentName } from "../../store/names.ts";
 import type { SessionsRow } from "../../store/tables.ts";
 import type { Only } from "./items.ts";
 import { Reader } from "./reader.tsx";
+import { SaveTranscript } from "./save.tsx";
 
 const ONLY: readonly (readonly [Only, string])[] = [
   ["all", "All"],
@@ -25,7 +26,7 @@ interface TranscriptProps {
 }
 
 export function Transcript({ session, trail, onFields }: TranscriptProps) {
-  const { nav, store, ask } = useApp();
+  const { nav, store, live, ask } = useApp();
   const aside = useRef<HTMLElement>(null);
   const [only, setOnly] = useState<Only>("all");
   const id = trail.at(-1)!;
@@ -77,6 +78,9 @@ export function Transcript({ session, trail, onFields }: TranscriptProps) {
             ),
           )}
         </nav>
+        {ask !== null && live.connection.value.state !== "saved" && (
+          <SaveTranscript key={id} id={id} name={nameOf(id, trail.length - 1)} ask={ask} />
+        )}
         <ResumeButton table="sessions" row={session} name="this session" />
         <button type="button" class="button bare" title="Everything known about this session" onClick={onFields}>
           Fields

@@ -1,0 +1,167 @@
+"""A conversation as Markdown: what agents wrote stays text, whatever it holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from ..visible import one_line, visible
+
+Entry = Mapping[str, Any]
+
+_FENCE: Final = re.compile(r"(`{3,})[^`]*$|(~{3,})")
+"""A line that begins a block of code: at its margin only, since one in a list ends with the list."""
+_CODE: Final = re.compile(r"(?<![\\`])(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+_MARKUP: Final = re.compile(r"<|!\[|\]\((?!\s*(?:https?://|mailto:|[#/.\w-]+(?:[)#/?. ]|$)))|\]:")
+"""What a viewer could take for HTML, an image to load, a link that is not one to a page, or the target of such."""
+_SPECIAL: Final = re.compile(r"([\\`*_\[\]<>#|])")
+_TURNS: Final = {"interrupted": "interrupted by the person", "failed": "failed", "closed": "closed"}
+
+
+def markdown(entries: Iterable[Entry], row: Mapping[str, Any] | None = None, *, note: str | None = None) -> str:
+    """Return a conversation as Markdown (CommonMark, without HTML): a title, and a part for each entry.
+
+    ``row``: that of its session or agent, for the title and the figures. Times are UTC. Texts keep their Markdown, but
+    HTML, images and links other than to pages are written out, and characters that cannot be seen are named.
+    """
+    return "\n\n".join([*heading(row or {}), *([f"*{_plain(note)}*"] if note else []), *parts(entries)]) + "\n"
+
+
+def heading(row: Mapping[str, Any]) -> Iterator[str]:
+    """Return the title of a session or an agent, and a line of what is known of it."""
+    yield f"# {_plain(row.get('title') or row.get('name') or row.get('id') or 'Conversation')}"
+    tokens = [row.get(name) for name in _TOKENS]
+    counted = [count for count in tokens if count is not None]
+    cost, unpriced = row.get("cost_usd"), row.get("unpriced_requests")
+    facts = [
+        *(_plain(row[name]) for name in ("source", "model", "project", "branch") if row.get(name)),
+        *([f"begun {_time(row['started_at']):%Y-%m-%d %H:%M} UTC"] if row.get("started_at") else []),
+        *([f"{row['tool_calls']:,} tool calls"] if row.get("tool_calls") else []),
+        *([f"{sum(counted):,} tokens"] if counted else []),
+        *([f"{'at least ' if unpriced else ''}${cost:,.2f}"] if cost is not None else []),
+    ]
+    if facts:
+        yield f"*{' · '.join(facts)}*"
+
+
+_TOKENS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+
+
+def parts(entries: Iterable[Entry]) -> Iterator[str]:
+    """Return the parts of a conversation, one for each entry that says something; a day is said where it begins."""
+    day = ""
+    for entry in entries:
+        at = _time(entry["at"])
+        body = _part(entry, f"{at:%H:%M:%S}")
+        if body is None:
+            continue
+        if (today := f"{at:%Y-%m-%d}") != day:
+            day = today
+            yield f"---\n\n**{day}** (UTC)"
+        yield body
+
+
+def _part(entry: Entry, at: str) -> str | None:
+    kind = entry["kind"]
+    if kind == "tool":
+        return _tool(entry, at)
+    if kind == "plan":
+        done = {"completed": "x"}
+        todos = [
+            f"- [{done.get(todo['status'], ' ')}] {_plain(todo['title'] or todo['id'])}" for todo in entry["todos"]
+        ]
+        return "\n".join([f"### Plan · {at}\n", *todos])
+    if kind == "end":
+        how = _TURNS.get(entry["how"])
+        said = f": {_plain(entry['text'])}" if entry["text"] else ""
+        return None if how is None else f"*{at} · the turn was {how}{said}*".replace("was failed", "failed")
+    text = prose(entry["text"] or "")
+    if not text:
+        return None
+    if kind == "thinking":
+        return f"### Thinking · {at}\n\n" + "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+    sender = entry.get("sender")
+    who = {"prompt": "Prompt", "reply": "Reply", "answer": "Answer"}.get(kind, kind)
+    failed = ", failed" if entry.get("failed") else ""
+    return f"## {who}{f' of {_plain(sender)}' if sender and sender != 'user' else ''}{failed} · {at}\n\n{text}"
+
+
+def _tool(entry: Entry, at: str) -> str:
+    took = "" if entry["duration_ms"] is None else f" · {entry['duration_ms'] / 1000:.1f} s"
+    lines = [f"### {_plain(entry['name'] or 'tool')} · {entry['status']}{took} · {at}"]
+    if entry["diff"]:
+        lines.append(block(entry["diff"], "diff"))
+    else:
+        lines += [block(text_of(entry["input"]))] if entry["input"] not in (None, "", {}) else []
+    if entry["asks"]:
+        lines.append(prose(text_of(entry["asks"])))
+    for name in ("error", "output"):
+        if entry[name] not in (None, "", {}) and not (name == "output" and entry["output"] == entry["error"]):
+            lines += [f"{name.capitalize()}:", block(text_of(entry[name]))]
+    if entry["child"]:
+        lines.append(f"Given to {_plain(entry['child'])}.")
+    return "\n\n".join(lines)
+
+
+def text_of(value: Any) -> str:
+    """Return an input or output as text: a text as it is, a map as one line for each part, anything else as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return "\n".join(f"{name}: {text_of(inner)}" for name, inner in value.items())
+    return msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def block(text: str, language: str = "") -> str:
+    """Return a block of code that ends where the text ends, whatever that holds."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{visible(text)}\n{fence}"
+
+
+def prose(text: str) -> str:
+    """Return Markdown that is shown as such, but loads nothing, holds no HTML, and ends its blocks of code."""
+    lines: list[str] = []
+    fence: str | None = None
+    for line in visible(text.strip("\n")).splitlines():
+        if fence is not None:
+            lines.append(line)
+            closes = line.strip()
+            if closes and set(closes) == {fence[0]} and len(closes) >= len(fence) and not line.startswith("    "):
+                fence = None
+            continue
+        if begins := _FENCE.match(line):
+            fence = begins[1] or begins[2]
+            lines.append(line)
+        else:
+            lines.append(_escaped(line))
+    return "\n".join(lines if fence is None else [*lines, fence])
+
+
+def _escaped(line: str) -> str:
+    """Escape what a viewer would not show as text, outside of code."""
+    found: list[str] = []
+    last = 0
+    for code in _CODE.finditer(line):
+        found += [_MARKUP.sub(_shielded, line[last : code.start()]), code[0]]
+        last = code.end()
+    return "".join([*found, _MARKUP.sub(_shielded, line[last:])])
+
+
+def _shielded(markup: re.Match[str]) -> str:
+    return "".join(f"\\{char}" for char in markup[0])
+
+
+def _plain(value: Any) -> str:
+    """Return one line in which nothing is markup."""
+    return _SPECIAL.sub(r"\\\1", one_line(str(value)))
+
+
+def _time(at: int) -> datetime:
+    return datetime.fromtimestamp(at / 1000, UTC)
