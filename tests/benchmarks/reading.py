@@ -1,13 +1,14 @@
 """How fast, and in how much memory, homes of agents are read for the first time.
 
-    python -m tests.benchmarks.reading [DIR…] [--megabytes 50] [--runs 3] [--ccusage]
+    python -m tests.benchmarks.reading [DIR…] [--megabytes 50] [--runs 3] [--ccusage] [--workers 0 1 2 4]
 
 Each home is read in a process of its own: once by a collector into a store, as the server does it, and once by
 a bare loop that only reads the same bytes and lets msgspec find the values in each line, document or row without making
 anything of them. Machines differ and are noisy, so read the ratios; the programs take
 turns, and of each the fastest run counts. With ``--ccusage`` homes of Claude Code are read by ccusage too, a native
 program that looks for usage only: npm fetches it into the user's cache. Without DIR made-up homes of several
-agents are read. Importing our modules does not count; importing the prices does, since the first answer needs them.
+agents are read. With ``--workers`` each home is also read into an archive, by one process and by as many workers beside
+it. Importing our modules does not count; importing the prices does, since the first answer needs them.
 """
 
 from __future__ import annotations
@@ -32,6 +33,28 @@ def read(path):
     collector = Collector([path])
     def work():
         collector.scan()
+        return sum(state.bytes for state in collector.states()), sum(map(collector.store.count, collector.store))
+    return work
+"""
+ARCHIVED = """
+import sys, tempfile
+from pathlib import Path
+from agent_widget.ingest import collector as collecting
+from agent_widget.ingest.archive import Archive
+from agent_widget.ingest.collector import Collector
+def read(path):
+    collecting.MUCH = 0
+    place = tempfile.TemporaryDirectory()
+    def opened(roots):
+        return Archive.open(Path(place.name) / "archive.sqlite3")
+    collector = Collector([path], archive=opened, workers=int(sys.argv[2]))
+    def work():
+        collector.look()
+        while not collector.read_on(lambda: True):
+            collector.settle()
+            collector.save()
+        collector.settle(stats=True)
+        collector.checkpoint()
         return sum(state.bytes for state in collector.states()), sum(map(collector.store.count, collector.store))
     return work
 """
@@ -85,9 +108,9 @@ Run = tuple[float, float, float, float, int]
 """Megabytes, seconds, growth of the peak memory, peak memory (both in megabytes), rows."""
 
 
-def measured(program: str, path: Path) -> Run:
+def measured(program: str, path: Path, *arguments: str) -> Run:
     """Return what a run of a program of our own takes."""
-    command = [sys.executable, "-c", program + MEASURED, str(path)]
+    command = [sys.executable, "-c", program + MEASURED, str(path), *arguments]
     return tuple(json.loads(subprocess.run(command, check=True, capture_output=True).stdout))  # type: ignore[return-value]
 
 
@@ -109,17 +132,25 @@ def fetched() -> Path:
     return program
 
 
-def show(name: str, path: Path, runs: int, peer: Path | None, report: Report) -> None:
+def show(name: str, path: Path, runs: int, peer: Path | None, workers: list[int], report: Report) -> None:
     ours, bares, peers = [], [], []
+    archived: dict[int, list[Run]] = {count: [] for count in workers}
     for _ in range(runs):
         ours.append(measured(OURS, path))
         bares.append(measured(BARE, path))
+        for count, of in archived.items():
+            of.append(measured(ARCHIVED, path, str(count)))
         if peer is not None and (path / "projects").is_dir():
             peers.append(counted(peer, path))
     size, seconds, growth, peak, rows = min(ours, key=lambda run: run[1])
     _, bare, bare_growth, _, _ = min(bares, key=lambda run: run[1])
     what = f"{name}, {size:.0f} MB"
     report.note(f"{what}, first reading", seconds, "s", bare=bare, ccusage=min(peers) if peers else None)
+    for count, of in archived.items():
+        _, taken, _, most, _ = min(of, key=lambda run: run[1])
+        beside = f"{what}, archived, {count} workers"
+        report.note(beside, taken, "s", bare=bare, ccusage=min(peers) if peers else None)
+        report.note(f"{beside}, memory", most, "MB")
     report.note(f"{what}, memory added", growth, "MB", bare=bare_growth)
     report.note(f"{what}, most memory", peak, "MB")
     report.note(f"{what}, rows", rows, "rows")
@@ -132,15 +163,16 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=50)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--ccusage", action="store_true")
+    parser.add_argument("--workers", type=int, nargs="*", default=[])
     options = options_of(parser)
     report = Report("reading")
     peer = fetched() if options.ccusage else None
     for directory in options.directories:
-        show(directory.name[:33], directory, options.runs, peer, report)
+        show(directory.name[:33], directory, options.runs, peer, options.workers, report)
     for name, make in {} if options.directories else HOMES.items():
         with tempfile.TemporaryDirectory(prefix="agent-widget-bench-") as temporary:
             make(Path(temporary) / "home", Story(options.megabytes))
-            show(name, Path(temporary) / "home", options.runs, peer, report)
+            show(name, Path(temporary) / "home", options.runs, peer, options.workers, report)
     report.save(options.json)
 
 
