@@ -19,7 +19,12 @@ lab: .venv/all.installed ## JupyterLab on the quickstart notebook
 
 test: lint ## every check: what lint does, then pytest with the JavaScript and the browser tests (ARGS="-k name")
 	$(MACHINE) browser
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m browser
+endif
 
 test-lowest: .venv-lowest/installed ## the quick tests with the lowest version of each dependency, in .venv-lowest
 	.venv-lowest/bin/python -m pytest -m "not browser and not slow" $(ARGS)

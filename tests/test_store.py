@@ -84,8 +84,8 @@ def test_no_column_is_hidden_behind_a_method_of_dict() -> None:
         ("last_seen_at", [5, 3, 9, 4], 9),  # max
         ("started_at", [None, 7], 7),
         ("started_at", [7, None], 7),  # unknown says nothing where order must not matter
-        ("errors", [0, None], 0),
-        ("errors", [0, 2, 1], 2),
+        ("tasks_completed", [0, None], 0),
+        ("tasks_completed", [0, 2, 1], 2),
     ],
 )
 def test_two_claims_about_a_cell_are_merged_as_its_column_says(column: str, claims: list[Any], result: Any) -> None:

@@ -24,7 +24,8 @@ TRIES: Final = 5
 """How often a change is made anew because somebody who takes no lock wrote meanwhile."""
 UNFINISHED: Final = 0.5
 """Seconds for which a last line that is being written is waited for."""
-_SUFFIX: Final = ".agent-widget-tmp"
+DRAFT: Final = ".agent-widget-tmp"
+"""Ending of a file that is being written, beside the one that it replaces."""
 
 Stamp = tuple[int, int, int, int]
 
@@ -147,7 +148,7 @@ def _read(real: Path) -> tuple[bytes | None, os.stat_result | None, int | None]:
 
 
 def _write_beside(real: Path, data: bytes, like: os.stat_result | None) -> Path:
-    draft = real.with_name(f".{real.name}.{secrets.token_hex(6)}{_SUFFIX}")
+    draft = real.with_name(f".{real.name}.{secrets.token_hex(6)}{DRAFT}")
     mode = stat.S_IMODE(like.st_mode) if like is not None else 0o644
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -189,7 +190,7 @@ def _put(draft: Path, real: Path, is_new: bool) -> None:
 
 def _sweep(real: Path) -> None:
     """Remove what a killed writer left beside the file; the lock says that nobody is writing now."""
-    for left in real.parent.glob(f".{glob.escape(real.name)}.*{_SUFFIX}"):
+    for left in real.parent.glob(f".{glob.escape(real.name)}.*{DRAFT}"):
         with suppress(OSError):
             left.unlink()
 
