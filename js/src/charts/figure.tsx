@@ -4,6 +4,8 @@ import { Spark } from "./spark.tsx";
 
 export interface FigureProps {
   label: string;
+  /** Of which time it is: "now", "last 15 min", "in all". */
+  covers?: string;
   value: string;
   /** Smaller, after the value. */
   unit?: string;
@@ -14,10 +16,13 @@ export interface FigureProps {
   onOpen: () => void;
 }
 
-export function Figure({ label, value, unit, note, about, course, onOpen }: FigureProps) {
+export function Figure({ label, covers, value, unit, note, about, course, onOpen }: FigureProps) {
   return (
     <button type="button" class="figure" title={about} onClick={onOpen}>
-      <span class="figure-label">{label}</span>
+      <span class="figure-label">
+        {label}
+        {covers !== undefined && <span class="figure-covers"> · {covers}</span>}
+      </span>
       <span class="figure-number">
         {value}
         {unit !== undefined && <span class="figure-unit">{unit}</span>}

@@ -107,6 +107,11 @@ export function Frame<T extends TableName, R extends object>(props: FrameProps<T
               <button type="button" class="button" onClick={clear}>
                 Clear search and filters
               </button>
+              {nav.search.value.trim() !== "" && (
+                <button type="button" class="button" onClick={() => (nav.everything.value = true)}>
+                  Search everything
+                </button>
+              )}
             </Empty>
           )}
           {shown > 0 && (

@@ -66,8 +66,15 @@ export function Header({ help }: { help: Signal<boolean> }) {
   );
 }
 
+/** Whoever types faster has not finished the word. */
+const TYPING_MS = 250;
+
 function Search() {
   const { nav } = useApp();
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const searchAll = () => {
+    if (nav.tab.value === "overview" && nav.search.value.trim() !== "") nav.everything.value = true;
+  };
   const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLInputElement }) => {
     if (event.key === "Escape" && nav.search.value !== "") {
       nav.search.value = "";
@@ -94,6 +101,9 @@ function Search() {
         value={nav.search.value}
         onInput={(event) => {
           nav.search.value = event.currentTarget.value;
+          clearTimeout(timer.current);
+          // The overview is no list that could be narrowed: what is typed there is looked for everywhere.
+          if (nav.tab.value === "overview") timer.current = setTimeout(searchAll, TYPING_MS);
         }}
         onKeyDown={onKeyDown}
       />

@@ -17,6 +17,16 @@ export interface Selection {
   readonly id: string;
 }
 
+export interface Target {
+  /** Whose transcript: a session, or an agent. */
+  readonly id: string;
+  /** Of the entry (`keyOf` in `store/transcript.ts`). */
+  readonly key: string;
+  /** Where it stands in the file; else its time, ms. */
+  readonly position: string | null;
+  readonly at?: number | null;
+}
+
 export class Nav {
   readonly tab: Signal<ViewName>;
   readonly search = signal("");
@@ -31,9 +41,8 @@ export class Nav {
   readonly trail: Signal<readonly string[]> = signal([]);
   /** Whether what was found everywhere is shown. */
   readonly everything = signal(false);
-  /** The entry that a transcript is to be opened at: whose it is, its key and position. */
-  readonly target: Signal<{ readonly id: string; readonly key: string; readonly position: string } | null> =
-    signal(null);
+  /** The entry that a transcript is to be opened at. */
+  readonly target: Signal<Target | null> = signal(null);
   readonly #filters = new Map<ViewName, Signal<Filter>>();
   readonly #sorts = new Map<string, Signal<Sort | null>>();
   readonly #switches = new Map<string, Signal<boolean>>();

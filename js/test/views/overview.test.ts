@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sparkPath } from "../../src/charts/spark.tsx";
 import { needs, whyOf } from "../../src/state/needs.ts";
+import { isWithin } from "../../src/lib/stretch.ts";
+import { runQuery } from "../../src/state/query.ts";
 import { callsByAgent, messagesInOrder, spansByAgent } from "../../src/store/events.ts";
 import type {
   AgentsRow,
@@ -118,7 +120,7 @@ test("rates and lines of tokens and cost are of the last quarters of an hour, fr
   const agents = [agent("a", { output_tokens: 5000, cost_usd: 9 })];
   const usage = [used(0, 440, 0.22), used(15, 220, null), used(30, 9000, 8)]; // 14:22 is 22 minutes after 14:00
   const pace = paceFigure(agents, usage, index(), STRETCH);
-  assert.deepEqual([pace.label, pace.value, pace.note], ["Tokens / min", "30", "5k in all"]);
+  assert.deepEqual([pace.label, pace.value, pace.note], ["Tokens", "5", "30 / min now"]);
   assert.deepEqual(pace.course.slice(-4), [0, 9000, 220, 440]);
   const cost = worthFigure(agents, usage, [], index(), NOW);
   assert.deepEqual([cost.value, cost.note], ["$9.00", "$0.60 / h now"]);
@@ -159,8 +161,23 @@ test("errors are failed calls and error lines of the window", () => {
     { at: NOW, level: "info" } as LogsRow,
   ];
   const figure = errorsFigure(calls, logs, STRETCH, String);
-  assert.deepEqual([figure.value, figure.note, figure.view], ["2", "1 Bash · 2 min ago", "tools"]);
-  assert.equal(errorsFigure([], logs, STRETCH, String).view, "logs");
+  assert.deepEqual([figure.value, figure.note, figure.view], ["1", "1 Bash · 2 min ago", "tools"]);
+  const lines = errorsFigure([], logs, STRETCH, String);
+  assert.deepEqual([lines.value, lines.view], ["1", "logs"]);
+});
+
+test("the rows behind the errors are as many as the figure says: it carries the time it is of", () => {
+  const call = (minutesAgo: number, status: "error" | "ok") =>
+    row("tool_calls", `${minutesAgo} ${status}`, { at: NOW - minutesAgo * MINUTE, name: "Bash", status });
+  const calls = [1, 3, 20, 400].map((minutesAgo) => call(minutesAgo, "error")).concat(call(2, "ok"));
+  for (const to of [NOW, NOW - 10 * MINUTE]) {
+    const figure = errorsFigure(calls, [], { from: to - 15 * MINUTE, to, now: NOW }, String);
+    const facet = { key: "status", title: "status", values: (call: ToolCallsRow) => [call.status] };
+    const during = calls.filter((call) => isWithin(call, figure.during!));
+    const shown = runQuery(during, () => true, [facet], figure.filter!).rows;
+    assert.equal(String(shown.length), figure.value);
+    assert.ok(shown.length > 0 && shown.length < 4);
+  }
 });
 
 test("a histogram holds what is in the stretch, ends included", () => {

@@ -333,3 +333,20 @@ test("a conversation is still there when its reader comes back, of one view", ()
   assert.equal(feedOf(nav, ask, "s"), feedOf(nav, ask, "s"));
   assert.notEqual(feedOf(nav, ask, "s"), feedOf(new Nav(), ask, "s"));
 });
+
+test("an entry of which only the time is known is gone back to, and no further than its time", async () => {
+  for (const [wanted, at, found, asks] of [
+    ["reply b", NOON, true, 2],
+    ["reply z", NOON + 200_000, false, 1],
+  ] as const) {
+    const { asked, ask } = server();
+    const feed = new Feed(ask, "s");
+    const reading = feed.openNear(wanted, at);
+    await asked[0]!.answer(page([text("c")], "p1"));
+    await asked[1]?.answer(page([text("a"), text("b")], "p0"));
+    assert.equal(await reading, found);
+    assert.equal(asked.length, asks);
+    assert.equal(ids(feed.talk.value!), found ? "a b" : "c");
+    assert.deepEqual([feed.talk.value!.after, feed.talk.value!.ahead], found ? ["p1", true] : ["end", undefined]);
+  }
+});

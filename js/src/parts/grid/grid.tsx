@@ -15,6 +15,9 @@ import type { Column, Identified, Tree } from "./types.ts";
 import { fitColumns, template } from "./widths.ts";
 
 const ROW_PX = 28;
+/** Narrower, a row has two lines: what it is about above, the rest below. */
+const NARROW_PX = 500;
+const TWO_LINES_PX = 46;
 const OVERSCAN = 6;
 
 interface GridProps<R extends Identified> {
@@ -74,10 +77,12 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
     latest: props.latest,
   });
 
-  const shownColumns = fitColumns(columns, width);
+  const lead = width > 0 && width < NARROW_PX ? columns.find((column) => column.lead) : undefined;
+  const rowPx = lead === undefined ? ROW_PX : TWO_LINES_PX;
+  const shownColumns = fitColumns(lead === undefined ? columns : columns.filter((column) => column !== lead), width);
   const firstHead = shownColumns.find((column) => column.value !== undefined);
-  const first = Math.max(0, Math.floor(top / ROW_PX) - OVERSCAN);
-  const last = Math.min(shown.length, Math.ceil((top + height) / ROW_PX) + OVERSCAN);
+  const first = Math.max(0, Math.floor(top / rowPx) - OVERSCAN);
+  const last = Math.min(shown.length, Math.ceil((top + height) / rowPx) + OVERSCAN);
   const cursor = active ?? selected;
 
   const isFresh = useFresh(props.changedAt);
@@ -86,11 +91,11 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
   const reveal = (index: number) => {
     const element = scroller.current;
     if (element === null) return;
-    const y = index * ROW_PX;
-    if (y < element.scrollTop) element.scrollTop = y;
-    else if (y + 2 * ROW_PX > element.scrollTop + element.clientHeight) {
-      element.scrollTop = y + 2 * ROW_PX - element.clientHeight;
-    }
+    const y = index * rowPx;
+    const below = y + rowPx + ROW_PX; // and the head
+    // With a row beside it, so that it does not stand on the edge.
+    if (y < element.scrollTop) element.scrollTop = Math.max(0, y - rowPx);
+    else if (below > element.scrollTop + element.clientHeight) element.scrollTop = below + rowPx - element.clientHeight;
   };
 
   useEffect(() => {
@@ -116,7 +121,7 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
   const onScroll = () => {
     const element = scroller.current!;
     setTop(element.scrollTop);
-    if (follow) setAtEnd(element.scrollHeight - element.scrollTop - element.clientHeight < ROW_PX);
+    if (follow) setAtEnd(element.scrollHeight - element.scrollTop - element.clientHeight < rowPx);
   };
 
   const choose = (row: R) => {
@@ -135,7 +140,7 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.target !== scroller.current || event.ctrlKey || event.metaKey || event.altKey) return;
     const at = shown.findIndex((row) => row.id === cursor);
-    const page = Math.max(1, Math.floor(height / ROW_PX) - 2);
+    const page = Math.max(1, Math.floor(height / rowPx) - 2);
     const moves: Record<string, number> = {
       ArrowDown: at + 1,
       ArrowUp: at - 1,
@@ -175,7 +180,7 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
   const cursorShown = shown.slice(first, last).some((row) => row.id === cursor);
   return (
     <div
-      class={`grid ${props.mono ? "mono" : ""}`}
+      class={`grid ${props.mono ? "mono" : ""} ${lead === undefined ? "" : "two-lines"}`}
       onPointerEnter={() => setInside(true)}
       onPointerLeave={() => setInside(scroller.current?.matches(":focus") ?? false)}
     >
@@ -199,8 +204,8 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
             <Heading key={column.key} column={column} sort={props.sort} inTabOrder={column === firstHead} />
           ))}
         </div>
-        <div role="presentation" class="grid-body" style={{ height: `${shown.length * ROW_PX}px` }}>
-          <div role="presentation" style={{ transform: `translateY(${first * ROW_PX}px)` }}>
+        <div role="presentation" class="grid-body" style={{ height: `${shown.length * rowPx}px` }}>
+          <div role="presentation" style={{ transform: `translateY(${first * rowPx}px)` }}>
             {shown.slice(first, last).map((row, i) => (
               <GridRow
                 key={row.id}
@@ -208,6 +213,7 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
                 domId={`${prefix}${row.id}`}
                 index={first + i + 2}
                 columns={shownColumns}
+                lead={lead}
                 band={bandOf(row)}
                 class={props.rowClass?.(row) ?? ""}
                 cursor={row.id === cursor}

@@ -8,6 +8,8 @@ interface GridRowProps<R> {
   /** Its number among all rows, the head being 1. */
   readonly index: number;
   readonly columns: readonly Column<R>[];
+  /** The column with a line of its own. */
+  readonly lead: Column<R> | undefined;
   readonly band: ComponentChildren | null;
   readonly class: string;
   readonly cursor: boolean;
@@ -20,7 +22,7 @@ interface GridRowProps<R> {
 }
 
 export function GridRow<R>(props: GridRowProps<R>) {
-  const { row, columns, band } = props;
+  const { row, columns, band, lead } = props;
   const names = ["row", props.class, band !== null && "band", props.cursor && "cursor", props.fresh && "fresh"];
   return (
     <div
@@ -38,11 +40,18 @@ export function GridRow<R>(props: GridRowProps<R>) {
           {band}
         </div>
       ) : (
-        columns.map((column) => (
-          <div key={column.key} role="gridcell" class={column.end ? "cell end" : "cell"}>
-            {column.cell(row)}
-          </div>
-        ))
+        <>
+          {lead !== undefined && (
+            <div role="gridcell" class="cell lead">
+              {lead.cell(row)}
+            </div>
+          )}
+          {columns.map((column) => (
+            <div key={column.key} role="gridcell" class={column.end ? "cell end" : "cell"}>
+              {column.cell(row)}
+            </div>
+          ))}
+        </>
       )}
     </div>
   );

@@ -16,6 +16,8 @@ export interface Column<R> {
   /** The higher, the sooner it goes when there is no room; 0 never goes. */
   readonly rank?: number;
   readonly end?: boolean;
+  /** What a row is about: where it is narrow, this has a line of its own above the others. */
+  readonly lead?: boolean;
   /** What the column sorts by; without it the column cannot be sorted. */
   readonly value?: (row: R) => SortValue;
   readonly cell: (row: R) => ComponentChildren;

@@ -45,7 +45,7 @@ export interface Knowledge {
   readonly onFinished: (id: string) => void;
 }
 
-type Shape = Pick<Column<AgentItem>, "min" | "grow" | "rank" | "end">;
+type Shape = Pick<Column<AgentItem>, "min" | "grow" | "rank" | "end" | "lead">;
 
 export function agentColumns(store: Shown, known: Knowledge): readonly Column<AgentItem>[] {
   const column = (
@@ -75,7 +75,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
     column(
       "name",
       "agent",
-      { min: 172, grow: 2.4 },
+      { min: 172, grow: 2.4, lead: true },
       (row) => agentName(store, row.id),
       (row, item) => (
         <span class="with-mark" style={{ paddingInlineStart: `${Math.min(item.depth, DEEPEST) * INDENT_PX}px` }}>

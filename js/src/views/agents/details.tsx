@@ -116,7 +116,11 @@ function Tools({ row }: { row: AgentsRow }) {
       <ul class="plain">
         {uses.slice(0, MOST_TOOLS).map((use) => (
           <li key={use.id}>
-            <button type="button" class="agent-line" onClick={() => nav.show("tools", { search: use.id, filter: {} })}>
+            <button
+              type="button"
+              class="agent-line"
+              onClick={() => nav.show("tools", { search: "", filter: { name: use.id, agent_id: row.id } })}
+            >
               <span class="line agent-tool">{oneLine(use.id)}</span>
               <span class="bar" aria-hidden="true">
                 <span style={{ width: `${(use.calls / most) * 100}%`, background: "var(--aw-muted)" }} />

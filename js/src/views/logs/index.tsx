@@ -65,6 +65,7 @@ const columnsOf = ({ today, finder }: Look): readonly Column<LogLine>[] => [
   },
   {
     key: "text",
+    lead: true,
     title: "text",
     min: 140,
     grow: 1,

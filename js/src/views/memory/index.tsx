@@ -51,6 +51,7 @@ const columnsOf = (
 ): readonly Column<MemoryRow>[] => [
   {
     key: "title",
+    lead: true,
     title: "entry",
     min: 150,
     grow: 3,

@@ -46,7 +46,7 @@ export const messageColumns = (store: Shown, pairs: Pairs, standing: StandingOf)
     value: (row) => row.kind,
     cell: (row) => <KindPill kind={row.kind} />,
   },
-  { key: "text", title: "text", min: 120, grow: 5, cell: (row) => <Line text={row.text} /> },
+  { key: "text", lead: true, title: "text", min: 120, grow: 5, cell: (row) => <Line text={row.text} /> },
   {
     key: "latency",
     title: "latency",

@@ -4,7 +4,7 @@ import { burnOf, estimateText } from "../../charts/burndown.ts";
 import type { FigureProps } from "../../charts/figure.tsx";
 import { isHuman, isLive } from "../../lib/agents.ts";
 import { HOUR, MINUTE } from "../../lib/durations.ts";
-import { ago, exactTime, integer, plural, when } from "../../lib/format.ts";
+import { ago, exactTime, integer, longDuration, plural, when } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
 import { type Events, spanStart } from "../../store/events.ts";
 import type { AgentsRow, LogsRow, TasksRow, ToolCallsRow, ViewName } from "../../store/tables.ts";
@@ -30,6 +30,14 @@ export function between({ from, to, now }: Stretch): string {
   return `between ${when(from, now)} and ${now - to < 2 * MINUTE ? "now" : when(to, now)}`;
 }
 
+const isNow = ({ to, now }: Stretch): boolean => now - to < 2 * MINUTE;
+
+/** What a figure of the window covers, beside its name. */
+export function covers(stretch: Stretch): string {
+  const length = longDuration(Math.round((stretch.to - stretch.from) / MINUTE) * MINUTE);
+  return isNow(stretch) ? `last ${length}` : "time shown";
+}
+
 /** Nobody there, and nobody seen for so long: what counts is how many there were. */
 const OVER_MS = HOUR;
 
@@ -43,6 +51,7 @@ export function agentsFigure(rows: readonly AgentsRow[], index: Events, stretch:
   const failed = count("failed");
   return {
     label: "Agents",
+    covers: over ? "in all" : "now",
     value: integer(over ? agents.length : live),
     unit: over || agents.length === live ? "" : `/${integer(agents.length)}`,
     note:
@@ -99,6 +108,7 @@ export function tasksFigure(tasks: readonly TasksRow[], stretch: Stretch): Figur
         : `${next[0]} ${next[1]}`;
   return {
     label: "Tasks",
+    covers: "in all",
     value: total === 0 ? "–" : integer(done),
     unit: total === 0 ? "" : `/${integer(total)}`,
     note: total === 0 ? "none known" : done === total ? "all done" : summary,
@@ -132,7 +142,8 @@ export function errorsFigure(
   const inside = ({ at }: ToolCallsRow | LogsRow): boolean => at !== null && at >= from && at <= to;
   const called = calls.filter((call) => call.status === "error" && inside(call));
   const logged = logs.filter((log) => (log.level === "error" || log.level === "critical") && inside(log));
-  const all = [...called, ...logged];
+  // Where calls fail, they are what is counted and what a click leads to; error lines tell of the same.
+  const all = called.length > 0 ? called : logged;
   const times = all.map(({ at }) => at!);
   const last = times.reduce((latest, at) => Math.max(latest, at), -Infinity);
   const which = mostFrequent([...called.map(({ name }) => name ?? "unknown tool"), ...logged.map(() => "log lines")]);
@@ -140,10 +151,12 @@ export function errorsFigure(
   return {
     label: "Errors",
     value: integer(times.length),
+    covers: covers(stretch),
     note: times.length === 0 ? "none in this time" : `${oneLine(which[0]!)} · ${ago(last, now)}`,
     about:
-      `${plural(called.length, "failed tool call")} and ${plural(logged.length, "error line")} in the logs ` +
-      between(stretch) +
+      (called.length > 0
+        ? `${plural(called.length, "failed tool call")} ${between(stretch)}; ${plural(logged.length, "error line")} in the logs`
+        : `${plural(logged.length, "error line")} in the logs ${between(stretch)}`) +
       (times.length === 0 ? "." : `, the last at ${exactTime(last)}. In: ${oneLine(which.slice(0, 5).join(", "))}. `) +
       (who.length > 0 ? `By: ${oneLine(who.slice(0, 5).join(", "))}.` : ""),
     course: histogram(times, stretch),

@@ -9,7 +9,7 @@ import { tokensOf } from "../../lib/tokens.ts";
 import { perMinute, perQuarter, type Used } from "../../lib/usage.ts";
 import { type Events, messageAt } from "../../store/events.ts";
 import type { AgentsRow, QualityRow, UsageRow } from "../../store/tables.ts";
-import { between, type FigureData, histogram, POINTS, type Stretch } from "./figures.ts";
+import { between, covers, type FigureData, histogram, POINTS, type Stretch } from "./figures.ts";
 
 /** Work of less than this is no rate an hour. */
 const LEAST_WORK_MS = 5 * MINUTE;
@@ -45,13 +45,15 @@ function tokensFigure(
   const growing = counted.some((agent) => isLive(agent.status));
   const rate = growing ? (perMinute(usage, now)?.tokens ?? null) : null;
   const hourly = perHour(total, counted, index, now);
-  const [value, unit] = split(short(rate ?? total));
+  const [value, unit] = split(short(total));
   const fromCache = `${percent(input === 0 ? null : cached / input)} from cache`;
   return {
-    label: rate !== null ? "Tokens / min" : "Tokens",
+    label: "Tokens",
+    covers: "in all",
     value,
     unit,
-    note: rate !== null ? `${short(total)} in all` : hourly === null ? fromCache : `${short(hourly.rate)} / h of work`,
+    note:
+      rate !== null ? `${short(rate)} / min now` : hourly === null ? fromCache : `${short(hourly.rate)} / h of work`,
     about:
       `${integer(total)} tokens in all: ${integer(input)} in (${integer(cached)} of them from cache, ${percent(input === 0 ? null : cached / input)}), ` +
       `${integer(output)} out; counted for ${noun(counted.length)}. ` +
@@ -97,6 +99,7 @@ function messagesFigure({ messages }: Events, stretch: Stretch): FigureData {
   const last = messages.at(-1);
   return {
     label: "Messages / min",
+    covers: covers(stretch),
     value: short(times.length / minutes),
     note: last === undefined ? "none yet" : `last ${ago(messageAt(last), stretch.now)}`,
     about: `${plural(times.length, "message")} ${between(stretch)}, heartbeats left out.`,
@@ -134,6 +137,7 @@ function costFigure(agents: readonly AgentsRow[], usage: readonly UsageRow[], in
   ];
   return {
     label: "Cost",
+    covers: "in all",
     value: money(total, leftOut || unpriced),
     note: notes.filter((note) => note !== false).join(" · ") || `of ${noun(priced.length)}`,
     about:
@@ -157,6 +161,7 @@ function qualityFigure(rows: readonly QualityRow[], now: number): FigureData {
   const mean = judged.length === 0 ? null : judged.reduce((sum, row) => sum + row.score!, 0) / judged.length;
   return {
     label: "Quality",
+    covers: "in all",
     value: score(mean),
     note: judged.length === 0 ? "nothing judged yet" : `mean of ${integer(judged.length)}`,
     about:

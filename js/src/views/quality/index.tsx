@@ -59,6 +59,7 @@ const columnsOf = (store: Shown): readonly Column<QualityRow>[] => [
   },
   {
     key: "subject",
+    lead: true,
     title: "subject",
     min: 150,
     grow: 4,

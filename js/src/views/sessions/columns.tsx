@@ -4,6 +4,7 @@ import { duration, integer, money, short, UNKNOWN, words } from "../../lib/forma
 import type { SortValue } from "../../lib/sort.ts";
 import { tokensOf } from "../../lib/tokens.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
+import { Ends } from "../../parts/ends.tsx";
 import type { Column } from "../../parts/grid/types.ts";
 import { Project } from "../../parts/project.tsx";
 import { StatusMark } from "../../parts/status.tsx";
@@ -22,7 +23,7 @@ export function lasted(row: SessionsRow): number | null {
   return started_at === null || updated_at === null || updated_at <= started_at ? null : updated_at - started_at;
 }
 
-type Shape = Pick<Column<SessionItem>, "min" | "grow" | "rank" | "end">;
+type Shape = Pick<Column<SessionItem>, "min" | "grow" | "rank" | "end" | "lead">;
 type Cell = ReturnType<Column<SessionItem>["cell"]>;
 
 export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
@@ -65,12 +66,12 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     column(
       "title",
       "session",
-      { min: 184, grow: 8 },
+      { min: 240, grow: 8, lead: true },
       (row) => row.title,
       (row, depth) => (
         <span class="with-mark" style={{ paddingInlineStart: `${depth * INDENT_PX}px` }}>
           <StatusMark status={row.status} />
-          <Line text={row.title ?? row.id} class={row.title === null ? "muted" : ""} />
+          {row.title === null ? <Ends text={row.id} class="muted" /> : <Line text={row.title} />}
         </span>
       ),
     ),

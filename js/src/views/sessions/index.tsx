@@ -6,6 +6,7 @@ import { useActions } from "../../parts/change.tsx";
 import { Details } from "../../parts/details.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
+import { knownColumns } from "../../parts/grid/known-columns.ts";
 import { Resume } from "../../parts/resume.tsx";
 import { useApp, useSelection } from "../../state/context.ts";
 import { type Facet, runQuery } from "../../state/query.ts";
@@ -43,7 +44,8 @@ export function Sessions() {
   const search = nav.search.value;
   const filter = nav.filter("sessions").value;
   const fields = nav.switch("sessions", "fields");
-  const columns = useMemo(() => sessionColumns(store), [store]);
+  const every = useMemo(() => sessionColumns(store), [store]);
+  const columns = useMemo(() => knownColumns(every, flat(all)), [every, all]);
   const within = useWithin(all);
   const query = useMemo(() => {
     const matches = matcher(search, text);

@@ -41,9 +41,10 @@ export function taskColumns(store: Shown, depths: ReadonlyMap<string, number>): 
   return [
     {
       key: "title",
+      lead: true,
       title: "task",
-      min: 150,
-      grow: 4,
+      min: 250,
+      grow: 6,
       value: (row) => row.title,
       cell: (row) => (
         <span class="with-mark" style={{ paddingInlineStart: `${(depths.get(row.id) ?? 0) * INDENT_PX}px` }}>

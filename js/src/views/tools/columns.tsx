@@ -1,10 +1,10 @@
 // The columns of the tools, of the agents that use one, and of the calls.
 import { Bar } from "../../charts/bar.tsx";
 import { duration, integer, longDuration, percent, plural, UNKNOWN, words } from "../../lib/format.ts";
-import { oneLine } from "../../lib/text.ts";
 import type { ToolUse } from "../../lib/tool-use.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
 import { AgentName } from "../../parts/agent-name.tsx";
+import { Ends } from "../../parts/ends.tsx";
 import type { Column } from "../../parts/grid/types.ts";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
@@ -19,14 +19,10 @@ export const toolColumns = (total: number): readonly Column<ToolUse>[] => [
   {
     key: "name",
     title: "tool",
-    min: 104,
-    grow: 2,
+    min: 120,
+    grow: 1,
     value: (use) => use.id,
-    cell: (use) => (
-      <strong class="line" title={oneLine(use.id)}>
-        {oneLine(use.id)}
-      </strong>
-    ),
+    cell: (use) => <Ends strong text={use.id} />,
   },
   ...useColumns(total),
 ];
@@ -35,8 +31,8 @@ export const agentColumns = (store: Shown, total: number): readonly Column<ToolU
   {
     key: "name",
     title: "used by",
-    min: 104,
-    grow: 2,
+    min: 120,
+    grow: 1,
     value: (use) => agentName(store, use.id),
     cell: (use) => <AgentName id={use.id} />,
   },
@@ -58,6 +54,7 @@ function useColumns(total: number): readonly Column<ToolUse>[] {
       key: "share",
       title: "share",
       min: 100,
+      grow: 1,
       rank: 4,
       cell: (use) => (
         <span class="with-bar" title={`${percent(use.calls / total)} of ${plural(total, "call")}`}>
@@ -170,6 +167,7 @@ export const callColumns = (store: Shown): readonly Column<ToolCallsRow>[] => [
   },
   {
     key: "input",
+    lead: true,
     title: "call",
     min: 120,
     grow: 4,

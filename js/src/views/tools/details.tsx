@@ -22,7 +22,7 @@ export function CallDetails({ row }: { row: ToolCallsRow }) {
         <span class="muted figures" title={exactTime(row.at)}>
           <Lasting row={row} now={store.now.value} />
         </span>
-        {row.agent_id !== null && <TranscriptLink agent={row.agent_id} />}
+        {row.agent_id !== null && <TranscriptLink agent={row.agent_id} call={row} />}
       </p>
       {row.error !== null && (
         <Section title="error">

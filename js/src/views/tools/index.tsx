@@ -1,7 +1,7 @@
 // Tools: the sums over the calls of each tool; the agents that use the chosen one, and its calls.
 import { useMemo } from "preact/hooks";
 import { integer } from "../../lib/format.ts";
-import { joined } from "../../lib/search.ts";
+import { joined, matcher } from "../../lib/search.ts";
 import { newestFirst } from "../../lib/sort.ts";
 import { oneLine } from "../../lib/text.ts";
 import { agentUses, toolUses } from "../../lib/tool-use.ts";
@@ -10,7 +10,8 @@ import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
 import { knownColumns } from "../../parts/grid/known-columns.ts";
 import { useApp, useSelection } from "../../state/context.ts";
-import { type Facet, useQuery } from "../../state/query.ts";
+import { type Facet, runQuery, useQuery } from "../../state/query.ts";
+import { useWithin } from "../../state/stretch.ts";
 import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import { TOOL_STATUSES, type ToolCallsRow } from "../../store/tables.ts";
@@ -38,6 +39,13 @@ export function Tools() {
   const every = useQuery("tools", rows, text, facets);
   const filter = nav.filter("tools");
   const chosen = filter.value.name?.[0] ?? null;
+  const search = nav.search.value;
+  const within = useWithin(rows);
+  // How often a tool fails is a share of all its calls, also while only those that failed are listed.
+  const whole = useMemo(() => {
+    const { status = [], ...rest } = filter.value;
+    return status.length === 0 ? every.rows : runQuery(within, matcher(search, text), facets, rest).rows;
+  }, [every.rows]);
   const query = useMemo(
     () => (chosen === null ? every : { ...every, rows: every.rows.filter((row) => row.name === chosen) }),
     [every.rows, chosen],
@@ -57,7 +65,7 @@ export function Tools() {
       )}
     >
       <div class={`stacked ${chosen === null ? "" : "chosen"}`}>
-        <Uses rows={every.rows} chosen={chosen} question={every.question} />
+        <Uses rows={whole} among={every.rows} chosen={chosen} question={every.question} />
         {chosen !== null && <Users rows={query.rows} tool={chosen} question={query.question} />}
         <Calls rows={query.rows} tool={chosen} question={query.question} />
       </div>
@@ -70,10 +78,22 @@ interface PartProps {
   readonly question: string;
 }
 
-function Uses({ rows, chosen, question }: PartProps & { chosen: string | null }) {
+interface UsesProps extends PartProps {
+  /** The calls that are listed: only their tools are shown, those with most of them first. */
+  readonly among: readonly ToolCallsRow[];
+  readonly chosen: string | null;
+}
+
+function Uses({ rows, among, chosen, question }: UsesProps) {
   const { nav } = useApp();
   const filter = nav.filter("tools");
-  const uses = useMemo(() => toolUses(rows), [rows]);
+  const uses = useMemo(() => {
+    if (among === rows) return toolUses(rows);
+    const order = new Map(toolUses(among).map(({ id }, i) => [id, i]));
+    return toolUses(rows)
+      .filter(({ id }) => order.has(id))
+      .sort((a, b) => order.get(a.id)! - order.get(b.id)!);
+  }, [rows, among]);
   const columns = useMemo(() => knownColumns(toolColumns(rows.length), uses), [uses]);
   const choose = (name: string | null) => {
     filter.value = { ...filter.value, name: name === null || name === chosen ? [] : [name] };

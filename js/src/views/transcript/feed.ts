@@ -8,6 +8,11 @@ import { keyOf, type Page, type Talk, withEarlier, withLater } from "../../store
 const FIRST_PAGE = 60;
 export const NEXT_PAGE = 120;
 const PACE_MS = 500;
+/** Going back to an entry: pages as wide as they can be had, so many at most. */
+const WIDE_PAGE = 500;
+const FAR = 60;
+/** Entries stand in the order of the file, which may be off by so much from that of their times. */
+const OUT_OF_ORDER_MS = 60_000;
 
 export interface Trouble {
   readonly message: string;
@@ -55,6 +60,36 @@ export class Feed {
       this.#trouble.value = null;
     } catch (error) {
       this.#fail(error);
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  /**
+   * Read around an entry of which only the time is known, ms: back from the end, page by page, as far as that.
+   * Whether it was found; if not, the end is there.
+   */
+  async openNear(key: string, at: number | null): Promise<boolean> {
+    const has = ({ entries }: Page): boolean => entries.some((entry) => keyOf(entry) === key);
+    if (this.#talk.value !== null && has(this.#talk.value)) return true;
+    this.#asking = true;
+    try {
+      const end = await this.#page({ limit: FIRST_PAGE });
+      let page = end;
+      let place: string | null = null;
+      for (let pages = 0; pages < FAR && !has(page) && page.before !== null; pages++) {
+        if (at !== null && (page.entries[0]?.at ?? Infinity) < at - OUT_OF_ORDER_MS) break;
+        place = page.before;
+        page = await this.#page({ before: place, limit: WIDE_PAGE });
+      }
+      const found = has(page);
+      const inside = found && place !== null;
+      this.#talk.value = inside ? { entries: page.entries, before: page.before, after: place, ahead: true } : end;
+      this.#trouble.value = null;
+      return found;
+    } catch (error) {
+      this.#fail(error);
+      return false;
     } finally {
       this.#asking = false;
     }

@@ -81,7 +81,13 @@ export function Reader({ id, agent, ask, only, begun, onChild, children }: Reade
   );
   const target = nav.target.value?.id === id ? nav.target.value : null;
   useEffect(() => {
-    if (target !== null) void feed.openAt(target.position);
+    if (target === null) return;
+    if (target.position !== null) void feed.openAt(target.position);
+    else {
+      void feed.openNear(target.key, target.at ?? null).then((found) => {
+        if (!found && nav.target.value === target) nav.target.value = null;
+      });
+    }
   }, [feed, target]);
   const there = target !== null && items.some((item) => item.key === target.key);
   useEffect(() => {
