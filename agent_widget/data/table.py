@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, overload
 
 from ..store import Row, Store
-from ..tables import TABLES
-from .tabular import COLUMNS, SHOWN, Tabular, now_here
+from ..tables import TABLES, now_ms
+from ..visible import one_line
+from .tabular import COLUMNS, SHOWN, Tabular, ago, now_here, short_id
 from .where import Where, equalities, matching
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
+
+NAME: Final = 24
+"""Characters of an agent's name in a cell."""
+_AGENT_IDS: Final = {"agent_id", "owner", "sender", "recipient", "assessor", "parent_id"}
+"""Columns with the id of an agent: in a cell they show its name."""
+_GLANCE: Final = {
+    "agents": ("status", "name", "role", "activity", "model", "project", "cost_usd", "errors", "last_seen_at"),
+    "sessions": ("status", "title", "agent_id", "project", "model", "messages", "cost_usd", "updated_at"),
+    "tasks": ("status", "title", "owner", "progress", "priority", "updated_at"),
+    "messages": ("at", "sender", "recipient", "kind", "text"),
+    "spans": ("status", "agent_id", "status_reason", "started_at", "ended_at"),
+    "tool_calls": ("status", "name", "input", "error", "agent_id", "duration_ms", "at"),
+    "memory": ("title", "kind", "project", "size", "updated_at"),
+    "quality": ("score", "subject", "kind", "assessor", "passed", "failed", "at"),
+    "logs": ("at", "level", "agent_id", "text"),
+    "usage": ("at", "model", "agent_id", "project", "requests", "input_tokens", "output_tokens", "cost_usd"),
+    "limits": ("name", "account", "plan", "used", "resets_at", "at"),
+    "stats": ("name", "value", "unit", "at"),
+}
+"""What a cell shows of a table, the most telling first; the id comes last."""
+_LEAD: Final = {
+    "agents": "activity",
+    "sessions": "title",
+    "tasks": "title",
+    "messages": "text",
+    "spans": "status_reason",
+    "tool_calls": "input",
+    "memory": "title",
+    "quality": "subject",
+    "logs": "text",
+}
 
 
 class OfTable(Tabular):
@@ -77,12 +109,37 @@ class OfTable(Tabular):
         """Return how many rows there are."""
         return len(self._held())
 
+    @property
+    def _lead(self) -> str | None:  # type: ignore[override]
+        return _LEAD.get(self.name)
+
+    def _cell(self, row: Mapping[str, Any], name: str) -> str:
+        value = row[name]
+        if value is None:
+            return ""
+        if name == "id" or name == "session_id":
+            return one_line(short_id(value))
+        if name in _AGENT_IDS:
+            agent = self._store.get("agents", value)
+            return one_line(short_id((agent and agent["name"]) or ("everyone" if value == "*" else value), NAME))
+        if name == "name" and self.name == "agents":
+            return one_line(short_id(value, NAME))
+        if name in ("status", "kind", "priority"):
+            return one_line(str(value).replace("_", " "))
+        if name in ("progress", "used"):
+            return f"{value:.0%}"
+        if name.endswith("_at") or name == "at":
+            return ago(value, now_ms())
+        return super()._cell(row, name)
+
     def _glance(self) -> tuple[list[str], list[Row], str]:
         rows, time, total = self._held(), TABLES[self.name].time or "id", self._total()
         newest = heapq.nlargest(SHOWN, range(len(rows)), key=lambda index: (rows[index][time] or 0, index))
         chosen = [rows[index] for index in newest]
         known = {name for name in self.columns if any(row[name] not in (None, [], {}) for row in chosen)} - {"host"}
-        columns = [name for name in dict.fromkeys(["id", time, *self.columns]) if name in known][:COLUMNS]
+        columns = [name for name in _GLANCE.get(self.name, self.columns) if name in known][:COLUMNS]
+        if chosen:
+            columns.append("id")
         counted = f"{len(chosen)} of {total:,} rows, newest first" if total else "no rows"
         if len(rows) < total:
             counted += f" (the newest {len(rows):,} of {total:,} are held here)"

@@ -89,11 +89,20 @@ class Tabular(ABC):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         columns, rows, caption = self._glance()
-        cells = [[_cell(row, name) for name in columns] for row in rows]
+        cells = [[self._cell(row, name) for name in columns] for row in rows]
+        numbers = [[_is_number(row[name]) for name in columns] for row in rows]
         return {
             "text/plain": _plain(columns, cells, caption),
-            "text/html": _html(columns, cells, [[_is_number(row[name]) for name in columns] for row in rows], caption),
+            "text/html": _html(columns, cells, numbers, caption, self._lead),
         }
+
+    _lead: str | None = None
+    """The column that takes the room that is left, and is cut where there is none."""
+
+    def _cell(self, row: Mapping[str, Any], name: str) -> str:
+        """Return a cell of a row to read."""
+        text = shown(name, row[name])
+        return f"≥ {text}" if name == "cost_usd" and text and row.get("unpriced_requests") else text
 
     def _repr_html_(self) -> str:
         return self._repr_mimebundle_()["text/html"]
@@ -107,11 +116,6 @@ def now_here() -> str:
 def dollars(usd: float, unpriced: int | None = 0, *, places: int = 2) -> str:
     """Return money to read; a lower bound, "≥ $8.03", where answers without a known price are left out."""
     return f"{'≥ ' if unpriced else ''}${usd:,.{places}f}"
-
-
-def _cell(row: Mapping[str, Any], name: str) -> str:
-    text = shown(name, row[name])
-    return f"≥ {text}" if name == "cost_usd" and text and row.get("unpriced_requests") else text
 
 
 def shown(name: str, value: Any) -> str:
@@ -145,6 +149,26 @@ def shown(name: str, value: Any) -> str:
     return one_line(text)
 
 
+def ago(at_ms: int, now_ms: int) -> str:
+    """Return how long ago something was; from a day on, the day, in local time."""
+    seconds = (now_ms - at_ms) / 1000
+    if not 0 <= seconds < 86_400:
+        try:
+            at = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone()
+        except (ValueError, OverflowError, OSError):  # a time no calendar has
+            return str(at_ms)
+        return f"{at:%Y-%m-%d %H:%M}"
+    if seconds < 60:
+        return f"{seconds:.0f} s ago"
+    return f"{seconds // 60:.0f} min ago" if seconds < 3600 else f"{seconds // 3600:.0f} h ago"
+
+
+def short_id(id: str, most: int = 14) -> str:
+    """Return an id or a name to be told from others by: whole if it is short, else its ends."""
+    half = (most - 1) // 2
+    return id if len(id) <= most else f"{id[:half]}…{id[-half:]}"
+
+
 def _local(at: datetime) -> str:
     try:
         return (at.astimezone() if at.tzinfo else at).strftime("%Y-%m-%d %H:%M:%S")
@@ -162,14 +186,26 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _html(columns: list[str], cells: list[list[str]], numbers: list[list[bool]], caption: str) -> str:
-    def cell(text: str, number: bool) -> str:
-        side = "right" if number else "left"
-        return f'<td style="text-align:{side}">{html.escape(text)}</td>'
+def _html(
+    columns: list[str], cells: list[list[str]], numbers: list[list[bool]], caption: str, lead: str | None = None
+) -> str:
+    """Return a table with one line a row; with a ``lead`` it is as wide as there is room, and no wider."""
 
-    head = "".join(f'<th style="text-align:left">{html.escape(shown("", name))}</th>' for name in columns)
-    body = "".join(f"<tr>{''.join(map(cell, row, kinds))}</tr>" for row, kinds in zip(cells, numbers, strict=True))
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if columns else ""
+    def cell(name: str, text: str, number: bool) -> str:
+        style = f"text-align:{'right' if number else 'left'};white-space:nowrap"
+        if name == lead:  # no width of its own: it has what the others leave
+            style += ";width:99%;max-width:0;min-width:12em;overflow:hidden;text-overflow:ellipsis"
+            return f'<td style="{style}" title="{html.escape(text)}">{html.escape(text)}</td>'
+        return f'<td style="{style}">{html.escape(text)}</td>'
+
+    head = "".join(
+        f'<th style="text-align:left;white-space:nowrap">{html.escape(shown("", name))}</th>' for name in columns
+    )
+    body = "".join(
+        f"<tr>{''.join(map(cell, columns, row, kinds))}</tr>" for row, kinds in zip(cells, numbers, strict=True)
+    )
+    wide = ' style="width:100%"' if lead in columns else ""
+    table = f"<table{wide}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if columns else ""
     style = "overflow-x:auto;font-variant-numeric:tabular-nums"
     return f'<div style="{style}">{table}<small style="opacity:.65">{html.escape(caption)}</small></div>'
 
@@ -178,7 +214,7 @@ def _plain(columns: list[str], cells: list[list[str]], caption: str) -> str:
     """Return as many columns as fit a line, aligned."""
     lines = [""] * (len(cells) + 1)
     for index, name in enumerate(columns):
-        room = 12 if name == "id" or name.endswith("_id") else 30
+        room = 14 if name == "id" or name.endswith("_id") else 30
         texts = [shown("", name), *(row[index] for row in cells)]
         texts = [text if len(text) <= room else text[: room - 1] + "…" for text in texts]
         width = max(map(len, texts))

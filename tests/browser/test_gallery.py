@@ -248,7 +248,7 @@ def test_the_past_is_fit_to_be_seen(shown: Shown) -> None:
 
 
 def test_times_are_clocks_or_ages_everywhere(shown: Shown) -> None:
-    shown.look(LOOKS["light"])
+    shown.look(Look(1400))
     board = shown.board
     shown.see(VIEWS["tasks"])
     seen = board.rows.first

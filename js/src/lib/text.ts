@@ -52,3 +52,19 @@ function nameOf(char: string): string {
   if (code < 0x20) return String.fromCharCode(0x2400 + code);
   return code === 0x7f ? "\u2421" : `[U+${code.toString(16).toUpperCase().padStart(4, "0")}]`;
 }
+
+const LETTER = /[\p{L}\p{N}]/u;
+
+/** What a text says beyond its title, where it begins with it (in other markup perhaps); else all of it. */
+export function textBeyond(text: string, title: string): string {
+  const said = [...title].filter((char) => LETTER.test(char));
+  let at = 0;
+  let matched = 0;
+  for (const char of text) {
+    if (matched === said.length) break;
+    if (LETTER.test(char) && char !== said[matched++]) return text;
+    at += char.length;
+  }
+  if (matched < said.length) return text;
+  return text.slice(at).replace(/^[^\p{L}\p{N}("[]+/u, "");
+}

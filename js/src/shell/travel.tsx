@@ -1,9 +1,11 @@
 // Time travel: a bar over the whole recorded history. Its thumb is the moment every view shows; it plays, steps
 // from event to event, and at its right end is the present again.
 import { type ReadonlySignal, useComputed, useSignal, useSignalEffect } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { BusyTime } from "../lib/busy-time.ts";
-import { ago, exactTime, stamp } from "../lib/format.ts";
+import { ago, dayMonth, exactTime, hourMinute, stamp } from "../lib/format.ts";
+import { momentOf } from "../lib/moments.ts";
+import { useSize } from "../parts/size.ts";
 import { useApp } from "../state/context.ts";
 import { loadMoment } from "../state/older.ts";
 import type { Store } from "../store/store.ts";
@@ -98,6 +100,12 @@ export function Travel() {
         ))}
       </select>
       <Bar history={history} go={go} />
+      <Typed
+        go={(to) => {
+          playing.value = false;
+          go(Math.max(history.peek().from, to));
+        }}
+      />
       <span class="travel-time figures" title={at === null ? undefined : exactTime(at)}>
         {at === null ? <span class="muted">the present</span> : <strong>{stamp(at, now)}</strong>}
         {at !== null && <span class="muted travel-ago"> {ago(at, now)}</span>}
@@ -117,9 +125,60 @@ export function Travel() {
   );
 }
 
+/** A moment that is typed: Enter goes there. */
+function Typed({ go }: { go: (at: number) => void }) {
+  const { live } = useApp();
+  const [text, setText] = useState("");
+  const [wrong, setWrong] = useState(false);
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    const at = momentOf(text, live.now.peek());
+    setWrong(at === null);
+    if (at === null) return;
+    setText("");
+    go(at);
+  };
+  return (
+    <input
+      class={`travel-typed ${wrong ? "wrong" : ""}`}
+      aria-label="Go to a moment"
+      aria-invalid={wrong}
+      placeholder="14:05, -2h"
+      title="14:05, yesterday 14:05, -2h or 2026-11-23 14:05, then Enter"
+      value={text}
+      onInput={(event) => {
+        setText(event.currentTarget.value);
+        setWrong(false);
+      }}
+      onKeyDown={onKeyDown}
+    />
+  );
+}
+
+/** A label needs so much room, px. */
+const LABEL_PX = 96;
+
+/** Times under the bar, at even distances; with the day where it is another than before. */
+function ticksOf(history: BusyTime, width: number, now: number): { place: number; text: string }[] {
+  const count = Math.floor(width / LABEL_PX);
+  let day = new Date(now).toDateString();
+  return Array.from({ length: count }, (_, i) => {
+    const place = (i + 0.5) / count;
+    const at = history.at(place);
+    const own = new Date(at).toDateString();
+    const text = own === day ? hourMinute(at) : `${dayMonth(at)} ${hourMinute(at)}`;
+    day = own;
+    return { place, text };
+  });
+}
+
 function Bar({ history, go }: { history: ReadonlySignal<BusyTime>; go: (at: number) => void }) {
   const { live, nav } = useApp();
   const track = useRef<HTMLDivElement>(null);
+  const { width } = useSize(track);
+  const pointed = useSignal<number | null>(null);
+  const ticks = ticksOf(history.value, width, live.now.peek());
   const shape = useComputed(() => histogramPath(history.value.counts(BARS)));
   const cuts = useComputed(() =>
     history.value.pieces.slice(1).map(({ left }, i) => (history.value.pieces[i]!.right + left) / 2),
@@ -127,10 +186,11 @@ function Bar({ history, go }: { history: ReadonlySignal<BusyTime>; go: (at: numb
   const at = nav.moment.value;
   const place = at === null ? 1 : history.value.place(at);
 
-  const drag = (event: PointerEvent) => {
+  const placeOf = (event: PointerEvent): number => {
     const box = track.current!.getBoundingClientRect();
-    go(history.peek().at(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width))));
+    return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
   };
+  const drag = (event: PointerEvent) => go(history.peek().at(placeOf(event)));
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const known = history.peek();
@@ -159,13 +219,17 @@ function Bar({ history, go }: { history: ReadonlySignal<BusyTime>; go: (at: numb
       aria-valuemax={1000}
       aria-valuenow={Math.round(place * 1000)}
       aria-valuetext={at === null ? "the present" : stamp(at, live.now.value)}
-      title="Drag to a moment. Arrows: 10 seconds, with Shift a minute; up and down: from event to event"
+      aria-description="Drag to a moment. Arrows: 10 seconds, with Shift a minute; up and down: from event to event"
       onPointerDown={(event) => {
         event.currentTarget.setPointerCapture(event.pointerId);
         drag(event);
       }}
       onPointerMove={(event) => {
+        pointed.value = placeOf(event);
         if (event.currentTarget.hasPointerCapture(event.pointerId)) drag(event);
+      }}
+      onPointerLeave={() => {
+        pointed.value = null;
       }}
       onKeyDown={onKeyDown}
     >
@@ -175,6 +239,16 @@ function Bar({ history, go }: { history: ReadonlySignal<BusyTime>; go: (at: numb
       {cuts.value.map((cut) => (
         <span key={cut} class="travel-cut" style={{ left: `${cut * 100}%` }} title="nothing happened for long" />
       ))}
+      {ticks.map(({ place: x, text }) => (
+        <span key={x} class="travel-tick muted" style={{ left: `${x * 100}%` }} aria-hidden="true">
+          {text}
+        </span>
+      ))}
+      {pointed.value !== null && (
+        <span class="travel-pointed figures" style={{ left: `${pointed.value * 100}%` }} aria-hidden="true">
+          {stamp(history.value.at(pointed.value), live.now.value)}
+        </span>
+      )}
       <span class="travel-thumb" style={{ left: `${place * 100}%` }} />
     </div>
   );

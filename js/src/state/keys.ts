@@ -69,6 +69,7 @@ export const KEYS: readonly Keys[] = [
       ["← →", "ten seconds; with Shift a minute"],
       ["↑ ↓", "from event to event"],
       ["Home End", "the beginning, the present"],
+      ["Tab", "to a field for a moment: 14:05, yesterday 14:05, -2h"],
     ],
   },
 ];

@@ -1,7 +1,7 @@
 // Text of agents, made fit to be shown.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { escaped, oneLine, visible } from "../../src/lib/text.ts";
+import { escaped, oneLine, textBeyond, visible } from "../../src/lib/text.ts";
 
 test("nothing invisible stays invisible", () => {
   assert.equal(visible("a\u202Eb\u0007\u001b[31mred\u001b[0m\r\n\tz"), "a[U+202E]b\u2407red\n\tz");
@@ -35,3 +35,13 @@ test("emoji, flags and joined letters are what they are", () => {
   assert.equal(visible("⚠\ufe0f\ufe0f"), "⚠\ufe0f[U+FE0F]");
   assert.equal(visible("a\u200db"), "a[U+200D]b");
 });
+
+for (const [text, title, beyond] of [
+  ["the `index.ts` holds it. More", "the index.ts holds it.", "More"],
+  ["# Notes\nfirst", "Notes", "first"],
+  ["all of it", "all of it", ""],
+  ["another text", "Notes", "another text"],
+  ["No", "Notes", "No"],
+  ["text", "", "text"],
+] as const)
+  test(`a text beside its title says only what is more: ${text}`, () => assert.equal(textBeyond(text, title), beyond));

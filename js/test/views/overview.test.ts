@@ -149,7 +149,7 @@ test("an hour costs what was spent over the time in which somebody worked", () =
     { agent_id: "a", status: "idle", started_at: NOW - 20 * MINUTE, ended_at: null },
   ]);
   const agents = [agent("a", { cost_usd: 1, status: "offline" }), agent("b", { cost_usd: 2, status: "offline" })];
-  assert.equal(worthFigure(agents, [], [], spans, NOW).note, "$6.00 / h of work");
+  assert.equal(worthFigure(agents, [], [], spans, NOW).note, "$6.00 an hour worked");
 });
 
 test("errors are failed calls and error lines of the window", () => {

@@ -196,7 +196,7 @@ export function withKnown(
   return columns
     .filter(({ key }) => has(key))
     .map((column) =>
-      column.key === "cost_usd" && twoCosts ? { ...column, min: 116, title: "cost / with all" } : column,
+      column.key === "cost_usd" && twoCosts ? { ...column, min: 134, title: "cost / with subagents" } : column,
     );
 }
 

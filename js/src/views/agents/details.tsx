@@ -56,13 +56,11 @@ function Part({ title, note, children }: { title: string; note?: string; childre
   );
 }
 
-/** The status, since when, and the whole of the reason; the way to the conversation. */
+/** The status, since when, and the whole of the reason. */
 function Now({ row }: { row: AgentsRow }) {
-  const { store, nav } = useApp();
+  const { store } = useApp();
   const now = store.now.value;
-  store.tables.sessions.version.value;
   const { writes, resume } = useActions("agents", row);
-  const session = [row.session_id, row.id].find((id) => id !== null && store.tables.sessions.rows.has(id)) ?? null;
   return (
     <section class="agent-part agent-now">
       <div class="with-mark">
@@ -76,11 +74,6 @@ function Now({ row }: { row: AgentsRow }) {
       )}
       <Resume command={resume} runs={isLive(row.status)} />
       {writes["message.send"] !== undefined && <SendMessage key={row.id} row={row} />}
-      {session !== null && (
-        <button type="button" class="button" onClick={() => nav.open("sessions", session)}>
-          conversation
-        </button>
-      )}
     </section>
   );
 }
@@ -239,7 +232,7 @@ function Spans({ row }: { row: AgentsRow }) {
   const sums = ["working", "waiting"].map((status) => [status, inAll(status)] as const).filter(([, ms]) => ms > 0);
   return (
     <Part
-      title="Course"
+      title="History"
       note={
         sums.map(([status, ms]) => `${status} ${longDuration(ms)}`).join(", ") ||
         plural(spans.length, "stretch", "stretches")

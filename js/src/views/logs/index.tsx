@@ -1,6 +1,6 @@
 // Logs: every line in the order of time, following the newest until the reader scrolls up.
 import { useMemo } from "preact/hooks";
-import { timeOfDay } from "../../lib/format.ts";
+import { integer, timeOfDay } from "../../lib/format.ts";
 import { finder, joined, patternProblem } from "../../lib/search.ts";
 import { newestFirst } from "../../lib/sort.ts";
 import { AgentName } from "../../parts/agent-name.tsx";
@@ -28,6 +28,11 @@ const facetsOf = (store: Shown): readonly Facet<LogsRow>[] => [
 ];
 
 const text = (row: LogsRow) => joined(row.level, row.logger, row.agent_id, row.text);
+
+/** A line that says only that somebody is there, as messages of the kind "heartbeat" do; a warning about one stays. */
+const HEARTBEAT = /^[\w: ]{0,24}\bheart-?beat(?: \([^)]*\))?\.?$/i;
+const QUIET = new Set(["debug", "info", null]);
+const isHeartbeat = ({ level, text }: LogsRow): boolean => QUIET.has(level) && HEARTBEAT.test(text ?? "");
 
 interface Look {
   /** Whether every line is of the day that is shown: then the date is left out. */
@@ -94,7 +99,11 @@ export function Logs() {
   logs.version.value;
   agents.version.value;
   const all = logs.list();
-  const rows = useMemo(() => newestFirst(all, (row) => row.at).reverse(), [all]);
+  const beats = nav.switch("logs", "heartbeats");
+  const { rows, hidden } = useMemo(() => {
+    const kept = beats.value ? all : all.filter((row) => !isHeartbeat(row));
+    return { rows: newestFirst(kept, (row) => row.at).reverse(), hidden: all.length - kept.length };
+  }, [all, beats.value]);
   const facets = useMemo(() => facetsOf(store), [store]);
   const query = useQuery("logs", rows, text, facets);
   const separate = nav.switch("logs", "separate");
@@ -113,7 +122,7 @@ export function Logs() {
       table="logs"
       facets={facets}
       query={query}
-      total={all.length}
+      total={rows.length}
       nouns={["line", "lines"]}
       nothing="Log lines of the agents and their tools appear here: what they report, errors of their models, watchdogs."
       tools={
@@ -121,6 +130,11 @@ export function Logs() {
           <Switch on={following} title="Stay at the newest line; off, lines wait until you let them in">
             follow
           </Switch>
+          {(hidden > 0 || beats.value) && (
+            <Switch on={beats} title="Show the lines that only say that an agent is there">
+              heartbeats <span class="chip-count">{integer(hidden)}</span>
+            </Switch>
+          )}
           <Switch on={separate} title="Show equal lines in a row one by one, not as one with a count">
             repeats
           </Switch>

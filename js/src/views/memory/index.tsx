@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks";
 import { bytes, integer, short, words } from "../../lib/format.ts";
 import { joined } from "../../lib/search.ts";
 import { newestFirst } from "../../lib/sort.ts";
-import { oneLine } from "../../lib/text.ts";
+import { oneLine, textBeyond } from "../../lib/text.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
 import { Details } from "../../parts/details.tsx";
 import { Frame } from "../../parts/frame.tsx";
@@ -45,6 +45,15 @@ function touchedAt(row: MemoryRow, history: MemoryHistory | undefined): number |
   return row.updated_at ?? history?.versions.at(-1)?.seenAt ?? null;
 }
 
+/** The text without what the title says already. */
+function moreOf(row: MemoryRow): string | null {
+  return textBeyond(oneLine(row.text ?? ""), row.title ?? "") || null;
+}
+
+/** Entries that hold nothing, a session that was only begun, stand behind those that say something. */
+const isBlank = (row: MemoryRow): boolean => row.text === null && (row.tokens ?? 0) < BLANK_TOKENS;
+const BLANK_TOKENS = 60;
+
 const columnsOf = (
   store: Shown,
   historyOf: (row: MemoryRow) => MemoryHistory | undefined,
@@ -70,7 +79,8 @@ const columnsOf = (
     min: 120,
     grow: 3,
     rank: 3,
-    cell: (row) => <span class="line muted">{oneLine(row.text ?? "")}</span>,
+    value: (row) => moreOf(row),
+    cell: (row) => <span class="line muted">{moreOf(row)}</span>,
   },
   agentColumn(store, "agent_id", { title: "agent", rank: 5 }),
   { key: "size", title: "size", min: 60, rank: 4, end: true, value: (row) => row.size, cell: (row) => bytes(row.size) },
@@ -117,7 +127,10 @@ export function Memory() {
   const versions = memoryVersions(live);
   versions.changed.value;
   const historyOf = (row: MemoryRow) => (store.past ? undefined : versions.of(row.id));
-  const rows = useMemo(() => newestFirst(all, (row) => touchedAt(row, historyOf(row))), [all]);
+  const rows = useMemo(() => {
+    const newest = newestFirst(all, (row) => touchedAt(row, historyOf(row)));
+    return [...newest.filter((row) => !isBlank(row)), ...newest.filter(isBlank)];
+  }, [all]);
   const facets = useMemo(() => facetsOf((row) => sinceOpening(historyOf(row))), [store, live]);
   const query = useQuery("memory", rows, text, facets);
   const every = useMemo(() => columnsOf(store, historyOf), [store, live]);

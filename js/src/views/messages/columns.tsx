@@ -49,7 +49,7 @@ export const messageColumns = (store: Shown, pairs: Pairs, standing: StandingOf)
   { key: "text", lead: true, title: "text", min: 120, grow: 5, cell: (row) => <Line text={row.text} /> },
   {
     key: "latency",
-    title: "latency",
+    title: "answered in",
     min: 86,
     rank: 3,
     end: true,

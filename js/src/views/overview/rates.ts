@@ -53,7 +53,7 @@ function tokensFigure(
     value,
     unit,
     note:
-      rate !== null ? `${short(rate)} / min now` : hourly === null ? fromCache : `${short(hourly.rate)} / h of work`,
+      rate !== null ? `${short(rate)} / min now` : hourly === null ? fromCache : `${short(hourly.rate)} an hour worked`,
     about:
       `${integer(total)} tokens in all: ${integer(input)} in (${integer(cached)} of them from cache, ${percent(input === 0 ? null : cached / input)}), ` +
       `${integer(output)} out; counted for ${noun(counted.length)}. ` +
@@ -132,7 +132,7 @@ function costFigure(agents: readonly AgentsRow[], usage: readonly UsageRow[], in
   const notes = [
     rate !== null && rate * 60 >= 0.01
       ? `${money(rate * 60)} / h now`
-      : hourly !== null && hourly.rate >= 0.01 && `${money(hourly.rate)} / h of work`,
+      : hourly !== null && hourly.rate >= 0.01 && `${money(hourly.rate)} an hour worked`,
     unpriced > 0 && `${unpriced} unpriced`,
   ];
   return {

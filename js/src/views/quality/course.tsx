@@ -8,6 +8,8 @@ import { type Course, courseOf } from "./sums.ts";
 
 const HEIGHT_PX = 58;
 const EDGE_PX = 5;
+/** For the scores the lines stand for. */
+const AXIS_PX = 20;
 /** More points than this are a cloud; the newest stand for them. */
 const MOST_POINTS = 1_500;
 /** How far from a point a click still means it, px. */
@@ -19,7 +21,7 @@ export function ScoreCourse({ rows }: { rows: readonly QualityRow[] }) {
   const { width } = useSize(box);
   const course = useMemo(() => courseOf(rows.slice(0, MOST_POINTS)), [rows]);
   if (course === null) return null;
-  const x = (at: number) => EDGE_PX + at * (width - 2 * EDGE_PX);
+  const x = (at: number) => AXIS_PX + EDGE_PX + at * (width - AXIS_PX - 2 * EDGE_PX);
   const y = (value: number) => EDGE_PX + (1 - value) * (HEIGHT_PX - 2 * EDGE_PX);
   const { selected, onSelect } = useSelection("quality");
   const onClick = (event: MouseEvent) => {
@@ -36,7 +38,12 @@ export function ScoreCourse({ rows }: { rows: readonly QualityRow[] }) {
         {width > 0 && (
           <svg width={width} height={HEIGHT_PX} role="img" aria-label={description(course)} onClick={onClick}>
             {[0, 0.5, 1].map((value) => (
-              <line key={value} x1="0" x2={width} y1={y(value)} y2={y(value)} />
+              <g key={value}>
+                <line x1={AXIS_PX} x2={width} y1={y(value)} y2={y(value)} />
+                <text x="0" y={y(value) + 3}>
+                  {value}
+                </text>
+              </g>
             ))}
             {course.points.map((point) => (
               <circle

@@ -4,6 +4,7 @@ import { Bar } from "../../charts/bar.tsx";
 import { Histogram } from "../../charts/histogram.tsx";
 import { integer, plural, score, words } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
+import { Ends } from "../../parts/ends.tsx";
 import { useApp } from "../../state/context.ts";
 import { agentName } from "../../store/names.ts";
 import type { QualityRow } from "../../store/tables.ts";
@@ -72,13 +73,8 @@ function By({ rows }: { rows: readonly QualityRow[] }) {
       <ul class="plain">
         {all.get(way)!.map(({ key, count, mean }) => (
           <li key={key}>
-            <button
-              type="button"
-              class="link line"
-              title={oneLine(key)}
-              onClick={() => (filter.value = { ...filter.value, [way]: [key] })}
-            >
-              {name(key)}
+            <button type="button" class="link name" onClick={() => (filter.value = { ...filter.value, [way]: [key] })}>
+              <Ends text={name(key)} title={key} />
             </button>
             <Bar part={mean} />
             <span class="figures" title={plural(count, "score")}>
