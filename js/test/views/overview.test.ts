@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sparkPath } from "../../src/charts/spark.tsx";
-import { needs, whyOf } from "../../src/state/needs.ts";
 import { isWithin } from "../../src/lib/stretch.ts";
+import { needs, whyOf } from "../../src/state/needs.ts";
 import { runQuery } from "../../src/state/query.ts";
 import { callsByAgent, messagesInOrder, spansByAgent } from "../../src/store/events.ts";
 import type {
