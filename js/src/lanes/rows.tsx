@@ -7,13 +7,15 @@ import { StatusMark, statusKind } from "../parts/status.tsx";
 import { Line } from "../parts/text.tsx";
 import { whyOf } from "../state/needs.ts";
 import type { Agent } from "../store/events.ts";
-import { agentName } from "../store/names.ts";
+import { agentName, alikeIn } from "../store/names.ts";
 import { ROW } from "./layout.ts";
 import type { LaneModel } from "./model.ts";
 import type { LaneRow } from "./tree.ts";
 
 const INDENT = 16;
 const DEEPEST = 6;
+/** Characters of a name beside which there is room for what kind of agent it is. */
+const ROOM = 26;
 /** A screen reader gets the first rows as a table; the agents view has them all. */
 const MOST_READ_OUT = 50;
 
@@ -52,11 +54,13 @@ export function LaneRows({ model }: { model: LaneModel }) {
           >
             <div class="lane-who" style={{ paddingInlineStart: `${Math.min(depth, DEEPEST) * INDENT}px` }}>
               <StatusMark status={agent.status} />
-              <Ends strong text={agentName(model.store, agent.id)} />
+              <Ends strong text={agentName(model.store, agent.id)} alike={alikeIn(model.store, agent.id)} />
               {fold !== undefined && <FinishedMark inOption fold={fold} onToggle={() => model.toggle(agent.id)} />}
-              <span class="lane-kind line muted" title={kindOf(agent)}>
-                {kindOf(agent)}
-              </span>
+              {agentName(model.store, agent.id).length + 2 * depth < ROOM && (
+                <span class="lane-kind line muted" title={kindOf(agent)}>
+                  {kindOf(agent)}
+                </span>
+              )}
             </div>
             <Doing agent={agent} />
             {context && (

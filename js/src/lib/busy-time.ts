@@ -9,7 +9,7 @@ export interface Piece {
   readonly right: number;
 }
 
-/** A silence at least this long, and this share of all the time there is, is cut. */
+/** A silence at least this long, and this share of the time in which something happened, is cut. */
 const SILENCE_MS = 10 * 60_000;
 const SILENCE_SHARE = 0.02;
 /** What a cut silence keeps of the axis. */
@@ -89,7 +89,23 @@ export class BusyTime {
 
 function stretches(instants: Float64Array, now: number): [number, number][] {
   const first = instants[0] ?? now - SILENCE_MS;
-  const silence = Math.max(SILENCE_MS, (now - first) * SILENCE_SHARE);
+  let all = now - first;
+  for (let round = 0; round < ROUNDS; round++) {
+    const busy = split(instants, now, Math.max(SILENCE_MS, all * SILENCE_SHARE)).reduce(
+      (sum, [a, b]) => sum + b - a,
+      0,
+    );
+    if (busy >= all) break;
+    all = busy;
+  }
+  return split(instants, now, Math.max(SILENCE_MS, all * SILENCE_SHARE));
+}
+
+/** Cutting silences leaves less time, of which shorter ones are a share; so often that is looked at again. */
+const ROUNDS = 4;
+
+function split(instants: Float64Array, now: number, silence: number): [number, number][] {
+  const first = instants[0] ?? now - SILENCE_MS;
   const found: [number, number][] = [[first - MARGIN_MS, first]];
   for (const at of [...instants, now]) {
     const last = found.at(-1)!;

@@ -43,10 +43,39 @@ const SHORT = 8;
 /** Characters that stay at the end of a longer one. */
 const TAIL = 8;
 
-/** What of a name may be cut, and what must stay: its last word where that is short, as a number is. */
-export function endsOf(name: string): readonly [head: string, tail: string] {
+/** Names that differ within so many characters are told apart by their beginnings. */
+const HEAD = 10;
+
+/** Id → how many characters the agent's name begins with that another one of the same parent begins with too. */
+export function alikeOf(agents: Iterable<AgentsRow>): ReadonlyMap<string, number> {
+  const groups = new Map<string, { id: string; name: string }[]>();
+  for (const agent of agents) append(groups, agent.parent_id ?? "", { id: agent.id, name: ownName(agent.id, agent) });
+  const alike = new Map<string, number>();
+  for (const group of groups.values()) {
+    group.sort((a, b) => (a.name < b.name ? -1 : 1)); // those that begin alike stand beside each other
+    let before = 0;
+    for (const [i, { id, name }] of group.entries()) {
+      const after = i + 1 < group.length ? commonLength(name, group[i + 1]!.name) : 0;
+      alike.set(id, Math.max(before, after));
+      before = after;
+    }
+  }
+  return alike;
+}
+
+function commonLength(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
+}
+
+/**
+ * What of a name may be cut, and what must stay: its last word where that is short, as a number is. `alike`: how many
+ * characters others begin with too; where few do, the beginning tells it apart, and it may be cut at its end.
+ */
+export function endsOf(name: string, alike = Infinity): readonly [head: string, tail: string] {
   const chars = [...name];
-  if (chars.length <= SHORT) return ["", name];
+  if (chars.length <= SHORT || alike < HEAD) return ["", name];
   const word = /[-_.\s/][^-_.\s/]+$/u.exec(name)?.[0] ?? "";
   const long = [...word].length > TAIL || word === "" || word === name;
   const tail = long ? Math.min(TAIL, Math.floor(chars.length * 0.4)) : [...word].length;

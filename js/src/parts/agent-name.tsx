@@ -1,7 +1,7 @@
 // The display name of an agent as a link to it.
 import { oneLine } from "../lib/text.ts";
 import { useApp } from "../state/context.ts";
-import { agentName } from "../store/names.ts";
+import { agentName, alikeIn } from "../store/names.ts";
 import { Ends } from "./ends.tsx";
 
 interface AgentNameProps {
@@ -18,7 +18,7 @@ export function AgentName({ id, inTabOrder = false }: AgentNameProps) {
   if (!store.tables.agents.rows.has(id)) {
     return (
       <span class="name" title={oneLine(id)}>
-        <Ends text={name} title={id} />
+        <Ends text={name} alike={alikeIn(store, id)} title={id} />
       </span>
     );
   }
@@ -28,7 +28,7 @@ export function AgentName({ id, inTabOrder = false }: AgentNameProps) {
   };
   return (
     <button type="button" class="name link" title={oneLine(id)} tabIndex={inTabOrder ? 0 : -1} onClick={open}>
-      <Ends text={name} title={name === id ? id : `${name} · ${id}`} />
+      <Ends text={name} alike={alikeIn(store, id)} title={name === id ? id : `${name} · ${id}`} />
     </button>
   );
 }

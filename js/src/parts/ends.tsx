@@ -7,15 +7,17 @@ interface EndsProps {
   readonly text: string;
   readonly class?: string;
   readonly strong?: boolean;
+  /** How many characters others begin with too (`alikeIn` of agents); as many as it has, unless it is given. */
+  readonly alike?: number;
   /** The tooltip, where it is more than the name. */
   readonly title?: string;
 }
 
-export function Ends({ text, class: name = "", strong = false, title }: EndsProps) {
+export function Ends({ text, class: name = "", strong = false, alike, title }: EndsProps) {
   const whole = oneLine(text);
   const Tag = strong ? "strong" : "span";
   const about = title === undefined ? whole : oneLine(title);
-  const [head, tail] = endsOf(whole);
+  const [head, tail] = endsOf(whole, alike);
   if (head === "") {
     return (
       <Tag class={`line ${name}`} title={about}>

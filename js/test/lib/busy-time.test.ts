@@ -25,6 +25,15 @@ test("a long silence is cut: two busy hours in a month are most of the axis", ()
   assert.ok(history.place(inside) > first!.right && history.place(inside) < second!.left);
 });
 
+test("what counts as long follows the time in which something happened, not the whole", () => {
+  const days = [0, 1, 3, 90].map((day) => START + day * 24 * HOUR);
+  const history = new BusyTime(
+    days.flatMap((day) => busy(day, 60)),
+    days.at(-1)! + HOUR,
+  );
+  assert.equal(history.pieces.length, 4);
+});
+
 test("a place leads back to its instant", () => {
   const history = new BusyTime([...busy(START, 30), ...busy(START + 50 * HOUR, 90)], START + 52 * HOUR);
   for (const at of [START, START + 5 * MINUTE, START + 50 * HOUR, START + 51 * HOUR, START + 52 * HOUR]) {

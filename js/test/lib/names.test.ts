@@ -1,7 +1,7 @@
 // What agents are called.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { endsOf, numbersOf, ownName } from "../../src/lib/names.ts";
+import { alikeOf, endsOf, numbersOf, ownName } from "../../src/lib/names.ts";
 import { row } from "../support/rows.ts";
 
 test("sessions of one project are told apart in the order in which they began", () => {
@@ -52,3 +52,19 @@ for (const [name, tail] of [
     assert.equal(head + kept, name);
     assert.equal(kept, tail);
   });
+
+test("names that differ at once are cut at their end, those that begin alike keep what tells them apart", () => {
+  const named = (id: string, name: string, parent_id = "boss") => row("agents", id, { name, parent_id });
+  const alike = alikeOf([
+    named("zig", "Migrate zig and dart to ConfiguredLanguage"),
+    named("rust", "Migrate rust and swift to ConfiguredLanguage"),
+    named("issue 5", "Implement issue 5442 restart cycle"),
+    named("issue 6", "Implement issue 6334 path expand"),
+    named("elsewhere", "Migrate zig and dart to ConfiguredLanguage", "other"),
+  ]);
+  assert.equal(alike.get("elsewhere"), 0);
+  const tails = ["zig", "rust", "issue 5", "issue 6"].map((id) => alike.get(id)!);
+  assert.deepEqual(tails, [8, 8, 16, 16]);
+  assert.deepEqual(endsOf("Migrate zig and dart to ConfiguredLanguage", 8)[0], "");
+  assert.equal(endsOf("Implement issue 6334 path expand", 16)[1], " expand");
+});

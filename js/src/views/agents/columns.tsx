@@ -26,7 +26,7 @@ import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
 import type { Events } from "../../store/events.ts";
-import { agentName } from "../../store/names.ts";
+import { agentName, alikeIn } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import type { AgentsRow } from "../../store/tables.ts";
 import { activityOf, type Sum } from "./sums.ts";
@@ -75,13 +75,18 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
     column(
       "name",
       "agent",
-      { min: 172, grow: 2.4, lead: true },
+      { min: 196, grow: 3, lead: true },
       (row) => agentName(store, row.id),
       (row, item) => (
         <span class="with-mark" style={{ paddingInlineStart: `${Math.min(item.depth, DEEPEST) * INDENT_PX}px` }}>
           <Twisty item={item} onFold={known.onFold} />
           <StatusMark status={row.status} />
-          <Ends strong text={agentName(store, row.id)} title={`${agentName(store, row.id)} · ${row.id}`} />
+          <Ends
+            strong
+            text={agentName(store, row.id)}
+            alike={alikeIn(store, row.id)}
+            title={`${agentName(store, row.id)} · ${row.id}`}
+          />
           {item.fold !== null && <FinishedMark fold={item.fold} onToggle={() => known.onFinished(row.id)} />}
           {row.role !== null && !agentName(store, row.id).startsWith(row.role) && (
             <span class="line muted agent-role">{oneLine(row.role)}</span>

@@ -12,7 +12,7 @@ import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
 import type { Nav } from "../../state/nav.ts";
 import { type Events, messageAt } from "../../store/events.ts";
-import { agentName } from "../../store/names.ts";
+import { agentName, alikeIn } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import type { TasksRow } from "../../store/tables.ts";
 import { taskTotals } from "./figures.ts";
@@ -41,9 +41,9 @@ export function LatestMessages({ store, nav, index }: { store: Shown; nav: Nav; 
         >
           <Time at={message.at} fits="clock" />
           <span class="overview-ends">
-            <Ends strong text={message.sender === null ? "–" : agentName(store, message.sender)} />
+            <Name store={store} id={message.sender} />
             <span class="muted">→</span>
-            <Ends strong text={message.recipient === null ? "–" : agentName(store, message.recipient)} />
+            <Name store={store} id={message.recipient} />
           </span>
           <KindPill kind={message.kind} />
           <Line text={message.text} />
@@ -52,6 +52,10 @@ export function LatestMessages({ store, nav, index }: { store: Shown; nav: Nav; 
       {latest.length === 0 && <p class="muted">No messages yet.</p>}
     </section>
   );
+}
+
+function Name({ store, id }: { store: Shown; id: string | null }) {
+  return id === null ? <span>–</span> : <Ends strong text={agentName(store, id)} alike={alikeIn(store, id)} />;
 }
 
 export function TasksInHand({ store, nav, burndown }: { store: Shown; nav: Nav; burndown: boolean }) {
