@@ -37,6 +37,8 @@ MUCH: Final = 64 * 2**20
 MOST_WORKERS: Final = 4
 BATCH: Final = 4 * 2**20
 """Bytes of a batch; a larger group is a batch of its own."""
+LONGEST: Final = 120.0
+"""Seconds without a part of what it finds after which a worker is ended."""
 FAILURES: Final = 3
 """Number of times a worker is started again."""
 
@@ -193,7 +195,12 @@ def _ask(process: subprocess.Popen[bytes], batch: Batch) -> Iterator[tuple[bytes
     send(cast(BinaryIO, process.stdin), LAST, encode(batch))
     kind = b""
     while kind != LAST:
-        message = receive(cast(BinaryIO, process.stdout))
+        overdue = threading.Timer(LONGEST, process.kill)
+        overdue.start()
+        try:
+            message = receive(cast(BinaryIO, process.stdout))
+        finally:
+            overdue.cancel()
         if message is None:
             raise EOFError("no answer")
         kind, _ = message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,21 @@ def test_a_worker_that_is_killed_loses_nothing(kills: int, tmp_path: Path, monke
     monkeypatch.setattr(crew, "_ask", killed)
     found = together(home, tmp_path / "a.sqlite3")
     assert left[0] < kills
+    assert everything(found) == alone(home)
+    found.close()
+
+
+def test_nobody_waits_for_a_worker_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    grow(transcript(home, 0), 0, 3)
+
+    def hangs(self: crew.Crew) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", "import sys; sys.stdin.buffer.read()"]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    monkeypatch.setattr(crew.Crew, "_started", hangs)
+    monkeypatch.setattr(crew, "LONGEST", 0.05)
+    found = together(home, tmp_path / "a.sqlite3")
     assert everything(found) == alone(home)
     found.close()
 
