@@ -97,7 +97,6 @@ def test_a_block_that_does_not_run_has_a_reason() -> None:
     assert [(block.page.name, block.language) for block in drawings] == [
         ("README.md", ""),
         ("add-a-view.md", "tsx"),
-        ("measured.md", ""),
         ("server.md", "yaml"),
     ]
     assert [(block.page.name, block.not_run) for block in everything if block.not_run is not None] == []
