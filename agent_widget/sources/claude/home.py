@@ -30,7 +30,7 @@ class Home(ChatSource):
         """Subagent → the agent it works for, where that is known."""
         self.leads: dict[str, str] = {}
         """Team → session of its lead."""
-        self.mates: set[str] = set()
+        self.mates: Kept[bool] = Kept(bool)
         """Members of teams that have transcripts of their own."""
         self.live.transcripts = self.transcripts = Kept[tuple[bool, str]](tuple[bool, str])
         """Session → its file; of several, the one that bears its name."""
@@ -94,6 +94,8 @@ class Home(ChatSource):
         """Take in an entry of what is kept under a name by an instance that read other files; yield what follows."""
         if name == "parents":
             self.parents[key] = theirs
+        elif name == "mates":  # before what they say: a configuration that is read meanwhile counts less
+            self.mates[key] = True
         elif name == "transcripts":
             yield from self.add_transcript(key, PurePosixPath(theirs[1]))
         elif name == "_messages._places":
@@ -105,13 +107,12 @@ class Home(ChatSource):
 
     def rest(self) -> Any:
         """Return what files of a group leave behind that is not kept."""
-        return super().rest(), self.mates, dict(self._leaderless), self.projects, self.live.rest()
+        return super().rest(), dict(self._leaderless), self.projects, self.live.rest()
 
     def unite_rest(self, theirs: Any) -> Iterator[Item]:
         """Take in what another instance has left behind; yield what follows."""
-        odd, mates, leaderless, projects, live = theirs
+        odd, leaderless, projects, live = theirs
         yield from super().unite_rest(odd)
-        self.mates |= mates
         for team, messages in leaderless.items():
             self._leaderless[team] |= messages
             if team in self.leads:

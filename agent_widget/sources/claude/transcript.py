@@ -118,7 +118,7 @@ class TranscriptReader(Chat[Line, Talk]):
             parent = home.parents.get(row, session)
         elif line.teamName and line.agentName and line.agentName != LEAD:
             row = home.member(line.teamName, line.agentName)
-            home.mates.add(row)
+            home.mates[row] = True
         return Talk(home, self.file, Conversation(home.book, self.file, session, row, parent))
 
     def _introduce(self, talk: Talk, agent: str | None, line: Line) -> Iterator[Item]:
