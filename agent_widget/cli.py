@@ -30,7 +30,7 @@ from .client.connection import ENDED
 from .client.errors import ConnectionFailed
 from .data.files import csv_text, json_bytes, parquet_bytes
 from .data.frames import arrow_table
-from .discovery import find_server, redirecting, runtimes
+from .discovery import Runtime, redirecting, runtimes
 from .following import Hosts
 from .ingest.archive import Archive, archive_size, default_path
 from .ingest.collector import Collector
@@ -648,9 +648,23 @@ def _doctor(options: argparse.Namespace) -> None:
     )
     for write in writes:
         _say("", _written(write)[:200])
-    server = find_server([str(place) for place in collector.places])
+    for runtime in runtimes():
+        for line in _hosts_of(runtime) if runtime.follows else ():
+            _say("host", line)
+    server = next((r for r in runtimes() if set(r.paths) == {str(place) for place in collector.places}), None)
     running = f"{server.url}  pid {server.pid}" if server else "none watches this; agent-widget serve starts one"
     _say("server", running)
+
+
+def _hosts_of(runtime: Runtime) -> Iterator[str]:
+    """Yield how the hosts are that a running server follows."""
+    try:
+        with contextlib.closing(connect(runtime.url, runtime.token)) as client:
+            for host in client.hosts:
+                since = f" since {datetime.fromtimestamp(host.since / 1000):%d %b %H:%M}" if host.since else ""
+                yield f"{host.name}  {host.state}{since}" + (f"  {host.message}" if host.message else "")
+    except ConnectionFailed as error:
+        yield f"the server at {runtime.url} does not say how its hosts are: {error}"
 
 
 def _written(write: Mapping[str, Any]) -> str:

@@ -50,7 +50,7 @@ interface Saved {
 function mountSaved(host: HTMLElement, { welcome, changes, transcripts }: Saved): void {
   const store = new Store();
   store.setClock(welcome.now, 0);
-  store.setSources(welcome.sources);
+  store.setSources(welcome.sources, welcome.hosts);
   store.setCounts(welcome.rows ?? {});
   store.setConnection({ state: "saved", message: null, rtt: null, server: null, lastFrameAt: welcome.now });
   for (const frame of changes) store.apply(frame);

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
+import re
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import agent_widget as aw
+from agent_widget import cli
 from agent_widget.addresses import where
 from agent_widget.client.errors import CallError, NotFound
 from agent_widget.following import Hosts
@@ -21,6 +27,7 @@ from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
 from agent_widget.server.app import Server
 from agent_widget.tables import TABLES
+from tests.conftest import ROOT
 from tests.support.transcripts import lines
 from tests.support.wire import PATIENCE, log_rows, running, say, until, write_tasks
 
@@ -495,3 +502,52 @@ def test_a_hub_that_takes_no_changes_passes_none_on(places: Places) -> None:
             with pytest.raises(CallError, match="takes no changes"):
                 client.call("task.update", id="a/task-0", status="completed")
             assert not client.call("actions", table="tasks", id="a/task-0")["writes"]
+
+
+# The command line
+
+
+def test_doctor_says_how_the_hosts_are(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = f"late=ws://127.0.0.1:{free_port()}/ws"
+    with host(places("a"), "a") as a, host(places("hub"), "hub", follow=(at(a), nowhere)) as hub:
+        until(lambda: state(hub, "a") == "live" and "nothing listens" in str(hub.sources.hosts[1].message))
+        assert cli.main(["doctor", str(places("hub"))]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^host +a  live since \d\d \w+ \d\d:\d\d$", said, re.M)
+    assert re.search(r"^host +late  connecting  the server is not reachable \(nothing listens there\)$", said, re.M)
+
+
+def test_where_tokens_may_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def followed(*arguments: str) -> list[tuple[str, str | None]]:
+        options = cli._parser().parse_args(["serve", *arguments])
+        return [(found.url, found.token) for found in cli._followed(options)]
+
+    url = "ws://box:8765/ws"
+    assert followed("--follow", f"{url}#abc") == [(url, "abc")]
+    (token := tmp_path / "token").write_text("from-a-file\n")
+    token.chmod(0o600)
+    assert followed("--follow", url, "--follow-token-file", str(token)) == [(url, "from-a-file")]
+    (hosts := tmp_path / "hosts").write_text(f"# ours\n\n{url}#one\nssh://box/\n")
+    hosts.chmod(0o600)
+    assert followed("--follow", f"@{hosts}") == [(url, "one"), ("ssh://box/", None)]
+    monkeypatch.setenv("AGENT_WIDGET_FOLLOW_TOKEN", "common")
+    assert followed("--follow", url) == [(url, "common")]
+    monkeypatch.setenv("AGENT_WIDGET_FOLLOW", f"{url}#hidden")
+    assert followed() == [(url, "hidden")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a process begins anew in its own place")
+def test_a_token_on_the_command_line_is_taken_out_of_it(places: Places) -> None:
+    secret = "a-token-that-nobody-may-see"
+    command = [sys.executable, "-m", "agent_widget", "serve", "--ready-json", "--no-archive", "--port", "0"]
+    command += ["--follow", f"ws://127.0.0.1:{free_port()}/ws#{secret}", str(places("a"))]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    try:
+        assert process.stdout is not None
+        assert secret.encode() not in process.stdout.readline()
+        words = psutil.Process(process.pid).cmdline()
+        assert "--follow" in words
+        assert not [word for word in words if secret in word]
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)

@@ -12,7 +12,7 @@ const MADE_BY_A_MACHINE = /^agent-\d{10,}-(\w+)$/;
 
 /** The agent's name, whole where it is a text; else its id by its ends. */
 export function ownName(id: string, agent: AgentsRow | undefined): string {
-  if (id === "user") return "you";
+  if (id === "user" || id.endsWith("/user")) return "you"; // of a followed host too
   const name = agent?.name || id;
   const made = MADE_BY_A_MACHINE.exec(name);
   if (made) return oneLine(`${agent?.role ?? "agent"} ${made[1]}`);

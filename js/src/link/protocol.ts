@@ -54,6 +54,19 @@ export interface SourceState {
   readonly transcripts?: boolean;
 }
 
+/** A host that the server follows. */
+export interface HostState {
+  readonly name: string;
+  /** connecting, live, behind, gone, refused, or left: it is not followed any more. */
+  readonly state: string;
+  /** When that began, ms; of a host that is gone, when it was last heard of. */
+  readonly since?: number | null;
+  readonly message?: string | null;
+  readonly url?: string;
+  /** The host by way of which its files are read, if both read one home. */
+  readonly shared?: string | null;
+}
+
 export type Counts = { readonly [T in TableName]?: number };
 
 export interface Welcome {
@@ -67,12 +80,14 @@ export interface Welcome {
   readonly schema: Readonly<Record<string, Readonly<Record<string, ColumnType>>>>;
   /** How many rows each table has in all. */
   readonly rows?: Counts;
+  readonly hosts?: readonly HostState[];
 }
 
 /** How far each root is read and what is wrong there; comes when that has changed. */
 export interface Sources {
   readonly type: "sources";
   readonly sources: readonly SourceState[];
+  readonly hosts?: readonly HostState[];
 }
 
 /** One part of an answer to "what has changed since N?". */

@@ -8,6 +8,7 @@ import type {
   Changes,
   Counts,
   DownFrame,
+  HostState,
   ProtocolError,
   Reply,
   SourceState,
@@ -32,7 +33,7 @@ export interface Link {
 /** What takes the rows that frames bring: the store. */
 export interface Replica {
   setClock(now: number, latency: number): void;
-  setSources(sources: readonly SourceState[]): void;
+  setSources(sources: readonly SourceState[], hosts?: readonly HostState[]): void;
   setCounts(counts: Counts): void;
   setAlerts(alerts: readonly Alert[]): void;
   setConnection(connection: Connection): void;
@@ -165,14 +166,14 @@ export class LinkSession implements LinkEvents {
     switch (frame.type) {
       case "welcome":
         this.#replica.setClock(frame.now, 0);
-        this.#replica.setSources(frame.sources);
+        this.#replica.setSources(frame.sources, frame.hosts);
         this.#noteReader(frame.sources, frame.now);
         this.#replica.setCounts(frame.rows ?? {});
         if (frame.epoch !== this.#epoch) this.#startOver(frame.epoch, 0);
         this.#update({ welcomed: true, refusal: null });
         break;
       case "sources":
-        this.#replica.setSources(frame.sources);
+        this.#replica.setSources(frame.sources, frame.hosts);
         this.#noteReader(frame.sources);
         this.#update({});
         break;

@@ -19,6 +19,7 @@ import { EverythingPanel } from "./everything.tsx";
 import { useKeptFocus } from "./focus.ts";
 import { Header, PANEL_ID, tabId } from "./header.tsx";
 import { Help } from "./help.tsx";
+import { HostsPanel } from "./hosts.tsx";
 import { ConnectionNotice, LoadingNotice, SourcesNotice } from "./notices.tsx";
 import { ReadingNotice } from "./reading.tsx";
 import { Travel } from "./travel.tsx";
@@ -47,6 +48,7 @@ export function App({ store: live, nav, ask }: AppProps) {
   const View = views[tab];
   const element = useRef<HTMLDivElement>(null);
   const help = useSignal(false);
+  const hosts = useSignal(false);
   useKeptFocus(element);
   const within = (selector: string) => element.current?.querySelector<HTMLElement>(selector);
   const obey = (command: Command) => {
@@ -78,7 +80,7 @@ export function App({ store: live, nav, ask }: AppProps) {
     <AppContext.Provider value={app}>
       {/* It takes the focus of clicks beside everything, or the keys after them would be the host's. */}
       <div ref={element} class="app" tabIndex={-1} onKeyDown={onKeyDown}>
-        <Header help={help} />
+        <Header help={help} hosts={hosts} />
         {nav.travels.value && <Travel />}
         <ConnectionNotice />
         <SourcesNotice />
@@ -86,6 +88,7 @@ export function App({ store: live, nav, ask }: AppProps) {
         <ReadingNotice />
         <div id={PANEL_ID} class="panel" role="tabpanel" aria-labelledby={tabId(tab)}>
           {help.value && <Help open={help} />}
+          {hosts.value && <HostsPanel open={hosts} />}
           {nav.everything.value && <EverythingPanel everything={everything} />}
           <Boundary key={`${tab} ${travels}`}>
             <LoadingNotice>

@@ -7,6 +7,7 @@ import { useApp } from "../state/context.ts";
 import { needsOf } from "../state/needs.ts";
 import type { Connection } from "../store/store.ts";
 import { VIEWS, type ViewName } from "../store/tables.ts";
+import { HostsButton } from "./hosts.tsx";
 import { Limits } from "./limits.tsx";
 
 export const PANEL_ID = "aw-panel";
@@ -14,7 +15,7 @@ export const tabId = (view: ViewName): string => `aw-tab-${view}`;
 
 const capitalized = (view: ViewName): string => view[0]!.toUpperCase() + view.slice(1);
 
-export function Header({ help }: { help: Signal<boolean> }) {
+export function Header({ help, hosts }: { help: Signal<boolean>; hosts: Signal<boolean> }) {
   const { live, nav } = useApp();
   const paused = live.paused.value;
   const travels = nav.travels.value;
@@ -23,6 +24,7 @@ export function Header({ help }: { help: Signal<boolean> }) {
       <State />
       <Tabs />
       <div class="header-tools">
+        <HostsButton open={hosts} />
         <Limits />
         <Search />
         <button

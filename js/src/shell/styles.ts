@@ -12,6 +12,7 @@ import alerts from "./alerts.css";
 import done from "./done.css";
 import everything from "./everything.css";
 import help from "./help.css";
+import hosts from "./hosts.css";
 import limits from "./limits.css";
 import base from "./style.css";
 import travel from "./travel.css";
@@ -24,6 +25,7 @@ const rooms = [
   travel,
   change,
   help,
+  hosts,
   everything,
   parts,
   grid,

@@ -21,6 +21,14 @@ export interface Facet<R> {
   readonly menu?: boolean;
 }
 
+/** The machine that the agents run on: offered where there are several. */
+export const hostFacet: Facet<{ readonly host: string | null }> = {
+  key: "host",
+  title: "host",
+  values: (row) => [row.host],
+  menu: true,
+};
+
 export interface Counted {
   readonly value: string;
   readonly count: number;

@@ -241,6 +241,7 @@ export class Past implements Shown {
   readonly tables: Tables;
   readonly connection;
   readonly sources;
+  readonly hosts;
   readonly loading;
   readonly counts;
   readonly paused = signal(false);
@@ -250,6 +251,7 @@ export class Past implements Shown {
   constructor(store: Store, moment: ReadonlySignal<number | null>) {
     this.connection = store.connection;
     this.sources = store.sources;
+    this.hosts = store.hosts;
     this.loading = store.loading;
     this.counts = store.counts;
     this.now = computed(() => moment.value ?? store.now.value);

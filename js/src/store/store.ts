@@ -4,7 +4,7 @@
 // not at all while nobody looks. So thousands of changed rows a second cost one repaint.
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Connection } from "../link/connection.ts";
-import type { Alert, Changes, Counts, SourceState } from "../link/protocol.ts";
+import type { Alert, Changes, Counts, HostState, SourceState } from "../link/protocol.ts";
 import { LIMITS, type Rows, TABLE_NAMES, type TableName } from "./tables.ts";
 
 export type { Connection } from "../link/connection.ts";
@@ -132,6 +132,8 @@ export interface Shown {
   readonly connection: ReadonlySignal<Connection>;
   readonly now: ReadonlySignal<number>;
   readonly sources: ReadonlySignal<readonly SourceState[]>;
+  /** The hosts that the server follows. */
+  readonly hosts: ReadonlySignal<readonly HostState[]>;
   readonly loading: ReadonlySignal<Loading>;
   readonly paused: ReadonlySignal<boolean>;
   /** How many rows each table has in all; the browser holds the newest of a long one. */
@@ -161,6 +163,8 @@ export class Store implements Shown {
   readonly now: ReadonlySignal<number> = this.#now;
   readonly #sources = signal<readonly SourceState[]>([]);
   readonly sources: ReadonlySignal<readonly SourceState[]> = this.#sources;
+  readonly #hosts = signal<readonly HostState[]>([]);
+  readonly hosts: ReadonlySignal<readonly HostState[]> = this.#hosts;
   readonly #loading = signal<Loading>({ done: false, rows: 0 });
   readonly loading: ReadonlySignal<Loading> = this.#loading;
   readonly #paused = signal(false);
@@ -199,8 +203,9 @@ export class Store implements Shown {
     this.#schedule();
   }
 
-  setSources(sources: readonly SourceState[]): void {
+  setSources(sources: readonly SourceState[], hosts: readonly HostState[] = []): void {
     this.#sources.value = sources;
+    this.#hosts.value = hosts;
   }
 
   setCounts(counts: Counts): void {

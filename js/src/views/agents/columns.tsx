@@ -21,6 +21,7 @@ import { ActivityBars } from "../../parts/activity.tsx";
 import { Ends } from "../../parts/ends.tsx";
 import { FinishedMark } from "../../parts/finished.tsx";
 import type { Column } from "../../parts/grid/types.ts";
+import { HostMark } from "../../parts/host.tsx";
 import { Project } from "../../parts/project.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
@@ -91,6 +92,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
           {row.role !== null && !agentName(store, row.id).startsWith(row.role) && (
             <span class="line muted agent-role">{oneLine(row.role)}</span>
           )}
+          {item.depth === 0 && <HostMark host={row.host} />}
         </span>
       ),
     ),

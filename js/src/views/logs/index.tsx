@@ -14,7 +14,7 @@ import { StatusMark } from "../../parts/status.tsx";
 import { Switch } from "../../parts/switch.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useApp, useSelection } from "../../state/context.ts";
-import { type Facet, useQuery } from "../../state/query.ts";
+import { type Facet, hostFacet, useQuery } from "../../state/query.ts";
 import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import { LOG_LEVELS, type LogsRow } from "../../store/tables.ts";
@@ -25,6 +25,7 @@ const facetsOf = (store: Shown): readonly Facet<LogsRow>[] => [
   { key: "level", title: "level", values: (row) => [row.level], order: LOG_LEVELS },
   { key: "logger", title: "logger", values: (row) => [row.logger], menu: true },
   { key: "agent_id", title: "agent", values: (row) => [row.agent_id], name: (id) => agentName(store, id), menu: true },
+  hostFacet,
 ];
 
 const text = (row: LogsRow) => joined(row.level, row.logger, row.agent_id, row.text);

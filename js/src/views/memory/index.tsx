@@ -13,7 +13,7 @@ import type { Column } from "../../parts/grid/types.ts";
 import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useApp, useSelection } from "../../state/context.ts";
-import { type Facet, useQuery } from "../../state/query.ts";
+import { type Facet, hostFacet, useQuery } from "../../state/query.ts";
 import { type MemoryHistory, memoryVersions } from "../../store/memory-versions.ts";
 import type { Shown } from "../../store/store.ts";
 import type { MemoryRow } from "../../store/tables.ts";
@@ -30,6 +30,7 @@ const facetsOf = (changed: (row: MemoryRow) => string | null): readonly Facet<Me
   { key: "kind", title: "kind", values: (row) => [row.kind] },
   { key: "project", title: "project", values: (row) => [row.project], menu: true },
   { key: "source", title: "source", values: (row) => [row.source], menu: true },
+  hostFacet,
 ];
 
 const text = (row: MemoryRow) => joined(row.id, row.title, row.kind, row.project, row.path, row.text);

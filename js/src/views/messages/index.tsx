@@ -14,7 +14,7 @@ import { Switch } from "../../parts/switch.tsx";
 import { pairUp, standingOf } from "../../sequence/pairs.ts";
 import { Sequence } from "../../sequence/sequence.tsx";
 import { useApp, useSelection } from "../../state/context.ts";
-import { type Facet, useQuery } from "../../state/query.ts";
+import { type Facet, hostFacet, useQuery } from "../../state/query.ts";
 import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import type { MessagesRow } from "../../store/tables.ts";
@@ -33,6 +33,7 @@ const facetsOf = (store: Shown): readonly Facet<MessagesRow>[] => [
     name: (id) => agentName(store, id),
     menu: true,
   },
+  hostFacet,
 ];
 
 export function Messages() {

@@ -15,7 +15,7 @@ import { Section } from "../../parts/section.tsx";
 import { Line, Prose } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useApp, useSelection } from "../../state/context.ts";
-import { type Facet, useQuery } from "../../state/query.ts";
+import { type Facet, hostFacet, useQuery } from "../../state/query.ts";
 import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import type { QualityRow } from "../../store/tables.ts";
@@ -41,6 +41,7 @@ const facetsOf = (store: Shown): readonly Facet<QualityRow>[] => [
   },
   { key: "scale", title: "scale", values: (row) => [row.scale], menu: true },
   { key: "source", title: "source", values: (row) => [row.source], menu: true },
+  hostFacet,
 ];
 
 const text = (row: QualityRow) => joined(row.id, row.kind, row.subject, row.assessor, row.task_id, row.notes);

@@ -6,6 +6,7 @@ import { tokensOf } from "../../lib/tokens.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
 import { Ends } from "../../parts/ends.tsx";
 import type { Column } from "../../parts/grid/types.ts";
+import { HostMark } from "../../parts/host.tsx";
 import { Project } from "../../parts/project.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
@@ -72,6 +73,7 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
         <span class="with-mark" style={{ paddingInlineStart: `${depth * INDENT_PX}px` }}>
           <StatusMark status={row.status} />
           {row.title === null ? <Ends text={row.id} class="muted" /> : <Line text={row.title} />}
+          <HostMark host={row.host} />
         </span>
       ),
     ),

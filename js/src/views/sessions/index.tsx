@@ -9,7 +9,7 @@ import { Grid } from "../../parts/grid/grid.tsx";
 import { knownColumns } from "../../parts/grid/known-columns.ts";
 import { Resume } from "../../parts/resume.tsx";
 import { useApp, useSelection } from "../../state/context.ts";
-import { type Facet, runQuery } from "../../state/query.ts";
+import { type Facet, hostFacet, runQuery } from "../../state/query.ts";
 import { useWithin } from "../../state/stretch.ts";
 import { hasTranscript } from "../../state/trail.ts";
 import { SESSION_STATUSES, type SessionsRow } from "../../store/tables.ts";
@@ -24,6 +24,7 @@ const facets: readonly Facet<SessionsRow>[] = [
   { key: "worktree", title: "worktree", values: (row) => [row.worktree], menu: true, partial: true },
   { key: "account", title: "account", values: (row) => [row.account], menu: true },
   { key: "source", title: "source", values: (row) => [row.source], menu: true },
+  hostFacet,
 ];
 
 const text = (row: SessionsRow) =>

@@ -8,7 +8,7 @@ import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
 import { knownColumns } from "../../parts/grid/known-columns.ts";
 import { useApp, useSelection } from "../../state/context.ts";
-import { type Facet, useQuery } from "../../state/query.ts";
+import { type Facet, hostFacet, useQuery } from "../../state/query.ts";
 import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import { TASK_STATUSES, type TasksRow } from "../../store/tables.ts";
@@ -29,6 +29,7 @@ const facetsOf = (store: Shown): readonly Facet<TasksRow>[] => [
   { key: "owner", title: "owner", values: (row) => [row.owner], name: (id) => agentName(store, id), menu: true },
   { key: "priority", title: "priority", values: (row) => [row.priority], order: PRIORITIES, menu: true },
   { key: "tags", title: "tag", values: (row) => (row.tags ?? []).map(String), menu: true },
+  hostFacet,
 ];
 
 const text = (row: TasksRow) =>

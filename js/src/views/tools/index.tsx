@@ -10,7 +10,7 @@ import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
 import { knownColumns } from "../../parts/grid/known-columns.ts";
 import { useApp, useSelection } from "../../state/context.ts";
-import { type Facet, runQuery, useQuery } from "../../state/query.ts";
+import { type Facet, hostFacet, runQuery, useQuery } from "../../state/query.ts";
 import { useWithin } from "../../state/stretch.ts";
 import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
@@ -21,6 +21,7 @@ import { CALL_FIELDS, CallDetails } from "./details.tsx";
 const facetsOf = (store: Shown): readonly Facet<ToolCallsRow>[] => [
   { key: "status", title: "status", values: (row) => [row.status], order: TOOL_STATUSES },
   { key: "agent_id", title: "agent", values: (row) => [row.agent_id], name: (id) => agentName(store, id), menu: true },
+  hostFacet,
 ];
 
 const text = (row: ToolCallsRow) => joined(row.name, row.status, row.input, row.output, row.error, row.agent_id);

@@ -10,7 +10,7 @@ import { Details } from "../../parts/details.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
 import { useApp } from "../../state/context.ts";
-import { type Facet, useQuery } from "../../state/query.ts";
+import { type Facet, hostFacet, useQuery } from "../../state/query.ts";
 import { useBounds } from "../../state/stretch.ts";
 import { agentName } from "../../store/names.ts";
 import { recordedRows, type Shown } from "../../store/store.ts";
@@ -35,6 +35,7 @@ const NONE: Readonly<Record<Split, string>> = {
   project: "no project",
   agent: "no agent",
   branch: "branch not known",
+  host: "host not known",
 };
 
 function facetsOf(store: Shown, split: Split): readonly Facet<UsageRow>[] {
@@ -58,6 +59,7 @@ function facetsOf(store: Shown, split: Split): readonly Facet<UsageRow>[] {
       menu: true,
       name: (id) => store.tables.sessions.rows.get(id)?.title ?? id,
     },
+    hostFacet,
   ];
   // What it is split by is chosen in the table.
   return facets.filter(({ key }) => key !== SPLIT_KEY[split]);
@@ -85,6 +87,7 @@ export function Usage() {
   const filter = nav.filter("usage");
   const sessionRows = sessions.list();
   const facets = useMemo(() => facetsOf(store, split), [store, split, sessionRows]);
+  const hosts = store.hosts.value.length + 1;
   const text = useMemo(() => textOf(store), [store]);
   const every = useQuery("usage", all, text, facets);
   const key = useMemo(() => keyOf(split, sessions.rows), [split, sessionRows]);
@@ -128,7 +131,10 @@ export function Usage() {
           <Choice
             label="split by"
             value={split}
-            options={SPLITS.map((name) => [name, name])}
+            options={SPLITS.filter((name) => name !== "host" || split === "host" || hosts > 1).map((name) => [
+              name,
+              name,
+            ])}
             onChoose={(value) => {
               by.value = value;
             }}

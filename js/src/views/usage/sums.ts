@@ -1,14 +1,20 @@
-// What was used, summed by model, project, agent or branch, and by parts of time. Pure functions of rows of `usage`.
+// What was used, summed by model, project, agent, branch or host, and by parts of time. Pure functions of rows of `usage`.
 import { type Bounds, nextStart, startOf, type Unit } from "../../lib/stretch.ts";
 import { tokensOf } from "../../lib/tokens.ts";
 import type { SessionsRow, UsageRow } from "../../store/tables.ts";
 
-export const SPLITS = ["model", "project", "agent", "branch"] as const;
+export const SPLITS = ["model", "project", "agent", "branch", "host"] as const;
 export type Split = (typeof SPLITS)[number];
 export type Measure = "cost" | "tokens";
 
 /** The column, or what stands for one, that a split goes by. */
-export const SPLIT_KEY = { model: "model", project: "project", agent: "agent_id", branch: "branch" } as const;
+export const SPLIT_KEY = {
+  model: "model",
+  project: "project",
+  agent: "agent_id",
+  branch: "branch",
+  host: "host",
+} as const;
 
 export type KeyOf = (row: UsageRow) => string | null;
 

@@ -1,0 +1,116 @@
+// The hosts that the server follows: how many are there, in the header; a panel with how each is and since when.
+import type { Signal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { exactTime, plural, when } from "../lib/format.ts";
+import { oneLine, visible } from "../lib/text.ts";
+import type { HostState } from "../link/protocol.ts";
+import { useApp } from "../state/context.ts";
+
+const WORDS: Readonly<Record<string, string>> = { left: "not followed", connecting: "not reached yet" };
+
+const isHere = ({ state }: HostState): boolean => state === "live";
+const isMissed = ({ state, shared }: HostState): boolean => state !== "live" && state !== "left" && !shared;
+
+/** Nothing while there is one host, the server's own. */
+export function HostsButton({ open }: { open: Signal<boolean> }) {
+  const { live } = useApp();
+  const hosts = live.hosts.value.filter(({ state }) => state !== "left");
+  if (hosts.length === 0) return null;
+  const here = hosts.filter(isHere).length;
+  const all = here === hosts.length;
+  const missed = hosts.filter(isMissed).map(({ name, state }) => `${oneLine(name)}: ${WORDS[state] ?? state}`);
+  return (
+    <button
+      type="button"
+      class={`button tool hosts-button ${all ? "" : "hosts-missed"}`}
+      aria-expanded={open.value}
+      title={all ? "The hosts that are followed" : missed.join("\n")}
+      onClick={() => (open.value = !open.value)}
+    >
+      <span class="figures">{all ? hosts.length : `${here}/${hosts.length}`}</span>{" "}
+      <span class="tool-word">{hosts.length === 1 ? "host" : "hosts"}</span>
+    </button>
+  );
+}
+
+export function HostsPanel({ open }: { open: Signal<boolean> }) {
+  const { live, nav } = useApp();
+  const panel = useRef<HTMLElement>(null);
+  const before = useRef<HTMLElement | null>(null);
+  useLayoutEffect(() => {
+    before.current = (panel.current!.getRootNode() as ShadowRoot).activeElement as HTMLElement | null;
+    panel.current!.focus();
+  }, []);
+  const close = () => {
+    before.current?.focus();
+    open.value = false;
+  };
+  const hosts = live.hosts.value;
+  const now = live.now.value;
+  const agents = new Map<string, number>();
+  for (const { host } of live.tables.agents.list()) if (host) agents.set(host, (agents.get(host) ?? 0) + 1);
+  return (
+    <section
+      ref={panel}
+      class="help hosts"
+      role="dialog"
+      aria-label="Hosts"
+      tabIndex={-1}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape") return;
+        event.preventDefault();
+        close();
+      }}
+    >
+      <header class="details-head">
+        <h2>Hosts</h2>
+        <button type="button" class="button bare" aria-label="Close the hosts" onClick={close}>
+          ✕
+        </button>
+      </header>
+      <ul class="hosts-list">
+        {hosts.map((host) => {
+          const count = agents.get(host.name.split("/").at(-1)!) ?? 0;
+          return (
+            <li key={host.name} class="host">
+              <span class={`state state-${host.state}`}>
+                <span class="state-dot" aria-hidden="true" />
+                <strong class="host-name">{oneLine(host.name)}</strong>
+              </span>
+              <span class="host-state muted">
+                {WORDS[host.state] ?? host.state}
+                {host.since != null && (
+                  <span class="figures" title={exactTime(host.since)}>
+                    {" since "}
+                    {when(host.since, now)}
+                  </span>
+                )}
+              </span>
+              {count > 0 && (
+                <button
+                  type="button"
+                  class="button host-agents"
+                  title="Its agents alone"
+                  onClick={() => {
+                    nav.show("agents", { filter: { host: host.name.split("/").at(-1)! } });
+                    close();
+                  }}
+                >
+                  {plural(count, "agent")}
+                </button>
+              )}
+              {host.message != null && host.state !== "live" && <p class="host-message">{visible(host.message)}</p>}
+              {host.shared != null && (
+                <p class="host-message muted">Its home is read by way of {oneLine(host.shared)}, and counts once.</p>
+              )}
+              {host.url !== "" && <p class="host-url muted">{visible(host.url ?? "")}</p>}
+            </li>
+          );
+        })}
+      </ul>
+      <p class="muted hosts-note">
+        A host that is gone keeps its rows here; what only its files can tell comes back with it.
+      </p>
+    </section>
+  );
+}
