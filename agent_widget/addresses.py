@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 SCHEMES: Final = ("ws", "wss", "ssh")
+BROKERS: Final = ("nats", "tls")
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,62}", re.ASCII)
 
 
@@ -25,6 +26,11 @@ class Where:
     name: str | None = None
     """What to call it; by default what it calls itself."""
 
+    @property
+    def is_broker(self) -> bool:
+        """Whether this is a space of a broker, where there may be many hosts."""
+        return self.url.startswith(tuple(f"{scheme}:" for scheme in BROKERS))
+
 
 def where(text: str) -> Where:
     """Return what ``[NAME=]URL[#TOKEN]`` names: a server's url, its page's address, or ``ssh://host/path``.
@@ -34,6 +40,8 @@ def where(text: str) -> Where:
     name, found, rest = text.partition("=")
     if not found or not _NAME.fullmatch(name):
         name, rest = "", text
+    if rest.strip().partition(":")[0] in BROKERS:
+        return Where(rest.strip())
     url, _, token = rest.strip().partition("#")
     url = re.sub("^http(s?)://", r"ws\1://", url)
     try:
@@ -44,7 +52,8 @@ def where(text: str) -> Where:
         known = password = False  # type: ignore[assignment]
     if not known:
         raise FollowError(
-            f"{url!r} is no host to follow; it looks like ws://gpu-box:8765/ws or ssh://user@gpu-box/path"
+            f"{url!r} is no host to follow; it looks like ws://gpu-box:8765/ws, ssh://user@gpu-box/path "
+            "or nats://broker/space"
         )
     if password:
         raise FollowError("a url must not hold a password; ssh asks your agent or reads your key")

@@ -25,9 +25,12 @@ import msgspec
 
 from . import cli_changes, demo, statusline
 from .addresses import FollowError, Where, where
+from .broker import Address, AddressError, address
+from .broker.address import VARIABLE as NATS_VARIABLE
 from .client.client import Client
 from .client.connection import ENDED
-from .client.errors import ConnectionFailed
+from .client.errors import CallError, ConnectionFailed
+from .client.once import ask_once
 from .data.files import csv_text, json_bytes, parquet_bytes
 from .data.frames import arrow_table
 from .discovery import Runtime, redirecting, runtimes
@@ -66,6 +69,9 @@ class _Failure(Exception):
     """What a user can cause, in one line that says what to do."""
 
 
+_FAILURES = (_Failure, cli_changes.ChangeFailed, PathError, AddressError, StartError, ServerError, ConnectionFailed)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 0, 1 for a failure, 2 for bad usage."""
     if arguments is None:
@@ -77,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _terminated_as_interrupted():
             options.run(options)
         sys.stdout.flush()
-    except (_Failure, cli_changes.ChangeFailed, PathError, StartError, ServerError, ConnectionFailed) as failure:
+    except _FAILURES as failure:
         _warn(str(failure))
         return 1
     except KeyboardInterrupt:  # serve, tail and demo end by a signal in their own way; here something was cut short
@@ -157,13 +163,21 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="[NAME=]URL",
-        help="show the agents of another server too: ws://HOST:PORT/ws#TOKEN, ssh://[USER@]HOST[:PORT][/PATH], or "
-        "@FILE with one of these a line; may be repeated",
+        help="show the agents of another server too: ws://HOST:PORT/ws#TOKEN, ssh://[USER@]HOST[:PORT][/PATH], all of "
+        "a broker's space: nats://HOST[:PORT]/SPACE, or @FILE with one of these a line; may be repeated",
     )
     sub.add_argument(
         "--follow-token-file",
         metavar="FILE",
         help=f"a file that holds the token of the servers that are followed; {FOLLOW_TOKEN_VARIABLE} may hold it too",
+    )
+    sub.add_argument(
+        "--publish", metavar="nats://HOST/SPACE", help="put the rows into a NATS JetStream stream too, for other hosts"
+    )
+    sub.add_argument(
+        "--nats-credentials",
+        metavar="FILE",
+        help=f"a file with USER:PASSWORD, a token, an nkey's seed, or credentials; {NATS_VARIABLE} may hold them too",
     )
     sub.add_argument("--idle-timeout", type=float, help="end after so many seconds without a client")
     sub.add_argument("--find", action="store_true", help=argparse.SUPPRESS)
@@ -310,6 +324,10 @@ def _serve(options: argparse.Namespace) -> None:
         retention_ms=options.retention,
         follows=bool(wheres),
     )
+    for each in wheres:
+        if each.is_broker:
+            _broker(each.url, options)
+    publish = None if options.publish is None else _broker(options.publish, options)
     server = Server(
         collector,
         host=options.host,
@@ -321,7 +339,10 @@ def _serve(options: argparse.Namespace) -> None:
         receiver=receiver,
         allow_writes=options.allow_writes,
         allow_hosts=options.allow_host,
-        followed=Hosts(wheres, collector, writes=options.allow_writes) if wheres else None,
+        followed=Hosts(wheres, collector, writes=options.allow_writes, credentials=options.nats_credentials)
+        if wheres
+        else None,
+        publish=publish,
     )
     if options.keep_transcripts and server.kept is None:
         _warn("no transcripts are kept: there is no archive to keep them beside")
@@ -394,6 +415,15 @@ def _receiver(options: argparse.Namespace) -> Receiver:
     return Receiver(options.otlp, host=options.host)
 
 
+def _broker(text: str, options: argparse.Namespace) -> Address:
+    """Return the broker that an option names."""
+    try:
+        import nats  # noqa: F401
+    except ImportError:
+        raise _Failure(f'{text} needs a library: pip install "agent-widget[nats]"') from None
+    return address(text, options.nats_credentials)
+
+
 def _archive(options: argparse.Namespace) -> Callable[[list[Path]], Archive] | None:
     """Return a function that opens the archive the options ask for; ``None`` without one."""
     if options.no_archive:
@@ -431,6 +461,8 @@ async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None
                 _say("following", url, width=9)
             if server.receiver is not None:
                 _say("otlp", f"OTEL_EXPORTER_OTLP_ENDPOINT={server.receiver.url}", width=9)
+            if server.publisher is not None:
+                _say("publish", f"{server.publisher.address.url} as {server.publisher.host}", width=9)
             if roots and server.collector.is_empty and server.followed is None:
                 _warn("nothing to show yet: no file here is one an agent writes; it appears when it comes")
         with redirecting(server.page_url) if open_page else contextlib.nullcontext() as page:
@@ -654,6 +686,21 @@ def _doctor(options: argparse.Namespace) -> None:
     server = next((r for r in runtimes() if set(r.paths) == {str(place) for place in collector.places}), None)
     running = f"{server.url}  pid {server.pid}" if server else "none watches this; agent-widget serve starts one"
     _say("server", running)
+    for label, text in _publishing(server):
+        _say(label, text)
+
+
+def _publishing(server: Runtime | None) -> Iterator[tuple[str, str]]:
+    """Yield how it goes with the broker to which a running server publishes."""
+    if server is None or server.publishes is None:
+        return
+    try:
+        state = ask_once(server.url, server.token, "status")["publishing"]
+    except (ConnectionFailed, CallError) as failure:
+        yield "publishing", f"{server.publishes}: the server does not say how it goes ({failure})"
+    else:
+        why = f": {state['message']}" if state.get("message") else ""
+        yield "publishing", f"{server.publishes} as {state['host']}  {state['state']}{why}"
 
 
 def _hosts_of(runtime: Runtime) -> Iterator[str]:

@@ -55,6 +55,8 @@ class Runtime(msgspec.Struct):
     """Where OpenTelemetry exporters send to (``OTEL_EXPORTER_OTLP_ENDPOINT``)."""
     follows: list[str] = []
     """The hosts that it follows, without tokens."""
+    publishes: str | None = None
+    """The broker to which its rows are published."""
 
     @property
     def watched(self) -> str:

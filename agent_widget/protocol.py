@@ -132,6 +132,20 @@ class HostState(msgspec.Struct):
     shared: str | None = None
 
 
+class Publishing(msgspec.Struct, omit_defaults=True):
+    """How it goes with the broker to which the server's rows are published.
+
+    ``host``: as which host. ``state``: ``connecting``, ``live``, ``behind`` or ``refused``; ``message`` says why, and
+    what helps; ``since``: when that began, in milliseconds since the epoch.
+    """
+
+    url: str
+    host: str
+    state: str
+    message: str | None = None
+    since: int | None = None
+
+
 class Welcome(_Frame):
     """The server's answer to ``hello``. ``rows``: how many rows each table has in all. ``host``: of its own rows."""
 
@@ -151,12 +165,13 @@ class Sources(_Frame):
     """How far each root is read and what is wrong there; sent when that has changed, at most a few times a second.
 
     ``seq``: where the store was then. The rows up to it hold everything that the sources have read. ``hosts``: those
-    that the server follows.
+    that the server follows. ``publishing``: how it goes with the broker, if there is one.
     """
 
     seq: int
     sources: list[SourceState]
     hosts: list[HostState] = []
+    publishing: Publishing | None = None
 
 
 class Changes(_Frame):

@@ -56,6 +56,15 @@ class Change(NamedTuple):
     new: Row | None
 
 
+class Numbered(NamedTuple):
+    """The latest change of one row, with its number. ``row`` is ``None`` for one that went."""
+
+    seq: int
+    table: str
+    id: str
+    row: Row | None
+
+
 class Position(NamedTuple):
     """How far a replica has come: ``seq`` in the life ``epoch`` of the store it follows."""
 
@@ -110,6 +119,9 @@ class Backing(Protocol):
 
     def since(self, table: str, seq: int) -> list[Row]:
         """Return the rows that changed after ``seq``, oldest change first."""
+
+    def numbered(self, table: str, seq: int, limit: int) -> list[tuple[int, Row]]:
+        """Return the first ``limit`` rows that changed after ``seq``, each with its ``seq``, oldest change first."""
 
     def newest(self, table: str, limit: int) -> list[Row]:
         """Return the ``limit`` rows that are latest by the table's own time, oldest change first."""
@@ -523,6 +535,41 @@ class Store:
             for other, id in self._unwritten
             if other == name
         }
+
+    def joins_on(self, position: Position) -> bool:
+        """Return whether everything that changed since ``position`` is known, removals included."""
+        with self.lock:
+            floor = max(table.floor for table in self._tables.values())
+            return position.epoch == self.epoch and floor <= position.seq <= self.seq
+
+    def numbered(self, seq: int, limit: int) -> tuple[list[Numbered], int]:
+        """Return the first ``limit`` changes after ``seq``, oldest first, and the ``seq`` up to which these are all.
+
+        Each row comes once, in its latest state. It is for whoever goes through all rows in portions; the position
+        after each is one to go on from.
+        """
+        with self.lock:
+            self._note_sent()
+            found: list[Numbered] = []
+            for name, table in self._tables.items():
+                if self._backing is not None and seq < table.cut:
+                    unwritten = self._unwritten_of(table)
+                    kept = self._backing.numbered(name, seq, limit + len(unwritten) + 1)
+                    found += [Numbered(when, name, row["id"], row) for when, row in kept if row["id"] not in unwritten]
+                    found += [Numbered(table.rows[id][0], name, id, row) for id, row in unwritten.items() if row]
+                else:
+                    for id, (when, row) in reversed(table.rows.items()):
+                        if when <= seq:
+                            break
+                        found.append(Numbered(when, name, id, row))
+                for id, when in reversed(table.gone.items()):
+                    if when <= seq:
+                        break
+                    found.append(Numbered(when, name, id, None))
+            if len(found) <= limit:
+                return sorted(found, key=itemgetter(0)), self.seq
+            found = heapq.nsmallest(limit, found, key=itemgetter(0))
+            return found, found[-1].seq
 
     def adopt(self, answer: Answer) -> list[Change]:
         """Take over a whole answer of the store this one follows; returns what changed here.

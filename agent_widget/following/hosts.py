@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import functools
+import os
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -12,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from ..addresses import Where
+from ..broker import address
 from ..client.errors import CallError, ConnectionFailed
 from ..ingest.collector import Collector
 from ..ingest.watcher import Watcher
@@ -33,9 +36,20 @@ Here = Callable[[Mapping[str, Any]], Awaitable[Any]]
 class Hosts:
     """The hosts that a server follows."""
 
-    def __init__(self, wheres: Sequence[Where], collector: Collector, *, writes: bool = False) -> None:
-        """Follow ``wheres`` as soon as it is begun. ``writes``: changes are passed on to hosts that take them."""
+    def __init__(
+        self,
+        wheres: Sequence[Where],
+        collector: Collector,
+        *,
+        writes: bool = False,
+        credentials: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Follow ``wheres`` as soon as it is begun. ``writes``: changes are passed on to hosts that take them.
+
+        ``credentials``: a file that holds those for brokers. Raises :class:`.AddressError` for a broker that is none.
+        """
         self.wheres = list(wheres)
+        self._brokers = {where.url: address(where.url, credentials) for where in wheres if where.is_broker}
         self._collector = collector
         self._writes = writes
         self._watcher: Watcher | None = None
@@ -52,17 +66,36 @@ class Hosts:
         """Follow them; their rows are taken over by ``watcher``."""
         self._watcher = watcher
         self._collector.hosts = self._describe
-        origins = [(where, _origin(where, self._collector.host)) for where in self.wheres]
+        origins = [(where, self._origin(where)) for where in self.wheres]
         for where, origin in origins:
             self._hosts[where.url] = Host(self, where.url, where, self._collector.followed.get(where.url, {}))
             self._origins[where.url] = origin
-        for _, origin in origins:
-            origin.start(self._hosts.__getitem__)
+        for where, origin in origins:
+            origin.start(functools.partial(self._open, where))
         watcher.publish()
+
+    def _origin(self, where: Where) -> Origin:
+        """Return what reaches a host, or those of a broker's space."""
+        if where.is_broker:
+            from .space import SpaceOrigin
+
+            return SpaceOrigin(where, self._brokers[where.url], self._collector.host, self.epoch)
+        if where.url.startswith("ssh:"):
+            return SshOrigin(where, self._collector.host)
+        return SocketOrigin(where, self._collector.host)
+
+    def _open(self, where: Where, key: str) -> Host:
+        """Return the host that an origin calls ``key``, which may be one of many."""
+        if key not in self._hosts:
+            host = Host(self, key, Where(key), self._collector.followed.get(key, {}))
+            self._origins[key] = self._origins[where.url]
+            hosts = {name: other for name, other in self._hosts.items() if name != where.url}  # the space is not a host
+            self._hosts = {**hosts, key: host}
+        return self._hosts[key]
 
     def end(self) -> None:
         """Follow nobody any more."""
-        stopping = [threading.Thread(target=origin.stop) for origin in self._origins.values()]
+        stopping = [threading.Thread(target=origin.stop) for origin in set(self._origins.values())]
         for thread in stopping:
             thread.start()
         for thread in stopping:
@@ -360,8 +393,3 @@ def _why(host: Host | None) -> str:
     if host is None:
         return "it is not followed any more"
     return host.state.message or f"it is {host.state.state}"
-
-
-def _origin(where: Where, host: str) -> Origin:
-    """Return what reaches a host."""
-    return SshOrigin(where, host) if where.url.startswith("ssh:") else SocketOrigin(where, host)

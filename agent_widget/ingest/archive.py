@@ -230,6 +230,12 @@ class Archive:
         found = self._connection.execute(f"SELECT row FROM {table} WHERE seq > ? ORDER BY seq", (seq,))
         return [_row(_COLUMNS[table], data) for (data,) in found]
 
+    def numbered(self, table: str, seq: int, limit: int) -> list[tuple[int, Row]]:
+        """Return the first ``limit`` rows that changed after ``seq``, each with its ``seq``, oldest change first."""
+        query = f"SELECT seq, row FROM {table} WHERE seq > ? ORDER BY seq LIMIT ?"
+        found = self._connection.execute(query, (seq, limit))
+        return [(when, _row(_COLUMNS[table], data)) for when, data in found]
+
     def rows(self, table: str) -> Iterator[Row]:
         """Yield all rows of a table, oldest change first, without holding them all at once."""
         cursor = self._connection.execute(f"SELECT row FROM {table} ORDER BY seq")

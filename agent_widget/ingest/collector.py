@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ..masking import mask, masked, masked_fields
-from ..protocol import HostState, SourceState
+from ..protocol import HostState, Publishing, SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
 from ..sources.steps import PERSON
 from ..sources.texts import title_of
@@ -122,6 +122,8 @@ class Collector:
         """Says why changes below a root are seen late; whoever notifies of changes sets it."""
         self.writes: Callable[[Source], list[str]] = lambda source: []
         """Says which changes a source takes; whoever makes them sets it."""
+        self.publishing: Callable[[], Publishing | None] = lambda: None
+        """Says how it goes with a broker; whoever publishes the rows sets it."""
         self.unmasked: dict[str, str] = {}
         """Masked id or path in the store → what it is in the files; only those that held a secret."""
         self.followed: dict[str, dict[str, Any]] = {}

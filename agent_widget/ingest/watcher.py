@@ -22,7 +22,7 @@ from typing import Final
 
 import msgspec
 
-from ..protocol import Sources, SourceState
+from ..protocol import Sources
 from ..store import Row
 from .collector import HOT_FOR, Collector
 from .notifications import DEGRADED_CHECK, Notifications
@@ -293,10 +293,10 @@ class Watcher:
         seq, states = self.collector.store.seq, self.collector.states()
         hosts, elsewhere = self.collector.hosts()
         states += elsewhere
-        same = hosts == self.sources.hosts and _without_times(states) == _without_times(self.sources.sources)
-        if moment - self._published_at < ALIVE_PACE and same:
+        new = Sources(seq, states, hosts, self.collector.publishing())
+        if moment - self._published_at < ALIVE_PACE and _timeless(new) == _timeless(self.sources):
             return False
-        self.sources, self._published_at = Sources(seq, states, hosts), moment
+        self.sources, self._published_at = new, moment
         return True
 
     def _take_over(self) -> None:
@@ -325,5 +325,6 @@ class Watcher:
         )
 
 
-def _without_times(states: list[SourceState]) -> list[SourceState]:
-    return [msgspec.structs.replace(state, checked_at=None) for state in states]
+def _timeless(frame: Sources) -> Sources:
+    states = [msgspec.structs.replace(state, checked_at=None) for state in frame.sources]
+    return msgspec.structs.replace(frame, seq=0, sources=states)

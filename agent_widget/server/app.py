@@ -47,6 +47,8 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
+    from ..broker.address import Address
+    from ..broker.publisher import Publisher
     from .otlp import Receiver
 
 log = logging.getLogger("agent_widget")
@@ -130,6 +132,7 @@ class Server:
         allow_hosts: Sequence[str] = (),
         receiver: Receiver | None = None,
         followed: Followed | None = None,
+        publish: Address | None = None,
     ) -> None:
         """``idle_timeout``: end after so many seconds without any client. Raises :class:`StartError`.
 
@@ -137,6 +140,7 @@ class Server:
         ``keep_transcripts``: keep copies of transcripts beside the archive, if there is one. ``allow_writes``: clients
         may change tasks and send messages. ``receiver``: takes what OpenTelemetry exporters send while the server runs.
         ``followed``: other hosts whose rows are taken in while the server runs, and who answer for their files.
+        ``publish``: the broker that is to have the rows too (:mod:`agent_widget.broker`).
         ``allow_hosts``: names (``NAME`` or ``NAME:PORT``) under which a proxy reaches it, beside its own.
         """
         reached = host if not is_loopback(host) else ", ".join(allow_hosts)  # by others, if it is not empty
@@ -181,6 +185,12 @@ class Server:
         self.receiver = receiver
         self.followed = followed
         collector.home = homes.identity()
+        self.publisher: Publisher | None = None
+        if publish is not None:
+            from ..broker.publisher import Publisher
+
+            self.publisher = Publisher(publish, self.store, collector.host, self._welcome, is_own=collector.is_own)
+            collector.publishing = self._publishing
         self._lobby = Lobby()
         self._pools = Pools()
         self._refused = 0
@@ -212,7 +222,13 @@ class Server:
     async def running(self) -> AsyncIterator[Server]:
         """Serve until the context ends: bind, begin to read, and let clients in."""
         loop = asyncio.get_running_loop()
-        watcher = Watcher(self.collector, lambda: _soon(loop, self._hub.wake))
+
+        def changed() -> None:
+            _soon(loop, self._hub.wake)
+            if self.publisher is not None:
+                self.publisher.wake()
+
+        watcher = Watcher(self.collector, changed)
         self._hub = Hub(self.store, watcher)
         try:
             listener = await serve(
@@ -241,6 +257,9 @@ class Server:
             if self.followed is not None:
                 self.followed.begin(watcher)
             await loop.run_in_executor(None, watcher.wait_for_first_rows, self.first_look)
+            if self.publisher is not None:
+                self.publisher.on_turn = watcher.publish
+                self.publisher.start()
             try:
                 await listener.start_serving()
             except OSError as error:  # somebody else took the bound port and began to listen while we read
@@ -260,6 +279,8 @@ class Server:
             self._pools.close()
             if self.followed is not None:
                 await loop.run_in_executor(None, self.followed.end)
+            if self.publisher is not None:
+                await loop.run_in_executor(None, self.publisher.stop)
             await loop.run_in_executor(None, watcher.stop)
 
     @asynccontextmanager
@@ -300,14 +321,19 @@ class Server:
         known, writes = self.collector.known, self.writer.allowed
         otlp = None if self.receiver is None else self.receiver.url
         follows = [] if self.followed is None else self.followed.urls
+        publishes = None if self.publisher is None else self.publisher.address.url
         return Runtime(
-            self.url, self.token, os.getpid(), places, self.started_at, VERSION, known, writes, otlp, follows
+            *(self.url, self.token, os.getpid(), places, self.started_at, VERSION, known, writes, otlp, follows),
+            publishes=publishes,
         )
 
     async def idle(self) -> None:
         """Wait until nobody has been connected for ``idle_timeout`` seconds; for ever if there is no such limit."""
         while self.idle_timeout is None or self.connections or time.monotonic() - self._idle_since < self.idle_timeout:
             await asyncio.sleep(min(1.0, self.idle_timeout or 60.0))
+
+    def _publishing(self) -> protocol.Publishing | None:
+        return None if self.publisher is None else self.publisher.state
 
     # HTTP
 
@@ -384,9 +410,7 @@ class Server:
         if self.connections >= _room():
             raise ProtocolError("busy", f"{self.connections} clients are connected, more than this server can serve")
         self._lobby.leave(socket)
-        sources = self.sources
-        epoch, seq = self.store.position
-        now, schema, counts = tables.now_ms(), tables.schema(), self.store.counts
+        sources, epoch = self.sources, self.store.epoch
         if hello.server is not None and hello.server == epoch:
             raise ProtocolError(protocol.LOOP, f"{self.url} is this server itself; leave it out")
         if hello.server is not None and any(host.epoch == hello.server for host in sources.hosts):
@@ -395,7 +419,15 @@ class Server:
                 f"{self.collector.host} follows this server already: rows would go in circles; "
                 "follow in one direction only",
             )
-        welcome = protocol.Welcome(
+        await send(socket, protocol.encode(self._welcome()))
+        return Follower(socket, hello, sources)
+
+    def _welcome(self) -> protocol.Welcome:
+        """Return who this server is, and what it reads."""
+        sources = self.sources
+        epoch, seq = self.store.position
+        now, schema, counts = tables.now_ms(), tables.schema(), self.store.counts
+        return protocol.Welcome(
             protocol.VERSION,
             VERSION,
             epoch,
@@ -407,8 +439,6 @@ class Server:
             self.collector.host,
             sources.hosts,
         )
-        await send(socket, protocol.encode(welcome))
-        return Follower(socket, hello, sources)
 
     @property
     def sources(self) -> protocol.Sources:

@@ -142,6 +142,7 @@ def _status(server: Asked, params: _Nothing) -> dict[str, Any]:
         "rows": server.store.counts,
         "sources": server.sources.sources,
         "hosts": server.sources.hosts,
+        "publishing": server.sources.publishing,
     }
 
 

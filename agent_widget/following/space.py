@@ -1,0 +1,328 @@
+"""The hosts that publish to a space of a broker: the origin of their changes.
+
+One connection for all of them. The stream holds the latest of each row (:mod:`agent_widget.broker.stream`), so reading
+it from the beginning is the answer to "everything since 0", and reading on from a number is what changed since. The
+position of a host is the number of a message in the stream, and its epoch is the stream's.
+
+Rows come this way and nothing else: transcripts and the like stay where they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from .. import protocol
+from ..addresses import Where
+from ..broker.address import Address
+from ..broker.stream import ENDED, GONE, HOST, SILENCE, Broker, Heard, Lost, Refused, Subject, part_of
+from ..client.errors import ConnectionFailed
+from ..client.wire import Refused as HostRefused
+from ..store import Gap
+from ..tables import TABLES, now_ms
+from .origin import Inbox
+
+log = logging.getLogger("agent_widget")
+
+BACK_OFF: Final = (0.2, 5.0)
+REFUSED_FOR: Final = 15.0
+AGAIN_AFTER: Final = 7 * 86_400.0
+"""Seconds away after which everything is read again: the broker forgets which rows went (``GONE_FOR``)."""
+
+
+@dataclass
+class _Published:
+    """A host of the space, while its messages are read."""
+
+    name: str
+    inbox: Inbox
+    heard: float
+    """When there was a word from it (:func:`time.monotonic`)."""
+    ended: bool = False
+    is_known: bool = False
+    """Whether it has said who it is."""
+    refused: str | None = None
+    part: int = 0
+    """Number of the next frame of an answer that is not whole yet."""
+    resets: bool = False
+    """Whether that answer has everything."""
+    rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    gone: dict[str, dict[str, None]] = field(default_factory=dict)
+    number: int = 0
+
+
+class SpaceOrigin:
+    """Reads a space in a thread of its own."""
+
+    def __init__(self, where: Where, address: Address, host: str, epoch: str) -> None:
+        """``host``: what the server that follows calls itself; ``epoch``: of its store, which it does not follow."""
+        self.where = where
+        self.address = address
+        self._host = host
+        self._epoch = epoch
+        self._selves: set[str] = set()
+        """Names by which this server publishes itself."""
+        self._inbox: Callable[[str], Inbox]
+        self._hosts: dict[str, _Published] = {}
+        self._life = ""
+        self._number = 0
+        self._away_since: float | None = None
+        self._again: set[str] = set()
+        self._stopping = False
+        self._loop = asyncio.new_event_loop()
+        self._news = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name=f"agent-widget {where.url}", daemon=True)
+
+    # From any thread
+
+    def start(self, inbox: Callable[[str], Inbox]) -> None:
+        """Begin. ``inbox``: opens the inbox of a host by its url, which is that of the space with the host's name."""
+        self._inbox = inbox
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; returns when nothing more is handed over."""
+        if self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stop)
+            self._thread.join(8)
+
+    def again(self) -> None:
+        """Read what is there of the hosts whose rows are to be sent again."""
+        with contextlib.suppress(RuntimeError):  # it has ended
+            self._loop.call_soon_threadsafe(self._look_again)
+
+    def ask(self, key: str, method: str, params: Mapping[str, Any]) -> Future[Any]:
+        """Refuse: rows come by way of the broker, and nothing else."""
+        future: Future[Any] = Future()
+        future.set_exception(ConnectionFailed("its rows come by way of a broker; for its files follow it itself, too"))
+        return future
+
+    def command(self, key: str, command: str) -> str:
+        """Return the command, and where it is to be run."""
+        return f"{command}  # on {key.rpartition('/')[2]}"
+
+    # Its thread
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._stay())
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._news.set()
+
+    def _look_again(self) -> None:
+        self._again.update(name for name, host in self._hosts.items() if host.inbox.position is None)
+        self._news.set()
+
+    async def _stay(self) -> None:
+        attempt = 0
+        stopping = asyncio.ensure_future(self._until_stopped())
+        while not self._stopping:
+            reading = asyncio.ensure_future(self._read())
+            await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if self._stopping:
+                reading.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Lost, Refused):
+                    await reading
+                break
+            was_live = self._away_since is None
+            self._away_since = self._away_since or time.monotonic()
+            try:
+                reading.result()
+            except Refused as refusal:
+                state, why, wait = "refused", str(refusal), random.uniform(0.7, 1.3) * REFUSED_FOR
+            except Lost as loss:
+                attempt = 1 if was_live else attempt + 1
+                wait = random.uniform(0, min(BACK_OFF[1], BACK_OFF[0] * 2 ** min(attempt, 16)))
+                state, why = "reconnecting", str(loss)
+            except Exception as error:  # whatever it was: a thread that ended would look like quiet hosts
+                log.exception("reading %s failed", self.where.url)
+                state, why, wait = "reconnecting", f"reading failed ({type(error).__name__}: {error})", BACK_OFF[1]
+            self._turn_all(state, why)
+            await asyncio.wait({stopping}, timeout=wait)
+        stopping.cancel()
+
+    async def _until_stopped(self) -> None:
+        while not self._stopping:
+            await self._news.wait()
+            if not self._stopping:
+                self._news.clear()
+
+    def _turn_all(self, state: Any, why: str) -> None:
+        if not self._hosts:  # nobody has been heard of yet: it is the space itself that is not there
+            self._inbox(self.where.url).turned(state, why)
+        for host in self._hosts.values():
+            host.inbox.turned(state, why)
+
+    async def _read(self) -> None:
+        """Read over one connection until it breaks. Raises :class:`Lost` or :class:`Refused`."""
+        broker = await Broker.connect(self.address, part_of(f"reader-{self._host}"))
+        try:
+            life, last = await broker.stream_life()
+            away = time.monotonic() - self._away_since if self._away_since is not None else 0.0
+            if life != self._life or last < self._number or away > AGAIN_AFTER:
+                self._life, self._number = life, 0
+                for host in self._hosts.values():
+                    host.resets, host.number = True, 0
+            for host in self._hosts.values():
+                host.part, host.is_known = 0, False
+                host.rows.clear()
+                host.gone.clear()
+            self._away_since = None
+            lists = broker.messages(f"{broker.space.prefix}.>", self._number + 1)
+            is_whole = False
+            async with contextlib.aclosing(lists):  # type: ignore[type-var]
+                async for messages in lists:
+                    for message in messages:
+                        await self._take(broker, message)
+                    is_whole = is_whole or not messages or messages[-1].left == 0
+                    await self._hand_over(is_whole)
+                    if is_whole:
+                        for name in list(self._again):
+                            await self._read_again(broker, name)
+                        self._look_who_is_there()
+        finally:
+            await broker.close()
+
+    async def _read_again(self, broker: Broker, name: str) -> None:
+        """Read all that is there of one host; what comes meanwhile waits."""
+        self._again.discard(name)
+        host = self._hosts[name]
+        host.part, host.resets, host.number = 0, True, 0
+        async with contextlib.aclosing(broker.messages(f"{broker.space.prefix}.{name}.>")) as lists:  # type: ignore[type-var]
+            async for messages in lists:
+                for message in messages:
+                    await self._take(broker, message)
+                done = not messages or messages[-1].left == 0
+                await self._hand_over(done)
+                if done:
+                    return
+
+    async def _take(self, broker: Broker, message: Heard) -> None:
+        """Take in a message; rows are handed over together."""
+        about = Subject.parse(message.subject)
+        host = await self._host_of(broker, about.host)
+        self._number = max(self._number, message.number)
+        if host is None or message.number < host.number:
+            return  # it was there when all of this host was read
+        host.number = message.number
+        if about.table == HOST:
+            if (frame := self._frame(about.host, message.data)) is not None:
+                self._welcome(host, frame, message.number)
+            host.ended = ENDED in message.headers
+            age = max(0.0, (now_ms() - message.at) / 1000)
+            host.heard = time.monotonic() - age
+        elif about.table in TABLES and about.row is not None:
+            try:
+                row = msgspec.json.decode(message.data)
+                id = row["id"]
+            except (msgspec.DecodeError, UnicodeError, KeyError, TypeError):
+                log.warning("%s: %s holds no row", self.where.url, message.subject)
+                return
+            host.gone.setdefault(about.table, {}).pop(id, None)
+            host.rows.setdefault(about.table, {}).pop(id, None)
+            if GONE in message.headers:
+                host.gone[about.table][id] = None
+            else:
+                host.rows[about.table][id] = row
+
+    async def _host_of(self, broker: Broker, name: str) -> _Published | None:
+        """Return a host that has said who it is, asking for that if need be; ``None`` if it has not."""
+        if name in self._selves:
+            return None
+        host = self._hosts.get(name)
+        if host is None or not (host.is_known or host.refused):
+            said = await broker.last(broker.space.host(name))
+            if said is None:
+                return None
+            frame = self._frame(name, said.data)
+            if frame is None:
+                return None
+            if frame.epoch == self._epoch:
+                self._selves.add(name)
+                return None
+            if host is None:
+                host = self._hosts[name] = _Published(name, self._inbox(f"{self.where.url}/{name}"), time.monotonic())
+                host.resets = True
+            self._welcome(host, frame, int((said.headers or {})["Nats-Sequence"]))
+        return host if host.refused is None else None
+
+    def _frame(self, name: str, data: bytes) -> protocol.Welcome | None:
+        """Return what a host says of itself."""
+        try:
+            frame = protocol.decode_server(data)
+        except protocol.ProtocolError as error:
+            log.warning("%s: what %s says of itself cannot be read: %s", self.where.url, name, error)
+            return None
+        return frame if isinstance(frame, protocol.Welcome) else None
+
+    def _welcome(self, host: _Published, frame: protocol.Welcome, number: int) -> None:
+        """Hand over who a host is, as the message of this number says."""
+        frame.seq = number
+        try:
+            if not host.is_known:
+                host.is_known = True
+                host.inbox.welcome(frame)
+            else:
+                host.inbox.sources(protocol.Sources(number, frame.sources, frame.hosts))
+        except Gap:
+            self._again.add(host.name)
+        except HostRefused as refusal:
+            host.refused = str(refusal)
+            host.inbox.turned("refused", host.refused)
+
+    async def _hand_over(self, is_whole: bool) -> None:
+        """Hand over the rows that have come; ``is_whole``: they are all there were when the reading began."""
+        for host in self._hosts.values():
+            if host.refused is not None or not host.is_known:
+                continue
+            position, reset = host.inbox.position, host.resets
+            moved = reset or host.part or position is None or position.seq < host.number
+            if not (host.rows or host.gone or (is_whole and moved)):
+                continue
+            since = position.seq if position is not None and not reset else 0
+            frame = protocol.Changes(
+                self._life,
+                host.number,
+                since,
+                reset,
+                host.part,
+                not is_whole,
+                {table: list(rows.values()) for table, rows in host.rows.items() if rows},
+                {table: list(ids) for table, ids in host.gone.items() if ids},
+            )
+            host.rows, host.gone = {}, {}
+            host.part += 1
+            try:
+                await host.inbox.changes(frame)
+            except Gap:
+                self._again.add(host.name)
+            if is_whole:
+                host.part, host.resets = 0, False
+
+    def _look_who_is_there(self) -> None:
+        """Note which hosts are live, and which have fallen silent."""
+        for host in self._hosts.values():
+            if host.refused is not None:
+                continue
+            silent = time.monotonic() - host.heard
+            if host.ended:
+                host.inbox.turned("reconnecting", f"{host.name} has stopped to publish")
+            elif silent > SILENCE:
+                at = datetime.fromtimestamp(time.time() - silent).strftime("%d %b %H:%M:%S")
+                host.inbox.turned("reconnecting", f"no word from {host.name} since {at}")
+            else:
+                host.inbox.turned("live", None)

@@ -1,0 +1,186 @@
+"""Hosts that publish to a broker: after whatever happens, the hub's rows of each are the host's own rows."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_widget.addresses import where
+from agent_widget.broker import publisher as publishing
+from agent_widget.client.errors import CallError
+from agent_widget.following import Hosts, space
+from agent_widget.following.apart import row_of
+from agent_widget.ingest.archive import Archive
+from agent_widget.ingest.collector import Collector
+from agent_widget.server.app import Server
+from agent_widget.tables import TABLES
+from tests.support.nats import NatsServer, nats_server
+from tests.support.wire import PATIENCE, running, say, until, write_tasks
+
+pytestmark = pytest.mark.usefixtures("own_machine")
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """A broker that nobody kills; each test has a space of its own in it."""
+    with nats_server(tmp_path_factory.mktemp("broker")) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brokers are asked again soon."""
+    for module in (publishing, space):
+        monkeypatch.setattr(module, "BACK_OFF", (0.05, 0.2))
+    monkeypatch.setattr(publishing, "SAY_PACE", 0.05)
+
+
+@contextlib.contextmanager
+def host(
+    workspace: Path,
+    name: str,
+    broker: NatsServer,
+    at: str,
+    *,
+    follows: bool = False,
+    publishes: bool = True,
+    archive: Path | None = None,
+) -> Iterator[Server]:
+    """A server of a workspace that publishes to the space ``at``, follows it, or both."""
+    workspace.mkdir(exist_ok=True)
+    collector = Collector(
+        [workspace], host=name, archive=archive and (lambda _: Archive.open(archive)), follows=follows
+    )
+    hosts = Hosts([where(broker.address(at).url)], collector) if follows else None
+    publish = broker.address(at) if publishes else None
+    with running(Server(collector, first_look=PATIENCE, followed=hosts, publish=publish)) as server:
+        yield server
+
+
+def rows_of(server: Server, name: str) -> dict[str, dict[str, Any]]:
+    """What the hub's rows of a host have to be."""
+    return {
+        table: {name + "/" + row["id"]: row_of(table, row, f"{name}/") for row in server.store.rows(table)}
+        for table in TABLES
+        if table != "stats"
+    }
+
+
+def held(hub: Server, name: str) -> dict[str, dict[str, Any]]:
+    """The hub's rows of a host."""
+    return {
+        table: {row["id"]: row for row in hub.store.rows(table) if row["id"].startswith(f"{name}/")}
+        for table in TABLES
+        if table != "stats"
+    }
+
+
+def states(hub: Server) -> dict[str, str]:
+    return {host.name: host.state for host in hub.sources.hosts}
+
+
+def test_a_hub_has_the_rows_of_all_hosts_of_a_space_and_follows_what_changes(
+    broker: NatsServer, tmp_path: Path
+) -> None:
+    one, two, hub = tmp_path / "one", tmp_path / "two", tmp_path / "hub"
+    with host(one, "one", broker, "all") as first, host(two, "two", broker, "all") as second:
+        write_tasks(one, "build", "test")
+        say(one, 1)
+        with host(hub, "hub", broker, "all", follows=True, publishes=False) as reader:
+            until(lambda: held(reader, "one") == rows_of(first, "one") and len(first.store.rows("tasks")) == 2)
+            write_tasks(two, "paint")
+            write_tasks(one, "build")
+            until(lambda: len(second.store.rows("tasks")) == 1 and len(first.store.rows("tasks")) == 1)
+            until(lambda: held(reader, "one") == rows_of(first, "one"))
+            until(lambda: held(reader, "two") == rows_of(second, "two"))
+            until(lambda: states(reader) == {"one": "live", "two": "live"})
+            first_url = next(host.url for host in reader.sources.hosts if host.name == "one")
+            assert first_url == f"{broker.address('all').url}/one"
+
+
+def test_a_reader_that_joins_late_gets_what_a_host_that_is_gone_has_left(broker: NatsServer, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    with host(work, "gone", broker, "late") as server:
+        write_tasks(work, "a", "b", "c")
+        until(lambda: len(server.store.rows("tasks")) == 3)
+        write_tasks(work, "a", "b")
+        until(lambda: len(server.store.rows("tasks")) == 2)
+        expected = rows_of(server, "gone")
+    with host(tmp_path / "hub", "hub", broker, "late", follows=True, publishes=False) as reader:
+        until(lambda: held(reader, "gone") == expected)
+        until(lambda: states(reader) == {"gone": "gone"})
+        assert "stopped to publish" in reader.sources.hosts[0].message
+
+
+def test_a_hub_that_was_away_takes_out_what_went_meanwhile(broker: NatsServer, tmp_path: Path) -> None:
+    work, archive = tmp_path / "work", tmp_path / "hub.sqlite3"
+    with host(work, "box", broker, "away") as server:
+        write_tasks(work, "a", "b", "c")
+        hub = tmp_path / "hub"
+        with host(hub, "hub", broker, "away", follows=True, publishes=False, archive=archive) as reader:
+            until(lambda: len(reader.store.rows("tasks")) == 3)
+        write_tasks(work, "a")
+        until(lambda: len(server.store.rows("tasks")) == 1)
+        with host(hub, "hub", broker, "away", follows=True, publishes=False, archive=archive) as reader:
+            until(lambda: held(reader, "box") == rows_of(server, "box"))
+
+
+def test_a_broker_that_is_killed_is_noticed_by_both_sides_and_nothing_is_missed(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    (tmp_path / "broker").mkdir()
+    with (
+        nats_server(tmp_path / "broker") as server,
+        host(work, "box", server, "lab") as box,
+        host(tmp_path / "hub", "hub", server, "lab", follows=True, publishes=False) as hub,
+    ):
+        for round in range(3):
+            for number in range(20):
+                say(work, round * 100 + number)
+            write_tasks(work, *map(str, range(round + 2)))
+            until(lambda: len(hub.store.rows("messages")) == len(box.store.rows("messages")) >= 20 * (round + 1))  # noqa: B023
+            server.kill()
+            say(work, round * 100 + 50)
+            write_tasks(work, "only this")
+            until(lambda: states(hub)["box"] == "gone")
+            until(lambda: box.sources.publishing is not None and box.sources.publishing.state == "connecting")
+            server.start()
+            until(lambda: held(hub, "box") == rows_of(box, "box") and len(box.store.rows("tasks")) == 1, 20)
+        until(lambda: states(hub)["box"] == "live")
+        until(lambda: box.sources.publishing is not None and box.sources.publishing.state == "live")
+
+
+def test_hosts_that_publish_and_follow_the_same_space_see_each_other_and_not_themselves(
+    broker: NatsServer, tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    with (
+        host(one, "one", broker, "mesh", follows=True) as first,
+        host(two, "two", broker, "mesh", follows=True) as second,
+    ):
+        write_tasks(one, "a")
+        write_tasks(two, "b", "c")
+        until(lambda: {row["id"] for row in first.store.rows("tasks")} == {"task-0", "two/task-0", "two/task-1"})
+        until(lambda: {row["id"] for row in second.store.rows("tasks")} == {"task-0", "task-1", "one/task-0"})
+        until(lambda: states(first) == {"two": "live"} and states(second) == {"one": "live"})
+
+
+def test_a_transcript_is_not_asked_for_by_way_of_a_broker(broker: NatsServer, tmp_path: Path) -> None:
+    with (
+        host(tmp_path / "work", "box", broker, "ask"),
+        host(tmp_path / "hub", "hub", broker, "ask", follows=True, publishes=False) as hub,
+    ):
+        until(lambda: states(hub) == {"box": "live"})
+        assert hub.followed is not None
+        client = _client(hub)
+        with pytest.raises(CallError, match="by way of a broker"):
+            client.transcript("box/any")
+
+
+def _client(server: Server) -> Any:
+    import agent_widget as aw
+
+    return aw.connect(server.url, token=server.token)
