@@ -40,7 +40,7 @@ from .ingest.collector import Collector
 from .ingest.notifications import Notifications
 from .ingest.roots import PathError
 from .notebook.api import connect
-from .ondemand.kept import directory_beside, kept_size
+from .ondemand.copies import directory_beside, kept_size
 from .server.app import Server, StartError
 from .server.launch import FOLLOW_VARIABLE, IDLE_TIMEOUT, ServerError, serve
 from .sources.chat import ChatSource

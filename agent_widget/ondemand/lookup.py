@@ -11,7 +11,7 @@ from ..ingest.tail import Unreadable, read_document
 from ..sources.base import MISREAD, Source
 from ..store import Row, Store
 from . import memory_text, transcript
-from .kept import KeptTranscripts
+from .copies import KeptTranscripts
 from .memory_text import MemoryText, NoMemory
 from .resume import resume_command
 from .search import Needle, Search, Wanted

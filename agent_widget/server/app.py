@@ -28,7 +28,7 @@ from ..discovery import Runtime, bracketed, is_loopback, published
 from ..ingest import homes
 from ..ingest.collector import Collector
 from ..ingest.watcher import Watcher
-from ..ondemand.kept import KeptTranscripts, directory_beside
+from ..ondemand.copies import KeptTranscripts, directory_beside
 from ..ondemand.lookup import Lookup
 from ..ondemand.search import Searches
 from ..page import document

@@ -2,8 +2,8 @@
 
 One line is one ``Export…ServiceRequest`` in OTLP's JSON encoding (:mod:`.signals`), as the collector's file exporter,
 the SDKs' file exporters and ``agent-widget serve --otlp`` write it. Spans become agents, sessions, messages, tool calls
-and tokens by the conventions in :mod:`.meaning`; log records of coding agents by :mod:`.events`. Texts are there if the
-program was told to record them.
+and tokens by :mod:`.conventions`; log records of coding agents by :mod:`.events`. Texts are there if the program was
+told to record them.
 """
 
 from __future__ import annotations

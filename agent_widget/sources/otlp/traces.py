@@ -17,7 +17,7 @@ from ..base import Evidence, Gone, Item, Record, preview
 from ..conversation import Conversation
 from ..questions import asks
 from ..steps import PERSON, About, Call, Closed, Prompt, Reply, Result, Step, Terms, Tokens, TurnEnd, TurnStart, Usage
-from .meaning import Meaning, meaning
+from .conventions import Meaning, meaning
 from .signals import Span
 
 if TYPE_CHECKING:

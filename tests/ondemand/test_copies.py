@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent_widget.ingest.collector import Collector
-from agent_widget.ondemand import kept as keeping
-from agent_widget.ondemand.kept import KeptTranscripts, directory_beside, kept_size
+from agent_widget.ondemand import copies
+from agent_widget.ondemand.copies import KeptTranscripts, directory_beside, kept_size
 from agent_widget.ondemand.lookup import Lookup
 from agent_widget.ondemand.transcript import NoTranscript
 from tests.benchmarks.homes import Story, claude
@@ -85,7 +85,7 @@ def test_a_file_is_copied_when_it_is_quiet_and_again_when_it_changed(home: Path,
     assert kept.keep(collector.conversations) == 0
     now += 2 * HOUR
     assert kept.keep(collector.conversations) == 1
-    copied = (tmp_path / "kept" / keeping._name(changed)).read_bytes()
+    copied = (tmp_path / "kept" / copies._name(changed)).read_bytes()
     assert gzip.decompress(copied) == changed.read_bytes()
 
 
@@ -104,7 +104,7 @@ def test_old_copies_and_the_oldest_past_the_bound_are_deleted(
     kept = KeptTranscripts(tmp_path / "kept", 24 * 3_600_000, lambda: now)
     made = kept.keep(collector.conversations)
     assert kept_size(tmp_path / "kept") == (made, kept.size)
-    monkeypatch.setattr(keeping, "MAX_TOTAL", kept.size - 1)
+    monkeypatch.setattr(copies, "MAX_TOTAL", kept.size - 1)
     kept.keep(collector.conversations)
     assert kept_size(tmp_path / "kept")[0] == made - 1
     monkeypatch.undo()
@@ -114,7 +114,7 @@ def test_old_copies_and_the_oldest_past_the_bound_are_deleted(
 
 
 def test_a_file_that_is_too_large_is_not_copied(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MAX_FILE", 10)
+    monkeypatch.setattr(copies, "MAX_FILE", 10)
     kept = KeptTranscripts(tmp_path / "kept", clock=lambda: WRITTEN + 2 * HOUR)
     assert kept.keep(collected(home).conversations) == 0
 
