@@ -158,7 +158,7 @@ def test_a_hit_says_whose_it_is_and_when_and_leads_to_its_entry(home: Home) -> N
 
 def test_the_output_of_a_call_made_long_before_leads_to_the_call(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transcripts, "CHUNK", 2000)
-    monkeypatch.setattr(transcripts, "HEAD", 100)
+    monkeypatch.setattr(transcript_files, "_HEAD", 100)
     ann = Session()
     between = [ann.says(f"Waiting {number}") for number in range(50)]
     collector = written(
@@ -195,7 +195,7 @@ def test_lines_longer_than_what_is_looked_through_at_once_are_found(
     home: Home, monkeypatch: pytest.MonkeyPatch, window: int
 ) -> None:
     monkeypatch.setattr(transcripts, "CHUNK", window)
-    monkeypatch.setattr(transcripts, "HEAD", window)
+    monkeypatch.setattr(transcript_files, "_HEAD", window)
     ann = Session()
     collector = written(
         home, ann.person("walnut one"), ann.says("x" * 5000 + " walnut two " + "y" * 5000), ann.says("walnut three")
@@ -473,7 +473,6 @@ def parts(text: str) -> list[str]:
 def test_every_text_of_a_transcript_is_found_and_leads_back_to_its_entry(
     kind: Any, make: Any, head: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transcripts, "HEAD", head)
     monkeypatch.setattr(transcript_files, "_HEAD", head)
     home = Home(kind, tmp_path / "home")
     for path, data in make().items():

@@ -19,14 +19,12 @@ from ...sources.base import MISREAD, Reader, Source
 from ...sources.ledger import Book
 from ...sources.steps import Result, Step
 from ..transcript.entries import Entry, Listener, Place
-from ..transcript.files import messages_holding, stretches
+from ..transcript.files import end_of_head, messages_holding, stretches
 from .hits import Hit, texts_of
 from .needle import Needle
 
 CHUNK: Final = 256 * 1024
 """Bytes that are looked through at once."""
-HEAD: Final = 64 * 1024
-"""Bytes at a file's beginning (at least its first line) from which its reader learns whose it is."""
 LOOK_BACK: Final = 16 * 1024 * 1024
 """Bytes before a tool's output in which its call is looked for."""
 ALL: Final = 1_000_000_000
@@ -108,7 +106,7 @@ class _Lines:
         self.path = path
         self.file = str(path)
         self.descriptor = open_regular(source.root / path, source.root)
-        self.head = _head(self.descriptor)
+        self.head = end_of_head(self.descriptor)
         self._reader: tuple[Reader, Book] | None = None
 
     def _begin(self) -> tuple[Reader, Book]:
@@ -183,17 +181,6 @@ def _feed(reader: Reader, line: bytes) -> None:
             pass
     except MISREAD:
         return
-
-
-def _head(descriptor: int) -> int:
-    """Return where the first lines end, from which a reader learns whose file it is."""
-    end = HEAD
-    while True:
-        data = os.pread(descriptor, end, 0)
-        newline = data.rfind(b"\n")
-        if newline >= 0 or len(data) < end:
-            return newline + 1
-        end *= 4
 
 
 def lines_with(

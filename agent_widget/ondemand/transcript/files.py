@@ -213,7 +213,7 @@ class _Lines:
     def began_at(self) -> int:
         descriptor = self._open()
         try:
-            listener = self._listen(descriptor, 0, _head(descriptor))
+            listener = self._listen(descriptor, 0, end_of_head(descriptor))
             return min((entry.fields["at"] for entry in listener.entries), default=0)
         finally:
             os.close(descriptor)
@@ -221,7 +221,7 @@ class _Lines:
     def _listen(self, descriptor: int, start: int, end: int, finish: bool = False) -> Listener:
         replay = _Replay(self.source, self.file, self.agent_id)
         reader, listener = replay.reader(self.path), replay.listener
-        head = min(start, _head(descriptor))
+        head = min(start, end_of_head(descriptor))
         listener.ignore = True
         for _, line in _lines(descriptor, 0, head):
             replay.feed(reader, line)
@@ -244,7 +244,7 @@ def _offset(at: str) -> int:
     return int(at)
 
 
-def _head(descriptor: int) -> int:
+def end_of_head(descriptor: int) -> int:
     """Return where the first lines end, from which a reader learns whose file it is."""
     end = _HEAD
     while True:
