@@ -529,14 +529,14 @@ def _snapshot(options: argparse.Namespace) -> None:
         options.usage_error(f"--format {options.format} holds one table; choose it with --table")
     collector = Collector(options.paths, masking=not options.no_masking)
     collector.scan()
-    if collector.is_empty:
-        where = ", ".join(map(str, collector.roots)) or "the known places of this machine"
-        raise _Failure(f"no agent has left a file in {where}; name the directory that holds the agents' files")
     for state in collector.states():
         for problem in state.problems:
             _warn(problem)
         if state.malformed:
             _warn(f"{state.path}: {state.malformed} lines or documents could not be understood and were left out")
+    if collector.is_empty:
+        where = ", ".join(map(str, collector.roots)) or "the known places of this machine"
+        raise _Failure(f"no agent has left a file in {where}; name the directory that holds the agents' files")
     names = [options.table] if options.table else list(TABLES)
     tables = {name: collector.store.rows(name) for name in names}
     if options.format == "json":

@@ -366,6 +366,17 @@ def test_a_demo_that_is_ended_while_it_prepares_leaves_nothing(temporary: Path) 
     assert list(temporary.iterdir()) == []
 
 
+def test_a_snapshot_of_nothing_names_the_link_that_was_not_followed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, own_machine: Path
+) -> None:
+    link = own_machine / "claude_config_dir" / "projects"
+    link.symlink_to(tmp_path)
+    assert cli.main(["snapshot"]) == 1
+    refused, nothing = capsys.readouterr().err.splitlines()
+    assert refused == f"agent-widget: {link}: leads out of the watched directory: {tmp_path}"
+    assert "no agent has left a file" in nothing
+
+
 def test_servers_reports_that_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no server runs" in printed(capsys, "servers")
 

@@ -116,7 +116,7 @@ class Tree:
     def _refusal(self, source: Source, link: str, real: str) -> str | None:
         """Return why a link to a directory is not followed; ``None`` if it is."""
         if reason := refusal(link, real, source.root):
-            return f"leads to {real}: {reason}"
+            return f"{reason}: {real}"
         if is_below(os.path.realpath(link.rpartition(os.sep)[0]), real):
             return f"leads back to {real}, in a circle"
         if is_below(real, str(source.root)) and real in self._directories:

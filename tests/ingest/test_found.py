@@ -125,7 +125,7 @@ def test_a_link_out_of_the_home_is_named_and_not_followed(home: Path, tmp_path_f
     link.symlink_to(outside)
     sessions, problems = found(home / ".claude")
     assert sessions == ["s1", "s2"]
-    assert problems == [f"{link}: leads to {outside}: leads out of the watched directory"]
+    assert problems == [f"{link}: leads out of the watched directory: {outside}"]
 
 
 def test_links_in_a_circle_end_and_are_named(home: Path) -> None:
