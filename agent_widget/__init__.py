@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from .client.pace import pace as pace
     from .client.pace import runs_out as runs_out
     from .client.table import LiveTable as LiveTable
+    from .client.trouble import AgentTrouble as AgentTrouble
+    from .client.trouble import Trouble as Trouble
+    from .client.trouble import stuck as stuck
+    from .client.trouble import troubles as troubles
     from .client.webhooks import webhook as webhook
     from .data.compare import compare as compare
     from .data.sql import Result as Result
@@ -50,6 +54,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "Agent": "client.agent",
     "AgentFailed": "client.agent",
+    "AgentTrouble": "client.trouble",
     "Alert": "client.alerts",
     "CallError": "client.errors",
     "Client": "client.client",
@@ -73,12 +78,15 @@ _MODULES = {
     "TaskRow": "client.changes",
     "Tasks": "client.changes",
     "Transcript": "data.transcript",
+    "Trouble": "client.trouble",
     "compare": "data.compare",
     "connect": "notebook.api",
     "pace": "client.pace",
     "record": "recording",
     "runs_out": "client.pace",
     "serve": "server.launch",
+    "stuck": "client.trouble",
+    "troubles": "client.trouble",
     "watch": "notebook.api",
     "webhook": "client.webhooks",
 }

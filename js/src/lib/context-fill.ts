@@ -1,15 +1,12 @@
 // How full the context of a model is; null for models whose window is not known.
+import { WINDOWS } from "./trouble-rules.ts";
+
+export { NEARLY_FULL } from "./trouble-rules.ts";
 
 export interface Fill {
   readonly window: number;
   readonly part: number;
 }
-
-/** Above this a context is compacted soon, or overflows. */
-export const NEARLY_FULL = 0.8;
-
-const USUAL = 200_000;
-const LONG = 1_000_000;
 
 /** null where the window of the model is not known. */
 export function contextFill(model: string | null, tokens: number | null): Fill | null {
@@ -18,11 +15,8 @@ export function contextFill(model: string | null, tokens: number | null): Fill |
   return window === null ? null : { window, part: Math.min(1, tokens / window) };
 }
 
+/** Which of its windows a session has is rarely written down: the first that holds what is in it. */
 function windowOf(model: string, tokens: number): number | null {
-  // Which of its two windows a Claude session has is rarely written down; what exceeds the one proves the other.
-  if (/claude|^(opus|sonnet|haiku|fable)/.test(model))
-    return /\[?\b1m\b\]?/.test(model) || tokens > USUAL ? LONG : USUAL;
-  if (/gpt-5|codex/.test(model)) return 258_400;
-  if (/gemini/.test(model)) return 1_048_576;
-  return null;
+  const [, windows] = WINDOWS.find(([pattern]) => new RegExp(pattern).test(model)) ?? [];
+  return windows === undefined ? null : (windows.find((window) => tokens <= window) ?? windows.at(-1)!);
 }

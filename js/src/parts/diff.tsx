@@ -1,7 +1,7 @@
 // The lines of a diff: a sign in front of each changed line, and a tint.
 import { useMemo, useState } from "preact/hooks";
-import { type DiffLine, diffLines } from "../lib/diff.ts";
-import { integer } from "../lib/format.ts";
+import { type DiffLine, diffLines, diffSize } from "../lib/diff.ts";
+import { integer, plural } from "../lib/format.ts";
 import { visible } from "../lib/text.ts";
 import { Marked } from "./highlight.tsx";
 
@@ -44,5 +44,16 @@ export function DiffLines({ lines, whole = false }: { lines: readonly DiffLine[]
         </button>
       )}
     </>
+  );
+}
+
+/** How many lines a diff adds and removes. */
+export function DiffSize({ diff }: { diff: string }) {
+  const { added, removed } = diffSize(diff);
+  return (
+    <span class="figures call-diff" title={`${plural(added, "line")} added, ${integer(removed)} removed`}>
+      {added > 0 && <span class="ink-done">+{integer(added)}</span>}{" "}
+      {removed > 0 && <span class="ink-failed">−{integer(removed)}</span>}
+    </span>
   );
 }

@@ -2,8 +2,10 @@
 // stuck or failed.
 import { isHuman } from "../lib/agents.ts";
 import { DAY, HOUR } from "../lib/durations.ts";
+import type { Trouble } from "../lib/trouble.ts";
 import type { Shown } from "../store/store.ts";
 import type { AgentsRow, TableName, TasksRow } from "../store/tables.ts";
+import { troublesOf } from "./troubles.ts";
 
 export interface Need {
   readonly table: TableName;
@@ -73,5 +75,17 @@ export function needsOf(store: Shown): readonly Need[] {
   const { agents, tasks } = store.tables;
   agents.version.value;
   tasks.version.value;
-  return needs(agents.list(), tasks.list(), store.now.value);
+  const list = needs(agents.list(), tasks.list(), store.now.value);
+  const wrong = [...troublesOf(store)].flatMap(([id, troubles]) => stuckNeed(agents.rows.get(id), troubles) ?? []);
+  const first = list.findLastIndex(({ status }) => status === "waiting") + 1;
+  return [...list.slice(0, first), ...wrong, ...list.slice(first)];
+}
+
+/** An agent that works, but not well; a context that is nearly full needs nobody. */
+function stuckNeed(agent: AgentsRow | undefined, troubles: readonly Trouble[]): Need | null {
+  const trouble = troubles.find(({ kind }) => kind !== "context");
+  if (agent === undefined || trouble === undefined) return null;
+  const { id, name, status } = agent;
+  const text = `may be stuck: ${trouble.text}`;
+  return { table: "agents", id, status: status!, name: name ?? id, text, since: trouble.since };
 }

@@ -1,7 +1,7 @@
 // The tools view: what a call was about.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { callText } from "../../src/views/tools/input.ts";
+import { callText } from "../../src/lib/call-text.ts";
 
 test("a call says what it does, also when its input was cut", () => {
   assert.equal(callText('{"timeout":5,"command":"npm test\\n# all"}'), "npm test\n# all");

@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { isLive } from "../../lib/agents.ts";
 import { contextFill } from "../../lib/context-fill.ts";
-import { integer, longDuration, money, percent, plural, words } from "../../lib/format.ts";
+import { hourMinute, integer, longDuration, money, percent, plural, words } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
 import { toolUses } from "../../lib/tool-use.ts";
 import { AgentName } from "../../parts/agent-name.tsx";
@@ -13,9 +13,12 @@ import { StatusMark } from "../../parts/status.tsx";
 import { Line, Prose } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useApp } from "../../state/context.ts";
+import { troublesOf } from "../../state/troubles.ts";
 import { eventsOf } from "../../store/events.ts";
 import { agentName } from "../../store/names.ts";
 import type { AgentsRow, SpansRow } from "../../store/tables.ts";
+import { Feed } from "./feed.tsx";
+import { Files } from "./files.tsx";
 import { SendMessage } from "./send.tsx";
 import { sumsOf } from "./sums.ts";
 
@@ -34,11 +37,13 @@ export function AgentDetails({ row }: { row: AgentsRow }) {
       without={["status", "status_reason", "status_at", "activity", "name"]}
     >
       <Now row={row} />
+      <Wrong row={row} />
       <Took row={row} />
+      <Feed row={row} />
+      <Files key={row.id} row={row} />
       <Tools row={row} />
       <Children row={row} />
       <Tasks row={row} />
-      <Messages row={row} />
       <Spans row={row} />
     </Details>
   );
@@ -75,6 +80,28 @@ function Now({ row }: { row: AgentsRow }) {
       <Resume command={resume} runs={isLive(row.status)} />
       {writes["message.send"] !== undefined && <SendMessage key={row.id} row={row} />}
     </section>
+  );
+}
+
+/** What is wrong with it, and on what evidence. */
+function Wrong({ row }: { row: AgentsRow }) {
+  const { store } = useApp();
+  const found = troublesOf(store).get(row.id);
+  if (found === undefined) return null;
+  return (
+    <Part title="Something may be wrong">
+      <ul class="plain">
+        {found.map(({ kind, text, since }) => (
+          <li key={kind}>
+            <span class="ink-waiting" aria-hidden="true">
+              ▲{" "}
+            </span>
+            {text}
+            {since !== null && <span class="muted"> · since {hourMinute(since)}</span>}
+          </li>
+        ))}
+      </ul>
+    </Part>
   );
 }
 
@@ -181,37 +208,6 @@ function Tasks({ row }: { row: AgentsRow }) {
               <button type="button" class="agent-line with-mark" onClick={() => nav.open("tasks", task.id)}>
                 <StatusMark status={task.status} />
                 <Line text={task.title ?? task.id} />
-              </button>
-            </li>
-          ))}
-      </ul>
-    </Part>
-  );
-}
-
-function Messages({ row }: { row: AgentsRow }) {
-  const { store, nav } = useApp();
-  const { messages } = eventsOf(store).value;
-  const isOwn = (end: string | null): boolean => end !== null && (end === row.id || end === row.name);
-  const own = useMemo(
-    () => messages.filter(({ sender, recipient }) => isOwn(sender) || isOwn(recipient)),
-    [messages, row.id, row.name],
-  );
-  if (own.length === 0) return null;
-  return (
-    <Part title="Messages" note={own.length > MOST_OTHERS ? `the last of ${integer(own.length)}` : String(own.length)}>
-      <ul class="plain">
-        {own
-          .slice(-MOST_OTHERS)
-          .reverse()
-          .map((message) => (
-            <li key={message.id}>
-              <button type="button" class="agent-line" onClick={() => nav.open("messages", message.id)}>
-                <span class="muted figures">{isOwn(message.sender) ? "to" : "from"}</span>
-                <span class="agent-other line">
-                  {agentName(store, (isOwn(message.sender) ? message.recipient : message.sender) ?? "unknown")}
-                </span>
-                <Line text={message.text} />
               </button>
             </li>
           ))}

@@ -1,5 +1,6 @@
 // The columns of the tools, of the agents that use one, and of the calls.
 import { Bar } from "../../charts/bar.tsx";
+import { callText } from "../../lib/call-text.ts";
 import { duration, integer, longDuration, percent, plural, UNKNOWN, words } from "../../lib/format.ts";
 import type { ToolUse } from "../../lib/tool-use.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
@@ -13,7 +14,6 @@ import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
 import type { ToolCallsRow } from "../../store/tables.ts";
 import { Durations } from "./durations.tsx";
-import { callText } from "./input.ts";
 
 export const toolColumns = (total: number): readonly Column<ToolUse>[] => [
   {

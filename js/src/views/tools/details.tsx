@@ -1,4 +1,6 @@
 // The first of a call's details: its error, input and output.
+
+import { givenArguments } from "../../lib/call-text.ts";
 import { bytes, exactTime, words } from "../../lib/format.ts";
 import { Section } from "../../parts/section.tsx";
 import { StatusMark } from "../../parts/status.tsx";
@@ -7,7 +9,6 @@ import { TranscriptLink } from "../../parts/transcript-link.tsx";
 import { useApp } from "../../state/context.ts";
 import type { ToolCallsRow } from "../../store/tables.ts";
 import { Lasting } from "./columns.tsx";
-import { givenArguments } from "./input.ts";
 
 /** The fields that `CallDetails` shows. */
 export const CALL_FIELDS = ["name", "status", "duration_ms", "input", "output", "error", "input_bytes", "output_bytes"];

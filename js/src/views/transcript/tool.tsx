@@ -1,10 +1,9 @@
 // A tool call: one dense line that opens to what it was given, what it changed and what came of it.
 import type { ComponentChildren } from "preact";
-import { diffSize } from "../../lib/diff.ts";
-import { duration, integer, longDuration, plural, words } from "../../lib/format.ts";
+import { duration, longDuration, plural, words } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
 import { Mono } from "../../parts/clip.tsx";
-import { Diff } from "../../parts/diff.tsx";
+import { Diff, DiffSize } from "../../parts/diff.tsx";
 import { Marked } from "../../parts/highlight.tsx";
 import { Markdown } from "../../parts/markdown.tsx";
 import { StatusMark } from "../../parts/status.tsx";
@@ -110,16 +109,6 @@ function Section({ name, bad = false, children }: { name: string; bad?: boolean;
       <h3 class={bad ? "bad" : "muted"}>{name}</h3>
       <div>{children}</div>
     </section>
-  );
-}
-
-function DiffSize({ diff }: { diff: string }) {
-  const { added, removed } = diffSize(diff);
-  return (
-    <span class="figures call-diff" title={`${plural(added, "line")} added, ${integer(removed)} removed`}>
-      {added > 0 && <span class="ink-done">+{integer(added)}</span>}{" "}
-      {removed > 0 && <span class="ink-failed">−{integer(removed)}</span>}
-    </span>
   );
 }
 
