@@ -30,6 +30,8 @@ class Windows:
         """Row of ``usage`` → its source, its account and the begin of its quarter of an hour (ms)."""
         self._quarters: defaultdict[tuple[str, str | None], Counter[int]] = defaultdict(Counter)
         """Source and account → quarter → number of rows."""
+        self._heard: set[str] = set()
+        """Limits that were heard of here."""
         self._changed = True
         self._until: float = 0
         """Until when (ms) nothing changes by the clock alone."""
@@ -45,8 +47,10 @@ class Windows:
             self._changed = True
 
     def heard(self, row: Row) -> None:
-        """Take in that a limit was heard of."""
-        self._changed |= row["source"] in WINDOWS
+        """Take in that a limit was heard of here, not at a host that is followed."""
+        if row["source"] in WINDOWS:
+            self._heard.add(row["id"])
+            self._changed = True
 
     def settle(self, store: Store, now: int) -> Iterator[Record | Gone]:
         """Yield the windows that run at ``now`` (ms) and of which no agent says more, and the end of others."""
@@ -63,7 +67,7 @@ class Windows:
                 for row in store.rows("limits")
                 if (row["source"], row["account"], row["name"]) == (source, account, name)
                 and row["heard_from"] != HEARD_FROM
-                and row["id"].startswith(source)  # else it is of another host
+                and row["id"] in self._heard  # else it is of another host
             ]
             heard = max((end for end in ends if end is not None and end > now), default=None)
             used = sorted(at for at in quarters if at <= now)

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,24 @@ def places(tmp_path: Path) -> Callable[[str], Path]:
 
 
 Places = Callable[[str], Path]
+
+
+SESSION = "3b0cd6f2-0000-4000-8000-000000000001"
+
+
+def write_session(directory: Path, text: str, *, answered: bool = False) -> None:
+    """A conversation with Claude Code, begun just now."""
+    about = {"sessionId": SESSION, "cwd": "/srv/shop", "version": "2.1.220"}
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    usage = {"input_tokens": 10, "output_tokens": 5}
+    answer = {"id": "msg_1", "role": "assistant", "model": "claude-opus-4-1-20250805", "usage": usage, "content": []}
+    said: list[dict[str, Any]] = [{"type": "user", "message": {"role": "user", "content": text}}]
+    if answered:
+        said.append({"type": "assistant", "message": {**answer, "stop_reason": "end_turn"}})
+    file = directory / "projects" / "-srv-shop" / f"{SESSION}.jsonl"
+    file.parent.mkdir(parents=True)
+    numbered = ({"uuid": f"u{number}", "timestamp": now, **about, **line} for number, line in enumerate(said))
+    file.write_bytes(lines(*numbered))
 
 
 # What a hub has
@@ -308,6 +327,20 @@ def test_a_hub_killed_in_the_middle_of_an_answer_asks_for_it_again(
             until_equal(hub, a, "a")
 
 
+def test_limits_and_windows_are_those_of_the_host_that_heard_of_them(places: Places, tmp_path: Path) -> None:
+    """A window of 5 hours that runs at a host is neither counted again here nor ended by what another host heard."""
+    claude = {name: tmp_path / name / ".claude" for name in ("here", "there")}
+    for directory in claude.values():
+        write_session(directory, "hello", answered=True)
+    with host(claude["there"], "there") as there, host(claude["here"], "here", follow=(at(there),)) as hub:
+        until(lambda: there.store.rows("limits"))
+        until_equal(hub, there, "there")
+        until(lambda: len(hub.store.rows("limits")) == 2)
+        used = {row["id"]: (row["output_tokens"], row["host"]) for row in hub.store.rows("usage")}
+        assert sorted(used.values()) == [(5, "here"), (5, "there")]
+        until(lambda: (row := hub.store.get("stats", "output_tokens")) and row["value"] == 10)
+
+
 # Hubs of hubs, and circles
 
 
@@ -390,27 +423,6 @@ def test_a_home_that_two_hosts_share_counts_once(
 
 
 # What goes through
-
-
-SESSION = "3b0cd6f2-0000-4000-8000-000000000001"
-
-
-def write_session(directory: Path, text: str) -> None:
-    """A conversation with Claude Code."""
-    about = {"sessionId": SESSION, "cwd": "/srv/shop", "version": "2.1.220"}
-    file = directory / "projects" / "-srv-shop" / f"{SESSION}.jsonl"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(
-        lines(
-            {
-                "type": "user",
-                "uuid": "u1",
-                "timestamp": "2026-05-01T10:00:00Z",
-                **about,
-                "message": {"role": "user", "content": text},
-            }
-        )
-    )
 
 
 def test_transcripts_memory_and_search_go_through(places: Places, tmp_path: Path) -> None:
@@ -551,3 +563,20 @@ def test_a_token_on_the_command_line_is_taken_out_of_it(places: Places) -> None:
     finally:
         process.terminate()
         process.communicate(timeout=PATIENCE)
+
+
+def test_a_notebook_names_hosts_beside_its_directories(places: Places) -> None:
+    with host(places("a"), "a") as a, contextlib.ExitStack() as stack:
+        dash = aw.watch(at(a), places("b"))
+        stack.callback(dash.close)
+        server = aw.serve(places("b"), follow=[at(a)])
+        stack.callback(server.stop)
+        assert not server.started, "the one that watches and follows the same is found again"
+        stack.callback(aw.connect(server).close)
+        dash.wait(lambda dash: dash.tasks["a/task-0"].title == "first of a", PATIENCE)
+        assert [(host.name, host.state) for host in dash.hosts] == [("a", "live")]
+        assert not [word for word in psutil.Process(server.pid).cmdline() if TOKEN in word]
+        with aw.serve(places("b")) as other:
+            assert other.pid != server.pid, "one that follows nobody is another one"
+    with pytest.raises(ValueError, match="is no host to follow"):
+        aw.watch("ftp://box", places("b"))

@@ -68,3 +68,9 @@ test("names that differ at once are cut at their end, those that begin alike kee
   assert.deepEqual(endsOf("Migrate zig and dart to ConfiguredLanguage", 8)[0], "");
   assert.equal(endsOf("Implement issue 6334 path expand", 16)[1], " expand");
 });
+
+test("the person at a host that is followed is you as well", () => {
+  assert.equal(ownName("gpu-box/user", undefined), "you");
+  assert.equal(ownName("mid/gpu-box/user", undefined), "you");
+  assert.equal(ownName("gpu-box/superuser", undefined), "gpu-box/superuser");
+});
