@@ -55,7 +55,7 @@ export function ResumeButton({ table, row, name }: ResumeButtonProps) {
       type="button"
       class="button copy tool"
       title={`Copy the command that goes on with ${name} in a terminal`}
-      aria-label={note ?? `Copy the command that goes on with ${name} in a terminal`}
+      aria-label={note ?? `Resume: copy the command that goes on with ${name} in a terminal`}
       onClick={(event) => void onClick(event)}
     >
       <Icon name="copy" />
