@@ -39,7 +39,7 @@ def document(title: str = "agents", data: str | None = None) -> tuple[str, str]:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f"{head}<title>{html.escape(title)}</title>\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
+        '<meta name="color-scheme" content="light dark">\n<link rel="icon" href="data:,">\n'
         "<style>html,body{margin:0;height:100%}</style>\n</head>\n<body>\n"
         '<div id="agent-widget-page" style="height:100%"></div>\n'
         f'{saved}<script type="module">{script}</script>\n</body>\n</html>\n'

@@ -27,6 +27,9 @@ BEHIND: Final = 12.0
 ``sources`` in half of that while its reader goes on."""
 SILENCE: Final = 12.0
 """Seconds without a frame after which a connection counts as lost."""
+COMM_HEARTBEAT: Final = 1.5
+COMM_SILENCE: Final = 4.0
+"""The same between kernel and browser: nothing says there that a kernel was restarted."""
 FINAL: Final = ("unauthorized", "unsupported_protocol")
 """Codes of errors after which connecting again is no use."""
 LOOP: Final = "loop"

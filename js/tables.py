@@ -122,6 +122,9 @@ def _protocol() -> Iterator[str]:
     yield "/** Milliseconds without a frame after which a connection counts as lost. */"
     yield f"export const SILENCE_MS = {protocol.SILENCE * 1_000:_.0f};"
     yield ""
+    yield "/** The same between kernel and browser. */"
+    yield f"export const COMM_SILENCE_MS = {protocol.COMM_SILENCE * 1_000:_.0f};"
+    yield ""
     yield "/** Codes of errors after which connecting again is no use. */"
     yield f"export const FINAL = {json.dumps(protocol.FINAL)} as const;"
 

@@ -350,7 +350,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         try:
             while True:
                 with contextlib.suppress(TimeoutError):  # also in quiet times: the browser must know that we are here
-                    async with asyncio.timeout(protocol.HEARTBEAT):
+                    async with asyncio.timeout(protocol.COMM_HEARTBEAT):
                         await self._changed.wait()
                 self._changed.clear()
                 if self._taken_away():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -130,6 +131,87 @@ def test_the_search_box_finds_through_everything_and_a_hit_opens_its_transcript(
     expect(board.root.get_by_text("Step 399")).to_be_visible()
 
 
+def test_f5_a_link_and_the_way_back_lead_to_the_same_view(command: Command, workspace: Workspace) -> None:
+    _, page = command("serve", str(workspace.directory), "--port", "0")
+    board = Board(page)
+    expect(board.state).to_have_text("live")
+    board.open("Tasks")
+    board.root.get_by_role("button", name="completed").first.click()
+    board.rows.first.click()
+    title = board.details.get_by_role("heading").first.inner_text()
+    page.wait_for_function("() => location.hash.startsWith('#view=tasks&filter.status=completed&select=tasks%2F')")
+    address = page.evaluate("location.href")
+    shown = board.count.inner_text()
+    page.reload()
+    expect(board.details.get_by_role("heading").first).to_have_text(title)
+    expect(board.count).to_have_text(shown)
+
+    board.open("Agents")
+    page.wait_for_function("() => location.hash.includes('view=agents')")  # another tab is another address
+    page.go_back()
+    expect(board.details.get_by_role("heading").first).to_have_text(title)
+    assert page.evaluate("location.href") == address
+    moment = address.partition("#")[0] + "#view=messages&search=door&at=2026-01-01T00:00:00Z"
+    page.evaluate("(address) => { location.href = address }", moment)
+    expect(board.state).to_have_text("past")
+    expect(board.root.get_by_role("searchbox")).to_have_value("door")
+    steps = page.evaluate("navigation.entries().map((entry) => entry.url)")
+    assert not any("token" in step for step in steps), "neither in the address nor in the history"
+
+
+def test_keys_work_before_anything_was_clicked(command: Command, workspace: Workspace) -> None:
+    _, page = command("serve", str(workspace.directory), "--port", "0")
+    board = Board(page)
+    expect(board.state).to_have_text("live")
+    page.keyboard.press("4")
+    expect(board.panel).to_have_attribute("aria-labelledby", "aw-tab-tasks")
+    page.keyboard.press("ArrowDown")
+    expect(board.grid).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(board.rows.first).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("/")
+    page.keyboard.type("n4t")
+    expect(board.root.get_by_role("searchbox")).to_have_value("n4t")
+
+
+def test_the_title_says_who_waits_and_a_key_leads_there(command: Command, workspace: Workspace) -> None:
+    _, page = command("serve", str(workspace.directory), "--port", "0")
+    board = Board(page)
+    expect(page).to_have_title(re.compile("^◆ .+ waits for you$"))
+    waits = page.title().removeprefix("◆ ").removesuffix(" waits for you")
+    page.keyboard.press("n")
+    expect(board.details.get_by_role("heading").first).to_contain_text(waits)
+    expect(board.details).to_contain_text("waiting")
+    page.wait_for_function("() => location.hash.includes('select=')")
+    first = page.evaluate("location.hash")
+    page.keyboard.press("n")
+    page.wait_for_function("(first) => location.hash !== first", arg=first)  # something else needs me
+
+
+def test_one_who_asks_for_it_is_notified_when_an_agent_begins_to_wait(
+    command: Command, workspace: Workspace, tmp_path: Path
+) -> None:
+    file = tmp_path / "projects" / "-here" / f"{SESSION}.jsonl"
+    file.parent.mkdir(parents=True)
+    said = _Said(file)
+    said.line("user", "Paint the door.")
+    _, page = command("serve", str(workspace.directory), str(tmp_path), "--port", "0")
+    board = Board(page)
+    expect(board.state).to_have_text("live")
+    page.evaluate(
+        """() => {
+          window.told = [];
+          window.Notification = class { constructor(title, options) { window.told.push(title); } };
+          Notification.requestPermission = async () => "granted";
+        }"""
+    )
+    board.root.get_by_role("button", name="Notify me").click()
+    expect(board.root.get_by_role("button", name="Notify me")).to_have_count(0)
+    said.line("assistant", [{"type": "text", "text": "Which door shall I paint?"}], stop_reason="end_turn")
+    wait_for(lambda: page.evaluate("window.told.length") == 1, "a notification")
+    assert page.evaluate("window.told[0]").endswith(" waits for you")
+
+
 def test_the_page_shows_nothing_without_the_token(command: Command, workspace: Workspace) -> None:
     _, page = command("serve", str(workspace.directory), "--port", "0", token=False)
     board = Board(page)
@@ -243,11 +325,11 @@ class _Said:
         self.file = file
         self.last: str | None = None
 
-    def line(self, role: str, content: Any) -> None:
+    def line(self, role: str, content: Any, **message: Any) -> None:
         """One line, said now."""
         uuid, parent = str(uuid4()), self.last
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        message = {"role": role, "content": content, "id": f"msg_{uuid}", "model": "claude-sonnet-5"}
+        message |= {"role": role, "content": content, "id": f"msg_{uuid}", "model": "claude-sonnet-5"}
         line = {
             "type": role,
             "uuid": uuid,

@@ -110,7 +110,7 @@ def beats(client: Client, browser: list[Browser], monkeypatch: pytest.MonkeyPatc
 
     What a dashboard was going to send it has sent by then.
     """
-    monkeypatch.setattr(protocol, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(protocol, "COMM_HEARTBEAT", 0.05)
 
     def wait(count: int) -> None:
         other = aw.Dashboard(client)
@@ -224,7 +224,7 @@ def test_a_ping_is_answered_at_once(show: Show) -> None:
 
 
 def test_the_browser_gets_heartbeats_in_quiet_times(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "HEARTBEAT", 0.1)
+    monkeypatch.setattr(protocol, "COMM_HEARTBEAT", 0.1)
     _, browser = show()
     browser.hello()
     until(lambda: len(browser.of("changes")) >= 4)
@@ -344,7 +344,7 @@ def test_the_browser_gets_the_state_when_the_server_goes_and_returns(workspace: 
 def test_before_the_first_answer_nothing_looks_like_an_empty_workspace(
     browser: list[Browser], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "HEARTBEAT", widget.PACE)
+    monkeypatch.setattr(protocol, "COMM_HEARTBEAT", widget.PACE)
     client = Client("ws://127.0.0.1:1/ws")
     dash = aw.Dashboard(client)
     browser[-1].hello()

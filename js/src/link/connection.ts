@@ -1,6 +1,6 @@
 // The state of the connection and a sentence about it: one pure function of the facts, so that nothing looks live
 // which is not.
-import { BEHIND_MS, SILENCE_MS } from "./constants.ts";
+import { BEHIND_MS, COMM_SILENCE_MS, SILENCE_MS } from "./constants.ts";
 import type { KernelState } from "./protocol.ts";
 
 /** "behind": the server answers, but has stopped to read the files. "saved": there is no connection, the rows are in
@@ -45,6 +45,8 @@ export interface Facts {
 
 const WELCOME_MS = 3_000;
 
+export const silenceOf = (peer: Facts["peer"]): number => (peer === "kernel" ? COMM_SILENCE_MS : SILENCE_MS);
+
 const UNANSWERED: Readonly<Record<Facts["peer"], string>> = {
   kernel: "not connected to a kernel: run the cell again",
   server: "the server does not answer",
@@ -58,7 +60,7 @@ function stateOf(facts: Facts, now: number): Pick<Connection, "state" | "message
     return { state: "connecting", message: UNANSWERED[peer] };
   }
   if (facts.link !== "open") return { state: "reconnecting", message: "the connection to the server is lost" };
-  if (now - frameAt >= SILENCE_MS) return { state: "stale", message: `no word from the ${peer}` };
+  if (now - frameAt >= silenceOf(peer)) return { state: "stale", message: `no word from the ${peer}` };
   if (kernel !== null && kernel.connection !== "live") {
     const message = kernel.message ?? "the kernel has no connection to the watcher";
     return { state: kernel.connection === "connecting" && welcomed ? "reconnecting" : kernel.connection, message };

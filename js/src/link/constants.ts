@@ -9,5 +9,8 @@ export const BEHIND_MS = 12_000;
 /** Milliseconds without a frame after which a connection counts as lost. */
 export const SILENCE_MS = 12_000;
 
+/** The same between kernel and browser. */
+export const COMM_SILENCE_MS = 4_000;
+
 /** Codes of errors after which connecting again is no use. */
 export const FINAL = ["unauthorized", "unsupported_protocol"] as const;

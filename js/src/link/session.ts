@@ -1,8 +1,8 @@
 // The browser's side of the protocol: hello, "what has changed since N?", pings, and noticing gaps and silence.
 // Knows no transport and no store: a link carries the frames, a replica takes the rows.
 import { LIMITS } from "../store/tables.ts";
-import { type Connection, describe, type Facts } from "./connection.ts";
-import { FINAL, PROTOCOL, SILENCE_MS } from "./constants.ts";
+import { type Connection, describe, type Facts, silenceOf } from "./connection.ts";
+import { FINAL, PROTOCOL } from "./constants.ts";
 import type {
   Alert,
   Changes,
@@ -264,7 +264,7 @@ export class LinkSession implements LinkEvents {
   #tick(): void {
     const now = Date.now();
     this.#reject("no answer from the server", now);
-    const silent = !this.#facts.welcomed || now - this.#facts.frameAt >= SILENCE_MS;
+    const silent = !this.#facts.welcomed || now - this.#facts.frameAt >= silenceOf(this.#options.peer);
     if (now - this.#beatAt >= (this.#beats < EARLY_BEATS ? TICK_MS : this.#options.beatMs)) {
       if (silent && this.#link?.restart === undefined) this.#helloDue = true;
       this.#beat();

@@ -1,18 +1,23 @@
-// The strip of firing alerts under the header, with the offer of notifications.
+// The strip of firing alerts under the header, with the offer of notifications of them and of agents that wait.
 import { useEffect } from "preact/hooks";
 import { exactTime, longDuration, plural } from "../lib/format.ts";
 import type { Alert } from "../link/protocol.ts";
 import { StatusMark } from "../parts/status.tsx";
 import { Line } from "../parts/text.tsx";
-import { alertKey, canNotify, firing, notifying, notifyMe, notifyOf } from "../state/alerting.ts";
+import { alertKey, canNotify, decline, firing, notifying, notifyMe, notifyOf, waits } from "../state/alerting.ts";
 import { useApp } from "../state/context.ts";
 
 export function AlertStrip() {
   const { live } = useApp();
-  useEffect(() => notifyOf(() => live.alerts.value), [live]);
+  useEffect(() => notifyOf(() => [...live.alerts.value, ...waits(live)]), [live]);
   const alerts = live.alerts.value;
   const shown = [...firing(alerts), ...alerts.filter(({ state }) => state === "error")];
-  const offers = alerts.length > 0 && notifying.value === "not asked" && canNotify();
+  const waiting = (live.waiting.value ?? []).length;
+  const offers =
+    (alerts.length > 0 || waiting > 0) &&
+    notifying.value === "not asked" &&
+    canNotify() &&
+    live.connection.value.state !== "saved";
   if (shown.length === 0 && !offers) return null;
   return (
     <div class={`alerts ${shown.length > 0 ? "alerts-shown" : ""}`} role="group" aria-label="Alerts">
@@ -20,14 +25,20 @@ export function AlertStrip() {
         {shown.map((alert) => (
           <Item key={alertKey(alert)} alert={alert} now={live.now.value} />
         ))}
-        {shown.length === 0 && <span class="muted">{plural(alerts.length, "alert")} watched, none fires.</span>}
+        {shown.length === 0 && (
+          <span class="muted">
+            {alerts.length > 0
+              ? `${plural(alerts.length, "alert")} watched, none fires.`
+              : "A notification can tell you when an agent begins to wait for you."}
+          </span>
+        )}
       </div>
       {offers && (
         <>
           <button type="button" class="button" onClick={() => void notifyMe()}>
             Notify me
           </button>
-          <button type="button" class="button" onClick={() => (notifying.value = "declined")}>
+          <button type="button" class="button" onClick={decline}>
             Not now
           </button>
         </>

@@ -6,6 +6,7 @@ import { AppContext, type Ask } from "../state/context.ts";
 import { Everything } from "../state/everything.ts";
 import { type Command, commandOf, isTyped } from "../state/keys.ts";
 import type { Nav } from "../state/nav.ts";
+import { needsOf, nextNeed } from "../state/needs.ts";
 import { times } from "../state/times.ts";
 import { memoryVersions } from "../store/memory-versions.ts";
 import { Past } from "../store/past.ts";
@@ -55,6 +56,10 @@ export function App({ store: live, nav, ask }: AppProps) {
     switch (command) {
       case "search":
         return within("input.search")?.focus();
+      case "next": {
+        const need = nextNeed(needsOf(store), nav.selected.value);
+        return need === null ? changes.say("Nothing needs you now") : nav.open(need.table, need.id);
+      }
       case "help":
         return void (help.value = !help.value);
       case "travel":

@@ -3,6 +3,18 @@
 import type { RefObject } from "preact";
 import { useEffect } from "preact/hooks";
 
+const ROWS = ".panel [role=grid], .panel [role=treegrid], .panel [role=listbox]";
+
+/** Give the focus to the rows of the view, at the first one if none has the cursor; false where there are none. */
+export function enterRows(app: Element): boolean {
+  const rows = app.querySelector<HTMLElement>(ROWS);
+  if (rows === null) return false;
+  rows.focus();
+  if (!rows.hasAttribute("aria-activedescendant"))
+    rows.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown" }));
+  return true;
+}
+
 export function useKeptFocus(app: RefObject<HTMLElement | null>): void {
   useEffect(() => {
     const element = app.current!;

@@ -7,6 +7,7 @@ import { useApp } from "../state/context.ts";
 import { needsOf } from "../state/needs.ts";
 import type { Connection } from "../store/store.ts";
 import { VIEWS, type ViewName } from "../store/tables.ts";
+import { enterRows } from "./focus.ts";
 import { HostsButton } from "./hosts.tsx";
 import { Limits } from "./limits.tsx";
 
@@ -82,11 +83,9 @@ function Search() {
       nav.search.value = "";
     } else if (event.key === "Escape" || event.key === "ArrowDown") {
       const app = event.currentTarget.closest(".app")!;
-      (
-        app.querySelector<HTMLElement>(".everything .hit") ??
-        app.querySelector<HTMLElement>(".panel [role=grid], .panel [role=treegrid], .panel [role=listbox]") ??
-        (app as HTMLElement)
-      ).focus();
+      const hit = app.querySelector<HTMLElement>(".everything .hit");
+      if (hit !== null) hit.focus();
+      else if (!enterRows(app)) (app as HTMLElement).focus();
     } else if (event.key === "Enter" && !nav.reads.value && nav.search.value.trim() !== "") {
       nav.everything.value = true;
     } else return;
@@ -181,6 +180,7 @@ function Tabs() {
     list.current?.querySelector<HTMLElement>(`#${tabId(view)}`)?.focus();
   };
   const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === "ArrowDown" && enterRows(list.current!.closest(".app")!)) return event.preventDefault();
     const at = VIEWS.indexOf(current);
     const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: VIEWS.length - 1 }[event.key];
     if (to === undefined) return;

@@ -2,11 +2,12 @@
 // the focus is inside; outside, and with Ctrl, Alt or Meta, every key is the host's.
 import { VIEWS, type ViewName } from "../store/tables.ts";
 
-export type Command = "search" | "help" | "travel" | "pause" | "times" | ViewName;
+export type Command = "search" | "next" | "help" | "travel" | "pause" | "times" | ViewName;
 
 const LETTERS: Readonly<Record<string, Command>> = {
   "/": "search",
   "?": "help",
+  n: "next",
   t: "travel",
   p: "pause",
   c: "times",
@@ -37,6 +38,7 @@ export const KEYS: readonly Keys[] = [
     keys: [
       ["1 – 9, 0", "the views, in the order of their tabs"],
       ["/", "search what this tab shows; Enter: search everything"],
+      ["n", "what needs you next"],
       ["t", "history: everything as it was at a moment"],
       ["p", "pause what is shown, and go on"],
       ["c", "times: clock, or how long ago"],

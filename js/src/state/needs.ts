@@ -70,6 +70,12 @@ export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], 
   return [waiting.sort(oldestFirst), failed.sort(newestFirst), stuck.sort(oldestFirst), lost.sort(newestFirst)].flat();
 }
 
+/** What comes after the one that is selected, in this order and round; the first one if none is. */
+export function nextNeed(list: readonly Need[], selected: Pick<Need, "table" | "id"> | null): Need | null {
+  const at = list.findIndex(({ table, id }) => table === selected?.table && id === selected.id);
+  return list[(at + 1) % list.length] ?? null;
+}
+
 /** The same of a store as it is; in the scope of a signal it follows changes. */
 export function needsOf(store: Shown): readonly Need[] {
   const { agents, tasks } = store.tables;

@@ -3,9 +3,10 @@
 // Frames change the maps at once, which is cheap; signals are bumped at most once a frame of the screen, and
 // not at all while nobody looks. So thousands of changed rows a second cost one repaint.
 import { type ReadonlySignal, signal } from "@preact/signals";
+import { isHuman } from "../lib/agents.ts";
 import type { Connection } from "../link/connection.ts";
 import type { Alert, Changes, Counts, HostState, SourceState } from "../link/protocol.ts";
-import { LIMITS, type Rows, TABLE_NAMES, type TableName } from "./tables.ts";
+import { type AgentsRow, LIMITS, type Rows, TABLE_NAMES, type TableName } from "./tables.ts";
 
 export type { Connection } from "../link/connection.ts";
 
@@ -175,6 +176,9 @@ export class Store implements Shown {
   readonly #alerts = signal<readonly Alert[]>([]);
   /** The alerts of Python; updated at once, even while nothing is seen: a notification is for those who look elsewhere. */
   readonly alerts: ReadonlySignal<readonly Alert[]> = this.#alerts;
+  readonly #waiting = signal<readonly AgentsRow[] | null>(null);
+  /** The agents that wait for a person, the longest first, null before the first answer; updated at once as alerts are. */
+  readonly waiting: ReadonlySignal<readonly AgentsRow[] | null> = this.#waiting;
   readonly #onlookers = new Set<object>();
   #skew = 0;
   #received = 0;
@@ -239,6 +243,7 @@ export class Store implements Shown {
 
   apply(frame: Pick<Changes, "rows" | "gone">): void {
     for (const name of TABLE_NAMES) this.#applyTo(name, frame);
+    if (frame.rows.agents !== undefined || frame.gone.agents !== undefined) this.#noteWaiting();
     this.#schedule();
   }
 
@@ -246,7 +251,17 @@ export class Store implements Shown {
   commit(): void {
     for (const name of TABLE_NAMES) this.#tables[name].commit();
     this.#loaded = true;
+    this.#noteWaiting();
     this.#schedule();
+  }
+
+  #noteWaiting(): void {
+    if (!this.#loaded) return;
+    const now = [...this.#tables.agents.rows.values()].filter((agent) => agent.status === "waiting" && !isHuman(agent));
+    const key = (agents: readonly AgentsRow[] | null) =>
+      agents?.map(({ id, status_at }) => `${id} ${status_at}`).join();
+    now.sort((a, b) => (a.status_at ?? 0) - (b.status_at ?? 0));
+    if (key(now) !== key(this.#waiting.value)) this.#waiting.value = now;
   }
 
   #applyTo<T extends TableName>(name: T, frame: Pick<Changes, "rows" | "gone">): void {

@@ -25,8 +25,10 @@ test("no answer at all is said after three seconds", () => {
 });
 
 test("silence is never live", () => {
-  assert.equal(describe(facts, 111_999).state, "live");
-  assert.equal(describe(facts, 112_000).state, "stale");
+  assert.equal(describe(facts, 103_999).state, "live");
+  assert.equal(describe(facts, 104_000).state, "stale", "of a kernel, which may have been restarted");
+  assert.equal(describe({ ...facts, peer: "server" }, 111_999).state, "live");
+  assert.equal(describe({ ...facts, peer: "server" }, 112_000).state, "stale");
 });
 
 test("a server that answers but does not go on reading is behind, not live", () => {
@@ -50,7 +52,7 @@ test("a kernel that has lost the watcher is not live, and the data are as old as
 
 test("a kernel that is still connecting is no kernel missing", () => {
   const kernel = { ...state, connection: "connecting", heard_ms: null } as const;
-  assert.equal(describe({ ...facts, welcomed: false, kernel, kernelAt: 100_000 }, 105_000).state, "connecting");
+  assert.equal(describe({ ...facts, welcomed: false, kernel, kernelAt: 100_000 }, 103_500).state, "connecting");
 });
 
 test("retries keep between a fifth of a second and five seconds", () => {

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { signal } from "@preact/signals";
 import type { Alert } from "../../src/link/protocol.ts";
-import { notifying, notifyOf } from "../../src/state/alerting.ts";
+import { notifying, notifyOf, waits } from "../../src/state/alerting.ts";
 import { Store } from "../../src/store/store.ts";
+import { row } from "../support/rows.ts";
 
 const alert = (name: string, state: Alert["state"], since = 1): Alert => ({ name, state, since, text: null });
 
@@ -86,4 +87,45 @@ test("a notification shows nothing that cannot be seen", () => {
   assert.deepEqual(shown, ["Alert: <b>a[U+202E][U+200B]", "two lines\u241b[2J[tags: A]"]);
   end();
   globalThis.Notification = before;
+});
+
+test("an agent that begins to wait is news, also while nobody looks; one that waits already is not", () => {
+  notifying.value = "on";
+  const store = new Store(); // no view of it is visible
+  const titles: (string | undefined)[] = [];
+  const end = notifyOf(
+    () => [...store.alerts.value, ...waits(store)],
+    (told) => titles.push((told as { title?: string }).title),
+  );
+  const planner = { name: "planner", status: "waiting", status_at: 1 };
+  store.apply({ rows: { agents: [row("agents", "a", planner)] }, gone: {} });
+  store.commit();
+  assert.deepEqual(titles, []);
+  const tester = { name: "tester", status: "waiting", status_at: 5 };
+  store.apply({
+    rows: { agents: [row("agents", "b", tester), row("agents", "me", { ...tester, role: "human" })] },
+    gone: {},
+  });
+  store.apply({ rows: { agents: [row("agents", "b", { ...tester, activity: "more" })] }, gone: {} });
+  assert.deepEqual(titles, ["tester waits for you"]);
+  store.apply({ rows: { agents: [row("agents", "b", { name: "tester", status: "working" })] }, gone: {} });
+  store.apply({ rows: { agents: [row("agents", "b", { ...tester, status_at: 9 })] }, gone: {} });
+  assert.deepEqual(titles, ["tester waits for you", "tester waits for you"]);
+  store.apply({ rows: {}, gone: { agents: ["a", "b"] } });
+  assert.deepEqual(store.waiting.value, []);
+  end();
+});
+
+test("nobody waits at first: the first who does is news", () => {
+  notifying.value = "on";
+  const store = new Store();
+  let told = 0;
+  const end = notifyOf(
+    () => waits(store),
+    () => told++,
+  );
+  store.commit();
+  store.apply({ rows: { agents: [row("agents", "first", { status: "waiting", status_at: 3 })] }, gone: {} });
+  assert.equal(told, 1);
+  end();
 });

@@ -30,7 +30,7 @@ test("what is typed into a field, or with Ctrl, Alt or Meta, asks for nothing", 
 
 test("every key of its own is in the list that people read", () => {
   const told = KEYS[0]!.keys.map(([key]) => key);
-  for (const key of ["/", "?", "t", "p", "c"]) {
+  for (const key of ["/", "?", "n", "t", "p", "c"]) {
     assert.notEqual(commandOf(pressed(key), false), null);
     assert.ok(told.includes(key), key);
   }
