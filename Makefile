@@ -55,8 +55,8 @@ bundle: .venv/test.installed $(NODE_MODULES) ## build agent_widget/static/ from 
 	$(BIN)/python js/tables.py
 	$(MACHINE) npm run --silent build
 
-pictures: .venv/test.installed $(NODE_MODULES) ## the pictures of the README, taken anew (all others: tests/gallery, by make test)
-	$(BIN)/python -m pytest -q tests/browser/test_gallery.py -k readme
+pictures: .venv/test.installed $(NODE_MODULES) ## the pictures of the README, taken anew, and those of many agents (all others: tests/gallery, by make test)
+	PICTURES=1 $(BIN)/python -m pytest -q tests/browser/test_gallery.py -k "readme or many_agents"
 	for theme in light dark; do cp tests/gallery/readme-$$theme.png .github/overview-$$theme.png; done
 
 clean: ## remove what the other targets made

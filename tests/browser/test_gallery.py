@@ -206,9 +206,53 @@ def test_the_pictures_of_the_readme(chrome: BrowserContext, server: Server) -> N
             shown.picture(f"readme-{name}")
 
 
+CROWDS = ("sixty", "old", "real")
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+WIDE = {f"{width}-{name}": Look(width, 900, name == "dark") for width in (420, 1000) for name in ("light", "dark")}
+
+
+@pytest.fixture
+def crowd(request: pytest.FixtureRequest, env: dict[str, str], tmp_path: Path) -> Iterator[str]:
+    """The page of sixty agents at work, of a workspace of last winter, or of real transcripts."""
+    places = {
+        "old": [DATA / "hyrm-workspace" / "memory"],
+        "real": sorted(path for path in (DATA / "claude-code").glob("*") if path.is_dir()),
+    }.get(request.param)
+    if places is None:
+        command = ["demo", "--agents", "60", "--rate", "2", "--no-open", str(tmp_path / "memory")]
+    elif not places or not all(path.is_dir() for path in places):
+        pytest.skip(f"the data of {request.param!r} is not beside the repository")
+    else:
+        command = ["serve", *map(str, places), "--port", "0"]
+    with started(*command, env=env) as (_, address):
+        yield address
+
+
+@pytest.mark.skipif("PICTURES" not in os.environ, reason="only `make pictures` takes them: they take minutes")
+@pytest.mark.parametrize("crowd", CROWDS, indirect=True)
+def test_many_agents_old_data_and_little_room(
+    axe: None, chrome: BrowserContext, crowd: str, request: pytest.FixtureRequest
+) -> None:
+    """Every view at 420 and 1,000 px, light and dark; what a picture hides is told for all of them together."""
+    which, found = request.node.callspec.params["crowd"], []
+    with showing(chrome, crowd) as shown:
+        expect(shown.board.state).to_have_text("live", timeout=30_000)
+        for name, view in VIEWS.items():
+            if view.opens is not None or (which == "old" and name == "usage"):
+                continue
+            shown.see(view)
+            for look, size in WIDE.items():
+                shown.look(size)
+                shown.settle()
+                shown.board.screenshot(f"{which}-{name}-{look}")
+                found += [(name, look, fault) for fault in faults(shown.page)]
+        assert found == []
+        assert shown.problems == []
+
+
 def test_no_tab_is_cut_off_where_there_is_room_for_all(shown: Shown) -> None:
     shown.board.open("Overview")
-    for width in (600, 800, 958, 962, 1000, 1100, 1238, 1242, 1400, 2000):
+    for width in (600, 800, 958, 1000, 1058, 1062, 1100, 1238, 1242, 1400, 2000):
         shown.look(Look(width))
         shown.settle()
         tabs = shown.board.root.get_by_role("tablist")

@@ -1,6 +1,8 @@
 // The tables as they were at a moment, for the same views that show them as they are: time travel without a
 // journal. Rows carry their own times; what they do not hold of that moment is null, never today's value.
+
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import { callText } from "../lib/call-text.ts";
 import { append, groupedByTime, lastBefore } from "../lib/ordered.ts";
 import type { Shown, Store, TableView } from "./store.ts";
 import {
@@ -124,7 +126,7 @@ function agentsAt(lists: Lists, at: number): readonly AgentsRow[] {
         status: span === undefined ? "unknown" : over ? "offline" : span.status,
         status_reason: span === undefined ? "nothing is recorded of this moment" : span.status_reason,
         status_at: span?.started_at ?? null,
-        activity: call === undefined ? null : [call.name, call.input].filter(Boolean).join(" "),
+        activity: call === undefined ? null : [call.name, callText(call.input)].filter(Boolean).join(" "),
         task_id: task !== undefined && !began(task.completed_at, at) ? task.id : null,
         last_seen_at: Math.min(agent.last_seen_at ?? at, at),
         tool_calls: known ? calls.length : null,
