@@ -120,7 +120,11 @@ function Entry({ item, agent }: { item: Item; agent: AgentsRow }) {
         {time}
         <StatusMark status={status} />
         <span class="agent-feed-name">{oneLine(name ?? "tool")}</span>
-        {error !== null ? <Line class="bad" text={error} /> : <Line class="mono" text={callText(input) ?? ""} />}
+        {(error ?? input) === null ? (
+          <span class="line" />
+        ) : (
+          <Line class={error !== null ? "bad" : "mono"} text={error ?? callText(input)} />
+        )}
         {duration_ms !== null && <span class="muted figures">{duration(duration_ms)}</span>}
       </button>
     );
