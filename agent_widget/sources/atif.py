@@ -90,18 +90,18 @@ class Atif(ChatSource):
             for name, value in (rewards.items() if isinstance(rewards, dict) else ())
             if (share := number(value)) is not None
         }
-        if not shares:
+        if not isinstance(rewards, dict) or not rewards:
             return
-        score = shares.get("reward", sum(shares.values()) / len(shares))
+        score = shares.get("reward", sum(shares.values()) / len(shares)) if shares else None
         info = document.get("agent_info")
         fields = {
             "at": millis(document.get("finished_at")) or millis(document.get("started_at")),
             "kind": "evaluation",
             "subject": named(document.get("task_name")) or str(path.parent),
             "assessor": "verifier",
-            "score": score if 0 <= score <= 1 else None,
-            "passed": int(score == 1.0),
-            "failed": int(score == 0.0),
+            "score": score if score is not None and 0 <= score <= 1 else None,
+            "passed": None if score is None else int(score == 1.0),
+            "failed": None if score is None else int(score == 0.0),
             "dimensions": shares if len(shares) > 1 else None,
             "notes": named(info.get("name")) if isinstance(info, dict) else None,
         }

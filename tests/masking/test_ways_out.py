@@ -79,6 +79,14 @@ def transcript(house: House) -> str:
     return json.dumps(found.entries) + found._repr_html_() + found.df().to_csv()
 
 
+def exports(house: House) -> str:
+    link = house.client._link
+    return "".join(
+        json.dumps(link.call("export", {"session": ANN, "format": format}), ensure_ascii=False)
+        for format in ("markdown", "atif")
+    )
+
+
 def search(house: House) -> str:
     """Hits of what stands beside it, and of itself: there are none of these."""
     assert len(list(house.client.search(SECRET))) == len(list(house.client.search(PASSWORD))) == 0
@@ -170,6 +178,7 @@ WAYS: dict[str, Callable[[House], str]] = {
     "frames of the protocol": frames,
     "older rows": lambda house: json.dumps(house.client._link.call("rows", {"table": "messages", "limit": 10})),
     "transcripts": transcript,
+    "exports of a transcript": exports,
     "full texts of memory": lambda house: json.dumps(
         [house.client._link.call("memory", {"id": row["id"]}) for row in house.client.memory]
     ),
@@ -205,4 +214,4 @@ def test_every_method_of_the_server_is_a_way_that_is_looked_at() -> None:
     from agent_widget.server.methods import METHODS
 
     reads = {name for name in METHODS if "." not in name}  # the others write, and return rows
-    assert reads <= {"actions", "memory", "rows", "search", "sql", "status", "transcript"}
+    assert reads <= {"actions", "export", "memory", "rows", "search", "sql", "status", "transcript"}

@@ -149,6 +149,8 @@ def test_a_damaged_list_is_left_alone_or_changed_in_one_place(data: st.DataObjec
         after, _ = plan.edit(bytes(damaged))
     except (Missing, Refused, *MISREAD):
         return
+    if b'"task_id"' not in damaged or b'"one text"' not in damaged:
+        return  # what the other task was cannot be told
     other = bytes(damaged)[bytes(damaged).rfind(b'"task_id"') : bytes(damaged).rfind(b'"one text"')]
     assert other in after
 
