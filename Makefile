@@ -22,8 +22,10 @@ test: lint ## every check: what lint does, then pytest with the JavaScript and t
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile
-	$(BIN)/python -m pytest -m browser
+	@mkdir -p dist # the browser tests run beside the others, and what they print comes last
+	@$(BIN)/python -m pytest -m browser >dist/browser-tests.log 2>&1 & browser=$$!; \
+	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile; others=$$?; \
+	wait $$browser; browser=$$?; cat dist/browser-tests.log; exit $$((others + browser))
 endif
 
 test-lowest: .venv-lowest/installed ## the quick tests with the lowest version of each dependency, in .venv-lowest

@@ -18,7 +18,7 @@ export function Beside({ rows }: { rows: readonly UsageRow[] }) {
   const rate = perMinute(rows, now);
   const paces = pacesOf(store);
   return (
-    <aside class="usage-beside" aria-label="Pace and limits">
+    <section class="usage-beside" aria-label="Pace and limits">
       <section title="Over this quarter of an hour and the one before, of what is filtered">
         <h3 class="muted">Now</h3>
         {rate === null ? (
@@ -54,6 +54,6 @@ export function Beside({ rows }: { rows: readonly UsageRow[] }) {
         );
       })}
       {paces.length === 0 && <p class="muted">No limit of a plan is known to run.</p>}
-    </aside>
+    </section>
   );
 }
