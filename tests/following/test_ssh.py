@@ -156,7 +156,7 @@ def workspace(directory: Path) -> Path:
 def test_a_host_over_ssh_is_found_or_started_followed_and_left(box: Box, tmp_path: Path) -> None:
     with host(workspace(tmp_path), "hub", follow=(f"box={box.url}",)) as hub:
         until(lambda: hub.store.get("tasks", "box/task-0"), 30)
-        assert state(hub, "box") == "live"
+        until(lambda: state(hub, "box") == "live")
         say(box.memory, 2)
         until(lambda: hub.store.get("messages", "box/m2"))
         (tunnel,) = tunnels()
