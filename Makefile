@@ -24,7 +24,7 @@ ifdef ARGS
 else
 	@mkdir -p dist # the browser tests run beside the others, and what they print comes last
 	@$(BIN)/python -m pytest -m browser >dist/browser-tests.log 2>&1 & browser=$$!; \
-	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile; others=$$?; \
+	$(BIN)/python -m pytest -m "not browser"; others=$$?; \
 	wait $$browser; browser=$$?; cat dist/browser-tests.log; exit $$((others + browser))
 endif
 

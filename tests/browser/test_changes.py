@@ -17,6 +17,7 @@ from tests.browser.lab import Lab
 from tests.browser.server import started
 from tests.browser.test_dashboard import show
 from tests.browser.workspace import Workspace
+from tests.support.processes import wait_for
 from tests.support.wire import until
 
 pytestmark = pytest.mark.slow
@@ -160,9 +161,13 @@ def test_a_message_is_sent_from_an_agent_and_marked_read(page_of: Any, workspace
     board.rows.first.click()
     board.details.get_by_role("button", name="Mark read").click()
     expect(board.details.get_by_role("button", name="Mark read")).to_have_count(0)
+    wait_for(lambda: readers(workspace, "Which pump first?") == ["user"], "the file says who has read it")
+
+
+def readers(workspace: Workspace, text: str) -> list[str]:
     lines = (workspace.directory / "message-bus.jsonl").read_text().splitlines()
-    (sent,) = [json.loads(line) for line in lines if "Which pump first?" in line]
-    assert sent["read_by"] == ["user"]
+    (sent,) = [json.loads(line) for line in lines if text in line]
+    return list(sent["read_by"])
 
 
 def test_where_nothing_may_be_written_nothing_is_offered(page_of: Any, workspace: Workspace) -> None:
