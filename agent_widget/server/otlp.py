@@ -250,47 +250,39 @@ def _lines(signal: _Signal, kind: str, body: bytes) -> tuple[list[bytes], int, s
     lines: list[bytes] = []
     rejected, why = 0, ""
     for resource in found if signal.kept else ():
-        for part in _parts(signal, resource):
-            line = msgspec.json.encode({signal.key: [part]})
-            try:
-                for _ in signals(line):
-                    pass
-            except MISREAD as error:
-                rejected += _count(signal, part)
-                why = str(error)
-            else:
+        line = msgspec.json.encode({signal.key: [resource]})
+        fault = _fault_of(line)
+        if fault is None and len(line) <= MAX_LINE:
+            lines.append(line)
+            continue
+        items = list(_alone(signal, resource))  # so that a broken one does not cost the others
+        rejected += not items
+        why = fault if fault is not None and not items else why
+        for item in items:
+            line = msgspec.json.encode({signal.key: [item]})
+            if (fault := _fault_of(line)) is None:
                 lines.append(line)
+            else:
+                rejected, why = rejected + 1, fault
     return lines, rejected, why
 
 
-def _parts(signal: _Signal, resource: Any) -> Iterator[Any]:
-    """Yield a resource with its spans or records; one at a time where a line would be too long, or one is broken."""
-    line = msgspec.json.encode({signal.key: [resource]})
-    if len(line) <= MAX_LINE and _is_whole(line):
-        yield resource
-        return
-    scopes = resource.get(signal.scope) if isinstance(resource, dict) else None
-    items = [
-        (scope, item) for scope in scopes or () if isinstance(scope, dict) for item in scope.get(signal.item) or ()
-    ]
-    for scope, item in items:
-        yield {**resource, signal.scope: [{**scope, signal.item: [item]}]}
-    if not items:
-        yield resource
-
-
-def _is_whole(line: bytes) -> bool:
+def _fault_of(line: bytes) -> str | None:
+    """Return why readers cannot use a line."""
     try:
         for _ in signals(line):
             pass
-    except MISREAD:
-        return False
-    return True
+    except MISREAD as error:
+        return str(error)
+    return None
 
 
-def _count(signal: _Signal, part: Any) -> int:
-    scopes = part.get(signal.scope) or () if isinstance(part, dict) else ()
-    return sum(len(scope.get(signal.item) or ()) for scope in scopes if isinstance(scope, dict)) or 1
+def _alone(signal: _Signal, resource: Any) -> Iterator[dict[str, Any]]:
+    """Yield a resource with each of its spans or records alone."""
+    scopes = resource.get(signal.scope) if isinstance(resource, dict) else None
+    for scope in scopes if isinstance(scopes, list) else ():
+        for item in scope.get(signal.item) or () if isinstance(scope, dict) else ():
+            yield {**resource, signal.scope: [{**scope, signal.item: [item]}]}
 
 
 _IDS: Final = ("traceId", "spanId", "parentSpanId")

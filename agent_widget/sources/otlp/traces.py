@@ -11,12 +11,28 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..base import Evidence, Gone, Item, Record, preview
 from ..conversation import Conversation
 from ..questions import asks
-from ..steps import PERSON, About, Call, Closed, Prompt, Reply, Result, Step, Terms, Tokens, TurnEnd, TurnStart, Usage
+from ..steps import (
+    PERSON,
+    About,
+    Call,
+    Closed,
+    Prompt,
+    Reply,
+    Result,
+    Step,
+    Terms,
+    Tokens,
+    ToolStatus,
+    TurnEnd,
+    TurnStart,
+    Usage,
+)
 from .conventions import Meaning, meaning
 from .signals import Span
 
@@ -60,8 +76,8 @@ class _Trace:
     nodes: dict[str, _Node] = field(default_factory=dict)
     waiting: dict[str, list[_Pending]] = field(default_factory=dict)
     """Id of a span that has not come → the spans that need to know it."""
-    prompts: dict[Owner, dict[str, str]] = field(default_factory=dict)
-    """Agent → its prompts, and the message of each."""
+    prompts: dict[Owner, dict[bytes, str | None]] = field(default_factory=dict)
+    """Agent → digests of its prompts, and the message of each; ``None`` for what an agent above asked."""
     replies: dict[Owner, str] = field(default_factory=dict)
     """Agent → what it said last, in the turn that is not over."""
 
@@ -86,7 +102,8 @@ class Traces:
         trace.nodes[span.id] = self._node(span, means)
         for pending in trace.waiting.pop(span.id, ()):  # first what it did, then that it is over
             yield from self._place(trace, pending)
-        yield from self._place(trace, _Pending(span, means))
+        # what it means is all that is needed from here on: the texts of a whole conversation may stand in one span
+        yield from self._place(trace, _Pending(span._replace(attributes={}, events=[]), means))
 
     def _trace(self, id: str) -> _Trace:
         trace = self._traces.get(id)
@@ -140,7 +157,9 @@ class Traces:
             above, unknown = self._above(trace, span.parent)
             if unknown is not None:
                 trace.waiting.setdefault(unknown, []).append(pending)
-            yield from self._ran(trace, span, means, owner, above, unknown is not None)
+            yield from self._named(span, means, owner, above)
+            if unknown is None:
+                yield from self._ran(trace, span, means, owner, above)
             return
         if means.kind == "other":
             if span.parent is None and self._source.knows(owner):
@@ -148,24 +167,25 @@ class Traces:
             return
         if missing is not None:
             trace.waiting.setdefault(missing, []).append(pending)
-            if means.conversation is None and trace.names_conversations:
-                return  # it is of one of them, and not of the trace
+            if means.conversation is not None or not trace.names_conversations:  # else it is of one of them
+                yield from self._underway(span, means, owner)
+            return
         if means.kind == "tool":
-            yield from self._called(span, means, owner, missing is not None)
+            yield from self._called(span, means, owner)
         else:
-            yield from self._answered(trace, span, means, owner, missing is not None)
+            yield from self._answered(trace, span, means, owner)
         if span.parent is None:
             yield from self._ended(trace, span, owner, means)
 
-    def _ran(
-        self, trace: _Trace, span: Span, means: Meaning, owner: Owner, above: Owner | None, provisional: bool
-    ) -> Iterator[Item]:
-        """Yield what an agent's span means."""
+    def _named(self, span: Span, means: Meaning, owner: Owner, above: Owner | None) -> Iterator[Item]:
+        """Yield what an agent's span says of it, whoever it turns out to work for."""
         talk = self._source.conversation(owner, span, above)
         facts = {"name": means.agent, "model": means.model}
         yield from self._take(talk, About(span.start, {}, {k: v for k, v in facts.items() if v is not None}))
-        if provisional:
-            return
+
+    def _ran(self, trace: _Trace, span: Span, means: Meaning, owner: Owner, above: Owner | None) -> Iterator[Item]:
+        """Yield what an agent's span means."""
+        talk = self._source.conversation(owner, span, above)
         yield from self._take(talk, TurnStart(span.start))
         if above is None or above == owner:
             yield from self._prompted(trace, owner, span, means.input)
@@ -189,9 +209,10 @@ class Traces:
 
     def _delegated(self, trace: _Trace, span: Span, means: Meaning, owner: Owner, above: Owner) -> Iterator[Item]:
         """Yield that an agent above gave it work, and what it got back; no person has prompted it."""
-        for message in trace.prompts.get(owner, {}).values():
+        prompts = trace.prompts.get(owner, {})
+        for message in filter(None, prompts.values()):
             yield Gone("messages", message)
-        trace.prompts[owner] = dict.fromkeys(trace.prompts.get(owner, {}), "")
+        trace.prompts[owner] = dict.fromkeys(prompts)
         yield Record("agents", owner.agent, {"parent_id": above.agent})
         if owner.session != above.session:
             yield Record("sessions", owner.session, {"parent_id": above.session})
@@ -201,9 +222,13 @@ class Traces:
         back = {"at": span.end, "sender": owner.agent, "recipient": above.agent, "kind": "result", **between}
         yield Record("messages", f"{span.id}<", {**back, "text": preview(span.error or means.output)})
 
-    def _called(self, span: Span, means: Meaning, owner: Owner, provisional: bool) -> Iterator[Item]:
-        """Yield what a tool's span means."""
-        if provisional:
+    def _underway(self, span: Span, means: Meaning, owner: Owner) -> Iterator[Item]:
+        """Yield what shows of a tool or a model while spans above it have not come: that its agent works, mostly.
+
+        What it took counts as a copy, which gives way to the claim of the agent that it turns out to be of.
+        """
+        talk = self._source.conversation(owner, span)
+        if means.kind == "tool":
             fields = {
                 "at": span.start,
                 "agent_id": owner.agent,
@@ -216,30 +241,27 @@ class Traces:
                 "error": preview(span.error),
             }
             yield Record("tool_calls", span.id, fields)
-            yield from self._works(span, owner, f"called {means.name}")
-            return
+        elif means.tokens is not None:
+            yield from self._take(talk, _usage(span, means, means.tokens, copy=True))
+        yield from self._take(talk, About(span.end, {}, {}))
+        what = f"called {means.name}" if means.kind == "tool" else f"asked {means.model or 'a model'}"
+        yield Evidence(owner.agent, span.end, "says working", what)
+
+    def _called(self, span: Span, means: Meaning, owner: Owner) -> Iterator[Item]:
+        """Yield what a tool's span means."""
         talk = self._source.conversation(owner, span)
         yield from self._take(talk, Call(span.start, span.id, means.name or "tool", means.input))
-        status = "error" if span.error else "ok"
-        yield from self._take(
-            talk,
-            Result(span.end, span.id, status, means.output, span.error, span.end - span.start),  # type: ignore[arg-type]
-        )
+        status: ToolStatus = "error" if span.error else "ok"
+        result = Result(span.end, span.id, status, means.output, span.error, span.end - span.start)
+        yield from self._take(talk, result)
 
-    def _answered(self, trace: _Trace, span: Span, means: Meaning, owner: Owner, provisional: bool) -> Iterator[Item]:
+    def _answered(self, trace: _Trace, span: Span, means: Meaning, owner: Owner) -> Iterator[Item]:
         """Yield what a model's span means."""
         talk = self._source.conversation(owner, span)
         if means.agent is not None:
             yield from self._take(talk, About(span.start, {}, {"name": means.agent}))
-        terms = Terms(provider=means.provider)
-        usage = Usage(
-            span.end, span.id, means.tokens or Tokens(), means.model, means.cost_usd, copy=provisional, terms=terms
-        )
         if means.tokens is not None:
-            yield from self._take(talk, usage)
-        if provisional:
-            yield from self._works(span, owner, f"asked {means.model or 'a model'}")
-            return
+            yield from self._take(talk, _usage(span, means, means.tokens))
         yield from self._prompted(trace, owner, span, means.input)
         if means.output:
             trace.replies[owner] = means.output
@@ -247,21 +269,23 @@ class Traces:
 
     def _prompted(self, trace: _Trace, owner: Owner, span: Span, text: str | None) -> Iterator[Item]:
         """Yield a prompt, once in a trace: every answer of the model repeats it."""
-        known = trace.prompts.setdefault(owner, {})
-        if not text or text in known:
+        if not text:
             return
-        known[text] = f"{owner.session}:{span.id}?"
+        known, digest = trace.prompts.setdefault(owner, {}), blake2b(text.encode(), digest_size=16).digest()
+        if digest in known:
+            return
+        known[digest] = f"{owner.session}:{span.id}?"
         talk = self._source.conversation(owner, span)
         if talk.parent is None and owner.session not in self._source.titled:
             self._source.titled[owner.session] = True
             yield from self._take(talk, About(span.start, {"title": preview(" ".join(text.split()))}, {}))
         yield from self._take(talk, Prompt(span.start, f"{span.id}?", text, talk.parent or PERSON))
 
-    def _works(self, span: Span, owner: Owner, what: str) -> Iterator[Item]:
-        """Yield evidence that the main agent of a conversation works: something it did has ended, it has not."""
-        yield from self._take(self._source.conversation(owner, span), About(span.end, {}, {}))
-        yield Evidence(owner.agent, span.end, "says working", what)
-
     def _take(self, talk: Conversation, step: Step) -> list[Item]:
         self._source.touched[talk.agent] = talk
         return talk.take(step)
+
+
+def _usage(span: Span, means: Meaning, tokens: Tokens, *, copy: bool = False) -> Usage:
+    terms = Terms(provider=means.provider)
+    return Usage(span.end, span.id, tokens, means.model, means.cost_usd, copy=copy, terms=terms)
