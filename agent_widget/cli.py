@@ -13,10 +13,8 @@ import sys
 import tempfile
 import warnings
 import webbrowser
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,26 +27,22 @@ from .broker import Address, AddressError, address
 from .broker.address import VARIABLE as NATS_VARIABLE
 from .client.client import Client
 from .client.connection import ENDED
-from .client.errors import CallError, ConnectionFailed
-from .client.once import ask_once
+from .client.errors import ConnectionFailed
 from .data.files import csv_text, json_bytes, parquet_bytes
 from .data.frames import arrow_table
-from .discovery import Runtime, redirecting, runtimes
+from .discovery import redirecting, runtimes
+from .doctor import findings
 from .following import Hosts
-from .ingest.archive import Archive, archive_size, default_path
+from .ingest.archive import Archive, default_path
 from .ingest.collector import Collector
-from .ingest.notifications import Notifications
 from .ingest.roots import PathError
 from .notebook.api import connect
-from .ondemand.copies import directory_beside, kept_size
 from .server.app import Server, StartError
 from .server.launch import FOLLOW_VARIABLE, IDLE_TIMEOUT, ServerError, serve
-from .sources.chat import ChatSource
 from .store import Row
 from .tables import TABLES
 from .version import VERSION
 from .visible import escaped, one_line, visible
-from .writing import audit_path, last_writes
 
 if TYPE_CHECKING:
     from .server.otlp import Receiver
@@ -57,9 +51,6 @@ _FILES = 4096
 """Open files that a server asks the system for."""
 _TOKEN_VARIABLE = "AGENT_WIDGET_TOKEN"
 FOLLOW_TOKEN_VARIABLE = "AGENT_WIDGET_FOLLOW_TOKEN"
-_TOLD = ("status", "owner", "priority", "title", "notes", "recipient", "text", "read")
-"""Columns whose new values ``doctor`` shows of a change."""
-_WHO = ("user", "client", "method", "id")
 OTLP_PORT = 4318
 """The standard port of OTLP over HTTP."""
 _ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -643,124 +634,5 @@ def _servers(options: argparse.Namespace) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> None:
-    collector = Collector(options.paths)
-    collector.scan()
-    if not collector.sources:
-        _say("found", "nothing: no known agent has left files on this machine; name a directory")
-    for state in collector.states():
-        if state.state == "missing":
-            _say("not there", f"{state.name}  {state.path}")
-            continue
-        _say("found", f"{state.name}  {state.path}")
-        _say("readable", f"{state.files} files, {state.bytes / 1e6:.1f} MB")
-        if state.malformed:
-            _say("skipped", f"{state.malformed} lines or documents that do not fit their format")
-        for kind, count in sorted(state.unknown.items()):
-            _say("unknown", f"{count:>7}  {kind}")
-        if state.gone:
-            _say("gone", f"{state.gone} files that were read before; their rows stay")
-        for problem in state.problems:
-            _say("problem", problem)
-    for name in collector.store:
-        if collector.store.count(name):
-            _say("rows", f"{collector.store.count(name):>7}  {name}")
-    for label, line in (*_prices(collector), *_plans(collector), *_limits(collector), *_late(collector)):
+    for label, line in findings(options.paths):
         _say(label, line)
-    archive = default_path(collector.places)
-    size = archive_size(archive)
-    _say("archive", f"{archive}  {f'{size / 1e6:.1f} MB' if size else 'none yet: agent-widget serve makes it'}")
-    kept = directory_beside(archive)
-    copies, size = kept_size(kept)
-    if copies:
-        _say("transcripts", f"{kept}  {size / 1e6:.1f} MB in {copies} copies")
-    writes = last_writes(5)
-    _say(
-        "written",
-        str(audit_path()) if writes else "nothing through a server; agent-widget serve --allow-writes lets you",
-    )
-    for write in writes:
-        _say("", _written(write)[:200])
-    for runtime in runtimes():
-        for line in _hosts_of(runtime) if runtime.follows else ():
-            _say("host", line)
-    server = next((r for r in runtimes() if set(r.paths) == {str(place) for place in collector.places}), None)
-    running = f"{server.url}  pid {server.pid}" if server else "none watches this; agent-widget serve starts one"
-    _say("server", running)
-    for label, text in _publishing(server):
-        _say(label, text)
-
-
-def _publishing(server: Runtime | None) -> Iterator[tuple[str, str]]:
-    """Yield how it goes with the broker to which a running server publishes."""
-    if server is None or server.publishes is None:
-        return
-    try:
-        state = ask_once(server.url, server.token, "status")["publishing"]
-    except (ConnectionFailed, CallError) as failure:
-        yield "publishing", f"{server.publishes}: the server does not say how it goes ({failure})"
-    else:
-        why = f": {state['message']}" if state.get("message") else ""
-        yield "publishing", f"{server.publishes} as {state['host']}  {state['state']}{why}"
-
-
-def _hosts_of(runtime: Runtime) -> Iterator[str]:
-    """Yield how the hosts are that a running server follows."""
-    try:
-        with contextlib.closing(connect(runtime.url, runtime.token)) as client:
-            for host in client.hosts:
-                since = f" since {datetime.fromtimestamp(host.since / 1000):%d %b %H:%M}" if host.since else ""
-                yield f"{host.name}  {host.state}{since}" + (f"  {host.message}" if host.message else "")
-    except ConnectionFailed as error:
-        yield f"the server at {runtime.url} does not say how its hosts are: {error}"
-
-
-def _written(write: Mapping[str, Any]) -> str:
-    """Return a line of the audit in words."""
-    at = datetime.fromtimestamp(write.get("at", 0) / 1000).astimezone()
-    changed = ", ".join(f"{name}={value}" for name, value in (write.get("after") or {}).items() if name in _TOLD)
-    return "  ".join(map(str, [f"{at:%Y-%m-%d %H:%M:%S}", *(write.get(name) for name in _WHO), changed]))
-
-
-def _late(collector: Collector) -> Iterator[tuple[str, str]]:
-    """Yield why changes below a root would be seen late, and what helps."""
-    notifications = Notifications(lambda: collector.roots, lambda path: None)
-    notifications.start()
-    try:
-        notifications.refresh()
-        notifications.compare(collector.tree)
-        for root in collector.roots:
-            if reason := notifications.degraded(root):
-                yield "late", f"{root}: {reason}"
-    finally:
-        notifications.stop()
-
-
-def _prices(collector: Collector) -> Iterator[tuple[str, str]]:
-    """Yield where the prices of answers come from."""
-    try:
-        library = f"genai-prices {version('genai-prices')}"
-    except PackageNotFoundError:
-        library = 'not known: pip install "agent-widget[prices]"; costs that agents state are there'
-    yield "prices", library
-    books = [source.book for source in collector.sources if isinstance(source, ChatSource)]
-    for rate in sorted({rate for book in books for rate in book.ledger.own_rates}):
-        yield "", f"beside it, {rate}"
-
-
-def _plans(collector: Collector) -> Iterator[tuple[str, str]]:
-    """Yield the limits of plans as last heard, and how to hear those of Claude Code."""
-    for row in collector.store.rows("limits"):
-        used = "an unknown share" if row["used"] is None else f"{row['used']:.0%}"
-        heard = datetime.fromtimestamp(row["at"] / 1000).strftime("%d %b %H:%M")
-        yield "limit", f"{row['source']}  {row['name']}: {used} used, from the {row['heard_from']} of {heard}"
-        if row["heard_from"] == "usage":
-            yield "", "agent-widget statusline as Claude Code's statusLine command keeps what is used of it"
-
-
-def _limits(collector: Collector) -> Iterator[tuple[str, str]]:
-    """Return how many directories are to be watched, and how many may be (Linux)."""
-    directories = sum(1 for root in collector.roots for _ in os.walk(root))
-    with contextlib.suppress(OSError, ValueError):
-        allowed = int(Path("/proc/sys/fs/inotify/max_user_watches").read_text())
-        near = "  (near: raise fs.inotify.max_user_watches)" if directories * 2 > allowed else ""
-        yield "watches", f"{directories} directories of {allowed} allowed{near}"
