@@ -7,7 +7,6 @@ texts in the answers were written by agents or by what they read: data for the a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Final, Literal, ParamSpec, TypeVar
 
@@ -19,6 +18,7 @@ from .client.client import Client
 from .client.errors import CallError, ConnectionFailed, NotFound
 from .data.moments import millis
 from .store import Row
+from .tables import iso
 from .version import VERSION
 
 P = ParamSpec("P")
@@ -177,7 +177,7 @@ def _timed(row: Row | dict[str, Any], times: Iterable[str]) -> dict[str, Any]:
     found = {name: value for name, value in row.items() if value is not None}
     for name in times:
         if name in found:
-            found[name] = _iso(found[name])
+            found[name] = iso(found[name])
     return found
 
 
@@ -199,8 +199,8 @@ _KEYS: Final[dict[str, Callable[[Row], Any]]] = {
     "project": lambda row: row["project"],
     "agent": lambda row: row["agent_id"],
     "session": lambda row: row["session_id"],
-    "day": lambda row: _iso(row["at"])[:10],
-    "hour": lambda row: _iso(row["at"])[:13] + ":00Z",
+    "day": lambda row: iso(row["at"])[:10],
+    "hour": lambda row: iso(row["at"])[:13] + ":00Z",
 }
 
 
@@ -218,8 +218,3 @@ def _spent(rows: Iterable[Row], by: str) -> list[dict[str, Any]]:
 
 def _rounded(sums: dict[str, Any]) -> dict[str, Any]:
     return {name: round(value, 6) if isinstance(value, float) else value for name, value in sums.items()}
-
-
-def _iso(ms: int) -> str:
-    """Return a time in milliseconds since the epoch as ISO 8601, UTC, to the second."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -18,9 +18,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -29,6 +27,7 @@ import msgspec
 
 from .sources.changes import Change, Method, Rewrite
 from .sources.workspace.writing import plans
+from .tables import iso, now_ms
 from .writing.files import rewrite
 from .writing.locks import held
 
@@ -111,7 +110,7 @@ class Recorder:
             "depends_on": [task.id for task in depends_on],
         }
         given = {name: value for name, value in fields.items() if value}
-        return RecordedTask(self, change_task(self.directory, "task.create", given))
+        return RecordedTask(self, _change_task(self.directory, "task.create", given))
 
     def log(self, text: str, level: Level = "info", **data: Any) -> None:
         """Record a log line; ``data`` is added to its text."""
@@ -154,17 +153,23 @@ class Recorder:
         kind: str,
         payload: dict[str, Any],
         recipient: str | None = None,
-        at: float | None = None,
+        at: int | None = None,
     ) -> str:
         id = f"msg-{secrets.token_hex(8)}"
-        line = {"message_id": id, "from_agent": sender, "timestamp": _iso(at), "type": kind, "payload": payload}
+        line = {
+            "message_id": id,
+            "from_agent": sender,
+            "timestamp": iso(now_ms() if at is None else at),
+            "type": kind,
+            "payload": payload,
+        }
         if recipient is not None:
             line["to_agent"] = recipient
         self._append(BUS, line)
         return id
 
     def _log(self, text: str, level: str, agent: str | None, data: dict[str, Any]) -> None:
-        line: dict[str, Any] = {"timestamp": _iso(), "level": level, "message": text}
+        line: dict[str, Any] = {"timestamp": iso(now_ms()), "level": level, "message": text}
         if agent is not None:
             line["agent_id"] = agent
         if data:
@@ -182,11 +187,11 @@ class RecordedAgent:
         """The id of its session's row: one from its start to its end."""
         self._state: dict[str, Any] = {"status": "idle", "session_id": self.session}
         if parent is not None:
-            spawned = {"type": "session_spawned", "timestamp": _iso(), "parent_session": parent.session}
+            spawned = {"type": "session_spawned", "timestamp": iso(now_ms()), "parent_session": parent.session}
             run._append(SESSIONS, {**spawned, "child_session": self.session, "description": role or name})
-        run._append(SESSIONS, {"type": "session_start", "timestamp": _iso(), "session_id": self.session})
+        run._append(SESSIONS, {"type": "session_start", "timestamp": iso(now_ms()), "session_id": self.session})
         details = {"session_id": self.session, **({"role": role} if role else {})}
-        self._last = time.time()
+        self._last = now_ms()
         """When its status was recorded last: two statuses of one millisecond would have no order."""
         run._send(name, "broadcast", {"status": "online and ready", "details": details}, at=self._last)
 
@@ -209,7 +214,7 @@ class RecordedAgent:
     def failed(self, error: BaseException | str) -> None:
         """Record that it has ended, and why it failed."""
         text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error
-        failure = {"type": "session_error", "timestamp": _iso(), "session_id": self.session}
+        failure = {"type": "session_error", "timestamp": iso(now_ms()), "session_id": self.session}
         self.run._append(SESSIONS, {**failure, "error": {"name": type(error).__name__, "data": {"message": text}}})
         self._end("failed", text)
 
@@ -241,14 +246,14 @@ class RecordedAgent:
         self._repeat()
 
     def _repeat(self) -> None:
-        self._last = max(time.time(), self._last + 0.001)
+        self._last = max(now_ms(), self._last + 1)
         self.run._send(self.name, "heartbeat", self._state, at=self._last)
 
     def _end(self, word: str, doing: str | None) -> None:
         if self.run._open.get(self.name) is self:
             del self.run._open[self.name]
             self._status(word, doing)
-            self.run._append(SESSIONS, {"type": "session_end", "timestamp": _iso(), "session_id": self.session})
+            self.run._append(SESSIONS, {"type": "session_end", "timestamp": iso(now_ms()), "session_id": self.session})
 
     def __enter__(self) -> Self:
         return self
@@ -273,13 +278,13 @@ class RecordedCall:
         self.error: str | None = None
         """Why it failed, if it did; an exception that leaves the block sets it."""
         self._agent = agent
-        self._began = time.time()
+        self._began = now_ms()
         self._line: dict[str, Any] = {
-            "timestamp": _iso(self._began),
+            "timestamp": iso(self._began),
             "session_id": agent.session,
             "tool": name,
             "call_id": self.id,
-            "start_time": _iso(self._began),
+            "start_time": iso(self._began),
         }
         if input is not None:
             text = _text(input)
@@ -292,10 +297,10 @@ class RecordedCall:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if error is not None and self.error is None:
             self.error = f"{type(error).__name__}: {error}"
-        now = time.time()
+        now = now_ms()
         end: dict[str, Any] = {
-            "end_time": _iso(now),
-            "duration_ms": max(0, round((now - self._began) * 1000)),
+            "end_time": iso(now),
+            "duration_ms": max(0, now - self._began),
             "success": self.error is None,
         }
         if self.output is not None:
@@ -339,11 +344,11 @@ class RecordedTask:
 
     def cancel(self, reason: str | None = None) -> None:
         """Record that nobody works on it any more."""
-        change_task(self.run.directory, "task.cancel", {"reason": reason} if reason else {}, self.id)
+        _change_task(self.run.directory, "task.cancel", {"reason": reason} if reason else {}, self.id)
 
     def _update(self, **fields: str | None) -> None:
         given = {name: value for name, value in fields.items() if value is not None}
-        change_task(self.run.directory, "task.update", given, self.id)
+        _change_task(self.run.directory, "task.update", given, self.id)
 
     def __repr__(self) -> str:
         return f"<task {self.id!r} of {self.run!r}>"
@@ -358,13 +363,15 @@ def record(directory: str | os.PathLike[str]) -> Recorder:
     return Recorder(directory)
 
 
-def change_task(directory: Path, method: Method, fields: Mapping[str, Any], id: str | None = None) -> str:
+def _change_task(directory: Path, method: Method, fields: Mapping[str, Any], id: str | None = None) -> str:
     """Change the list of tasks under its lock, as everybody does who writes into a workspace; return the task's id.
 
     Raises :class:`~agent_widget.writing.locks.Locked` if another program holds the lock for long, and
     :class:`~agent_widget.sources.changes.Missing` for a task that is not on the list any more.
     """
     root = directory.resolve()
+    change = Change(method, fields, now_ms(), secrets.token_hex(4), id)
+    plan = next(plan for plan in plans(change, "") if isinstance(plan, Rewrite))
     found: list[str] = []
 
     def edit(data: bytes | None) -> bytes:
@@ -372,17 +379,9 @@ def change_task(directory: Path, method: Method, fields: Mapping[str, Any], id: 
         found[:] = [made]
         return new
 
-    change = Change(method, fields, time.time_ns() // 1_000_000, secrets.token_hex(4), id)
-    plan = next(plan for plan in plans(change, "") if isinstance(plan, Rewrite))
     with held(root, plan.locks) as lock:
         rewrite(root / plan.path, root, edit, lock.check)
     return found[0]
-
-
-def _iso(at: float | None = None) -> str:
-    """Return a time in seconds since the epoch (by default now) as ``2026-01-04T17:34:36.932Z``."""
-    moment = datetime.fromtimestamp(time.time() if at is None else at, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _text(value: Any) -> str:

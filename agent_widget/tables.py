@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import msgspec
@@ -206,6 +207,11 @@ DERIVED: Final = frozenset({"stats", "spans", "usage"})
 def schema() -> dict[str, dict[str, str]]:
     """Return the ``schema`` part of the ``welcome`` frame: table → column → type word."""
     return {name: table.schema for name, table in TABLES.items()}
+
+
+def iso(ms: int) -> str:
+    """Return a time in milliseconds since the epoch as JavaScript writes it: ``2026-01-04T17:34:36.932Z``."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def now_ms() -> int:

@@ -83,7 +83,7 @@ def test_every_tool_is_read_only_and_says_what_it_does(team: Client) -> None:
 def test_who_waits_comes_with_what_for_the_longest_first(team: Client) -> None:
     first, second = ask(team, "waiting_agents")
     assert (first["name"], second["name"]) == ("cem", "ann")
-    assert (second["status_reason"], second["status_at"]) == ("may I?", "2026-01-01T00:00:00Z")
+    assert (second["status_reason"], second["status_at"]) == ("may I?", "2026-01-01T00:00:00.000Z")
     assert "project" not in second, "what is unknown is left out"
 
 
@@ -107,7 +107,7 @@ def test_costs_are_summed_by_whatever_is_asked_for(team: Client) -> None:
 
 def test_limits_say_how_much_is_used_and_until_when(team: Client) -> None:
     assert ask(team, "limits") == [
-        {"name": "5 h", "used": 0.5, "resets_at": "2026-01-01T00:00:00Z", "plan": "pro", "heard_from": "rollout"}
+        {"name": "5 h", "used": 0.5, "resets_at": "2026-01-01T00:00:00.000Z", "plan": "pro", "heard_from": "rollout"}
     ]
 
 
@@ -128,7 +128,7 @@ def test_the_command_serves_a_transcript_over_stdin_and_stdout(tmp_path: Path) -
         "type": "user",
         "uuid": "u1",
         "sessionId": "s1",
-        "timestamp": "2026-01-01T00:00:00Z",
+        "timestamp": "2026-01-01T00:00:00.000Z",
         "cwd": "/home/ann/shop",
         "message": {"role": "user", "content": "Paint the door"},
     }

@@ -8,9 +8,9 @@ readers of later versions take it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
+from ..tables import iso
 from ..version import VERSION
 from .markdown import text_of
 
@@ -65,7 +65,7 @@ def steps(entries: Iterable[Entry]) -> list[dict[str, Any]]:
         kind, at = entry["kind"], entry["at"]
         if kind in ("thinking", "reply", "tool"):
             if open_ is None or _begins(open_, kind, at, ended):
-                open_ = {"timestamp": _time(at), "source": "agent", "message": ""}
+                open_ = {"timestamp": iso(at), "source": "agent", "message": ""}
                 found.append(open_)
                 ended = 0
             if kind == "tool":
@@ -76,7 +76,7 @@ def steps(entries: Iterable[Entry]) -> list[dict[str, Any]]:
             continue
         if (step := _other(entry)) is not None:
             open_ = None
-            found.append({"timestamp": _time(at), **step})
+            found.append({"timestamp": iso(at), **step})
     return [step for step in found if step["message"] or "tool_calls" in step or "reasoning_content" in step]
 
 
@@ -119,7 +119,3 @@ def _other(entry: Entry) -> dict[str, Any] | None:
         message = ": ".join(filter(None, (f"turn {entry['how']}", entry["text"])))
         return {"source": "system", "message": message, "extra": {"kind": kind, "how": entry["how"]}}
     return None
-
-
-def _time(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

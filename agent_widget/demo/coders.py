@@ -20,7 +20,8 @@ from itertools import count
 from pathlib import Path
 from typing import ClassVar, Final
 
-from .files import Json, compact, iso
+from ..tables import iso
+from .files import Json, compact
 
 SESSIONS: Final = 6
 """Maximum sessions of a coding agent; after that the oldest is resumed."""

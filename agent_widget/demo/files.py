@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,11 +19,6 @@ Json = dict[str, Any]
 MARKER: Final = ".agent-widget-demo"
 STALE: Final = 120
 """Seconds after which the lock of a writer that died may be broken."""
-
-
-def iso(ms: int) -> str:
-    """Return a time in ms since the epoch as ``2026-01-04T17:34:36.932Z``."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def compact(value: Any) -> str:

@@ -11,7 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from .files import Json, Workspace, compact, iso
+from ..tables import iso
+from .files import Json, Workspace, compact
 
 STORY: Final[dict[str, Any]] = tomllib.loads(files(__package__).joinpath("story.toml").read_text("utf-8"))
 """The texts of the simulation: members, product, tasks, messages."""

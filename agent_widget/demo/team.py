@@ -11,7 +11,8 @@ import itertools
 from collections.abc import Generator
 from pathlib import Path
 
-from .files import Json, iso
+from ..tables import iso
+from .files import Json
 from .journal import STORY, Agent, Journal, file_of, kind_of
 
 Life = Generator[float, None, None]

@@ -8,9 +8,10 @@ knows of writing is pure, and can be tested with bytes in memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Final, Literal, NamedTuple
+
+from ..tables import iso
 
 Method = Literal["task.create", "task.update", "task.cancel", "message.send", "message.read"]
 
@@ -37,8 +38,7 @@ class Change(NamedTuple):
     @property
     def iso(self) -> str:
         """The time as JavaScript writes it: ``2026-01-04T17:47:32.645Z``."""
-        moment = datetime.fromtimestamp(self.at / 1000, UTC)
-        return f"{moment:%Y-%m-%dT%H:%M:%S}.{self.at % 1000:03}Z"
+        return iso(self.at)
 
 
 class Refused(Exception):
