@@ -14,8 +14,9 @@ import pytest
 from agent_widget import demo
 from agent_widget.demo import Demo
 from agent_widget.demo.coders import SESSIONS, ClaudeCode, Codex
-from agent_widget.demo.files import MARKER, STALE, iso
+from agent_widget.demo.files import MARKER, STALE
 from agent_widget.ingest.collector import Collector
+from agent_widget.tables import iso
 from tests.support.collecting import lookup
 from tests.support.processes import wait_for
 

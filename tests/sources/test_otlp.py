@@ -6,12 +6,12 @@ import json
 import os
 import random
 from itertools import permutations
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
-from agent_widget.sources.base import Malformed
+from agent_widget.sources.base import Gone, Malformed
 from agent_widget.sources.otlp import Otlp
 from agent_widget.sources.otlp.signals import signals
 from agent_widget.store import Row
@@ -236,6 +236,31 @@ def test_every_way_of_cutting_a_small_trace_comes_to_the_same(tmp_path: Path) ->
         )
     for each in found:
         assert each == found[0]
+
+
+def test_an_agent_that_is_called_twice_is_prompted_by_nobody(tmp_path: Path) -> None:
+    helper = {"gen_ai__agent__name": "helper", "gen_ai__conversation__id": "c2"}
+    asked = {"gen_ai__input__messages": said("user", "Which red?"), "gen_ai__usage__output_tokens": 1}
+    chat = {"gen_ai__operation__name": "chat", "gen_ai__request__model": "m1", **helper, **asked}
+    ran = {"gen_ai__operation__name": "invoke_agent", **helper}
+    lead = {"gen_ai__operation__name": "invoke_agent", "gen_ai__agent__name": "lead", "gen_ai__conversation__id": "c1"}
+    spans = [
+        *(span(3, 2, "chat m1", 1, 1, **chat), span(2, 1, "invoke_agent helper", 1, 2, **ran)),
+        *(span(5, 4, "chat m1", 4, 1, **chat), span(4, 1, "invoke_agent helper", 4, 2, **ran)),
+        span(1, 0, "invoke_agent lead", 0, 9, **lead),
+    ]
+    reader = Otlp(tmp_path).reader(PurePosixPath("t.jsonl"))
+    assert reader is not None
+    items = [item for each in spans for item in reader.read(export(each).strip())]
+    gone = {item.id for item in items if isinstance(item, Gone)}
+    assert gone == {f"c2:{3:016x}?"}, "the prompt that seemed to be a person's"
+
+
+def test_what_waits_for_a_span_above_it_holds_no_attributes(home: Home) -> None:
+    home.write("t.jsonl", b"".join(export(each) for each in open_inference()[:-1])).read()
+    (trace,) = home.source.traces._traces.values()
+    waiting = [pending.span for spans in trace.waiting.values() for pending in spans]
+    assert waiting and not any(span.attributes or span.events for span in waiting)
 
 
 def test_a_trace_without_agents_is_no_agent(home: Home) -> None:
