@@ -140,6 +140,8 @@ class Collector:
         self.retention_ms = retention_ms
         self._workers = workers
         self._crew: Crew | None = None
+        self._own = 0
+        """Bytes that are left to be read here: workers were given none of them, or could not read them."""
         self._joining: Iterator[None] | None = None
         """What a worker has found, while it is taken in."""
         self._readings: dict[bytes, Reading] = {}
@@ -423,16 +425,19 @@ class Collector:
         return bool(self._list) or self._crew is not None
 
     def _engage(self) -> None:
-        """Give files to workers, if there is much to read."""
+        """Give files to workers, if there is much to read that was not found to be for this process."""
         count = cores() if self._workers is None else self._workers
         if self._crew is not None or self._keeper is None or not self.looked or not self._list:
             return
-        if count < (2 if self._workers is None else 1) or self._progress.left <= MUCH:
+        left = self._progress.left
+        self._own = min(self._own, left)
+        if count < (2 if self._workers is None else 1) or left - self._own <= MUCH:
             return
         recent = time.time_ns() - int(HOT_FOR * 1e9)
         waiting = [file for rank, _, file in sorted(self._list) if rank == file.rank and file.written < recent]
         tasks = tasks_of(self.sources, waiting, self._files.values(), masking=self.masking)
         if sum(file.size for task in tasks for file in task.files) <= MUCH:
+            self._own = left
             return
         for task in tasks:
             for file in task.files:
@@ -452,6 +457,7 @@ class Collector:
             if not self._crew.left:
                 self._crew.close()
                 self._crew = None
+                self._own = self._progress.left
         return True
 
     def _take_back(self, task: Task, found: Found | None, last: bool) -> Iterator[Any]:

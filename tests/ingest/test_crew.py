@@ -33,8 +33,12 @@ def alone(home: Path) -> dict[str, dict[str, Any]]:
     return everything(found)
 
 
+def several(home: Path, archive: Path, workers: int = 2) -> Collector:
+    return Collector([home], clock=lambda: NOW, host="here", archive=lambda _: Archive.open(archive), workers=workers)
+
+
 def together(home: Path, archive: Path, workers: int = 2) -> Collector:
-    found = Collector([home], clock=lambda: NOW, host="here", archive=lambda _: Archive.open(archive), workers=workers)
+    found = several(home, archive, workers)
     found.scan()
     return found
 
@@ -143,6 +147,70 @@ def test_a_small_home_and_one_without_an_archive_are_read_by_one_process(
     monkeypatch.setattr(collecting, "MUCH", 64 * 2**20)
     together(home, tmp_path / "a.sqlite3").close()
     assert batches == []
+
+
+@pytest.fixture
+def crews(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many batches each crew is given."""
+    found: list[int] = []
+    begin = crew.Crew.__init__
+
+    def count(self: crew.Crew, batches: list[Any], number: int) -> None:
+        found.append(len(batches))
+        begin(self, batches, number)
+
+    monkeypatch.setattr(crew.Crew, "__init__", count)
+    return found
+
+
+def in_slices(found: Collector) -> Collector:
+    """Read as a watcher has it done: it looks again and again whether there is something else to do."""
+    found.look()
+    while not found.read_on(lambda: True):
+        pass
+    found.settle(stats=True)
+    return found
+
+
+def test_workers_that_cannot_be_started_are_given_the_files_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crews: list[int]
+) -> None:
+    home = tmp_path / "home"
+    for number in range(5):
+        grow(transcript(home, number), 0, 3)
+
+    def fails(self: crew.Crew) -> subprocess.Popen[bytes]:
+        raise OSError("no memory")
+
+    monkeypatch.setattr(crew.Crew, "_started", fails)
+    found = in_slices(several(home, tmp_path / "a.sqlite3"))
+    assert everything(found) == alone(home)
+    assert crews == [5]
+    found.close()
+
+
+def test_it_is_looked_once_whether_workers_can_read_what_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crews: list[int]
+) -> None:
+    """It takes a look at every file. There is nothing for workers in this home until a session comes."""
+    home, looks, look = tmp_path / "home", [], collecting.tasks_of
+
+    def count(*given: Any, **options: Any) -> Any:
+        looks.append(given)
+        return look(*given, **options)
+
+    monkeypatch.setattr(collecting, "tasks_of", count)
+    for number in range(30):
+        write(home, f"plans/{number}.md", b"# Plan\n")
+    write(home, "projects/-home-ann-shop/memory/MEMORY.md", b"# Shop\n")
+    write(home, "history.jsonl", b"{}\n")
+    found = in_slices(several(home, tmp_path / "a.sqlite3"))
+    assert (len(looks), crews) == (1, [])
+    grow(transcript(home, 0), 0, 3)
+    in_slices(found)
+    assert (len(looks), crews) == (2, [1])
+    assert everything(found) == alone(home)
+    found.close()
 
 
 def test_what_cannot_be_taken_in_is_read_again(
