@@ -30,7 +30,7 @@ from . import database, homes, joining
 from .accounts import Accounts
 from .archive import Archive, ArchiveError
 from .checkpoint import Checkpoint
-from .crew import MOST_WORKERS, MUCH, Crew, Task, cores, tasks_of
+from .crew import MOST_WORKERS, MUCH, Assignment, Crew, assignments, cores
 from .file import File, Rank
 from .keeping import Keeper
 from .progress import MAX_PROBLEMS, More, Progress
@@ -144,10 +144,6 @@ class Collector:
         """Bytes that are left to be read here: workers were given none of them, or could not read them."""
         self._joining: Iterator[None] | None = None
         """What a worker has found, while it is taken in."""
-        self._readings: dict[bytes, Reading] = {}
-        """Path → how far a worker has read it, of batches of which a part was taken in."""
-        self._misread: set[bytes] = set()
-        """The first path of each batch that must be read here."""
         self._pruned: dict[str, tuple[int, str]] = {}
         """Table → time (ms) and id of the last row that :meth:`prune` looked at, if there are more."""
         if self.sources or follows:
@@ -435,14 +431,14 @@ class Collector:
             return
         recent = time.time_ns() - int(HOT_FOR * 1e9)
         waiting = [file for rank, _, file in sorted(self._list) if rank == file.rank and file.written < recent]
-        tasks = tasks_of(self.sources, waiting, self._files.values(), masking=self.masking)
-        if sum(file.size for task in tasks for file in task.files) <= MUCH:
+        given = assignments(self.sources, waiting, self._files.values(), masking=self.masking)
+        files = [file for assignment in given for file in assignment.files]
+        if sum(file.size for file in files) <= MUCH:
             self._own = left
             return
-        for task in tasks:
-            for file in task.files:
-                file.away, file.rank = True, None
-        self._crew = Crew(tasks, min(count, MOST_WORKERS))
+        for file in files:
+            file.away, file.rank = True, None
+        self._crew = Crew(given, min(count, MOST_WORKERS))
 
     def _join(self, timeout: float) -> bool:
         """Take in a portion of what workers have found; returns whether there was any."""
@@ -460,41 +456,43 @@ class Collector:
                 self._own = self._progress.left
         return True
 
-    def _take_back(self, task: Task, found: Found | None, last: bool) -> Iterator[Any]:
+    def _take_back(self, assignment: Assignment, found: Found | None, last: bool) -> Iterator[None]:
         """Take in a part of what a worker has found; with the last one its files are read, or to be read here."""
         assert self._keeper is not None
         if found is None:
-            self._misread.add(task.batch.files[0])
-        elif task.batch.files[0] not in self._misread:
-            kept = self._keeper.kept(task.batch.number)
+            assignment.failed = True
+        elif not assignment.failed:
+            kept = self._keeper.kept(assignment.batch.number)
             self.unmasked.update(found.unmasked)
             try:
-                yield from joining.steps(task.source, found, kept, self._claim, self.statuses)
+                yield from joining.steps(assignment.source, found, kept, self._claim, self.statuses)
             except Exception:
                 log.exception("what a worker has found cannot be taken in; its files are read again")
-                self._misread.add(task.batch.files[0])
+                assignment.failed = True
             else:
-                self._readings.update((reading.path, reading) for reading in found.files)
-        if not last:
+                assignment.readings.update((reading.path, reading) for reading in found.files)
+        if last:
+            for file in assignment.files:
+                reading = assignment.readings.get(os.fsencode(file.path))
+                self._come_back(file, None if assignment.failed else reading)
+
+    def _come_back(self, file: File, reading: Reading | None) -> None:
+        """Take over how far a worker has read a file; without a ``reading`` it is to be read here."""
+        assert self._keeper is not None
+        file.away = False
+        if self._files.get(file.path) is not file:
             return
-        whole = task.batch.files[0] not in self._misread
-        read = {name: self._readings.pop(name, None) for name in task.batch.files}
-        for file in task.files:
-            file.away = False
-            if self._files.get(file.path) is not file:
-                continue
-            again, file.again = file.again, False
-            reading = read[os.fsencode(file.path)]
-            if not whole or reading is None or reading.state.unread or reading.state.retries is not None:
-                self._await(file)
-                continue
-            file.adopt(reading.state)
-            self._keeper.take_reader(file, reading.reader)
-            for agent in file.speakers:
-                self.conversations.setdefault(agent, {})[file.path] = file.source
-            self._progress.note(file)
-            if again:
-                self._await(file)
+        again, file.again = file.again, False
+        if reading is None or reading.state.unread or reading.state.retries is not None:
+            self._await(file)
+            return
+        file.adopt(reading.state)
+        self._keeper.take_reader(file, reading.reader)
+        for agent in file.speakers:
+            self.conversations.setdefault(agent, {})[file.path] = file.source
+        self._progress.note(file)
+        if again:
+            self._await(file)
 
     def _note_read(self, file: File, is_new: bool) -> None:
         """Note that a file has been read as far as it goes for now."""

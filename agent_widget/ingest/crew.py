@@ -21,14 +21,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import BinaryIO, Final, NamedTuple, cast
+from typing import BinaryIO, Final, cast
 
 import msgspec
 
 from ..sources.base import Source
 from .file import File
-from .worker import LAST, Batch, Found, encode, receive, send
+from .worker import LAST, Batch, Found, Reading, encode, receive, send
 
 log = logging.getLogger("agent_widget")
 
@@ -45,12 +46,17 @@ FAILURES: Final = 3
 _decode: Final = msgspec.msgpack.Decoder(Found).decode
 
 
-class Task(NamedTuple):
-    """A batch, and the files of the server that it is about."""
+@dataclass(slots=True)
+class Assignment:
+    """A batch, the files of the server that it is about, and what has come of it."""
 
     batch: Batch
     source: Source
     files: list[File]
+    readings: dict[bytes, Reading] = field(default_factory=dict)
+    """Path → how far a worker has read it, as far as what it found was taken in."""
+    failed: bool = False
+    """Whether its files must be read here."""
 
 
 def cores() -> int:
@@ -60,8 +66,10 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def tasks_of(sources: list[Source], waiting: Iterable[File], files: Iterable[File], *, masking: bool) -> list[Task]:
-    """Return what can be given to workers of the files that wait, the first file first; ``files`` are all there are."""
+def assignments(
+    sources: list[Source], waiting: Iterable[File], files: Iterable[File], *, masking: bool
+) -> list[Assignment]:
+    """Return what can be given to workers of the files that wait, the first file first. ``files``: all there are."""
     groups: dict[tuple[Source, str], list[File]] = {}
     context: dict[Source, list[bytes]] = {}
     for file in files:
@@ -71,25 +79,25 @@ def tasks_of(sources: list[Source], waiting: Iterable[File], files: Iterable[Fil
         group = file.source.group(_relative(file))
         if group is not None and file.unread and file.portions is None and file.gone_at is None:
             groups.setdefault((file.source, group), []).append(file)
-    tasks: list[Task] = []
+    found: list[Assignment] = []
     sizes: list[int] = []
     last: dict[Source, int] = {}
     for (source, _), members in groups.items():
         size = sum(file.size for file in members)
         place = last.get(source)
         if place is not None and sizes[place] + size <= BATCH:
-            tasks[place].files.extend(members)
+            found[place].files.extend(members)
             sizes[place] += size
             continue
-        last[source] = len(tasks)
+        last[source] = len(found)
         only = [str(path) for path in source.only]
         root, known = os.fsencode(source.root), sorted(context.get(source, ()))
         batch = Batch(sources.index(source), source.name, root, source.namespace, only, masking, known, [])
-        tasks.append(Task(batch, source, list(members)))
+        found.append(Assignment(batch, source, list(members)))
         sizes.append(size)
-    for task in tasks:
-        task.batch.files = [os.fsencode(file.path) for file in task.files]
-    return tasks
+    for assignment in found:
+        assignment.batch.files = [os.fsencode(file.path) for file in assignment.files]
+    return found
 
 
 def _relative(file: File) -> PurePosixPath:
@@ -99,13 +107,13 @@ def _relative(file: File) -> PurePosixPath:
 class Crew:
     """Worker processes, and what they have found. One thread asks; a thread for each worker waits for it."""
 
-    def __init__(self, tasks: list[Task], count: int) -> None:
-        self._tasks = queue.SimpleQueue[Task]()
-        for task in tasks:
-            self._tasks.put(task)
-        self.left = len(tasks)
+    def __init__(self, assignments: list[Assignment], count: int) -> None:
+        self._waiting = queue.SimpleQueue[Assignment]()
+        for assignment in assignments:
+            self._waiting.put(assignment)
+        self.left = len(assignments)
         """Batches that were not taken in yet."""
-        self._found: queue.Queue[tuple[Task, bytes | None, bool]] = queue.Queue(maxsize=4 * count)
+        self._found: queue.Queue[tuple[Assignment, bytes | None, bool]] = queue.Queue(maxsize=4 * count)
         self._closing = False
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._threads = [
@@ -115,17 +123,17 @@ class Crew:
         for thread in self._threads:
             thread.start()
 
-    def found(self, timeout: float) -> tuple[Task, Found | None, bool] | None:
+    def found(self, timeout: float) -> tuple[Assignment, Found | None, bool] | None:
         """Return a batch, a part of what was found, and whether it is the last; ``None`` if there is nothing yet.
 
         ``None`` in the place of the part: the files of the batch must be read here.
         """
         try:
-            task, data, last = self._found.get(timeout=timeout) if timeout else self._found.get_nowait()
+            assignment, data, last = self._found.get(timeout=timeout) if timeout else self._found.get_nowait()
         except queue.Empty:
             return None
         self.left -= last
-        return task, None if data is None else _decode(data), last
+        return assignment, None if data is None else _decode(data), last
 
     def close(self) -> None:
         """End the processes; what they have begun is lost."""
@@ -143,7 +151,7 @@ class Crew:
         starts = 0
         while not self._closing:
             try:
-                task = self._tasks.get_nowait()
+                assignment = self._waiting.get_nowait()
             except queue.Empty:
                 break
             whole = False
@@ -151,21 +159,21 @@ class Crew:
                 if process is None and starts <= FAILURES:
                     starts += 1
                     process = self._started()
-                for kind, data in _ask(process, task.batch) if process is not None else ():
+                for kind, data in _ask(process, assignment.batch) if process is not None else ():
                     whole = kind == LAST
-                    self._put(task, data, whole)
+                    self._put(assignment, data, whole)
             except Exception as fault:  # whatever happens in or to a worker: its files are read here
                 log.warning("a process that reads files has ended (%s: %s)", type(fault).__name__, fault)
                 self._end(process)
                 process = None
             if not whole:
-                self._put(task, None, True)
+                self._put(assignment, None, True)
         self._end(process)
 
-    def _put(self, task: Task, data: bytes | None, last: bool) -> None:
+    def _put(self, assignment: Assignment, data: bytes | None, last: bool) -> None:
         while not self._closing:
             with contextlib.suppress(queue.Full):
-                self._found.put((task, data, last), timeout=0.2)
+                self._found.put((assignment, data, last), timeout=0.2)
                 break
 
     def _started(self) -> subprocess.Popen[bytes]:

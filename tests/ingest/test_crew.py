@@ -193,13 +193,13 @@ def test_it_is_looked_once_whether_workers_can_read_what_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crews: list[int]
 ) -> None:
     """It takes a look at every file. There is nothing for workers in this home until a session comes."""
-    home, looks, look = tmp_path / "home", [], collecting.tasks_of
+    home, looks, look = tmp_path / "home", [], collecting.assignments
 
     def count(*given: Any, **options: Any) -> Any:
         looks.append(given)
         return look(*given, **options)
 
-    monkeypatch.setattr(collecting, "tasks_of", count)
+    monkeypatch.setattr(collecting, "assignments", count)
     for number in range(30):
         write(home, f"plans/{number}.md", b"# Plan\n")
     write(home, "projects/-home-ann-shop/memory/MEMORY.md", b"# Shop\n")
