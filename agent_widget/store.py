@@ -398,27 +398,16 @@ class Store:
         defaults = defaults or {}
         with self.lock:
             for operation in operations:
-                name, id = operation.table, operation.id
-                table = self._tables[name]
-                held = table.rows.get(id)
-                elsewhere = None if held is not None or not table.elsewhere else self._elsewhere(table, id)
-                old = held[1] if held else elsewhere
+                table, id = self._tables[operation.table], operation.id
+                old, new = self._row(table, id), None
                 if isinstance(operation, Gone):
                     if old is None:
                         continue
-                    new = None
-                    self.seq += 1
-                    table.remove(id, self.seq)
                 else:
                     new = table.merged(old, id, operation.fields, defaults)
                     if new is None:
                         continue
-                    self.seq += 1
-                    table.put(id, self.seq, new)
-                table.elsewhere -= elsewhere is not None
-                changes.append(Change(name, id, old, new))
-            if self._backing is not None:
-                self._unwritten.update(((change.table, change.id), None) for change in changes)
+                changes.append(self._set(table, id, old, new))
         return changes
 
     def replace(self, operations: Iterable[tuple[str, str, Row | None]]) -> list[Change]:
@@ -430,21 +419,24 @@ class Store:
         with self.lock:
             for name, id, new in operations:
                 table = self._tables[name]
-                held = table.rows.get(id)
-                elsewhere = None if held is not None or not table.elsewhere else self._elsewhere(table, id)
-                old = held[1] if held else elsewhere
-                if old == new:
-                    continue
-                self.seq += 1
-                if new is None:
-                    table.remove(id, self.seq)
-                else:
-                    table.put(id, self.seq, new)
-                table.elsewhere -= elsewhere is not None
-                changes.append(Change(name, id, old, new))
-            if self._backing is not None:
-                self._unwritten.update(((change.table, change.id), None) for change in changes)
+                old = self._row(table, id)
+                if old != new:
+                    changes.append(self._set(table, id, old, new))
         return changes
+
+    def _set(self, table: _Keyed, id: str, old: Row | None, new: Row | None) -> Change:
+        """Put a row in the place of another, under the next number; ``None``: there was none, or is none any more."""
+        if old is not None and id not in table.rows:  # it was in the backing only
+            table.elsewhere -= 1
+        self.seq += 1
+        if new is None:
+            table.remove(id, self.seq)
+        else:
+            table.put(id, self.seq, new)
+        name = table.definition.name
+        if self._backing is not None:
+            self._unwritten[name, id] = None
+        return Change(name, id, old, new)
 
     def ids(self, table: str, prefix: str) -> set[str]:
         """Return the ids of a table that begin with ``prefix``, in memory and in the backing."""
@@ -455,9 +447,12 @@ class Store:
                 found.update(id for id in self._backing.ids(table, prefix) if id not in keyed.gone)
             return found
 
-    def _elsewhere(self, table: _Keyed, id: str) -> Row | None:
-        """Return a row that is not in memory, from the backing."""
-        if self._backing is None or id in table.gone:
+    def _row(self, table: _Keyed, id: str) -> Row | None:
+        """Return a row, from memory or from the backing; ``None`` if there is none."""
+        held = table.rows.get(id)
+        if held is not None:
+            return held[1]
+        if not table.elsewhere or self._backing is None or id in table.gone:
             return None
         found = self._backing.get(table.definition.name, id)
         return found[1] if found else None
@@ -635,11 +630,7 @@ class Store:
     def get(self, table: str, id: str) -> Row | None:
         """Return a row, or ``None``."""
         with self.lock:
-            keyed = self._tables[table]
-            held = keyed.rows.get(id)
-            if held is None:
-                return self._elsewhere(keyed, id) if keyed.elsewhere else None
-            return held[1]
+            return self._row(self._tables[table], id)
 
     @property
     def counts(self) -> dict[str, int]:

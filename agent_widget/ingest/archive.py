@@ -38,7 +38,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from platformdirs import user_state_path
 
-from ..store import Row, Saved
+from ..store import TOMBSTONES, Row, Saved, own_time
 from ..tables import TABLES
 from .facts import FACTS, Facts
 
@@ -51,8 +51,6 @@ log = logging.getLogger("agent_widget")
 
 FORMAT: Final = 2
 """Version of the file format. A file with a newer one is set aside."""
-TOMBSTONES: Final = 10_000
-"""Maximum removed keys kept per table, as in the store."""
 _AT_ONCE: Final = 500
 """Rows that are read at a time when all of a table are looked at."""
 SPARE: Final = 1_000_000
@@ -212,7 +210,7 @@ class Archive:
                 self._connection.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (name, id, seq))
                 self._gone.add((name, id))
             else:
-                at = _at(name, _row(_COLUMNS[name], data))
+                at = own_time(name, _row(_COLUMNS[name], data))
                 self._connection.execute(f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?)", (seq, id, at, data))
                 self._connection.execute("DELETE FROM gone WHERE tbl = ? AND id = ?", (name, id))
                 self._gone.discard((name, id))
@@ -277,7 +275,7 @@ class Archive:
         """Write changed rows (table, seq, row), removed keys (table, id, seq) and the tables' sizes together."""
         cells: dict[str, list[tuple[int, str, int, bytes]]] = {}
         for name, when, row in rows:
-            cells.setdefault(name, []).append((when, row["id"], _at(name, row), _encode(list(row.values()))))
+            cells.setdefault(name, []).append((when, row["id"], own_time(name, row), _encode(list(row.values()))))
         gone = list(gone)
         with self._writing, self._connection:
             if self._base is not None:
@@ -444,13 +442,6 @@ class _Unfit(Exception):
 
 
 _COLUMNS: Final = {name: [column.name for column in table.columns] for name, table in TABLES.items()}
-_TIMES: Final = {name: table.time for name, table in TABLES.items()}
-
-
-def _at(table: str, row: Row) -> int:
-    """Return the time of a row, 0 if it has none."""
-    name = _TIMES[table]
-    return (row[name] or 0) if name else 0
 
 
 def _row(columns: list[str], data: bytes) -> Row:
@@ -488,9 +479,7 @@ def _connected(path: Path) -> sqlite3.Connection:
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
                 connection.execute(f"CREATE INDEX IF NOT EXISTS {name}_at ON {name} (at, id)")
             _migrate(connection)
-            if (
-                0 < version < 2
-            ):  # its checkpoints have another form: the rows stay as they are, all files are read again
+            if 0 < version < 2:  # other checkpoints: the rows stay as they are, all files are read again
                 connection.execute("DELETE FROM undo")
                 connection.execute("DELETE FROM meta WHERE name IN ('memory', 'code')")
                 connection.execute(
@@ -531,16 +520,20 @@ def _migrate(connection: sqlite3.Connection) -> None:
         before = known.get(name, columns)
         if before != columns:
             for seq, data in connection.execute(f"SELECT seq, row FROM {name}").fetchall():
-                cells = dict(zip(before, _decode(data), strict=True))
-                row = _encode([cells.get(column) for column in columns])
+                row = _rewritten(data, before, columns)
                 connection.execute(f"UPDATE {name} SET row = ? WHERE seq = ?", (row, seq))
             for id, data in connection.execute("SELECT id, row FROM undo WHERE tbl = ?", (name,)).fetchall():
                 if data is not None:
-                    cells = dict(zip(before, _decode(data), strict=True))
-                    row = _encode([cells.get(column) for column in columns])
+                    row = _rewritten(data, before, columns)
                     connection.execute("UPDATE undo SET row = ? WHERE tbl = ? AND id = ?", (row, name, id))
     encoded = msgspec.json.encode(_COLUMNS)
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('columns', ?)", (encoded,))
+
+
+def _rewritten(data: bytes, before: list[str], columns: list[str]) -> bytes:
+    """Return a row of the columns ``before`` as one of ``columns``."""
+    cells = dict(zip(before, _decode(data), strict=True))
+    return _encode([cells.get(column) for column in columns])
 
 
 def _set_aside(path: Path, what: str) -> Path:

@@ -68,6 +68,19 @@ def test_a_replica_of_before_gets_only_what_it_missed(tmp_path: Path) -> None:
     assert answer.gone == {"logs": ["l4"]}
 
 
+def test_what_came_before_a_record_of_no_table_is_written(tmp_path: Path) -> None:
+    """It is in the store, and whoever asks is sent it."""
+    archive, store = opened(tmp_path / "a.sqlite3")
+    with pytest.raises(KeyError):
+        store.apply([log(1), log(2), Record("logs", "l3", {"no such column": 1}), log(4)])
+    store.write()
+    before = everything(store)
+    assert before["logs"].keys() == {"l1", "l2"}
+    archive.close()
+    _, again = opened(tmp_path / "a.sqlite3")
+    assert everything(again) == before
+
+
 def kill(archive: Archive) -> None:
     """End as a killed process ends."""
     archive._connection.close()
