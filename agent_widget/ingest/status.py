@@ -311,6 +311,8 @@ class Statuses:
             self._dirty_calls.add(agent_id)
         elif agent_id in self._running:
             self._running[agent_id].discard(id)
+            if not self._running[agent_id]:
+                del self._running[agent_id]
 
     def _note_task(self, id: str, old: Row | None, new: Row | None) -> None:
         """Take in that a task of a conversation's own list is worked on or not; shared lists say so themselves."""
@@ -323,6 +325,8 @@ class Statuses:
             self._dirty_calls.add(owner)
         elif owner in self._listed and (new is None or new["status"] != "pending" or not self._listed[owner].get(id)):
             self._listed[owner].pop(id, None)
+            if not self._listed[owner]:
+                del self._listed[owner]
 
     def settle(self, now: int, *, all_read: bool = True) -> Iterator[Record | Gone]:
         """Yield records for all that follows from new evidence and from the time that has passed.
@@ -347,7 +351,7 @@ class Statuses:
                 yield Record("agents", id, {"status": "unknown", "status_reason": "no file says what it does"})
         self._newcomers.clear()
         for id in self._dirty_sessions:
-            if id in self._active or self._is_revived(id):
+            if id in self._active or self._revive(id):
                 yield from self._settle_session(id)
         self._dirty_sessions.clear()
         for id in self._lasted:
@@ -424,8 +428,11 @@ class Statuses:
         agent = self._store.get("agents", agent_id)
         return agent is not None and agent["session_id"] == session_id
 
-    def _is_revived(self, id: str) -> bool:
-        """Return whether a session that is over by its file goes on: its agent has begun to work in it since."""
+    def _revive(self, id: str) -> bool:
+        """Take a session that is over by its file as one that goes on, if its agent has begun to work in it since.
+
+        Return whether it has.
+        """
         session = self._store.get("sessions", id)
         if session is None or session["status"] not in _OVER:
             return False

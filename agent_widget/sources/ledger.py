@@ -322,13 +322,10 @@ class Tallies:
     def unite(self, key: str, theirs: dict[str, int]) -> Record:
         """Take in what another process has counted; return the row with the sum."""
         table, column, id = key.split(" ", 2)
-        counts = self._counts[key]
         for file, count in theirs.items():
             if file != _SUM:
-                counts[_SUM] = counts.get(_SUM, 0) + count - counts.get(file, 0)
-                counts[file] = count
-        self._counts[key] = counts
-        return Record(table, id, {column: counts[_SUM]})
+                self.put(table, id, column, file, count)
+        return Record(table, id, {column: self._counts[key][_SUM]})
 
 
 class Claimed(NamedTuple):

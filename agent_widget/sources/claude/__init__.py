@@ -7,7 +7,7 @@ from Anthropic's ``claude-agent-sdk-python``, and from transcripts of versions 2
 published. What follows from them:
 
 - One line is one block of an answer, so several lines share one ``message.id`` and repeat its usage; forks and side
-  chains repeat it in other files. An answer counts once, at its largest claim. ``progress`` lines repeat what is
+  chains repeat it in other files. An answer counts once, as its last line has it. ``progress`` lines repeat what is
   elsewhere and are skipped unparsed.
 - A turn ends with ``turn_duration`` or ``stop_hook_summary``, or a text whose ``stop_reason`` says so. Versions
   2.1.12 to 2.1.58 wrote no ``stop_reason``: there a text alone ends nothing (a tool call may follow seconds

@@ -91,11 +91,8 @@ class Live:
             yield Process(session, max(at, updated_at), pid, " ".join(start.split()), named(document.get("pidDomain")))
         if word is None:  # an old version, or a session of the SDK: its transcript says it
             return
-        where = named(document.get("cwd"))
         self._known.add(session)
-        yield Record("sessions", session, {"agent_id": session, **({"directory": where} if where else {})})
-        named_so = {"name": directory_name(where), "directory": where} if where else {}
-        yield Record("agents", session, {"session_id": session, **named_so})
+        yield from _introduced(session, named(document.get("cwd")))
         if word not in _PROCESS:
             self.odd(f"process/{word}")
             return
@@ -124,10 +121,8 @@ class Live:
             raise Malformed("no session")
         if at is None or session.startswith("pending"):
             return
-        session, where = self.namespace + session, named(document.get("cwd"))
-        yield Record("sessions", session, {"agent_id": session, **({"directory": where} if where else {})})
-        named_so = {"name": directory_name(where), "directory": where} if where else {}
-        yield Record("agents", session, {"session_id": session, **named_so})
+        session = self.namespace + session
+        yield from _introduced(session, named(document.get("cwd")))
         tempo, state = document.get("tempo"), document.get("state")
         needs, detail = preview(named(document.get("needs"))), preview(named(document.get("detail")))
         if tempo == "blocked":
@@ -141,3 +136,11 @@ class Live:
             return
         reason = reason or detail or "waiting for you"
         yield Evidence(session, at, f"says {status}", reason, "sign of life", routine=status == "working")
+
+
+def _introduced(session: str, directory: str | None) -> Iterator[Record]:
+    """Yield the rows of a session and of its agent, which work in a directory if it is known."""
+    where = {} if directory is None else {"directory": directory}
+    name = {} if directory is None else {"name": directory_name(directory)}
+    yield Record("sessions", session, {"agent_id": session, **where})
+    yield Record("agents", session, {"session_id": session, **name, **where})
