@@ -19,7 +19,7 @@ from itertools import count, islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from ..masking import mask, masked, masked_fields
+from ..masking import mask, masked
 from ..protocol import HostState, Publishing, SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
 from ..sources.steps import PERSON
@@ -40,6 +40,7 @@ from .stats import Stats
 from .status import Statuses
 from .tail import BLOCK, Unreadable
 from .tree import Tree
+from .unmasked import mask_fact, mask_record
 from .usage import UsageRows
 from .worker import Found, Reading
 
@@ -659,13 +660,11 @@ class Collector:
 
     def _claim(self, claims: list[Record | Gone], source: Source, *, masked: bool = False) -> None:
         """Take in claims about rows. ``masked``: they hold no secrets but in the directories of agents."""
-        placed = {id(claim.fields) for claim in claims if isinstance(claim, Record) and "directory" in claim.fields}
+        unsafe = {id(claim) for claim in claims if _is_placed(claim)} if masked else None
         operations: Iterator[Record | Gone] = iter(self._completed(claims, source))
         if self.masking:
             operations = (
-                self._masked(claim)
-                if not masked or (isinstance(claim, Record) and id(claim.fields) in placed)
-                else claim
+                mask_record(claim, self.unmasked) if unsafe is None or id(claim) in unsafe else claim
                 for claim in operations
             )
         operations = self._usage.claimed(self.statuses.without_active(operations))
@@ -703,10 +702,7 @@ class Collector:
     def _observe(self, file: File, item: Evidence | Speaker | Process) -> None:
         """Take in what is no row."""
         if self.masking:
-            safe = masked_fields(item)
-            if safe is not item and safe.agent_id != item.agent_id:
-                self.unmasked[safe.agent_id] = item.agent_id
-            item = safe
+            item = mask_fact(item, self.unmasked)
         if isinstance(item, Evidence):
             self.statuses.observe(item)
         elif isinstance(item, Speaker):
@@ -714,17 +710,6 @@ class Collector:
             file.speakers = tuple({*file.speakers, item.agent_id})
         else:
             self.statuses.processes.note(item)
-
-    def _masked(self, operation: Record | Gone) -> Record | Gone:
-        """Return a record without secrets; what its id and its path were is needed to read the file again."""
-        safe = masked(operation)
-        if safe.id != operation.id:
-            self.unmasked[safe.id] = operation.id
-        if isinstance(operation, Record) and isinstance(safe, Record) and safe is not operation:
-            path, shown = operation.fields.get("path"), safe.fields.get("path")
-            if path != shown:
-                self.unmasked[str(shown)] = str(path)
-        return safe
 
     def take_over(self, operations: Iterable[tuple[str, str, Row | None]]) -> None:
         """Take in rows of followed hosts (table, id, row; ``None`` for one that went), as they are there."""
@@ -740,6 +725,11 @@ class Collector:
         self._stats.note(changes)
         self.statuses.note(changes)
         self._usage.note(changes)
+
+
+def _is_placed(claim: Record | Gone) -> bool:
+    """Return whether a record says where an agent works: project and more follow from it here."""
+    return isinstance(claim, Record) and "directory" in claim.fields
 
 
 def _is_unnamed(row: Row, source: Source) -> bool:

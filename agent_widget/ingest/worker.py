@@ -20,7 +20,6 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from ..masking import masked, masked_fields
 from ..sources import SOURCES
 from ..sources.base import Evidence, Item, Source, Speaker
 from ..sources.ledger import Claims
@@ -31,6 +30,7 @@ from ..tables import Gone, Record
 from .checkpoint import Shared
 from .file import File, State
 from .status import Point, point_of
+from .unmasked import mask_fact, mask_record
 
 Path_ = bytes
 """A path as :func:`os.fsencode` has it."""
@@ -61,26 +61,25 @@ class Reading(msgspec.Struct, array_like=True):
 class Found(msgspec.Struct, array_like=True):
     """What files of one batch say, or a part of it."""
 
-    claims: list[tuple[str, str, dict[str, Any] | None]]
+    claims: list[tuple[str, str, dict[str, Any] | None]] = []
     """Table, id and fields; ``None`` for a row that is gone."""
-    points: list[tuple[str, Point]]
-    bills: list[tuple[Usage, str, str]]
-    kept: dict[str, list[tuple[str, bytes]]]
-    unmasked: dict[str, str]
-    files: list[Reading]
+    points: list[tuple[str, Point]] = []
+    bills: list[tuple[Usage, str, str]] = []
+    kept: dict[str, list[tuple[str, bytes]]] = {}
+    unmasked: dict[str, str] = {}
+    files: list[Reading] = []
     rest: bytes | None = None
     """What they leave behind beside that; of the last part."""
 
 
 PART: Final = 1000
 """Records after which a part of a batch is sent."""
+MORE: Final = b"+"
+LAST: Final = b"."
+"""Kinds of messages: another one follows, or none."""
 
 encode: Final = msgspec.msgpack.Encoder().encode
 _HEAD: Final = struct.Struct("<cQ")
-
-
-MORE: Final = b"+"
-LAST: Final = b"."
 
 
 def send(stream: BinaryIO, kind: bytes, data: bytes) -> None:
@@ -127,7 +126,7 @@ class Worker:
             kept.keep_in(shelves[scope])
         ledger: Claims = source.book.ledger  # type: ignore[attr-defined]
         operations: list[Record | Gone] = []
-        found = _nothing()
+        found = Found()
 
         def complete() -> Found:
             for operation in joined(operations):
@@ -151,7 +150,7 @@ class Worker:
                 self._observe(items, operations, file, found, batch.masking)
                 if len(operations) >= PART:
                     yield complete()
-                    found = _nothing()
+                    found = Found()
             reader = shared.dumps((file.reader, file.tail))
             found.files.append(Reading(name, file.state(batch.number), reader))
         complete()
@@ -171,7 +170,7 @@ class Worker:
                 for _ in file.read() if file is not None else ():
                     pass  # its rows are for the server
             source._odd.clear()
-            known = self._pristine = batch, _dumps(source)
+            known = self._pristine = batch, pickle.dumps(source, protocol=5)
         restored: Source = pickle.loads(known[1])
         return restored
 
@@ -181,41 +180,26 @@ class Worker:
             if isinstance(item, (Record, Gone)):
                 operations.append(item)
                 continue
-            safe = masked_fields(item) if masking else item
-            if safe.agent_id != item.agent_id:
-                found.unmasked[safe.agent_id] = item.agent_id
+            safe = mask_fact(item, found.unmasked) if masking else item
             if isinstance(safe, Evidence):
                 found.points.append((safe.agent_id, point_of(safe)))
             elif isinstance(safe, Speaker) and safe.agent_id not in file.speakers:
                 file.speakers += (safe.agent_id,)
 
 
-def _nothing() -> Found:
-    return Found([], [], [], {}, {}, [])
-
-
 def _claim(operation: Record | Gone, unmasked: dict[str, str], masking: bool) -> tuple[str, str, dict[str, Any] | None]:
     """Return a claim without secrets, but for the directory: the server makes the project of it."""
-    if isinstance(operation, Gone):
-        safe = masked(operation) if masking else operation
+    directory = None
+    if isinstance(operation, Record):
+        directory = operation.fields.pop("directory", None)
+        if isinstance(title := operation.fields.get("title"), str):
+            operation.fields["title"] = title_of(title)
+    safe = mask_record(operation, unmasked) if masking else operation
+    if isinstance(safe, Gone):
         return safe.table, safe.id, None
-    fields = operation.fields
-    directory = fields.pop("directory", None)
-    if isinstance(title := fields.get("title"), str):
-        fields["title"] = title_of(title)
-    safe = masked(operation) if masking else operation
-    assert isinstance(safe, Record)
-    if safe.id != operation.id:
-        unmasked[safe.id] = operation.id
-    if safe is not operation and (path := fields.get("path")) != (shown := safe.fields.get("path")):
-        unmasked[str(shown)] = str(path)
     if directory is not None:
         safe.fields["directory"] = directory
     return safe.table, safe.id, safe.fields
-
-
-def _dumps(source: Source) -> bytes:
-    return pickle.dumps(source, protocol=5)
 
 
 def _batches(stream: BinaryIO) -> Iterator[Batch]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,16 +22,10 @@ from agent_widget.ingest.worker import LAST, MORE, Batch, Worker, encode
 from agent_widget.sources.claude import Claude
 from agent_widget.sources.steps import Usage
 from tests.ingest.test_keeping import grow, lines, transcript
-from tests.ingest.test_warm_start import NOW, collector, everything, write
+from tests.ingest.test_warm_start import NOW, collector, everything, read_at_once, write
 from tests.support.homes import WRITTEN
 
 pytestmark = pytest.mark.usefixtures("own_machine")
-
-
-def alone(home: Path) -> dict[str, dict[str, Any]]:
-    found = collector(home)
-    found.scan()
-    return everything(found)
 
 
 def several(home: Path, archive: Path, workers: int = 2) -> Collector:
@@ -76,8 +71,35 @@ def test_each_home_is_the_same_with_any_number_of_workers(
     for path, data in WRITTEN["claude"][number]().items():
         write(home, path, data)
     found = together(home, tmp_path / "a.sqlite3", workers)
-    assert everything(found) == alone(home)
+    assert everything(found) == read_at_once(home)
     assert batches
+    found.close()
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("number", range(len(WRITTEN["claude"])))
+def test_each_home_is_the_same_in_whatever_order_batches_come_back(
+    number: int, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: list[list[str]]
+) -> None:
+    """Also among what the server reads itself: now a part of what was found is taken in, now a portion of a file."""
+    home, rng, given = tmp_path / "home", random.Random(f"{number} {seed}"), collecting.assignments
+    for path, data in WRITTEN["claude"][number]().items():
+        write(home, path, data)
+
+    def shuffled(*of: Any, **options: Any) -> list[crew.Assignment]:
+        found = given(*of, **options)
+        rng.shuffle(found)
+        return found
+
+    def joins(self: Collector, timeout: float) -> bool:
+        return (bool(timeout) or rng.random() < 0.5) and join(self, 5.0)
+
+    join = Collector._join
+    monkeypatch.setattr(collecting, "assignments", shuffled)
+    monkeypatch.setattr(Collector, "_join", joins)
+    found = together(home, tmp_path / "a.sqlite3", 1)
+    assert everything(found) == read_at_once(home)
+    assert len(batches) > 1
     found.close()
 
 
@@ -90,7 +112,7 @@ def test_forks_are_counted_once_and_their_calls_belong_to_the_first(tmp_path: Pa
         fork = repeated.replace(b'"sessionId": "0', b'"sessionId": "%d' % number)
         write(home, f"projects/-home-bob-blog/{number}0000000-0000-4000-8000-000000000000.jsonl", fork)
     found = together(home, tmp_path / "a.sqlite3")
-    assert everything(found) == alone(home)
+    assert everything(found) == read_at_once(home)
     assert len(batches) == 3
     found.close()
 
@@ -122,7 +144,7 @@ def test_what_workers_have_read_goes_on_from_where_it_is(tmp_path: Path, batches
     again = collector(home, tmp_path / "a.sqlite3")
     assert again._files[transcript(home, 0)].done > 0
     again.scan()
-    assert everything(again) == alone(home)
+    assert everything(again) == read_at_once(home)
     assert len(batches) == 2
     again.close()
 
@@ -184,7 +206,7 @@ def test_workers_that_cannot_be_started_are_given_the_files_once(
 
     monkeypatch.setattr(crew.Crew, "_started", fails)
     found = in_slices(several(home, tmp_path / "a.sqlite3"))
-    assert everything(found) == alone(home)
+    assert everything(found) == read_at_once(home)
     assert crews == [5]
     found.close()
 
@@ -209,7 +231,7 @@ def test_it_is_looked_once_whether_workers_can_read_what_there_is(
     grow(transcript(home, 0), 0, 3)
     in_slices(found)
     assert (len(looks), crews) == (2, [1])
-    assert everything(found) == alone(home)
+    assert everything(found) == read_at_once(home)
     found.close()
 
 
@@ -221,7 +243,7 @@ def test_what_cannot_be_taken_in_is_read_again(
         grow(transcript(home, number), 0, 3)
     monkeypatch.setattr(Claude, "unite_rest", lambda self, theirs: 1 / 0)
     found = together(home, tmp_path / "a.sqlite3")
-    assert everything(found) == alone(home)
+    assert everything(found) == read_at_once(home)
     assert len(batches) == 3
     found.close()
 
@@ -246,7 +268,7 @@ def test_a_worker_that_is_killed_loses_nothing(kills: int, tmp_path: Path, monke
     monkeypatch.setattr(crew, "_ask", killed)
     found = together(home, tmp_path / "a.sqlite3")
     assert left[0] < kills
-    assert everything(found) == alone(home)
+    assert everything(found) == read_at_once(home)
     found.close()
 
 
@@ -261,7 +283,7 @@ def test_nobody_waits_for_a_worker_that_hangs(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(crew.Crew, "_started", hangs)
     monkeypatch.setattr(crew, "LONGEST", 0.05)
     found = together(home, tmp_path / "a.sqlite3")
-    assert everything(found) == alone(home)
+    assert everything(found) == read_at_once(home)
     found.close()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
-from tests.ingest.test_warm_start import collector, everything, kill
+from tests.ingest.test_warm_start import collector, everything, kill, read_at_once
 
 pytestmark = pytest.mark.usefixtures("own_machine")
 
@@ -109,9 +109,7 @@ def test_readers_of_quiet_files_are_on_disk_until_their_files_change(tmp_path: P
         grow(transcript(home, number), 3, 5)
     running.scan()
     assert awake(running) == {transcript(home, 3), transcript(home, 7)}
-    fresh = collector(home)
-    fresh.scan()
-    assert everything(running) == everything(fresh)
+    assert everything(running) == read_at_once(home)
     running.close()
 
 
@@ -135,9 +133,7 @@ def test_a_reader_that_is_lost_costs_reading_its_file_again(tmp_path: Path) -> N
     running.archive._connection.commit()
     grow(transcript(home, 1), 3, 5)
     running.scan()
-    fresh = collector(home)
-    fresh.scan()
-    assert everything(running) == everything(fresh)
+    assert everything(running) == read_at_once(home)
     running.close()
 
 
@@ -159,9 +155,7 @@ def test_a_killed_server_goes_on_in_the_middle_of_a_large_file(tmp_path: Path) -
     running = collector(home, tmp_path / "a.sqlite3")
     assert running._files[path].done == done
     running.scan()
-    fresh = collector(home)
-    fresh.scan()
-    assert everything(running) == everything(fresh)
+    assert everything(running) == read_at_once(home)
     running.close()
 
 
@@ -175,7 +169,5 @@ def test_one_of_two_conversations_that_share_an_answer_may_be_asleep(tmp_path: P
     fork = transcript(home, 1)
     fork.write_bytes(transcript(home, 0).read_bytes().replace(b'"sessionId": "0', b'"sessionId": "1'))
     running.scan()
-    fresh = collector(home)
-    fresh.scan()
-    assert everything(running) == everything(fresh)
+    assert everything(running) == read_at_once(home)
     running.close()

@@ -54,6 +54,13 @@ def everything(collector: Collector) -> dict[str, dict[str, Any]]:
     return tables
 
 
+def read_at_once(root: Path) -> dict[str, dict[str, Any]]:
+    """All rows of a home by one process that has kept nothing of it."""
+    fresh = collector(root)
+    fresh.scan()
+    return everything(fresh)
+
+
 def kill(collector: Collector) -> None:
     """End as a killed process ends: what was written stays, nothing more is written."""
     assert collector.archive is not None
@@ -123,9 +130,7 @@ def test_a_home_that_grows_over_kills_is_as_if_read_at_once(name: str, number: i
         write(root, path, data)
     running.scan()
     running.save()
-    fresh = collector(root)
-    fresh.scan()
-    assert everything(running) == everything(fresh)
+    assert everything(running) == read_at_once(root)
     assert disagreeing(running.store) == [], "tokens and costs of sessions, agents, figures and quarters of an hour"
     running.close()
 
