@@ -11,13 +11,13 @@ import asyncio
 import contextlib
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from ..loop_thread import LoopThread
 from ..protocol import Publishing, SourceState, Welcome, encode
 from ..store import Numbered, Position, Row, Store
 from ..tables import TABLES, now_ms
@@ -87,10 +87,9 @@ class Publisher:
         self._seq = 0
         self._late_since: float | None = None
         self._too_large: set[tuple[str, str]] = set()
-        self._loop = asyncio.new_event_loop()
         self._news = asyncio.Event()
         self._stopping, self._stop_by = False, 0.0
-        self._thread = threading.Thread(target=self._run, name="agent-widget publisher", daemon=True)
+        self._thread = LoopThread(self._stay, "agent-widget publisher")
         # of one session
         self._broker: Broker
         self._said_number = 0
@@ -108,15 +107,11 @@ class Publisher:
 
     def stop(self) -> None:
         """Say in the stream that it has ended, and end; takes a few seconds at most."""
-        if self._thread.is_alive():
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._stop)
-            self._thread.join(8)
+        self._thread.end(self._stop, 8)
 
     def wake(self) -> None:
         """Look at once what has changed."""
-        with contextlib.suppress(RuntimeError):  # it has ended
-            self._loop.call_soon_threadsafe(self._news.set)
+        self._thread.call_soon(self._news.set)
 
     @property
     def state(self) -> Publishing:
@@ -128,10 +123,6 @@ class Publisher:
         return state
 
     # Its thread
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._stay())
 
     def _stop(self) -> None:
         self._stopping, self._stop_by = True, time.monotonic() + LAST_WORDS

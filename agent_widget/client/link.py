@@ -6,7 +6,6 @@ token: the runtime files are read anew before each try.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -88,8 +87,7 @@ class Link(Wire, Replica):
         if self.on_own_thread:
             raise ConnectionFailed("not on the thread of the connection")
         result = self.call(method, params)
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            self.loop.call_soon_threadsafe(self.loop.call_later, KEPT_FOR + 0.1, self.store.forget)
+        self.call_soon(lambda: self.loop.call_later(KEPT_FOR + 0.1, self.store.forget))
         return result
 
     # The network thread

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -23,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from .. import protocol
 from ..discovery import is_loopback
+from ..loop_thread import LoopThread
 from ..protocol import BEHIND, FINAL, LOOP, SILENCE, ProtocolError, SourceState
 from ..store import Gap
 from ..tables import now_ms
@@ -64,8 +64,7 @@ class Wire:
         self._calls: dict[int, Future[Any]] = {}
         self._next_rid = 0
         self._stop = asyncio.Event()
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name=f"agent-widget {url}", daemon=True)
+        self._thread = LoopThread(self._stay_connected, f"agent-widget {url}")
 
     # What subclasses say
 
@@ -115,6 +114,11 @@ class Wire:
         self._thread.start()
 
     @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop of the background thread."""
+        return self._thread.loop
+
+    @property
     def alive(self) -> bool:
         """Whether the background thread runs."""
         return self._thread.is_alive()
@@ -122,15 +126,11 @@ class Wire:
     @property
     def on_own_thread(self) -> bool:
         """Whether this is the thread of the connection, which must not wait for itself."""
-        return threading.current_thread() is self._thread
+        return self._thread.is_current
 
     def stop(self) -> None:
         """End the connection and the thread."""
-        if self._thread.is_alive():
-            with contextlib.suppress(RuntimeError):  # the loop ended by itself
-                self.loop.call_soon_threadsafe(self._stop.set)
-            if threading.current_thread() is not self._thread:
-                self._thread.join(5)
+        self._thread.end(self._stop.set, 5)
 
     def drop(self) -> None:
         """Break the connection; another one is made at once. Called in the thread of the connection."""
@@ -139,8 +139,7 @@ class Wire:
 
     def call_soon(self, what: Callable[[], object]) -> None:
         """Have the thread of the connection call something, if it runs."""
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            self.loop.call_soon_threadsafe(what)
+        self._thread.call_soon(what)
 
     def call(self, method: str, params: Mapping[str, Any], timeout: float = TIMEOUT) -> Any:
         """Ask the server and return the result.
@@ -167,10 +166,6 @@ class Wire:
         return future
 
     # The network thread
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
-            runner.run(self._stay_connected())
 
     async def _stay_connected(self) -> None:
         stopping = asyncio.ensure_future(self._stop.wait())

@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -29,6 +28,7 @@ from ..broker.address import Address
 from ..broker.stream import ENDED, GONE, HOST, SILENCE, Broker, Heard, Lost, Refused, Subject, part_of
 from ..client.errors import ConnectionFailed
 from ..client.wire import Refused as HostRefused
+from ..loop_thread import LoopThread
 from ..store import Gap
 from ..tables import TABLES, now_ms
 from .origin import Inbox
@@ -79,10 +79,8 @@ class SpaceOrigin:
         self._number = 0
         self._away_since: float | None = None
         self._again: set[str] = set()
-        self._stopping = False
-        self._loop = asyncio.new_event_loop()
-        self._news = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name=f"agent-widget {where.url}", daemon=True)
+        self._stop = asyncio.Event()
+        self._thread = LoopThread(self._stay, f"agent-widget {where.url}")
 
     # From any thread
 
@@ -93,15 +91,11 @@ class SpaceOrigin:
 
     def stop(self) -> None:
         """End; returns when nothing more is handed over."""
-        if self._thread.is_alive():
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._stop)
-            self._thread.join(8)
+        self._thread.end(self._stop.set, 8)
 
     def again(self) -> None:
         """Read what is there of the hosts whose rows are to be sent again."""
-        with contextlib.suppress(RuntimeError):  # it has ended
-            self._loop.call_soon_threadsafe(self._look_again)
+        self._thread.call_soon(self._look_again)
 
     def ask(self, key: str, method: str, params: Mapping[str, Any]) -> Future[Any]:
         """Refuse: rows come by way of the broker, and nothing else."""
@@ -115,25 +109,16 @@ class SpaceOrigin:
 
     # Its thread
 
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._stay())
-
-    def _stop(self) -> None:
-        self._stopping = True
-        self._news.set()
-
     def _look_again(self) -> None:
         self._again.update(name for name, host in self._hosts.items() if host.inbox.position is None)
-        self._news.set()
 
     async def _stay(self) -> None:
         attempt = 0
-        stopping = asyncio.ensure_future(self._until_stopped())
-        while not self._stopping:
+        stopping = asyncio.ensure_future(self._stop.wait())
+        while not self._stop.is_set():
             reading = asyncio.ensure_future(self._read())
             await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if self._stopping:
+            if self._stop.is_set():
                 reading.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Lost, Refused):
                     await reading
@@ -154,12 +139,6 @@ class SpaceOrigin:
             self._turn_all(state, why)
             await asyncio.wait({stopping}, timeout=wait)
         stopping.cancel()
-
-    async def _until_stopped(self) -> None:
-        while not self._stopping:
-            await self._news.wait()
-            if not self._stopping:
-                self._news.clear()
 
     def _turn_all(self, state: Any, why: str) -> None:
         if not self._hosts:  # nobody has been heard of yet: it is the space itself that is not there
