@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 SCHEMES: Final = ("ws", "wss", "ssh")
 BROKERS: Final = ("nats", "tls")
+"""Schemes of a broker's space (:mod:`agent_widget.broker`)."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,62}", re.ASCII)
 
 

@@ -8,7 +8,7 @@ is sent in frames of at most about :data:`FRAME_BYTES`; all of them carry its ``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Final, get_args
 
 import msgspec
@@ -111,6 +111,11 @@ class SourceState(msgspec.Struct):
     resumes: bool = False
     home: str | None = None
     host: str | None = None
+
+
+def without_times(sources: Iterable[SourceState]) -> list[SourceState]:
+    """Return the states without the time of the last round, which alone is no news."""
+    return [msgspec.structs.replace(source, checked_at=None) for source in sources]
 
 
 class HostState(msgspec.Struct):

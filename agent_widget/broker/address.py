@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-SCHEMES: Final = ("nats", "tls")
+from ..addresses import BROKERS
+
 VARIABLE: Final = "AGENT_WIDGET_NATS_CREDENTIALS"
 """Environment variable that holds credentials, or the path of a file that does."""
 SPACE: Final = "default"
@@ -53,7 +54,7 @@ def address(text: str, credentials: str | os.PathLike[str] | None = None) -> Add
         parts = urlsplit(text)
     except ValueError:
         raise AddressError(f"{text!r} is no broker; {example}") from None
-    if parts.scheme not in SCHEMES or not parts.netloc:
+    if parts.scheme not in BROKERS or not parts.netloc:
         raise AddressError(f"{text!r} is no broker; {example}")
     if "@" in parts.netloc:
         raise AddressError(

@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from ..loop_thread import LoopThread
-from ..protocol import Publishing, SourceState, Welcome, encode
+from ..protocol import Publishing, SourceState, Welcome, encode, without_times
 from ..store import Numbered, Position, Row, Store
 from ..tables import TABLES, now_ms
 from .address import Address
@@ -263,7 +263,7 @@ class Publisher:
         sources = self._welcome().sources
         if sources is self._said_sources:
             return False
-        if _without_times(sources) != _without_times(self._said_sources):
+        if without_times(sources) != without_times(self._said_sources):
             return True
         self._said_sources = sources
         return False
@@ -346,7 +346,3 @@ class Publisher:
             return None
         table, id = next(iter(self._too_large))
         return f"{len(self._too_large)} rows are too large for the stream and left out (one is {table} {id[:60]})"
-
-
-def _without_times(sources: list[SourceState]) -> list[SourceState]:
-    return [msgspec.structs.replace(source, checked_at=None) for source in sources]

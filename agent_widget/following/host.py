@@ -14,7 +14,7 @@ from .. import protocol
 from ..addresses import Where
 from ..client.connection import ConnectionState
 from ..client.wire import Refused
-from ..protocol import HostState, SourceState
+from ..protocol import HostState, SourceState, without_times
 from ..store import Gap, Position, Row
 from ..tables import TABLES, now_ms
 from .apart import row_of
@@ -163,7 +163,7 @@ class Host:
         before = self.sources_told, self.hosts_told
         self.sources_told, self.hosts_told = sources, hosts
         self.homes = {source.home: (source.name, source.prefix) for source in sources if source.home is not None}
-        if (_without_times(before[0]), before[1]) != (_without_times(sources), hosts):
+        if (without_times(before[0]), before[1]) != (without_times(sources), hosts):
             self._home.turned(self)
         self.review()
 
@@ -331,7 +331,3 @@ class Host:
 
 def _is_of(source: SourceState, cells: Mapping[str, Any]) -> bool:
     return source.host is None and source.name == cells.get("source") and str(cells["id"]).startswith(source.prefix)
-
-
-def _without_times(sources: list[SourceState]) -> list[SourceState]:
-    return [msgspec.structs.replace(source, checked_at=None) for source in sources]

@@ -19,6 +19,7 @@ from ..client.errors import CallError, ConnectionFailed
 from ..ingest.collector import Collector
 from ..ingest.watcher import Watcher
 from ..protocol import HostState, ProtocolError, SourceState
+from ..sources import changes
 from .apart import answered, asked, hit_of
 from .host import Host, Operations
 from .origin import Origin
@@ -27,7 +28,6 @@ from .ssh import SshOrigin
 
 PATIENCE: Final = 5.0
 """Maximum seconds for which a search waits for a host; one that is slower is left out of this portion."""
-_WRITES: Final = frozenset({"task.create", "task.update", "task.cancel", "message.send", "message.read"})
 
 Here = Callable[[Mapping[str, Any]], Awaitable[Any]]
 """Answers a method from what is here."""
@@ -187,7 +187,7 @@ class Hosts:
         """
         if method == "search":
             return await self._search(params, here)
-        if method in _WRITES and not self._writes:
+        if method in changes.METHODS and not self._writes:
             return await here(params)
         name = self._name_of(method, params)
         if name is None:

@@ -22,7 +22,7 @@ from typing import Final
 
 import msgspec
 
-from ..protocol import Sources
+from ..protocol import Sources, without_times
 from ..store import Row
 from .collector import HOT_FOR, Collector
 from .notifications import DEGRADED_CHECK, Notifications
@@ -326,5 +326,4 @@ class Watcher:
 
 
 def _timeless(frame: Sources) -> Sources:
-    states = [msgspec.structs.replace(state, checked_at=None) for state in frame.sources]
-    return msgspec.structs.replace(frame, seq=0, sources=states)
+    return msgspec.structs.replace(frame, seq=0, sources=without_times(frame.sources))

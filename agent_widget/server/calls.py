@@ -1,7 +1,8 @@
 """Runs what clients ask for off the event loop, so that nobody's questions hold up another's.
 
 Queries and searches may take seconds: they have few threads of their own, and each client one of them at a time, so
-that everything else is answered meanwhile and clients take turns.
+that everything else is answered meanwhile and clients take turns. Changes may wait for a lock: they have threads of
+their own too, and one client's are made one after the other.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ from typing import Any, Final
 
 from .. import protocol
 from ..protocol import ProtocolError
+from ..sources import changes
 from .methods import METHODS, Asked
 
 log = logging.getLogger("agent_widget")
 
 HEAVY: Final = frozenset({"sql", "search"})
 """Methods that may take seconds."""
-WRITING: Final = frozenset({"task.create", "task.update", "task.cancel", "message.send", "message.read"})
-"""Methods that may wait for a lock; one client's are done one after the other."""
 HEAVY_THREADS: Final = 2
 WRITING_THREADS: Final = 8
 LIGHT_THREADS: Final = 4
@@ -74,7 +74,7 @@ def failure(call: protocol.Call, code: str, message: str, details: dict[str, Any
 
 
 def _kind(method: str) -> str:
-    return "heavy" if method in HEAVY else "writing" if method in WRITING else "light"
+    return "heavy" if method in HEAVY else "writing" if method in changes.METHODS else "light"
 
 
 class Calls:

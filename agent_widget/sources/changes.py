@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from ..tables import iso
 
 Method = Literal["task.create", "task.update", "task.cancel", "message.send", "message.read"]
+METHODS: Final[frozenset[str]] = frozenset(get_args(Method))
+"""The methods that change something."""
 
 PERSON_WORD: Final = "user"
 """What a person is called in files that agents read."""
