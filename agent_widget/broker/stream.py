@@ -13,7 +13,6 @@ import asyncio
 import base64
 import contextlib
 import hashlib
-import logging
 import random
 import re
 import ssl
@@ -60,8 +59,6 @@ _NO_ROOM: Final = 10047
 OTHERWISE: Final = 10071
 """What the broker answers if something else is there than was expected."""
 _HEARTBEAT: Final = 5.0
-
-log = logging.getLogger("agent_widget")
 
 
 class Refused(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
+from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from .. import protocol
@@ -28,7 +28,7 @@ def ask_once(url: str, token: str | None, method: str) -> Any:
                     raise ConnectionFailed(found.message)
                 if isinstance(found, protocol.Reply):
                     break
-    except (OSError, WebSocketException, InvalidHandshake, InvalidURI, protocol.ProtocolError) as error:
+    except (OSError, WebSocketException, protocol.ProtocolError) as error:
         raise ConnectionFailed(str(error) or type(error).__name__) from None
     if not found.ok:
         failure = found.error or protocol.Failure("failed", "refused")

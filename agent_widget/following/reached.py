@@ -22,6 +22,8 @@ class SocketOrigin(Wire):
         super().__init__(where.url, where.token)
         self.where = where
         self._host = host
+        self._name = ""
+        """What the host calls itself, once it has said so."""
         self._inbox: Inbox
 
     def start(self, inbox: Callable[[str], Inbox] | None = None) -> None:
@@ -43,8 +45,6 @@ class SocketOrigin(Wire):
         return f"{command}  # on {self.where.name or self._name or self.where.url}"
 
     # What the connection asks for
-
-    _name = ""
 
     def hello(self) -> protocol.Hello:
         """Return the first frame: how far the rows have come."""

@@ -13,7 +13,7 @@ import logging
 import os
 import socket as sockets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -38,7 +38,7 @@ from ..writing import Who, Writer
 from .calls import Calls, Pools
 from .gate import MIN_TOKEN, Gate, Lobby, new_token
 from .hub import WRITE_LIMIT, Follower, Hub, send
-from .methods import SEARCHES, WHO
+from .methods import SEARCHES, WHO, Elsewhere
 from .metrics import CONTENT_TYPE, Doors, metrics
 
 try:
@@ -71,7 +71,7 @@ FIRST_LOOK: Final = 2.0
 """Maximum seconds before the server accepts clients, so that a small home is complete in the first answer."""
 
 
-class Followed(Protocol):
+class Followed(Elsewhere, Protocol):
     """Other hosts whose rows are taken in (:mod:`agent_widget.following`)."""
 
     @property
@@ -83,11 +83,6 @@ class Followed(Protocol):
 
     def end(self) -> None:
         """Follow nobody any more."""
-
-    async def answer(
-        self, method: str, params: Mapping[str, Any], here: Callable[[Mapping[str, Any]], Awaitable[Any]]
-    ) -> Any:
-        """Return what a method answers: from the host that has the files, else from ``here``."""
 
 
 class StartError(Exception):
@@ -189,8 +184,9 @@ class Server:
         if publish is not None:
             from ..broker.publisher import Publisher
 
-            self.publisher = Publisher(publish, self.store, collector.host, self._welcome, is_own=collector.is_own)
-            collector.publishing = self._publishing
+            publisher = Publisher(publish, self.store, collector.host, self._welcome, is_own=collector.is_own)
+            collector.publishing = lambda: publisher.state
+            self.publisher = publisher
         self._lobby = Lobby()
         self._pools = Pools()
         self._refused = 0
@@ -318,22 +314,24 @@ class Server:
         """What clients on this machine must know."""
         own = None if self.receiver is None or self.collector.known else self.receiver.directory.resolve()
         places = [str(place) for place in self.collector.places if place != own]  # those that were asked for
-        known, writes = self.collector.known, self.writer.allowed
-        otlp = None if self.receiver is None else self.receiver.url
-        follows = [] if self.followed is None else self.followed.urls
-        publishes = None if self.publisher is None else self.publisher.address.url
         return Runtime(
-            *(self.url, self.token, os.getpid(), places, self.started_at, VERSION, known, writes, otlp, follows),
-            publishes=publishes,
+            self.url,
+            self.token,
+            os.getpid(),
+            places,
+            self.started_at,
+            VERSION,
+            known=self.collector.known,
+            writes=self.writer.allowed,
+            otlp=None if self.receiver is None else self.receiver.url,
+            follows=[] if self.followed is None else self.followed.urls,
+            publishes=None if self.publisher is None else self.publisher.address.url,
         )
 
     async def idle(self) -> None:
         """Wait until nobody has been connected for ``idle_timeout`` seconds; for ever if there is no such limit."""
         while self.idle_timeout is None or self.connections or time.monotonic() - self._idle_since < self.idle_timeout:
             await asyncio.sleep(min(1.0, self.idle_timeout or 60.0))
-
-    def _publishing(self) -> protocol.Publishing | None:
-        return None if self.publisher is None else self.publisher.state
 
     # HTTP
 
