@@ -6,18 +6,17 @@ A change is asked of the server, which writes it into the agents' own files, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from ..data.table import Rows
 from ..data.where import Where
 from ..store import Row
+from . import wire
 from .replica import Replica
 from .table import LiveTable
 
 TIMEOUT: Final = 30.0
 """Maximum seconds to wait for a change: the server waits up to 10 for a lock, and a program may take 15."""
-REPLY: Final = 10.0
-"""Maximum seconds to wait for any other reply."""
 CATCH_UP: Final = 2.0
 """Maximum seconds to wait for the change to come back as a row."""
 
@@ -26,14 +25,26 @@ _UNSET: Final[Any] = object()
 
 def patience_of(method: str) -> float:
     """Return how many seconds to wait for a reply to a method: longer for a change."""
-    return TIMEOUT if method.startswith(("task.", "message.")) else REPLY
+    return TIMEOUT if method.startswith(("task.", "message.")) else wire.TIMEOUT
 
 
-class TaskRow(Row):
-    """A row of ``tasks`` that can be changed: :meth:`update`, :meth:`cancel`."""
+class _ChangeableRow(Row):
+    """A row that can be changed, and who is asked for it."""
 
     __slots__ = ("_link",)
     _link: Replica
+
+    @classmethod
+    def _of(cls, link: Replica, row: Mapping[str, Any]) -> Self:
+        made = cls(row)
+        made._link = link
+        return made
+
+
+class TaskRow(_ChangeableRow):
+    """A row of ``tasks`` that can be changed: :meth:`update`, :meth:`cancel`."""
+
+    __slots__ = ()
 
     def update(  # type: ignore[override]  # of a dict, which nobody should do to a row
         self,
@@ -66,58 +77,41 @@ class TaskRow(Row):
         params = {"id": self["id"], "seen": {"status": self["status"]}, **({"reason": reason} if reason else {})}
         return TaskRow._of(self._link, _change(self._link, "task.cancel", params, timeout))
 
-    @classmethod
-    def _of(cls, link: Replica, row: Mapping[str, Any]) -> TaskRow:
-        made = cls(row)
-        made._link = link
-        return made
 
-
-class MessageRow(Row):
+class MessageRow(_ChangeableRow):
     """A row of ``messages`` that can be marked: :meth:`mark_read`."""
 
-    __slots__ = ("_link",)
-    _link: Replica
+    __slots__ = ()
 
     def mark_read(self, *, timeout: float = TIMEOUT) -> MessageRow:
         """Mark the message as read in the agents' own file, and return its row. Raises as :meth:`TaskRow.update`."""
         return MessageRow._of(self._link, _change(self._link, "message.read", {"id": self["id"]}, timeout))
 
-    @classmethod
-    def _of(cls, link: Replica, row: Mapping[str, Any]) -> MessageRow:
-        made = cls(row)
-        made._link = link
-        return made
 
-
-class _Changeable(LiveTable):
+class _ChangeableTable(LiveTable):
     """A live table whose rows can be changed."""
 
-    _kind: type[TaskRow | MessageRow]
-
-    def __init__(self, link: Replica, name: str) -> None:
-        super().__init__(link, name)
-        self._link = link
+    _kind: type[_ChangeableRow]
 
     def __getitem__(self, id: str) -> Any:
-        return self._kind._of(self._link, super().__getitem__(id))
+        return self._kind._of(self._replica, super().__getitem__(id))
 
     def get(self, id: str) -> Any:
         """Return one row, or ``None``."""
         row = super().get(id)
-        return None if row is None else self._kind._of(self._link, row)
+        return None if row is None else self._kind._of(self._replica, row)
 
     def rows(self) -> list[Row]:
         """Return all rows, the one that changed last at the end; they are not changed in place."""
-        return [self._kind._of(self._link, row) for row in super().rows()]
+        return [self._kind._of(self._replica, row) for row in super().rows()]
 
     def where(self, where: Where = None, /, **columns: Any) -> Rows:
         """See :meth:`OfTable.where`."""
         found = super().where(where, **columns)
-        return Rows(self._store, self.name, [self._kind._of(self._link, row) for row in found])
+        return Rows(self._store, self.name, [self._kind._of(self._replica, row) for row in found])
 
 
-class Tasks(_Changeable):
+class Tasks(_ChangeableTable):
     """The table of tasks; also makes new ones."""
 
     _kind = TaskRow
@@ -141,10 +135,10 @@ class Tasks(_Changeable):
         params: dict[str, Any] = {"title": title, "description": description, "priority": priority, "root": root}
         params["tags"] = None if tags is None else list(tags)
         params["depends_on"] = None if depends_on is None else list(depends_on)
-        return TaskRow._of(self._link, _change(self._link, "task.create", _given(params), timeout))
+        return TaskRow._of(self._replica, _change(self._replica, "task.create", _given(params), timeout))
 
 
-class Messages(_Changeable):
+class Messages(_ChangeableTable):
     """The table of messages; also sends new ones."""
 
     _kind = MessageRow
@@ -165,13 +159,13 @@ class Messages(_Changeable):
         :meth:`TaskRow.update` does.
         """
         params = {"to": to, "text": text, "kind": kind, "task_id": task, "root": root}
-        return MessageRow._of(self._link, _change(self._link, "message.send", _given(params), timeout))
+        return MessageRow._of(self._replica, _change(self._replica, "message.send", _given(params), timeout))
 
 
 def changeable(link: Replica, table: str, row: Row) -> Row:
     """Return a row as one that can be changed, if there are such in its table."""
-    kind = {"tasks": TaskRow, "messages": MessageRow}.get(table)
-    return row if kind is None else kind._of(link, row)  # type: ignore[attr-defined]  # both have it
+    kinds: dict[str, type[_ChangeableRow]] = {"tasks": TaskRow, "messages": MessageRow}
+    return kinds[table]._of(link, row) if table in kinds else row
 
 
 def _given(params: Mapping[str, Any]) -> dict[str, Any]:
