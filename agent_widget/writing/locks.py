@@ -9,13 +9,14 @@ is removed at once.
 
 from __future__ import annotations
 
+import functools
 import glob
 import json
 import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,7 +82,7 @@ def held(root: Path, locks: tuple[Lock, ...], patience: float = PATIENCE) -> Ite
                 stack.callback(_release, path, owner)
                 _sweep(path)
             elif lock.kind == "folder":
-                _take_folder(path, deadline)
+                _try(path, deadline, functools.partial(_create_folder, path))
                 stack.callback(_release_folder, path)
             else:
                 stack.enter_context(_system_lock(path, deadline))
@@ -91,10 +92,14 @@ def held(root: Path, locks: tuple[Lock, ...], patience: float = PATIENCE) -> Ite
 def _take(path: Path, deadline: float) -> str:
     """Create a lock file of ours; return its ``owner_id``."""
     owner = f"agent-widget-{os.getpid()}-{secrets.token_hex(8)}"
+    _try(path, deadline, functools.partial(_create, path, owner))
+    return owner
+
+
+def _try(path: Path, deadline: float, make: Callable[[], bool]) -> None:
+    """Make a lock as soon as nobody else holds it; one that is stale is removed. Raises :class:`Locked`."""
     pause = PAUSES[0]
-    while True:
-        if _create(path, owner):
-            return owner
+    while not make():
         if _is_stale(path) and _break(path):
             continue
         left = deadline - time.monotonic()
@@ -228,20 +233,12 @@ def _release(path: Path, owner: str) -> None:
             path.unlink()
 
 
-def _take_folder(path: Path, deadline: float) -> None:
-    pause = PAUSES[0]
-    while True:
-        try:
-            os.mkdir(path)
-            return
-        except FileExistsError:
-            if _is_stale(path) and _break(path):
-                continue
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise Locked(_who_holds(path))
-        time.sleep(min(left, pause))
-        pause = min(PAUSES[1], pause * 2)
+def _create_folder(path: Path) -> bool:
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _release_folder(path: Path) -> None:
