@@ -103,7 +103,7 @@ class Writer:
         if row is None:
             raise WriteError("not_found", f"no row {id!r} in {table}")
         found: dict[str, Any] = {}
-        source = self._source_of(row, table)
+        source = self._source_of(row)
         if source is None:
             return found
         for method in self.methods(source):
@@ -185,7 +185,7 @@ class Writer:
     def _real(self, id: str) -> str:
         return self._unmasked.get(id, id)
 
-    def _source_of(self, row: Mapping[str, Any], table: str) -> Source | None:
+    def _source_of(self, row: Mapping[str, Any]) -> Source | None:
         """Return the source that a row comes from."""
         id = self._real(row["id"])
         holding = [s for s in self._sources if s.name == row["source"] and id.startswith(s.namespace)]
@@ -195,7 +195,7 @@ class Writer:
         self, method: Method, row: Mapping[str, Any] | None, fields: Mapping[str, Any], root: str | None
     ) -> Source:
         if row is not None:
-            source = self._source_of(row, "")
+            source = self._source_of(row)
             if source is None or method not in source.writes:
                 raise WriteError("refused", f"rows of {row['source']} can only be read")
             self._check_command(source)
@@ -211,7 +211,7 @@ class Writer:
         if method == "message.send" and (to := fields.get("to")) not in (None, "*"):
             agent = self._store.get("agents", str(to))
             if agent is not None:
-                source = self._source_of(agent, "agents")
+                source = self._source_of(agent)
                 if source is None or source not in able:
                     raise WriteError("refused", f"agents of {agent['source']} cannot be written to")
                 able = [source]
@@ -276,10 +276,8 @@ class Writer:
         return words
 
     def _plans(
-        self, source: Source | None, method: Method, fields: Mapping[str, Any], row: Mapping[str, Any] | None
+        self, source: Source, method: Method, fields: Mapping[str, Any], row: Mapping[str, Any] | None
     ) -> list[Plan]:
-        if source is None:
-            return []
         id = None if row is None else self._real(row["id"])
         real = None if row is None else {**row, "id": id}
         return list(source.plans(Change(method, fields, now_ms(), _token(), id, real)))
@@ -439,12 +437,13 @@ class _Work:
         return (b"\xef\xbb\xbf" if bom else b"") + new
 
     def _check_conflict(self) -> None:
+        """Raise a conflict for what is neither as it was seen nor, if that is known by now, as it is asked for."""
         found = self.before.get(self._id, {})
         after = self.after.get(self._id, {})
         wrong = {
             name: {"seen": values[0], "found": found.get(name)}
             for name, values in self._expected.items()
-            if name in found and found[name] not in values and found[name] != after.get(name)
+            if name in found and found[name] not in values and not (name in after and found[name] == after[name])
         }
         if wrong:
             told = "; ".join(f"{name} was {_said(v['seen'])} and is {_said(v['found'])}" for name, v in wrong.items())
@@ -494,17 +493,9 @@ class _Work:
 
     def _run(self, plan: Command) -> str:
         if plan.shown is not None:
-            line, id = plan.said(self._output(plan.shown))
-            self.before, self._id = self._rows(line), id
-            self.after = dict(self.before)
-            wrong = {
-                name: {"seen": values[0], "found": self.before.get(id, {}).get(name)}
-                for name, values in self._expected.items()
-                if self.before.get(id, {}).get(name) not in values
-            }
-            if wrong:
-                self.after = {}
-                self._check_conflict()
+            line, self._id = plan.said(self._output(plan.shown))
+            self.before = self._rows(line)
+            self._check_conflict()
         line, self._id = plan.said(self._output(plan.arguments))
         self.after = self._rows(line)
         return self._id

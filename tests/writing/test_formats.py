@@ -301,6 +301,17 @@ def test_what_bd_knows_and_its_export_does_not_is_a_conflict(beads: Path) -> Non
     assert caught.value.details == {"status": {"seen": "pending", "found": "blocked"}}
 
 
+def test_what_was_taken_away_meanwhile_is_a_conflict_too(beads: Path) -> None:
+    issue = {"id": "shop-1", "title": "first", "status": "open", "priority": 1}
+    (beads / "issues.jsonl").write_text(json.dumps({**issue, "assignee": "nina"}) + "\n")
+    writer = writer_over(beads)
+    (beads / "issues.jsonl").write_text(json.dumps(issue) + "\n")
+    with pytest.raises(WriteError) as caught:
+        writer.write("task.update", {"owner": "omar"}, ME, id="shop-1")
+    assert caught.value.details == {"owner": {"seen": "nina", "found": None}}
+    assert json.loads((beads / "issues.jsonl").read_text()) == issue
+
+
 def test_what_bd_says_is_the_error(beads: Path) -> None:
     writer = writer_over(beads)
     (beads / "issues.jsonl").write_text("")
