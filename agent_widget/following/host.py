@@ -54,8 +54,14 @@ class Home(Protocol):
     def doubled(self, host: Host) -> dict[tuple[str | None, str], str]:
         """Return which rows of a host are not taken: source and id prefix → who has them already."""
 
-    def turned(self, host: Host) -> None:
-        """Take notice that a host is not as it was."""
+    def publish(self) -> None:
+        """Tell clients how the hosts are; something of it has changed."""
+
+    def review_others(self, host: Host) -> None:
+        """Let the other hosts look whether a host, which is another one or reads something else, has their rows."""
+
+    def has(self, table: str, id: str) -> bool:
+        """Return whether there is a row."""
 
 
 class Host:
@@ -160,11 +166,13 @@ class Host:
         return any(source.state == "reading" for source in self.sources_told)
 
     def _told(self, sources: list[SourceState], hosts: list[HostState]) -> None:
-        before = self.sources_told, self.hosts_told
+        before = self.sources_told, self.hosts_told, self.homes
         self.sources_told, self.hosts_told = sources, hosts
         self.homes = {source.home: (source.name, source.prefix) for source in sources if source.home is not None}
         if (without_times(before[0]), before[1]) != (without_times(sources), hosts):
-            self._home.turned(self)
+            self._home.publish()
+        if before[2].keys() != self.homes.keys():
+            self._home.review_others(self)
         self.review()
 
     def review(self) -> None:
@@ -215,7 +223,7 @@ class Host:
         id = str(cells["id"])
         if table == "spans":  # they are computed, and go with their agents
             agent = self.prefix + str(cells.get("agent_id"))
-            return agent not in self._agents and agent not in self._home.ids("agents", agent)
+            return agent not in self._agents and not self._home.has("agents", agent)
         held = max((source.prefix for source in self.sources_told if _is_of(source, cells)), key=len, default="")
         skipped = any(
             (source is None and id.startswith(prefix)) or (source == cells.get("source") and prefix == held)
@@ -291,7 +299,8 @@ class Host:
         if message is not None and message != before.message and new in ("refused", "connecting", "gone"):
             log.warning("%s: %s", before.name, message)
         self.state = msgspec.structs.replace(before, state=new, since=since, message=message)
-        self._home.turned(self)
+        self._home.publish()
+        self._home.review_others(self)
 
     # For the frames of this server
 

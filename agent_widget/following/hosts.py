@@ -17,6 +17,7 @@ from ..addresses import Where
 from ..broker import address
 from ..client.errors import CallError, ConnectionFailed
 from ..ingest.collector import Collector
+from ..ingest.homes import name_of
 from ..ingest.watcher import Watcher
 from ..protocol import HostState, ProtocolError, SourceState
 from ..sources import changes
@@ -122,6 +123,10 @@ class Hosts:
         """Return the ids of a table that begin with ``prefix``."""
         return self._collector.store.ids(table, prefix)
 
+    def has(self, table: str, id: str) -> bool:
+        """Return whether there is a row."""
+        return self._collector.store.get(table, id) is not None
+
     def keep(self, key: str, known: dict[str, Any]) -> None:
         """Keep what is known of a host; called by the watcher, after the rows."""
         self._collector.followed[key] = known
@@ -148,7 +153,7 @@ class Hosts:
         found: dict[tuple[str | None, str], str] = {}
         others = list(self._hosts.values())
         before = others[: others.index(host)]
-        read = {state.home: self.name for state in self._collector.states() if state.home is not None}
+        read = {name_of(source.root, self._collector.home): self.name for source in self._collector.sources}
         for other in before:
             for home in other.homes:
                 read.setdefault(home, other.name or other.key)
@@ -161,10 +166,13 @@ class Hosts:
                 found[None, f"{told.name}/"] = direct[told.epoch]
         return found
 
-    def turned(self, host: Host) -> None:
-        """Publish how the hosts are, and let the others look whether that concerns their rows."""
+    def publish(self) -> None:
+        """Have the watcher publish how the hosts are."""
         if self._watcher is not None:
             self._watcher.publish()
+
+    def review_others(self, host: Host) -> None:
+        """Let the other hosts look whether a host, which is another one or reads something else, has their rows."""
         for key, other in list(self._hosts.items()):
             if other is not host and other.is_here and self.doubled(other).keys() != other.skipped.keys():
                 self._origins[key].again()
