@@ -15,6 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from agent_widget.client.client import Client
     from agent_widget.server.app import Server
+    from tests.support.nats import NatsServer
     from tests.support.workspace_reading import Reading
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +46,15 @@ def team() -> Reading:
     from tests.support.workspace_team import TEAM
 
     return read(TEAM)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """A broker that nobody kills; each test has a space of its own in it."""
+    from tests.support.nats import nats_server
+
+    with nats_server(tmp_path_factory.mktemp("broker")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
+from nats.aio.msg import Msg
 
 from ..loop_thread import LoopThread
 from ..protocol import Publishing, SourceState, Welcome, encode, without_times
@@ -225,9 +226,7 @@ class Publisher:
 
         A name has one publisher: another one that is there is not disturbed. Raises :class:`Refused`.
         """
-        space = self._broker.space
-        await self._make_sure()
-        message = await self._broker.last(space.host(self.host))
+        message = await self._said()
         self._said_number = 0
         if message is None:
             return None
@@ -250,13 +249,15 @@ class Publisher:
             return None
         return position.seq if self._store.joins_on(position) else None
 
-    async def _make_sure(self) -> None:
-        """See that there is a stream; who may not make one needs one that is there."""
+    async def _said(self) -> Msg | None:
+        """Return what is said of this host; makes the stream if there is none, which not everybody may."""
+        subject = self._broker.space.host(self.host)
         try:
-            await self._broker.last(self._broker.space.host(self.host))
+            return await self._broker.last(subject)
         except Refused:
             self._broker.check()  # it is not allowed to ask
             await self._broker.make_stream()
+            return await self._broker.last(subject)
 
     def _has_news(self) -> bool:
         """Return whether something about this host has changed since it was said, but for the time."""

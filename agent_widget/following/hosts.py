@@ -200,7 +200,7 @@ class Hosts:
         name = self._name_of(method, params)
         if name is None:
             return await here(params)
-        host = next((host for host in self._hosts.values() if host.name == name), None)
+        host = self._named(name)
         if host is None or not host.is_here:
             raise ProtocolError("unavailable", f"{name} has the files, and cannot be asked now: {_why(host)}")
         result = await self._ask(host, method, asked(self._addressed(params), host.prefix, f"{name}:"))
@@ -208,6 +208,9 @@ class Hosts:
             command = result.get("resume") and self._origins[host.key].command(host.key, result["resume"])
             return {**result, "resume": command, "writes": result["writes"] if self._writes else {}}
         return answered(method, result, host.prefix)
+
+    def _named(self, name: str) -> Host | None:
+        return next((host for host in self._hosts.values() if host.name == name), None)
 
     def _name_of(self, method: str, params: Mapping[str, Any]) -> str | None:
         """Return the name of the host that a call is about."""
@@ -296,7 +299,7 @@ class Hosts:
 
     def _is_wanted(self, prefix: str, hit: Mapping[str, Any]) -> bool:
         """Return whether a hit of a host is about rows that are taken from it."""
-        host = next((host for host in self._hosts.values() if host.name and host.prefix == prefix), None)
+        host = self._named(prefix.rstrip("/"))
         if host is None or not host.skipped:
             return True
         agent = hit.get("agent_id")
@@ -306,7 +309,7 @@ class Hosts:
     async def _portion(self, prefix: str, params: Mapping[str, Any], here: Here) -> Any:
         if not prefix:
             return await here(params)
-        host = next((host for host in self._hosts.values() if host.name and host.prefix == prefix), None)
+        host = self._named(prefix.rstrip("/"))
         if host is None or not host.is_here:
             raise ProtocolError("unavailable", _why(host))
         where = params.get("where")

@@ -123,17 +123,13 @@ def serve(
         if roots:
             found = find_server(roots, [each.url for each in hosts])
             if found is not None and port in (0, found.port) and _answers(found):
-                if allow_writes and not found.writes:
+                lacks = "OpenTelemetry data" if otlp and found.otlp is None else None
+                lacks = "changes" if allow_writes and not found.writes else lacks
+                if lacks is not None:
                     named = ", ".join(repr(os.fspath(path)) for path in paths)
                     raise ServerError(
-                        f"a server that takes no changes watches this already (pid {found.pid}); stop it first: "
+                        f"a server that takes no {lacks} watches this already (pid {found.pid}); stop it first: "
                         f"aw.serve({named}).stop()"
-                    )
-                if otlp and found.otlp is None:
-                    named = ", ".join(repr(os.fspath(path)) for path in paths)
-                    raise ServerError(
-                        f"a server that takes no OpenTelemetry data watches this already (pid {found.pid}); stop it "
-                        f"first: aw.serve({named}).stop()"
                     )
                 return Server(found)
         more = ["--allow-writes"] if allow_writes else []

@@ -23,13 +23,6 @@ from tests.support.nats import NatsServer, nats_server, stream_rows
 from tests.support.wire import log_rows, until
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
-    """A broker that nobody kills; each test has a space of its own in it."""
-    with nats_server(tmp_path_factory.mktemp("broker")) as server:
-        yield server
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """How far the rows have come is said at once, and a broker is asked again soon."""

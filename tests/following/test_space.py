@@ -24,13 +24,6 @@ from tests.support.wire import PATIENCE, running, say, until, write_tasks
 pytestmark = pytest.mark.usefixtures("own_machine")
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
-    """A broker that nobody kills; each test has a space of its own in it."""
-    with nats_server(tmp_path_factory.mktemp("broker")) as server:
-        yield server
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Brokers are asked again soon."""
