@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
-from pathlib import Path
 
-from tests.soak import chaos
+from tests.soak import chaos, own_machine
 from tests.soak.kills import run
 
 
@@ -18,16 +15,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        for name in ("HOME", "JUPYTER_RUNTIME_DIR", "XDG_STATE_HOME"):
-            os.environ[name] = str(Path(directory) / name.lower())
-            Path(os.environ[name]).mkdir()
-        report = chaos.run(Path(directory), options.seed, seconds=options.seconds)
+    with own_machine() as directory:
+        report = chaos.run(directory, options.seed, seconds=options.seconds)
         _tell(report, options.seed)
         if not options.kills:
             sys.exit(bool(report.out_of_step))
-        (Path(directory) / "kills").mkdir()
-        outcome = run(Path(directory) / "kills", options.kills, options.seed)
+        (directory / "kills").mkdir()
+        outcome = run(directory / "kills", options.kills, options.seed)
     print(f"{outcome.kills} kills, {outcome.rows:,} messages, seed {options.seed}")
     print(f"{len(outcome.differences)} rows differ from the files'")
     for line in outcome.differences[:10]:

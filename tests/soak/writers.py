@@ -10,14 +10,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import random
 import secrets
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
@@ -27,6 +25,7 @@ from typing import Any
 import agent_widget as aw
 from agent_widget.client.client import Client
 from agent_widget.writing.files import DRAFT
+from tests.soak import own_machine
 from tests.support.wire import until
 
 WRITERS = 8
@@ -309,11 +308,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        for name in ("HOME", "JUPYTER_RUNTIME_DIR", "XDG_STATE_HOME"):
-            os.environ[name] = str(Path(directory) / name.lower())
-            Path(os.environ[name]).mkdir()
-        outcome = run(Path(directory), options.seconds, options.seed)
+    with own_machine() as directory:
+        outcome = run(directory, options.seconds, options.seed)
     print(f"{outcome.acknowledged:,} writes acknowledged, {outcome.refused:,} not; {outcome.by_others:,} by the others")
     print(f"{outcome.kills} kills, seed {options.seed}")
     for what, lines in (("lost", outcome.lost), ("changed", outcome.changed)):
