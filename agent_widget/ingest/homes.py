@@ -6,6 +6,7 @@ same on all machines that share it; a digest of it and of a root's place in the 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import secrets
@@ -35,6 +36,7 @@ def identity() -> str | None:
         return None
 
 
+@functools.lru_cache(1024)  # asked for with every frame of a followed host, and the home stays where it is
 def name_of(root: Path, word: str | None) -> str | None:
     """Return a name of a root below the home, the same wherever this home is; ``None`` for any other root."""
     home = Path(os.path.realpath(Path.home()))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import agent_widget as aw
-from agent_widget.client import wire as linking
+from agent_widget.client import wire
 from agent_widget.ingest import watcher as watching
 from agent_widget.ingest.collector import Collector
 from tests.support.wire import hosted, say
@@ -35,8 +35,8 @@ def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 def test_a_reader_that_stands_still_is_seen_and_so_is_that_it_goes_on(
     workspace: Path, held: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(linking, "BEHIND", 0.5)
-    monkeypatch.setattr(linking, "PING_EVERY", 0.05)
+    monkeypatch.setattr(wire, "BEHIND", 0.5)
+    monkeypatch.setattr(wire, "PING_EVERY", 0.05)
     monkeypatch.setattr(watching, "ALIVE_PACE", 0.1)
     monkeypatch.setattr(watching, "SOURCES_PACE", 0.05)
     monkeypatch.setattr(watching, "HOT_CHECK", 0.05)
@@ -58,7 +58,7 @@ def test_who_connects_to_a_server_that_stands_still_is_not_shown_something_live(
         with closing(aw.connect(server.url, server.token)) as client:
             client.wait(lambda client: client.sources[0].checked_at is not None, PATIENCE)
         held.clear()
-        monkeypatch.setattr(linking, "BEHIND", 0.0)
+        monkeypatch.setattr(wire, "BEHIND", 0.0)
         with closing(aw.connect(server.url, server.token)) as client:
             assert client.connection.state == "behind"
         held.set()
