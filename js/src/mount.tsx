@@ -4,7 +4,7 @@ import { render } from "preact";
 import { App } from "./shell/app.tsx";
 import { styles } from "./shell/styles.ts";
 import { showWhatIsHidden } from "./shell/visible.ts";
-import type { Ask } from "./state/context.ts";
+import type { Ask } from "./state/ask.ts";
 import { Nav } from "./state/nav.ts";
 import { followTheme } from "./state/theme.ts";
 import type { Store } from "./store/store.ts";

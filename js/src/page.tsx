@@ -7,7 +7,7 @@ import { LinkSession } from "./link/session.ts";
 import { openSocket, socketAddress } from "./link/socket.ts";
 import { mount } from "./mount.tsx";
 import { followAddress } from "./state/address.ts";
-import type { Ask } from "./state/context.ts";
+import type { Ask } from "./state/ask.ts";
 import { Nav } from "./state/nav.ts";
 import { agentName } from "./store/names.ts";
 import { Store } from "./store/store.ts";

@@ -1,8 +1,9 @@
 // How fast the running limits of plans are used up, and by which sessions: the same as agent_widget/data/pace.py.
 import type { LimitsRow, SessionsRow, UsageRow } from "../store/tables.ts";
-import { HOUR } from "./durations.ts";
+import { HOUR, QUARTER } from "./durations.ts";
 import { append } from "./ordered.ts";
-import { NOTHING, QUARTER, type Used, usedBy } from "./usage.ts";
+import { startOf } from "./stretch.ts";
+import { NOTHING, type Used, usedBy } from "./usage.ts";
 
 /** The pace of now is that of this fraction of a window, a day of a week; of at least an hour. */
 const RECENT = 7;
@@ -78,7 +79,7 @@ function paceOf(
     return priced ? (cost ?? 0) : tokens;
   };
   const quarters = Math.round(Math.max(HOUR, limit.window_ms! / RECENT) / QUARTER); // the running one among them
-  const recent = now - (now % QUARTER) - (quarters - 1) * QUARTER;
+  const recent = startOf(now, "quarter") - (quarters - 1) * QUARTER;
   const hours = Math.max(now - Math.max(recent, start), QUARTER) / HOUR;
   const whole = weigh(rows);
   const heard = weigh(rows.filter(({ at }) => at! <= (limit.at ?? now)));

@@ -1,5 +1,5 @@
 // A stretch of time that rows are narrowed to: the last hours or days, or one that is over; and its parts.
-import { DAY, HOUR, MINUTE } from "./durations.ts";
+import { DAY, HOUR, QUARTER } from "./durations.ts";
 import { clock, dayMonth, hourMinute } from "./format.ts";
 
 /** The last so many milliseconds in whole hours or days, the running one among them; or what lies between two times. */
@@ -13,8 +13,6 @@ export interface Bounds {
 
 export const UNITS = ["quarter", "hour", "day", "week", "month"] as const;
 export type Unit = (typeof UNITS)[number];
-
-const QUARTER = 15 * MINUTE;
 
 /** When the part of time began that holds `at`; days, weeks and months are those of the reader's time zone. */
 export function startOf(at: number, unit: Unit): number {

@@ -1,9 +1,8 @@
 // What was used, by quarter of an hour: sums, courses and rates of the rows of `usage`.
 import type { UsageRow } from "../store/tables.ts";
-import { MINUTE } from "./durations.ts";
+import { MINUTE, QUARTER } from "./durations.ts";
+import { startOf } from "./stretch.ts";
 import { tokensOf } from "./tokens.ts";
-
-export const QUARTER = 15 * MINUTE;
 
 export interface Used {
   readonly tokens: number;
@@ -14,8 +13,6 @@ export interface Used {
 }
 
 export const NOTHING: Used = { tokens: 0, cost: null, unpriced: 0 };
-
-const quarterOf = (at: number): number => at - (at % QUARTER);
 
 export function usedBy(rows: Iterable<UsageRow>): Used {
   let { tokens, cost, unpriced } = NOTHING;
@@ -33,7 +30,7 @@ export const usageBetween = (rows: readonly UsageRow[], from: number, to: number
 
 /** What was used in each of so many quarters, of which the last holds `to`. */
 export function perQuarter(rows: readonly UsageRow[], to: number, quarters: number): Used[] {
-  const last = quarterOf(to);
+  const last = startOf(to, "quarter");
   const parts = Array.from({ length: quarters }, (): UsageRow[] => []);
   for (const row of rows) {
     const index = row.at === null ? -1 : quarters - 1 - (last - row.at) / QUARTER;
@@ -44,7 +41,7 @@ export function perQuarter(rows: readonly UsageRow[], to: number, quarters: numb
 
 /** What is used a minute: over the running quarter of an hour and the one before; null if nothing was. */
 export function perMinute(rows: readonly UsageRow[], now: number): Used | null {
-  const from = quarterOf(now) - QUARTER;
+  const from = startOf(now, "quarter") - QUARTER;
   const { tokens, cost, unpriced } = usedBy(usageBetween(rows, from, now));
   const minutes = (now - from) / MINUTE;
   return tokens === 0 && cost === null

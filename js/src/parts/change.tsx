@@ -1,4 +1,5 @@
 // What every place shares where something is changed: what can be done, and one change on its way.
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { visible } from "../lib/text.ts";
 import { type Actions, rootOf } from "../state/changes.ts";
@@ -71,37 +72,29 @@ export function ChangeError({ of }: { of: OneChange }) {
   );
 }
 
-interface ChoiceProps {
+interface SelectProps {
   readonly id: string;
   readonly label: string;
   readonly value: string;
   readonly options: readonly (readonly [value: string, name: string])[];
-  /** Make it so; resolves when the row has come back. */
-  readonly onChoose: (value: string) => Promise<unknown>;
+  readonly disabled: boolean;
+  readonly onChoose: (value: string, field: HTMLSelectElement) => void;
+  /** After the field. */
+  readonly children?: ComponentChildren;
 }
 
-/** A field with a choice: what is chosen shows as pending until the row says so. */
-export function Choice({ id, label, value, options, onChoose }: ChoiceProps) {
-  const change = useChange();
-  const [wanted, want] = useState<string | null>(null);
-  const select = useRef<HTMLSelectElement>(null);
-  const choose = async (next: string) => {
-    want(next);
-    await change.run(() => onChoose(next));
-    want(null);
-    select.current?.focus();
-  };
+/** A label and a field with a choice, in the two columns of `change-fields`. */
+export function Select({ id, label, value, options, disabled, onChoose, children }: SelectProps) {
   return (
     <>
       <label for={id}>{label}</label>
       <div class="change-value">
         <select
-          ref={select}
           id={id}
           class="change-input"
-          value={wanted ?? value}
-          disabled={change.busy}
-          onChange={(event) => void choose(event.currentTarget.value)}
+          value={value}
+          disabled={disabled}
+          onChange={(event) => onChoose(event.currentTarget.value, event.currentTarget)}
         >
           {options.map(([option, name]) => (
             <option key={option} value={option}>
@@ -109,14 +102,106 @@ export function Choice({ id, label, value, options, onChoose }: ChoiceProps) {
             </option>
           ))}
         </select>
+        {children}
+      </div>
+    </>
+  );
+}
+
+type SelectChangeProps = Pick<SelectProps, "id" | "label" | "value" | "options"> & {
+  /** Make it so; resolves when the row has come back. */
+  readonly onChoose: (value: string) => Promise<unknown>;
+};
+
+/** A choice that is a change: what is chosen shows as pending until the row says so. */
+export function SelectChange({ onChoose, ...field }: SelectChangeProps) {
+  const change = useChange();
+  const [wanted, want] = useState<string | null>(null);
+  const choose = async (next: string, select: HTMLSelectElement) => {
+    want(next);
+    await change.run(() => onChoose(next));
+    want(null);
+    select.focus();
+  };
+  return (
+    <>
+      <Select
+        {...field}
+        value={wanted ?? field.value}
+        disabled={change.busy}
+        onChoose={(next, select) => void choose(next, select)}
+      >
         {change.busy && (
           <span class="change-pending" role="status">
             saving…
           </span>
         )}
-      </div>
+      </Select>
       {change.error !== null && <span />}
       <ChangeError of={change} />
     </>
   );
 }
+
+interface TextChangeProps {
+  readonly label: string;
+  readonly placeholder: string;
+  readonly button: string;
+  /** The button's name while it is under way. */
+  readonly busy: string;
+  /** Make the change; resolves when the row has come back. */
+  readonly onSend: (text: string) => Promise<unknown>;
+  /** What is said then. */
+  readonly done: string;
+}
+
+/** A text that is a change of its own; its button comes with the first word. */
+export function TextChange({ label, placeholder, button, busy, onSend, done }: TextChangeProps) {
+  const { changes } = useApp();
+  const change = useChange();
+  const [text, setText] = useState("");
+  const field = useRef<HTMLTextAreaElement>(null);
+  const send = async () => {
+    if (text.trim() === "" || change.busy) return;
+    if (!(await change.run(() => onSend(text.trim())))) return;
+    setText("");
+    changes.say(done);
+    field.current?.focus();
+  };
+  return (
+    <form class="change-form" {...submits(send)}>
+      <textarea
+        ref={field}
+        class="change-input"
+        aria-label={label}
+        placeholder={placeholder}
+        rows={1}
+        value={text}
+        disabled={change.busy}
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
+      {text.trim() !== "" && (
+        <div class="change-buttons">
+          <button type="submit" class="button primary" disabled={change.busy}>
+            {change.busy ? busy : button}
+          </button>
+          <span class="muted">Ctrl+Enter</span>
+        </div>
+      )}
+      <ChangeError of={change} />
+    </form>
+  );
+}
+
+/** A form that does so, by its button, or from any of its fields with Ctrl+Enter. */
+export const submits = (work: () => Promise<void>) => ({
+  onSubmit: (event: Event) => {
+    event.preventDefault();
+    void work();
+  },
+  onKeyDown: (event: KeyboardEvent) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    void work();
+  },
+});

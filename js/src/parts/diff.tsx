@@ -51,7 +51,7 @@ export function DiffLines({ lines, whole = false }: { lines: readonly DiffLine[]
 export function DiffSize({ diff }: { diff: string }) {
   const { added, removed } = diffSize(diff);
   return (
-    <span class="figures call-diff" title={`${plural(added, "line")} added, ${integer(removed)} removed`}>
+    <span class="figures diff-size" title={`${plural(added, "line")} added, ${integer(removed)} removed`}>
       {added > 0 && <span class="ink-done">+{integer(added)}</span>}{" "}
       {removed > 0 && <span class="ink-failed">−{integer(removed)}</span>}
     </span>

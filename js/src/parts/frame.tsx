@@ -136,6 +136,6 @@ export function Frame<T extends TableName, R extends object>(props: FrameProps<T
 }
 
 /** "2026-11-26 14:00:00 to now". */
-export function boundsText({ from, to }: Bounds): string {
+function boundsText({ from, to }: Bounds): string {
   return `${exactTime(from).slice(0, -4)} to ${Number.isFinite(to) ? exactTime(to).slice(0, -4) : "now"}`;
 }

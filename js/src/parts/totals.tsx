@@ -1,4 +1,5 @@
 // The line under a table: what the rows that are shown add up to, and what that covers.
+import { useMemo } from "preact/hooks";
 import { bytes, duration, integer, money, percent, plural, score, short } from "../lib/format.ts";
 import { tokensOf } from "../lib/tokens.ts";
 import { COLUMNS, type TableName } from "../store/tables.ts";
@@ -17,7 +18,7 @@ interface TotalsProps {
 type Total = readonly [text: string, about: string, bad?: boolean];
 
 export function Totals({ table, rows, nouns, covers }: TotalsProps) {
-  const totals = totalsOf(table, rows as readonly Cells[]);
+  const totals = useMemo(() => totalsOf(table, rows as readonly Cells[]), [table, rows]);
   return (
     <p class="totals" role="note" aria-label={`Totals of ${plural(rows.length, ...nouns)}`}>
       <strong>{plural(rows.length, ...nouns)}</strong>

@@ -1,5 +1,4 @@
 // A link from an agent to its transcript, where there is one.
-
 import { useApp } from "../state/context.ts";
 import { read, trailTo } from "../state/trail.ts";
 import type { ToolCallsRow } from "../store/tables.ts";

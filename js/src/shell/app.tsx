@@ -1,8 +1,9 @@
 // The shell: header, notices about the connection, and the view of the chosen tab.
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
+import type { Ask } from "../state/ask.ts";
 import { Changes } from "../state/changes.ts";
-import { AppContext, type Ask } from "../state/context.ts";
+import { AppContext } from "../state/context.ts";
 import { Everything } from "../state/everything.ts";
 import { type Command, commandOf, isTyped } from "../state/keys.ts";
 import type { Nav } from "../state/nav.ts";

@@ -1,6 +1,7 @@
 // What was just changed, for some seconds, with a way to undo it.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { oneLine } from "../lib/text.ts";
+import { useChange } from "../parts/change.tsx";
 import type { Said } from "../state/changes.ts";
 import { useApp } from "../state/context.ts";
 
@@ -19,8 +20,7 @@ export function Done() {
 
 function Notice({ said }: { said: Said }) {
   const { changes } = useApp();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<string | null>(null);
+  const { busy, error, run } = useChange();
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   /** It stays while somebody is about to use it. */
   const stay = () => clearTimeout(timer.current);
@@ -33,16 +33,9 @@ function Notice({ said }: { said: Said }) {
     return stay;
   }, [said]);
   const undo = async () => {
-    setBusy(true);
     stay();
-    try {
-      await said.undo!();
-      changes.say("Undone");
-    } catch (problem) {
-      setError((problem as Error).message);
-      leave();
-    }
-    setBusy(false);
+    if (await run(said.undo!)) changes.say("Undone");
+    else leave();
   };
   return (
     <div class="done" onPointerEnter={stay} onPointerLeave={leave} onFocusIn={stay} onFocusOut={leave}>

@@ -1,8 +1,8 @@
 // What the keys do, and how times are written: a panel over the view, opened with "?".
 import type { Signal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
 import { KEYS } from "../state/keys.ts";
 import { type Times, times } from "../state/times.ts";
+import { Dialog } from "./dialog.tsx";
 
 const WAYS: readonly (readonly [Times, string])[] = [
   ["fits", "as fits the column"],
@@ -11,36 +11,8 @@ const WAYS: readonly (readonly [Times, string])[] = [
 ];
 
 export function Help({ open }: { open: Signal<boolean> }) {
-  const panel = useRef<HTMLElement>(null);
-  const before = useRef<HTMLElement | null>(null);
-  useLayoutEffect(() => {
-    before.current = (panel.current!.getRootNode() as ShadowRoot).activeElement as HTMLElement | null;
-    panel.current!.focus();
-  }, []);
-  /** Back to where one was, before what has the focus goes. */
-  const close = () => {
-    before.current?.focus();
-    open.value = false;
-  };
   return (
-    <section
-      ref={panel}
-      class="help"
-      role="dialog"
-      aria-label="Keys and times"
-      tabIndex={-1}
-      onKeyDown={(event) => {
-        if (event.key !== "Escape" && event.key !== "?") return;
-        event.preventDefault();
-        close();
-      }}
-    >
-      <header class="details-head">
-        <h2>Keys and times</h2>
-        <button type="button" class="button bare" aria-label="Close the help" onClick={close}>
-          ✕
-        </button>
-      </header>
+    <Dialog open={open} title="Keys and times" closes="Close the help">
       <div class="help-body">
         <div class="help-times">
           <span id="aw-times">Times</span>
@@ -80,6 +52,6 @@ export function Help({ open }: { open: Signal<boolean> }) {
           every key is the notebook's.
         </p>
       </div>
-    </section>
+    </Dialog>
   );
 }

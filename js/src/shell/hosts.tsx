@@ -1,10 +1,11 @@
 // The hosts that the server follows: how many are there, in the header; a panel with how each is and since when.
 import type { Signal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
 import { exactTime, plural, when } from "../lib/format.ts";
 import { oneLine, visible } from "../lib/text.ts";
 import type { HostState } from "../link/protocol.ts";
+import { hostOf } from "../parts/host.tsx";
 import { useApp } from "../state/context.ts";
+import { Dialog } from "./dialog.tsx";
 
 const WORDS: Readonly<Record<string, string>> = { left: "not followed", connecting: "not reached yet" };
 
@@ -35,42 +36,16 @@ export function HostsButton({ open }: { open: Signal<boolean> }) {
 
 export function HostsPanel({ open }: { open: Signal<boolean> }) {
   const { live, nav } = useApp();
-  const panel = useRef<HTMLElement>(null);
-  const before = useRef<HTMLElement | null>(null);
-  useLayoutEffect(() => {
-    before.current = (panel.current!.getRootNode() as ShadowRoot).activeElement as HTMLElement | null;
-    panel.current!.focus();
-  }, []);
-  const close = () => {
-    before.current?.focus();
-    open.value = false;
-  };
   const hosts = live.hosts.value;
   const now = live.now.value;
   const agents = new Map<string, number>();
   for (const { host } of live.tables.agents.list()) if (host) agents.set(host, (agents.get(host) ?? 0) + 1);
   return (
-    <section
-      ref={panel}
-      class="help hosts"
-      role="dialog"
-      aria-label="Hosts"
-      tabIndex={-1}
-      onKeyDown={(event) => {
-        if (event.key !== "Escape") return;
-        event.preventDefault();
-        close();
-      }}
-    >
-      <header class="details-head">
-        <h2>Hosts</h2>
-        <button type="button" class="button bare" aria-label="Close the hosts" onClick={close}>
-          ✕
-        </button>
-      </header>
+    <Dialog open={open} title="Hosts" closes="Close the hosts">
       <ul class="hosts-list">
         {hosts.map((host) => {
-          const count = agents.get(host.name.split("/").at(-1)!) ?? 0;
+          const name = hostOf(host);
+          const count = agents.get(name) ?? 0;
           return (
             <li key={host.name} class="host">
               <span class={`state state-${host.state}`}>
@@ -92,18 +67,18 @@ export function HostsPanel({ open }: { open: Signal<boolean> }) {
                   class="button host-agents"
                   title="Its agents alone"
                   onClick={() => {
-                    nav.show("agents", { filter: { host: host.name.split("/").at(-1)! } });
-                    close();
+                    nav.show("agents", { filter: { host: name } });
+                    open.value = false;
                   }}
                 >
                   {plural(count, "agent")}
                 </button>
               )}
-              {host.message != null && host.state !== "live" && <p class="host-message">{visible(host.message)}</p>}
+              {host.message != null && host.state !== "live" && <p>{visible(host.message)}</p>}
               {host.shared != null && (
-                <p class="host-message muted">Its home is read by way of {oneLine(host.shared)}, and counts once.</p>
+                <p class="muted">Its home is read by way of {oneLine(host.shared)}, and counts once.</p>
               )}
-              {host.url !== "" && <p class="host-url muted">{visible(host.url ?? "")}</p>}
+              {host.url && <p class="muted">{visible(host.url)}</p>}
             </li>
           );
         })}
@@ -111,6 +86,6 @@ export function HostsPanel({ open }: { open: Signal<boolean> }) {
       <p class="muted hosts-note">
         A host that is gone keeps its rows here; what only its files can tell comes back with it.
       </p>
-    </section>
+    </Dialog>
   );
 }

@@ -7,11 +7,12 @@ import { oneLine } from "../lib/text.ts";
 import { useApp } from "../state/context.ts";
 import { aboutLimit, pacesOf } from "../state/limits.ts";
 
-const SECONDS = 10_000;
+/** How often the pace is looked at, ms. */
+const LOOK_MS = 10_000;
 
 export function Limits() {
   const { store, nav } = useApp();
-  const tick = useComputed(() => Math.floor(store.now.value / SECONDS));
+  const tick = useComputed(() => Math.floor(store.now.value / LOOK_MS));
   const near = useComputed(() => {
     tick.value;
     const now = store.now.peek();

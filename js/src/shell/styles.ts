@@ -3,12 +3,14 @@ import burndown from "../charts/burndown.css";
 import lanesStrips from "../lanes/strips.css";
 import lanes from "../lanes/style.css";
 import change from "../parts/change.css";
+import details from "../parts/details.css";
 import grid from "../parts/grid/style.css";
 import markdown from "../parts/markdown.css";
 import parts from "../parts/parts.css";
 import sequence from "../sequence/style.css";
 import { sheets } from "../views/sheets.ts";
 import alerts from "./alerts.css";
+import dialog from "./dialog.css";
 import done from "./done.css";
 import everything from "./everything.css";
 import help from "./help.css";
@@ -20,6 +22,7 @@ import travel from "./travel.css";
 const rooms = [
   base,
   alerts,
+  dialog,
   done,
   limits,
   travel,
@@ -28,6 +31,7 @@ const rooms = [
   hosts,
   everything,
   parts,
+  details,
   grid,
   lanes,
   lanesStrips,

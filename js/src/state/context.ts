@@ -7,8 +7,6 @@ import type { Ask } from "./ask.ts";
 import type { Changes } from "./changes.ts";
 import type { Nav } from "./nav.ts";
 
-export type { Ask } from "./ask.ts";
-
 export interface App {
   /** What is shown: the present, or the moment of the time travel. */
   readonly store: Shown;

@@ -3,7 +3,7 @@ import { type ReadonlySignal, signal } from "@preact/signals";
 import { joined } from "../lib/search.ts";
 import type { Shown } from "../store/store.ts";
 import type { TableName } from "../store/tables.ts";
-import type { Ask } from "./context.ts";
+import type { Ask } from "./ask.ts";
 
 export interface Hit {
   readonly at: number | null;

@@ -36,14 +36,12 @@ export function whyOf({ status, status_reason, activity }: AgentsRow): string | 
 
 export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], now: number): Need[] {
   const recent = (at: number | null, within: number): boolean => at !== null && now - at < within;
-  const agentNeed = (agent: AgentsRow, verb: string): Need => ({
-    table: "agents",
-    id: agent.id,
-    status: agent.status!,
-    name: agent.name ?? agent.id,
-    text: whyOf(agent) === null ? verb : `${verb}: ${whyOf(agent)}`,
-    since: agent.status_at,
-  });
+  const agentNeed = (agent: AgentsRow, verb: string): Need => {
+    const { id, status, status_at } = agent;
+    const why = whyOf(agent);
+    const text = why === null ? verb : `${verb}: ${why}`;
+    return { table: "agents", id, status: status!, name: agent.name ?? id, text, since: status_at };
+  };
   const taskNeed = (task: TasksRow, verb: string): Need => ({
     table: "tasks",
     id: task.id,

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import type { Store } from "../store/store.ts";
 import { LIMITS, type Rows, TABLE_NAMES, type TableName } from "../store/tables.ts";
-import type { Ask } from "./context.ts";
+import type { Ask } from "./ask.ts";
 
 const PAGE = 2_000;
 /** Pages loaded at most for one moment of the time travel. */

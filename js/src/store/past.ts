@@ -1,6 +1,5 @@
 // The tables as they were at a moment, for the same views that show them as they are: time travel without a
 // journal. Rows carry their own times; what they do not hold of that moment is null, never today's value.
-
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { callText } from "../lib/call-text.ts";
 import { append, groupedByTime, lastBefore } from "../lib/ordered.ts";

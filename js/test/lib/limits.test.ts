@@ -1,8 +1,9 @@
 // How fast limits are used up; the cases are those of tests/client/test_pace.py.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { QUARTER } from "../../src/lib/durations.ts";
 import { type Pace, paces, urgency } from "../../src/lib/limits.ts";
-import { perMinute, perQuarter, QUARTER } from "../../src/lib/usage.ts";
+import { perMinute, perQuarter } from "../../src/lib/usage.ts";
 import type { LimitsRow, UsageRow } from "../../src/store/tables.ts";
 import { row } from "../support/rows.ts";
 

@@ -1,7 +1,7 @@
 // Searching everything: portion by portion, until the text changes.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Ask } from "../../src/state/context.ts";
+import type { Ask } from "../../src/state/ask.ts";
 import { Everything, type Hit } from "../../src/state/everything.ts";
 import type { Shown } from "../../src/store/store.ts";
 

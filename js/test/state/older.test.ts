@@ -1,7 +1,7 @@
 // Rows from before those that the browser holds.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Ask } from "../../src/state/context.ts";
+import type { Ask } from "../../src/state/ask.ts";
 import { hasOlder, loadMoment, loadOlder } from "../../src/state/older.ts";
 import { recordedRows, Store } from "../../src/store/store.ts";
 import { LIMITS } from "../../src/store/tables.ts";

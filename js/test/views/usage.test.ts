@@ -2,8 +2,8 @@
 // known is said.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { QUARTER } from "../../src/lib/durations.ts";
 import { boundsOf, isWithin, nextStart, startOf, stretchText, UNITS, unitFor } from "../../src/lib/stretch.ts";
-import { QUARTER } from "../../src/lib/usage.ts";
 import { totalsOf } from "../../src/parts/totals.tsx";
 import { pythonRows } from "../../src/state/python.ts";
 import type { UsageRow } from "../../src/store/tables.ts";

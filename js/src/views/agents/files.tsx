@@ -8,14 +8,9 @@ import { Diff, DiffSize } from "../../parts/diff.tsx";
 import { useApp } from "../../state/context.ts";
 import { hasTranscript } from "../../state/trail.ts";
 import type { AgentsRow } from "../../store/tables.ts";
-import type { Entry, Tool } from "../../store/transcript.ts";
+import type { Entry, Page, Tool } from "../../store/transcript.ts";
 
-const PAGE = 300;
-
-interface Page {
-  readonly entries: readonly Entry[];
-  readonly before: string | null;
-}
+const ENTRIES = 300;
 
 export interface Changed {
   readonly path: string;
@@ -39,7 +34,7 @@ export function changedFiles(entries: readonly Entry[], turn: boolean): Changed[
 
 export function Files({ row }: { row: AgentsRow }) {
   const { store, live, ask } = useApp();
-  const [page, setPage] = useState<Page | null>(null);
+  const [page, setPage] = useState<Pick<Page, "entries" | "before"> | null>(null);
   const [note, setNote] = useState<string | null>(null);
   const [turn, setTurn] = useState(true);
   const [open, setOpen] = useState<string | null>(null);
@@ -48,7 +43,11 @@ export function Files({ row }: { row: AgentsRow }) {
   const read = async (before: string | null) => {
     setNote("reading …");
     try {
-      const more = await ask<Page>("transcript", { session: row.id, limit: PAGE, ...(before !== null && { before }) });
+      const more = await ask<Page>("transcript", {
+        session: row.id,
+        limit: ENTRIES,
+        ...(before !== null && { before }),
+      });
       setPage({ entries: [...more.entries, ...(before === null ? [] : page!.entries)], before: more.before });
       setNote(null);
     } catch (problem) {

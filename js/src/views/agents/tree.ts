@@ -1,6 +1,5 @@
 // The order of the agents view: the trees in which somebody is present, then a group for each status of those
 // that are over, then people. Finished subagents fold under their parent when there are many.
-
 import { CROWD } from "../../lanes/tree.ts";
 import { isHuman } from "../../lib/agents.ts";
 import { plural, words } from "../../lib/format.ts";

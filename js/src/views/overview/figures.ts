@@ -25,12 +25,13 @@ export interface Stretch {
 
 export const POINTS = 40;
 
-/** "between 14:07:00 and now": what a figure of the window is about. */
-export function between({ from, to, now }: Stretch): string {
-  return `between ${when(from, now)} and ${now - to < 2 * MINUTE ? "now" : when(to, now)}`;
-}
-
 const isNow = ({ to, now }: Stretch): boolean => now - to < 2 * MINUTE;
+
+/** "between 14:07:00 and now": what a figure of the window is about. */
+export function between(stretch: Stretch): string {
+  const { from, to, now } = stretch;
+  return `between ${when(from, now)} and ${isNow(stretch) ? "now" : when(to, now)}`;
+}
 
 /** What a figure of the window covers, beside its name. */
 export function covers(stretch: Stretch): string {

@@ -4,7 +4,7 @@ import { isHuman } from "../../lib/agents.ts";
 import { words } from "../../lib/format.ts";
 import { isOpen } from "../../lib/tasks.ts";
 import { oneLine } from "../../lib/text.ts";
-import { ChangeError, Choice, useActions, useChange } from "../../parts/change.tsx";
+import { ChangeError, SelectChange, TextChange, useActions, useChange } from "../../parts/change.tsx";
 import { Section } from "../../parts/section.tsx";
 import { rootOf } from "../../state/changes.ts";
 import { useApp } from "../../state/context.ts";
@@ -56,7 +56,7 @@ function Status({ row, statuses }: { row: TasksRow; statuses: readonly string[] 
   const set = useSet(row, "status", words);
   const offered = statuses.filter((status) => status !== "cancelled" || row.status === "cancelled");
   return (
-    <Choice
+    <SelectChange
       id="aw-task-status"
       label="status"
       value={row.status ?? ""}
@@ -78,7 +78,7 @@ function Owner({ row }: { row: TasksRow }) {
     .slice(0, MOST_OWNERS)
     .map(({ id }) => id);
   return (
-    <Choice
+    <SelectChange
       id="aw-task-owner"
       label="owner"
       value={row.owner ?? NOBODY}
@@ -92,7 +92,7 @@ function Priority({ row, priorities }: { row: TasksRow; priorities: readonly str
   const set = useSet(row, "priority", String);
   const options = withCurrent(row.priority, priorities).map((priority) => [priority, priority] as const);
   return (
-    <Choice
+    <SelectChange
       id="aw-task-priority"
       label="priority"
       value={row.priority ?? ""}
@@ -107,48 +107,15 @@ const withCurrent = (current: string | null, offered: readonly string[]): readon
 
 function Note({ row }: { row: TasksRow }) {
   const { changes } = useApp();
-  const change = useChange();
-  const [text, setText] = useState("");
-  const field = useRef<HTMLTextAreaElement>(null);
-  const add = async () => {
-    if (text.trim() === "" || change.busy) return;
-    const made = await change.run(() => changes.make("task.update", { id: row.id, notes: text.trim() }));
-    if (!made) return;
-    setText("");
-    changes.say("Note added");
-    field.current?.focus();
-  };
   return (
-    <form
-      class="change-form"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void add();
-      }}
-    >
-      <label class="visually-hidden" for="aw-task-note">
-        A note on this task
-      </label>
-      <textarea
-        ref={field}
-        id="aw-task-note"
-        class="change-input"
-        rows={1}
-        placeholder="Add a note"
-        value={text}
-        disabled={change.busy}
-        onInput={(event) => setText(event.currentTarget.value)}
-        onKeyDown={submitOnCtrlEnter}
-      />
-      {text.trim() !== "" && (
-        <div class="change-buttons">
-          <button type="submit" class="button primary" disabled={change.busy}>
-            {change.busy ? "saving…" : "Add note"}
-          </button>
-        </div>
-      )}
-      <ChangeError of={change} />
-    </form>
+    <TextChange
+      label="A note on this task"
+      placeholder="Add a note"
+      button="Add note"
+      busy="saving…"
+      onSend={(notes) => changes.make("task.update", { id: row.id, notes })}
+      done="Note added"
+    />
   );
 }
 
@@ -222,10 +189,4 @@ function Cancel({ row, reasons, undo }: { row: TasksRow; reasons: boolean; undo:
       <ChangeError of={change} />
     </form>
   );
-}
-
-function submitOnCtrlEnter(event: KeyboardEvent): void {
-  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-  event.preventDefault();
-  (event.currentTarget as HTMLTextAreaElement).form?.requestSubmit();
 }

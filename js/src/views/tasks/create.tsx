@@ -1,7 +1,7 @@
 // The button that makes a task, and its form. Shown where there is a list that takes one.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { oneLine } from "../../lib/text.ts";
-import { ChangeError, useChange } from "../../parts/change.tsx";
+import { ChangeError, Select, submits, useChange } from "../../parts/change.tsx";
 import { useApp } from "../../state/context.ts";
 import type { TasksRow } from "../../store/tables.ts";
 import { PRIORITIES } from "./columns.tsx";
@@ -67,13 +67,9 @@ function Form({ places, onClose }: { places: readonly string[]; onClose: () => v
       role="dialog"
       aria-label="New task"
       onKeyDown={(event) => {
-        if (event.key === "Escape") {
-          event.stopPropagation();
-          onClose();
-        } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-          event.preventDefault();
-          void create();
-        }
+        if (event.key !== "Escape") return;
+        event.stopPropagation();
+        onClose();
       }}
     >
       <header class="details-head">
@@ -82,13 +78,7 @@ function Form({ places, onClose }: { places: readonly string[]; onClose: () => v
           ✕
         </button>
       </header>
-      <form
-        class="change-form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void create();
-        }}
-      >
+      <form class="change-form" {...submits(create)}>
         <input
           ref={first}
           class="change-input"
@@ -110,42 +100,23 @@ function Form({ places, onClose }: { places: readonly string[]; onClose: () => v
           onInput={(event) => setDescription(event.currentTarget.value)}
         />
         <div class="change-fields">
-          <label for="aw-new-priority">priority</label>
-          <div class="change-value">
-            <select
-              id="aw-new-priority"
-              class="change-input"
-              value={priority}
-              disabled={change.busy}
-              onChange={(event) => setPriority(event.currentTarget.value)}
-            >
-              <option value="">usual</option>
-              {PRIORITIES.map((name) => (
-                <option key={name} value={name}>
-                  {name}
-                </option>
-              ))}
-            </select>
-          </div>
+          <Select
+            id="aw-new-priority"
+            label="priority"
+            value={priority}
+            options={[["", "usual"], ...PRIORITIES.map((name) => [name, name] as const)]}
+            disabled={change.busy}
+            onChoose={setPriority}
+          />
           {places.length > 1 && (
-            <>
-              <label for="aw-new-root">list</label>
-              <div class="change-value">
-                <select
-                  id="aw-new-root"
-                  class="change-input"
-                  value={root}
-                  disabled={change.busy}
-                  onChange={(event) => setRoot(event.currentTarget.value)}
-                >
-                  {places.map((path) => (
-                    <option key={path} value={path}>
-                      {oneLine(path)}
-                    </option>
-                  ))}
-                </select>
-              </div>
-            </>
+            <Select
+              id="aw-new-root"
+              label="list"
+              value={root}
+              options={places.map((path) => [path, oneLine(path)])}
+              disabled={change.busy}
+              onChoose={setRoot}
+            />
           )}
         </div>
         <div class="change-buttons">

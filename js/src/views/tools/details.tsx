@@ -1,5 +1,4 @@
 // The first of a call's details: its error, input and output.
-
 import { givenArguments } from "../../lib/call-text.ts";
 import { bytes, exactTime, words } from "../../lib/format.ts";
 import { Section } from "../../parts/section.tsx";

@@ -1,7 +1,7 @@
 // Asks the server for a transcript: its newest page, earlier ones, and what came since. One question at a time
 // for what is new and at most two a second, however fast the agent writes.
 import { type ReadonlySignal, signal } from "@preact/signals";
-import type { Ask } from "../../state/context.ts";
+import type { Ask } from "../../state/ask.ts";
 import type { Nav } from "../../state/nav.ts";
 import { keyOf, type Page, type Talk, withEarlier, withLater } from "../../store/transcript.ts";
 

@@ -1,7 +1,8 @@
 // Keeps an open transcript up to date while its reader looks at it, and notes when they look away.
 import { effect } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { type Ask, useApp } from "../../state/context.ts";
+import type { Ask } from "../../state/ask.ts";
+import { useApp } from "../../state/context.ts";
 import { type Feed, feedOf } from "./feed.ts";
 
 /** `id`: the session or the agent; `agent`: whose row changes when something was written. */

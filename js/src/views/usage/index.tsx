@@ -18,7 +18,7 @@ import type { UsageRow } from "../../store/tables.ts";
 import { amount, Bars } from "./bars.tsx";
 import { Beside } from "./beside.tsx";
 import { groupColumns } from "./columns.tsx";
-import { barsOf, groupsOf, keyOf, type Measure, SPLIT_KEY, SPLITS, type Split } from "./sums.ts";
+import { barsOf, groupsOf, type KeyOf, keyOf, type Measure, SPLIT_KEY, SPLITS, type Split } from "./sums.ts";
 
 /** Series with a shade of their own; more cannot be told apart. */
 const SERIES = 5;
@@ -87,7 +87,6 @@ export function Usage() {
   const filter = nav.filter("usage");
   const sessionRows = sessions.list();
   const facets = useMemo(() => facetsOf(store, split), [store, split, sessionRows]);
-  const hosts = store.hosts.value.length + 1;
   const text = useMemo(() => textOf(store), [store]);
   const every = useQuery("usage", all, text, facets);
   const key = useMemo(() => keyOf(split, sessions.rows), [split, sessionRows]);
@@ -131,10 +130,9 @@ export function Usage() {
           <Choice
             label="split by"
             value={split}
-            options={SPLITS.filter((name) => name !== "host" || split === "host" || hosts > 1).map((name) => [
-              name,
-              name,
-            ])}
+            options={SPLITS.filter((name) => name !== "host" || split === "host" || store.hosts.value.length > 0).map(
+              (name) => [name, name],
+            )}
             onChoose={(value) => {
               by.value = value;
             }}
@@ -160,6 +158,7 @@ export function Usage() {
         rows={query.rows}
         question={every.question}
         split={split}
+        of={key}
         measure={measure}
         chosen={chosen}
       />
@@ -172,15 +171,15 @@ interface SumsProps {
   readonly rows: readonly UsageRow[];
   readonly question: string;
   readonly split: Split;
+  /** What a row counts for in this split. */
+  readonly of: KeyOf;
   readonly measure: Measure;
   readonly chosen: string | null;
 }
 
-function Sums({ every, rows, question, split, measure, chosen }: SumsProps) {
+function Sums({ every, rows, question, split, of: key, measure, chosen }: SumsProps) {
   const { store, nav } = useApp();
-  const sessionRows = store.tables.sessions.list();
   const bounds = useBounds();
-  const key = useMemo(() => keyOf(split, store.tables.sessions.rows), [split, sessionRows]);
   const groups = useMemo(() => groupsOf(every, key, measure), [every, key, measure]);
   const series = useMemo(() => groups.slice(0, SERIES).map(({ id }) => id), [groups]);
   const nameOf = (id: string): string => {
