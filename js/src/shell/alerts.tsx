@@ -1,10 +1,11 @@
-// The strip of firing alerts under the header, with the offer of notifications of them and of agents that wait.
+// The strip of firing alerts under the header, with the offer of notifications.
 import { useEffect } from "preact/hooks";
 import { exactTime, longDuration, plural } from "../lib/format.ts";
 import type { Alert } from "../link/protocol.ts";
+import { NotifyOffer } from "../parts/notify.tsx";
 import { StatusMark } from "../parts/status.tsx";
 import { Line } from "../parts/text.tsx";
-import { alertKey, canNotify, decline, firing, notifying, notifyMe, notifyOf, waits } from "../state/alerting.ts";
+import { alertKey, firing, notifyOf, offersToNotify, waits } from "../state/alerting.ts";
 import { useApp } from "../state/context.ts";
 
 export function AlertStrip() {
@@ -12,37 +13,16 @@ export function AlertStrip() {
   useEffect(() => notifyOf(() => [...live.alerts.value, ...waits(live)]), [live]);
   const alerts = live.alerts.value;
   const shown = [...firing(alerts), ...alerts.filter(({ state }) => state === "error")];
-  const waiting = (live.waiting.value ?? []).length;
-  const offers =
-    (alerts.length > 0 || waiting > 0) &&
-    notifying.value === "not asked" &&
-    canNotify() &&
-    live.connection.value.state !== "saved";
-  if (shown.length === 0 && !offers) return null;
+  if (shown.length === 0 && (alerts.length === 0 || !offersToNotify(live))) return null;
   return (
     <div class={`alerts ${shown.length > 0 ? "alerts-shown" : ""}`} role="group" aria-label="Alerts">
       <div class="alerts-list">
         {shown.map((alert) => (
           <Item key={alertKey(alert)} alert={alert} now={live.now.value} />
         ))}
-        {shown.length === 0 && (
-          <span class="muted">
-            {alerts.length > 0
-              ? `${plural(alerts.length, "alert")} watched, none fires.`
-              : "A notification can tell you when an agent begins to wait for you."}
-          </span>
-        )}
+        {shown.length === 0 && <span class="muted">{plural(alerts.length, "alert")} watched, none fires.</span>}
       </div>
-      {offers && (
-        <>
-          <button type="button" class="button" onClick={() => void notifyMe()}>
-            Notify me
-          </button>
-          <button type="button" class="button" onClick={decline}>
-            Not now
-          </button>
-        </>
-      )}
+      <NotifyOffer />
     </div>
   );
 }

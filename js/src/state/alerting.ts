@@ -65,7 +65,11 @@ export function waits(store: Store): Alert[] {
 /** An alert with a title of its own. */
 type Told = Alert & { readonly title?: string };
 
-export const canNotify = (): boolean => typeof Notification !== "undefined" && Notification.permission !== "denied";
+const canNotify = (): boolean => typeof Notification !== "undefined" && Notification.permission !== "denied";
+
+/** Whether notifications are worth an offer: they can be had, and nobody has said yes or no. */
+export const offersToNotify = (store: Store): boolean =>
+  notifying.value === "not asked" && canNotify() && store.connection.value.state !== "saved";
 
 /** Notify of what begins to fire from now on, once on the page however many views it has; returns what ends it. */
 export function notifyOf(alerts: () => readonly Alert[], show: (alert: Alert) => void = showNotification): () => void {

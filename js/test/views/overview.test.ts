@@ -121,10 +121,23 @@ test("rates and lines of tokens and cost are of the last quarters of an hour, fr
   const usage = [used(0, 440, 0.22), used(15, 220, null), used(30, 9000, 8)]; // 14:22 is 22 minutes after 14:00
   const pace = paceFigure(agents, usage, index(), STRETCH);
   assert.deepEqual([pace.label, pace.value, pace.note], ["Tokens", "5", "30 / min now"]);
-  assert.deepEqual(pace.course.slice(-4), [0, 9000, 220, 440]);
+  assert.deepEqual(pace.course, [9000, 220, 440]);
+  assert.match(pace.about, /The line: the last 45 min\./);
   const cost = worthFigure(agents, usage, [], index(), NOW);
   assert.deepEqual([cost.value, cost.note], ["$9.00", "$0.60 / h now"]);
-  assert.deepEqual(cost.course.slice(-3), [8, 0, 0.22]);
+  assert.deepEqual(cost.course, [8, 0, 0.22]);
+});
+
+test("a line of tokens begins with what was used first: before it nothing is known, and two points are no course", () => {
+  const used = (quartersAgo: number, output_tokens: number) =>
+    row("usage", `${quartersAgo}`, { at: NOW - (NOW % (15 * MINUTE)) - quartersAgo * 15 * MINUTE, output_tokens });
+  const course = (...usage: ReturnType<typeof used>[]) =>
+    paceFigure([agent("a", { output_tokens: 1 })], usage, index(), STRETCH).course;
+  assert.deepEqual(course(), []);
+  assert.deepEqual(course(used(1, 5), used(0, 9)), []);
+  assert.deepEqual(course(used(0, 9), used(3, 5)), [5, 0, 0, 9]);
+  assert.deepEqual(course(used(500, 7), used(0, 9)), [...Array(23).fill(0), 9], "a pause of six hours is known");
+  assert.deepEqual(course(used(500, 7)), [], "nothing of it lately");
 });
 
 test("a sum that leaves out answers without a price is a lower bound", () => {

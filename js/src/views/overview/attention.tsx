@@ -3,9 +3,11 @@ import { useSignal } from "@preact/signals";
 import { longDuration } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
 import { Ends } from "../../parts/ends.tsx";
+import { NotifyOffer } from "../../parts/notify.tsx";
 import { ResumeButton } from "../../parts/resume.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
+import { useApp } from "../../state/context.ts";
 import type { Nav } from "../../state/nav.ts";
 import type { Need } from "../../state/needs.ts";
 import { needsOf } from "../../state/needs.ts";
@@ -16,10 +18,12 @@ import type { AgentsRow } from "../../store/tables.ts";
 const FIRST = 2;
 
 export function Attention({ store, nav }: { store: Shown; nav: Nav }) {
+  const { live } = useApp();
   const all = useSignal(false);
   const now = store.now.value;
   const list = needsOf(store);
   if (list.length === 0) return null;
+  const waits = (live.waiting.value ?? []).length > 0 && live.alerts.value.length === 0;
   const more = list.length - FIRST;
   return (
     <div class={`attention ${all.value ? "all" : ""}`} role="group" aria-label="Needs you">
@@ -43,6 +47,8 @@ export function Attention({ store, nav }: { store: Shown; nav: Nav }) {
       <button type="button" class="button" onClick={() => nav.open(list[0]!.table, list[0]!.id)}>
         show
       </button>
+      {/* Where Python watches for something, the strip of alerts has it. */}
+      {waits && <NotifyOffer />}
     </div>
   );
 }

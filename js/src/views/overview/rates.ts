@@ -2,7 +2,7 @@
 // in `usage`; of what is over they are totals over the time that was worked.
 import { workedFor } from "../../lanes/bins.ts";
 import { isLive } from "../../lib/agents.ts";
-import { HOUR, MINUTE } from "../../lib/durations.ts";
+import { HOUR, MINUTE, QUARTER } from "../../lib/durations.ts";
 import { ago, integer, longDuration, money, percent, plural, score, short, when } from "../../lib/format.ts";
 import { lowerBound } from "../../lib/ordered.ts";
 import { tokensOf } from "../../lib/tokens.ts";
@@ -15,6 +15,7 @@ import { between, covers, type FigureData, histogram, POINTS, type Stretch } fro
 const LEAST_WORK_MS = 5 * MINUTE;
 /** Quarters of an hour in the lines of tokens and cost. */
 const QUARTERS = 24;
+const LEAST_QUARTERS = 3;
 
 const counts = (agent: AgentsRow): boolean => agent.output_tokens !== null || agent.input_tokens !== null;
 const noun = (agents: number): string => plural(agents, "agent");
@@ -46,6 +47,7 @@ function tokensFigure(
   const rate = growing ? (perMinute(usage, now)?.tokens ?? null) : null;
   const hourly = perHour(total, counted, index, now);
   const [value, unit] = split(short(total));
+  const course = courseOf(usage, now, ({ tokens }) => tokens);
   const fromCache = `${percent(input === 0 ? null : cached / input)} from cache`;
   return {
     label: "Tokens",
@@ -59,17 +61,26 @@ function tokensFigure(
       `${integer(output)} out; counted for ${noun(counted.length)}. ` +
       (hourly === null ? "" : `${integer(hourly.rate)} an hour over the ${longDuration(hourly.worked)} of work. `) +
       (rate === null ? "" : "The rate is of this quarter of an hour and the last. ") +
-      "The line: the last six hours.",
-    course: courseOf(usage, now, ({ tokens }) => tokens),
+      lineOf(course),
+    course,
     view: "usage",
   };
 }
 
-/** What was used in each of the last quarters of an hour; empty if nothing was. */
+/**
+ * What was used in each of the last quarters of an hour, from the first one known on; empty where that is too little
+ * to be a line, or nothing was used.
+ */
 function courseOf(usage: readonly UsageRow[], now: number, of: (used: Used) => number): number[] {
-  const course = perQuarter(usage, now, QUARTERS).map(of);
+  const first = usage.reduce((oldest, { at }) => Math.min(oldest, at ?? oldest), Infinity);
+  const known = Math.min(QUARTERS, Math.floor((now - first) / QUARTER) + 1);
+  const course = known < LEAST_QUARTERS ? [] : perQuarter(usage, now, known).map(of);
   return course.some((value) => value > 0) ? course : [];
 }
+
+/** Which time a course covers. */
+const lineOf = (course: readonly number[]): string =>
+  course.length === 0 ? "" : `The line: the last ${longDuration(course.length * QUARTER)}.`;
 
 /** A total over the time in which somebody it is of was working. */
 function perHour(
@@ -129,6 +140,7 @@ function costFigure(agents: readonly AgentsRow[], usage: readonly UsageRow[], in
   const growing = priced.some((agent) => isLive(agent.status));
   const rate = growing ? (perMinute(usage, now)?.cost ?? null) : null;
   const hourly = perHour(total, priced, index, now);
+  const course = courseOf(usage, now, ({ cost }) => cost ?? 0);
   const notes = [
     rate !== null && rate * 60 >= 0.01
       ? `${money(rate * 60)} / h now`
@@ -150,8 +162,8 @@ function costFigure(agents: readonly AgentsRow[], usage: readonly UsageRow[], in
         : "") +
       (hourly === null ? "" : `${money(hourly.rate)} an hour over the ${longDuration(hourly.worked)} of work. `) +
       (rate === null ? "" : "The rate of now is of this quarter of an hour and the last. ") +
-      "The line: the last six hours.",
-    course: courseOf(usage, now, ({ cost }) => cost ?? 0),
+      lineOf(course),
+    course,
     view: "usage",
   };
 }
