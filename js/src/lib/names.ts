@@ -7,12 +7,15 @@ import { oneLine } from "./text.ts";
 /** The recipient of a message to everyone. */
 export const EVERYONE = "*";
 
+/** The person, who is the same on each host and has no number. */
+const YOU = "you";
+
 /** "agent-1767303353127-qvwgix": its role and the end of it say more. */
 const MADE_BY_A_MACHINE = /^agent-\d{10,}-(\w+)$/;
 
 /** The agent's name, whole where it is a text; else its id by its ends. */
 export function ownName(id: string, agent: AgentsRow | undefined): string {
-  if (id === "user" || id.endsWith("/user")) return "you"; // of a followed host too
+  if (id === "user" || id.endsWith("/user")) return YOU; // of a followed host too
   const name = agent?.name || id;
   const made = MADE_BY_A_MACHINE.exec(name);
   if (made) return oneLine(`${agent?.role ?? "agent"} ${made[1]}`);
@@ -26,8 +29,8 @@ export function ownName(id: string, agent: AgentsRow | undefined): string {
 export function numbersOf(agents: Iterable<AgentsRow>): ReadonlyMap<string, number> {
   const groups = new Map<string, AgentsRow[]>();
   for (const agent of agents) {
-    const key = `${agent.parent_id ?? ""}\n${ownName(agent.id, agent)}`;
-    append(groups, key, agent);
+    const name = ownName(agent.id, agent);
+    if (name !== YOU) append(groups, `${agent.parent_id ?? ""}\n${name}`, agent);
   }
   const numbers = new Map<string, number>();
   for (const group of groups.values()) {
@@ -40,7 +43,9 @@ export function numbersOf(agents: Iterable<AgentsRow>): ReadonlyMap<string, numb
 
 /** Up to this many characters a name is cut at its end, if at all. */
 const SHORT = 8;
-/** Characters that stay at the end of a longer one. */
+/** A last word of so many characters, with what stands before it, stays whole at the end of a longer one. */
+const WORD = 10;
+/** Of a longer word so many characters stay. */
 const TAIL = 8;
 
 /** Names that differ within so many characters are told apart by their beginnings. */
@@ -77,7 +82,7 @@ export function endsOf(name: string, alike = Infinity): readonly [head: string, 
   const chars = [...name];
   if (chars.length <= SHORT || alike < HEAD) return ["", name];
   const word = /[-_.\s/][^-_.\s/]+$/u.exec(name)?.[0] ?? "";
-  const long = [...word].length > TAIL || word === "" || word === name;
+  const long = [...word].length > WORD || word === "" || word === name;
   const tail = long ? Math.min(TAIL, Math.floor(chars.length * 0.4)) : [...word].length;
   return [chars.slice(0, -tail).join(""), chars.slice(-tail).join("")];
 }

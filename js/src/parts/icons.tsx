@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 
 const SHAPES = {
   history: <path d="M3.2 5.2A5.5 5.5 0 1 1 2.5 8M3 2.2v3h3M8 5v3.2l2.2 1.4" />,
+  hosts: <path d="M2.5 3h11v4h-11ZM2.5 9h11v4h-11ZM5 5h.5M5 11h.5" />,
   pause: <path d="M5.5 3.5v9M10.5 3.5v9" stroke-width="2" />,
   resume: <path d="M5 3.2v9.6L12.5 8Z" fill="currentColor" />,
   bell: (

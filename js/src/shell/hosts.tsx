@@ -4,6 +4,7 @@ import { exactTime, plural, when } from "../lib/format.ts";
 import { oneLine, visible } from "../lib/text.ts";
 import type { HostState } from "../link/protocol.ts";
 import { hostOf } from "../parts/host.tsx";
+import { Icon } from "../parts/icons.tsx";
 import { useApp } from "../state/context.ts";
 import { Dialog } from "./dialog.tsx";
 
@@ -28,6 +29,7 @@ export function HostsButton({ open }: { open: Signal<boolean> }) {
       title={all ? "The hosts that are followed" : missed.join("\n")}
       onClick={() => (open.value = !open.value)}
     >
+      <Icon name="hosts" />
       <span class="figures">{all ? hosts.length : `${here}/${hosts.length}`}</span>{" "}
       <span class="tool-word">{hosts.length === 1 ? "host" : "hosts"}</span>
     </button>
@@ -78,7 +80,7 @@ export function HostsPanel({ open }: { open: Signal<boolean> }) {
               {host.shared != null && (
                 <p class="muted">Its home is read by way of {oneLine(host.shared)}, and counts once.</p>
               )}
-              {host.url && <p class="muted">{visible(host.url)}</p>}
+              {host.url && host.url !== host.name && <p class="muted">{visible(host.url)}</p>}
             </li>
           );
         })}

@@ -44,7 +44,9 @@ for (const [name, tail] of [
   ["Read the store", " store"],
   ["general-purpose", "-purpose"],
   ["generalpurpose", "rpose"],
-  ["mcp__github__list_pull_request_review_comments", "comments"],
+  ["mcp__github__list_pull_request_review_comments", "_comments"],
+  ["Investigate wasm size reduction", " reduction"],
+  ["Ask for the recommendations", "ndations"],
   ["skylark", "skylark"],
 ] as const)
   test(`names that begin alike are told apart by their ends: ${name}`, () => {
@@ -73,4 +75,6 @@ test("the person at a host that is followed is you as well", () => {
   assert.equal(ownName("gpu-box/user", undefined), "you");
   assert.equal(ownName("mid/gpu-box/user", undefined), "you");
   assert.equal(ownName("gpu-box/superuser", undefined), "gpu-box/superuser");
+  const people = ["user", "gpu-box/user"].map((id) => row("agents", id, { role: "human" }));
+  assert.equal(numbersOf(people).size, 0, "and not another one");
 });

@@ -39,16 +39,18 @@ export function Attention({ store, nav }: { store: Shown; nav: Nav }) {
           />
         ))}
       </div>
-      {more > 0 && (
-        <button type="button" class="button" aria-expanded={all.value} onClick={() => (all.value = !all.value)}>
-          {all.value ? "fewer" : `+${more}`}
+      <div class="attention-tools">
+        {more > 0 && (
+          <button type="button" class="button" aria-expanded={all.value} onClick={() => (all.value = !all.value)}>
+            {all.value ? "fewer" : `+${more}`}
+          </button>
+        )}
+        <button type="button" class="button" onClick={() => nav.open(list[0]!.table, list[0]!.id)}>
+          show
         </button>
-      )}
-      <button type="button" class="button" onClick={() => nav.open(list[0]!.table, list[0]!.id)}>
-        show
-      </button>
-      {/* Where Python watches for something, the strip of alerts has it. */}
-      {waits && <NotifyOffer />}
+        {/* Where Python watches for something, the strip of alerts has it. */}
+        {waits && <NotifyOffer />}
+      </div>
     </div>
   );
 }

@@ -57,7 +57,7 @@ function Zones({ store, nav }: Props) {
 }
 
 /** What stands above the rows of the lanes, and what the lists below them need at least, px. */
-const AROUND_LANES = 84 + 197;
+const AROUND_LANES = 84 + 169;
 
 /** Narrower, the tasks themselves need the room; the figure has the estimate anyway. */
 const BURNDOWN_FROM_PX = 1100;

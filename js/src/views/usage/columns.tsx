@@ -29,6 +29,7 @@ export function groupColumns(
   return [
     {
       key: "name",
+      lead: true,
       title,
       min: 170,
       grow: 3,
