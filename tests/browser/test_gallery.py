@@ -282,6 +282,9 @@ def test_the_past_is_fit_to_be_seen(shown: Shown) -> None:
     for _ in range(6):
         moment.press("Shift+ArrowLeft")
     expect(shown.board.state).to_have_text("past")
+    # As wide as it gets: on any other day than today the date is shown too.
+    stamp = shown.board.root.locator(".travel-time strong")
+    stamp.evaluate("(stamp) => { stamp.textContent = '27 Nov 23:59:59'; }")
     for name in ("light", "dark", "360"):
         shown.look(LOOKS[name])
         shown.settle()
