@@ -215,6 +215,13 @@ def test_a_byte_order_mark_windows_line_ends_and_a_last_line_without_newline_hid
     assert len(in_entries(found(collector, "walnut"))) == 2
 
 
+def test_each_of_two_records_on_one_line_is_found(home: Home) -> None:
+    ann = Session()
+    prompt, reply = lines(ann.person("Paint the barn")).rstrip(b"\n"), lines(ann.says("The barn is green."))
+    collector = home.write(FILE, prompt + reply).read().collector
+    assert in_entries(found(collector, "barn")) == [("reply", "The barn is green."), ("prompt", "Paint the barn")]
+
+
 def test_rows_are_found_and_a_memory_file_to_its_end(tmp_path: Path) -> None:
     (tmp_path / "working.md").write_text("# Notes\n\n" + "so it goes. " * 60 + "And a walnut at the end.\n")
     (tmp_path / "tasks.json").write_text(json.dumps({"tasks": [{"id": "T1", "title": "Crack the walnut"}]}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,20 @@ SECRET = "sk-ant-api03-" + "Ab1" * 31
 def home(tmp_path: Path) -> Home:
     (tmp_path / "claude" / "projects").mkdir(parents=True)
     return Home(Claude, tmp_path / "claude", now=at("09:10:00"))
+
+
+@pytest.fixture
+def bytes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes each read of a part of a file returned."""
+    pread, sizes = os.pread, []
+
+    def counting(descriptor: int, length: int, offset: int) -> bytes:
+        data = pread(descriptor, length, offset)
+        sizes.append(len(data))
+        return data
+
+    monkeypatch.setattr(os, "pread", counting)
+    return sizes
 
 
 def written(home: Home, *records: dict[str, Any]) -> Collector:
@@ -249,6 +264,14 @@ def test_a_line_that_is_being_written_comes_with_the_next_extract(home: Home) ->
     assert kinds(lookup(collector).transcript(ANN, after=extract.after)) == ["reply", "end"]
 
 
+@pytest.mark.parametrize("between", [b"", b" ", b"\0\0"])
+def test_two_records_on_one_line_are_two_entries(home: Home, between: bytes) -> None:
+    ann = Session()
+    prompt, reply = lines(ann.person("Paint")).rstrip(b"\n"), lines(ann.says("It is green."))
+    collector = home.write(FILE, prompt + between + reply).read().collector
+    assert kinds(lookup(collector).transcript(ANN)) == ["prompt", "reply", "end"]
+
+
 def test_a_conversation_in_several_files_is_one(home: Home) -> None:
     early, late = Session(), Session()
     early.clock, late.clock = 8 * 3600, 9 * 3600
@@ -261,47 +284,25 @@ def test_a_conversation_in_several_files_is_one(home: Home) -> None:
         assert joined(list(all_extracts(collector, ANN, limit))) == lookup(collector).transcript(ANN).entries
 
 
-def test_the_end_of_a_file_of_any_size_is_read_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
+def test_the_end_of_a_file_of_any_size_is_read_alone(home: Home, bytes_read: list[int]) -> None:
     collector = written(home, *long(300, output=20_000))
     size = (home.root / FILE).stat().st_size
-    read = 0
-    pread = os.pread
-
-    def counting(descriptor: int, length: int, offset: int) -> bytes:
-        nonlocal read
-        data = pread(descriptor, length, offset)
-        read += len(data)
-        return data
-
-    monkeypatch.setattr(os, "pread", counting)
+    bytes_read.clear()
     assert len(lookup(collector).transcript(ANN, limit=10).entries) >= 10
-    assert read < size / 5
+    assert sum(bytes_read) < size / 5
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.3, 0.5, 0.99])
 def test_from_any_place_no_more_is_read_than_about_what_is_shown(
-    home: Home, monkeypatch: pytest.MonkeyPatch, side: str, part: float
+    home: Home, bytes_read: list[int], side: str, part: float
 ) -> None:
-    import os
-
     collector = written(home, *long(400, output=20_000))
     size = (home.root / FILE).stat().st_size
-    read = 0
-    pread = os.pread
-
-    def counting(descriptor: int, length: int, offset: int) -> bytes:
-        nonlocal read
-        data = pread(descriptor, length, offset)
-        read += len(data)
-        return data
-
-    monkeypatch.setattr(os, "pread", counting)
+    bytes_read.clear()
     found = lookup(collector).transcript(ANN, limit=20, **{side: f"{round(size * part)}@{FILE}"})
     assert len(found.entries) >= 19 or (side, part) in (("before", 0.0), ("after", 0.99))
-    assert read < 2_000_000 < size / 3, "whatever the size of the file"
+    assert sum(bytes_read) < 2_000_000 < size / 3, "whatever the size of the file"
 
 
 def test_a_transcript_that_cannot_be_read_is_an_error_with_the_reason(home: Home, tmp_path: Path) -> None:

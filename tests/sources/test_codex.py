@@ -617,6 +617,14 @@ class TestCompressed:
         for name in MODULES:
             monkeypatch.setitem(sys.modules, name, None)
 
+    @classmethod
+    def with_zlib(cls, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let zlib unpack what is packed, since its decompressors have the same shape."""
+        cls.without(monkeypatch)
+        module = types.ModuleType("backports.zstd")
+        module.ZstdDecompressor = zlib.decompressobj  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "backports.zstd", module)
+
     def test_a_missing_decompressor_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         self.without(monkeypatch)
         self.packed(tmp_path, zlib.compress)
@@ -647,10 +655,7 @@ class TestCompressed:
     def test_it_reads_what_decompressors_of_a_common_shape_give(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        self.without(monkeypatch)
-        module = types.ModuleType("backports.zstd")
-        module.ZstdDecompressor = zlib.decompressobj  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "backports.zstd", module)
+        self.with_zlib(monkeypatch)
         more = as_bytes([event(9_000, "task_started", turn_id="t9")])
         self.reads(self.packed(tmp_path, zlib.compress), tmp_path, zlib.compress(more))
 
@@ -665,11 +670,17 @@ class TestCompressed:
         more = as_bytes([event(9_000, "task_started", turn_id="t9")])
         self.reads(self.packed(tmp_path, compress), tmp_path, compress(more))
 
+    def test_several_records_on_one_line_are_read(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        self.with_zlib(monkeypatch)
+        self.packed(tmp_path, lambda data: zlib.compress(data.replace(b"\n", b"\0")))
+        collector = watching(tmp_path)
+        collector.scan()
+        assert row(collector, "sessions")["title"] == "Tidy up"
+        assert row(collector, "agents")["status"] == "idle"
+        assert collector.states()[0].unknown == {}
+
     def test_what_would_take_the_memory_is_not_unpacked(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        self.without(monkeypatch)
-        module = types.ModuleType("backports.zstd")
-        module.ZstdDecompressor = zlib.decompressobj  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "backports.zstd", module)
+        self.with_zlib(monkeypatch)
         monkeypatch.setattr(zstd, "MAX_UNPACKED", 2**20)
         self.packed(tmp_path, lambda data: zlib.compress(data + b" " * 2**24))
         collector = watching(tmp_path)

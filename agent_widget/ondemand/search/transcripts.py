@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from ...ingest.tail import BOM, MAX_LINE, open_regular, read_document
-from ...sources.base import MISREAD, Reader, Source
+from ...sources.base import Reader, Source, read_line
 from ...sources.ledger import Book
 from ...sources.steps import Result, Step
 from ..transcript.entries import Entry, Listener, Place
@@ -130,11 +130,11 @@ class _Lines:
         if self._reader is None:
             reader, book = self._reader = self._begin()
             for _, first in self._lines_of_head():
-                _feed(reader, first)
+                read_line(reader, first)
         else:
             reader, book = self._reader
         steps = book.on_step = _Steps(self.file, offset)
-        _feed(reader, line)
+        read_line(reader, line)
         book.on_step = _nothing
         return steps
 
@@ -148,7 +148,7 @@ class _Lines:
             if offset in wanted:
                 steps = book.on_step = _Steps(self.file, offset)
                 found.append(steps)
-            _feed(reader, line)
+            read_line(reader, line)
             book.on_step = _nothing
             if offset >= max(wanted):
                 break
@@ -172,15 +172,6 @@ class _Lines:
 
 def _nothing(talk: Any, step: Step) -> None:
     """Take no note of a step: the reader only finds out whose file it is."""
-
-
-def _feed(reader: Reader, line: bytes) -> None:
-    """Read a line; one that cannot be read holds nothing that could be shown."""
-    try:
-        for _ in reader.read(line):
-            pass
-    except MISREAD:
-        return
 
 
 def lines_with(

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from ...ingest import database
 from ...ingest.tail import BOM, open_regular, read_document
-from ...sources.base import MISREAD, Item, Reader, Source
+from ...sources.base import MISREAD, Reader, Source, read_line
 from ...sources.ledger import Book
 from .entries import Entry, Listener, Place
 
@@ -143,19 +143,6 @@ class _Replay:
             raise FileNotFoundError(str(path))
         return reader
 
-    @staticmethod
-    def feed(reader: Reader, data: bytes) -> None:
-        """Read a line or a document; one that cannot be read is skipped."""
-        try:
-            _exhaust(reader.read(data))
-        except MISREAD:
-            return
-
-
-def _exhaust(items: Iterable[Item]) -> None:
-    for _ in items:
-        pass
-
 
 class _Lines:
     """A growing file: read backwards, in windows that double until there is enough."""
@@ -224,15 +211,15 @@ class _Lines:
         head = min(start, end_of_head(descriptor))
         listener.ignore = True
         for _, line in _lines(descriptor, 0, head):
-            replay.feed(reader, line)
+            read_line(reader, line)
         listener.ignore = False
         for offset, line in _lines(descriptor, start, end):
             listener.at = str(offset)
-            replay.feed(reader, line)
+            read_line(reader, line)
         if finish and listener.waits:
             listener.finishing = True
             for _, line in _lines(descriptor, end, end + _LOOK_AHEAD):
-                replay.feed(reader, line)
+                read_line(reader, line)
                 if not listener.waits:
                     break
         return listener
@@ -318,8 +305,9 @@ class _Documents:
         readers = {path: replay.source.reader(path) for path in dict.fromkeys(paths)}
         data = {path: read_document(self.source.root / path, self.source.root) for path in readers}
         for path, reader in readers.items():
-            if reader is not None:
-                replay.feed(reader, data[path])
+            with suppress(*MISREAD):
+                for _ in reader.read(data[path]) if reader is not None else ():
+                    pass
         entries = replay.listener.entries
         for number, entry in enumerate(entries):
             entry.place = Place(str(number), self.file)

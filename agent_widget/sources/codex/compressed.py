@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
-from ..base import Item, Malformed, Reader
+from ..base import Item, Malformed, Reader, read_line
 from ..zstd import decompressed
 from .rollout import Rollout
 from .titles import TitledThreads
@@ -40,10 +40,10 @@ class CompressedRollout(Reader):
 
     def _read(self, rollout: Rollout, lines: list[bytes]) -> Iterator[Item]:
         for line in lines:
-            try:
-                yield from rollout.read(line)
-            except (ValueError, KeyError, TypeError, AttributeError):
-                self.source.unknown["malformed line in a compressed rollout"] += 1
+            items, left_out = read_line(rollout, line)
+            yield from items
+            if left_out:
+                self.source.unknown["malformed line in a compressed rollout"] += left_out
         yield from rollout.finish()
 
 
