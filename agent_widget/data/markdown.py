@@ -19,16 +19,16 @@ _CODE: Final = re.compile(r"(?<![\\`])(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _MARKUP: Final = re.compile(r"<|!\[|\]\((?!\s*(?:https?://|mailto:|[#/.\w-]+(?:[)#/?. ]|$)))|\]:")
 """What a viewer could take for HTML, an image to load, a link that is not one to a page, or the target of such."""
 _SPECIAL: Final = re.compile(r"([\\`*_\[\]<>#|])")
-_TURNS: Final = {"interrupted": "interrupted by the person", "failed": "failed", "closed": "closed"}
+_TURNS: Final = {"interrupted": "was interrupted by the person", "failed": "failed", "closed": "was closed"}
 
 
-def markdown(entries: Iterable[Entry], row: Mapping[str, Any] | None = None, *, note: str | None = None) -> str:
+def markdown(entries: Iterable[Entry], row: Mapping[str, Any] | None = None) -> str:
     """Return a conversation as Markdown (CommonMark, without HTML): a title, and a part for each entry.
 
     ``row``: that of its session or agent, for the title and the figures. Times are UTC. Texts keep their Markdown, but
     HTML, images and links other than to pages are written out, and characters that cannot be seen are named.
     """
-    return "\n\n".join([*heading(row or {}), *([f"*{_plain(note)}*"] if note else []), *parts(entries)]) + "\n"
+    return "\n\n".join([*heading(row or {}), *parts(entries)]) + "\n"
 
 
 def heading(row: Mapping[str, Any]) -> Iterator[str]:
@@ -78,7 +78,7 @@ def _part(entry: Entry, at: str) -> str | None:
     if kind == "end":
         how = _TURNS.get(entry["how"])
         said = f": {_plain(entry['text'])}" if entry["text"] else ""
-        return None if how is None else f"*{at} · the turn was {how}{said}*".replace("was failed", "failed")
+        return None if how is None else f"*{at} · the turn {how}{said}*"
     text = prose(entry["text"] or "")
     if not text:
         return None

@@ -103,6 +103,17 @@ def test_markdown_has_every_entry_in_order() -> None:
     assert "no such file" in written and "- [x] list" in written and "**2026-01-01** (UTC)" in written
 
 
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("failed", "*12:00:00 · the turn failed: the build was failed by hand*"),
+        ("closed", "*12:00:00 · the turn was closed: the build was failed by hand*"),
+    ],
+)
+def test_the_end_of_a_turn_is_said_and_its_reason_left_as_it_is(how: str, said: str) -> None:
+    assert said in markdown.markdown([entry("end", how=how, text="the build was failed by hand")])
+
+
 def test_a_trajectory_follows_the_rules_of_the_format() -> None:
     document = atif.trajectory(TALK, "s", ROW)
     steps = document["steps"]
