@@ -203,7 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--url", help="of a running server, e.g. ws://127.0.0.1:8765/ws (default: start or reuse one)")
     _add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
 
-    sub = command("statusline", _statusline, "Keep Claude Code's limits, and print its status line.")
+    sub = command("statusline", _statusline, statusline.SUMMARY)
     statusline.parser(sub)
 
     command("servers", _servers, "List the servers that run on this machine.")

@@ -24,6 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+SUMMARY: Final = "Keep Claude Code's limits, and print its status line."
 LONGEST: Final = 1 << 20
 """Maximum bytes of the object that are read."""
 WINDOWS: Final = 16
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser(made: argparse.ArgumentParser | None = None) -> argparse.ArgumentParser:
     """Add the options to a parser, a new one by default."""
-    made = made or argparse.ArgumentParser(prog="agent-widget statusline", description=__doc__.partition("\n")[0])
+    made = made or argparse.ArgumentParser(prog="agent-widget statusline", description=SUMMARY)
     made.add_argument(
         "--command", metavar="COMMAND", help="the former statusLine command: it is given the same and prints the line"
     )

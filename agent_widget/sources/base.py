@@ -489,10 +489,13 @@ def _without_number(value: Any, problem: str) -> bool:
         nodes = [inner for node in nodes for inner in _inside(node, key)]
     found = False
     for node in nodes:
-        for key in [last] if last else list(node) if isinstance(node, dict) else []:
-            number = node.get(key) if isinstance(node, dict) else 0
+        if not isinstance(node, dict):
+            continue
+        for key in [key for key in node if last in ("", key)]:
+            number = node[key]
             if isinstance(number, bool) or not isinstance(number, wanted) or not 0 <= number < 2**63:
-                found = node.pop(key, _sendable) is not _sendable or found
+                del node[key]
+                found = True
     return found
 
 

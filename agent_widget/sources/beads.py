@@ -58,6 +58,8 @@ _STATUS: Final = {
     **dict.fromkeys(("tombstone", "cancelled", "canceled", "deleted", "wontfix"), "cancelled"),
     "failed": "failed",
 }
+_WRITTEN: Final = {"pending": "open", "in_progress": "in_progress", "blocked": "blocked", "completed": "closed"}
+"""Our statuses that have an equal → the words of ``bd``."""
 _NO_EQUAL: Final = frozenset({"deferred", "pinned", "hooked"})
 _PRIORITY: Final = ("critical", "high", "medium", "low", "backlog")
 _NEEDS: Final = frozenset({"blocks", "conditional-blocks", "waits-for"})
@@ -85,7 +87,7 @@ class Beads(Source):
         "task.update": ("status", "owner", "priority", "notes", "title"),
         "task.cancel": ("reason",),
     }
-    statuses = ("pending", "in_progress", "blocked", "completed")
+    statuses = tuple(_WRITTEN)
     priorities = _PRIORITY
     command = "bd"
     files = {
@@ -158,8 +160,7 @@ class Beads(Source):
         if fields.get("status") == "completed" and len(fields) == 1:
             return [self._command("close", id, shown=shown)]
         options = [*priority]
-        words = {"pending": "open", "in_progress": "in_progress", "blocked": "blocked", "completed": "closed"}
-        options += [f"--status={words[fields['status']]}"] if "status" in fields else []
+        options += [f"--status={_WRITTEN[fields['status']]}"] if "status" in fields else []
         options += [f"--assignee={fields['owner'] or ''}"] if "owner" in fields else []
         options += [f"--title={fields['title']}"] if "title" in fields else []
         options += [f"--append-notes={fields['notes']}"] if "notes" in fields else []
