@@ -108,6 +108,11 @@ class Host:
         """Whether it can be asked now."""
         return self.state.state in ("live", "behind")
 
+    @property
+    def heard_at(self) -> int | None:
+        """When it was heard of last, in milliseconds since the epoch."""
+        return self._heard_at
+
     # From the origin
 
     @property
@@ -279,10 +284,11 @@ class Host:
         }
         return lambda: self._home.keep(self.key, known)
 
-    def turned(self, state: ConnectionState, message: str | None) -> None:
+    def turned(self, state: ConnectionState, message: str | None, heard_at: int | None = None) -> None:
         """Take notice of the state of the way to it."""
         if state == "closed":  # this server ends
             return
+        self._heard_at = self._heard_at if heard_at is None else heard_at
         before = self.state
         new: str
         since: int | None

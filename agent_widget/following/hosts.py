@@ -21,6 +21,7 @@ from ..ingest.homes import name_of
 from ..ingest.watcher import Watcher
 from ..protocol import HostState, ProtocolError, SourceState
 from ..sources import changes
+from .absence import Absences, Known, is_unaccounted
 from .apart import answered, asked, hit_of
 from .host import Host, Operations
 from .origin import Origin
@@ -67,6 +68,11 @@ class Hosts:
         """Follow them; their rows are taken over by ``watcher``."""
         self._watcher = watcher
         self._collector.hosts = self._describe
+        followed = self._collector.followed
+        for known in followed.values():
+            if is_unaccounted(self._collector.store, known["name"], known):
+                known["position"] = None
+        self._collector.away = Absences(self._collector.store, followed, self._known).look
         origins = [(where, self._origin(where)) for where in self.wheres]
         for where, origin in origins:
             self._hosts[where.url] = Host(self, where.url, where, self._collector.followed.get(where.url, {}))
@@ -129,7 +135,22 @@ class Hosts:
 
     def keep(self, key: str, known: dict[str, Any]) -> None:
         """Keep what is known of a host; called by the watcher, after the rows."""
-        self._collector.followed[key] = known
+        away = self._collector.followed.get(key, {}).get("away")
+        self._collector.followed[key] = {**known, "away": away} if away else known
+
+    def _known(self) -> list[Known]:
+        """Return the hosts whose rows are here, those that are not followed any more too."""
+        hosts = dict(self._hosts)
+        return [
+            Known(
+                key,
+                of["name"],
+                hosts[key].heard_at if key in hosts else of["heard_at"],
+                key in hosts and hosts[key].is_here,
+            )
+            for key, of in list(self._collector.followed.items())
+            if of.get("name")
+        ]
 
     def name_for(self, host: Host, told: str) -> str:
         """Return ``told``, with a number after it if it is taken."""

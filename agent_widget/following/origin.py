@@ -36,8 +36,11 @@ class Inbox(Protocol):
     def sources(self, frame: protocol.Sources) -> None:
         """Take in what the host reads, and whom it follows itself."""
 
-    def turned(self, state: ConnectionState, message: str | None) -> None:
-        """Take notice of the state of the way to the host."""
+    def turned(self, state: ConnectionState, message: str | None, heard_at: int | None = None) -> None:
+        """Take notice of the state of the way to the host.
+
+        ``heard_at``: when there was a word from it, if that is not when its frames came here (ms since the epoch).
+        """
 
 
 class Origin(Protocol):

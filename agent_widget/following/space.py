@@ -298,10 +298,11 @@ class SpaceOrigin:
             if host.refused is not None:
                 continue
             silent = time.monotonic() - host.heard
+            heard_at = now_ms() - round(1000 * silent)
             if host.ended:
-                host.inbox.turned("reconnecting", f"{host.name} has stopped to publish")
+                host.inbox.turned("reconnecting", f"{host.name} has stopped to publish", heard_at)
             elif silent > SILENCE:
-                at = datetime.fromtimestamp(time.time() - silent).strftime("%d %b %H:%M:%S")
-                host.inbox.turned("reconnecting", f"no word from {host.name} since {at}")
+                at = datetime.fromtimestamp(heard_at / 1000).strftime("%d %b %H:%M:%S")
+                host.inbox.turned("reconnecting", f"no word from {host.name} since {at}", heard_at)
             else:
                 host.inbox.turned("live", None)

@@ -131,6 +131,8 @@ class Collector:
         """What is known of followed hosts, by where they are; it is kept with their rows."""
         self.hosts: Callable[[], tuple[list[HostState], list[SourceState]]] = lambda: ([], [])
         """Says how the followed hosts are, and what they read; whoever follows them sets it."""
+        self.away: Callable[[int], list[tuple[str, str, Row | None]]] = lambda now: []
+        """Says, at a time, which of their rows are to stand otherwise, since a host is gone or back."""
         self.home: str | None = None
         """Tells this home from others (:mod:`.homes`); ``None`` while nobody has asked for it."""
         self.conversations: dict[str, dict[Path, Source]] = {}
@@ -528,6 +530,8 @@ class Collector:
             self.checked_at = now
         self._apply(list(self.statuses.settle(now, all_read=all_read)))
         self._apply(list(self._usage.settle(now, all_read=all_read)))
+        if rows := self.away(now):
+            self.take_over(rows)
         if stats and self._stats.dirty:
             self._apply(self._stats.records(now))
         return self.store.seq != before

@@ -1,4 +1,5 @@
 // The host of a row, where hosts are followed: nothing while there is only one.
+import { clock } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";
 import type { HostState } from "../link/protocol.ts";
 import { useApp } from "../state/context.ts";
@@ -11,10 +12,21 @@ export function HostMark({ host }: { host: string | null }) {
   const { live } = useApp();
   const hosts = live.hosts.value;
   if (hosts.length === 0 || host === null) return null;
-  const state = hosts.find((one) => hostOf(one) === host)?.state ?? "live";
+  const of = hosts.find((one) => hostOf(one) === host);
+  const state = of?.state ?? "live";
+  const name = oneLine(host);
+  if (state !== "gone") {
+    const ink = state === "live" ? "muted" : "host-away";
+    return (
+      <span class={`line host-mark ${ink}`} title={`on ${name}: ${state}`}>
+        {name}
+      </span>
+    );
+  }
+  const since = of?.since == null ? "gone" : `gone since ${clock(of.since, live.now.value)}`;
   return (
-    <span class={`line host-mark ${state === "live" ? "muted" : "host-away"}`} title={`on ${oneLine(host)}: ${state}`}>
-      {oneLine(host)}
+    <span class="line host-mark host-away" title={`on ${name}: ${since}; what the row says is as of then`}>
+      {name} {since}
     </span>
   );
 }
