@@ -46,6 +46,69 @@ FAULTS = """() => {
   return [...new Set(faults)];
 }"""
 
+SCROLLED = """() => {
+  const shadow = [...document.querySelectorAll("*")].find((element) => element.shadowRoot).shadowRoot;
+  const root = shadow.querySelector(".root");
+  const faults = [];
+  const named = (element) => `.${String(element.className).trim().replaceAll(" ", ".")}`;
+  const seen = (element) => element.checkVisibility({ visibilityProperty: true });
+  const every = [...root.querySelectorAll("*")].filter((element) => !element.closest("svg") && seen(element));
+  const scrolls = (element) => {
+    const style = getComputedStyle(element);
+    return /auto|scroll/.test(style.overflowY) && element.scrollHeight > element.clientHeight + 1;
+  };
+  const bars = every.filter((element) => scrolls(element) && getComputedStyle(element).scrollbarWidth !== "none");
+  for (const inner of bars) {
+    const outer = bars.find((other) => other !== inner && other.contains(inner));
+    // Of a narrow overview, which scrolls as one, the lanes keep their own: there may be hundreds.
+    if (!outer || inner.matches(".overview .lanes-body")) continue;
+    faults.push(`${named(inner)} scrolls in ${named(outer)}, which scrolls too`);
+  }
+  for (const element of every) {
+    const { overflowX, borderBottomWidth } = getComputedStyle(element);
+    if (!/auto|scroll/.test(overflowX) || element.closest("pre, .markdown, table, .board")) continue;
+    const bar = element.offsetHeight - element.clientHeight - element.clientTop - parseFloat(borderBottomWidth);
+    if (bar > 0 && element.scrollWidth > element.clientWidth) faults.push(`${named(element)} has a bar at its foot`);
+  }
+  const edges = (element) => {
+    const { left, width } = element.getBoundingClientRect();
+    return [Math.round(left), Math.round(width)].join();
+  };
+  for (const grid of root.querySelectorAll(".grid-scroller")) {
+    const cells = (row) => (row ? [...row.children].filter((cell) => seen(cell)) : []);
+    const heads = cells(grid.querySelector(".grid-head"));
+    const row = [...grid.querySelectorAll(".grid-body [role=row]")].find((row) => row.children.length === heads.length);
+    cells(row).forEach((cell, i) => {
+      const [head, own] = [edges(heads[i]), edges(cell)];
+      if (head !== own) faults.push(`head ${heads[i].innerText} stands at ${head}, its cells at ${own}`);
+    });
+  }
+  const times = [...root.querySelectorAll(".lanes-times, .lanes-brush-field, .lanes canvas")];
+  const drawn = times.filter(seen).map(edges);
+  if (new Set(drawn).size > 1) faults.push(`axis, strips and lanes stand apart: ${drawn.join(" ")}`);
+  for (const element of root.querySelectorAll("button, select, input")) {
+    if (!seen(element) || element.disabled || element.closest("[inert]")) continue;
+    const box = element.getBoundingClientRect();
+    const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
+    let inside = x > 0 && y > 0 && x < innerWidth && y < innerHeight && box.width > 2;
+    for (let at = element.parentElement; inside && at && at !== root; at = at.parentElement) {
+      if (getComputedStyle(at).overflow === "visible") continue;
+      const edge = at.getBoundingClientRect();
+      inside = x > edge.left && x < edge.left + at.clientWidth && y > edge.top && y < edge.top + at.clientHeight;
+    }
+    if (!inside) continue; // scrolled away
+    const hit = shadow.elementFromPoint(x, y);
+    const over = hit?.closest(".details, [role=dialog]"); // what is opened covers what is under it
+    let stands = hit;
+    while (stands && getComputedStyle(stands).position !== "sticky") stands = stands.parentElement;
+    const under = stands && !stands.contains(element) && stands.parentElement.contains(element);
+    if (hit && !element.contains(hit) && !hit.contains(element) && (!over || over.contains(element)) && !under) {
+      faults.push(`${named(element)} (${element.innerText || element.ariaLabel}) is covered by ${named(hit)}`);
+    }
+  }
+  return [...new Set(faults)];
+}"""
+
 AUDIT = """async () => {
   const rules = { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] };
   const { violations } = await axe.run(document, { runOnly: rules, resultTypes: ["violations"], elementRef: false });
@@ -57,6 +120,11 @@ AUDIT = """async () => {
 def faults(page: Page) -> list[Any]:
     """What is cut off or stands out, in words; nothing if all is well."""
     return list(page.evaluate(FAULTS))
+
+
+def scroll_faults(page: Page) -> list[Any]:
+    """What scroll bars that take room do wrong: bars in bars, heads beside their columns, buttons that are covered."""
+    return list(page.evaluate(SCROLLED))
 
 
 def violations(page: Page) -> list[Any]:
