@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from .client.errors import CallError, ConnectionFailed
@@ -18,6 +18,7 @@ from .ingest.collector import Collector
 from .ingest.notifications import Notifications
 from .notebook.api import connect
 from .ondemand.copies import directory_beside, kept_size
+from .sources.base import Source, fits
 from .sources.chat import ChatSource
 from .writing import audit_path, last_writes
 
@@ -46,6 +47,7 @@ def findings(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield "gone", f"{state.gone} files that were read before; their rows stay"
         for problem in state.problems:
             yield "problem", problem
+        yield from _unread(next(source for source in collector.sources if str(source.root) == state.path))
     for name in collector.store:
         if collector.store.count(name):
             yield "rows", f"{collector.store.count(name):>7}  {name}"
@@ -70,6 +72,24 @@ def findings(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
     running = f"{server.url}  pid {server.pid}" if server else "none watches this; agent-widget serve starts one"
     yield "server", running
     yield from _publishing(server)
+
+
+def _unread(source: Source) -> Iterator[tuple[str, str]]:
+    """Yield which files have lines as those of conversations do, where these are, and are not read."""
+    tops = {pattern.split("/")[0] for pattern in source.files if pattern.endswith(".jsonl") and "/" in pattern}
+    found = [
+        PurePosixPath(path.relative_to(source.root).as_posix())
+        for top in sorted(top for top in tops if "*" not in top)
+        for path in (source.root / top).rglob("*.jsonl")
+    ]
+    known = (*source.files, *source.repeated)
+    unread = sorted(str(path) for path in found if not any(fits(path, pattern) for pattern in known))
+    if unread:
+        more = ", …" if len(unread) > _SHOWN else ""
+        yield "not read", f"{len(unread)} .jsonl files of other names: {', '.join(unread[:_SHOWN])}{more}"
+
+
+_SHOWN: Final = 3
 
 
 def _publishing(server: Runtime | None) -> Iterator[tuple[str, str]]:

@@ -396,6 +396,18 @@ def test_doctor_lists_where_it_looked_on_a_machine_without_agents(capsys: pytest
     assert "not there   codex  " in said and "found       codex" not in said
 
 
+def test_doctor_names_files_among_the_conversations_that_are_not_read(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    below = tmp_path / "projects/-work/aaaaaaaa-0000-4000-8000-000000000001"
+    below.mkdir(parents=True)
+    for name in ("odd.jsonl", "journal.jsonl"):
+        (below / name).write_text("{}\n")
+    (tmp_path / "projects/-work/aaaaaaaa-0000-4000-8000-000000000001.jsonl").write_text("{}\n")
+    said = printed(capsys, "doctor", tmp_path)
+    assert f"not read    1 .jsonl files of other names: {below.relative_to(tmp_path)}/odd.jsonl\n" in said
+
+
 def test_doctor_counts_what_a_newer_version_of_a_format_writes(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -11,8 +11,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from itertools import islice
 from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
@@ -207,6 +209,8 @@ class Source:
     """Suffixes of files in which a text does not stand as it is: they have to be unpacked to be searched."""
     files: ClassVar[Mapping[str, Callable[[Any, PurePosixPath], Reader]]] = {}
     """Pattern of the files that are read (see :func:`fits`) → what makes the reader of one, from source and path."""
+    repeated: ClassVar[tuple[str, ...]] = ()
+    """Patterns of files that are not read since others have what is in them."""
     writes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """What can be changed: the method (:data:`agent_widget.sources.changes.Method`) → the fields that it takes."""
     statuses: ClassVar[tuple[str, ...]] = ()
@@ -388,7 +392,8 @@ def _must_be_whole(problem: Exception) -> None:
 def read_line(reader: Reader, line: bytes) -> tuple[list[Item], int]:
     """Return what follows from a line, and how many of its parts could not be used.
 
-    Two writers, or a crash, may leave several JSON objects in one line, NULs around them, or raw control characters.
+    Two writers, or a crash, may leave several JSON objects in one line, the first of them cut short, NULs around them,
+    or raw control characters.
     """
     items: list[Item] = []
     try:
@@ -413,25 +418,42 @@ def _objects_in(line: bytes) -> tuple[list[bytes], int]:
     """Return the JSON objects in a line that is none, and 1 if something is left over; nothing if it is one."""
     text = line.decode("utf-8", "replace").strip("\0 \t\r")
     found: list[bytes] = []
-    place = 0
+    place = cut = 0
     while place < len(text):
         try:
             value, end = _patient.raw_decode(text, place)
         except (ValueError, RecursionError):
-            break
+            value, end = _last_object(text, place)
+            cut = 1
         if not isinstance(value, dict):
             break
         found.append(json.dumps(value).encode())
         place = end
         while place < len(text) and text[place] in "\0 \t\r,":
             place += 1
-    if len(found) == 1 and place >= len(text) and text.encode("utf-8", "replace") == line.strip():
+    if len(found) == 1 and not cut and place >= len(text) and text.encode("utf-8", "replace") == line.strip():
         try:
             _decoder.decode(line)
         except ValueError:
             return found, 0  # only its control characters were in the way
         return [], 1
-    return found, int(place < len(text))
+    return found, max(cut, int(place < len(text)))
+
+
+_MOST_TRIED: Final = 100
+"""Maximum places in a line at which an object is looked for."""
+_BEGINS: Final = re.compile(r'(?<![\s:,\[])\s*(?=\{")')
+"""Where an object may begin that is in no other one."""
+
+
+def _last_object(text: str, place: int) -> tuple[Any, int]:
+    """Return the object at the end of a text, behind one that was cut short, and where it ends; else ``None``."""
+    for found in islice(_BEGINS.finditer(text, place + 1), _MOST_TRIED):
+        with suppress(ValueError, RecursionError):
+            value, end = _patient.raw_decode(text, found.end())
+            if end == len(text):
+                return value, end
+    return None, place
 
 
 def _cleaned(value: Any) -> Any:

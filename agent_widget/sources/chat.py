@@ -16,11 +16,11 @@ from typing import Any, ClassVar, Final, Generic, TypeVar, get_args
 import msgspec
 from msgspec.structs import replace
 
-from .base import Item, Known, Malformed, Reader, Record, Source, first_of, millis, named, parse_as, preview
+from .base import Gone, Item, Known, Malformed, Reader, Record, Source, first_of, millis, named, parse_as, preview
 from .conversation import Conversation
 from .directories import directory_name
 from .kept import Kept
-from .ledger import UNCLAIMED, Book, Claimed, Ledger
+from .ledger import UNCLAIMED, Book, Claimed, Ledger, Left
 from .questions import asks
 from .steps import (
     PATH_FIELDS,
@@ -73,7 +73,8 @@ class ChatSource(Source):
         """Rows of sessions that have a title of :meth:`entitled`."""
         self._names: Kept[tuple[str | None, ...]] = Kept(tuple[str | None, ...])
         self.present: set[str] = set()
-        """Sessions that have a file, where a format copies them: a copy whose original is gone counts in full."""
+        """Sessions that have a file, where that matters: a copy whose original is gone counts in full, and a subagent
+        whose session has none is all that is known of it."""
 
     def entitled(self, session: str, title: str | None) -> Iterator[Record]:
         """Yield a title from a file beside the conversation: it counts more than the first prompt."""
@@ -100,6 +101,17 @@ class ChatSource(Source):
         known = tuple(min(filter(None, pair), default=None) for pair in zip(held, claims, strict=True))
         self._names[agent] = known
         return next(filter(None, known), None)
+
+    def leave(self, conversation: Conversation) -> None:
+        """Note that the session of a subagent has no file."""
+        left = self.book.left.setdefault(conversation.session, Left(conversation.agent))
+        left.head = min(left.head, conversation.agent)
+
+    def found(self, session: str) -> Iterator[Gone]:
+        """Note that a session (its row) has a file after all; yield what that one has, too."""
+        left = self.book.left.pop(session, None)
+        for message in sorted(left.prompts) if left is not None else ():
+            yield Gone("messages", message)
 
     def unite(self, name: str, key: str, theirs: Any) -> Iterator[Item | Known]:
         """Take in an entry of what is kept under a name by an instance that read other files; yield what follows."""
@@ -175,20 +187,23 @@ class Voice:
                 given.setdefault("name", directory_name(given["directory"]))
             if not self.facts:
                 given = {"path": self.path, "name": self.session[:8], **given}
-        elif "name" in given:
-            given["name"] = self.source.name_of(self.agent, kind=given["name"])
+        else:
+            if "name" in given:
+                given["name"] = self.source.name_of(self.agent, kind=given["name"])
+            if self.conversation.heads and not self.facts:
+                given["path"] = self.path
         new = {name: value for name, value in given.items() if self.facts.get(name) != value}
         if new:
             self.facts |= new
             self.directory = self.facts.get("directory")
             session = {name: value for name, value in new.items() if name not in _AGENT_ONLY}
             agent = {name: value for name, value in new.items() if name in _OF_AGENTS}
-            yield About(at, session if self.parent is None else {}, agent)
+            yield About(at, session if self.conversation.heads else {}, agent)
 
     def title(self, at: int, text: str | None, *, final: bool = True) -> Iterator[About]:
         """Yield the session's title; one that is not ``final`` counts only if it has none."""
         known = self.titled or self.session in self.source.titled
-        title = title_of(text) if text and self.parent is None and (final or not known) else None
+        title = title_of(text) if text and self.conversation.heads and (final or not known) else None
         if title:
             self.titled = True
             yield About(at, {"title": preview(title)}, {})
@@ -230,9 +245,9 @@ class Voice:
 
     def _called_by(self, step: Prompt) -> Iterator[About]:
         """Yield what follows from a prompt for the title of the session, or for the name of a subagent."""
-        if self.parent is None:
+        if self.conversation.heads:
             yield from self.title(step.at, step.text, final=False)
-        elif not self.briefed:
+        if self.parent is not None and not self.briefed:
             yield About(step.at, {}, {"name": self.source.name_of(self.agent, prompt=step.text)})
         self.briefed = True
 

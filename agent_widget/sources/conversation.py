@@ -89,6 +89,10 @@ class Conversation:
         self._log = Log() if ordered else None
         self._known = False
         self._prompted = False
+        self.has_row = False
+        """Its session has a row of its own, though it works for another agent."""
+        self.alone = False
+        """No file has the agent that it works for, so what it was given to do is in this one only."""
         self.answers_by_parent = False
         """What it answers the agent that it works for is in the other's file: from here it would come twice."""
         self._over = False
@@ -102,6 +106,14 @@ class Conversation:
         """The earliest and the latest time of them."""
         self._counted: set[str] = set()
         self._activity: Reply | Call | None = None
+
+    @property
+    def heads(self) -> bool:
+        """Whether what it does describes its session."""
+        if self.parent is None or self.has_row:
+            return True
+        left = self.book.left.get(self.session)
+        return left is not None and left.head == self.agent
 
     def take(self, step: Step) -> list[Item]:
         """Return the rows and evidence that follow from a step, but for the rows of the session and of the agent.
@@ -157,8 +169,9 @@ class Conversation:
         self._of_agent["session_id"] = self.session
         if self.parent is not None:  # else another file may have it
             self._of_agent["parent_id"] = self.parent
-        if self.parent is None:
+        if self.heads:
             self._of_session |= {"agent_id": self.agent, "status": "idle"}
+        if self.parent is None:
             you = {"name": "you", "role": "human", "status": "unknown", "status_reason": "a person"}
             self._items.append(Record("agents", PERSON, you))
 
@@ -172,7 +185,11 @@ class Conversation:
         self._over = self._leaves_helpers = False
         self._prompter = step.sender
         self._reply = None
-        if self._prompted or step.sender != self.parent:  # the spawning agent's file has the prompt of a spawned one
+        left = self.book.left.get(self.session) if self.parent is not None else None
+        if left is not None and step.sender == self.parent:
+            left.prompts.add(f"{self.session}:{step.id}")
+        # else the file of the agent that gave it work has its first prompt
+        if left is not None or self.alone or self._prompted or step.sender != self.parent:
             self._message(step.id, step.at, step.sender, self.agent, "prompt", step.text)
         self._prompted = True
         self._count("messages")
@@ -277,7 +294,7 @@ class Conversation:
         self.book.ledger.bill(step, self.session, self.agent)
         if not step.copy and not step.beside:
             self.asked_model(step.model, step.tokens)
-            if step.model is not None and self.parent is None:
+            if step.model is not None and self.heads:
                 self._of_session["model"] = step.model
 
     def asked_model(self, model: str | None, tokens: Tokens) -> None:
@@ -333,7 +350,7 @@ class Conversation:
         self._leaves_helpers = step.how == "done" and step.reason is None and bool(self._helpers)
         reason = still_at_work(agent=len(self._helpers)) if self._leaves_helpers else step.reason
         self._saw(fact, step.at, reason)
-        if self.parent is None:
+        if self.heads:
             self._of_session["status"] = "failed" if step.how == "failed" else "idle"
 
     def _leave_calls(self, at: int) -> None:
@@ -365,13 +382,13 @@ class Conversation:
     def _closed(self, step: Closed) -> None:
         self._over = True
         self._saw("crashed" if step.failed else "closed", step.at)
-        if self.parent is None:
+        if self.heads:
             self._of_session |= {"status": "failed" if step.failed else "ended", "ended_at": step.at}
 
     # Shared
 
     def _opened(self) -> None:
-        if self.parent is None:
+        if self.heads:
             self._of_session |= {"status": "active", "ended_at": None}
 
     def _message(self, id: str, at: int, sender: str, recipient: str, kind: str, text: str | None) -> None:

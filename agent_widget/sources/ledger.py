@@ -340,6 +340,16 @@ class Claimed(NamedTuple):
 UNCLAIMED: Final = Claimed()
 
 
+@dataclass(slots=True)
+class Left:
+    """A session without a file of its own: what its subagents have written is all that is left of it."""
+
+    head: str
+    """The least of them: what it does describes the session."""
+    prompts: set[str] = field(default_factory=set)
+    """Messages with what they were given to do, which the file of the session would have."""
+
+
 @dataclass
 class Book:
     """What the conversations of one root share."""
@@ -350,6 +360,8 @@ class Book:
     """Session → paths that its tools changed."""
     calls: Kept[Claimed] = field(default_factory=lambda: Kept(Claimed))
     """Call → what files say of it."""
+    left: dict[str, Left] = field(default_factory=dict)
+    """Sessions without a file."""
     heard: Kept[bool] = field(default_factory=lambda: Kept(bool))
     """Agents with a conversation of their own: it says better what they did than whoever they reported to."""
     on_step: Callable[[Any, Step], None] | None = None

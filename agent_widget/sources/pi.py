@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import msgspec
 
-from .base import moved, named
+from .base import Item, moved, named
 from .chat import Chat, ChatSource, Voice
 from .steps import PLACEHOLDER, Call, Prompt, Reply, Result, Step, Thinking, Tokens, ToolStatus, TurnEnd, Usage
 
@@ -128,7 +128,13 @@ class _Chat(Chat[_Entry, Voice]):
                 self.session, self.copied_until = line.id, 0
         return self.session, self.run
 
-    def steps(self, voice: Voice, line: _Entry, at: int) -> Iterator[Step]:
+    def begin(self, session: str, agent: str | None, parent: Voice | None) -> Voice:
+        voice = super().begin(session, agent, parent)
+        if agent is not None and session not in self.source.present:
+            self.source.leave(voice.conversation)
+        return voice
+
+    def steps(self, voice: Voice, line: _Entry, at: int) -> Iterator[Step | Item]:
         kind, message, id = line.type, line.message, line.id or self.digest
         copy = at < self.copied_until
         if kind == "message" and message is not None:
@@ -150,13 +156,14 @@ class _Chat(Chat[_Entry, Voice]):
         elif kind not in _SILENT:
             self.source.odd(kind)
 
-    def _header(self, voice: Voice, line: _Entry, at: int) -> Iterator[Step]:
+    def _header(self, voice: Voice, line: _Entry, at: int) -> Iterator[Step | Item]:
         origin = named(line.parentSession) or named(line.branchedFrom)
         if origin is not None:
             origin = _id_in(PurePosixPath(origin.replace("\\", "/")).stem)
             if origin in self.source.present:
                 self.copied_until = at
         if voice.parent is None:
+            yield from self.source.found(voice.session)
             yield from voice.about(at, directory=named(line.cwd), parent_id=origin)
             yield TurnEnd(at, reason="session started")
         else:
@@ -219,6 +226,7 @@ class Pi(ChatSource):
         "sessions/*/**/session.jsonl": _Chat,
         "--*--/**/session.jsonl": _Chat,
     }
+    repeated = ("sessions/**/subagent-artifacts/*",)
     priced = False  # it says itself what it knows
     editors = frozenset({"edit", "write"})
 

@@ -349,6 +349,73 @@ def test_an_answer_of_several_lines_counts_once_at_its_largest(home: Home) -> No
     assert home.row("agents", ANN).context_tokens == 53
 
 
+def used(input: int, output: int, **more: Any) -> dict[str, Any]:
+    return {"input_tokens": input, "output_tokens": output, "cache_creation_input_tokens": 0} | more
+
+
+def test_the_last_line_of_an_answer_counts_though_the_clock_went_back(home: Home) -> None:
+    ann = Session()
+    append(home, ann.person("Paint"), ann.says("Do", clock="09:05:00", stop=None, usage=used(90, 30)))
+    append(home, ann.says("Done.", clock="09:01:00", usage=used(10, 4), model="claude-sonnet-5"))
+    assert sums(home) == (10, 4, 0, 0)
+    assert [row.model for row in home.rows("usage").values()] == ["claude-sonnet-5"]
+
+
+def test_answers_that_a_gateway_gives_one_id_count_each(home: Home) -> None:
+    ann = Session()
+    first = [ann.says("A", stop=None, usage=used(10, 1)), ann.says("Ab", usage=used(10, 4))]
+    second = [ann.says("C", stop=None, usage=used(50, 1)), ann.says("Cd", usage=used(50, 6))]
+    append(home, ann.person("Paint"), *first, ann.person("And again"), *second)
+    assert sums(home) == (60, 10, 0, 0)
+
+
+def test_answers_without_any_id_count_each(home: Home) -> None:
+    ann = Session()
+    answers = [ann.says(text, id=None, uuid=None, usage=used(10, 4)) for text in "AB"]
+    append(home, ann.person("Paint"), answers[0], ann.person("And again"), answers[1])
+    assert sums(home) == (20, 8, 0, 0)
+
+
+def test_what_was_written_to_a_cache_counts_though_only_its_parts_are_stated(home: Home) -> None:
+    ann = Session()
+    written = {"ephemeral_5m_input_tokens": 5, "ephemeral_1h_input_tokens": 7}
+    usage = {"input_tokens": 3, "output_tokens": 4, "cache_creation": written}
+    append(home, ann.person("Paint"), ann.says("Done.", usage=usage))
+    assert sums(home) == (3, 4, 12, 0)
+
+
+@pytest.mark.parametrize(
+    "place", [f"{ANN}/subagents/a/b/c", f"{ANN}/subagents/workflows/wf_1", f"{ANN}", "subagents", f"{ANN}/agents/x"]
+)
+def test_a_subagent_is_read_however_deep_its_file_lies(home: Home, place: str) -> None:
+    ann, helper = Session(), Session(agentId="a1234567", isSidechain=True)
+    append(home, ann.person("Paint"), ann.says("Done."))
+    home.write(f"{PROJECT}/{place}/agent-a1234567.jsonl", lines(helper.person("Look"), helper.says("Seen.", id="m2")))
+    assert home.row("agents", f"{ANN}/a1234567").parent_id == ANN
+    assert sums(home) == (6, 40, 0, 200)
+
+
+def test_outputs_of_tools_are_no_transcripts(home: Home) -> None:
+    ann, other = Session(), Session(BEN)
+    append(home, ann.person("Paint"), ann.says("Done."))
+    home.write(f"{PROJECT}/{ANN}/tool-results/agent-a1.jsonl", lines(other.person("Look")))
+    assert list(home.rows("sessions")) == [ANN]
+
+
+def test_a_line_behind_one_that_was_cut_short_is_read(home: Home) -> None:
+    ann = Session()
+    cut = lines(ann.says("Half", usage=used(90, 90)))[:150]
+    home.write(f"{PROJECT}/{ANN}.jsonl", lines(ann.person("Paint")) + cut + lines(ann.says("Done.", usage=used(3, 4))))
+    assert sums(home) == (3, 4, 0, 0)
+    assert home.malformed == 1
+
+
+def test_a_line_that_lacks_its_end_gives_none_of_its_parts(home: Home) -> None:
+    ann = Session()
+    home.write(f"{PROJECT}/{ANN}.jsonl", lines(ann.person("Paint")) + lines(ann.says("Done."))[:-2] + b"\n")
+    assert (sums(home), home.malformed) == ((0, 0, 0, 0), 1)
+
+
 def test_a_fork_costs_nothing_and_owns_no_calls_of_the_original_whichever_is_read_first(tmp_path: Path) -> None:
     for first, second in ((ANN, BEN), (BEN, ANN)):
         home = Home(Claude, tmp_path / first, now=at("09:10:00"))

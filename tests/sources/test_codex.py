@@ -825,6 +825,56 @@ def used(collector: Collector) -> list[tuple[int, int, int]]:
     return [(row["input_tokens"], row["cache_read_tokens"], row["output_tokens"]) for row in rows]
 
 
+def counted(collector: Collector) -> tuple[int, ...]:
+    """Input, cache and output of the session."""
+    session = row(collector, "sessions")
+    return tuple(session[f"{name}_tokens"] for name in ("input", "cache_read", "output"))
+
+
+def test_a_total_that_starts_anew_with_a_larger_answer_counts_all_of_it(tmp_path: Path) -> None:
+    first, second = tokens(2_000, 100, 80, 10, (100, 80, 10)), tokens(3_000, 200, 120, 20, (200, 120, 20))
+    assert counted(read(tmp_path, turn(first, second))) == (100, 200, 30)
+
+
+def test_without_totals_each_answer_counts(tmp_path: Path) -> None:
+    answers = [tokens(2_000 + at, 0, 0, 0, (100, 80, 10)) for at in range(2)]
+    for answer in answers:
+        del answer["payload"]["info"]["total_token_usage"]
+    assert counted(read(tmp_path, turn(*answers))) == (40, 160, 20)
+
+
+class TestSubagentsOfAThreadThatIsGone:
+    """They are all that is left of it."""
+
+    def test_what_it_did_describes_the_session(self, tmp_path: Path) -> None:
+        collector = read(tmp_path, child(called(62_000, "c1", cmd="ls"), completed(63_000, "Three.", TURN_2)))
+        session = row(collector, "sessions")
+        assert (session["title"], session["agent_id"], session["status"]) == ("Find the shelves", CHILD, "idle")
+        assert (session["model"], session["directory"]) == ("gpt-5.5", "/home/me/shop")
+        (prompt, reply) = sorted(collector.store.rows("messages"), key=lambda message: message["at"])
+        assert (prompt["text"], prompt["sender"], reply["text"]) == ("Find the shelves", MAIN, "Three.")
+
+    def test_of_several_the_least_describes_it_in_any_order(self, tmp_path: Path) -> None:
+        other = uuid(70_000, 9)
+        for first, second in ((CHILD, other), (other, CHILD)):
+            (tmp_path / first).mkdir()
+            collector = watching(tmp_path / first)
+            for id in (first, second):
+                lines = child()
+                lines[0]["payload"]["id"] = id
+                rollout(tmp_path / first, id).write_bytes(as_bytes(lines))
+                collector.scan()
+            assert row(collector, "sessions")["agent_id"] == min(CHILD, other)
+
+    def test_when_its_file_comes_it_says_what_it_gave_to_do(self, tmp_path: Path) -> None:
+        collector = read(tmp_path, child())
+        rollout(tmp_path).write_bytes(as_bytes(turn(*SPAWNING)))
+        collector.scan()
+        assert row(collector, "sessions")["agent_id"] == MAIN
+        texts = [message["kind"] for message in collector.store.rows("messages")]
+        assert sorted(texts) == ["delegate", "prompt", "reply"]
+
+
 def test_a_record_counts_an_answer_that_the_totals_leave_out(tmp_path: Path) -> None:
     compacted = [record(3_000, "r2", 900, 500, 40), tokens(3_001, 100, 80, 10)]
     answers = [record(2_000, "r1", 100, 80, 10), tokens(2_001, 100, 80, 10), *compacted]

@@ -537,3 +537,13 @@ def test_a_recorded_prompt_for_permission_is_waiting(tmp_path: Path) -> None:
 def test_a_recording_reads_the_same_however_it_is_fed(tmp_path: Path, seed: int) -> None:
     case = ("3-1_", "3-5_", "4-1_")[seed]
     same_however_it_is_fed(Copilot, {LOG: recording("copilot", case)}, tmp_path, seed)
+
+
+@pytest.mark.parametrize("record_first", [True, False])
+def test_an_answer_and_the_record_of_its_usage_are_one(tmp_path: Path, record_first: bool) -> None:
+    usage = {"model": "gpt-5-mini", "apiCallId": "a1", "inputTokens": 500, "outputTokens": 10, "cacheReadTokens": 400}
+    both = [event("session.usage_record", "10:02:00", usage=usage), answer("10:02:00", "Done.", apiCallId="a1")]
+    end = shutdown("10:03:00", inputTokens=500, outputTokens=10, cacheReadTokens=400)
+    entries = [started(), prompt("10:01:00"), *(both if record_first else both[::-1]), end]
+    session = Home(Copilot, tmp_path).write(LOG, lines(*entries)).only("sessions")
+    assert (session.input_tokens, session.output_tokens, session.cache_read_tokens) == (100, 10, 400)

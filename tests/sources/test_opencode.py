@@ -441,6 +441,26 @@ def test_a_fork_whose_origin_was_deleted_was_paid_for_all_the_same(root: Path) -
     assert {used(collector, "ses_0")[0], used(collector, "ses_00")[0]} == {200, 0}
 
 
+@pytest.mark.parametrize("parent", [True, False])
+def test_a_subagent_has_a_session_with_a_status_and_a_prompt_of_its_own(root: Path, parent: bool) -> None:
+    writer = Writer(root)
+    if parent:
+        writer.session("ses_1")
+    stamps = {"time_created": T + 5, "time_updated": T + 5}
+    title = "Find the rule (@explore subagent)"
+    writer.put("session", id="ses_2", parent_id="ses_1", directory="/home/you/parser", title=title, **stamps)
+    writer.message("msg_1", 10, "user", "ses_2")
+    writer.part("prt_1", 10, "msg_1", "ses_2", type="text", text="Find it")
+    writer.message("msg_2", 20, "assistant", "ses_2", finish="stop", time={"created": T + 20, "completed": T + 30})
+    writer.part("prt_2", 21, "msg_2", "ses_2", type="text", text="Found.")
+    collector = reading(root)
+    session = collector.store.get("sessions", "ses_2")
+    assert session is not None
+    assert (session["title"], session["status"]) == ("Find the rule", "idle")
+    # the call in the parent's session has what it was given to do
+    assert [message["text"] for message in rows(collector)["messages"]] == ([] if parent else ["Find it"])
+
+
 def test_two_homes_with_the_same_ids_stay_apart(tmp_path: Path) -> None:
     homes = [tmp_path / name / "opencode" for name in ("mine", "yours")]
     for home in homes:

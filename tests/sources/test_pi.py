@@ -331,3 +331,17 @@ def test_a_cost_that_is_none_is_not_known_and_the_answer_stays(home: Home, cost:
     home.write(FILE, lines(header(), prompt("10:01:00"), answer("10:01:05", "One.", cost=cost)))
     assert (home.malformed, home.row("sessions", SESSION).cost_usd) == (0, None)
     assert [row["text"] for row in home.rows("messages").values() if row["kind"] == "reply"] == ["One."]
+
+
+def test_a_run_below_a_session_that_is_gone_is_told_as_the_conversation_it_is(tmp_path: Path) -> None:
+    below = FILE.removesuffix(".jsonl")
+    run = lines(header(id="5e551011-0000-7000-8000-00000000000a"), prompt("10:01:00"), answer("10:01:05", "Pruned."))
+    home = Home(Pi, tmp_path).write(f"{below}/scout/run-0/session.jsonl", run)
+    session = home.only("sessions")
+    assert (session.title, session.status, session.model) == ("Prune the trees.", "idle", "gpt-5.5")
+    assert session.agent_id == f"{SESSION}/5e551011-0000-7000-8000-00000000000a"
+    assert [row.kind for row in home.rows("messages").values()] == ["prompt", "reply"]
+    home.write(FILE, lines(header(), prompt("10:00:30", "Prune all.")))
+    session = home.only("sessions")
+    assert (session.title, session.agent_id) == ("Prune all.", SESSION)
+    assert [row.text for row in home.rows("messages").values() if row.kind == "prompt"] == ["Prune all."]

@@ -9,6 +9,8 @@ published. What follows from them:
 - One line is one block of an answer, so several lines share one ``message.id`` and repeat its usage; forks and side
   chains repeat it in other files. An answer counts once, as its last line has it. ``progress`` lines repeat what is
   elsewhere and are skipped unparsed.
+- ``cost-state`` (2.1.3xx) has the totals of the process, which go on over ``/clear`` (anthropics/claude-code#70604) and
+  forks: what of them is this session's cannot be told, so they are not billed.
 - A turn ends with ``turn_duration`` or ``stop_hook_summary``, or a text whose ``stop_reason`` says so. Versions
   2.1.12 to 2.1.58 wrote no ``stop_reason``: there a text alone ends nothing (a tool call may follow seconds
   later); one of the two lines does, or the next prompt, which ends the turn when that text was written.
@@ -71,8 +73,8 @@ class Claude(Home):
     known_by = ("projects/*/*.jsonl", "projects/*/*/subagents", "teams/*/config.json")
     files = {
         "projects/*/*.jsonl": TranscriptReader,
-        "projects/*/*/subagents/**/agent-*.jsonl": TranscriptReader,
-        "projects/*/*/subagents/**/agent-*.meta.json": lambda claude, path: Document(partial(claude.sidecar, path)),
+        "projects/*/*/**/agent-*.jsonl": TranscriptReader,
+        "projects/*/*/**/agent-*.meta.json": lambda claude, path: Document(partial(claude.sidecar, path)),
         "sessions/[0-9]*.json": lambda claude, path: Document(partial(claude.live.process, path)),
         "jobs/*/state.json": lambda claude, path: Document(partial(claude.live.job, path)),
         "tasks/*/*.json": Task,
@@ -85,6 +87,8 @@ class Claude(Home):
         "plans/*.md": lambda claude, path: Document(partial(claude.memory, path)),
         "history.jsonl": lambda claude, path: Lines(claude.typed),
     }
+
+    repeated = ("projects/**/journal.jsonl", "projects/**/tool-results/*")
 
     @classmethod
     def default_roots(cls, environ: Mapping[str, str], home: Path) -> list[Path]:
@@ -100,6 +104,10 @@ class Claude(Home):
         return super().recognises(directory) or (
             os.path.isdir(directory / "projects") and os.path.isfile(directory / "history.jsonl")
         )
+
+    def skips(self, path: PurePosixPath) -> bool:
+        """Return whether a directory need not be looked into: neither those in which outputs of tools are kept."""
+        return path.name == "tool-results" or super().skips(path)
 
     def account_places(self) -> list[str]:
         """Return ``.claude.json``, which is in the directory if ``CLAUDE_CONFIG_DIR`` names it, else beside it."""

@@ -33,8 +33,9 @@ class Block(msgspec.Struct, gc=False):
 
 
 class CacheWrite(msgspec.Struct, gc=False):
-    """What was written to be kept for longer."""
+    """What was written to a cache, by how long it is kept."""
 
+    ephemeral_5m_input_tokens: int | None = None
     ephemeral_1h_input_tokens: int | None = None
 
 

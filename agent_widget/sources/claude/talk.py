@@ -45,6 +45,8 @@ class BilledAs(NamedTuple):
     id: str
     request: str
     model: str | None
+    stated: str
+    """The id in the line, empty if it has none."""
 
 
 class Talk(Voice):
@@ -63,6 +65,8 @@ class Talk(Voice):
         self.todos: dict[str, Todo] = {}
         self.billed: tuple[BilledAs, Billed] | None = None
         """The answer that was billed last, and for how much."""
+        self.billed_at = 0
+        """When its latest snapshot was written."""
         self.answering = False
         """Whether nothing was sent to the model since."""
         self.place = 0

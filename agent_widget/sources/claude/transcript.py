@@ -89,8 +89,9 @@ class TranscriptReader(Chat[Line, Talk]):
         session, agent = self.speaker(line)
         if agent is not None and is_internal(agent):
             row = self.source.namespace + session
-            for usage in usage_of(line, line.message, at, self.place, line.uuid) if line.message is not None else ():
-                self.source.book.ledger.bill(usage, row, row)
+            if line.message is not None:
+                for usage in usage_of(line, line.message, at, self.place, line.message.id or line.uuid):
+                    self.source.book.ledger.bill(usage, row, row)
             return
         talk = self._voices.get((session, agent))
         if talk is None:
@@ -187,14 +188,19 @@ def _assistant(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
 
 def _billed(talk: Talk, line: Line, message: Message, billed: Billed, at: int) -> Iterator[Step]:
     """Yield what an answer took, unless the line before said just this."""
-    id = message.id or line.requestId
-    if not id and talk.billed is not None and not talk.billed[0].request and talk.answering:
-        id = talk.billed[0].id if _goes_on(talk.billed[1], billed) else None
-    id = id or line.uuid or ""
-    known = (BilledAs(id, line.requestId or "", message.model), billed)
-    if known == talk.billed:
+    before, stated = talk.billed, message.id or line.requestId or ""
+    id = stated or line.uuid or f"{talk.session}:{talk.place + 1}"
+    if before is not None and before[0].stated == stated and not (line.requestId or before[0].request):
+        if _goes_on(before[1], billed):
+            id = before[0].id if stated or talk.answering else id
+        elif stated and not talk.answering:  # some gateways give every answer the same id
+            id = f"{stated}:{billed.input_tokens}+{billed.cache_read_input_tokens}"
+    known = (BilledAs(id, line.requestId or "", message.model, stated), billed)
+    if known == before:
         return
-    talk.billed, talk.answering = known, True
+    if before is not None and before[0][:2] == known[0][:2]:
+        at = max(at, talk.billed_at)  # snapshots come in the order of lines, though the clock goes back
+    talk.billed, talk.billed_at, talk.answering = known, at, True
     talk.place += 1
     for usage in usage_of(line, message, at, talk.place, id):
         yield usage
@@ -203,7 +209,7 @@ def _billed(talk: Talk, line: Line, message: Message, billed: Billed, at: int) -
 
 
 def _goes_on(before: Billed, now: Billed) -> bool:
-    """Return whether an answer without an id is that of the line before: the model was sent the same."""
+    """Return whether an answer is that of the line before, by what the model was sent."""
     return all(
         getattr(before, name) == getattr(now, name)
         for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")

@@ -21,10 +21,10 @@ _CANCELLED: Final = ("<tool_use_error>Sibling tool call errored", "[Request inte
 def usage_of(entry: Line, message: Message, at: int, place: int, id: str | None = None) -> Iterator[Usage]:
     """Yield what an answer took, if this line has it and a model was asked; what it took beside, too.
 
-    ``place``: of the line in its file. ``id``: of an answer that has none.
+    ``place``: of the line in its file. ``id``: what it is billed under, by default the one in the line.
     """
     billed = message.usage
-    id = message.id or id
+    id = id or message.id
     if billed is None or not id or message.model == "<synthetic>":
         return
     searches = (billed.server_tool_use.web_search_requests or 0) if billed.server_tool_use else 0
@@ -79,12 +79,12 @@ def _parts(answer: Usage, passes: list[Iteration]) -> Iterator[Usage]:
 
 
 def _tokens(counts: Billed | Iteration) -> Tokens:
+    written, long = counts.cache_creation_input_tokens or 0, 0
+    if counts.cache_creation is not None:
+        long = counts.cache_creation.ephemeral_1h_input_tokens or 0
+        written = written or long + (counts.cache_creation.ephemeral_5m_input_tokens or 0)
     return Tokens(
-        counts.input_tokens or 0,
-        counts.output_tokens or 0,
-        counts.cache_read_input_tokens or 0,
-        counts.cache_creation_input_tokens or 0,
-        (counts.cache_creation.ephemeral_1h_input_tokens or 0) if counts.cache_creation else 0,
+        counts.input_tokens or 0, counts.output_tokens or 0, counts.cache_read_input_tokens or 0, written, long
     )
 
 

@@ -88,6 +88,8 @@ class Rollout(Chat[Line, Thread]):
         assert origin is not None
         subagent = () if agent is None else (space + agent, f"{space}{origin.parent}")
         conversation = Conversation(self.source.book, self.file, space + session, *subagent)
+        if agent is not None and not {session, origin.parent} & self.source.present:
+            self.source.leave(conversation)
         return Thread(self.source, str(self.path), conversation, origin)
 
     def steps(self, voice: Thread, line: Line, at: int) -> Iterator[Step | Item]:
@@ -125,6 +127,7 @@ class Rollout(Chat[Line, Thread]):
         at = origin.created or self.at or made_at(thread.id) or 0
         yield from thread.about(at, role=origin.role, name=origin.name, parent_id=origin.forked_from)
         if thread.parent is None:
+            yield from self.source.found(thread.session)
             yield TurnEnd(self.at or at, reason="no prompt yet")
             yield from self.source.title_of(thread.id)
         yield from _where(thread, meta, at)

@@ -123,6 +123,8 @@ class Thread(Voice):
         if self.parent is None:
             for record in self.source.claim_title(self.id, text, Rank.NAME if final else Rank.PROMPT, at):
                 yield About(at, record.fields, {})
+        else:
+            yield from super().title(at, text, final=final)
 
     def returns(self, id: str, at: int, outcome: Outcome) -> Iterator[Result]:
         """Yield the end of a call."""

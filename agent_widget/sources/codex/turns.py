@@ -120,19 +120,26 @@ def _token_count(thread: Thread, payload: Any, at: int) -> Iterator[Step | Item]
     yield from limits(thread, payload.rate_limits, at)
     info = payload.info if isinstance(payload.info, dict) else {}
     total, last = _counts(info.get("total_token_usage")), _counts(info.get("last_token_usage"))
+    if total is None and last is not None:  # no total is kept: each answer is as it is
+        total = tuple(map(sum, zip(thread.total or (0,) * 4, last, strict=True)))
     if total is None or total == thread.total:
         return
     before, thread.total = thread.total, total
     if thread.copying and not thread.orphaned:
         return
     used = tuple(now - then for now, then in zip(total, before or (0,) * 4, strict=True))
-    if last is not None and ((before is None and thread.copied_from) or min(used) < 0):
+    if last is not None and ((before is None and thread.copied_from) or _is_less(used, last)):
         used = last  # the total began elsewhere, or anew
     if used in thread.recorded or last in thread.recorded:
         del thread.recorded[: thread.recorded.index(used if used in thread.recorded else last or used) + 1]
     elif min(used) >= 0 and max(used) > 0:
         thread.totalled = used
         yield _billed(thread, at, f"{_counted_under(thread)}:{total[0]}+{total[3]}", used)
+
+
+def _is_less(used: tuple[int, ...], last: tuple[int, ...]) -> bool:
+    """Return whether two totals differ by less than the last answer took alone, or the second one is smaller."""
+    return min(used) < 0 or any(now < of_last for now, of_last in zip(used, last, strict=True))
 
 
 def _usage_record(thread: Thread, payload: Any, at: int) -> Iterator[Step]:

@@ -196,7 +196,7 @@ class _Log(Chat[Event, _Voice]):
             voice.last = Reply(at, id, data.content)
             yield voice.last
         if data.outputTokens is not None and data.apiCallId not in self.recorded:
-            key = data.requestId or data.messageId or id
+            key = data.apiCallId or data.requestId or data.messageId or id
             answers = self.written[data.model or ""]
             answers[key] = Tokens(output=max(data.outputTokens, answers.get(key, Tokens()).output))
             yield Usage(at, f"{voice.session}:{key}", Tokens(output=data.outputTokens), data.model)

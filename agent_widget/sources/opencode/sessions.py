@@ -83,18 +83,18 @@ class Sessions(ChatSource):
         if at is None:
             raise Malformed("a session without a time")
         session.parent, session.created = self.namespace + parent if parent else None, at
-        title, role = named(facts.get("title")), named(facts.get("agent"))
+        title, role = _BY_KIND.sub("", named(facts.get("title")) or ""), named(facts.get("agent"))
         directory = named(facts.get("directory"))
         # once there are messages, they say which model, each when it was written
         model = None if session.newest > _NEVER else model_name(facts.get("model"))
-        row = {"title": preview(title and title_of(title)), "directory": directory, "path": file, "model": model}
+        row = {"directory": directory, "path": file, "model": model}
         links = {"parent_id": session.parent, "agent_id": session.id}
-        if session.parent:
-            name = self.name_of(session.id, task=title and _BY_KIND.sub("", title), kind=role)
-        else:
-            name = directory_name(directory) or title
+        if title:
+            row["title"] = preview(title_of(title))
+        of_brief = self.name_of(session.id, task=title, kind=role) if session.parent else None
+        name = of_brief or directory_name(directory) or title
         agent = {"name": name, "role": role, "directory": directory, "model": model}
-        conversation = Conversation(self.book, file, session.id, parent=session.parent)
+        conversation = self._conversation(session, file)
         yield from conversation.take(About(at, row | links, agent))
         for item in conversation.finish():
             if session.known and item.table == "sessions":  # it may be busy by now
@@ -107,7 +107,7 @@ class Sessions(ChatSource):
 
     def message(self, session: Session, message: Message) -> Iterator[Item]:
         """Yield all that follows from a message as it is now."""
-        voice = _Voice(self, "", Conversation(self.book, message.id, session.id, parent=session.parent))
+        voice = _Voice(self, "", self._conversation(session, message.id))
         voice.conversation.answers_by_parent = session.parent is not None
         if message.at < session.created and not session.orphaned:
             for step in steps(message, voice):
@@ -124,6 +124,14 @@ class Sessions(ChatSource):
                 kept = {name: value for name, value in row.fields.items() if latest or name not in _LATEST_ONLY}
                 yield Record(row.table, row.id, kept)
         yield from self.book.ledger.finish()
+
+    def _conversation(self, session: Session, file: str) -> Conversation:
+        """Return what a file says of a session: each has a row of its own, that of a subagent too."""
+        conversation = Conversation(self.book, file, session.id, parent=session.parent)
+        conversation.has_row = True
+        if session.parent is not None:
+            conversation.alone = not self.session(session.parent.removeprefix(self.namespace)).known
+        return conversation
 
     def plan(self, session: Session, step: Plan) -> Iterator[Item]:
         """Yield a session's list as it is now; the newest counts."""
