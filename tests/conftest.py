@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import psutil
 import pytest
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from tests.support.workspace_reading import Reading
 
 ROOT = Path(__file__).resolve().parent.parent
+
+hypothesis.settings.register_profile("no clock", deadline=None)  # a busy machine is no fault
+hypothesis.settings.load_profile("no clock")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

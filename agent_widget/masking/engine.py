@@ -47,10 +47,10 @@ def _is_random(part: str) -> bool:
     return part.startswith("{")
 
 
-def compiled(template: str) -> str:
+def compiled(template: str, *, cut: bool = True) -> str:
     """Return the regular expression of a template (see :mod:`agent_widget.masking.rules`), without what stands around.
 
-    After any of its random parts has begun the text may be cut.
+    With ``cut``, the text may end with :data:`CUT` after any of its random parts has begun.
     """
     parts = re.split(r"(\{\w+:[\d,]+\+?\})", template)
     pattern, random = "", False
@@ -62,14 +62,17 @@ def compiled(template: str) -> str:
                 count, end = f"{{{many[:-1]},}}+", ""
             else:
                 count, end = f"{{{many}}}", "" if pattern else "(?![A-Za-z0-9])"
-            some = "++" if part == next(filter(_is_random, parts)) else "*+"
-            pattern = rf"(?:{letters}{count}{end}{pattern}|{letters}{some}(?=\x1a))"
+            least = int(part == next(filter(_is_random, parts)))
+            # as many as there can be of one that is not whole: a run of letters may be as long as the text
+            some = f"{{{least},{int(many.rstrip('+').rpartition(',')[2]) - 1}}}+"
+            whole = f"{letters}{count}{end}{pattern}"
+            pattern = rf"(?:{whole}|{letters}{some}(?=\x1a))" if cut else whole
             random = True
         elif part:
             literal = "".join(
                 piece if piece.startswith("(") else re.escape(piece) for piece in re.split(r"(\([^)]*\))", part)
             ).replace("(", "(?:")
-            pattern = literal + pattern if part == parts[0] else rf"(?:{literal}{pattern}|(?=\x1a))"
+            pattern = literal + pattern if part == parts[0] or not cut else rf"(?:{literal}{pattern}|(?=\x1a))"
     assert random, f"{template}: nothing in it is random"
     return pattern
 
@@ -77,14 +80,15 @@ def compiled(template: str) -> str:
 class _Shapes:
     """The rules of :data:`SHAPES`, each pattern compiled when it is first needed: that takes some 40 ms.
 
-    Those with the same beginning stand together, so that one letter rules out most of them at once.
+    Those with the same beginning stand together, so that one letter rules out most of them at once. ``cut``: the text
+    holds a :data:`CUT`; without one a place where a token almost stands costs half as much.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cut: bool) -> None:
         groups: dict[str, list[tuple[str, Shape]]] = {}
         for rule in SHAPES:
             for template in variants(rule.template):
-                groups.setdefault(template[0], []).append((compiled(template), rule))
+                groups.setdefault(template[0], []).append((compiled(template, cut=cut), rule))
         branches = [
             re.escape(letter) + f"(?:{'|'.join(pattern.removeprefix(chr(92))[1:] for pattern, _ in members)})"
             for letter, members in groups.items()
@@ -126,8 +130,8 @@ def variants(template: str) -> list[str]:
 
 
 @cache
-def _shapes() -> _Shapes:
-    return _Shapes()
+def _shapes(cut: bool) -> _Shapes:
+    return _Shapes(cut)
 
 
 _BASE64_END: Final = re.compile(r"[\w+/=-]*+(?:%3D)*+", re.ASCII)
@@ -139,13 +143,14 @@ _COLOUR: Final = re.compile(r"[0-9]{0,3}m")
 
 def _tokens(raw: str, classes: bytes, spans: list[Span]) -> int | None:
     """Add what has the shape of a token; returns from where on there are too many to look at each."""
-    patience = _patience(raw)
+    patience, shapes = _patience(raw), _shapes(CUT in raw)
     at = classes.find(_RUN)
     while at >= 0:
         end = classes.find(b" ", at)
         if end < 0:
             end = len(raw)
-        patience -= _in_run(raw, at, end, spans, patience)
+        looked, end = _in_run(raw, at, end, spans, patience, shapes)
+        patience -= looked
         if patience <= 0:
             return at
         at = classes.find(_RUN, end)
@@ -161,7 +166,7 @@ def _cut_tokens(raw: str, spans: list[Span]) -> None:
         begin = max(0, at - _LOOK)
         begin += len(raw[begin:at].rstrip(_RUN_SIGNS))
         if 6 <= at - begin < len(_RUN):
-            _in_run(raw, begin, at + 1, spans, _CUTS)
+            _in_run(raw, begin, at + 1, spans, _CUTS, _shapes(True))
         at = raw.find(CUT, at + 1)
 
 
@@ -169,13 +174,12 @@ _CUTS: Final = 100
 """Maximum cuts (``…``) of one text that are looked at; previews have one."""
 
 
-def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int) -> int:
+def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int, shapes: _Shapes) -> tuple[int, int]:
     """Add the tokens that begin in a run of letters: at its begin, or behind a sign that divides it.
 
-    Returns how many there are, at most ``patience``.
+    Returns how many there are, at most ``patience``, and where to go on: some go on behind the run.
     """
     looked = 0
-    shapes = _shapes()
     if begin:
         before = raw[begin - 1]
         if before == "\\" and raw[begin] in _ESCAPE_SIGNS:  # "\n" in JSON
@@ -190,12 +194,12 @@ def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int) ->
         if found is None:
             found = shapes.inside.search(raw, begin, end)
             if found is None:
-                return looked
+                return looked, end
             start = found.start() + 1
         begin = found.end()
         looked += 1
         if looked >= patience:
-            return looked
+            return looked, end
         pattern, rules = shapes.beginning(raw[start])
         one = pattern.match(raw, start) or pattern.match(raw, start, end)
         rule = rules[((one and one.lastindex) or 1) - 1]
@@ -209,7 +213,7 @@ def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int) ->
         ):
             spans.append(Span(start, begin, rule.kind))
         if begin >= end:
-            return looked
+            return looked, begin
         found = None
 
 
@@ -284,6 +288,8 @@ def _aws_secrets(raw: str) -> Iterator[Span]:
 _QUOTE: Final = r"\\*[\"'`]"
 """A quotation mark, also of JSON within JSON."""
 _SUFFIX: Final = r"(?:[_-]?\d{1,2}|_(?:value|prod|dev|test|staging|live|main|new|old|default))?"
+_AFTER: Final = r"(?=[\s\\\"'`,\]:=%>]|[_-]?\d|_[vpdtslmno])"
+"""A letter of a suffix or a sign: of most words that are names too it is neither, and nothing else is tried then."""
 _SIGN: Final = (
     rf"(?:{_QUOTE})?(?:[,\s]|\\n){{1,12}}(?:{_QUOTE})?value(?:{_QUOTE})?\s{{0,3}}[:=][ \t]{{0,3}}"  # name: X, value: y
     rf"|{_QUOTE}\s{{0,3}},\s{{0,3}}(?={_QUOTE})"  # ["--password", "x"]
@@ -310,7 +316,7 @@ def _names() -> _Names:
     sure = "|".join(rule.pattern for rule in NAMES)
     vague = "|".join(rule.pattern for rule in VAGUE)
     either = (
-        rf"(?:{sure}|{vague})(?![a-z]){_SUFFIX}"  # each begins with a letter, so the places for it are found quickly
+        rf"(?:{sure}|{vague}){_AFTER}{_SUFFIX}"  # each begins with a letter, so the places for it are found quickly
     )
     crowded = (
         rf"(?:(?:{sure})(?![a-z]){_SUFFIX}(?:{_SIGN}|\s)(?:{_QUOTE})?|-[upaw][ \t=]?|://[^\s:/@\"'<>\\]{{0,100}}+:"
@@ -822,7 +828,7 @@ _NAMED: Final = re.compile(r"[\s=:%>\"'@$~…]").search
 
 def is_plain(text: str) -> bool:
     """Return whether an id or a name certainly holds no secret: a quick test, since most texts are such."""
-    shapes = _shapes()
+    shapes = _shapes(False)
     return (
         _NAMED(text) is None
         and shapes.at.match(text) is None

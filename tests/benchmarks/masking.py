@@ -90,6 +90,12 @@ SLOW = (
     "é",
     "1//0",
     "12345678:A",
+    "fo1_-",
+    "fio-u-_",
+    "CFPAT--",
+    "tskey-",
+    "AGE-SECRET-KEY-1_",
+    "bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t" + "A1b2" * 15 + "/",
 )
 
 

@@ -248,6 +248,9 @@ SLOW += [
     "sk-aaaaaaaaaaaaaaaaa…",
     PEM.format("BEGIN"),
     PEM.format("BEGIN") + "\n" + "a" * 20,
+    "fo1" + "_-",
+    "CFPAT" + "--",
+    "bedrock-api-key-" + "YmVkcm9jay5hbWF6b25hd3MuY29t" + "A1b2" * 15 + "/",
 ]
 
 

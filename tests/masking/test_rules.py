@@ -9,6 +9,7 @@ import string
 import pytest
 
 from agent_widget.masking import deep, mask
+from agent_widget.masking.engine import compiled, variants
 from agent_widget.masking.rules import ALPHABETS, NAMES, ODD, SHAPES, SOURCES, VAGUE, Name, Shape
 from tests.support.secrets import KINDS, PLACEMENTS, Chance, Placement, placed, private_key
 
@@ -159,3 +160,20 @@ SECRET = [
 @pytest.mark.parametrize(("text", "secret"), SECRET)
 def test_how_a_value_begins_does_not_matter(text: str, secret: str) -> None:
     assert secret not in mask(text)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.kind}: {rule.template[:24]}")
+def test_no_place_is_looked_at_beyond_the_next_one(rule: Shape) -> None:
+    """A run of letters may be as long as the text, with a place at every few of them: each costs a bounded time.
+
+    What repeats without bound is the last thing that a pattern looks at, and then it is a token to its end; or it
+    ends at the latest where the next place begins.
+    """
+    for template in variants(rule.template):
+        pattern = compiled(template)
+        assert not re.search(r"\][+*]", pattern), "not without bound where the text may be cut"
+        first, *_ = template.partition("{")
+        for part in re.findall(r"\{(\w+):\d+\+\}(?!$)", template):
+            begin = first if rule in SHAPES else first or "="  # those of ODD stand behind none of A-Za-z0-9_-
+            outside = set(begin) - set(letters(part)) or (rule in ODD and set(letters(part)) <= set(letters("dashed")))
+            assert outside, f"{{{part}}} runs over the places behind it"
