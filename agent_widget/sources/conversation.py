@@ -115,6 +115,12 @@ class Conversation:
         left = self.book.left.get(self.session)
         return left is not None and left.head == self.agent
 
+    def work_for(self, agent: str) -> None:
+        """Take in which agent it works for, where that was not known when it began."""
+        if self._prompter == self.parent:
+            self._prompter = agent
+        self.parent = self._of_agent["parent_id"] = agent
+
     def take(self, step: Step) -> list[Item]:
         """Return the rows and evidence that follow from a step, but for the rows of the session and of the agent.
 

@@ -263,6 +263,46 @@ def test_what_waits_for_a_span_above_it_holds_no_attributes(home: Home) -> None:
     assert waiting and not any(span.attributes or span.events for span in waiting)
 
 
+def test_agents_that_share_a_session_are_told_apart_by_who_called_whom(home: Home) -> None:
+    """The helper's spans end first, and still the one who called it is the main agent."""
+    spans = [{**each, "attributes": [*each["attributes"], *pairs({"session.id": "s1"})]} for each in open_inference()]
+    home.write("t.jsonl", b"".join(export(each) for each in spans)).read()
+    agents = home.rows("agents")
+    assert {id: agents[id]["name"] for id in ("s1", "s1/helper")} == {"s1": "lead", "s1/helper": "helper"}
+    assert (agents["s1"]["output_tokens"], agents["s1/helper"]["output_tokens"]) == (14, 7)
+
+
+def test_a_step_of_a_graph_that_is_called_an_agent_is_of_the_graph(home: Home) -> None:
+    """LangGraph's ``create_react_agent``: the graph is the agent, its step "agent" only asks the model."""
+    step = {"openinference__span__kind": "AGENT", "metadata": {"langgraph_node": "agent", "thread_id": "t1"}}
+    model = {"openinference__span__kind": "LLM", "llm__token_count__completion": 7, "session__id": "t1"}
+    said = {"llm__input_messages__0__message__role": "user", "llm__input_messages__0__message__content": "Paint"}
+    chain = {"openinference__span__kind": "CHAIN", "session__id": "t1"}
+    home.write(
+        "t.jsonl",
+        b"".join(
+            export(each)
+            for each in (
+                span(3, 2, "Model", 1, 1, **model, **said),
+                span(2, 1, "agent", 1, 2, **step, session__id="t1"),
+                span(1, 0, "painter", 0, 4, **chain, output__value={"messages": [["ai", "Done."]]}),
+            )
+        ),
+    ).read()
+    agent = home.row("agents", "t1")
+    assert (agent["name"], agent["output_tokens"]) == ("painter", 7)
+    texts = [row["text"] for row in sorted(home.rows("messages").values(), key=lambda row: row["at"])]
+    assert texts == ["Paint", "Done."]
+
+
+def test_agents_above_each_other_in_a_circle_end_nothing(home: Home) -> None:
+    agent = {"openinference__span__kind": "AGENT"}
+    spans = [span(1, 2, "a", 0, 1, **agent), span(2, 1, "b", 0, 1, **agent), span(4, 0, "c", 0, 1, **agent)]
+    home.write("t.jsonl", b"".join(export(each) for each in spans)).read()
+    assert [state.problems for state in home.collector.states()] == [[]]
+    assert "c" in {row["name"] for row in home.rows("agents").values()}
+
+
 def test_a_trace_without_agents_is_no_agent(home: Home) -> None:
     home.write("traces.jsonl", export(span(2, 1, "SELECT", 0, 1), span(1, 0, "GET /", 0, 2))).read()
     assert not any(home.rows(table) for table in ("agents", "sessions", "tool_calls", "messages"))

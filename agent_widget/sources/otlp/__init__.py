@@ -113,6 +113,8 @@ class Otlp(ChatSource):
                 self.begun += talk.take(
                     About(span.at if isinstance(span, LogRecord) else span.start, {}, {"name": service})
                 )
+        elif parent is not None and talk.parent is not None:
+            talk.work_for(parent.agent)
         return talk
 
 

@@ -6,6 +6,9 @@
 - OpenInference: ``openinference.span.kind``, ``llm.*``, ``input.value``, ``output.value``, flattened lists.
 - OpenLLMetry: ``traceloop.span.kind``, ``gen_ai.prompt.N.content``, ``llm.usage.total_tokens``.
 
+LangChain and LangGraph are seen through the latter two (openinference-instrumentation-langchain 0.1,
+opentelemetry-instrumentation-langchain 0.62): their spans are those of runnables, of which some are agents.
+
 Input tokens include those from a cache in all of them, here they do not.
 """
 
@@ -45,6 +48,10 @@ class Meaning(NamedTuple):
     agent: str | None = None
     """Name of the agent that it is of, if the span says so."""
     conversation: str | None = None
+    shared: bool = False
+    """Whether several agents may be of that conversation, so that it does not tell them apart."""
+    in_graph: bool = False
+    """Whether it is a step of LangGraph's that is called as an agent: the agent is the graph, the span above."""
     model: str | None = None
     provider: str | None = None
     tokens: Tokens | None = None
@@ -60,11 +67,21 @@ class Meaning(NamedTuple):
 def meaning(span: Span) -> Meaning:
     """Return what a span means; ``other`` for what is neither of an agent nor of a model nor of a tool."""
     a = span.attributes
+    about = _about(a)
+    runnable = named(first_of(about, "lc_agent_name"))
     kind = _kind(a)
+    in_graph = kind == "agent" and "langgraph_node" in about and "agent.name" not in a and runnable != span.name
+    if in_graph:
+        kind = "other"
+    elif runnable is not None and runnable in (span.name, a.get("traceloop.entity.name")):
+        kind = "agent"
+    own = named(a.get("gen_ai.conversation.id"))
     found = Meaning(
         kind,
-        agent=named(first_of(a, "gen_ai.agent.name", "agent.name")),
-        conversation=named(first_of(a, *_CONVERSATION)),
+        agent=named(first_of(a, "gen_ai.agent.name", "agent.name")) or runnable,
+        conversation=own or named(first_of(a, *_SESSION)),
+        shared=own is None,
+        in_graph=in_graph,
         input=_asked(span),
         output=_answered(span),
     )
@@ -81,15 +98,24 @@ def meaning(span: Span) -> Meaning:
     if kind == "tool":
         return found._replace(
             name=named(first_of(a, "gen_ai.tool.name", "tool.name", "traceloop.entity.name")) or _rest(span.name),
-            input=_value(first_of(a, *_ARGUMENTS)),
-            output=_value(first_of(a, *_RESULT)),
+            input=_unwrapped(_value(first_of(a, *_ARGUMENTS))),
+            output=_unwrapped(_value(first_of(a, *_RESULT))),
         )
     return found
 
 
-_CONVERSATION: Final = ("gen_ai.conversation.id", "session.id", "traceloop.association.properties.session_id")
+_ASSOCIATION: Final = "traceloop.association.properties."
+_SESSION: Final = ("session.id", f"{_ASSOCIATION}thread_id", f"{_ASSOCIATION}session_id")
 _ARGUMENTS: Final = ("gen_ai.tool.call.arguments", "tool_arguments", "input.value", "traceloop.entity.input")
 _RESULT: Final = ("gen_ai.tool.call.result", "tool_response", "output.value", "traceloop.entity.output")
+
+
+def _about(a: Attributes) -> dict[str, Any]:
+    """Return what LangChain says of a runnable: OpenInference in one attribute, OpenLLMetry in many."""
+    metadata = a.get("metadata")
+    if isinstance(metadata, str) and ("lc_agent_name" in metadata or "langgraph_node" in metadata):
+        return _object(metadata)
+    return {"lc_agent_name": a.get(f"{_ASSOCIATION}lc_agent_name")}
 
 
 def _kind(a: Attributes) -> Kind:
@@ -112,7 +138,8 @@ def _rest(name: str) -> str | None:
 
 
 def _model(a: Attributes) -> str | None:
-    return named(first_of(a, "gen_ai.response.model", "gen_ai.request.model", "llm.model_name", "model_name"))
+    model = named(first_of(a, "gen_ai.response.model", "gen_ai.request.model", "llm.model_name", "model_name"))
+    return None if model == "unknown" else model  # OpenLLMetry
 
 
 def _tokens(a: Attributes) -> Tokens | None:
@@ -152,29 +179,43 @@ _ROLES: Final = ("assistant", "model", "ai")
 def _asked(span: Span) -> str | None:
     """Return the last thing that somebody else told the model or the agent."""
     told = [text for role, text in _messages(span, "input") if role == "user"]
-    if told:
-        return told[-1]
+    if told or _has_messages(span.attributes, "input"):
+        return told[-1] if told else None
     return _plain_text(first_of(span.attributes, "input.value", "traceloop.entity.input"), _ASKED)
 
 
 def _answered(span: Span) -> str | None:
     """Return what the model or the agent said last."""
     said = [text for role, text in _messages(span, "output") if role in _ROLES]
-    if said:
-        return said[-1]
+    if said or _has_messages(span.attributes, "output"):  # else it only called tools
+        return said[-1] if said else None
     value = first_of(span.attributes, "final_result", "output.value", "traceloop.entity.output")
     return _plain_text(value, _ANSWERED)
 
 
-_ASKED: Final = ("input", "question", "query", "prompt", "content", "text", "messages")
-_ANSWERED: Final = ("output", "answer", "result", "content", "text", "messages")
+_LISTS: Final = {
+    "input": ("gen_ai.input.messages", "llm.input_messages.0.message.role", "gen_ai.prompt.0.role"),
+    "output": ("gen_ai.output.messages", "llm.output_messages.0.message.role", "gen_ai.completion.0.role"),
+}
+
+
+def _has_messages(a: Attributes, way: str) -> bool:
+    return any(name in a for name in _LISTS[way])
+
+
+_ASKED: Final = ("input", "inputs", "question", "query", "prompt", "content", "text", "messages")
+_ANSWERED: Final = ("output", "outputs", "answer", "result", "content", "text", "messages")
 
 
 def _plain_text(value: Any, names: tuple[str, ...]) -> str | None:
     """Return the text of a value: of an object the field that says most, of a list of messages the last."""
-    value = _value(value)
+    value = _unwrapped(_value(value))
+    if isinstance(value, list) and len(value) == 2 and value[0] in _SPEAKERS:  # LangChain: ["user", "Paint the door"]
+        return _plain_text(value[1], names)
     if isinstance(value, list) and value:
         return _plain_text(value[-1], names)
+    if isinstance(value, dict) and "role" in value and "content" in value:
+        return _plain_text(value["content"], names)
     if isinstance(value, dict):
         for name in names:
             if value.get(name) not in (None, ""):
@@ -182,6 +223,29 @@ def _plain_text(value: Any, names: tuple[str, ...]) -> str | None:
     if value in (None, "", [], {}):
         return None
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+_SPEAKERS: Final = ("user", "human", "ai", "assistant", "system")
+
+
+def _unwrapped(value: Any) -> Any:
+    """Return what is in LangChain's wrappings: the content of a message, what a runnable was given or returned.
+
+    ``{"type": "tool", "data": {"content": …}}``, ``{"lc": 1, "kwargs": {"content": …}}`` (its two ways to write down a
+    message), ``{"inputs": …, "kwargs": …}``, ``{"output": …, "kwargs": …}`` (a callback's arguments).
+    """
+    while isinstance(value, dict):
+        inner = value.get("kwargs") if "lc" in value else value.get("data") if "type" in value else None
+        if isinstance(inner, dict) and "content" in inner:
+            value = inner["content"]
+        elif "kwargs" in value and (name := next((name for name in _WRAPPED if name in value), None)) is not None:
+            value = value[name]
+        else:
+            break
+    return value
+
+
+_WRAPPED: Final = ("inputs", "outputs", "output")
 
 
 def _messages(span: Span, way: str) -> Iterator[tuple[str, str]]:

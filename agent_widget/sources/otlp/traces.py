@@ -1,20 +1,23 @@
 """From spans to conversations: who did what, though a span is sent when it has ended and children come before parents.
 
-A conversation is what ``gen_ai.conversation.id`` or ``session.id`` names, else one trace. Its main agent's row has the
-id of the session, another one's ``<session>/<name>``. A span that names conversation and agent is theirs; what another
-one did is of the nearest agent above it. While spans above have not come, that is taken to be the main agent, so that
-an agent shows as soon as anything it did has ended; when they come, it is put right.
+A conversation is what ``gen_ai.conversation.id`` or ``session.id`` names, else that of the agent above, else one trace.
+Its main agent's row has the id of the session, another one's ``<session>/<name>``. A span that names a conversation of
+its own and its agent is theirs; what another one did is of the nearest agent above it. While spans above have not come,
+that is taken to be the main agent, so that an agent shows as soon as anything it did has ended; when they come, it is
+put right. What an agent was asked and has answered is what its models were asked and have answered, where its span does
+not say so.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from ..base import Evidence, Gone, Item, Record, preview
+from ...tables import cut
+from ..base import Evidence, Gone, Item, Record, named, preview
 from ..conversation import Conversation
 from ..questions import asks
 from ..steps import (
@@ -39,6 +42,10 @@ from .signals import Span
 if TYPE_CHECKING:
     from . import Otlp
 
+DEEPEST: Final = 100
+"""Maximum agents one above the other."""
+TEXTS: Final = 50
+"""Maximum texts of an agent in one trace that are remembered."""
 TRACES: Final = 1000
 """Maximum traces whose spans are remembered: of older ones nothing is put right any more."""
 
@@ -52,6 +59,8 @@ class _Node(NamedTuple):
     """Of the agent, if the span names one."""
     is_agent: bool
     names_conversation: bool
+    is_alone: bool
+    """Whether it is an agent's own conversation, which tells the agent apart."""
 
 
 class Owner(NamedTuple):
@@ -60,6 +69,29 @@ class Owner(NamedTuple):
     session: str
     agent: str
     """Id of its row; the session's if it is the main one."""
+
+
+class _Text(NamedTuple):
+    """What somebody said, as a preview."""
+
+    at: int
+    way: Literal["asked", "answered"]
+    text: str
+
+
+@dataclass(slots=True)
+class _Run:
+    """One time that an agent worked for another one."""
+
+    id: str
+    start: int
+    end: int
+    lacks: set[str]
+    """Which of ``asked`` and ``answered`` its span does not say."""
+
+    def spans(self, start: int, end: int) -> bool:
+        """Return whether it is within these times, or they within it."""
+        return (self.start <= start and end <= self.end) or (start <= self.start and self.end <= end)
 
 
 class _Pending(NamedTuple):
@@ -80,6 +112,13 @@ class _Trace:
     """Agent → digests of its prompts, and the message of each; ``None`` for what an agent above asked."""
     replies: dict[Owner, str] = field(default_factory=dict)
     """Agent → what it said last, in the turn that is not over."""
+    texts: dict[Owner, deque[_Text]] = field(default_factory=dict)
+    """Agent → what it was asked and answered lately."""
+    passed_on: dict[Owner, deque[_Text]] = field(default_factory=dict)
+    """Agent → what it asked others and was answered by them lately."""
+    runs: dict[Owner, list[_Run]] = field(default_factory=dict)
+    graphs: set[str] = field(default_factory=set)
+    """Spans that are agents, by what a span below each says."""
 
 
 class Traces:
@@ -97,6 +136,10 @@ class Traces:
             return
         trace = self._trace(span.trace)
         means = meaning(span)
+        if means.in_graph and span.parent is not None:
+            trace.graphs.add(span.parent)
+        if span.id in trace.graphs and means.kind == "other":
+            means = means._replace(kind="agent", agent=named(span.name))
         if means.conversation is not None:
             trace.names_conversations = True
         trace.nodes[span.id] = self._node(span, means)
@@ -117,7 +160,8 @@ class Traces:
 
     def _owner(self, trace: _Trace, span: Span, means: Meaning) -> tuple[Owner, str | None]:
         """Return the agent whose a span is, and the span that has not come if it may say that it is another's."""
-        if means.kind == "agent" or (means.conversation is not None and means.agent is not None):
+        alone = means.conversation is not None and means.agent is not None and not means.shared
+        if means.kind == "agent" or alone:
             return self._agent(trace, self._node(span, means))
         above, missing = self._above(trace, span.parent)
         session = self._source.namespace + (means.conversation or span.trace)
@@ -125,26 +169,38 @@ class Traces:
 
     def _node(self, span: Span, means: Meaning) -> _Node:
         session = self._source.namespace + (means.conversation or span.trace)
-        return _Node(span.parent, session, means.agent, means.kind == "agent", means.conversation is not None)
+        names = means.conversation is not None
+        return _Node(span.parent, session, means.agent, means.kind == "agent", names, names and not means.shared)
 
-    def _agent(self, trace: _Trace, node: _Node) -> tuple[Owner, str | None]:
+    def _agent(self, trace: _Trace, node: _Node, depth: int = 0) -> tuple[Owner, str | None]:
         """Return the agent that a span names, and the span that has not come if it may say that it is another one."""
-        if node.names_conversation and node.name is not None:
+        if node.is_alone and node.name is not None:
             main = self._mains.setdefault(node.session, node.name)
             return Owner(node.session, node.session if main == node.name else f"{node.session}/{node.name}"), None
-        above, missing = self._above(trace, node.parent)
-        nested = above is not None and above.session == node.session and node.name is not None
-        return Owner(node.session, f"{node.session}/{node.name}" if nested else node.session), missing
+        node_above, missing = self._node_above(trace, node.parent)
+        above = None
+        if node_above is not None and depth < DEEPEST:
+            above, missing = self._agent(trace, node_above, depth + 1)
+            if not node.names_conversation or node.session == above.session:
+                if node.name is None or node.name == node_above.name:  # a span around the span of the same agent
+                    return above, missing
+                return Owner(above.session, f"{above.session}/{node.name}"), missing
+        return Owner(node.session, node.session), missing
 
     def _above(self, trace: _Trace, parent: str | None) -> tuple[Owner | None, str | None]:
         """Return the nearest agent from a span on upwards, and the span that has not come if it may be another one."""
+        node, missing = self._node_above(trace, parent)
+        return (None, missing) if node is None else self._agent(trace, node)
+
+    def _node_above(self, trace: _Trace, parent: str | None) -> tuple[_Node | None, str | None]:
+        """Return the span of the nearest agent from a span on upwards, and the one that has not come if it may be."""
         passed: set[str] = set()
         while parent is not None and parent not in passed:
             node = trace.nodes.get(parent)
             if node is None:
                 return None, parent
             if node.is_agent:
-                return self._agent(trace, node)
+                return node, None
             passed.add(parent)
             parent = node.parent
         return None, None
@@ -157,6 +213,8 @@ class Traces:
             above, unknown = self._above(trace, span.parent)
             if unknown is not None:
                 trace.waiting.setdefault(unknown, []).append(pending)
+                if means.conversation is None and trace.names_conversations:
+                    return  # it is of one of them
             yield from self._named(span, means, owner, above)
             if unknown is None:
                 yield from self._ran(trace, span, means, owner, above)
@@ -188,7 +246,13 @@ class Traces:
         talk = self._source.conversation(owner, span, above)
         yield from self._take(talk, TurnStart(span.start))
         if above is None or above == owner:
-            yield from self._prompted(trace, owner, span, means.input)
+            asked, answer = means.input, means.output
+            if not trace.texts.get(owner):  # a workflow: what it passed on first, and what it got back last
+                passed_on = trace.passed_on.get(owner)
+                asked = asked or _text(passed_on, "asked", span.start, span.end)
+                answer = answer or _text(passed_on, "answered", span.start, span.end)
+            yield from self._prompted(trace, owner, span, asked)
+            means = means._replace(output=answer)
         else:
             yield from self._delegated(trace, span, means, owner, above)
             fact = "reported a failure" if span.error else "reported"
@@ -216,11 +280,33 @@ class Traces:
         yield Record("agents", owner.agent, {"parent_id": above.agent})
         if owner.session != above.session:
             yield Record("sessions", owner.session, {"parent_id": above.session})
+        runs = trace.runs.setdefault(owner, [])
+        if any(run.spans(span.start, span.end) for run in runs):
+            return  # two spans of one run
+        texts = trace.texts.get(owner)
+        given, answer = preview(means.input), preview(span.error or means.output)
+        lacks = {way for way, text in (("asked", given), ("answered", answer)) if not text}
+        runs.append(_Run(span.id, span.start, span.end, lacks))
+        given = given or _text(texts, "asked", span.start, span.end)
+        answer = answer or _text(texts, "answered", span.start, span.end)
         between = {"session_id": above.session}
         asked = {"at": span.start, "sender": above.agent, "recipient": owner.agent, "kind": "delegate", **between}
-        yield Record("messages", f"{span.id}>", {**asked, "text": preview(means.input)})
+        yield Record("messages", f"{span.id}>", {**asked, "text": given})
         back = {"at": span.end, "sender": owner.agent, "recipient": above.agent, "kind": "result", **between}
-        yield Record("messages", f"{span.id}<", {**back, "text": preview(span.error or means.output)})
+        yield Record("messages", f"{span.id}<", {**back, "text": answer})
+        passed_on = trace.passed_on.setdefault(above, deque(maxlen=TEXTS))
+        passed_on += _ways(span.start, given, span.end, answer)
+
+    def _said(
+        self, trace: _Trace, owner: Owner, at: int, way: Literal["asked", "answered"], text: str
+    ) -> Iterator[Item]:
+        """Take in what an agent was asked or answered, also for a run that has come before and does not say so."""
+        texts = trace.texts.setdefault(owner, deque(maxlen=TEXTS))
+        texts.append(_Text(at, way, cut(text)))
+        for run in trace.runs.get(owner, ()):
+            if way in run.lacks and run.start <= at <= run.end:
+                found = _text(texts, way, run.start, run.end)
+                yield Record("messages", f"{run.id}{'>' if way == 'asked' else '<'}", {"text": found})
 
     def _underway(self, span: Span, means: Meaning, owner: Owner) -> Iterator[Item]:
         """Yield what shows of a tool or a model while spans above it have not come: that its agent works, mostly.
@@ -258,13 +344,15 @@ class Traces:
     def _answered(self, trace: _Trace, span: Span, means: Meaning, owner: Owner) -> Iterator[Item]:
         """Yield what a model's span means."""
         talk = self._source.conversation(owner, span)
-        if means.agent is not None:
-            yield from self._take(talk, About(span.start, {}, {"name": means.agent}))
+        facts = {"name": means.agent, "model": means.model}
+        if any(facts.values()):
+            yield from self._take(talk, About(span.start, {}, {k: v for k, v in facts.items() if v is not None}))
         if means.tokens is not None:
             yield from self._take(talk, _usage(span, means, means.tokens))
         yield from self._prompted(trace, owner, span, means.input)
         if means.output:
             trace.replies[owner] = means.output
+            yield from self._said(trace, owner, span.end, "answered", means.output)
             yield from self._take(talk, Reply(span.end, span.id, means.output))
 
     def _prompted(self, trace: _Trace, owner: Owner, span: Span, text: str | None) -> Iterator[Item]:
@@ -274,6 +362,7 @@ class Traces:
         known, digest = trace.prompts.setdefault(owner, {}), blake2b(text.encode(), digest_size=16).digest()
         if digest in known:
             return
+        yield from self._said(trace, owner, span.start, "asked", text)
         known[digest] = f"{owner.session}:{span.id}?"
         talk = self._source.conversation(owner, span)
         if talk.parent is None and owner.session not in self._source.titled:
@@ -284,6 +373,20 @@ class Traces:
     def _take(self, talk: Conversation, step: Step) -> list[Item]:
         self._source.touched[talk.agent] = talk
         return talk.take(step)
+
+
+def _ways(start: int, asked: str | None, end: int, answered: str | None) -> Iterator[_Text]:
+    """Yield both texts of a run, as far as they are known."""
+    if asked:
+        yield _Text(start, "asked", asked)
+    if answered:
+        yield _Text(end, "answered", answered)
+
+
+def _text(texts: Iterable[_Text] | None, way: str, start: int, end: int) -> str | None:
+    """Return the first thing that was asked within a time, or the last that was answered."""
+    found = sorted(text for text in texts or () if text.way == way and start <= text.at <= end)
+    return None if not found else found[0].text if way == "asked" else found[-1].text
 
 
 def _usage(span: Span, means: Meaning, tokens: Tokens, *, copy: bool = False) -> Usage:
