@@ -8,6 +8,16 @@ import hashlib
 import html
 import re
 from importlib.resources import files
+from typing import Final
+
+TRANSCRIPTS: Final = 20
+ENTRIES: Final = 100
+CHARS: Final = 4_000
+"""What a saved page holds of conversations by default: of so many sessions so many entries, with so long texts."""
+
+SAVED_TITLE: Final = "agents, saved"
+DATA: Final = "data of agent-widget"
+"""Where the data stands in the frame of a page: its first occurrence."""
 
 
 @functools.cache
@@ -45,3 +55,9 @@ def document(title: str = "agents", data: str | None = None) -> tuple[str, str]:
         f'{saved}<script type="module">{script}</script>\n</body>\n</html>\n'
     )
     return body, policy
+
+
+def frame() -> tuple[str, str]:
+    """Return a saved page without its data: what stands before and after it. A browser writes ``<`` as ``\\u003c``."""
+    before, _, after = document(SAVED_TITLE, DATA)[0].partition(DATA)
+    return before, after

@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from .. import protocol, tables
 from ..client.client import Client
 from ..client.errors import ConnectionFailed, NotFound
 from ..data.files import write_whole
-from ..page import document
-
-ENTRIES: Final = 100
-CHARS: Final = 4_000
-"""Maximum entries saved of a transcript, and characters of each text."""
+from ..page import CHARS, ENTRIES, SAVED_TITLE, TRANSCRIPTS, document
 
 
-def saved_page(client: Client, *, transcripts: int = 20) -> str:
+def saved_page(client: Client, *, transcripts: int = TRANSCRIPTS) -> str:
     """Return the dashboard of what a client holds now, as HTML.
 
     ``transcripts``: of so many of the sessions that changed last, the newest entries are in it, if there are any.
@@ -30,7 +26,7 @@ def saved_page(client: Client, *, transcripts: int = 20) -> str:
     changes = b",".join(protocol.encode_answer(answer))
     pages = protocol.encode(_transcripts(client, transcripts))
     data = b'{"welcome":' + welcome + b',"changes":[' + changes + b'],"transcripts":' + pages + b"}"
-    return document("agents, saved", data.decode())[0]
+    return document(SAVED_TITLE, data.decode())[0]
 
 
 def _transcripts(client: Client, count: int) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from ..client.errors import CallError, NotFound
 from ..client.feeds import Listener
 from ..client.reactions import Reaction
 from ..data.moments import Moment, millis
-from ..page import bundle
+from ..page import TRANSCRIPTS, bundle
 from ..protocol import ProtocolError
 from ..store import Position, Row
 from . import summary
@@ -202,7 +202,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         """
         self._show(at=None if moment is None else millis(moment))
 
-    def save(self, path: str | os.PathLike[str], *, transcripts: int = 20) -> Path:
+    def save(self, path: str | os.PathLike[str], *, transcripts: int = TRANSCRIPTS) -> Path:
         """Write the dashboard as one HTML file that works without network and kernel; returns where it is.
 
         All rows as they are now (of long tables the newest 10,000), with tabs, search, filters and time travel; and of

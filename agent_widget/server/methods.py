@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, Protocol
 
 import msgspec
 
+from .. import page
 from ..data import atif, markdown, sql
 from ..data.files import json_bytes
 from ..ondemand.lookup import Lookup
@@ -187,6 +188,15 @@ def _memory(server: Asked, params: _Memory) -> dict[str, Any]:
         raise ProtocolError("not_found", str(error)) from None
 
 
+def _page(server: Asked, params: _Nothing) -> dict[str, Any]:
+    """Return the frame of a saved page, for a browser to put in what it holds.
+
+    ``parts``: the page before and after its data; ``transcripts``, ``entries``, ``chars``: what belongs in it of
+    conversations.
+    """
+    return {"parts": page.frame(), "transcripts": page.TRANSCRIPTS, "entries": page.ENTRIES, "chars": page.CHARS}
+
+
 def _rows(server: Asked, params: _Rows) -> dict[str, Any]:
     """Return ``rows`` of a table, the newest first, and ``before``: also rows that a client does not hold.
 
@@ -350,6 +360,7 @@ METHODS: Final[dict[str, Callable[[Asked, Mapping[str, Any]], Any]]] = {
     "memory": _taking(_Memory, _memory),
     "message.read": _taking(_MessageRead, _writing("message.read", _READ)),
     "message.send": _taking(_MessageSend, _writing("message.send", _SEND)),
+    "page": _taking(_Nothing, _page),
     "rows": _taking(_Rows, _rows),
     "search": _taking(_Search, _search),
     "sql": _taking(_Sql, _sql),

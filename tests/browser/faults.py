@@ -98,7 +98,7 @@ SCROLLED = """() => {
     }
     if (!inside) continue; // scrolled away
     const hit = shadow.elementFromPoint(x, y);
-    const over = hit?.closest(".details, [role=dialog]"); // what is opened covers what is under it
+    const over = hit?.closest(".details, [role=dialog], .waiting"); // it is to lie over what is under it
     let stands = hit;
     while (stands && getComputedStyle(stands).position !== "sticky") stands = stands.parentElement;
     const under = stands && !stands.contains(element) && stands.parentElement.contains(element);

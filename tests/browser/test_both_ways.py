@@ -56,3 +56,13 @@ def test_python_sends_the_view_into_the_past_and_back(notebook: OpenNotebook, wo
     expect(board.state).to_have_text("live")
     expect(board.rows.filter(has_text="said after that moment")).to_be_visible()
     wait_for(lambda: json.loads(page.run(3))[2] is None, "Python knows that it is the present")
+
+
+def test_the_dashboard_of_a_cell_is_saved_as_a_page(notebook: OpenNotebook, workspace: Workspace) -> None:
+    workspace.say("said to a cell")
+    board = show(notebook(WATCH))
+    with board.root.page.expect_download() as saved:
+        board.root.get_by_role("button", name="Save as a page").click()
+    assert saved.value.suggested_filename == "run.html"
+    text = saved.value.path().read_text()
+    assert text.startswith("<!doctype html>") and '"text":"said to a cell"' in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import subprocess
@@ -15,6 +17,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from agent_widget.tables import TABLES
 from tests.browser.board import TABS, Board
 from tests.browser.lab import Lab
 from tests.browser.workspace import Workspace
@@ -254,6 +257,43 @@ def test_the_demo_is_a_team_at_work(command: Command) -> None:
     timeline = board.root.get_by_label("Agents over time")
     expect(timeline).to_contain_text("Working at once")
     expect(timeline.get_by_role("option").filter(has_text="orchestrator").first).to_be_visible()
+
+
+def test_what_is_shown_is_saved_from_the_page(
+    command: Command, chrome: BrowserContext, workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace.say('=HYPERLINK("x"), said </script> to all')
+    _, page = command("serve", str(workspace.directory), "--port", "0")
+    board = Board(page)
+    board.open("Messages")
+    board.search("said to all")
+    expect(board.count).to_contain_text("1 of ")
+    with page.expect_download() as rows:
+        board.root.get_by_role("button", name="CSV").click()
+    assert rows.value.suggested_filename == "messages.csv"
+    (message,) = csv.DictReader(io.StringIO(rows.value.path().read_text()))
+    assert message["text"] == """'=HYPERLINK("x"), said </script> to all"""
+    assert list(message) == list(TABLES["messages"].schema)
+
+    board.search("")
+    with page.expect_download() as whole:
+        board.root.get_by_role("button", name="Save as a page").click()
+    expect(board.root.get_by_text(re.compile("^run.html: all rows"))).to_be_visible()
+    told = board.count.inner_text()
+    whole.value.save_as(tmp_path / "run.html")
+    kept = chrome.new_page()
+    problems: list[object] = []
+    kept.on("pageerror", lambda error: problems.append(error))
+    kept.on("request", lambda request: problems.extend([request.url] if request.url.startswith("http") else []))
+    kept.goto((tmp_path / "run.html").as_uri())
+    saved = Board(kept)
+    expect(saved.state).to_have_text("saved")
+    saved.open("Messages")
+    expect(saved.count).to_have_text(told)
+    expect(saved.rows.filter(has_text="said </script> to all")).to_be_visible()
+    expect(saved.root.get_by_role("button", name="Save as a page")).to_have_count(0)
+    assert problems == []
+    kept.close()
 
 
 def test_a_saved_page_works_from_a_file_without_network(

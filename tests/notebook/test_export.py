@@ -12,7 +12,7 @@ import pytest
 import agent_widget as aw
 from agent_widget.notebook import summary
 from agent_widget.notebook.export import saved_page, write_page
-from agent_widget.page import document
+from agent_widget.page import DATA, SAVED_TITLE, document, frame
 from agent_widget.store import Store
 from agent_widget.tables import Record
 from tests.sources.test_claude import ANN, PROJECT, Session
@@ -55,6 +55,11 @@ def test_a_page_loads_nothing() -> None:
     assert "default-src &#x27;none&#x27;" in page and "connect-src &#x27;none&#x27;" in page
     assert "connect-src 'self'" in policy
     assert not re.search(r'(src|href)="(?!data:,")', page.partition('<script type="module">')[0])
+
+
+def test_the_frame_of_a_page_is_a_page_without_its_data() -> None:
+    before, after = frame()
+    assert (before + "{}" + after, DATA in before + after) == (document(SAVED_TITLE, "{}")[0], False)
 
 
 def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

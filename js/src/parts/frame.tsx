@@ -12,6 +12,7 @@ import { COLUMNS, type Rows, type TableName, VIEW_OF } from "../store/tables.ts"
 import { CopyButton } from "./copy.tsx";
 import { Empty } from "./empty.tsx";
 import { Filters } from "./filters.tsx";
+import { SaveRows } from "./save-rows.tsx";
 import { Totals } from "./totals.tsx";
 
 interface FrameProps<T extends TableName, R extends object> {
@@ -94,6 +95,7 @@ export function Frame<T extends TableName, R extends object>(props: FrameProps<T
           <CopyButton text={pythonRows(table, Object.fromEntries(columns), bounds)} icon>
             Copy Python
           </CopyButton>
+          {shown > 0 && <SaveRows table={table} rows={query.rows} nouns={nouns} />}
         </span>
       </div>
       <div class="split">

@@ -9,6 +9,7 @@ const SHAPES = {
   bell: (
     <path d="M3 11.5h10c-1.2-1-1.3-2.2-1.3-4.5a3.7 3.7 0 0 0-7.4 0c0 2.3-.1 3.5-1.3 4.5ZM6.8 13.6a1.3 1.3 0 0 0 2.4 0" />
   ),
+  save: <path d="M8 2.5v7.5M4.8 7 8 10.2 11.2 7M2.5 10.5v3h11v-3" />,
   copy: <path d="M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8Z" />,
 } satisfies Record<string, JSX.Element>;
 

@@ -10,6 +10,7 @@ import { VIEWS, type ViewName } from "../store/tables.ts";
 import { enterRows } from "./focus.ts";
 import { HostsButton } from "./hosts.tsx";
 import { Limits } from "./limits.tsx";
+import { SavePage } from "./save.tsx";
 
 export const PANEL_ID = "aw-panel";
 export const tabId = (view: ViewName): string => `aw-tab-${view}`;
@@ -54,6 +55,7 @@ export function Header({ help, hosts }: { help: Signal<boolean>; hosts: Signal<b
             <span class="tool-word">{paused ? "Resume" : "Pause"}</span>
           </button>
         )}
+        <SavePage />
         <button
           type="button"
           class="button tool"

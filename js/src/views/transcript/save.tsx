@@ -1,6 +1,7 @@
 // Saves a conversation from its beginning to a file: Markdown to read, or a trajectory (ATIF) for programs. The server
 // writes the parts, with secrets masked; they are put together here.
 import { useState } from "preact/hooks";
+import { download } from "../../lib/download.ts";
 import { oneLine } from "../../lib/text.ts";
 import type { Ask } from "../../state/ask.ts";
 
@@ -44,17 +45,6 @@ export const fileName = (name: string, format: Format): string =>
       .replace(/^-+|-+$/g, "")
       .slice(0, 60) || "transcript"
   }.${format === "markdown" ? "md" : "json"}`;
-
-function download(text: string, name: string): void {
-  const url = URL.createObjectURL(
-    new Blob([text], { type: name.endsWith(".md") ? "text/markdown" : "application/json" }),
-  );
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
-}
 
 export function SaveTranscript({ id, name, ask }: { id: string; name: string; ask: Ask }) {
   const [note, setNote] = useState<string | null>(null);
