@@ -14,6 +14,8 @@ _AFTER: Final = 2
 
 _CODE: Final = re.compile(r"^ *(```|~~~).*?(?:^ *\1|\Z)", re.DOTALL | re.MULTILINE)
 _INLINE: Final = re.compile(r"`[^`\n]*`|https?://\S+")
+_QUOTED: Final = re.compile(r"""(?<=[^\s"“(] )(?:"[^"\n]{0,200}\?[^"\n]{0,40}"|“[^”\n]{0,200}\?[^”\n]{0,40}”)""")
+"""A question that somebody else is told to ask: in quotes, in the middle of a sentence."""
 _RULE: Final = re.compile(r"^\W*$")
 _ITEM: Final = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)]|\(?[a-zA-Z][.)])\s")
 _SENTENCE: Final = re.compile(r".+?(?:[.!?…]+[\"')\]*_”»]*(?=\s|$)|[。！？؟][\"')\]*_”」』]*|$)", re.DOTALL)
@@ -38,9 +40,11 @@ _TO_READER: Final = _any(
     "want (?:me|it|that|this|them|these|the|a|an)",
     "which (?:one|option|of (?:these|those|them|the)|approach|way|direction)",
     "ok(?:ay)? (?:to|if|with)",
+    "would it be (?:ok(?:ay)?|acceptable|fine|all right|possible|better|useful|helpful)|am i (?:right|correct)",
     # German, Spanish, French, Portuguese, Italian, Russian
     "soll(?:en|te|ten)? (?:ich|wir|das|es)|möchte(?:st|n)?|willst|darf ich|(?:kannst|können|wollen|sollen) (?:du|sie)",
-    "quieres?|prefieres?|deseas?|debo|debería|puedo|te parece",
+    "procedo|continúo|sigo|quieres?|prefieres?|deseas?|debo|debería|puedo|te parece",
+    "je (?:peux|dois|continue)",
     "veux-tu|voulez-vous|souhaite[sz]|souhaitez-vous|dois-je|puis-je|préfère[sz]|préférez-vous",
     "você|deseja|quer (?:que|o)|devo|posso|vuoi|vuole|preferisci|desidera",
     "хотите|хочешь|мне|вам|вы",
@@ -66,27 +70,41 @@ _TO_ANYBODY: Final = re.compile(
 )
 """A question of a text that goes on to answer it."""
 _ANSWERS: Final = re.compile(
-    r"^\W*(?:(?:yes|no|nope|yep|because|probably|apparently|turns out|it turns out|i (?:did|already))\b"
+    r"^\W*(?:(?:yes|no|nope|yep|because|probably|apparently|turns out|it turns out|i (?:did|already|doubt|guess|think)"
+    r"|i(?:'d| would) (?:say|guess|think|bet|argue))\b"
     r"|(?:both|neither|none)\W*$)",
     re.IGNORECASE,
 )
 
+_DEPENDS: Final = re.compile(
+    r"^\W*(?:i(?:'d|'ll| would| will| (?:couldn't|can't|cannot|could not) (?:find|tell|see|decide|know))"
+    r"|if (?:yes|so|not|no|it is|it isn't)|otherwise,? i)\b",
+    re.IGNORECASE,
+)
+"""What comes after a question shows that it needs the answer."""
+
+_GO_ON: Final = (
+    "(?:proceed|continue|go (?:ahead|on)|start|begin|commit|push|merge|apply|implement|deploy|delete|remove|run)"
+)
 _WHAT: Final = "(?:whether|which|what|when|where|who|your|the"
 _DECISION: Final = (
     "(?:explicit |final )?(?:answer|decision|approval|input|go-ahead|confirmation|call|choice|feedback|response|reply"
     "|permission|ok|okay|sign-?off|review|guidance|preference|instruction|nod)s?"
 )
 _REQUEST: Final = _any(
-    f"(?:let me|lemme) know {_WHAT}|how|(?:if|that) (?:i|we) (?:should|can|may|shall)"
+    f"(?:let me|lemme) know {_WHAT}|how|once|(?:if|that) (?:i|we) (?:should|can|may|shall)"
+    "|if (?:it|this|that|everything) (?:looks?|sounds?|works?|makes?|seems?)"
+    f"|if you(?:'d like| would like| want) me to {_GO_ON}"
     r"|if (?:this|that|the|my) (?:\w+ )?(?:plan|approach|design|proposal|direction))",
     f"(?:tell|show|give|send) me {_WHAT}|how (?:you|to)|if (?:i|we) should)",
     "please (?:confirm|choose|pick|select|specify|clarify|approve|decide|advise|provide|share|paste|send|attach|upload"
     "|respond|reply|answer|(?:tell|let|give|show) me|(?:re-?)?(?:run|try|start|open) .* (?:and|then))",
     "(?:reply|respond|answer|type) (?:with|by)",
-    f"(?:i (?:still )?(?:need|want|require|'d like)|i'd (?:like|need|want)) your {_DECISION}",
+    f"(?:i (?:still )?(?:need|want|require|'d like)|i'd (?:like|need|want)|needs?)"
+    f" (?:to (?:hear|know|have) )?your {_DECISION}",
     f"(?:waiting (?:for|on)|awaiting|wait for|holding for|pending) your {_DECISION}",
     "i (?:still )?need (?:you to|the following|a decision|an answer|(?:some|more) (?:information|details|input))",
-    r"(?:once|after|as soon as) you(?:'ve)? (?:have )?"
+    r"(?:once|after|as soon as|hold off until|wait until) you(?:'ve)? (?:have )?"
     r"(?:confirm|decide|approve|answer|reply|respond|choose|pick|tell|let|clarif|provide|share)\w*",
     "before (?:i|we) (?:proceed|continue|go|start|begin|make|touch|change|write|commit|push|merge|delete)"
     "[^.]* (?:confirm|need|let me know|please|your)",
@@ -105,16 +123,23 @@ _REQUEST: Final = _any(
 _ORDER: Final = re.compile(
     r"(?:^|[,;:—–]|\b(?:and|or|to|then|must|just)\b)\s*(?:confirm|decide|choose|specify|pick|clarify|tell me)"
     r" (?:whether|which|what|if (?:i|we|you)|one of|between|how)\b"
+    r"|(?:^|[,;:—–]|\b(?:and|then|please)\b)\s*(?:paste|share|send|post)(?: me)? (?:the|its|your|any) (?:\w+ )?"
+    r"(?:outputs?|logs?|results?|errors?|traceback|screenshot|message|contents?)\b"
+    r"|^\W*(?:choose|pick|select) (?:an option|one of|one:|between)|^\W*(?:confirm|approve|agree) and i(?:'ll| will)\b"
+    r"|^\W*tell me to (?:go|start|proceed|continue)\b"
+    r"|^\W*(?:type|enter|say|reply|press) \S+ to (?:continue|proceed|confirm|go on)\b"
     r"""|\b(?:reply|type|say|enter) ["'“*]{1,2}\w|^\W*your (?:call|choice|decision|move)\W*$""",
     re.IGNORECASE,
 )
 """A request that is one only where the sentence, or a part of it, begins."""
-_GO_AHEAD: Final = re.compile(r"\bsay (?:the word|go|so|yes|when|which|what)\b", re.IGNORECASE)
+_GO_AHEAD: Final = re.compile(r"(?<!'d )(?<!would )\bsay (?:the word|go|so|yes|when|which|what)\b", re.IGNORECASE)
 _OFFER: Final = _any(
     "if you (?:need|want|have|like|run into|notice|see|hit|would|'d|prefer)|if you'd|if anything|if there(?:'s| is)",
     "anything else|any (?:other )?(?:questions|issues|problems)|feel free|otherwise i",
 )
 """What a person may ask for, and need not."""
+_ME_TO: Final = _any(f"know if you(?:'d like| would like| want) me to {_GO_ON}")
+"""What looks like an offer, and is what comes next."""
 
 
 def asks(text: str) -> bool:
@@ -161,7 +186,7 @@ _LEFT_OUT: Final = "\x00"
 def _blocks(text: str) -> list[list[str]]:
     """Return the paragraphs of a text as lists of lines: code, links and rules left out."""
     blocks: list[list[str]] = [[]]
-    for line in _INLINE.sub("x", _CODE.sub(f"\n{_LEFT_OUT}\n", text)).splitlines():
+    for line in _QUOTED.sub("x", _INLINE.sub("x", _CODE.sub(f"\n{_LEFT_OUT}\n", text))).splitlines():
         line = line.strip()
         if not line:
             blocks.append([])
@@ -179,12 +204,17 @@ def _is_question(sentence: str) -> bool:
     return bool(_END.search(sentence) and _to_reader(sentence)) and not _TO_ANYBODY.match(sentence)
 
 
+def _is_needed(sentence: str, following: str) -> bool:
+    """Return whether a question is one to the reader by what comes after it."""
+    return bool(_END.search(sentence) and _DEPENDS.match(following)) and not _TO_ANYBODY.match(sentence)
+
+
 def _to_reader(sentence: str) -> bool:
     return bool(_TO_READER.search(sentence) or _BRIEF.search(sentence))
 
 
 def _is_request(sentence: str) -> bool:
-    if _OFFER.search(sentence):
+    if _OFFER.search(sentence) and not _ME_TO.search(sentence):
         return False
     return bool(
         _REQUEST.search(sentence)
@@ -199,7 +229,7 @@ def _waits(sentences: list[str]) -> bool:
         following = sentences[len(sentences) - after] if after else ""
         if after < _AFTER and _is_request(sentence):
             return True
-        if after and _is_question(sentence) and not _ANSWERS.match(following):
+        if after and not _ANSWERS.match(following) and (_is_question(sentence) or _is_needed(sentence, following)):
             return True
     return False
 

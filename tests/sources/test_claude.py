@@ -416,6 +416,14 @@ def test_a_line_that_lacks_its_end_gives_none_of_its_parts(home: Home) -> None:
     assert (sums(home), home.malformed) == ((0, 0, 0, 0), 1)
 
 
+def test_a_notification_that_comes_as_an_attachment_wakes_an_agent_whose_turn_is_over(home: Home) -> None:
+    ann = Session()
+    notice = "<task-notification><task-id>b1</task-id><status>completed</status></task-notification>"
+    given = {"type": "queued_command", "prompt": notice, "commandMode": "task-notification"}
+    append(home, ann.person("Paint"), ann.says("It dries."), ann.line("attachment", attachment=given))
+    assert status(home) == ("working", "a task in the background reported")
+
+
 def test_a_fork_costs_nothing_and_owns_no_calls_of_the_original_whichever_is_read_first(tmp_path: Path) -> None:
     for first, second in ((ANN, BEN), (BEN, ANN)):
         home = Home(Claude, tmp_path / first, now=at("09:10:00"))

@@ -250,8 +250,7 @@ def _user(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
         if talk.ended or not talk.calls:  # the model is asked what to do about it
             if talk.replied is not None and not talk.ended:
                 yield from talk.end(talk.replied.at)
-            talk.turn_continues()
-            yield TurnStart(at, "a task in the background reported")
+            yield _woken(talk, at)
     elif (found := _TEAMMATE.search(text)) is not None:
         sender = talk.children.get(found.group(1)) or talk.mate(found.group(1), line.teamName)
         yield from talk.prompted(Prompt(at, id, clean(found.group(2).strip()), sender))
@@ -266,6 +265,11 @@ def _user(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
         yield from talk.prompted(Prompt(at, id, typed))
     elif not text.startswith(("<command-name>", "<local-command-", "<bash-")):
         yield from talk.prompted(Prompt(at, id, clean(text)))
+
+
+def _woken(talk: Talk, at: int) -> TurnStart:
+    talk.turn_continues()
+    return TurnStart(at, "a task in the background reported")
 
 
 def _notified(talk: Talk, text: str, at: int) -> Iterator[Step]:
@@ -288,6 +292,8 @@ def _attachment(talk: Talk, line: Line, at: int) -> Iterator[Step]:
     text = attachment.prompt if isinstance(attachment.prompt, str) else text_of_parts(attachment.prompt)
     if "<task-notification>" in text:
         yield from _notified(talk, text, at)
+        if talk.ended:
+            yield _woken(talk, at)
     elif attachment.commandMode in (None, "prompt") and text.strip() and not text.startswith("/"):
         yield from talk.prompted(Prompt(at, line.uuid or "", clean(text)), mid_turn=True)
 
