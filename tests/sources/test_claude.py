@@ -424,6 +424,13 @@ def test_a_notification_that_comes_as_an_attachment_wakes_an_agent_whose_turn_is
     assert status(home) == ("working", "a task in the background reported")
 
 
+def test_an_agent_whose_lines_have_no_directory_is_called_by_its_session(home: Home) -> None:
+    append(home, Session(cwd=None).person("Paint"))
+    assert home.row("agents", ANN).name == ANN[:8]
+    append(home, Session().says("Done."))
+    assert home.row("agents", ANN).name == "shop"
+
+
 def test_a_fork_costs_nothing_and_owns_no_calls_of_the_original_whichever_is_read_first(tmp_path: Path) -> None:
     for first, second in ((ANN, BEN), (BEN, ANN)):
         home = Home(Claude, tmp_path / first, now=at("09:10:00"))
