@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -31,6 +32,17 @@ class Where:
     def is_broker(self) -> bool:
         """Whether this is a space of a broker, where there may be many hosts."""
         return self.url.startswith(tuple(f"{scheme}:" for scheme in BROKERS))
+
+
+def listed(text: str) -> list[str]:
+    """Return the hosts that ``@FILE`` holds, one a line, without remarks (``#``); any other text is one itself.
+
+    Raises ``OSError`` for a file that cannot be read.
+    """
+    if not text.startswith("@"):
+        return [text]
+    lines = map(str.strip, Path(text[1:]).expanduser().read_text("utf-8").splitlines())
+    return [line for line in lines if line and line[0] != "#"]
 
 
 def where(text: str) -> Where:

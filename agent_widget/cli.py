@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from . import cli_changes, demo, statusline
-from .addresses import FollowError, Where, where
+from .addresses import FollowError, Where, listed, where
 from .broker import Address, AddressError, address
 from .broker.address import VARIABLE as NATS_VARIABLE
 from .client.client import Client
@@ -353,7 +353,9 @@ def _followed(options: argparse.Namespace) -> list[Where]:
     """Return the hosts to follow, with their tokens, wherever these stand."""
     texts: list[str] = []
     for given in options.follow:
-        texts += _lines_of(Path(given[1:]).expanduser()) if given.startswith("@") else [given]
+        if given.startswith("@"):
+            _check_private(Path(given[1:]).expanduser())
+        texts += listed(given)
     hidden = os.environ.pop(FOLLOW_VARIABLE, "").split("\n")
     try:
         known = [where(text) for text in hidden if text]
@@ -368,12 +370,6 @@ def _followed(options: argparse.Namespace) -> list[Where]:
     if len({each.url for each in found}) < len(found):
         raise _Failure("a host stands twice in what is to be followed")
     return found
-
-
-def _lines_of(path: Path) -> list[str]:
-    """Return the hosts in a file, one a line; lines that begin with # are remarks."""
-    _check_private(path)
-    return [line for line in map(str.strip, path.read_text("utf-8").splitlines()) if line and line[0] != "#"]
 
 
 def _hide_tokens() -> None:

@@ -36,6 +36,7 @@ SHARED = {
         "compare",
         "connection",
         "on",
+        "publishing",
         "reading",
         "sources",
         "hosts",

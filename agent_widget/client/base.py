@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from ..data.where import Where
-from ..protocol import HostState, SourceState
+from ..protocol import HostState, Publishing, SourceState
 from ..store import Row
 from ..tables import TABLES
 from .agent import Agent, find_agent
@@ -83,6 +83,14 @@ class BaseClient:
     def hosts(self) -> list[HostState]:
         """The hosts that the server follows: ``.name``, ``.state`` (live, gone, …), ``.since``, ``.message``."""
         return list(self._link.hosts)
+
+    @property
+    def publishing(self) -> Publishing | None:
+        """How it goes with the broker to which the server publishes: ``.url``, ``.host``, ``.state``, ``.message``.
+
+        ``None`` if it publishes nothing.
+        """
+        return self._link.publishing
 
     @property
     def reading(self) -> tuple[int, int] | None:

@@ -43,6 +43,8 @@ class Link(Wire, Replica):
         self.sources: list[protocol.SourceState] = []
         self.hosts: list[protocol.HostState] = []
         """The hosts that the server follows."""
+        self.publishing: protocol.Publishing | None = None
+        """How it goes with the broker to which the server publishes."""
         self._host = ""
         self.tables = {name: _TABLES.get(name, LiveTable)(self, name) for name in TABLES}
         self.alerts = Alerts(self)
@@ -113,7 +115,7 @@ class Link(Wire, Replica):
         elif isinstance(frame, protocol.Sources):
             if self._busy:
                 self._read_by = frame.seq
-            self.sources, self.hosts = frame.sources, frame.hosts
+            self.sources, self.hosts, self.publishing = frame.sources, frame.hosts, frame.publishing
             self.wake()
         return False
 

@@ -91,10 +91,10 @@ class Hosts:
             return SshOrigin(where, self._collector.host)
         return SocketOrigin(where, self._collector.host)
 
-    def _open(self, where: Where, key: str) -> Host:
-        """Return the host that an origin calls ``key``, which may be one of many."""
+    def _open(self, where: Where, key: str, name: str | None = None) -> Host:
+        """Return the host that an origin calls ``key``, which may be one of many; ``name``: what to call it."""
         if key not in self._hosts:
-            host = Host(self, key, Where(key), self._collector.followed.get(key, {}))
+            host = Host(self, key, Where(key, name=name), self._collector.followed.get(key, {}))
             self._origins[key] = self._origins[where.url]
             hosts = {name: other for name, other in self._hosts.items() if name != where.url}  # the space is not a host
             self._hosts = {**hosts, key: host}

@@ -46,8 +46,11 @@ class Inbox(Protocol):
 class Origin(Protocol):
     """Where the changes of a host, or of some, come from."""
 
-    def start(self, inbox: Callable[[str], Inbox]) -> None:
-        """Begin. ``inbox``: opens the inbox of a host, by a key that is the same after a restart."""
+    def start(self, inbox: Callable[..., Inbox]) -> None:
+        """Begin. ``inbox``: opens the inbox of a host, by a key that is the same after a restart.
+
+        A second argument is what to call the host, by default what it calls itself.
+        """
 
     def stop(self) -> None:
         """End what was begun; returns when nothing more is handed over."""

@@ -26,7 +26,7 @@ class SocketOrigin(Wire):
         """What the host calls itself, once it has said so."""
         self._inbox: Inbox
 
-    def start(self, inbox: Callable[[str], Inbox] | None = None) -> None:
+    def start(self, inbox: Callable[..., Inbox] | None = None) -> None:
         """Begin to connect. ``inbox``: opens the inbox of a host, by its url."""
         assert inbox is not None
         self._inbox = inbox(self.where.url)

@@ -73,7 +73,7 @@ class SpaceOrigin:
         self._epoch = epoch
         self._selves: set[str] = set()
         """Names by which this server publishes itself."""
-        self._inbox: Callable[[str], Inbox]
+        self._inbox: Callable[..., Inbox]
         self._hosts: dict[str, _Published] = {}
         self._life = ""
         self._number = 0
@@ -84,8 +84,11 @@ class SpaceOrigin:
 
     # From any thread
 
-    def start(self, inbox: Callable[[str], Inbox]) -> None:
-        """Begin. ``inbox``: opens the inbox of a host by its url, which is that of the space with the host's name."""
+    def start(self, inbox: Callable[..., Inbox]) -> None:
+        """Begin. ``inbox``: opens the inbox of a host by its url, that of the space with the host's name, and its name.
+
+        The name is the one it publishes under, as it was before it became a part of a subject.
+        """
         self._inbox = inbox
         self._thread.start()
 
@@ -234,7 +237,9 @@ class SpaceOrigin:
                 self._selves.add(name)
                 return None
             if host is None:
-                host = self._hosts[name] = _Published(name, self._inbox(f"{self.where.url}/{name}"), time.monotonic())
+                told = frame.host if part_of(frame.host) == name else name
+                inbox = self._inbox(f"{self.where.url}/{name}", told)
+                host = self._hosts[name] = _Published(name, inbox, time.monotonic())
                 host.resets = True
             self._welcome(host, frame, int((said.headers or {})["Nats-Sequence"]))
         return host if host.refused is None else None

@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -73,18 +74,29 @@ def _checked(url: str) -> str:
 
 
 def watch(
-    *paths: str | os.PathLike[str], height: int = 620, allow_writes: bool = False, otlp: int | bool = False
+    *paths: str | os.PathLike[str],
+    height: int = 620,
+    allow_writes: bool = False,
+    otlp: int | bool = False,
+    follow: str | Sequence[str] = (),
+    publish: str | None = None,
+    nats_credentials: str | os.PathLike[str] | None = None,
 ) -> Dashboard:
     """Return the dashboard on ``paths`` (every known agent of this machine if there are none) in one call.
 
     Reuses a running server and this process's connection to it; running the cell again starts nothing twice.
     ``allow_writes``: tasks can be changed and messages sent (see :func:`serve`).
     ``otlp``: what OpenTelemetry exporters of this machine send is shown too (see :func:`serve`). A path may be another
-    host: ``"ssh://user@gpu-box"`` (a server is found or started there), ``"ws://gpu-box:8765/ws#TOKEN"``.
+    host: ``"ssh://user@gpu-box"`` (a server is found or started there), ``"ws://gpu-box:8765/ws#TOKEN"``, a broker's
+    space ``"nats://broker/space"``; ``follow`` names such hosts too. ``publish``, ``nats_credentials``: as for
+    :func:`serve`.
     """
     from .widget import Dashboard  # the command line, which connects too, needs no widget
 
     hosts = [path for path in paths if isinstance(path, str) and "://" in path]
     own = [path for path in paths if path not in hosts]
-    server = serve(*own, allow_writes=allow_writes, otlp=otlp, follow=hosts)
+    hosts += [follow] if isinstance(follow, str) else follow
+    server = serve(
+        *own, allow_writes=allow_writes, otlp=otlp, follow=hosts, publish=publish, nats_credentials=nats_credentials
+    )
     return Dashboard(_connected(server, None, 10.0), height=height)  # it shows how far the reading is

@@ -15,6 +15,7 @@ import socket as sockets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from copy import copy
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -418,7 +419,8 @@ class Server:
                 "follow in one direction only",
             )
         await send(socket, protocol.encode(self._welcome()))
-        return Follower(socket, hello, sources)
+        told = sources if sources.publishing is None else copy(sources)  # what a welcome leaves out comes next
+        return Follower(socket, hello, told)
 
     def _welcome(self) -> protocol.Welcome:
         """Return who this server is, and what it reads."""

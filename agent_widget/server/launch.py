@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ..addresses import where
+from ..addresses import listed, where
+from ..broker import address
 from ..discovery import Runtime, find_server, is_alive, runtimes, starting
 from ..ingest.roots import known_places, resolve
 
@@ -100,7 +101,9 @@ def serve(
     idle_timeout: float = IDLE_TIMEOUT,
     allow_writes: bool = False,
     otlp: int | bool = False,
-    follow: Sequence[str] = (),
+    follow: str | Sequence[str] = (),
+    publish: str | None = None,
+    nats_credentials: str | os.PathLike[str] | None = None,
 ) -> Server:
     """Start a server that watches ``paths`` (every known agent of this machine if there are none), or reuse one.
 
@@ -108,33 +111,46 @@ def serve(
     does not have. ``allow_writes``: clients may change tasks and send messages, where the format allows it; a server
     that was started without stays so, and must be stopped first. ``otlp``: what OpenTelemetry exporters send is taken
     too, on the standard port (4318) or the one given; ``server.otlp`` is where they send to. ``follow``: other hosts
-    whose agents are shown too, ``"ws://gpu-box:8765/ws#TOKEN"`` or ``"ssh://user@gpu-box/path"``.
+    whose agents are shown too, ``"gpu=ws://gpu-box:8765/ws#TOKEN"``, ``"ssh://user@gpu-box/path"``, all of a broker's
+    space ``"nats://broker/space"``, or ``"@hosts.txt"`` with one of these a line. ``publish``: the broker's space to
+    which the rows are published for others, ``"nats://broker/space"`` (``client.publishing`` says how it goes).
+    ``nats_credentials``: a file with those for brokers.
 
     Returns when the server answers; a large home is still being read then. Raises :class:`ServerError`, ``ValueError``
-    for what is no host, and :class:`~agent_widget.ingest.roots.PathError` for a path that cannot be watched.
+    for what is no host or no broker, and :class:`~agent_widget.ingest.roots.PathError` for a path that cannot be
+    watched.
     """
     roots = (
         [str(place) for source in resolve(paths) for place in source.places]
         if paths
         else [str(place) for place in known_places()]
     )
+    follow = [text for each in ([follow] if isinstance(follow, str) else follow) for text in listed(each)]
     hosts = [where(each) for each in follow]
+    space = None if publish is None else address(publish, nats_credentials).url
     with starting():
         if roots:
             found = find_server(roots, [each.url for each in hosts])
             if found is not None and port in (0, found.port) and _answers(found):
                 lacks = "OpenTelemetry data" if otlp and found.otlp is None else None
                 lacks = "changes" if allow_writes and not found.writes else lacks
+                lacks = None if lacks is None else f"takes no {lacks}"
+                if space is not None and found.publishes != space:
+                    lacks = f"publishes nothing to {space}"
                 if lacks is not None:
                     named = ", ".join(repr(os.fspath(path)) for path in paths)
                     raise ServerError(
-                        f"a server that takes no {lacks} watches this already (pid {found.pid}); stop it first: "
+                        f"a server that {lacks} watches this already (pid {found.pid}); stop it first: "
                         f"aw.serve({named}).stop()"
                     )
                 return Server(found)
         more = ["--allow-writes"] if allow_writes else []
         if otlp:
             more.append("--otlp" if otlp is True else f"--otlp={otlp}")
+        if publish is not None:
+            more += ["--publish", publish]
+        if nats_credentials is not None:
+            more += ["--nats-credentials", os.path.expanduser(nats_credentials)]
         return _start([os.fspath(path) for path in paths], port, host, idle_timeout, more, follow)
 
 
