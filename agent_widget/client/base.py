@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from ..data.where import Where
@@ -11,6 +12,7 @@ from ..store import Row
 from ..tables import TABLES
 from .agent import Agent, find_agent
 from .alerts import Alert
+from .callbacks import must_be_function
 from .changes import Messages, Tasks
 from .connection import Connection
 from .errors import NotFound
@@ -162,7 +164,9 @@ class BaseClient:
         """
         row = find_agent(self._link.store, name)
         if row is None:
-            raise NotFound(f"no agent {name!r}; .agents has those there are")
+            names = {str(row["name"]) for row in self._link.store.rows("agents")}
+            near = get_close_matches(str(name), sorted(names), 1)
+            raise NotFound(f"no agent {name!r};{f' perhaps {near[0]!r}?' if near else ''} .agents has those there are")
         return Agent(self._link, row)
 
     async def until(self, predicate: Callable[[Self], T], timeout: float | None = None) -> T:
@@ -173,10 +177,12 @@ class BaseClient:
         It is asked whenever something changed, and twice a second. Raises ``TimeoutError`` after ``timeout`` seconds,
         and :class:`ConnectionFailed` when the client is closed or refused, since then nothing changes any more.
         """
+        must_be_function(predicate, "what to wait for")
         return await self._link.until(lambda: predicate(self), timeout)
 
     def wait(self, predicate: Callable[[Self], T], timeout: float | None = None) -> T:
         """:meth:`until` for a cell or thread without ``await``: blocks, and can be interrupted."""
+        must_be_function(predicate, "what to wait for")
         return self._link.wait(lambda: predicate(self), timeout)
 
     def on(
@@ -200,6 +206,9 @@ class BaseClient:
         restarted server sends again are no change. An exception in a callback is shown once for its type and place,
         counted (``.errors``), and ends nothing.
         """
+        must_be_function(callback, "what is called with each row")
+        if gone is not None:
+            must_be_function(gone, "gone")
         return self._made(Reaction(self._link, table, callback, gone, where, becomes))
 
     def changes(self, table: str, *, where: Where = None) -> Changes:
@@ -231,6 +240,10 @@ class BaseClient:
         The predicate is asked when something changed, at most ten times a second, and every ``every`` seconds. An
         alert of the same name is replaced, so a cell can be run again.
         """
+        must_be_function(predicate, "the condition of an alert")
+        for name_of, given in {"do": do, "clear": clear}.items():
+            if given is not None:
+                must_be_function(given, name_of)
         ends = None if clear is None else lambda: clear(self)
         return self._made(self._link.alerts.add(Alert(name, lambda: predicate(self), do, for_, ends, clear_for, every)))
 

@@ -16,6 +16,12 @@ from typing import Any
 log = logging.getLogger("agent_widget")
 
 
+def must_be_function(given: object, what: str) -> None:
+    """Raise ``TypeError`` if what was given as ``what`` cannot be called."""
+    if not callable(given):
+        raise TypeError(f"{what} is a function, such as lambda …: …, not {given!r}")
+
+
 class Callback:
     """A user's function, with the context it was given in.
 

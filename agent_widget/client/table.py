@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Self, TypeVar
 
 from ..data.table import StoredTable
+from .callbacks import must_be_function
 from .replica import Replica
 
 T = TypeVar("T")
@@ -32,8 +33,10 @@ class LiveTable(StoredTable):
         It is asked whenever the table changed, and twice a second. Raises ``TimeoutError`` after ``timeout`` seconds,
         and :class:`ConnectionFailed` when the client is closed or refused.
         """
+        must_be_function(predicate, "what to wait for")
         return await self._replica.until(lambda: predicate(self), timeout, [self.name])
 
     def wait(self, predicate: Callable[[Self], T], timeout: float | None = None) -> T:
         """:meth:`until` for a cell or thread without ``await``: blocks, and can be interrupted."""
+        must_be_function(predicate, "what to wait for")
         return self._replica.wait(lambda: predicate(self), timeout, [self.name])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -63,6 +64,7 @@ class Wire:
         self._socket: ClientConnection | None = None
         self._calls: dict[int, Future[Any]] = {}
         self._next_rid = 0
+        self._process = os.getpid()
         self._stop = asyncio.Event()
         self._thread = LoopThread(self._stay_connected, f"agent-widget {url}")
 
@@ -159,6 +161,9 @@ class Wire:
         if len(protocol.encode(protocol.Call(0, method, given))) > protocol.MAX_CLIENT_FRAME - 64:
             raise ValueError(f"the parameters of {method!r} are over the {protocol.MAX_CLIENT_FRAME} bytes allowed")
         future: Future[Any] = Future()
+        if os.getpid() != self._process:
+            future.set_exception(ConnectionFailed("this process was forked from the connected one: aw.connect() again"))
+            return future
         try:
             self.loop.call_soon_threadsafe(self._ask, method, given, future, timeout)
         except RuntimeError:  # the loop has ended

@@ -67,6 +67,8 @@ def parquet_bytes(table: pyarrow.Table) -> bytes:
 def write_whole(path: str | os.PathLike[str], data: bytes) -> Path:
     """Write a file, whole or not at all; returns where it is. Raises ``OSError``."""
     target = Path(path).expanduser()
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target.parent}: no such directory; create it first")
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -15,6 +15,7 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -56,6 +57,10 @@ _TABLE_OF: Final = {name.removesuffix("s"): name for name in tables.TABLES}
 
 _OF_WIDGETS: Final = frozenset(dir(anywidget.AnyWidget)) - {"close", "observe", "unobserve"}
 """The many members of ipywidgets and traitlets that are not for those who use a dashboard."""
+
+
+_FACETS: Final = frozenset({"agent"})
+"""What can be filtered by and is no column: an agent on either side of a row."""
 
 
 def _public(names: Iterable[str]) -> list[str]:
@@ -182,8 +187,14 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
     def filter(self, tab: str | None = None, *, search: str = "", **values: str | Iterable[str] | None) -> None:
         """Let only some rows of a tab pass: ``dash.filter("tasks", status=["blocked", "failed"], search="door")``.
 
-        Without values the filters are removed. ``tab``: the open one by default.
+        Without values the filters are removed. ``tab``: the open one by default. Raises ``ValueError`` for what is no
+        column there.
         """
+        columns = {name for table in tables.TABLES.values() if tab in (None, table.view) for name in table.schema}
+        if tab in (None, *tables.VIEWS) and (unknown := values.keys() - columns - _FACETS):
+            name = min(unknown)
+            near = ", ".join(get_close_matches(name, columns)) or ", ".join(sorted(columns))
+            raise ValueError(f"no column {name!r} to filter by; there is {near}")
         if tab is not None:
             self.show(tab)
         wanted = {

@@ -484,6 +484,8 @@ def test_an_unknown_tab_or_filter_is_an_error_that_lists_the_known_ones(show: Sh
     dash, _ = show()
     with pytest.raises(ValueError, match="no tab 'home'; there are overview, agents"):
         dash.show("home")
+    with pytest.raises(ValueError, match="no column 'statsu' to filter by; there is status"):
+        dash.filter("tasks", statsu="blocked")
     with pytest.raises(ValueError, match="no table for 'door'; there is agent, task"):
         dash.select(door="green")
     with pytest.raises(ValueError, match="select one row"):

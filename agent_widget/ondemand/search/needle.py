@@ -44,10 +44,6 @@ class Needle:
             self.anchors = _spellings(odd[:2] or max(words, key=len)[:1])
         self._anchor = safe.lower()
 
-    def last_in(self, lowered: bytes, end: int) -> int:
-        """Return where the last anchor before ``end`` begins in lowered bytes, or -1."""
-        return max(lowered.rfind(anchor, 0, end) for anchor in self.anchors)
-
     def is_in(self, data: bytes) -> bool:
         """Return whether bytes hold an anchor."""
         lowered = data.lower()

@@ -1,0 +1,49 @@
+"""What people get wrong at first: the error comes at once and says what to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import agent_widget as aw
+from agent_widget.client.client import Client
+from agent_widget.tables import Record
+
+MISTAKES: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
+    "a status where a function is": (lambda c: c.tasks.wait("done"), TypeError, "what to wait for is a function"),
+    "a status of nobody": (lambda c: c.wait("done"), TypeError, "what to wait for is a function"),
+    "a text to call": (lambda c: c.on("tasks", "print"), TypeError, "what is called with each row is a function"),
+    "a text to call at the end": (lambda c: c.on("tasks", print, gone="x"), TypeError, "gone is a function"),
+    "a number as condition": (lambda c: c.alert("x", 5), TypeError, "the condition of an alert is a function"),
+    "a text to do": (lambda c: c.alert("x", bool, "mail"), TypeError, "do is a function"),
+    "a name with a typo": (lambda c: c.agent("agent-plannr"), aw.NotFound, "perhaps 'agent-planner'"),
+    "a name of nobody": (lambda c: c.agent("zzz"), aw.NotFound, "no agent 'zzz'; .agents has"),
+    "a directory that is not there": (lambda c: c.tasks.csv("/not/there.csv"), FileNotFoundError, "/not: no such dir"),
+    "a list of paths": (lambda c: aw.watch(["memory/"]), aw.PathError, "give several one by one"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_an_error_that_says_what_to_do(client: Client, mistake: str) -> None:
+    client._link.store.apply([Record("agents", "a-1", {"name": "agent-planner"})])
+    attempt, kind, said = MISTAKES[mistake]
+    with pytest.raises(kind, match=said):
+        attempt(client)
+
+
+def test_a_forked_process_is_told_to_connect_again(client: Client, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    child = os.fork()
+    if child == 0:
+        try:
+            client.transcript("anything")
+        except aw.ConnectionFailed as error:
+            said.write_text(str(error))
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert said.read_text() == "this process was forked from the connected one: aw.connect() again"
