@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 _FILES = 4096
 """Open files that a server asks the system for."""
+_SWITCH = 0.001
+"""Seconds after which a thread gives way to another one that waits, in a server: the reader's to the one that sends."""
 _TOKEN_VARIABLE = "AGENT_WIDGET_TOKEN"
 FOLLOW_TOKEN_VARIABLE = "AGENT_WIDGET_FOLLOW_TOKEN"
 OTLP_PORT = 4318
@@ -337,6 +339,7 @@ def _serve(options: argparse.Namespace) -> None:
     )
     if options.keep_transcripts and server.kept is None:
         _warn("no transcripts are kept: there is no archive to keep them beside")
+    sys.setswitchinterval(_SWITCH)
     _until_interrupted(_run_server(server, options.ready_json, options.open))
 
 

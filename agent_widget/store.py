@@ -20,8 +20,8 @@ import heapq
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
@@ -132,8 +132,15 @@ class Backing(Protocol):
     def ids(self, table: str, prefix: str) -> Iterable[str]:
         """Return the ids of a table that begin with ``prefix``."""
 
-    def note_sent(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Write down which rows (table, id) are about to be sent though they are not written yet."""
+    def note_sent(self, keys: Iterable[tuple[str, str]], *, only: bool = False) -> None:
+        """Write down which rows (table, id) are about to be sent though they are not written yet.
+
+        ``only``: those that were written down before are written by now.
+        """
+
+    @property
+    def writing(self) -> AbstractContextManager[Any]:
+        """What is held for a :meth:`write` from before the rows are collected; by one thread at a time."""
 
     def write(
         self,
@@ -273,24 +280,27 @@ class _Keyed:
         """Return the time of a row, 0 if it has none."""
         return own_time(self.definition.name, row)
 
-    def let_go(self) -> list[tuple[str, int]]:
+    def let_go(self, unwritten: Container[tuple[str, str]] = ()) -> list[tuple[str, int]]:
         """Drop the oldest rows past the limit from memory and return their ids, each with its ``seq``.
 
-        A tenth more than the limit is borne, so this is rare.
+        A tenth more than the limit is borne, so this is rare. ``unwritten``: tables and ids of rows that must stay.
         """
         if self.limit is None or len(self.rows) <= self.limit + self.limit // 10:
             return []
         excess = len(self.rows) - self.limit
-        name = _TIMES[self.definition.name]
+        table = self.definition.name
+        name = _TIMES[table]
         times = [((row[name] or 0) if name else 0, id) for id, (_, row) in self.rows.items()]
         times.sort(key=itemgetter(0))  # nearly in order as they are, which a sort makes use of
         oldest = []
         for time, id in times[:excess]:
+            if (table, id) in unwritten:
+                continue
             seq, _ = self.rows.pop(id)
             oldest.append((id, seq))
             self.cut = max(self.cut, seq)
             self.horizon = max(self.horizon, time)
-        self.elsewhere += excess
+        self.elsewhere += len(oldest)
         return oldest
 
     def drop(self) -> bool:
@@ -363,24 +373,54 @@ class Store:
                 self._noted = len(self._unwritten)
 
     def write(self) -> None:
-        """Hand what changed since the last call to the backing, in one transaction; without one do nothing."""
-        with self.lock:
-            if self._backing is None:
-                return
-            if self._unwritten:
+        """Hand what changed since the last call to the backing, in one transaction; without one do nothing.
+
+        Others may use the store meanwhile, but for a moment at the beginning and at the end, unless this thread holds
+        the store's lock.
+        """
+        with ExitStack() as stack:
+            with self.lock:
+                if self._backing is None:
+                    return
+                if not self._unwritten:
+                    self._let_go()
+                    return
+                # in this order, so that of two writers the later one has the later rows
+                stack.enter_context(self._backing.writing)
+                seq = self.seq
                 rows: list[tuple[str, int, Row]] = []
                 gone: list[tuple[str, str, int]] = []
                 for name, id in self._unwritten:
                     table = self._tables[name]
                     if (held := table.rows.get(id)) is not None:
                         rows.append((name, *held))
-                    elif (seq := table.gone.get(id)) is not None:
-                        gone.append((name, id, seq))
-                self._backing.write(self.seq, rows, gone, {name: self.count(name) for name in self._tables})
-                self._unwritten.clear()
-                self._noted = 0
-            for table in self._tables.values():
-                table.let_go()
+                    elif (when := table.gone.get(id)) is not None:
+                        gone.append((name, id, when))
+                counts = {name: self.count(name) for name in self._tables}
+            self._backing.write(seq, rows, gone, counts)
+        with self.lock:
+            self._note_written(seq)
+            self._let_go()
+
+    def _note_written(self, seq: int) -> None:
+        """Note that the backing has all that changed up to ``seq``."""
+        assert self._backing is not None
+        changed: dict[tuple[str, str], None] = {}
+        noted = 0
+        for number, (name, id) in enumerate(self._unwritten):
+            table = self._tables[name]
+            when = held[0] if (held := table.rows.get(id)) is not None else table.gone.get(id, 0)
+            if when > seq:
+                changed[name, id] = None
+                noted += number < self._noted
+        self._unwritten, self._noted = changed, noted
+        with suppress(OSError):  # it holds more than it must then
+            self._backing.note_sent(islice(changed, noted), only=True)
+
+    def _let_go(self) -> None:
+        """Drop the oldest rows past the bounds from memory, which the backing has."""
+        for table in self._tables.values():
+            table.let_go(self._unwritten)
 
     @property
     def position(self) -> Position:

@@ -56,6 +56,8 @@ _AT_ONCE: Final = 500
 SPARE: Final = 1_000_000
 """Numbers skipped after a crash of the machine, so that none that a client has seen is given again."""
 
+SENT_BYTES: Final = 2**20
+"""Size of the note of what was sent from which on it is made anew while rows change all the time."""
 LOG_PAGES: Final = 16_384
 """Pages of the write-ahead log (64 MiB) after which the next write transfers them itself (:meth:`Archive.tidy`)."""
 
@@ -92,13 +94,15 @@ class Archive:
         self.problem: str | None = None
         """Why an existing file was set aside; ``None`` if none was."""
         self._connection = connection
-        self._writing = threading.RLock()
+        self.writing = threading.RLock()
         """Held for a transaction: the connection is used by several threads."""
         self._sent = _Sent(path)
         self._lock = lock
         self._base: int | None = None
         """The ``seq`` at the last checkpoint; ``None`` while there is nothing to go back to."""
-        self.facts = Facts(connection)
+        self._reading = sqlite3.connect(path, timeout=5, check_same_thread=False, cached_statements=256)
+        """For what readers look up one by one: it does not wait for a transaction, whatever the disk does."""
+        self.facts = Facts(connection, self._reading)
         self._gone: set[tuple[str, str]] = set(connection.execute("SELECT tbl, id FROM gone"))
 
     @classmethod
@@ -135,6 +139,7 @@ class Archive:
         with contextlib.suppress(sqlite3.Error):
             self._set(clean=b"1")
             self._connection.commit()
+        self._reading.close()
         self._connection.close()
         self._sent.close()
         _unlocked(self._lock)
@@ -153,7 +158,7 @@ class Archive:
         """
         with self._connection:
             self._roll_back()
-        self._sent.clear()
+        self._sent.keep([])
         meta = self._meta()
         epoch, seq = meta.get("epoch", b"").decode() or secrets.token_hex(8), int(meta.get("seq", b"0"))
         found = Saved(epoch, seq, counts=msgspec.json.decode(meta.get("counts", b"{}"), type=dict[str, int]))
@@ -219,8 +224,8 @@ class Archive:
         self._set(seq=str(seq).encode(), counts=msgspec.json.encode(counts))
 
     def get(self, table: str, id: str) -> tuple[int, Row] | None:
-        """Return the ``seq`` and the row of an id, or ``None``."""
-        found = self._connection.execute(f"SELECT seq, row FROM {table} WHERE id = ?", (id,)).fetchone()
+        """Return the ``seq`` and the row of an id, as it was written last, or ``None``."""
+        found = self._reading.execute(f"SELECT seq, row FROM {table} WHERE id = ?", (id,)).fetchone()
         return None if found is None else (found[0], _row(_COLUMNS[table], found[1]))
 
     def since(self, table: str, seq: int) -> list[Row]:
@@ -261,9 +266,15 @@ class Archive:
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         return [id for (id,) in self._connection.execute(query, (prefix, end))]
 
-    def note_sent(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Write down which rows (table, id) are about to be sent though they are not written yet."""
-        self._sent.add(keys)
+    def note_sent(self, keys: Iterable[tuple[str, str]], *, only: bool = False) -> None:
+        """Write down which rows (table, id) are about to be sent though they are not written yet.
+
+        ``only``: those that were written down before are written by now.
+        """
+        if only:
+            self._sent.keep(list(keys))
+        else:
+            self._sent.add(list(keys))
 
     def write(
         self,
@@ -277,7 +288,7 @@ class Archive:
         for name, when, row in rows:
             cells.setdefault(name, []).append((when, row["id"], own_time(name, row), _encode(list(row.values()))))
         gone = list(gone)
-        with self._writing, self._connection:
+        with self.writing, self._connection:
             if self._base is not None:
                 for name, values in cells.items():
                     self._note_before(name, self._base, (value[1] for value in values))
@@ -294,7 +305,6 @@ class Archive:
                 self._connection.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (name, id, when))
                 self._gone.add((name, id))
             self._set(seq=str(seq).encode(), counts=msgspec.json.encode(counts))
-        self._sent.clear()
 
     def _note_before(self, name: str, base: int, ids: Iterable[str]) -> None:
         """Keep what rows were at the last checkpoint, before they change for the first time after it.
@@ -324,7 +334,7 @@ class Archive:
         files = list(files)
         readers = [(path, _signed(key, reader, path)) for path, _, reader in files if reader is not None]
         states = [(path, state) for path, state, _ in files]
-        with self._writing, self._connection:
+        with self.writing, self._connection:
             seq = self._meta_one("seq") or b"0"
             self._set(memory=_signed(key, memory), code=_code(), base=seq)
             self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", states)
@@ -352,12 +362,12 @@ class Archive:
 
     def reader(self, path: bytes) -> bytes | None:
         """Return what the reader of a file remembers; ``None`` if that is not known or may not be taken."""
-        found = self._connection.execute("SELECT data FROM readers WHERE path = ?", (path,)).fetchone()
+        found = self._reading.execute("SELECT data FROM readers WHERE path = ?", (path,)).fetchone()
         return _checked(_key(), found[0], path) if found else None
 
     def forget(self) -> None:
         """Forget all that readers remembered; the rows stay."""
-        with self._writing, self._connection:
+        with self.writing, self._connection:
             for name in ("files", "readers"):
                 self._connection.execute(f"DELETE FROM {name}")
             self._connection.execute("DELETE FROM meta WHERE name IN ('memory', 'code')")
@@ -408,11 +418,38 @@ class _Sent:
     """
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(f"{path}.sent", os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._path = f"{path}.sent"
+        self._descriptor = self._open(self._path)
 
-    def add(self, keys: Iterable[tuple[str, str]]) -> None:
+    @staticmethod
+    def _open(path: str) -> int:
+        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def add(self, keys: list[tuple[str, str]]) -> None:
         """Write down some more rows. Raises ``OSError``."""
-        os.write(self._descriptor, msgspec.json.encode(list(keys)) + b"\n")
+        os.write(self._descriptor, msgspec.json.encode(keys) + b"\n")
+
+    def keep(self, keys: list[tuple[str, str]]) -> None:
+        """Forget all but these rows, if it is time to: to send a row once more does no harm. Raises ``OSError``.
+
+        A crash leaves the old file or the new one.
+        """
+        if not keys:
+            os.ftruncate(self._descriptor, 0)
+            return
+        if os.fstat(self._descriptor).st_size < SENT_BYTES:
+            return
+        draft = f"{self._path}.new"
+        descriptor = self._open(draft)
+        try:
+            os.ftruncate(descriptor, 0)  # one that a crash left
+            os.write(descriptor, msgspec.json.encode(keys) + b"\n")
+            os.replace(draft, self._path)
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.close(self._descriptor)
+        self._descriptor = descriptor
 
     def keys(self) -> list[tuple[str, str]]:
         """Return the rows; a line that was cut short has not been sent."""
@@ -423,10 +460,6 @@ class _Sent:
                 with contextlib.suppress(msgspec.DecodeError):
                     found.update(dict.fromkeys(msgspec.json.decode(line, type=list[tuple[str, str]])))
         return [(name, id) for name, id in found if name in TABLES]
-
-    def clear(self) -> None:
-        """Forget them: they are written."""
-        os.ftruncate(self._descriptor, 0)
 
     def close(self) -> None:
         """Close the file."""

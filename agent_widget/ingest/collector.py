@@ -553,6 +553,11 @@ class Collector:
         return [file.path for file in self._hot if file.is_due(file.look())]
 
     @property
+    def has_hot(self) -> bool:
+        """Whether files changed lately, which :meth:`stale` looks at often."""
+        return bool(self._hot)
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is no file at all that any source reads; ``False`` while nobody has looked."""
         return self.looked and not self._files

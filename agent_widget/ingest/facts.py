@@ -22,8 +22,10 @@ _MASK: Final = _BITS - 1
 class Facts:
     """The facts of one archive."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, reading: sqlite3.Connection) -> None:
+        """Take the connection that writes, and one for ``reading`` what is committed."""
         self._connection = connection
+        self._reading = reading
         self._filter: _Filter | None = None
         if connection.execute("SELECT 1 FROM facts LIMIT 1").fetchone() is None:
             self._filter = _Filter()
@@ -37,7 +39,7 @@ class Facts:
         if self._filter is not None and not self._filter.may_have(hash((scope, key))):
             return None
         query = "SELECT value FROM facts WHERE scope = ? AND key = ?"
-        found = self._connection.execute(query, (scope, _stored(key))).fetchone()
+        found = self._reading.execute(query, (scope, _stored(key))).fetchone()
         return found[0] if found else None
 
     def write(self, changes: Mapping[str, Iterable[tuple[str, bytes | None]]]) -> None:

@@ -15,7 +15,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -54,13 +54,30 @@ class _Handler(FileSystemEventHandler):
         self._note(os.fsdecode(event.dest_path or event.src_path))
 
 
+def _straight(observer: BaseObserver, handler: FileSystemEventHandler) -> None:
+    """Give events to the handler in the thread that reads them, not by way of the observer's own.
+
+    To wake one more thread takes longer than all that is done for a line.
+    """
+    queue = observer.event_queue
+    put = queue.put
+
+    def handle(item: Any, *args: Any, **options: Any) -> None:
+        if isinstance(item, tuple):
+            handler.on_any_event(item[0])
+        else:  # tells the observer's thread to end
+            put(item, *args, **options)
+
+    queue.put = handle  # type: ignore[method-assign]
+
+
 class Notifications:
     """The watches of some roots."""
 
     def __init__(self, roots: Callable[[], Iterable[Path]], note: Callable[[str], None]) -> None:
         """Call ``note`` with each path that may have changed below ``roots()``, in watchdog's thread."""
         self._roots = roots
-        self._note = note
+        self._handler = _Handler(note)
         self._observer: BaseObserver | None = None
         self.watches: dict[Path, tuple[ObservedWatch, int]] = {}
         """Root → its watch, and the inode that it is of."""
@@ -106,10 +123,11 @@ class Notifications:
         try:
             if self._observer is None:
                 self._observer = Observer()
+                _straight(self._observer, self._handler)
                 self._observer.start()
                 for name in ("watchdog.observers.inotify", "watchdog.observers.inotify_c"):
                     logging.getLogger(name).addFilter(self._filter)
-            watch = self._observer.schedule(_Handler(self._note), str(root), recursive=True, event_filter=_EVENTS)
+            watch = self._observer.schedule(self._handler, str(root), recursive=True, event_filter=_EVENTS)
         except OSError as error:
             self._retry_at[root] = time.monotonic() + RETRY
             reason = f"no notifications ({error.strerror}), so files are checked every {DEGRADED_CHECK:.0f} s"

@@ -97,6 +97,11 @@ def _open_plain(path: Path, root: Path) -> int | None:
     return None
 
 
+def _is_written(before: os.stat_result, status: os.stat_result) -> bool:
+    """Return whether an open file was written meanwhile, as far as its size and the time of writing tell."""
+    return (before.st_size, before.st_mtime_ns) != (status.st_size, status.st_mtime_ns)
+
+
 def _digest(descriptor: int, start: int, end: int) -> bytes:
     return hashlib.blake2b(os.pread(descriptor, end - start, start), digest_size=16).digest()
 
@@ -114,13 +119,17 @@ class _Mark:
     """When the file was last written, if it had been read to its end by then."""
 
     @staticmethod
-    def of(descriptor: int, status: os.stat_result, offset: int) -> _Mark:
-        """Return the mark of an open file; ``status`` is from before the reading, so that a write during it shows."""
+    def of(descriptor: int, status: os.stat_result, offset: int, before: _Mark | None = None) -> _Mark:
+        """Return the mark of an open file; ``status`` is from before the reading, so that a write during it shows.
+
+        ``before``: an earlier mark of the same bytes; what the file begins with is the same then.
+        """
+        begun = before is not None and before.offset >= FINGERPRINT
         return _Mark(
             status.st_dev,
             status.st_ino,
             offset,
-            _digest(descriptor, 0, min(offset, FINGERPRINT)),
+            before.head if before is not None and begun else _digest(descriptor, 0, min(offset, FINGERPRINT)),
             _digest(descriptor, max(0, offset - FINGERPRINT), offset),
             status.st_mtime_ns if status.st_size == offset else None,
         )
@@ -179,6 +188,7 @@ class Tail:
             status = self._status(descriptor)
             restarted = self._changed or (self._mark is not None and not self._mark.fits(descriptor, status))
             if restarted:
+                self._mark = None
                 self._begin()
             grows = self._offset > 0
             while data := os.pread(descriptor, CHUNK, self._offset):
@@ -186,14 +196,16 @@ class Tail:
                 self._offset += len(data)
                 if grows:  # who writes again may also have changed what was there
                     self._unchecked = len(self._sums) + 1
-                self._mark = _Mark.of(descriptor, status, self._offset)
+                self._mark = _Mark.of(descriptor, status, self._offset, self._mark)
                 lines = self._split(data)
                 if lines or restarted:
                     yield Lines(lines, restarted)
                     restarted = False
-                status = os.fstat(descriptor)
-                if not self._mark.fits(descriptor, status):
+                before, status = status, os.fstat(descriptor)
+                if _is_written(before, status) and not self._mark.fits(descriptor, status):
                     return  # replaced while its lines were taken in: the next read starts again
+                if self._offset == status.st_size:
+                    break
             mark = self._mark  # it fits, and nothing was read since
             at_end = mark is not None and mark.offset == self._offset
             self._mark = mark.at(status) if mark and at_end else _Mark.of(descriptor, status, self._offset)

@@ -3,7 +3,7 @@
 One thread drains a set of changed paths: the first change is read at once, then at most every few milliseconds
 while changes keep coming, so nothing waits for a quiet moment. Notifications get lost in ways nobody reports (a
 full queue, a watch limit, a root that was made anew, a network mount), so files that changed lately are checked
-every two seconds and the tree every fifteen, always.
+every two seconds and the tree every fifteen, a large one less often, always.
 
 The first look at the tree may find a gigabyte. It is read a slice at a time, the newest first, and between the slices
 what was read is published and what changed meanwhile is read: nobody waits for the end.
@@ -17,6 +17,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -30,12 +32,15 @@ from .notifications import DEGRADED_CHECK, Notifications
 log = logging.getLogger("agent_widget")
 
 PACE: Final = 0.003
-"""Seconds between two rounds of reading while changes keep coming."""
+"""Maximum seconds of rest after a round of reading while changes keep coming; after a shorter one as long as it was."""
 HOT_CHECK: Final = 2.0
+"""Seconds between two checks of the roots and of the files that changed lately."""
+ROOT_CHECK: Final = 3.0
+"""The same while no file has changed lately: only the roots are looked at then."""
 TREE_CHECK: Final = 15.0
-LONGEST_CHECK: Final = 60.0
+LONGEST_CHECK: Final = 120.0
 """Seconds between two checks of all files, at least and at most; what a check costs decides."""
-CHECK_SHARE: Final = 100.0
+CHECK_SHARE: Final = 2000.0
 """Minimum pause after a check of all files, as a multiple of its duration."""
 CHECK_SLICE: Final = 0.005
 CHECK_PACE: Final = 0.02
@@ -65,8 +70,8 @@ SAVE_ROWS: Final = 200
 """Changed rows are written to the archive after so many seconds, or as soon as there are so many.
 
 Rows that change often are written once, and a crash goes back to the last checkpoint anyway."""
-MANY_ROWS: Final = 500
-"""Changed rows above which they are written before anybody is sent them."""
+MANY_ROWS: Final = 2000
+"""Changed rows above which they are written before anybody is sent them, else meanwhile."""
 TIDY_PACE: Final = 10.0
 """Seconds between two times that the archive is tidied up, while something is written to it."""
 PRUNE_PACE: Final = 3600.0
@@ -86,7 +91,7 @@ class Watcher:
         self._news = False
         self.sources = Sources(collector.store.seq, collector.states())
         """How far each root is read; replaced when that changes, after the rows that were read are in the store."""
-        self._published_at = 0.0
+        self._published_at = self._looked_at = 0.0
         self._next_checkpoint = 0.0
         self._on_change = on_change
         self._paths: set[str] = set()
@@ -103,7 +108,9 @@ class Watcher:
         """Number of notifications since the last check of all files began."""
         self._caught_up = threading.Event()
         self._first_rows = threading.Event()
-        self._tidier = threading.Thread()
+        self._pool = ThreadPoolExecutor(2, "agent-widget-archive")
+        self._saving = self._tidying = Future[None]()
+        self._saving.set_result(None)
         self._next_tidy = 0.0
         self._thread = threading.Thread(target=self._run, name="agent-widget-watcher", daemon=True)
 
@@ -127,8 +134,7 @@ class Watcher:
         self._first_rows.set()  # nothing more will come for whoever waits for it
         if self._thread.is_alive():  # first: it may be about to watch a root
             self._thread.join(5)
-        if self._tidier.is_alive():
-            self._tidier.join()
+        self._pool.shutdown()
         self.collector.close()
         self.notifications.stop()
 
@@ -196,32 +202,39 @@ class Watcher:
             pause = min(TREE_CHECK, DEGRADED_CHECK)
         self._next_check = time.monotonic() + pause
 
+    @property
+    def _next_look(self) -> float:
+        """When to look at the roots, and at the files that changed lately if there are any."""
+        return self._looked_at + (HOT_CHECK if self.collector.has_hot else ROOT_CHECK)
+
     def _run(self) -> None:
         collector, store = self.collector, self.collector.store
         published_seq = store.seq
         next_stats = next_sources = time.monotonic()
-        next_hot = next_stats + HOT_CHECK
+        self._looked_at = next_stats
         stats_due = all_read = False
-        next_save = 0.0
+        next_save = rested_at = 0.0
         while not self._stopping:
             if all_read:
                 checks = self._check is not None or self._check_soon
-                due = [next_hot, collector.retry_at, 0.0 if checks else self._next_check]
+                due = [self._next_look, collector.retry_at, 0.0 if checks else self._next_check]
                 if stats_due:
                     due.append(next_stats)
                 if next_save:
-                    due.append(next_save)
+                    due.append(next_save if self._saving.done() else time.monotonic() + SAVE_PACE)
                 self._wake.wait(max(CHECK_PACE if checks else 0.0, min(due) - time.monotonic()))
+            if (early := rested_at - time.monotonic()) > 0:
+                time.sleep(early)  # what comes meanwhile is read in one round
             self._wake.clear()
             if self._stopping:
                 return
+            moment = time.monotonic()
             try:
                 self._take_over()
                 self._drain()
-                moment = time.monotonic()
                 all_read = True  # a round that fails goes on with the next check, not at once
-                if moment >= next_hot:
-                    next_hot = moment + HOT_CHECK
+                if moment >= self._next_look:
+                    self._looked_at = moment
                     if collector.grow():
                         self._check_soon = True
                     self._watch_roots()
@@ -263,19 +276,19 @@ class Watcher:
             except Exception:
                 # one bad moment must not end the watching: the next check makes up for what was missed
                 log.exception("a round of reading failed")
-            time.sleep(PACE)
-            if next_save and (store.unwritten >= SAVE_ROWS or time.monotonic() >= next_save):
+            ended = time.monotonic()
+            rested_at = ended + min(PACE, ended - moment)
+            if next_save and (store.unwritten >= SAVE_ROWS or ended >= next_save) and self._saving.done():
                 next_save = 0.0
-                collector.save()
-                self._tidy()
+                self._saving = self._pool.submit(_logged, collector.save)
+                self._tidy(ended)
 
-    def _tidy(self) -> None:
+    def _tidy(self, moment: float) -> None:
         """Have the archive tidied up, if it is time."""
-        archive, moment = self.collector.archive, time.monotonic()
-        if archive is not None and moment >= self._next_tidy and not self._tidier.is_alive():
+        archive = self.collector.archive
+        if archive is not None and moment >= self._next_tidy and self._tidying.done():
             self._next_tidy = moment + TIDY_PACE
-            self._tidier = threading.Thread(target=archive.tidy, name="agent-widget-archive", daemon=True)
-            self._tidier.start()
+            self._tidying = self._pool.submit(_logged, archive.tidy)
 
     def _checkpoint(self, all_read: bool) -> None:
         """Write a checkpoint; the next one comes so much later that all of them cost little."""
@@ -310,7 +323,7 @@ class Watcher:
     def _drain(self) -> None:
         paths: set[Path] = set()
         while self._paths and len(paths) < DRAIN:  # watchdog's thread may add meanwhile: pop is atomic
-            paths.add(Path(self._paths.pop()))
+            paths.add(_path(self._paths.pop()))
         if paths:
             self._noted += len(paths)
             if self._noted >= MANY and self._check is None:
@@ -323,6 +336,18 @@ class Watcher:
         return self.collector.read_on(
             lambda: self._stopping or bool(self._paths or self._arrived) or time.monotonic() >= until
         )
+
+
+_path: Final = lru_cache(1000)(Path)
+"""The path of a notification: mostly one that was written a moment ago."""
+
+
+def _logged(work: Callable[[], None]) -> None:
+    """Do something in the background; what is unforeseen is logged, since nobody asks for it."""
+    try:
+        work()
+    except Exception:
+        log.exception("the archive could not be brought up to date")
 
 
 def _timeless(frame: Sources) -> Sources:

@@ -192,6 +192,8 @@ class Server:
         self._pools = Pools()
         self._refused = 0
         self._idle_since = time.monotonic()
+        self._left = asyncio.Event()
+        """A client has left."""
         self._hub: Hub
         self._gate: Gate
 
@@ -331,8 +333,14 @@ class Server:
 
     async def idle(self) -> None:
         """Wait until nobody has been connected for ``idle_timeout`` seconds; for ever if there is no such limit."""
-        while self.idle_timeout is None or self.connections or time.monotonic() - self._idle_since < self.idle_timeout:
-            await asyncio.sleep(min(1.0, self.idle_timeout or 60.0))
+        while True:
+            self._left.clear()
+            if self.idle_timeout is None or self.connections:
+                await self._left.wait()
+            elif (rest := self._idle_since + self.idle_timeout - time.monotonic()) > 0:
+                await asyncio.sleep(rest)
+            else:
+                return
 
     # HTTP
 
@@ -388,6 +396,7 @@ class Server:
                 searches.close()
                 self._hub.leave(follower)
                 self._idle_since = time.monotonic()
+                self._left.set()
         except ProtocolError as error:
             with suppress(ConnectionClosed, TimeoutError):
                 await send(socket, protocol.encode(protocol.Error(error.code, error.message)))

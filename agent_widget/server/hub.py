@@ -25,10 +25,10 @@ from ..store import Answer, Position, Row, Store, own_time
 
 log = logging.getLogger("agent_widget")
 
-PACE: Final = 0.004
-"""Seconds between two rounds while changes keep coming; the first change after a pause goes out at once."""
+PACE: Final = 0.001
+"""Minimum seconds from one round to the next while changes keep coming; the first after a pause goes out at once."""
 PACE_PER_CLIENT: Final = 0.000_05
-"""Seconds that each client adds to the pace: a round costs about 15 µs a client, so sending takes a third of a core."""
+"""The same for each client: a round costs about 15 µs a client, so sending takes a third of a core."""
 SEND_DEADLINE: Final = 5.0
 """A client that does not take a frame within this many seconds is dropped; it asks again when it is back."""
 WRITE_LIMIT: Final = 32 * 1024
@@ -139,26 +139,37 @@ class Hub:
     async def run(self) -> None:
         """Send rounds until cancelled."""
         loop = asyncio.get_running_loop()
-        while True:
-            self._changed.clear()
-            began = loop.time()
-            self._next_beat = began + protocol.HEARTBEAT
-            position = self.store.position
-            for key in [key for key, answer in self._answers.items() if answer.now != position]:
-                del self._answers[key]
-            for number, follower in enumerate(tuple(self.followers)):
-                if number % SLICE == SLICE - 1:
-                    await asyncio.sleep(0)
-                if follower.sending is None and follower in self.followers and not self._pass_on(follower):
-                    self._advance(follower, position)
-            took = loop.time() - began
-            await asyncio.sleep(max(self.pace - took, min(took, self.pace)))  # others get as much time as a round
-            due = min((each.heartbeat_due for each in self.followers if each.sending is None), default=None)
-            try:
-                async with asyncio.timeout(None if due is None else max(0.0, due - loop.time())):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
+        beat: asyncio.TimerHandle | None = None
+        try:
+            while True:
+                self._changed.clear()
+                began = loop.time()
+                await self._round(began)
+                next_at = began + max(self.pace, 2 * (loop.time() - began))  # others get as much time as a round
+                due = min((each.heartbeat_due for each in self.followers if each.sending is None), default=None)
+                # a timer that comes too early costs an empty round now and then; to set it anew each time costs more
+                if due is not None and (beat is None or beat.when() > due or beat.when() <= loop.time()):
+                    if beat is not None:
+                        beat.cancel()
+                    beat = loop.call_at(due, self._changed.set)
+                await self._changed.wait()
+                if (early := next_at - loop.time()) > 0:
+                    await asyncio.sleep(early)
+        finally:
+            if beat is not None:
+                beat.cancel()
+
+    async def _round(self, began: float) -> None:
+        """Bring all followers to where the store is; ``began``: what the loop's clock says."""
+        self._next_beat = began + protocol.HEARTBEAT
+        position = self.store.position
+        for key in [key for key, answer in self._answers.items() if answer.now != position]:
+            del self._answers[key]
+        for number, follower in enumerate(tuple(self.followers)):
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            if follower.sending is None and follower in self.followers and not self._pass_on(follower):
+                self._advance(follower, position)
 
     def _pass_on(self, follower: Follower) -> bool:
         """Write the answer that another follower got in this round, if that is all there is to do.

@@ -40,6 +40,7 @@ def test_a_reader_that_stands_still_is_seen_and_so_is_that_it_goes_on(
     monkeypatch.setattr(watching, "ALIVE_PACE", 0.1)
     monkeypatch.setattr(watching, "SOURCES_PACE", 0.05)
     monkeypatch.setattr(watching, "HOT_CHECK", 0.05)
+    monkeypatch.setattr(watching, "ROOT_CHECK", 0.05)
     with hosted(workspace) as server, closing(aw.connect(server.url, server.token)) as client:
         client.wait(lambda client: client.connection.state == "live", PATIENCE)
         held.clear()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,7 @@ def test_what_came_before_a_record_of_no_table_is_written(tmp_path: Path) -> Non
 
 def kill(archive: Archive) -> None:
     """End as a killed process ends."""
+    archive._reading.close()
     archive._connection.close()
     archive._sent.close()
     archiving._unlocked(archive._lock)
@@ -153,7 +156,7 @@ def test_rows_are_noted_as_sent_once_and_only_those_that_are_not_written(
 ) -> None:
     archive, store = opened(tmp_path / "a.sqlite3")
     noted: list[list[tuple[str, str]]] = []
-    monkeypatch.setattr(archive, "note_sent", lambda keys: noted.append(list(keys)))
+    monkeypatch.setattr(archive, "note_sent", lambda keys, only=False: only or noted.append(list(keys)))
     store.apply([log(1)])
     store.write()
     store.since(None)
@@ -163,6 +166,83 @@ def test_rows_are_noted_as_sent_once_and_only_those_that_are_not_written(
     store.apply([log(2, "changed"), log(3)])
     store.since(None)
     assert noted == [[("logs", "l2")], [("logs", "l3")]]
+
+
+@pytest.mark.parametrize("sent_bytes", [0, 2**20])
+def test_what_changes_while_rows_are_written_is_written_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent_bytes: int
+) -> None:
+    monkeypatch.setattr(archiving, "SENT_BYTES", sent_bytes)
+    archive, store = opened(tmp_path / "a.sqlite3")
+    replica = Store(epoch="")
+    store.apply([log(1), log(2), log(3), log(4)])
+    store.write()
+    archive.remember(b"")
+    write = archive.write
+
+    def interrupted(*args: Any) -> None:
+        store.apply([log(1, "changed again"), Gone("logs", "l2"), log(5)])
+        replica.adopt(store.since(None))  # sent in the middle of the writing
+        write(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(archive, "write", interrupted)
+        store.apply([log(1, "changed"), log(2, "changed"), log(3, "changed")])
+        store.write()
+    assert store.unwritten == 3
+    assert set(archive._sent.keys()) >= {("logs", "l1"), ("logs", "l2"), ("logs", "l5")}
+    assert (("logs", "l3") in set(archive._sent.keys())) == (sent_bytes > 0), "it is made anew, if it is large"
+    kill(archive)
+    archive, again = opened(tmp_path / "a.sqlite3")
+    replica.adopt(again.since(replica.position))
+    assert everything(replica) == everything(again)
+    again.apply([log(1, "late")])
+    again.write()
+    assert again.unwritten == 0
+    archive.close()
+
+
+def test_a_row_that_changed_while_it_was_written_stays_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3", limit=10)
+    write = archive.write
+
+    def interrupted(*args: Any) -> None:
+        store.apply([log(1, "changed")])
+        write(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(archive, "write", interrupted)
+        store.apply([log(number) for number in range(1, 21)])
+        store.write()
+    assert (store.count("logs"), store.held("logs"), store.holds("logs", "l1")) == (20, 11, True)
+    assert store.get("logs", "l1") == store.rows("logs")[-1]
+    assert [row["text"] for row in store.rows("logs") if row["id"] == "l1"] == ["changed"]
+    archive.close()
+
+
+def test_rows_are_written_while_others_change_and_read_them(tmp_path: Path) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3", limit=50)
+    stopping = threading.Event()
+
+    def keep_writing() -> None:
+        while not stopping.is_set():
+            store.write()
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(keep_writing)
+        for number in range(600):
+            store.apply([log(number), log(number // 2, f"changed {number}"), *([Gone("logs", f"l{number // 3}")])])
+            assert store.count("logs") == len(store.rows("logs")) or number % 50
+        stopping.set()
+        writing.result()
+    store.write()
+    now = everything(store)
+    archive.close()
+    archive, again = opened(tmp_path / "a.sqlite3", limit=50)
+    assert everything(again) == now
+    archive.close()
 
 
 def test_only_the_newest_rows_are_in_memory_and_all_are_counted(tmp_path: Path) -> None:

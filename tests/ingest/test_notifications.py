@@ -10,10 +10,13 @@ import json
 import logging
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from watchdog.observers.api import BaseObserver
 
 from agent_widget.ingest import notifications as notifying
 from agent_widget.ingest import watcher as watching
@@ -109,6 +112,7 @@ def test_what_watchdog_says_of_an_overflow_leads_to_a_check_of_everything(
     root: Path, monkeypatch: pytest.MonkeyPatch, until: Callable[[Callable[[], object]], None]
 ) -> None:
     monkeypatch.setattr(watching, "HOT_CHECK", 0.02)
+    monkeypatch.setattr(watching, "ROOT_CHECK", 0.02)
     monkeypatch.setattr(watching, "TREE_CHECK", 10_000.0)
     monkeypatch.setattr(Watcher, "_note", lambda self, path: None)  # lost
     monkeypatch.setattr(watching, "SOURCES_PACE", 0.02)
@@ -166,3 +170,24 @@ def test_on_a_file_system_of_another_machine_everything_is_checked(root: Path, m
         assert said is not None and said.startswith("on nfs4 no notification comes of what another machine writes")
     finally:
         notifications.stop()
+
+
+def test_a_notification_wakes_no_more_threads_than_watchdogs_that_read_it(root: Path) -> None:
+    noted: list[tuple[str, bool]] = []
+
+    def note(path: str) -> None:
+        noted.append((path, isinstance(threading.current_thread(), BaseObserver)))
+
+    notifications = Notifications(lambda: [root], note)
+    notifications.start()
+    notifications.refresh()
+    try:
+        (root / "message-bus.jsonl").write_text("{}\n")
+        deadline = time.monotonic() + 15
+        while not noted and time.monotonic() < deadline:
+            time.sleep(0.002)
+    finally:
+        notifications.stop()
+    assert {path for path, _ in noted} == {str(root / "message-bus.jsonl")}
+    assert not any(by_observer for _, by_observer in noted)
+    assert not any(isinstance(thread, BaseObserver) for thread in threading.enumerate()), "it still ends"

@@ -597,6 +597,7 @@ def test_everything_that_is_new_can_be_saved(root: Path, tmp_path: Path, own_mac
     assert collector.archive is not None
     collector.save()
     collector.checkpoint()
+    collector.archive._reading.close()
     collector.archive._connection.close()
     archiving._unlocked(collector.archive._lock)
     again = collector_of(root, archive=tmp_path / "a.sqlite3")
@@ -660,6 +661,54 @@ def test_at_rest_a_minute_opens_nothing_lists_nothing_and_looks_at_each_file_a_f
     assert caplog.text == ""
     assert (work.counts["open_regular"], work.counts["scandir"], written) == (0, 0, [])
     assert 200 <= work.counts["stat"] <= 5 * 200 + 400, "each file at most every 15 seconds"
-    assert minute.rounds <= 60 / watching.HOT_CHECK + 10
+    assert minute.rounds <= 60 / watching.ROOT_CHECK + 10
     assert len(told) <= 60 / watching.ALIVE_PACE, "only that the reader is still there"
     assert len(set(told)) <= 1
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [(0.0, 15), (0.002, 15), (0.03, 60), (4.0, 120)])
+def test_the_longer_a_check_of_all_files_takes_the_less_often_it_is_made(
+    root: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, pause: int
+) -> None:
+    collector = collector_of(root)
+    watcher = Watcher(collector)
+    minute = Minute(watcher, monkeypatch)
+    minute.run(300)
+    check, checks = collector.check, 0
+
+    def slow() -> Iterator[None]:
+        nonlocal checks
+        checks += 1
+        minute.now += seconds
+        yield from check()
+
+    monkeypatch.setattr(collector, "check", slow)
+    minute.run(1200)
+    watcher.stop()
+    assert 1200 / pause - 2 <= checks <= 1200 / pause + 1
+
+
+@pytest.mark.parametrize(("seconds", "rest"), [(0.0005, 0.0005), (0.002, 0.002), (0.05, watching.PACE)])
+def test_a_round_is_followed_by_a_rest_as_long_as_it_was_and_not_by_a_long_one(
+    root: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, rest: float
+) -> None:
+    collector = collector_of(root)
+    watcher = Watcher(collector)
+    minute = Minute(watcher, monkeypatch)
+    minute.run(60)
+    settle, rests = collector.settle, []
+
+    def slow(**options: bool) -> bool:
+        minute.now += seconds
+        return settle(**options)
+
+    def pass_(seconds: float) -> None:
+        rests.append(seconds)
+        Minute.pass_(minute, seconds)
+
+    monkeypatch.setattr(collector, "settle", slow)
+    monkeypatch.setattr(watching.time, "sleep", pass_)
+    monkeypatch.setattr(watcher._wake, "wait", lambda timeout: None)  # changes keep coming
+    minute.run(1)
+    watcher.stop()
+    assert rests and max(rests) == pytest.approx(rest, rel=0.01)

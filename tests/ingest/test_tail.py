@@ -616,3 +616,20 @@ History.TestCase.settings = settings(
     max_examples=80, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestHistory = History.TestCase
+
+
+def test_what_an_append_costs_does_not_depend_on_the_size_of_the_file(
+    file: Growing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pread, read = os.pread, list[int]()
+    monkeypatch.setattr(os, "pread", lambda *args: read.append(args[1]) or pread(*args))
+    costs = []
+    for before in (4_000, 400_000):
+        file.append(b"x" * before + b"\n")
+        file.read()
+        read.clear()
+        file.append(b"one more line\n")
+        assert file.read() == [b"one more line"]
+        costs.append(list(read))
+    assert costs[0] == costs[1]
+    assert len(read) <= 4, "how the file begins and goes on, what is new, and how it ends now"

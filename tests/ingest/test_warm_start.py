@@ -64,6 +64,7 @@ def read_at_once(root: Path) -> dict[str, dict[str, Any]]:
 def kill(collector: Collector) -> None:
     """End as a killed process ends: what was written stays, nothing more is written."""
     assert collector.archive is not None
+    collector.archive._reading.close()
     collector.archive._connection.close()
     archiving._unlocked(collector.archive._lock)
 

@@ -28,7 +28,7 @@ OPERATIONS = st.lists(
 def facts() -> Facts:
     connection = sqlite3.connect(":memory:")
     connection.execute(f"CREATE TABLE {FACTS}")
-    return Facts(connection)
+    return Facts(connection, connection)
 
 
 @given(OPERATIONS)
@@ -52,7 +52,7 @@ def test_it_is_a_dict_whatever_is_written_dropped_and_started_again(operations: 
             disk.write({"s": kept.changes()})
             kept.written()
             if operation == "restart":
-                disk = Facts(disk._connection)
+                disk = Facts(disk._connection, disk._connection)
                 kept = Kept(list[int], list, held=1)
                 kept.keep_in(disk.shelf("s"))
     for key in ("a", "b", "c", "d", "é", "\udcff"):

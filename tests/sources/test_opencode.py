@@ -669,6 +669,7 @@ def test_a_watched_database_is_seen_at_once_and_left_alone_when_it_is_quiet(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watching, "HOT_CHECK", 0.02)
+    monkeypatch.setattr(watching, "ROOT_CHECK", 0.02)
     reads: list[str] = []
     looks: list[str] = []
     read, look = database.read, Collector.look
