@@ -46,6 +46,11 @@ class Row(dict[str, Any]):
         except KeyError:
             raise AttributeError(f"this row has no column {name!r}; it has {', '.join(self)}") from None
 
+    def __dir__(self) -> list[str]:
+        """Return the columns, and what can be done with a row: not what every dict has."""
+        own = (name for kind in type(self).__mro__ if issubclass(kind, Row) for name in vars(kind))
+        return sorted({*self, *(name for name in own if name[0] != "_"), "get", "items", "keys", "values"})
+
 
 class Change(NamedTuple):
     """What happened to one row. ``old`` is ``None`` for a new row, ``new`` is ``None`` for one that went."""

@@ -92,6 +92,22 @@ def test_a_notebook_completes_the_same(dash: aw.Dashboard, use_jedi: bool) -> No
             assert found == {name for name in expected if not name.startswith("_")}
 
 
+def test_a_row_completes_its_columns_and_a_table_its_ids(dash: aw.Dashboard) -> None:
+    from IPython.core.completer import IPCompleter, provisionalcompleter
+
+    task = dash.tasks.rows()[0]
+    agent = next(iter(dash.agents))
+    completer = IPCompleter(namespace={"dash": dash, "task": task, "agent": agent}, use_jedi=False)
+    with provisionalcompleter():
+
+        def offered(text: str) -> set[str]:
+            return {each.text.rpartition(".")[2] for each in completer.completions(text, len(text))}
+
+        assert offered("task.") == {*dash.tasks.columns, "update", "cancel", "get", "items", "keys", "values"}
+        assert offered("agent.") == {*dash.agents.columns, "get", "items", "keys", "values"}
+    assert task.id in dash.tasks._ipython_key_completions_()
+
+
 def test_help_describes_the_api_and_none_of_the_machinery() -> None:
     text = pydoc.render_doc(aw, renderer=pydoc.plaintext)
     members = [line.strip(" |") for line in text.splitlines() if line.lstrip().startswith("|")]

@@ -146,6 +146,10 @@ class OfTable(Tabular):
         return columns, chosen, f"{self.name.replace('_', ' ')}: {counted} · as of {now_here()}"
 
 
+_OFFERED: Final = 500
+"""Maximum ids that are offered for completion."""
+
+
 class StoredTable(OfTable):
     """One table of a store as it is now; every reading sees the newest rows."""
 
@@ -184,6 +188,10 @@ class StoredTable(OfTable):
 
     def _total(self) -> int:
         return self._store.count(self.name)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """Return what IPython offers behind ``tasks["``: the ids, the newest first."""
+        return [row["id"] for row in reversed(self._held())][:_OFFERED]
 
 
 class Rows(OfTable):
