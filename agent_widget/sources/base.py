@@ -549,10 +549,12 @@ def parse_object(data: bytes) -> dict[str, Any]:
 
 
 def millis(value: Any) -> int | None:
-    """Return a time as integer milliseconds since the epoch, UTC; ``None`` if it is not a time.
+    """Return a time as integer milliseconds since the epoch, UTC; ``None`` if it is none, or one that makes no sense.
 
     Takes ISO 8601 text (``Z``, an offset, or none = UTC) and numbers in seconds, milliseconds or
-    microseconds, distinguished by size (10^11 s is the year 5138, 10^11 ms is 1973).
+    microseconds, distinguished by size (10^11 s is the year 5138, 10^11 ms is 1973). No agent did anything before 1970:
+    what stands there is a zero of some language, such as Go's year 1. Nor is anything done, or planned, after
+    :data:`LATEST`.
     """
     if isinstance(value, str):  # nearly always
         if len(value) < 10:
@@ -564,18 +566,22 @@ def millis(value: Any) -> int | None:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         since = moment - _EPOCH
-        return since.days * 86_400_000 + since.seconds * 1000 + round(since.microseconds / 1000)
+        at = since.days * 86_400_000 + since.seconds * 1000 + round(since.microseconds / 1000)
+        return at if 0 < at < LATEST else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    if value != value or value in (float("inf"), float("-inf")) or value <= 0:
+    if not 0 < value < 1e18:  # neither is NaN
         return None
     if value < 1e11:
         value *= 1000
     elif value > 1e14:
         value /= 1000
-    return round(value) if value < 253402300800000 else None
+    at = round(value)
+    return at if 0 < at < LATEST else None
 
 
+LATEST: Final = 9_223_372_036_854
+"""Milliseconds since the epoch, in the year 2262: later than that no DataFrame holds a time in nanoseconds."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -27,8 +27,8 @@ from .base import (
     Document,
     Gone,
     Item,
-    Lines,
     Malformed,
+    Reader,
     Record,
     Source,
     clean,
@@ -75,6 +75,19 @@ class _Change(NamedTuple):
     value: Any
 
 
+class _Audit(Reader):
+    """``interactions.jsonl``."""
+
+    def __init__(self, beads: Beads) -> None:
+        self.beads = beads
+        self.at: int | None = None
+        """The time of the line before."""
+
+    def read(self, data: bytes) -> Iterable[Item]:
+        """Return what one line changes."""
+        return self.beads.interaction(self, data)
+
+
 class Beads(Source):
     """``.beads`` in the directory of a project."""
 
@@ -94,7 +107,7 @@ class Beads(Source):
         ISSUES: lambda beads, path: Document(beads.export),
         FORMERLY: lambda beads, path: Document(beads.formerly),
         "metadata.json": lambda beads, path: Document(beads.metadata),
-        AUDIT: lambda beads, path: Lines(beads.interaction),
+        AUDIT: lambda beads, path: _Audit(beads),
     }
 
     def __init__(self, root: Path, namespace: str = "") -> None:
@@ -315,12 +328,15 @@ class Beads(Source):
     # -----------------------------------------------------------------------------------------------------------------
     # The audit
 
-    def interaction(self, line: bytes) -> Iterable[Item]:
-        """Return what one line of the audit changes."""
+    def interaction(self, audit: _Audit, line: bytes) -> Iterable[Item]:
+        """Return what one line of the audit changes; without a time it is of that of the line before."""
         if not line.strip():
             return
         entry = parse_object(line)
         id, kind, at = named(entry.get("id")), named(entry.get("kind")), _time(entry.get("created_at"))
+        if at is None and entry.get("created_at") is not None:
+            self.odd("time that makes no sense")
+        at = audit.at = at or audit.at
         if id is None or kind is None or at is None:
             raise Malformed("an interaction has an id, a kind and a time")
         actor, issue = entry.get("actor"), named(entry.get("issue_id"))

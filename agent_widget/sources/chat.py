@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Final, Generic, TypeVar, get_args
 
 import msgspec
 from msgspec.structs import replace
 
-from .base import Gone, Item, Known, Malformed, Reader, Record, Source, first_of, millis, named, parse_as, preview
+from .base import Gone, Item, Known, Reader, Record, Source, first_of, millis, named, parse_as, preview
 from .conversation import Conversation
 from .directories import directory_name
 from .kept import Kept
@@ -319,7 +320,8 @@ class Chat(Reader, Generic[L, V]):
     """Reads one file of JSON lines: ``L`` is what a line is decoded as, ``V`` the kind of voice.
 
     A format declares the shape of a line (``decoder``), its session and agent (:meth:`speaker`) and what it means
-    (:meth:`steps`); a line that is no JSON of that shape, or has no time, is malformed.
+    (:meth:`steps`); a line that is no JSON of that shape is malformed. One whose time makes no sense is of the time of
+    the line before; the first ones wait for one that has a time.
     """
 
     decoder: ClassVar[msgspec.json.Decoder[Any]]
@@ -332,6 +334,10 @@ class Chat(Reader, Generic[L, V]):
         """Key of its counts: the same for files of which one continues the other."""
         self.data = b""
         """The line that is being read."""
+        self.at = 0
+        """The time of the line before, and since :meth:`time` of this one; 0 if none had one."""
+        self._undated: list[bytes] = []
+        """The lines before the first one with a time."""
         self._voices: dict[tuple[str, str | None], V] = {}
 
     def speaker(self, line: L) -> tuple[str, str | None]:
@@ -346,12 +352,17 @@ class Chat(Reader, Generic[L, V]):
         raise NotImplementedError
 
     def time(self, line: L) -> int | None:
-        """Return when a line was written; ``None`` for one to be skipped (a header)."""
-        stamp = line.timestamp  # type: ignore[attr-defined]
+        """Return when a line was written; ``None`` for one to be skipped (a header), 0 if that is not known yet."""
+        return self.dated(line.timestamp)  # type: ignore[attr-defined]
+
+    def dated(self, stamp: Any) -> int:
+        """Return the time that a line bears; of one that makes no sense that of the line before, or 0."""
         at = millis(stamp)
-        if at is None:
-            raise Malformed(f"not a time: {str(stamp)[:40]}")
-        return at
+        if at is not None:
+            self.at = at
+        elif stamp is not None:
+            self.source.odd("time that makes no sense")
+        return self.at
 
     def read(self, data: bytes) -> Iterable[Item]:
         """Return what follows from one line."""
@@ -362,6 +373,13 @@ class Chat(Reader, Generic[L, V]):
         at = self.time(line)
         if at is None:
             return ()
+        if not at:
+            if len(self._undated) < _MOST_UNDATED:
+                self._undated.append(data)
+            return ()
+        if self._undated:
+            lines, self._undated = [*self._undated, data], []
+            return chain.from_iterable(map(self.read, lines))
         voice = self.voice(*self.speaker(line))
         return self.take(voice, self.steps(voice, line, at))
 
@@ -401,6 +419,9 @@ class Chat(Reader, Generic[L, V]):
         """An id for a line that has none, from its content."""
         return blake2b(self.data.strip(), digest_size=8).hexdigest()
 
+
+_MOST_UNDATED: Final = 200
+"""Lines that are kept until one has a time."""
 
 _EXIT_CODE: Final = re.compile(r"^Exit Code: (-?\d+)\s*$", re.MULTILINE)
 

@@ -35,7 +35,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from .base import Document, Item, Malformed, Record, millis, named, parse_object, whole
+from .base import Document, Item, Record, named, parse_object, whole
 from .chat import Chat, ChatSource, Voice, plan
 from .directories import directory_name
 from .steps import (
@@ -191,10 +191,7 @@ class _Wire(Chat[_Line, _Voice]):
     def time(self, line: _Line) -> int | None:
         if line.type == "metadata":
             return None
-        at = millis(line.time)
-        if at is None:
-            raise Malformed(f"not a time: {str(line.time)[:40]}")
-        return at
+        return self.dated(line.time)
 
     def speaker(self, line: _Line) -> tuple[str, str | None]:
         *_, session, _agents, agent, _wire = self.path.parts

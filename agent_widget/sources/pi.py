@@ -89,7 +89,7 @@ class _Entry(msgspec.Struct):
     """One line."""
 
     type: str
-    timestamp: str
+    timestamp: Any = None
     id: str | None = None
     message: _Message | None = None
     cwd: str | None = None

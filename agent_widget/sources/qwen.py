@@ -149,12 +149,12 @@ class _Origin(msgspec.Struct):
     sessionId: str | None = None
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, kw_only=True):
     """One line."""
 
     uuid: str
     sessionId: str
-    timestamp: str
+    timestamp: Any = None
     type: str
     subtype: str | None = None
     cwd: str | None = None

@@ -420,7 +420,7 @@ def test_unknown_kinds_are_counted_and_break_nothing(home: Home) -> None:
 def test_bad_lines_are_skipped_and_counted(home: Home) -> None:
     home.write(CHAT, lines(header()) + b"{no\n\n[1]\n" + lines({"id": "x"}, prompt("10:01:00", timestamp="never")))
     home.write(CHAT, lines(prompt("10:01:00", "x" * 2_000_000)))
-    assert home.malformed == 4
+    assert (home.malformed, home.source.unknown) == (3, {"time that makes no sense": 1})
     assert home.row("sessions", SESSION).messages == 1
 
 

@@ -111,7 +111,7 @@ class Line(msgspec.Struct, gc=False, kw_only=True):
     isCompactSummary: bool | None = None
     isApiErrorMessage: bool | None = None
     uuid: str | None = None
-    timestamp: str | None = None
+    timestamp: Any = None
     toolUseResult: msgspec.Raw = msgspec.Raw()
     interruptedMessageId: str | None = None
     sessionKind: str | None = None

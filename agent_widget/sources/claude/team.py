@@ -39,7 +39,7 @@ class Config(Reader):
             name = named(member.get("name"))
             if name is None:
                 continue
-            agent, at = home.member(team, name), millis(member.get("joinedAt"))
+            agent, at = home.member(team, name), millis(member.get("joinedAt")) or millis(document.get("createdAt"))
             role, where = named(member.get("agentType")), named(member.get("cwd"))
             if agent == lead:
                 yield Record("agents", agent, {"role": role})

@@ -69,7 +69,10 @@ class TranscriptReader(Chat[Line, Talk]):
         line = parse_as(DECODER, data)
         if line.type in _SILENT:
             return ()
-        at = millis(line.timestamp) or self.at
+        stamp = millis(line.timestamp)
+        if stamp is None and line.timestamp is not None:
+            self.source.odd("time that makes no sense")
+        at = stamp or self.at
         if not at:
             if line.type in _LINES and len(self.waiting) < _MOST_WAITING:
                 self.waiting.append(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -35,6 +36,9 @@ _COPY_GAP_MS: Final = 1_500
 """Lines that are further apart were not copied together; counts only where turns have no ids."""
 
 
+_STAMP: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)")
+
+
 class Rollout(Chat[Line, Thread]):
     """Reads one rollout."""
 
@@ -44,10 +48,13 @@ class Rollout(Chat[Line, Thread]):
     def __init__(self, source: TitledThreads, path: PurePosixPath) -> None:
         super().__init__(source, PurePosixPath(clean(str(path))))
         self.file = self.path.name  # not the path: an archived rollout is the same file elsewhere
+        self.made: int = 0
+        """When the file was made, by its name; 0 if that does not say it."""
         if found := UUID.search(self.file):
             source.present.add(found.group())
-        self.at: int | None = None
-        """The time of the line before, and since :meth:`time` of this one."""
+            self.made = made_at(found.group()) or 0
+        if found := _STAMP.search(self.file):
+            self.made = self.made or millis("{}T{}:{}:{}".format(*found.groups())) or 0
         self.gap: int | None = None
         """Milliseconds between the two."""
         self.thread: Thread | None = None
@@ -55,7 +62,7 @@ class Rollout(Chat[Line, Thread]):
         self.bare = False
 
     def time(self, line: Line) -> int | None:
-        """Return when a line was written; without a time, that of the line before."""
+        """Return when a line was written; without a time that of the line before, or of the file."""
         if line.payload is None:
             line.payload = parse_as(PAYLOAD, self.data)
             if not line.type and line.payload.record_type is None and named(line.payload.id):
@@ -64,22 +71,25 @@ class Rollout(Chat[Line, Thread]):
                 line.type, line.payload.type, self.bare = "response_item", line.type, True
             elif line.payload.record_type is not None:
                 return None
-        before, self.at = self.at, millis(line.timestamp) or self.at or millis(line.payload.timestamp)
-        self.gap = None if before is None or self.at is None else self.at - before
-        return self.at or 0
+        stamp = millis(line.timestamp)
+        if stamp is None and line.timestamp is not None:
+            self.source.odd("time that makes no sense")
+        before, self.at = self.at, stamp or self.at or millis(line.payload.timestamp) or 0
+        self.gap = self.at - before if before else None
+        return self.at or self.made
 
     def speaker(self, line: Line) -> tuple[str, str | None]:
         """Return the session, and the thread if that is another: those of the last first line."""
         thread = self.thread
         if line.type == "session_meta":
-            origin = origin_of(line.payload, self.at)
+            origin = origin_of(line.payload, self.at or None)
             if not origin.id:
                 raise Malformed("a session without an id")
             if thread is None or (origin.id != thread.id and (thread.begun or not thread.descends_from(origin.id))):
                 self.origin = origin
         if self.origin is None:
             found = UUID.search(self.file)
-            self.origin = origin_of(Payload(id=found.group() if found else self.file), self.at)
+            self.origin = origin_of(Payload(id=found.group() if found else self.file), self.at or None)
         return self.origin.session, self.origin.id if self.origin.parent else None
 
     def begin(self, session: str, agent: str | None, parent: Any) -> Thread:

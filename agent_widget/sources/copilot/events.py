@@ -13,7 +13,7 @@ class Event(msgspec.Struct):
     """The envelope of every line."""
 
     type: str
-    timestamp: str
+    timestamp: Any = None
     data: msgspec.Raw = msgspec.Raw(b"{}")
     id: str | None = None
     agentId: str | None = None

@@ -122,10 +122,17 @@ class _Log(Chat[Line, Voice]):
         else:
             self.source.odd("line")
 
-    def _time(self, text: str | None) -> int:
-        at = millis(text)
+    def _time(self, *stamps: Any) -> int:
+        """Return the first of some times that makes sense; if none does, that of the line before.
+
+        Raises :class:`Malformed` if there is none yet.
+        """
+        at = next((at for stamp in stamps if (at := millis(stamp)) is not None), None)
         if at is None:
-            raise Malformed(f"not a time: {str(text)[:40]}")
+            self.source.odd("time that makes no sense")
+            if not self.at:
+                raise Malformed(f"not a time: {str(stamps[0])[:40]}")
+            return self.at
         self.at = max(self.at, at)
         return at
 
@@ -145,7 +152,11 @@ class _Log(Chat[Line, Voice]):
         session = facts.sessionId
         if facts.startTime is None or session is None or f"session:{session}" in self.seen:
             return
-        at = self._time(facts.startTime)
+        stamps = [facts.startTime]
+        if millis(facts.startTime) is None:  # the first messages say when it began
+            messages = (parse_as(message_decoder, bytes(data)) for data in (facts.messages or ())[:10])
+            stamps += [*(message.timestamp for message in messages), facts.lastUpdated]
+        at = self._time(*stamps)
         self._open(session)
         self.at = at
         self.seen.add(f"session:{session}")

@@ -41,15 +41,15 @@ class ToolCall(msgspec.Struct):
     args: Any = None
     result: Any = None
     status: str = ""
-    timestamp: str | None = None
+    timestamp: Any = None
     agentId: str | None = None
 
 
-class Message(msgspec.Struct):
+class Message(msgspec.Struct, kw_only=True):
     """A message; an answer has the lower half, too."""
 
     id: str
-    timestamp: str
+    timestamp: Any = None
     type: str
     content: Any = None
     displayContent: Any = None
@@ -63,8 +63,8 @@ class Facts(msgspec.Struct):
     """Facts about a chat, at its start or with ``$set``; a document is this, too."""
 
     sessionId: str | None = None
-    startTime: str | None = None
-    lastUpdated: str | None = None
+    startTime: Any = None
+    lastUpdated: Any = None
     summary: str | None = None
     messages: list[msgspec.Raw] | None = None
 

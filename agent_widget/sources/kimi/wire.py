@@ -18,7 +18,7 @@ class Line(msgspec.Struct):
     """One line; the header has no message."""
 
     type: str | None = None
-    timestamp: float | None = None
+    timestamp: Any = None
     message: Message | None = None
 
 

@@ -176,7 +176,17 @@ class Tables(Reader):
 
     def _about(self, ask: Ask, table: str) -> Iterator[Item]:
         has = {name for (name,) in ask("SELECT name FROM pragma_table_info(:table)", table=table)}
-        columns = ["id", "parent_id", "directory", "title", "agent", "model", "time_created", "time_archived"]
+        columns = [
+            "id",
+            "parent_id",
+            "directory",
+            "title",
+            "agent",
+            "model",
+            "time_created",
+            "time_updated",
+            "time_archived",
+        ]
         columns = [column for column in columns if column in has]
         sql = f"SELECT {', '.join(columns)} FROM {table} WHERE rowid > :after OR time_updated >= :since ORDER BY rowid"
         for row in list(ask(sql, after=self._rows[table], since=self._since[table])):
@@ -221,7 +231,7 @@ class Tables(Reader):
             if message.open:
                 self._open[id] = None
             known = self.source.session(session)
-            if known.orphaned is None and message.at < known.created:
+            if known.orphaned is None and 0 < message.at < known.created:
                 known.orphaned = self._is_orphaned(ask, session, message.at, messages)
             try:
                 yield from self.source.message(self.source.session(session), message)

@@ -73,6 +73,7 @@ class Message:
 
     id: str
     at: int
+    """When it was made; 0 if what it says makes no sense."""
     kind: str
     data: Data
     pieces: list[Piece] = field(default_factory=list)
@@ -93,9 +94,10 @@ def read_part(id: str, made_at: Any, data: bytes) -> Piece:
 def read_message(id: str, made_at: Any, kind: str | None, data: bytes) -> Message:
     """Return a message from its row or file; raise :class:`Malformed` if it is none."""
     found = parse_as(_data, data)
-    at, kind = millis(found.time.get("created")) or millis(made_at), kind or found.role
-    if at is None or kind is None:
-        raise Malformed("a message without a time or a role")
+    stamps = (found.time.get("created"), made_at, found.time.get("completed"))
+    at, kind = next((at for stamp in stamps if (at := millis(stamp)) is not None), 0), kind or found.role
+    if kind is None:
+        raise Malformed("a message without a role")
     message = Message(id, at, kind, found)
     for index, entry in enumerate(found.content):
         try:

@@ -79,7 +79,10 @@ class Sessions(ChatSource):
     def about(self, id: str, file: str, facts: Mapping[str, Any]) -> Iterator[Item]:
         """Yield what a session's own row says; ``facts`` has the columns of the database as its keys."""
         session = self.session(id)
-        parent, at = named(facts.get("parent_id")), millis(facts.get("time_created"))
+        parent, at = (
+            named(facts.get("parent_id")),
+            millis(facts.get("time_created")) or millis(facts.get("time_updated")),
+        )
         if at is None:
             raise Malformed("a session without a time")
         session.parent, session.created = self.namespace + parent if parent else None, at
@@ -107,6 +110,11 @@ class Sessions(ChatSource):
 
     def message(self, session: Session, message: Message) -> Iterator[Item]:
         """Yield all that follows from a message as it is now."""
+        if not message.at:  # the session's time is the best there is
+            self.odd("time that makes no sense")
+            message.at = session.created
+        if not message.at:
+            raise Malformed("a message without a time")
         voice = _Voice(self, "", self._conversation(session, message.id))
         voice.conversation.answers_by_parent = session.parent is not None
         if message.at < session.created and not session.orphaned:

@@ -54,7 +54,7 @@ class Tree:
             path.stem,
             str(path),
             {**document, "parent_id": document.get("parentID")}
-            | {"time_created": time.get("created"), "time_archived": time.get("archived")},
+            | {f"time_{word}": time.get(word) for word in ("created", "updated", "archived")},
         )
         if path.stem in self._todos:
             yield from self._plan(path.stem)

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ..base import parse_as
+from ..base import LATEST, parse_as
 
 Attributes = dict[str, Any]
 
@@ -205,7 +205,9 @@ def _log_record(record: _LogRecord, resource: Attributes, scope: str) -> LogReco
 
 
 def _millis(nanoseconds: int | str) -> int:
-    return _integer(nanoseconds) // 1_000_000
+    """Return a time in milliseconds; 0 if it makes no sense."""
+    at = _integer(nanoseconds) // 1_000_000
+    return at if 0 < at < LATEST else 0
 
 
 def _integer(value: int | str) -> int:
