@@ -1,15 +1,20 @@
 """Rounds of chaos between files, servers and clients; each must end with replicas that equal a fresh snapshot.
 
 In each round the files grow while something goes wrong: the server is killed or stopped, its connections are cut,
-reset, delayed or throttled, a second server starts on the same files, or the home is taken away and put back.
+reset, delayed or throttled, a second server starts on the same files; the home is taken away, deleted or replaced by a
+link and put back; notifications are lost in an overflow, refused by the kernel, or do not come at all; nothing can be
+written to the disk; the clock is set forth and back.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
+import resource
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -27,6 +33,7 @@ from tests.soak.kills import differences
 from tests.support.proxy import Proxy
 from tests.support.wire import contents, write_tasks
 
+QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 PATIENCE = 60.0
 """Seconds after a round within which a replica must be in step."""
 
@@ -55,11 +62,14 @@ class Chaos:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.proxy = Proxy(port)
-        self._command = [sys.executable, "-m", "agent_widget", "serve", str(self.workspace), "--port", str(port)]
-        self._command += ["--token", self.token, "--archive", str(directory / "archive.sqlite3")]
-        self._command += ["--allow-host", f"127.0.0.1:{self.proxy.port}"]
+        self._port = port
+        self._clock = directory / "clock"
+        self._clock.write_text("0")
+        self.found: list[str] = []
+        """What a way of going wrong has itself seen out of step."""
+        self._repairs: list[Callable[[], object]] = []
         self.write()
-        self.server = self._started()
+        self.server = self._started(port)
         self.client = Client(f"ws://127.0.0.1:{self.proxy.port}/ws", self.token)
 
     def close(self) -> None:
@@ -70,8 +80,26 @@ class Chaos:
         self.server.wait()
         self.proxy.close()
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def _started(self, port: int, *, limits: str = "", **environment: str) -> subprocess.Popen[bytes]:
+        """Start a server; ``limits``: shell commands that run before in a user namespace of its own."""
+        command = [sys.executable, "-m", "tests.soak.server", "serve", str(self.workspace), "--port", str(port)]
+        command += ["--token", self.token, "--archive", str(self.directory / "archive.sqlite3")]
+        command += ["--allow-host", f"127.0.0.1:{self.proxy.port}"]
+        if limits:
+            command = ["unshare", "--user", "--map-root-user", "sh", "-c", f'{limits}; exec "$@"', "sh", *command]
+        environment = {**os.environ, "SOAK_CLOCK": str(self._clock), **environment}
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+
+    def _restart(self, **how: str) -> None:
+        self.server.send_signal(signal.SIGCONT)
+        self.server.kill()
+        self.server.wait()
+        self.server = self._started(self._port, **how)
+
+    def repair(self) -> None:
+        """Put right what a way of going wrong has left so."""
+        while self._repairs:
+            self._repairs.pop()()
 
     def write(self) -> None:
         """Let the agents write: lines, and sometimes another task list."""
@@ -94,12 +122,10 @@ class Chaos:
         self.server.kill()
         self.server.wait()
         self.write()
-        self.server = self._started()
+        self._restart()
         if self.dice.random() < 0.3:  # again, while it starts
             time.sleep(self.some(1))
-            self.server.kill()
-            self.server.wait()
-            self.server = self._started()
+            self._restart()
 
     def stop(self) -> None:
         self.server.send_signal(signal.SIGSTOP)
@@ -134,38 +160,126 @@ class Chaos:
         away.rename(self.workspace)
         self.write()
 
-    def two_servers(self) -> None:
-        other = subprocess.Popen(
-            [sys.executable, "-m", "agent_widget", "serve", str(self.workspace), "--port", "0"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+    def home_deleted(self) -> None:
+        copy = self.workspace.with_name("copy")
+        shutil.copytree(self.workspace, copy)
+        shutil.rmtree(self.workspace)
+        time.sleep(self.some(2))
+        shutil.copytree(copy, self.workspace)
+        shutil.rmtree(copy)
+        self.write()
+
+    def home_linked(self) -> None:
+        """While it is a link that leads elsewhere, that is said and nothing of it is read."""
+        real = self.workspace.with_name("real")
+        self.workspace.rename(real)
+        self.workspace.symlink_to(real)
         self.write()
         time.sleep(self.some(2))
-        other.terminate()
-        other.wait()
+        self.workspace.unlink()
+        real.rename(self.workspace)
+
+    def overflow(self) -> None:
+        """More changes than the kernel keeps for a process that does not ask for them."""
+        self.server.send_signal(signal.SIGSTOP)
+        with (self.workspace / "a.tmp").open("wb", 0) as one, (self.workspace / "b.tmp").open("wb", 0) as other:
+            for _ in range(int(QUEUE.read_text()) // 2 + 100 if QUEUE.exists() else 0):
+                one.write(b"x")  # two in turn: of one alone the kernel would keep one
+                other.write(b"x")
+        self.write()
+        self.server.send_signal(signal.SIGCONT)
+
+    def no_watches(self) -> None:
+        """The kernel gives the server no watch, or no instance of inotify (limits of a user namespace of its own)."""
+        what = self.dice.choice(["watches", "instances"])
+        if _may_limit():
+            self._restart(limits=f"echo 0 > /proc/sys/user/max_inotify_{what}")
+            self._repairs.append(self._restart)
+        self.write()
+        time.sleep(self.some(1))
+        self.write()
+
+    def no_events(self) -> None:
+        self._restart(SOAK_DEAF="1")
+        self._repairs.append(self._restart)
+        self.write()
+        time.sleep(self.some(2))
+        self.write()
+
+    def disk_full(self) -> None:
+        """No file of the server can grow: neither its archive nor anything else."""
+
+        def limit(size: int) -> None:
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(self.server.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+        limit(self.dice.choice([0, 1000, 200_000]))
+        self.write()
+        time.sleep(self.some(3))
+        self.write()
+        self._repairs.append(self._restart if self.dice.random() < 0.5 else lambda: limit(resource.RLIM_INFINITY))
+
+    def clock(self) -> None:
+        for _ in range(3):
+            self._clock.write_text(str(self.dice.choice([-1, 1]) * self.dice.choice([1, 60, 3600, 86_400 * 400])))
+            self.write()
+            time.sleep(self.some(1))
+        self._repairs.append(lambda: self._clock.write_text("0"))
+
+    def two_servers(self) -> None:
+        """The second one cannot have the archive, and is in step all the same."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        other = self._started(port)
+        self.write()
+        second = Client(f"ws://127.0.0.1:{port}/ws", self.token)
+        try:
+            time.sleep(self.some(1))
+            self.write()
+            self.found = self._differing(second)
+        finally:
+            second.close()
+            other.terminate()
+            other.wait()
 
     # what must hold
 
     def in_step(self) -> list[str]:
         """Wait until the replica equals a fresh snapshot; what still differs when patience ends."""
         self.proxy.heal()
+        found, self.found = self.found, []
+        return found or self._differing(self.client)
+
+    def _differing(self, client: Client) -> list[str]:
         collector = Collector([self.workspace])
         collector.scan()
         expected = contents(collector.store)
         deadline = time.monotonic() + PATIENCE
-        while found := differences(contents(self.client._link.store), expected):
+        while found := differences(contents(client._link.store), expected):
             if time.monotonic() > deadline:
                 return found
             time.sleep(0.05)
         return []
 
 
+@cache
+def _may_limit() -> bool:
+    """Return whether this user may have a user namespace."""
+    return (
+        shutil.which("unshare") is not None
+        and not subprocess.run(
+            ["unshare", "--user", "--map-root-user", "true"], check=False, capture_output=True
+        ).returncode
+    )
+
+
 WAYS: dict[str, Callable[[Chaos], None]] = {
     way.__name__: way
     for way in (
         *(Chaos.kill, Chaos.stop, Chaos.cut, Chaos.reset, Chaos.delay, Chaos.throttle),
-        *(Chaos.home_away, Chaos.two_servers),
+        *(Chaos.home_away, Chaos.home_deleted, Chaos.home_linked, Chaos.two_servers),
+        *(Chaos.overflow, Chaos.no_watches, Chaos.no_events, Chaos.disk_full, Chaos.clock),
     )
 }
 
@@ -189,6 +303,7 @@ def run(directory: Path, seed: int, *, rounds: int | None = None, seconds: float
             with contextlib.suppress(psutil.Error):
                 report.megabytes.append(psutil.Process(chaos.server.pid).memory_info().rss / 1e6)
             report.out_of_step += [f"round {len(report.rounds)}, {way}: {line}" for line in found[:3]]
+            chaos.repair()
     finally:
         chaos.close()
     return report
