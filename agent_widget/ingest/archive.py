@@ -41,6 +41,7 @@ from platformdirs import user_state_path
 from ..store import TOMBSTONES, Row, Saved, own_time
 from ..tables import TABLES
 from .facts import FACTS, Facts
+from .filter import Filter
 
 try:
     import fcntl
@@ -49,7 +50,7 @@ except ImportError:  # Windows
 
 log = logging.getLogger("agent_widget")
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Version of the file format. A file with a newer one is set aside."""
 _AT_ONCE: Final = 500
 """Rows that are read at a time when all of a table are looked at."""
@@ -103,6 +104,8 @@ class Archive:
         self._reading = sqlite3.connect(path, timeout=5, check_same_thread=False, cached_statements=256)
         """For what readers look up one by one: it does not wait for a transaction, whatever the disk does."""
         self.facts = Facts(connection, self._reading)
+        self._known: Filter | None = None
+        """Which rows (table, id) there are, if all of them came in this process."""
         self._gone: set[tuple[str, str]] = set(connection.execute("SELECT tbl, id FROM gone"))
 
     @classmethod
@@ -162,6 +165,7 @@ class Archive:
         meta = self._meta()
         epoch, seq = meta.get("epoch", b"").decode() or secrets.token_hex(8), int(meta.get("seq", b"0"))
         found = Saved(epoch, seq, counts=msgspec.json.decode(meta.get("counts", b"{}"), type=dict[str, int]))
+        self._known = None if any(found.counts.values()) else Filter()
         self._base = seq if "base" in meta else None
         for name, columns in _COLUMNS.items():
             limit = limits.get(name)
@@ -225,6 +229,8 @@ class Archive:
 
     def get(self, table: str, id: str) -> tuple[int, Row] | None:
         """Return the ``seq`` and the row of an id, as it was written last, or ``None``."""
+        if self._known is not None and not self._known.may_have(hash((table, id))):
+            return None
         found = self._reading.execute(f"SELECT seq, row FROM {table} WHERE id = ?", (id,)).fetchone()
         return None if found is None else (found[0], _row(_COLUMNS[table], found[1]))
 
@@ -291,11 +297,14 @@ class Archive:
         with self.writing, self._connection:
             if self._base is not None:
                 for name, values in cells.items():
-                    self._note_before(name, self._base, (value[1] for value in values))
+                    self._note_before(name, self._base, self._old(name, values))
                 for name, id, _ in gone:
                     self._note_before(name, self._base, (id,))
             for name, values in cells.items():
                 self._connection.executemany(f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?)", values)
+                if self._known is not None:
+                    for _, id, _, _ in values:
+                        self._known.add(hash((name, id)))
                 if self._gone:
                     again = [(name, value[1]) for value in values if (name, value[1]) in self._gone]
                     self._connection.executemany("DELETE FROM gone WHERE tbl = ? AND id = ?", again)
@@ -305,6 +314,11 @@ class Archive:
                 self._connection.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (name, id, when))
                 self._gone.add((name, id))
             self._set(seq=str(seq).encode(), counts=msgspec.json.encode(counts))
+
+    def _old(self, name: str, values: Iterable[tuple[int, str, int, bytes]]) -> list[str]:
+        """Return the ids of rows that may have been written before."""
+        known = self._known
+        return [id for _, id, _, _ in values if known is None or known.may_have(hash((name, id)))]
 
     def _note_before(self, name: str, base: int, ids: Iterable[str]) -> None:
         """Keep what rows were at the last checkpoint, before they change for the first time after it.
@@ -506,13 +520,16 @@ def _connected(path: Path) -> sqlite3.Connection:
             connection.execute(f"CREATE TABLE IF NOT EXISTS undo ({keys}) WITHOUT ROWID")
             connection.execute("CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, state BLOB) WITHOUT ROWID")
             connection.execute("CREATE TABLE IF NOT EXISTS readers (path BLOB PRIMARY KEY, data BLOB)")
-            connection.execute(f"CREATE TABLE IF NOT EXISTS {FACTS}")
+            if 0 < version < 3:
+                connection.execute("DROP TABLE IF EXISTS facts")
+            for statement in FACTS:
+                connection.execute(statement)
             for name in TABLES:  # a row that changes goes to the end, as in the store
                 columns = "seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, at INTEGER NOT NULL, row BLOB NOT NULL"
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
                 connection.execute(f"CREATE INDEX IF NOT EXISTS {name}_at ON {name} (at, id)")
             _migrate(connection)
-            if 0 < version < 2:  # other checkpoints: the rows stay as they are, all files are read again
+            if 0 < version < 3:  # other checkpoints: the rows stay as they are, all files are read again
                 connection.execute("DELETE FROM undo")
                 connection.execute("DELETE FROM meta WHERE name IN ('memory', 'code')")
                 connection.execute(

@@ -229,6 +229,11 @@ class Collector:
         if self._keeper is not None:
             self._keeper.save()
 
+    @property
+    def unkept(self) -> int:
+        """How many entries and files :meth:`checkpoint` would write."""
+        return self._keeper.unkept if self._keeper is not None else 0
+
     def checkpoint(self) -> None:
         """Write what must be remembered to go on from here, if anything was read since the last time."""
         if self._keeper is not None:

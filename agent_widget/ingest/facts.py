@@ -1,22 +1,33 @@
 """Facts that readers share, on disk: one table of the archive, asked for by scope and key.
 
-Nearly every key that is asked for while a home is read is new. Where all keys came in this process, a filter
-(Bloom, *Space/time trade-offs in hash coding with allowable errors*, 1970) knows most of those that are not there
-without asking the disk.
+Keys come in no order. A table sorted by them would have nearly every new fact change a page of its own, with all that
+lies on it; so facts are appended, and only a number of each (:func:`_digest`) is kept in order, in an index that is a
+twentieth of their size. Nearly every key that is asked for while a home is read is new (:mod:`.filter`).
 """
 
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-FACTS: Final = "facts (scope TEXT, key TEXT, value BLOB, PRIMARY KEY (scope, key)) WITHOUT ROWID"
-"""The table."""
+from .filter import Filter
 
-_BITS: Final = 2**24
-"""Bits of the filter (2 MiB): of a million keys that are not there it lets through 1 in 200."""
-_MASK: Final = _BITS - 1
+FACTS: Final = (
+    "CREATE TABLE IF NOT EXISTS facts (digest INTEGER NOT NULL, scope TEXT NOT NULL, key NOT NULL, value BLOB)",
+    "CREATE INDEX IF NOT EXISTS facts_digest ON facts (digest)",
+)
+"""The table and its index."""
+
+_OF: Final = "digest = ?1 AND scope = ?2 AND key = ?3"
+_FIND: Final = f"SELECT value FROM facts WHERE {_OF}"
+_ADD: Final = "INSERT INTO facts VALUES (?, ?, ?, ?)"
+_PUT: Final = (
+    "INSERT OR REPLACE INTO facts (rowid, digest, scope, key, value)"
+    f" VALUES ((SELECT rowid FROM facts WHERE {_OF}), ?1, ?2, ?3, ?4)"
+)
+_REMOVE: Final = f"DELETE FROM facts WHERE {_OF}"
 
 
 class Facts:
@@ -26,9 +37,9 @@ class Facts:
         """Take the connection that writes, and one for ``reading`` what is committed."""
         self._connection = connection
         self._reading = reading
-        self._filter: _Filter | None = None
+        self._filter: Filter | None = None
         if connection.execute("SELECT 1 FROM facts LIMIT 1").fetchone() is None:
-            self._filter = _Filter()
+            self._filter = Filter()
 
     def shelf(self, scope: str) -> Facts.Shelf:
         """Return where the facts of one scope are."""
@@ -38,26 +49,35 @@ class Facts:
         """Return the value of a key, ``None`` if there is none."""
         if self._filter is not None and not self._filter.may_have(hash((scope, key))):
             return None
-        query = "SELECT value FROM facts WHERE scope = ? AND key = ?"
-        found = self._reading.execute(query, (scope, _stored(key))).fetchone()
+        found = self._reading.execute(_FIND, _name(scope, key)).fetchone()
         return found[0] if found else None
 
     def write(self, changes: Mapping[str, Iterable[tuple[str, bytes | None]]]) -> None:
         """Write what changed, scope by scope, in the transaction that is open; ``None`` removes a key."""
+        add: list[tuple[int, str, str | bytes, bytes]] = []
+        put: list[tuple[int, str, str | bytes, bytes]] = []
+        removed: list[tuple[int, str, str | bytes]] = []
+        known = self._filter
         for scope, entries in changes.items():
-            entries = sorted(entries)
-            put = [(scope, _stored(key), value) for key, value in entries if value is not None]
-            removed = [(scope, _stored(key)) for key, value in entries if value is None]
-            self._connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", put)
-            self._connection.executemany("DELETE FROM facts WHERE scope = ? AND key = ?", removed)
-            if self._filter is not None:
-                for key, _ in entries:
-                    self._filter.add(hash((scope, key)))
+            for key, value in entries:
+                name, number = _name(scope, key), hash((scope, key))
+                if known is None or known.may_have(number):
+                    if value is None:
+                        removed.append(name)
+                    else:
+                        put.append((*name, value))
+                elif value is not None:
+                    known.add(number)
+                    add.append((*name, value))
+        add.sort()  # by digest, as the index is
+        self._connection.executemany(_ADD, add)
+        self._connection.executemany(_PUT, put)
+        self._connection.executemany(_REMOVE, removed)
 
     def clear(self) -> None:
         """Remove all facts, in the transaction that is open."""
         self._connection.execute("DELETE FROM facts")
-        self._filter = _Filter()
+        self._filter = Filter()
 
     class Shelf:
         """Where the facts of one scope are."""
@@ -73,24 +93,12 @@ class Facts:
             return self._facts.find(self._scope, key)
 
 
-def _stored(key: str) -> str | bytes:
-    """Return a key as it is stored; what comes from a file's name need not be Unicode."""
-    return key if key.isascii() else key.encode("utf-8", "surrogatepass")
+def _name(scope: str, key: str) -> tuple[int, str, str | bytes]:
+    """Return what a fact is stored under; a key that comes from a file's name need not be Unicode."""
+    data = key.encode("utf-8", "surrogatepass")
+    return _digest(scope, data), scope, key if key.isascii() else data
 
 
-class _Filter:
-    """Numbers of which it is known of most that are not in it that they are not."""
-
-    def __init__(self) -> None:
-        self._bits = bytearray(_BITS // 8)
-
-    def add(self, number: int) -> None:
-        for place in (number & _MASK, number >> 20 & _MASK, number >> 40 & _MASK):
-            self._bits[place >> 3] |= 1 << (place & 7)
-
-    def may_have(self, number: int) -> bool:
-        bits = self._bits
-        return all(
-            bits[place >> 3] >> (place & 7) & 1
-            for place in (number & _MASK, number >> 20 & _MASK, number >> 40 & _MASK)
-        )
+def _digest(scope: str, key: bytes) -> int:
+    """Return a number of 32 bits, in the range that takes four bytes in an index; it need not be of one fact only."""
+    return zlib.crc32(key, zlib.crc32(scope.encode())) - 2**31

@@ -122,6 +122,11 @@ class Keeper:
             scope.removeprefix(prefix): kept for scope, kept in self._shared.kept.items() if scope.startswith(prefix)
         }
 
+    @property
+    def unkept(self) -> int:
+        """How many entries and files the next checkpoint would write."""
+        return len(self._touched) + sum(kept.unwritten for kept in self._shared.kept.values())
+
     def save(self) -> None:
         """Write the rows that changed."""
         self._unsaved |= self._store.unwritten > 0

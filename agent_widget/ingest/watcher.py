@@ -17,7 +17,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -28,6 +27,7 @@ from ..protocol import Sources, without_times
 from ..store import Row
 from .collector import HOT_FOR, Collector
 from .notifications import DEGRADED_CHECK, Notifications
+from .saving import Saving
 
 log = logging.getLogger("agent_widget")
 
@@ -59,21 +59,6 @@ ALIVE_PACE: Final = 5.0
 """Seconds after which it is published that the reader still finishes its rounds, though nothing else has changed."""
 MUCH: Final = 16 * 2**20
 """Bytes still to be read above which :meth:`Watcher.wait_for_first_rows` does not wait for the end."""
-CHECKPOINT_PACE: Final = 30.0
-"""Minimum seconds between two checkpoints while files change."""
-CHECKPOINT_SHARE: Final = 200.0
-"""Minimum pause after a checkpoint, as a multiple of its duration."""
-READING_CHECKPOINTS: Final = (0.5, 15.0)
-"""The same two while there is much to read: what was read is in memory until a checkpoint."""
-SAVE_PACE: Final = 1.0
-SAVE_ROWS: Final = 200
-"""Changed rows are written to the archive after so many seconds, or as soon as there are so many.
-
-Rows that change often are written once, and a crash goes back to the last checkpoint anyway."""
-MANY_ROWS: Final = 2000
-"""Changed rows above which they are written before anybody is sent them, else meanwhile."""
-TIDY_PACE: Final = 10.0
-"""Seconds between two times that the archive is tidied up, while something is written to it."""
 PRUNE_PACE: Final = 3600.0
 """Seconds between two looks for rows that are older than the retention."""
 SLICE: Final = 0.05
@@ -92,7 +77,7 @@ class Watcher:
         self.sources = Sources(collector.store.seq, collector.states())
         """How far each root is read; replaced when that changes, after the rows that were read are in the store."""
         self._published_at = self._looked_at = 0.0
-        self._next_checkpoint = 0.0
+        self._saving = Saving(collector)
         self._on_change = on_change
         self._paths: set[str] = set()
         self._wake = threading.Event()
@@ -108,10 +93,6 @@ class Watcher:
         """Number of notifications since the last check of all files began."""
         self._caught_up = threading.Event()
         self._first_rows = threading.Event()
-        self._pool = ThreadPoolExecutor(2, "agent-widget-archive")
-        self._saving = self._tidying = Future[None]()
-        self._saving.set_result(None)
-        self._next_tidy = 0.0
         self._thread = threading.Thread(target=self._run, name="agent-widget-watcher", daemon=True)
 
     def start(self) -> None:
@@ -134,7 +115,7 @@ class Watcher:
         self._first_rows.set()  # nothing more will come for whoever waits for it
         if self._thread.is_alive():  # first: it may be about to watch a root
             self._thread.join(5)
-        self._pool.shutdown()
+        self._saving.close()
         self.collector.close()
         self.notifications.stop()
 
@@ -213,15 +194,15 @@ class Watcher:
         next_stats = next_sources = time.monotonic()
         self._looked_at = next_stats
         stats_due = all_read = False
-        next_save = rested_at = 0.0
+        saving, rested_at = self._saving, 0.0
         while not self._stopping:
             if all_read:
                 checks = self._check is not None or self._check_soon
                 due = [self._next_look, collector.retry_at, 0.0 if checks else self._next_check]
                 if stats_due:
                     due.append(next_stats)
-                if next_save:
-                    due.append(next_save if self._saving.done() else time.monotonic() + SAVE_PACE)
+                if (at := saving.due_at) is not None:
+                    due.append(at)
                 self._wake.wait(max(CHECK_PACE if checks else 0.0, min(due) - time.monotonic()))
             if (early := rested_at - time.monotonic()) > 0:
                 time.sleep(early)  # what comes meanwhile is read in one round
@@ -261,14 +242,10 @@ class Watcher:
                 if all_read and moment >= self._next_prune:
                     self._next_prune = moment + (0.0 if collector.prune() else PRUNE_PACE)
                 if store.seq != published_seq or published:  # also what a round that failed has read
-                    if store.unwritten > MANY_ROWS:
-                        collector.save()
-                    elif store.unwritten and not next_save:
-                        next_save = moment + SAVE_PACE
+                    saving.before_sending()
                     published_seq = store.seq
                     self._on_change()
-                if moment >= self._next_checkpoint or (all_read and not self._caught_up.is_set()):
-                    self._checkpoint(all_read)
+                saving.checkpoint(all_read=all_read, now=all_read and not self._caught_up.is_set())
                 if all_read:
                     self._caught_up.set()
                 if all_read or (not self._first_rows.is_set() and collector.left > MUCH):
@@ -278,24 +255,7 @@ class Watcher:
                 log.exception("a round of reading failed")
             ended = time.monotonic()
             rested_at = ended + min(PACE, ended - moment)
-            if next_save and (store.unwritten >= SAVE_ROWS or ended >= next_save) and self._saving.done():
-                next_save = 0.0
-                self._saving = self._pool.submit(_logged, collector.save)
-                self._tidy(ended)
-
-    def _tidy(self, moment: float) -> None:
-        """Have the archive tidied up, if it is time."""
-        archive = self.collector.archive
-        if archive is not None and moment >= self._next_tidy and self._tidying.done():
-            self._next_tidy = moment + TIDY_PACE
-            self._tidying = self._pool.submit(_logged, archive.tidy)
-
-    def _checkpoint(self, all_read: bool) -> None:
-        """Write a checkpoint; the next one comes so much later that all of them cost little."""
-        began = time.thread_time()
-        self.collector.checkpoint()
-        pace, share = (CHECKPOINT_PACE, CHECKPOINT_SHARE) if all_read else READING_CHECKPOINTS
-        self._next_checkpoint = time.monotonic() + max(pace, share * (time.thread_time() - began))
+            saving.after_sending()
 
     @property
     def _is_reading(self) -> bool:
@@ -340,14 +300,6 @@ class Watcher:
 
 _path: Final = lru_cache(1000)(Path)
 """The path of a notification: mostly one that was written a moment ago."""
-
-
-def _logged(work: Callable[[], None]) -> None:
-    """Do something in the background; what is unforeseen is logged, since nobody asks for it."""
-    try:
-        work()
-    except Exception:
-        log.exception("the archive could not be brought up to date")
 
 
 def _timeless(frame: Sources) -> Sources:

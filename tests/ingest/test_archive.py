@@ -400,6 +400,44 @@ def test_a_column_that_is_new_is_unknown_in_old_rows(tmp_path: Path, monkeypatch
     assert (row["at"], row["text"]) == (1, None)
 
 
+def test_the_facts_of_an_older_version_are_dropped_and_its_rows_stay(tmp_path: Path) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply([log(1)])
+    store.write()
+    archive.remember(b"then")
+    archive.close()
+    with sqlite3.connect(tmp_path / "a.sqlite3") as connection:  # as that version left it
+        connection.execute("DROP TABLE facts")
+        connection.execute("CREATE TABLE facts (scope TEXT, key TEXT, value BLOB, PRIMARY KEY (scope, key))")
+        connection.execute("INSERT INTO facts VALUES ('s', 'k', x'00')")
+        connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    archive, again = opened(tmp_path / "a.sqlite3")
+    assert (archive.problem, archive.recall(), archive.facts.find("s", "k")) == (None, None, None)
+    assert everything(again) == everything(store)
+    archive.remember(b"now", facts={"s": [("k", b"new")]})
+    assert archive.facts.find("s", "k") == b"new"
+    archive.close()
+
+
+def test_a_new_row_is_not_looked_for_on_disk(tmp_path: Path) -> None:
+    """Each row of a first reading is new; whether it is there already is known without the disk."""
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply(log(number) for number in range(30))
+    store.write()
+    assert store.count("logs") > store.held("logs")
+    asked: list[str] = []
+    for connection in (archive._connection, archive._reading):
+        connection.set_trace_callback(asked.append)
+    store.apply(log(number) for number in range(30, 40))
+    assert asked == []
+    store.apply([log(0, "changed")])
+    assert len(asked) == 1
+    store.write()
+    assert not any("undo" in statement for statement in asked)
+    archive.close()
+
+
 def test_removed_keys_are_remembered_in_bounded_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archiving, "TOMBSTONES", 3)
     archive, store = opened(tmp_path / "a.sqlite3")

@@ -16,7 +16,7 @@ import pytest
 from agent_widget.ingest import archive as archiving
 from agent_widget.ingest import collector as collecting
 from agent_widget.ingest import file as reading
-from agent_widget.ingest import tail
+from agent_widget.ingest import saving, tail
 from agent_widget.ingest import watcher as watching
 from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
@@ -620,7 +620,8 @@ class Minute:
         self.end = float("inf")
         self.rounds = 0
         shown = {**vars(time), "monotonic": lambda: self.now, "sleep": self.pass_}
-        monkeypatch.setattr(watching, "time", SimpleNamespace(**shown))
+        for module in (watching, saving):
+            monkeypatch.setattr(module, "time", SimpleNamespace(**shown))
         monkeypatch.setattr(watcher, "_wake", SimpleNamespace(wait=self.wait, set=lambda: None, clear=lambda: None))
 
     def pass_(self, seconds: float) -> None:

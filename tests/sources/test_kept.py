@@ -27,7 +27,8 @@ OPERATIONS = st.lists(
 
 def facts() -> Facts:
     connection = sqlite3.connect(":memory:")
-    connection.execute(f"CREATE TABLE {FACTS}")
+    for statement in FACTS:
+        connection.execute(statement)
     return Facts(connection, connection)
 
 

@@ -1,0 +1,39 @@
+"""A set of which it is known of most things that they are not in it, in little memory.
+
+Nearly all that is looked for in an archive while a home is read for the first time is new. A filter (Bloom, *Space/time
+trade-offs in hash coding with allowable errors*, 1970) says so without asking the disk. It knows what this process has
+put into it, so it serves an archive that was empty when it was opened.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_BITS: Final = 2**24
+"""Bits of a filter (2 MiB): of a million things that are not in it it lets through 1 in 200."""
+_MASK: Final = _BITS - 1
+
+
+class Filter:
+    """Hashes (of 61 bits, as :func:`hash` has them) of the things that are in a set."""
+
+    __slots__ = ("_bits",)
+
+    def __init__(self) -> None:
+        self._bits = bytearray(_BITS // 8)
+
+    def add(self, number: int) -> None:
+        """Put a hash into the set."""
+        bits = self._bits
+        one, two, three = number & _MASK, number >> 20 & _MASK, number >> 40 & _MASK
+        bits[one >> 3] |= 1 << (one & 7)
+        bits[two >> 3] |= 1 << (two & 7)
+        bits[three >> 3] |= 1 << (three & 7)
+
+    def may_have(self, number: int) -> bool:
+        """Return whether a hash may be in the set; ``False`` is certain."""
+        bits = self._bits
+        one, two, three = number & _MASK, number >> 20 & _MASK, number >> 40 & _MASK
+        return bool(
+            bits[one >> 3] >> (one & 7) & 1 and bits[two >> 3] >> (two & 7) & 1 and bits[three >> 3] >> (three & 7) & 1
+        )

@@ -1,0 +1,103 @@
+"""When what a collector has read is written to its archive.
+
+Rows follow within a moment, many in one transaction, in another thread. A checkpoint writes what readers remember,
+which is in memory until then: while much is read one comes whenever so much of it has gathered, so that a first reading
+writes each entry about once, in transactions of one size, however long it takes; after that one comes now and then.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+from .collector import Collector
+
+log = logging.getLogger("agent_widget")
+
+SAVE_PACE: Final = 1.0
+SAVE_ROWS: Final = 1000
+"""Changed rows are written after so many seconds, or as soon as there are so many.
+
+Rows that change often are written once, and a crash goes back to the last checkpoint anyway."""
+MANY_ROWS: Final = 2000
+"""Changed rows above which they are written before anybody is sent them, else meanwhile."""
+MANY_ENTRIES: Final = 4000
+"""Entries and files to be written at a checkpoint above which it comes while there is more to read."""
+READING_PACE: Final = 5.0
+CHECKPOINT_PACE: Final = 30.0
+"""Seconds after which a checkpoint comes anyway, while there is more to read and after that."""
+CHECKPOINT_SHARE: Final = 200.0
+"""Minimum pause after a checkpoint when all is read, as a multiple of its duration."""
+TIDY_PACE: Final = 10.0
+"""Seconds between two times that the archive is tidied up, while something is written to it."""
+
+
+class Saving:
+    """Has one collector write. One thread calls it."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+        self._pool = ThreadPoolExecutor(2, "agent-widget-archive")
+        self._saving = self._tidying = Future[None]()
+        self._saving.set_result(None)
+        self._next_save = 0.0
+        """When rows must be written at the latest (:func:`time.monotonic`); 0 if there are none."""
+        self._next_checkpoint = 0.0
+        self._next_tidy = 0.0
+
+    @property
+    def due_at(self) -> float | None:
+        """When :meth:`after_sending` has something to do (:func:`time.monotonic`); ``None`` if it has not."""
+        if not self._next_save:
+            return None
+        return self._next_save if self._saving.done() else time.monotonic() + SAVE_PACE
+
+    def before_sending(self) -> None:
+        """Take in that rows have changed and are about to be sent."""
+        unwritten = self._collector.store.unwritten
+        if unwritten > MANY_ROWS:
+            self._collector.save()
+        elif unwritten and not self._next_save:
+            self._next_save = time.monotonic() + SAVE_PACE
+
+    def after_sending(self) -> None:
+        """Begin to write rows, if it is time."""
+        if not self._next_save or not self._saving.done():
+            return
+        moment = time.monotonic()
+        if self._collector.store.unwritten >= SAVE_ROWS or moment >= self._next_save:
+            self._next_save = 0.0
+            self._saving = self._pool.submit(_logged, self._collector.save)
+            self._tidy(moment)
+
+    def checkpoint(self, *, all_read: bool, now: bool = False) -> None:
+        """Write a checkpoint, if it is time, or ``now``."""
+        many = not all_read and self._collector.unkept >= MANY_ENTRIES
+        if not now and not many and time.monotonic() < self._next_checkpoint:
+            return
+        began = time.thread_time()
+        self._collector.checkpoint()
+        pause = max(CHECKPOINT_PACE, CHECKPOINT_SHARE * (time.thread_time() - began)) if all_read else READING_PACE
+        self._next_checkpoint = time.monotonic() + pause
+
+    def close(self) -> None:
+        """Wait until nothing is written any more."""
+        self._pool.shutdown()
+
+    def _tidy(self, moment: float) -> None:
+        """Have the archive tidied up, if it is time."""
+        archive = self._collector.archive
+        if archive is not None and moment >= self._next_tidy and self._tidying.done():
+            self._next_tidy = moment + TIDY_PACE
+            self._tidying = self._pool.submit(_logged, archive.tidy)
+
+
+def _logged(work: Callable[[], None]) -> None:
+    """Do something in the background; what is unforeseen is logged, since nobody asks for it."""
+    try:
+        work()
+    except Exception:
+        log.exception("the archive could not be brought up to date")
