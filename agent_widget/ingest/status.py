@@ -283,10 +283,12 @@ class Statuses:
         """Take in what happened to rows of agents and sessions."""
         for table, id, old, new in changes:
             if table == "tool_calls":
-                running = new is not None and new["status"] == "running"
-                row = new if new is not None else old
-                if row is not None and running != (old is not None and old["status"] == "running"):
-                    self._note_call(row["agent_id"] or "", id, running)
+                before, after = _runs(old), _runs(new)
+                if before != after:  # a call may be found to be of another agent
+                    if before is not None:
+                        self._note_call(before, id, False)
+                    if after is not None:
+                        self._note_call(after, id, True)
             elif table == "tasks":
                 self._note_task(id, old, new)
             elif table == "agents":
@@ -477,6 +479,11 @@ class Statuses:
         yield Record(
             "agents", agent_id, {"status": current.status, "status_reason": reason, "status_at": current.started_at}
         )
+
+
+def _runs(call: Row | None) -> str | None:
+    """Return the agent for which a call runs, ``None`` if it does not run."""
+    return (call["agent_id"] or "") if call is not None and call["status"] == "running" else None
 
 
 def _with_ends(spans: list[_Span], start: int) -> dict[int, dict[str, Any]]:

@@ -18,7 +18,7 @@ from agent_widget.ingest import crew
 from agent_widget.ingest import worker as working
 from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
-from agent_widget.ingest.worker import LAST, MORE, Batch, Worker, encode
+from agent_widget.ingest.worker import LAST, MORE, Batch, Found, Worker, encode
 from agent_widget.sources.claude import Claude
 from agent_widget.sources.steps import Usage
 from tests.ingest.test_keeping import grow, lines, transcript
@@ -114,6 +114,46 @@ def test_forks_are_counted_once_and_their_calls_belong_to_the_first(tmp_path: Pa
     found = together(home, tmp_path / "a.sqlite3")
     assert everything(found) == read_at_once(home)
     assert len(batches) == 3
+    found.close()
+
+
+class Interleaved:
+    """A crew whose workers have read everything; of which batch the next part comes is drawn by lot."""
+
+    rng: random.Random
+
+    def __init__(self, given: list[crew.Assignment], count: int) -> None:
+        self.left = len(given)
+        self._waiting = [(assignment, list(Worker().read(assignment.batch))) for assignment in given]
+
+    def found(self, timeout: float) -> tuple[crew.Assignment, Found, bool]:
+        place = self.rng.randrange(len(self._waiting))
+        assignment, parts = self._waiting[place]
+        part = msgspec.msgpack.decode(encode(parts.pop(0)), type=Found)
+        if not parts:
+            del self._waiting[place]
+            self.left -= 1
+        return assignment, part, not parts
+
+    def close(self) -> None:
+        assert not self._waiting
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_forks_are_counted_once_however_the_parts_of_batches_come_in_turns(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that runs for a fork, and is then found to be of the original, ends with the original's result."""
+    home = tmp_path / "home"
+    grow(transcript(home, 0), 0, 6)
+    for number, kept in ((1, 5), (2, 14)):
+        repeated = b"".join(lines(transcript(home, 0).stem, 0, 6).splitlines(keepends=True)[:kept])
+        fork = repeated.replace(b'"sessionId": "0', b'"sessionId": "%d' % number)
+        write(home, f"projects/-home-bob-blog/{number}0000000-0000-4000-8000-000000000000.jsonl", fork)
+    monkeypatch.setattr(Interleaved, "rng", random.Random(seed), raising=False)
+    monkeypatch.setattr(collecting, "Crew", Interleaved)
+    found = together(home, tmp_path / "a.sqlite3")
+    assert everything(found) == read_at_once(home)
     found.close()
 
 
