@@ -1,4 +1,4 @@
-"""What a picture may hide: text cut without a sign, things beside the page, broken rules of accessibility."""
+"""What a picture may hide: text that is cut or over other text, half rows, things beside the page, rules of WCAG."""
 
 from __future__ import annotations
 
@@ -9,21 +9,46 @@ from playwright.sync_api import Page
 
 AXE = Path(__file__).resolve().parents[2] / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
-FAULTS = """() => {
+FAULTS = r"""() => {
   const root = document.querySelector("#agent-widget-page").shadowRoot?.querySelector(".root")
     ?? [...document.querySelectorAll("*")].find((element) => element.shadowRoot).shadowRoot.querySelector(".root");
   const faults = [];
   const clips = (style) => style.overflowX === "hidden" || style.overflowX === "clip";
+  // As many lines as there is room for; the last ends with an ellipsis.
+  const clamped = (style) => style.webkitLineClamp !== "none";
   const titled = (element) => {
     for (let at = element; at && at !== root; at = at.parentElement) {
       if (at.title || at.getAttribute("aria-label")) return true;
     }
     return false;
   };
+  // The part of a box that no ancestor cuts off or scrolls out of sight.
+  const inSight = (element, { left, top, right, bottom }) => {
+    for (let at = element; at && at !== root; at = at.parentElement) {
+      const style = getComputedStyle(at);
+      if (style.overflowX === "visible" && style.overflowY === "visible") continue;
+      const edge = at.getBoundingClientRect();
+      [left, top] = [Math.max(left, edge.left), Math.max(top, edge.top)];
+      [right, bottom] = [Math.min(right, edge.right), Math.min(bottom, edge.bottom)];
+    }
+    return { left, top, right, bottom };
+  };
+  // Whether what lies over an element at a point is a ground that hides it: a head over its rows, a dialog.
+  const isHidden = (element, over, x, y) => {
+    const stack = root.getRootNode().elementsFromPoint(x, y);
+    const [lower, upper] = [stack.indexOf(element), stack.indexOf(over)];
+    if (lower < 0 || upper < 0) return true; // one of them is out of reach
+    return stack.slice(0, Math.max(lower, upper)).some((one) => {
+      const ground = getComputedStyle(one).backgroundColor;
+      const [, alpha = 1] = /[,/] ?([\d.]+)\)$/.exec(ground.startsWith("rgb(") ? "" : ground) ?? [];
+      return alpha > 0.9 && !(one.contains(element) && one.contains(over));
+    });
+  };
   if (document.documentElement.scrollWidth > innerWidth) faults.push("the page is wider than the window");
   if (root.scrollWidth > root.clientWidth) faults.push("the dashboard is wider than its place");
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   const range = document.createRange();
+  const texts = [];
   for (let text = walker.nextNode(); text; text = walker.nextNode()) {
     if (!text.data.trim()) continue;
     const own = text.parentElement;
@@ -31,16 +56,41 @@ FAULTS = """() => {
     if (own.offsetWidth <= 1 || own.closest(".visually-hidden")) continue; // for those who listen
     range.selectNodeContents(text);
     const box = range.getBoundingClientRect();
+    texts.push({ own, text: text.data.trim().slice(0, 60), box: inSight(own, box) });
     for (let at = own; at && at !== root; at = at.parentElement) {
       const style = getComputedStyle(at);
       if (style.overflowX === "auto" || style.overflowX === "scroll") break;
       if (!clips(style)) continue;
       const edge = at.getBoundingClientRect();
+      if (clamped(style)) break;
       if (box.right <= edge.right + 1 && box.left >= edge.left - 1) continue;
       const message = `${JSON.stringify(text.data.slice(0, 60))} in .${at.className}`;
       if (style.textOverflow !== "ellipsis") faults.push(`cut without a sign: ${message}`);
       else if (!titled(own)) faults.push(`cut, and nowhere whole: ${message}`);
       break;
+    }
+  }
+  texts.sort((a, b) => a.box.top - b.box.top);
+  for (const [i, one] of texts.entries()) {
+    for (let j = i + 1; j < texts.length && texts[j].box.top < one.box.bottom; j++) {
+      const two = texts[j];
+      if (one.own === two.own || one.own.contains(two.own) || two.own.contains(one.own)) continue;
+      const [left, right] = [Math.max(one.box.left, two.box.left), Math.min(one.box.right, two.box.right)];
+      const [top, bottom] = [Math.max(one.box.top, two.box.top), Math.min(one.box.bottom, two.box.bottom)];
+      // The boxes of two lines touch; their letters do not.
+      if (right - left < 3 || bottom - top < 6) continue;
+      if (isHidden(one.own, two.own, (left + right) / 2, (top + bottom) / 2)) continue;
+      faults.push(`over each other: ${JSON.stringify(one.text)} and ${JSON.stringify(two.text)}`);
+    }
+  }
+  for (const row of root.querySelectorAll("[role=row], .overview-row, .lane, .attention-entry")) {
+    let list = row.parentElement;
+    while (list !== root && !/auto|scroll/.test(getComputedStyle(list).overflowY)) list = list.parentElement;
+    if (list.scrollTop === 0) {
+      const edge = list.getBoundingClientRect().top + list.clientTop + list.clientHeight;
+      const { top, bottom } = row.getBoundingClientRect();
+      const parted = top < edge - 2 && bottom > edge + 2;
+      if (parted) faults.push(`half a row: ${JSON.stringify(row.textContent.slice(0, 60))}`);
     }
   }
   return [...new Set(faults)];

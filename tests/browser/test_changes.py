@@ -214,7 +214,7 @@ def test_the_command_that_resumes_is_there_to_be_copied(
         button = board.details.get_by_role("button", name="Copy the command that goes on")
         button.click()
         expect(board.details.get_by_role("button", name="copied")).to_be_visible()
-        board.details.get_by_role("button", name="Fields").click()
+        board.details.get_by_role("button", name="Details").click()
         command = board.details.locator(".resume code")
         expect(command).to_contain_text(f"claude --resume {ANN}")
         expect(command).to_contain_text("CLAUDE_CONFIG_DIR=")

@@ -29,6 +29,8 @@ export interface Estimate {
 }
 
 const PACE_SINCE = 2 * HOUR;
+/** A pause this short says nothing, however fast they were completed before. */
+const PAUSE_MS = 2 * MINUTE;
 /** Fewer completed tasks are no pace. */
 const PACE_TASKS = 4;
 
@@ -61,7 +63,7 @@ export function burnOf(tasks: readonly TasksRow[], now: number): Burn {
     left,
     total,
     estimate,
-    summary: summaryOf(estimate, left, total, finished.at(-1), now) + (added > 0 ? " if none is added" : ""),
+    summary: summaryOf(estimate, left, total, finished, now) + (added > 0 ? " if none is added" : ""),
   };
 }
 
@@ -85,7 +87,7 @@ export function timeLeft(completedAt: readonly number[], remaining: number, now:
   if (recent.length < PACE_TASKS || remaining <= 0) return null;
   const over = now - recent[0]!;
   const each = over / recent.length;
-  if (now - recent.at(-1)! > 4 * each) return null;
+  if (now - recent.at(-1)! > Math.max(4 * each, PAUSE_MS)) return null;
   // What is counted scatters by its square root: four tasks in an hour may as well have been two or six.
   const scatter = Math.sqrt(recent.length);
   const low = rounded((over / (recent.length + scatter)) * remaining);
@@ -109,15 +111,17 @@ function summaryOf(
   estimate: Estimate | null,
   left: number,
   total: number,
-  last: number | undefined,
+  finished: readonly number[],
   now: number,
 ): string {
+  const last = finished.at(-1);
   if (total === 0) return "no tasks";
   if (left === 0) return "nothing left";
   if (estimate !== null) return `${estimateText(estimate)} at the pace of the last ${paceText(estimate.over)}`;
   if (last === undefined) return `${plural(left, "task")} left, none completed yet`;
   if (now - last > PACE_SINCE) return `no task completed for ${longDuration(now - last)}`;
-  return "too few were completed lately to estimate how long the rest takes";
+  const paced = (finished.at(-PACE_TASKS) ?? 0) > now - PACE_SINCE;
+  return paced ? `none completed for ${longDuration(now - last)}` : "too few completed lately for an estimate";
 }
 
 function paceText(over: number): string {

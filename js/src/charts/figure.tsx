@@ -1,6 +1,9 @@
 // One of the large figures: what it is, how much, and how it got there. Its tooltip has what it counts and since when,
 // a click leads to the rows behind it.
-import { Spark } from "./spark.tsx";
+import { Columns, Spark } from "./spark.tsx";
+
+/** As many columns as there is room for; fewer stand at the right, where now is. */
+const MOST_COLUMNS = 16;
 
 export interface FigureProps {
   label: string;
@@ -13,10 +16,12 @@ export interface FigureProps {
   /** What it counts and since when. */
   about: string;
   course: readonly number[];
+  /** What was in each stretch rather than how it was at each instant: columns, not a line. */
+  columns?: boolean;
   onOpen: () => void;
 }
 
-export function Figure({ label, covers, value, unit, note, about, course, onOpen }: FigureProps) {
+export function Figure({ label, covers, value, unit, note, about, course, columns = false, onOpen }: FigureProps) {
   return (
     <button type="button" class="figure" title={about} onClick={onOpen}>
       <span class="figure-label">
@@ -29,7 +34,7 @@ export function Figure({ label, covers, value, unit, note, about, course, onOpen
       </span>
       <span class="figure-foot">
         <span class="figure-note">{note}</span>
-        <Spark values={course} />
+        {columns ? <Columns values={course} most={MOST_COLUMNS} /> : <Spark values={course} />}
       </span>
     </button>
   );

@@ -8,7 +8,7 @@ const HEAD = 4;
 const LABEL_LEAST = 40;
 const LABEL_PAD = 5;
 /** Fewer letters of a longer text say nothing. */
-const LEAST_LETTERS = 6;
+const LEAST_LETTERS = 12;
 
 export function paintLinks(
   context: CanvasRenderingContext2D,

@@ -1,5 +1,5 @@
 // The words beside the lanes: who is on which row and what it is doing. Only rows in sight exist.
-import { money, plural, short, UNKNOWN, when, words } from "../lib/format.ts";
+import { modelName, money, plural, short, UNKNOWN, when, words } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";
 import { Ends } from "../parts/ends.tsx";
 import { FinishedMark } from "../parts/finished.tsx";
@@ -40,6 +40,7 @@ export function LaneRows({ model }: { model: LaneModel }) {
     <>
       {rows.slice(first, last).map(({ agent, depth, fold }, i) => {
         const row = first + i;
+        const name = agentName(model.store, agent.id);
         return (
           <div
             key={agent.id}
@@ -54,13 +55,9 @@ export function LaneRows({ model }: { model: LaneModel }) {
           >
             <div class="lane-who" style={{ paddingInlineStart: `${Math.min(depth, DEEPEST) * INDENT}px` }}>
               <StatusMark status={agent.status} />
-              <Ends strong text={agentName(model.store, agent.id)} alike={alikeIn(model.store, agent.id)} />
+              <Ends strong text={name} alike={alikeIn(model.store, agent.id)} />
               {fold !== undefined && <FinishedMark inOption fold={fold} onToggle={() => model.toggle(agent.id)} />}
-              {agentName(model.store, agent.id).length + 2 * depth < ROOM && (
-                <span class="lane-kind line muted" title={kindOf(agent)}>
-                  {kindOf(agent)}
-                </span>
-              )}
+              <Kind text={kindOf(agent, name)} room={name.length + 2 * depth < ROOM} />
             </div>
             <Doing agent={agent} />
             {context && (
@@ -97,11 +94,19 @@ function Doing({ agent }: { agent: Agent }) {
   );
 }
 
-/** "claude · opus-4-5": what it is there for or else which program it is, and the model without its date. */
-function kindOf({ role, source, model, name }: Agent): string {
-  const short = model?.replace(/-\d{8}$/, "").replace(`${source}-`, "");
-  return [role ?? source, short]
-    .filter((part) => part && part !== name)
+function Kind({ text, room }: { text: string; room: boolean }) {
+  if (!room || text === "") return null;
+  return (
+    <span class="lane-kind line muted" title={text}>
+      {text}
+    </span>
+  );
+}
+
+/** "claude · opus-4-5": what it is there for, or else which program it is, unless its name begins with that; and the model. */
+function kindOf({ role, source, model }: Agent, name: string): string {
+  return [role ?? source, model && modelName(model)]
+    .filter((part) => part && !name.startsWith(part))
     .map((part) => oneLine(part!))
     .join(" · ");
 }

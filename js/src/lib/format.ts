@@ -151,6 +151,13 @@ export function plural(n: number, one: string, many = `${one}s`): string {
   return `${integer(n)} ${n === 1 ? one : many}`;
 }
 
+/** The name of a model without who makes it and without its date, everywhere the same: "opus-4-5". */
+export const modelName = (model: string): string =>
+  model.replace(/^(?:[a-z0-9.-]+\/)*(?:claude-)?|-\d{8}$/g, "") || model;
+
+/** The kind of a message in words; what a person wrote, or is asked, is theirs. */
+export const kindWords = (kind: string): string => (kind === "user" ? "you" : words(kind));
+
 /** "in_progress" as "in progress". */
 export function words(value: string | null): string {
   return value === null || value === "" ? UNKNOWN : value.replaceAll("_", " ");

@@ -48,15 +48,28 @@ const WORD = 10;
 /** Of a longer word so many characters stay. */
 const TAIL = 8;
 
+/** With the sign before it, but not a space: that goes where the rest goes. A number may have a point, as "(v0.2)". */
+const LAST_WORD = /(?:[-_/]|\.(?!\d))?(?:[^-_.\s/]|\.(?=\d))+$/u;
+
 /** Names that differ within so many characters are told apart by their beginnings. */
 const HEAD = 10;
 
 /** Id → how many characters the agent's name begins with that another one of the same parent begins with too. */
 export function alikeOf(agents: Iterable<AgentsRow>): ReadonlyMap<string, number> {
-  const groups = new Map<string, { id: string; name: string }[]>();
+  const groups = new Map<string, Named[]>();
   for (const agent of agents) append(groups, agent.parent_id ?? "", { id: agent.id, name: ownName(agent.id, agent) });
+  return alikeIn(groups.values());
+}
+
+interface Named {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** Id → how many characters its name begins with that another one of its group begins with too. */
+export function alikeIn(groups: Iterable<Named[]>): ReadonlyMap<string, number> {
   const alike = new Map<string, number>();
-  for (const group of groups.values()) {
+  for (const group of groups) {
     group.sort((a, b) => (a.name < b.name ? -1 : 1)); // those that begin alike stand beside each other
     let before = 0;
     for (const [i, { id, name }] of group.entries()) {
@@ -81,8 +94,18 @@ function commonLength(a: string, b: string): number {
 export function endsOf(name: string, alike = Infinity): readonly [head: string, tail: string] {
   const chars = [...name];
   if (chars.length <= SHORT || alike < HEAD) return ["", name];
-  const word = /[-_.\s/][^-_.\s/]+$/u.exec(name)?.[0] ?? "";
+  const word = LAST_WORD.exec(name)?.[0] ?? "";
   const long = [...word].length > WORD || word === "" || word === name;
   const tail = long ? Math.min(TAIL, Math.floor(chars.length * 0.4)) : [...word].length;
   return [chars.slice(0, -tail).join(""), chars.slice(-tail).join("")];
 }
+
+/** Of a title whose first part others have too, this much of it: what tells it apart is its end. */
+const LATE = 0.6;
+
+/** Whether it takes the end of a title to tell it from the others; `alike` as in `endsOf`. */
+export const differsLate = (title: string, alike: number): boolean =>
+  alike >= Math.max(HEAD, title.length * LATE) && (alike < title.length || NUMBERED.test(title));
+
+/** A title that is the beginning of another one has no end of its own, unless it is a number. */
+const NUMBERED = /\d\W*$/;

@@ -9,6 +9,11 @@ const MARK_MS = CHANGE_MEMORY_MS;
 
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
+/** Where more than this part of the rows are fresh at once, a tint says nothing and flickers: there is none then. */
+const CALM_PART = 1 / 3;
+/** Of fewer rows all may be fresh. */
+const CALM_ROWS = 5;
+
 export function useFresh(changedAt: ReadonlyMap<string, number> | undefined): (id: string) => boolean {
   const [, redraw] = useReducer((n: number) => n + 1, 0);
   const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
@@ -18,7 +23,12 @@ export function useFresh(changedAt: ReadonlyMap<string, number> | undefined): (i
     },
     [],
   );
+  const last = useRef({ rows: 0, fresh: 0 });
+  const calm = last.current.rows > CALM_ROWS && last.current.fresh > last.current.rows * CALM_PART;
+  const drawn = { rows: 0, fresh: 0 };
+  last.current = drawn;
   return (id) => {
+    drawn.rows++;
     const at = changedAt?.get(id);
     if (at === undefined) return false;
     const left = at + (reducedMotion.matches ? MARK_MS : TINT_MS) - performance.now();
@@ -27,6 +37,7 @@ export function useFresh(changedAt: ReadonlyMap<string, number> | undefined): (i
       timer.current = null;
       redraw(0);
     }, left);
-    return true;
+    drawn.fresh++;
+    return !calm;
   };
 }

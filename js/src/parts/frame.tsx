@@ -106,14 +106,16 @@ export function Frame<T extends TableName, R extends object>(props: FrameProps<T
             <Empty title={`No ${nouns[1]} yet.`}>{props.nothing}</Empty>
           ) : (
             <Empty title={`None of ${plural(total, ...nouns)} matches.`}>
-              <button type="button" class="button" onClick={clear}>
-                Clear search and filters
-              </button>
-              {nav.search.value.trim() !== "" && (
-                <button type="button" class="button" onClick={() => (nav.everything.value = true)}>
-                  Search everything
+              <span class="empty-ways">
+                <button type="button" class="button" onClick={clear}>
+                  Clear search and filters
                 </button>
-              )}
+                {nav.search.value.trim() !== "" && (
+                  <button type="button" class="button" onClick={() => (nav.everything.value = true)}>
+                    Search everything
+                  </button>
+                )}
+              </span>
             </Empty>
           )}
           {shown > 0 && (

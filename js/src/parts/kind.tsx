@@ -1,5 +1,5 @@
 // The kind of a message as a pill; kinds that ask for something or end something have the colour of a status.
-import { words } from "../lib/format.ts";
+import { kindWords } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";
 
 const TONES: Readonly<Record<string, string>> = {
@@ -11,5 +11,5 @@ const TONES: Readonly<Record<string, string>> = {
 
 export function KindPill({ kind }: { kind: string | null }) {
   if (kind === null) return null;
-  return <span class={`pill ink-${TONES[kind] ?? "plain"}`}>{words(oneLine(kind))}</span>;
+  return <span class={`pill ink-${TONES[kind] ?? "plain"}`}>{kindWords(oneLine(kind))}</span>;
 }

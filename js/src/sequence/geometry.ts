@@ -7,7 +7,7 @@ export const TIME = 70;
 export const ARROW = 22;
 
 const EDGE = 14;
-const LEAST_LANE = 60;
+const LEAST_LANE = 72;
 const MOST_LANE = 176;
 /** About the width of a character of a name. */
 const CHARACTER = 7.5;

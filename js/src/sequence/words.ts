@@ -1,5 +1,5 @@
 // The words of the sequence: names, labels for screen readers, and tooltips.
-import { duration, longDuration, stamp, words } from "../lib/format.ts";
+import { duration, kindWords, longDuration, stamp } from "../lib/format.ts";
 import { EVERYONE } from "../lib/names.ts";
 import { oneLine, visible } from "../lib/text.ts";
 import type { Message } from "../store/events.ts";
@@ -10,7 +10,8 @@ import { latencyOf, type Pairs, type Standing } from "./pairs.ts";
 
 export const nameOf = (store: Shown, id: string): string => (id === "" ? "unknown" : agentName(store, id));
 
-export const kindOf = (message: Message): string => (message.kind === null ? "message" : words(oneLine(message.kind)));
+export const kindOf = (message: Message): string =>
+  message.kind === null ? "message" : kindWords(oneLine(message.kind));
 
 /** "orchestrator to reviewer, delegate, answered after 2 min 4 s: Review the …" */
 export function labelOf(store: Shown, item: MessageItem, pairs: Pairs, standing: Standing): string {

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { burnOf, estimateText, timeLeft } from "../../src/charts/burndown.ts";
 import { row } from "../support/rows.ts";
 
-const MINUTE = 60_000;
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
 const NOW = Date.UTC(2026, 10, 23, 14, 22);
 const ago = (minutes: number) => NOW - minutes * MINUTE;
 const task = (id: string, status: string, created: number, ended: number | null = null) =>
@@ -48,6 +49,9 @@ test("no estimate without a pace, when it stalled, or when nothing is left", () 
   assert.equal(timeLeft(pace.slice(1), 3, NOW), null, "three tasks are no pace");
   assert.equal(timeLeft(pace, 0, NOW), null, "nothing is left");
   assert.equal(timeLeft(pace, 3, NOW + 100 * MINUTE), null, "nothing was finished for long");
+  const fast = [55, 50, 45, 40, 35, 30, 25, 20, 15, 10].map((secondsAgo) => NOW - secondsAgo * SECOND);
+  assert.notEqual(timeLeft(fast, 3, NOW + MINUTE), null, "a minute's pause of those who finish six a minute");
+  assert.equal(timeLeft(fast, 3, NOW + 5 * MINUTE), null);
 });
 
 test("what it says is plain in each case", () => {

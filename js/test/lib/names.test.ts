@@ -1,7 +1,7 @@
 // What agents are called.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { alikeOf, endsOf, numbersOf, ownName } from "../../src/lib/names.ts";
+import { alikeIn, alikeOf, differsLate, endsOf, numbersOf, ownName } from "../../src/lib/names.ts";
 import { row } from "../support/rows.ts";
 
 test("sessions of one project are told apart in the order in which they began", () => {
@@ -40,12 +40,14 @@ test("a name that is a text stays whole, an id is known by its ends", () => {
 
 for (const [name, tail] of [
   ["code-worker-17", "-17"],
-  ["Investigate wasm size reduction 2", " 2"],
-  ["Read the store", " store"],
+  ["Investigate wasm size reduction 2", "2"],
+  ["Read the store", "store"],
+  ["Choose the layout of the readings store (v0.2)", "(v0.2)"],
+  ["Read skylark/store.py", ".py"],
   ["general-purpose", "-purpose"],
   ["generalpurpose", "rpose"],
   ["mcp__github__list_pull_request_review_comments", "_comments"],
-  ["Investigate wasm size reduction", " reduction"],
+  ["Investigate wasm size reduction", "reduction"],
   ["Ask for the recommendations", "ndations"],
   ["skylark", "skylark"],
 ] as const)
@@ -68,7 +70,7 @@ test("names that differ at once are cut at their end, those that begin alike kee
   const tails = ["zig", "rust", "issue 5", "issue 6"].map((id) => alike.get(id)!);
   assert.deepEqual(tails, [8, 8, 16, 16]);
   assert.deepEqual(endsOf("Migrate zig and dart to ConfiguredLanguage", 8)[0], "");
-  assert.equal(endsOf("Implement issue 6334 path expand", 16)[1], " expand");
+  assert.equal(endsOf("Implement issue 6334 path expand", 16)[1], "expand");
 });
 
 test("the person at a host that is followed is you as well", () => {
@@ -77,4 +79,12 @@ test("the person at a host that is followed is you as well", () => {
   assert.equal(ownName("gpu-box/superuser", undefined), "gpu-box/superuser");
   const people = ["user", "gpu-box/user"].map((id) => row("agents", id, { role: "human" }));
   assert.equal(numbersOf(people).size, 0, "and not another one");
+});
+
+test("titles keep their ends where only those tell them apart", () => {
+  const titles = ["Insert readings in batches (v0.10)", "Insert readings in batches (v0.11)", "Insert a missing index"];
+  const alike = alikeIn([titles.map((name) => ({ id: name, name }))]);
+  const late = titles.map((title) => differsLate(title, alike.get(title)!));
+  assert.deepEqual(late, [true, true, false]);
+  assert.equal(differsLate("Insert readings in batches", 26), false, "the beginning of others");
 });

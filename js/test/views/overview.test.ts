@@ -1,7 +1,7 @@
 // The figures and the strip above the lanes: what they count, and what they refuse to guess.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sparkPath } from "../../src/charts/spark.tsx";
+import { columnsPath, sparkPath } from "../../src/charts/spark.tsx";
 import { isWithin } from "../../src/lib/stretch.ts";
 import { needs, whyOf } from "../../src/state/needs.ts";
 import { runQuery } from "../../src/state/query.ts";
@@ -106,7 +106,7 @@ test("pace is in tokens where they are counted, else in messages", () => {
     Array.from({ length: 30 }, (_, i) => ({ id: `${i}`, at: NOW - i * 1000, kind: "direct" })),
   );
   const figure = paceFigure([agent("a")], [], messages, STRETCH);
-  assert.deepEqual([figure.label, figure.value], ["Messages / min", "2"]);
+  assert.deepEqual([figure.label, figure.value], ["Messages", "2"]);
   const counted = agent("a", { input_tokens: 10, output_tokens: 5, cache_read_tokens: 80, cache_write_tokens: 10 });
   const tokens = paceFigure([counted], [], index(), STRETCH);
   assert.deepEqual([tokens.label, tokens.value, tokens.note], ["Tokens", "105", "80% from cache"]);
@@ -114,7 +114,7 @@ test("pace is in tokens where they are counted, else in messages", () => {
   assert.deepEqual([over.label, over.value, over.note], ["Tokens", "105", "80% from cache"]);
 });
 
-test("rates and lines of tokens and cost are of the last quarters of an hour, from the first moment on", () => {
+test("rates and columns of tokens and cost are of the last quarters of an hour, from the first moment on", () => {
   const used = (minutesAgo: number, output_tokens: number, cost_usd: number | null) =>
     row("usage", `${minutesAgo}`, { at: NOW - (NOW % (15 * MINUTE)) - minutesAgo * MINUTE, output_tokens, cost_usd });
   const agents = [agent("a", { output_tokens: 5000, cost_usd: 9 })];
@@ -122,21 +122,21 @@ test("rates and lines of tokens and cost are of the last quarters of an hour, fr
   const pace = paceFigure(agents, usage, index(), STRETCH);
   assert.deepEqual([pace.label, pace.value, pace.note], ["Tokens", "5", "30 / min now"]);
   assert.deepEqual(pace.course, [9000, 220, 440]);
-  assert.match(pace.about, /The line: the last 45 min\./);
+  assert.match(pace.about, /The columns: each quarter of an hour, 3 of them\./);
   const cost = worthFigure(agents, usage, [], index(), NOW);
   assert.deepEqual([cost.value, cost.note], ["$9.00", "$0.60 / h now"]);
   assert.deepEqual(cost.course, [8, 0, 0.22]);
 });
 
-test("a line of tokens begins with what was used first: before it nothing is known, and two points are no course", () => {
+test("the columns of tokens begin with what was used first: before it nothing is known", () => {
   const used = (quartersAgo: number, output_tokens: number) =>
     row("usage", `${quartersAgo}`, { at: NOW - (NOW % (15 * MINUTE)) - quartersAgo * 15 * MINUTE, output_tokens });
   const course = (...usage: ReturnType<typeof used>[]) =>
     paceFigure([agent("a", { output_tokens: 1 })], usage, index(), STRETCH).course;
   assert.deepEqual(course(), []);
-  assert.deepEqual(course(used(1, 5), used(0, 9)), []);
+  assert.deepEqual(course(used(1, 5), used(0, 9)), [5, 9]);
   assert.deepEqual(course(used(0, 9), used(3, 5)), [5, 0, 0, 9]);
-  assert.deepEqual(course(used(500, 7), used(0, 9)), [...Array(23).fill(0), 9], "a pause of six hours is known");
+  assert.deepEqual(course(used(500, 7), used(0, 9)), [...Array(15).fill(0), 9], "a pause of four hours is known");
   assert.deepEqual(course(used(500, 7)), [], "nothing of it lately");
 });
 
@@ -206,6 +206,8 @@ test("a histogram holds what is in the stretch, ends included", () => {
 test("a course that does not change is drawn on the ground", () => {
   assert.equal(sparkPath([3, 3]), sparkPath([0, 0]));
   assert.notEqual(sparkPath([0, 3]), sparkPath([3, 0]));
+  assert.equal(columnsPath([4], 24), columnsPath([9], 24), "the highest has the whole height, at the right edge");
+  assert.ok(columnsPath([0, 4], 24).endsWith(columnsPath([4], 24)));
 });
 
 test("a task that is stuck because its owner waits is one need, and its note is told without its stamp", () => {

@@ -26,5 +26,10 @@ function needed(columns: readonly Measured[]): number {
 
 /** For `grid-template-columns`. */
 export function template(columns: readonly Measured[]): string {
-  return columns.map(({ min, grow = 0 }) => (grow > 0 ? `minmax(${min}px, ${grow}fr)` : `${min}px`)).join(" ");
+  // Where none takes the width left over, the last does: it ends at the edge.
+  const last = columns.some(({ grow = 0 }) => grow > 0) ? undefined : columns.at(-1);
+  return columns
+    .map((column) => (column === last ? { ...column, grow: 1 } : column))
+    .map(({ min, grow = 0 }) => (grow > 0 ? `minmax(${min}px, ${grow}fr)` : `${min}px`))
+    .join(" ");
 }

@@ -6,6 +6,7 @@ import {
   hourMinute,
   integer,
   longDuration,
+  modelName,
   money,
   percent,
   plural,
@@ -139,7 +140,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
       (row) => row.model,
       (row) => (
         <span class="line muted" title={oneLine(row.model ?? "")}>
-          {row.model === null ? "–" : oneLine(row.model.replace(/^claude-|-\d{8}$/g, ""))}
+          {row.model === null ? "–" : oneLine(modelName(row.model))}
         </span>
       ),
     ),

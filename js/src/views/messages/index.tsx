@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { isHuman } from "../../lib/agents.ts";
-import { integer, words } from "../../lib/format.ts";
+import { integer, kindWords } from "../../lib/format.ts";
 import { joined } from "../../lib/search.ts";
 import { newestFirst } from "../../lib/sort.ts";
 import { Details } from "../../parts/details.tsx";
@@ -25,7 +25,7 @@ import { Thread } from "./thread.tsx";
 const HEARTBEAT = "heartbeat";
 
 const facetsOf = (store: Shown): readonly Facet<MessagesRow>[] => [
-  { key: "kind", title: "kind", values: (row) => [row.kind] },
+  { key: "kind", title: "kind", values: (row) => [row.kind], name: kindWords },
   {
     key: "agent",
     title: "agent",
@@ -93,7 +93,7 @@ export function Messages() {
         </>
       }
       details={(row) => (
-        <Details table="messages" row={row} title={row.kind ? words(row.kind) : "message"}>
+        <Details table="messages" row={row} title={row.kind ? kindWords(row.kind) : "message"}>
           <MarkRead key={row.id} row={row} />
           <Thread row={row} pairs={pairs} standing={standing(row)} />
         </Details>

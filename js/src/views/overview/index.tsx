@@ -8,7 +8,7 @@ import { ROW } from "../../lanes/layout.ts";
 import { useQuiet, windowOf } from "../../lanes/quiet.ts";
 import type { TimeWindow } from "../../lanes/window.ts";
 import { SECOND } from "../../lib/durations.ts";
-import { day, hourMinute, longDuration } from "../../lib/format.ts";
+import { day, hourMinute, longDuration, words } from "../../lib/format.ts";
 import type { Pace } from "../../lib/limits.ts";
 import { CopyButton } from "../../parts/copy.tsx";
 import { useSize } from "../../parts/size.ts";
@@ -102,7 +102,8 @@ function withLimits(figure: FigureData, store: Shown, running: readonly Pace[], 
   const about = running.map((pace) => aboutLimit(store, pace, now)).join("\n\n");
   return {
     ...figure,
-    note: `${figure.note.replace(" in all", "")} · ${briefly(first)}`,
+    // Nobody can tell what a number of tokens is of a limit whose size is not known.
+    note: first.used === null ? figure.note : `${figure.note.replace(" now", "")} · ${briefly(first)}`,
     about: `${figure.about}\n\n${about}`,
   };
 }
@@ -154,7 +155,7 @@ function Nothing({ store }: { store: Shown }) {
             {sources.map(({ name, path, state }) => (
               <tr key={path}>
                 <td class="muted">{state === "missing" ? "✕" : "✓"}</td>
-                <th scope="row">{name}</th>
+                <th scope="row">{words(name)}</th>
                 <td>
                   <code>{path}</code>
                 </td>

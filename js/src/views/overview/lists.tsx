@@ -8,6 +8,7 @@ import { Ends } from "../../parts/ends.tsx";
 import { useFresh } from "../../parts/fades.ts";
 import { KindPill } from "../../parts/kind.tsx";
 import { StatusMark, statusColor } from "../../parts/status.tsx";
+import { TaskTitle } from "../../parts/task-title.tsx";
 import { Line } from "../../parts/text.tsx";
 import { Time } from "../../parts/time.tsx";
 import type { Nav } from "../../state/nav.ts";
@@ -26,7 +27,7 @@ export function LatestMessages({ store, nav, index }: { store: Shown; nav: Nav; 
   const lastMinute = index.messages.length - lowerBound(index.messages, now - MINUTE, messageAt);
   const isFresh = useFresh(store.tables.messages.changedAt);
   return (
-    <section class="overview-list" aria-label="Latest messages">
+    <section class="overview-list latest" aria-label="Latest messages">
       <Heading
         title="Messages"
         note={`${integer(lastMinute)} in the last minute`}
@@ -36,7 +37,7 @@ export function LatestMessages({ store, nav, index }: { store: Shown; nav: Nav; 
         <button
           key={message.id}
           type="button"
-          class={`overview-row ${isFresh(message.id) ? "fresh" : ""}`}
+          class={`overview-row overview-message ${isFresh(message.id) ? "fresh" : ""}`}
           onClick={() => nav.open("messages", message.id)}
         >
           <Time at={message.at} fits="clock" />
@@ -81,7 +82,7 @@ export function TasksInHand({ store, nav, burndown }: { store: Shown; nav: Nav; 
           onClick={() => nav.open("tasks", task.id)}
         >
           <StatusMark status={task.status} />
-          <Line text={task.title ?? task.id} />
+          <TaskTitle task={task} />
           {task.progress === null ? <span /> : <Bar part={task.progress} color={statusColor(task.status)} />}
           <span class="muted overview-part">{task.progress === null ? "" : percent(task.progress)}</span>
           <span class="muted overview-owner">

@@ -13,9 +13,8 @@ import { between, covers, type FigureData, histogram, POINTS, type Stretch } fro
 
 /** Work of less than this is no rate an hour. */
 const LEAST_WORK_MS = 5 * MINUTE;
-/** Quarters of an hour in the lines of tokens and cost. */
-const QUARTERS = 24;
-const LEAST_QUARTERS = 3;
+/** Quarters of an hour in the columns of tokens and cost. */
+const QUARTERS = 16;
 
 const counts = (agent: AgentsRow): boolean => agent.output_tokens !== null || agent.input_tokens !== null;
 const noun = (agents: number): string => plural(agents, "agent");
@@ -61,26 +60,24 @@ function tokensFigure(
       `${integer(output)} out; counted for ${noun(counted.length)}. ` +
       (hourly === null ? "" : `${integer(hourly.rate)} an hour over the ${longDuration(hourly.worked)} of work. `) +
       (rate === null ? "" : "The rate is of this quarter of an hour and the last. ") +
-      lineOf(course),
+      columnsOf(course),
     course,
+    columns: true,
     view: "usage",
   };
 }
 
-/**
- * What was used in each of the last quarters of an hour, from the first one known on; empty where that is too little
- * to be a line, or nothing was used.
- */
+/** What was used in each of the last quarters of an hour, from the first one known on; empty where nothing was used. */
 function courseOf(usage: readonly UsageRow[], now: number, of: (used: Used) => number): number[] {
   const first = usage.reduce((oldest, { at }) => Math.min(oldest, at ?? oldest), Infinity);
   const known = Math.min(QUARTERS, Math.floor((now - first) / QUARTER) + 1);
-  const course = known < LEAST_QUARTERS ? [] : perQuarter(usage, now, known).map(of);
+  const course = known > 0 ? perQuarter(usage, now, known).map(of) : [];
   return course.some((value) => value > 0) ? course : [];
 }
 
 /** Which time a course covers. */
-const lineOf = (course: readonly number[]): string =>
-  course.length === 0 ? "" : `The line: the last ${longDuration(course.length * QUARTER)}.`;
+const columnsOf = (course: readonly number[]): string =>
+  course.length === 0 ? "" : `The columns: each quarter of an hour, ${course.length} of them.`;
 
 /** A total over the time in which somebody it is of was working. */
 function perHour(
@@ -109,9 +106,10 @@ function messagesFigure({ messages }: Events, stretch: Stretch): FigureData {
   const minutes = (stretch.to - stretch.from) / MINUTE;
   const last = messages.at(-1);
   return {
-    label: "Messages / min",
+    label: "Messages",
     covers: covers(stretch),
     value: short(times.length / minutes),
+    unit: " / min",
     note: last === undefined ? "none yet" : `last ${ago(messageAt(last), stretch.now)}`,
     about: `${plural(times.length, "message")} ${between(stretch)}, heartbeats left out.`,
     course: histogram(times, stretch),
@@ -162,8 +160,9 @@ function costFigure(agents: readonly AgentsRow[], usage: readonly UsageRow[], in
         : "") +
       (hourly === null ? "" : `${money(hourly.rate)} an hour over the ${longDuration(hourly.worked)} of work. `) +
       (rate === null ? "" : "The rate of now is of this quarter of an hour and the last. ") +
-      lineOf(course),
+      columnsOf(course),
     course,
+    columns: true,
     view: "usage",
   };
 }

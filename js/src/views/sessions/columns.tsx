@@ -19,7 +19,7 @@ const INDENT_PX = 16;
 
 /** Few agents write when a session is over: then it lasted, as far as is known, until its last change. */
 export function lasted(row: SessionsRow): number | null {
-  if (row.duration_ms !== null) return row.duration_ms;
+  if (row.duration_ms) return row.duration_ms; // of one that has a single line nothing is known
   const { started_at, updated_at } = row;
   return started_at === null || updated_at === null || updated_at <= started_at ? null : updated_at - started_at;
 }

@@ -2,7 +2,7 @@
 import { score, words } from "../../lib/format.ts";
 import type { Column } from "../../parts/grid/types.ts";
 import { StatusMark } from "../../parts/status.tsx";
-import { Line } from "../../parts/text.tsx";
+import { TaskTitle } from "../../parts/task-title.tsx";
 import { Time } from "../../parts/time.tsx";
 import { agentName } from "../../store/names.ts";
 import type { Shown } from "../../store/store.ts";
@@ -49,7 +49,7 @@ export function taskColumns(store: Shown, depths: ReadonlyMap<string, number>): 
       cell: (row) => (
         <span class="with-mark" style={{ paddingInlineStart: `${(depths.get(row.id) ?? 0) * INDENT_PX}px` }}>
           <StatusMark status={row.status} />
-          <Line text={row.title ?? row.id} />
+          <TaskTitle task={row} />
         </span>
       ),
     },

@@ -171,8 +171,7 @@ function TurnEnd({ how, text }: { how: string | null; text: string | null }) {
     <p class="turn-end">
       {status !== null && <StatusMark status={status} label={label} />}
       <span class="line" title={text ? oneLine(text) : undefined}>
-        {label}
-        {text ? `: ${oneLine(text)}` : ""}
+        {text?.startsWith(label) ? oneLine(text) : `${label}${text ? `: ${oneLine(text)}` : ""}`}
       </span>
     </p>
   );

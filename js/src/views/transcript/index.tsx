@@ -83,7 +83,7 @@ export function Transcript({ session, trail, onFields }: TranscriptProps) {
         )}
         <ResumeButton table="sessions" row={session} name="this session" />
         <button type="button" class="button bare" title="Everything known about this session" onClick={onFields}>
-          Fields
+          Details
         </button>
         <button type="button" class="button bare" aria-label="Close the transcript" onClick={close}>
           ✕

@@ -1,7 +1,7 @@
 // Usage: what was used over time, split by model, project, agent or branch; the sums of it, limits and pace beside it.
 import { useMemo } from "preact/hooks";
 import { DAY, HOUR } from "../../lib/durations.ts";
-import { day, hourMinute, integer, plural, short } from "../../lib/format.ts";
+import { day, hourMinute, integer, modelName, plural, short } from "../../lib/format.ts";
 import { joined } from "../../lib/search.ts";
 import { type Bounds, nextStart, startOf, stretchText, unitFor } from "../../lib/stretch.ts";
 import { usedBy } from "../../lib/usage.ts";
@@ -107,7 +107,7 @@ export function Usage() {
       facets={facets}
       query={query}
       total={all.length}
-      nouns={["row", "rows"]}
+      nouns={["usage row", "usage rows"]}
       nothing="What models are asked for appears here, with tokens and cost, where an agent writes them down."
       details={(row) => <Details table="usage" row={row} title={row.model ?? "usage"} />}
       times={
@@ -185,7 +185,7 @@ function Sums({ every, rows, question, split, of: key, measure, chosen }: SumsPr
   const nameOf = (id: string): string => {
     if (id === "") return NONE[split];
     if (split === "agent") return agentName(store, id);
-    return split === "model" ? id.replace(/^claude-|-\d{8}$/g, "") : id;
+    return split === "model" ? modelName(id) : id;
   };
   const quarter = startOf(store.now.value, "quarter");
   const shown = useMemo(() => extentOf(rows, bounds, quarter), [rows, bounds, quarter]);
