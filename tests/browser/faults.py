@@ -83,10 +83,9 @@ FAULTS = r"""() => {
       faults.push(`over each other: ${JSON.stringify(one.text)} and ${JSON.stringify(two.text)}`);
     }
   }
-  for (const row of root.querySelectorAll("[role=row], .overview-row, .lane, .attention-entry")) {
-    let list = row.parentElement;
-    while (list !== root && !/auto|scroll/.test(getComputedStyle(list).overflowY)) list = list.parentElement;
-    if (list.scrollTop === 0) {
+  for (const row of root.querySelectorAll("[role=row], .overview-row, .lane")) {
+    const list = row.closest(".grid-scroller, .overview-list, .lanes-body");
+    if (list?.scrollTop === 0) {
       const edge = list.getBoundingClientRect().top + list.clientTop + list.clientHeight;
       const { top, bottom } = row.getBoundingClientRect();
       const parted = top < edge - 2 && bottom > edge + 2;

@@ -13,7 +13,7 @@ export interface AxisLabel {
 const LABEL_WIDTH = 90;
 /** Nearer to an edge a label would be cut; at the right edge, where "now" stands, it would be written over. */
 const EDGE = 18;
-const NOW_WIDTH = 56;
+const NOW_WIDTH = 78;
 
 const STEPS = [
   SECOND,
@@ -44,9 +44,33 @@ const STEPS = [
 /** The labels of an axis: round instants, as many as there is room for. */
 export function axisLabels(scale: Scale, endsNow: boolean): AxisLabel[] {
   const right = scale.width - (endsNow ? NOW_WIDTH : EDGE);
+  if ((scale.cuts ?? []).length > 0) return labelsBetweenCuts(scale, right);
   return roundInstants(scale.from, scale.to, scale.width / LABEL_WIDTH)
     .map(({ at, step }) => ({ at, x: xOf(scale, at), text: axisText(at, step) }))
     .filter(({ x }) => x > EDGE && x < right);
+}
+
+/** Half of a label that says a day, about, in pixels. */
+const HALF = 22;
+
+/** After each cut the day on which it goes on, and round instants where there is room between. */
+function labelsBetweenCuts(scale: Scale, right: number): AxisLabel[] {
+  const cuts = scale.cuts ?? [];
+  const labels: AxisLabel[] = [];
+  for (const [i, from] of [scale.from, ...cuts.map((cut) => cut.to)].entries()) {
+    const to = cuts[i]?.from ?? scale.to;
+    const [left, end] = [xOf(scale, from), Math.min(right, xOf(scale, to))];
+    const first = Math.max(left, EDGE) + HALF;
+    const place = (x: number): boolean => x - (labels.at(-1)?.x ?? -Infinity) >= 2 * HALF + 8 && x < right;
+    const day = dayMonth(from);
+    const same = labels.some(({ text }) => text === day);
+    if (place(first)) labels.push({ at: from, x: first, text: same ? hourMinute(from) : day });
+    for (const { at, step } of roundInstants(from, to, (end - left) / LABEL_WIDTH)) {
+      const x = xOf(scale, at);
+      if (place(x) && x < end - HALF) labels.push({ at, x, text: axisText(at, step) });
+    }
+  }
+  return labels;
 }
 
 /** Round instants between `from` and `to`, `most` of them or fewer. */

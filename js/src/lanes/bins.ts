@@ -3,13 +3,12 @@
 import { MINUTE, SECOND } from "../lib/durations.ts";
 import { lowerBound } from "../lib/ordered.ts";
 import { callAt, type Events, firstSpanSince, messageAt, spanStart } from "../store/events.ts";
-import type { Scale } from "./layout.ts";
+import { type Scale, timeOf, xOf } from "./layout.ts";
 
 export interface Pulse {
-  /** The first bin begins here. */
-  readonly from: number;
-  /** Length of a bin, ms. */
-  readonly bin: number;
+  /** Where the bar of the first bin begins, and how far it is to the next, pixels. */
+  readonly x: number;
+  readonly step: number;
   readonly events: readonly number[];
   readonly errors: readonly number[];
 }
@@ -19,24 +18,30 @@ const BIN_PX = 5;
 const BINS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400].map((s) => s * SECOND);
 
 /** Messages and tool calls, and which of the calls failed, in bins as wide as a bar. */
-export function pulseOf({ calls, messages }: Events, { from, to, width }: Scale): Pulse {
+export function pulseOf({ calls, messages }: Events, scale: Scale): Pulse {
+  const { from, to, width } = scale;
   const least = ((to - from) / Math.max(1, width)) * BIN_PX;
   const bin = BINS.find((one) => one >= least) ?? Math.ceil(least / BINS.at(-1)!) * BINS.at(-1)!;
-  const start = Math.floor(from / bin) * bin;
-  const count = Math.max(1, Math.ceil((to - start) / bin));
+  // Where silences are cut out, one bar is not always the same time: there they are aligned to the pixels.
+  const isCut = (scale.cuts ?? []).length > 0;
+  const start = isCut ? from : Math.floor(from / bin) * bin;
+  const count = Math.max(1, Math.ceil(isCut ? width / BIN_PX : (to - start) / bin));
+  const place = (at: number): number =>
+    Math.min(count - 1, Math.floor(isCut ? xOf(scale, at) / BIN_PX : (at - start) / bin));
   const events = new Array<number>(count).fill(0);
   const errors = new Array<number>(count).fill(0);
   for (const own of calls.values()) {
     for (let i = lowerBound(own, start, callAt); i < own.length && callAt(own[i]!) <= to; i++) {
-      const at = Math.min(count - 1, Math.floor((callAt(own[i]!) - start) / bin));
+      const at = place(callAt(own[i]!));
       events[at]!++;
       if (own[i]!.status === "error" || own[i]!.status === "denied") errors[at]!++;
     }
   }
   for (let i = lowerBound(messages, start, messageAt); i < messages.length && messageAt(messages[i]!) <= to; i++) {
-    events[Math.min(count - 1, Math.floor((messageAt(messages[i]!) - start) / bin))]!++;
+    events[place(messageAt(messages[i]!))]!++;
   }
-  return { from: start, bin, events, errors };
+  const step = isCut ? BIN_PX : (bin / (to - from)) * width;
+  return { x: isCut ? 0 : xOf(scale, start), step, events, errors };
 }
 
 /** Messages and tool calls in the minute before an instant. */
@@ -62,7 +67,8 @@ export function atOnce(index: Events, scale: Scale, now: number): AtOnce {
   return { working, waiting, most: working.reduce((most, n) => Math.max(most, n), 0) };
 }
 
-function countAtOnce({ spans }: Events, { from, to, width }: Scale, now: number, status: string): number[] {
+function countAtOnce({ spans }: Events, scale: Scale, now: number, status: string): number[] {
+  const { from, to, width } = scale;
   const changes: [number, number][] = [];
   for (const own of spans.values()) {
     for (let i = firstSpanSince(own, from); i < own.length && spanStart(own[i]!) <= to; i++) {
@@ -77,8 +83,8 @@ function countAtOnce({ spans }: Events, { from, to, width }: Scale, now: number,
   let n = 0;
   let next = 0;
   for (let x = 0; x < Math.floor(width); x++) {
-    const since = from + (x / width) * (to - from);
-    const until = from + ((x + 1) / width) * (to - from);
+    const since = timeOf(scale, x);
+    const until = timeOf(scale, x + 1);
     while (next < changes.length && changes[next]![0] <= since) n += changes[next++]![1];
     let most = n;
     while (next < changes.length && changes[next]![0] < until) {

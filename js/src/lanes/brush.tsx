@@ -1,6 +1,6 @@
 // Choosing a stretch of time over the axis: drag, or arrows with Shift and Enter. What is chosen is zoomed to;
 // a double click or Backspace goes back to what was shown before.
-import { useSignal } from "@preact/signals";
+import { untracked, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { duration, stamp } from "../lib/format.ts";
 import { type Scale, timeOf, xOf } from "./layout.ts";
@@ -23,7 +23,7 @@ export function LanesBrush({ model, width }: { model: LaneModel; width: number }
   const anchor = useRef<number | null>(null);
   const before = useRef<{ from: number; to: number; follows: boolean }[]>([]);
   const { window } = model;
-  const scale = (): Scale => ({ from: window.from.peek(), to: window.to.peek(), width });
+  const scale = (): Scale => untracked(() => model.scale(width));
 
   const zoom = () => {
     const stretch = chosen.value;
@@ -31,7 +31,7 @@ export function LanesBrush({ model, width }: { model: LaneModel; width: number }
     if (stretch === null) return;
     const from = Math.min(stretch.from, stretch.to);
     const to = Math.max(stretch.from, stretch.to);
-    if (((to - from) / window.length.peek()) * width < LEAST_PX) return;
+    if (xOf(scale(), to) - xOf(scale(), from) < LEAST_PX) return;
     before.current.push({ from: window.from.peek(), to: window.to.peek(), follows: window.follows.peek() });
     window.show(from, to);
   };

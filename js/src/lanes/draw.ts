@@ -2,7 +2,7 @@
 import { isLive } from "../lib/agents.ts";
 import type { Colours } from "../state/theme.ts";
 import { paintLabels, paintLinks } from "./draw-detail.ts";
-import { BAR, type Bar, broadcastTop, type Curve, curvePoints, rowMiddle, type Scene } from "./layout.ts";
+import { BAR, type Bar, broadcastTop, CUT, type Curve, curvePoints, rowMiddle, type Scene } from "./layout.ts";
 import type { Link } from "./links.ts";
 
 const RADIUS = 3;
@@ -20,6 +20,8 @@ export interface Picture {
   top: number;
   /** Where the axis has its labels. */
   grid: readonly number[];
+  /** Where silences are cut out. */
+  cuts: readonly number[];
   /** Where now is, or null when it is not in sight. */
   nowX: number | null;
   /** The row whose messages stand out. */
@@ -46,8 +48,27 @@ export function paintLanes(context: CanvasRenderingContext2D, picture: Picture):
   if (picture.detail !== null) paintLabels(context, scene.bars, colours, picture.detail.font);
   paintCurves(context, picture);
   context.restore();
+  paintCuts(context, picture);
   if (picture.nowX !== null)
     fillRects(context, colours.accent, [[Math.min(picture.nowX, width - 1.5), 0, 1.5, height]]);
+}
+
+/** The paper is torn: a gap in what lies under it, between two edges. */
+function paintCuts(context: CanvasRenderingContext2D, { cuts, height, colours }: Picture): void {
+  fillRects(
+    context,
+    colours.bg,
+    cuts.map((x) => [x, 0, CUT, height]),
+  );
+  fillRects(
+    context,
+    colours.muted,
+    cuts.flatMap((x): Rect[] => [
+      [Math.round(x), 0, 1, height],
+      [Math.round(x + CUT) - 1, 0, 1, height],
+    ]),
+    0.35,
+  );
 }
 
 function paintBars(context: CanvasRenderingContext2D, bars: readonly Bar[], colours: Colours): void {

@@ -26,13 +26,13 @@ export function LanesHead({ model }: { model: LaneModel }) {
         {shown === all ? plural(all, "agent") : `${integer(shown)} of ${plural(all, "agent")}`}
         {rest > 0 && `, ${integer(rest)} below`}
       </h3>
-      <Legend detailed={model.options.detailed} crowded={model.crowded} />
+      <Legend detailed={model.options.detailed} crowded={model.crowded} cut={model.scale(1).cuts!.length > 0} />
       <Lengths model={model} />
     </div>
   );
 }
 
-function Legend({ detailed, crowded }: { detailed: boolean; crowded: boolean }) {
+function Legend({ detailed, crowded, cut }: { detailed: boolean; crowded: boolean; cut: boolean }) {
   return (
     <ul class="lanes-legend muted" aria-hidden="true">
       {["working", "waiting", "idle"].map((status) => (
@@ -53,6 +53,12 @@ function Legend({ detailed, crowded }: { detailed: boolean; crowded: boolean }) 
         <i class="swatch-curve" />
         {crowded ? "messages of the lane pointed at" : "message"}
       </li>
+      {cut && (
+        <li>
+          <i class="swatch-cut" />
+          silence left out
+        </li>
+      )}
       {detailed && (
         <li>
           <i class="swatch-link">↓</i>
@@ -103,11 +109,12 @@ interface AxisProps {
 export function LanesAxis({ model, width, times }: AxisProps) {
   const { from, to, follows } = model.window;
   const rows = model.rows.value;
+  const scale = model.scale(width);
   return (
     <div class="lanes-axis lane-grid muted" aria-hidden="true">
       <div class="lane-who">{daysOf(from.value, to.value, model.window.now.peek())}</div>
       <div ref={times} class="lanes-times">
-        {axisLabels({ from: from.value, to: to.value, width }, follows.value).map(({ at, x, text }) => (
+        {axisLabels(scale, follows.value).map(({ at, x, text }) => (
           <span key={at} style={{ left: `${x}px` }}>
             {text}
           </span>

@@ -13,6 +13,7 @@ import {
   type Span,
   spanStart,
 } from "../store/events.ts";
+import type { Silence } from "./silence.ts";
 import type { LaneRow } from "./tree.ts";
 
 export const ROW = 28;
@@ -27,11 +28,40 @@ export interface Scale {
   from: number;
   to: number;
   width: number;
+  /** The silences that are cut out of it, oldest first. */
+  cuts?: readonly Silence[];
 }
 
-export const xOf = (scale: Scale, time: number): number =>
-  ((time - scale.from) / (scale.to - scale.from)) * scale.width;
-export const timeOf = (scale: Scale, x: number): number => scale.from + (x / scale.width) * (scale.to - scale.from);
+/** What is left of a silence that is cut. */
+export const CUT = 8;
+
+export function xOf(scale: Scale, time: number): number {
+  const perMs = pixelsPerMs(scale);
+  let x = (time - scale.from) * perMs;
+  for (const { from, to } of scale.cuts ?? []) {
+    if (time <= from) break;
+    const part = Math.min(1, (time - from) / (to - from));
+    x += part * (CUT - (to - from) * perMs);
+  }
+  return x;
+}
+
+export function timeOf(scale: Scale, x: number): number {
+  const perMs = pixelsPerMs(scale);
+  let time = scale.from + x / perMs;
+  for (const { from, to } of scale.cuts ?? []) {
+    if (time <= from) break;
+    // In the cut a pixel is more time, behind it the rest of the silence is added.
+    const beyond = (time - from) * perMs;
+    time = beyond <= CUT ? from + (beyond / CUT) * (to - from) : to + (beyond - CUT) / perMs;
+  }
+  return time;
+}
+
+function pixelsPerMs({ from, to, width, cuts = [] }: Scale): number {
+  const silent = cuts.reduce((sum, cut) => sum + cut.to - cut.from, 0);
+  return Math.max(1, width - cuts.length * CUT) / (to - from - silent);
+}
 
 export interface Bar {
   row: number;

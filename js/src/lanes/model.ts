@@ -8,7 +8,8 @@ import { type Events, eventsOf } from "../store/events.ts";
 import type { Shown } from "../store/store.ts";
 import { activeBetween } from "./extent.ts";
 import type { Hit } from "./hit.ts";
-import { ROW } from "./layout.ts";
+import { ROW, type Scale } from "./layout.ts";
+import { type Silence, silences } from "./silence.ts";
 import { CROWD, keepOrder, type LaneRow, laneRows } from "./tree.ts";
 import type { TimeWindow } from "./window.ts";
 
@@ -47,6 +48,7 @@ export class LaneModel {
   readonly scrollTop = signal(0);
   /** How many rows stand before the rest is scrolled to. */
   readonly most = signal(12);
+  readonly #cuts: ReadonlySignal<readonly Silence[]>;
 
   constructor(
     readonly store: Shown,
@@ -62,6 +64,7 @@ export class LaneModel {
       return Math.ceil(window.to.value / step) * step;
     });
     const shown = computed(() => activeBetween(this.index.value, edge.value - window.length.value, edge.value));
+    this.#cuts = computed(() => silences(this.index.value, window.from.value, window.to.value, window.now.peek()));
     let last: readonly LaneRow[] = [];
     this.rows = computed(() => {
       agents.version.value;
@@ -76,6 +79,11 @@ export class LaneModel {
       last = this.hovered.peek() === null ? rows : keepOrder(last, rows);
       return last;
     });
+  }
+
+  /** The time axis of a picture of this width; in the scope of a signal it follows changes. */
+  scale(width: number): Scale {
+    return { from: this.window.from.value, to: this.window.to.value, width, cuts: this.#cuts.value };
   }
 
   /** Height of the part in sight, whole rows. */

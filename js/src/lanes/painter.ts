@@ -1,11 +1,11 @@
 // Keeps a canvas showing its lanes: measures it, listens to what the picture depends on, and paints at most once a
 // frame, only when something changed or the time moved by a pixel, and never while the canvas is out of sight.
-import { computed, effect, signal } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 import { type Colours, readColors, theme } from "../state/theme.ts";
 import { axisLabels } from "./axis.ts";
 import { paintLanes } from "./draw.ts";
 import { type Hit, hitTest } from "./hit.ts";
-import { layoutScene, type Scale, type Scene, type SceneInput, timeOf } from "./layout.ts";
+import { layoutScene, type Scale, type Scene, type SceneInput, timeOf, xOf } from "./layout.ts";
 import { type Link, layoutLinks } from "./links.ts";
 import type { LaneModel } from "./model.ts";
 
@@ -64,8 +64,7 @@ export class LanePainter {
   }
 
   get scale(): Scale {
-    const { from, to } = this.model.window;
-    return { from: from.peek(), to: to.peek(), width: Math.max(1, this.#width.peek()) };
+    return untracked(() => this.model.scale(Math.max(1, this.#width.value)));
   }
 
   /** What is under a point of the canvas. */
@@ -129,7 +128,10 @@ export class LanePainter {
       width: scale.width,
       height: this.#height,
       top: model.scrollTop.peek(),
-      grid: axisLabels(scale, follows).map(({ x }) => x),
+      grid: axisLabels(scale, follows)
+        .filter(({ at, x }) => xOf(scale, at) === x) // a day after a cut stands beside its beginning
+        .map(({ x }) => x),
+      cuts: (scale.cuts ?? []).map(({ from }) => xOf(scale, from)),
       nowX: follows ? scale.width : null,
       lit,
       colours: this.#colours,

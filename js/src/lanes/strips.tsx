@@ -1,7 +1,6 @@
 // The strips above the lanes, on their time axis: the pulse of what happens, and how many worked at once.
 import { integer, plural } from "../lib/format.ts";
 import { atOnce, eventsInMinute, pulseOf } from "./bins.ts";
-import { type Scale, xOf } from "./layout.ts";
 import type { LaneModel } from "./model.ts";
 
 const PULSE_PX = 22;
@@ -16,25 +15,18 @@ interface StripProps {
   readonly width: number;
 }
 
-const scaleOf = ({ window }: LaneModel, width: number): Scale => ({
-  from: window.from.value,
-  to: window.to.value,
-  width,
-});
-
 export function Pulse({ model, width }: StripProps) {
-  const scale = scaleOf(model, width);
+  const scale = model.scale(width);
   const { window } = model;
   const index = model.index.value;
   const pulse = pulseOf(index, scale);
   const most = Math.max(PULSE_LEAST, ...pulse.events);
-  const step = (pulse.bin / (scale.to - scale.from)) * width;
   const bars = (counts: readonly number[], height: number, sign: number): string =>
     counts
       .map((n, i) => {
         if (n === 0) return "";
-        const x = xOf(scale, pulse.from + i * pulse.bin);
-        return `M${x.toFixed(1)} ${GROUND_PX}v${(sign * Math.max(2, (n / most) * height)).toFixed(1)}h${(step - 1).toFixed(1)}V${GROUND_PX}Z`;
+        const x = pulse.x + i * pulse.step;
+        return `M${x.toFixed(1)} ${GROUND_PX}v${(sign * Math.max(2, (n / most) * height)).toFixed(1)}h${(pulse.step - 1).toFixed(1)}V${GROUND_PX}Z`;
       })
       .join("");
   const events = pulse.events.reduce((sum, n) => sum + n, 0);
@@ -60,7 +52,7 @@ export function Pulse({ model, width }: StripProps) {
 }
 
 export function AtOnceStrip({ model, width }: StripProps) {
-  const scale = scaleOf(model, width);
+  const scale = model.scale(width);
   const { working, waiting, most } = atOnce(model.index.value, scale, model.window.now.value);
   const top = Math.max(2, most, ...waiting);
   const y = (n: number): string => (AT_ONCE_PX - 0.5 - (n / top) * (AT_ONCE_PX - 4)).toFixed(1);

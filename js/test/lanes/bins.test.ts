@@ -18,10 +18,10 @@ test("the pulse counts calls and messages, and which of them failed, in bins tha
   const call = (at: number, status = "ok") => row("tool_calls", `${at}`, { agent_id: "a", at, status });
   const index = indexOf([], [call(1_000), call(61_500, "error"), call(62_000)], [row("messages", "m", { at: 62_500 })]);
   const pulse = pulseOf(index, { from: 0, to: 100_000, width: 250 });
-  assert.equal(pulse.bin, 2_000);
+  assert.deepEqual([pulse.x, pulse.step], [0, 5]);
   assert.deepEqual([pulse.events[0], pulse.events[30], pulse.events[31], pulse.errors[30]], [1, 1, 2, 1]);
   const later = pulseOf(index, { from: 700, to: 100_700, width: 250 });
-  assert.equal(later.from % later.bin, 0);
+  assert.deepEqual([later.x, later.step], [-1.75, 5]);
   assert.equal(eventsInMinute(index, 100_000), 3);
 });
 
