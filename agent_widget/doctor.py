@@ -18,8 +18,9 @@ from .ingest.collector import Collector
 from .ingest.notifications import Notifications
 from .notebook.api import connect
 from .ondemand.copies import directory_beside, kept_size
-from .sources.base import Source, fits
+from .sources.base import Source
 from .sources.chat import ChatSource
+from .sources.patterns import fits
 from .writing import audit_path, last_writes
 
 _TOLD: Final = ("status", "owner", "priority", "title", "notes", "recipient", "text", "read")

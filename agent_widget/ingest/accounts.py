@@ -14,9 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from ..sources.base import MISREAD, Source
+from ..sources.base import Source
 from ..sources.chat import ChatSource
 from ..sources.directories import parts_of
+from ..sources.parsing import MISREAD
 from .projects import told_apart
 
 log = logging.getLogger("agent_widget")

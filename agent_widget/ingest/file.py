@@ -13,7 +13,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from ..sources.base import MISREAD, Item, Reader, Source, clean, read_line
+from ..sources.base import Item, Reader, Source, read_line
+from ..sources.parsing import MISREAD, clean
 from . import database
 from .tail import Tail, Unreadable, read_document
 

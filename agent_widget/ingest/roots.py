@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from ..sources import SOURCES
-from ..sources.base import Source, leads_to
+from ..sources.base import Source
+from ..sources.patterns import leads_to
 
 _HIGHEST: Final = 8
 """How many directories above a path are looked at for the one of a source."""

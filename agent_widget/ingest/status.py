@@ -21,8 +21,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ..sources.base import Evidence, preview
+from ..sources.base import Evidence
 from ..sources.kept import Kept
+from ..sources.parsing import preview
 from ..store import Change, Row, Store
 from ..tables import AGENT_STATUSES, Gone, Record
 from .processes import Processes, domain

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from ..ingest.tail import Unreadable, read_document
-from ..sources.base import MISREAD, Source
+from ..sources.base import Source
+from ..sources.parsing import MISREAD
 from ..store import Row, Store
 from . import memory_text, transcript
 from .copies import KeptTranscripts

@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 
 from ..ingest.tail import Unreadable, read_document
 from ..masking import mask
-from ..sources.base import MISREAD, Source
+from ..sources.base import Source
 from ..sources.memory import version_of
+from ..sources.parsing import MISREAD
 
 TEXT_CHARS: Final = 200_000
 """Characters after which a text is cut."""

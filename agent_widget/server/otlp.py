@@ -31,9 +31,9 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metr
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
 
 from ..discovery import is_loopback
-from ..sources.base import MISREAD
 from ..sources.otlp import spool_directory
 from ..sources.otlp.signals import signals
+from ..sources.parsing import MISREAD
 from .gate import Gate
 
 log = logging.getLogger("agent_widget")

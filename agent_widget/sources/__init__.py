@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .atif import Atif
-from .base import Evidence, Gone, Item, Malformed, Reader, Record, Source
+from .base import Evidence, Gone, Item, Reader, Record, Source
 from .beads import Beads
 from .claude import Claude
 from .codex import Codex
@@ -14,6 +14,7 @@ from .kimi import Kimi
 from .kimi_code import KimiCode
 from .opencode import OpenCode
 from .otlp import Otlp
+from .parsing import Malformed
 from .pi import Pi
 from .qwen import Qwen
 from .taskmaster import TaskMaster

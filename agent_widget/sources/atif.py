@@ -17,9 +17,10 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from .base import Document, Item, Malformed, Record, millis, named, number, parse_object, preview, whole
+from .base import Document, Item, Record
 from .chat import ChatSource
 from .conversation import Conversation
+from .parsing import Malformed, millis, named, number, parse_object, preview, whole
 from .steps import About, Call, Closed, Prompt, Reply, Result, Step, Thinking, Tokens, TurnEnd, Usage
 
 _VERSION: Final = "ATIF-"

@@ -23,24 +23,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from .base import (
-    Document,
-    Gone,
-    Item,
-    Malformed,
-    Reader,
-    Record,
-    Source,
-    clean,
-    first_of,
-    millis,
-    named,
-    number,
-    parse_json,
-    parse_object,
-    preview,
-)
+from .base import Document, Gone, Item, Reader, Record, Source
 from .changes import Change, Command, Missing, Plan, Refused
+from .parsing import Malformed, clean, first_of, millis, named, number, parse_json, parse_object, preview
 
 ISSUES: Final = "issues.jsonl"
 FORMERLY: Final = "beads.jsonl"

@@ -17,11 +17,12 @@ from typing import Any, ClassVar, Final, Generic, TypeVar, get_args
 import msgspec
 from msgspec.structs import replace
 
-from .base import Gone, Item, Known, Reader, Record, Source, first_of, millis, named, parse_as, preview
+from .base import Gone, Item, Known, Reader, Record, Source
 from .conversation import Conversation
 from .directories import directory_name
 from .kept import Kept
 from .ledger import UNCLAIMED, Book, Claimed, Ledger, Left
+from .parsing import first_of, millis, named, parse_as, preview
 from .questions import asks
 from .steps import (
     PATH_FIELDS,

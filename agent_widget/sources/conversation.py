@@ -14,8 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from ..tables import PREVIEW_CHARS, Gone, Record, cut
-from .base import Evidence, Item, Log, Malformed, Speaker, preview
+from .base import Evidence, Item, Log, Speaker
 from .ledger import MOST_TOKENS, UNCLAIMED, Book, Claimed
+from .parsing import Malformed, preview
 from .steps import (
     PERSON,
     About,

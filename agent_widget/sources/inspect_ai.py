@@ -19,9 +19,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Final
 
-from .base import Evidence, Item, Malformed, Reader, Record, millis, named, number, parse_object, preview, whole
+from .base import Evidence, Item, Reader, Record
 from .chat import ChatSource
 from .conversation import Conversation
+from .parsing import Malformed, millis, named, number, parse_object, preview, whole
 from .steps import About, Call, Closed, Prompt, Reply, Result, Step, Tokens, TurnEnd, TurnStart, Usage
 from .zstd import decompressed
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from json.decoder import scanstring  # type: ignore[attr-defined]  # it is there, and what JSONDecoder uses
 from typing import Any, Final, NamedTuple
 
-from .base import Malformed
+from .parsing import Malformed
 
 _decoder = json.JSONDecoder(strict=False)
 _BLANK: Final = re.compile(r"[ \t\r\n]*")

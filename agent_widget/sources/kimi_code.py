@@ -35,9 +35,10 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from .base import Document, Item, Record, named, parse_object, whole
+from .base import Document, Item, Record
 from .chat import Chat, ChatSource, Voice, plan
 from .directories import directory_name
+from .parsing import named, parse_object, whole
 from .steps import (
     Call,
     Prompt,

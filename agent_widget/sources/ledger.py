@@ -18,8 +18,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from ..tables import Gone, Record
-from .base import clean
 from .kept import Kept
+from .parsing import clean
 from .prices import own_rates, price
 from .steps import STANDARD, Step, Terms, Tokens, Usage
 

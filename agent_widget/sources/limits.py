@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..tables import Record
-from .base import number
+from .parsing import number
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import Any
 
-from .base import preview
+from .parsing import preview
 
 
 def memory_fields(path: PurePosixPath, data: bytes, *, heading: str = "#{1,6}", **fields: Any) -> dict[str, Any]:

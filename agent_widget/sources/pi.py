@@ -24,8 +24,10 @@ from typing import Any, Final
 
 import msgspec
 
-from .base import Item, moved, named
+from .base import Item
 from .chat import Chat, ChatSource, Voice
+from .parsing import named
+from .patterns import moved
 from .steps import PLACEHOLDER, Call, Prompt, Reply, Result, Step, Thinking, Tokens, ToolStatus, TurnEnd, Usage
 
 _SILENT: Final = frozenset("thinking_level_change label custom custom_message ephemeral context_edit".split())

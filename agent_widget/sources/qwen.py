@@ -24,8 +24,9 @@ from typing import Any, Final
 
 import msgspec
 
-from .base import Item, named, preview
+from .base import Item
 from .chat import Chat, ChatSource, Voice, exit_code, plan
+from .parsing import named, preview
 from .steps import (
     About,
     Call,

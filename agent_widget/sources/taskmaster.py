@@ -22,21 +22,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from . import json_text
-from .base import (
-    Document,
-    Gone,
-    Item,
-    Malformed,
-    Record,
-    Source,
-    clean,
-    millis,
-    named,
-    parse_object,
-    preview,
-)
+from .base import Document, Gone, Item, Record, Source
 from .changes import Change, Missing, Plan, Refused, Rewrite, beside
 from .json_text import Span, Style
+from .parsing import Malformed, clean, millis, named, parse_object, preview
 
 FILE: Final = "tasks/tasks.json"
 

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from .base import Malformed
+from .parsing import Malformed
 
 MAX_UNPACKED: Final = 256 * 2**20
 """Maximum bytes of what is decompressed: it must not take the time."""

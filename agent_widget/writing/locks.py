@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..ingest.processes import domain, started
-from ..sources.base import millis
 from ..sources.changes import Lock
+from ..sources.parsing import millis
 
 try:
     import fcntl

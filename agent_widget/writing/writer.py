@@ -22,8 +22,9 @@ from typing import Any, Final, NamedTuple
 
 from ..ingest.tail import Unreadable, read_document
 from ..masking import deep, masked
-from ..sources.base import MISREAD, Gone, Item, Record, Source
+from ..sources.base import Gone, Item, Record, Source
 from ..sources.changes import Append, Change, Command, Method, Missing, Plan, Refused, Rewrite
+from ..sources.parsing import MISREAD
 from ..store import Row, Store, joined
 from ..tables import PREVIEW_CHARS, TABLES, now_ms
 from .audit import Audit, AuditError, user_name

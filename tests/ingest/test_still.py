@@ -23,7 +23,7 @@ from agent_widget.ingest.collector import Collector
 from agent_widget.ingest.tail import Tail
 from agent_widget.ingest.watcher import Watcher
 from agent_widget.ondemand.transcript import NoTranscript
-from agent_widget.sources.base import Malformed, parse_json, parse_object
+from agent_widget.sources.parsing import Malformed, parse_json, parse_object
 from agent_widget.sources.zstd import MAX_RATIO
 from tests.support.collecting import lookup, refresh
 

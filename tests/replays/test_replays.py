@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from agent_widget.sources.base import Evidence, Item, Lines, Reader, Record, Source, parse_object
+from agent_widget.sources.base import Evidence, Item, Lines, Reader, Record, Source
+from agent_widget.sources.parsing import parse_object
 from tests.replays import replay
 from tests.replays.__main__ import main
 from tests.replays.compare import BEHIND, UNLOOKED, UNPROMPTED, UNWRITTEN, Outcome, shares_of, summary

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_widget.sources import json_text
-from agent_widget.sources.base import Malformed
+from agent_widget.sources.parsing import Malformed
 
 STYLES: tuple[dict[str, Any], ...] = (
     {"indent": 2},

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from agent_widget.sources.base import Gone, Malformed
+from agent_widget.sources.base import Gone
 from agent_widget.sources.otlp import Otlp
 from agent_widget.sources.otlp.signals import signals
+from agent_widget.sources.parsing import Malformed
 from agent_widget.store import Row
 from tests.support.transcripts import Home, same_however_it_is_fed
 

@@ -12,7 +12,7 @@ import pytest
 
 from agent_widget.ingest.collector import Collector
 from agent_widget.sources import SOURCES, Source
-from agent_widget.sources.base import fits
+from agent_widget.sources.patterns import fits
 from tests.support import homes
 
 MOVED = [

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from agent_widget.sources import SOURCES, Gone, Item, Reader, Record
-from agent_widget.sources.base import MISREAD
+from agent_widget.sources.parsing import MISREAD
 from tests.support import homes
 
 KINDS = {kind.name: kind for kind in SOURCES}

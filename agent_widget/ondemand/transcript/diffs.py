@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from difflib import unified_diff
 from typing import Any, Final
 
-from ...sources.base import first_of
+from ...sources.parsing import first_of
 from ...sources.steps import PATH_FIELDS
 
 _OLD: Final = ("old_string", "oldString", "old_str", "oldText")

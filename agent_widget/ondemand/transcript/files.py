@@ -11,8 +11,9 @@ from typing import Final, Protocol
 
 from ...ingest import database
 from ...ingest.tail import BOM, open_regular, read_document
-from ...sources.base import MISREAD, Reader, Source, read_line
+from ...sources.base import Reader, Source, read_line
 from ...sources.ledger import Book
+from ...sources.parsing import MISREAD
 from .entries import Entry, Listener, Place
 
 _WINDOW: Final = 128 * 1024

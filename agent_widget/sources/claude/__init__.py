@@ -30,12 +30,14 @@ from typing import Final
 
 import msgspec
 
-from ..base import Document, Item, Lines, Record, millis, moved, named, parse_as, parse_json, parse_object, preview
+from ..base import Document, Item, Lines, Record
 from ..changes import Change, Plan
 from ..conversation import TASK_STATUS
 from ..directories import directory_name
 from ..limits import HOUR_MS
 from ..memory import memory_fields
+from ..parsing import millis, named, parse_as, parse_json, parse_object, preview
+from ..patterns import moved
 from ..steps import PERSON
 from ..texts import title_of
 from . import writing

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from ..base import Evidence, Item, Record, clean, named, parse_json, preview
+from ..base import Evidence, Item, Record
+from ..parsing import clean, named, parse_json, preview
 from ..steps import Call, Plan, Result, Return, Spawn, Step, Todo
 from .claims import Place
 from .records import Block, Line, Part

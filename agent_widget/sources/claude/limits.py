@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from ..base import Record, millis, parse_object
+from ..base import Record
 from ..limits import DAY_MS, HOUR_MS, limit, share, window_name
+from ..parsing import millis, parse_object
 
 _NUMBERS: Final = {"one": 1, "five": 5, "seven": 7, "thirty": 30}
 _WINDOW: Final = re.compile(r"(one|five|seven|thirty|\d{1,3})_(hour|day)s?(?:_(\w+))?")

@@ -13,8 +13,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ..base import Evidence, Item, Malformed, Process, Record, first_of, millis, named, parse_object, preview
+from ..base import Evidence, Item, Process, Record
 from ..directories import directory_name
+from ..parsing import Malformed, first_of, millis, named, parse_object, preview
 
 _PROCESS: Final = {
     "busy": ("working", "busy"),

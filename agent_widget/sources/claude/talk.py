@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from ..base import Evidence, Item, Record, preview
+from ..base import Evidence, Item, Record
 from ..chat import Voice
 from ..conversation import Conversation, still_at_work
+from ..parsing import preview
 from ..questions import asks
 from ..steps import (
     PERSON,

@@ -8,9 +8,10 @@ from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import Final
 
-from ..base import Evidence, Item, Malformed, Reader, Record, clean, millis, named, parse_json, parse_object, preview
+from ..base import Evidence, Item, Reader, Record
 from ..conversation import TASK_STATUS
 from ..directories import directory_name
+from ..parsing import Malformed, clean, millis, named, parse_json, parse_object, preview
 from ..steps import PERSON
 from .claims import Place
 from .home import LEAD, Home, TeamDocument

@@ -8,10 +8,11 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from ..base import Item, Malformed, Record, clean, millis, named, parse_as, preview
+from ..base import Item, Record
 from ..chat import Chat
 from ..conversation import Conversation
 from ..directories import directory_name, worktree_of
+from ..parsing import Malformed, clean, millis, named, parse_as, preview
 from ..steps import About, Prompt, Reply, Result, Return, Step, Thinking, TurnEnd, TurnStart
 from .calls import called, returned
 from .home import LEAD, Home

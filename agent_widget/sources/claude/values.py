@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from ..base import clean, named
 from ..conversation import still_at_work
+from ..parsing import clean, named
 from ..steps import PLACEHOLDER, STANDARD, Terms, Todo, Tokens, Usage
 from .records import Billed, Block, Iteration, Line, Message
 

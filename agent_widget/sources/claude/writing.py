@@ -16,10 +16,10 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from .. import json_text
-from ..base import Malformed, millis, named
 from ..changes import PERSON_WORD, Change, Lock, Missing, Plan, Refused, Rewrite
 from ..conversation import TASK_STATUS
 from ..json_text import Span
+from ..parsing import Malformed, millis, named
 from .home import LEAD, Home
 from .team import message_key
 

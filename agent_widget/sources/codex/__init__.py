@@ -19,8 +19,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from ..base import Document, Item, Lines, Record, millis, parse_object
+from ..base import Document, Item, Lines, Record
 from ..memory import memory_fields
+from ..parsing import millis, parse_object
 from .compressed import CompressedRollout
 from .rollout import Rollout
 from .titles import Rank, TitledThreads

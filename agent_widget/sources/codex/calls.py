@@ -9,8 +9,8 @@ from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from ..base import Malformed, named, parse_json
 from ..chat import plan
+from ..parsing import Malformed, named, parse_json
 from ..steps import Call, Step
 from .outcomes import STATUS, Outcome, by_event, by_output, patched
 from .subagents import reports, spawned

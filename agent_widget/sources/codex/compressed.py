@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
-from ..base import Item, Malformed, Reader, read_line
+from ..base import Item, Reader, read_line
+from ..parsing import Malformed
 from ..zstd import decompressed
 from .rollout import Rollout
 from .titles import TitledThreads

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..base import named
+from ..parsing import named
 from ..steps import Step
 from .calls import ended
 from .subagents import active, reports, spawned

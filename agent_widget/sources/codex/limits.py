@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..base import Record, first_of, millis, named, number
+from ..base import Record
 from ..limits import DAY_MS, MINUTE_MS, limit, share, window_name
+from ..parsing import first_of, millis, named, number
 from .thread import Thread
 
 _PLACES: Final = ("primary", "secondary")

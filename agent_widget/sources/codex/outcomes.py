@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from ..base import named, number, whole
+from ..parsing import named, number, whole
 from ..steps import ToolStatus
 from .values import json_in, text_of
 

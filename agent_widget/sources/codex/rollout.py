@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from ..base import Item, Malformed, clean, millis, named, parse_as
+from ..base import Item
 from ..chat import Chat
 from ..conversation import Conversation
+from ..parsing import Malformed, clean, millis, named, parse_as
 from ..steps import Step, TurnEnd
 from . import calls, items, subagents, turns
 from .records import LINE, PAYLOAD, Line, Payload

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ..base import named
+from ..parsing import named
 from ..steps import Prompt, Return, Spawn, Step
 from .thread import LineReader, Thread
 from .values import json_in, text_of

@@ -6,9 +6,10 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from ..base import Item, millis, named
+from ..base import Item
 from ..chat import Voice
 from ..conversation import Conversation
+from ..parsing import millis, named
 from ..steps import About, Result, Step
 from .outcomes import Outcome
 from .titles import Rank, TitledThreads

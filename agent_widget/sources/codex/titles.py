@@ -7,8 +7,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from ..base import Record, clean, named, preview
+from ..base import Record
 from ..chat import ChatSource
+from ..parsing import clean, named, preview
 from ..texts import title_of
 
 

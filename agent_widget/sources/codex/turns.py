@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..base import Item, named, whole
+from ..base import Item
+from ..parsing import named, whole
 from ..questions import asks
 from ..steps import STANDARD, Prompt, Reply, Step, Terms, Thinking, Tokens, TurnEnd, TurnStart, Usage
 from .limits import limits

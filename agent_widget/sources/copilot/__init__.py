@@ -27,9 +27,11 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from ..base import Database, Document, Gone, Item, Record, moved, named, parse_as, whole
+from ..base import Database, Document, Gone, Item, Record
 from ..chat import Chat, ChatSource, Voice
 from ..memory import memory_fields
+from ..parsing import named, parse_as, whole
+from ..patterns import moved
 from ..steps import (
     About,
     Call,

@@ -13,8 +13,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..base import Ask, Gone, Item, Record, millis, named, preview
+from ..base import Ask, Gone, Item, Record
 from ..conversation import TASK_STATUS
+from ..parsing import millis, named, preview
 
 _TODO: Final = ("id", "title", "description", "status", "created_at", "updated_at")
 

@@ -31,22 +31,11 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from ..base import (
-    Document,
-    Evidence,
-    Gone,
-    Item,
-    Malformed,
-    Record,
-    millis,
-    named,
-    parse_as,
-    parse_object,
-    preview,
-)
+from ..base import Document, Evidence, Gone, Item, Record
 from ..chat import Chat, ChatSource, Voice, exit_code, plan
 from ..conversation import TASK_STATUS
 from ..directories import directory_name
+from ..parsing import Malformed, millis, named, parse_as, parse_object, preview
 from ..steps import (
     Call,
     Prompt,

@@ -30,21 +30,10 @@ import msgspec
 from msgspec.structs import replace
 
 from ...tables import LOG_LEVELS
-from ..base import (
-    Document,
-    Evidence,
-    Item,
-    Malformed,
-    Record,
-    millis,
-    named,
-    parse_as,
-    parse_json,
-    parse_object,
-    preview,
-)
+from ..base import Document, Evidence, Item, Record
 from ..chat import Chat, ChatSource, Voice, plan
 from ..directories import directory_name
+from ..parsing import Malformed, millis, named, parse_as, parse_json, parse_object, preview
 from ..steps import (
     Call,
     Prompt,

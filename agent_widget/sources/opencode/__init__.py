@@ -20,7 +20,8 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from ..base import Query, Reader, moved
+from ..base import Query, Reader
+from ..patterns import moved
 from .database import Tables
 from .sessions import Sessions
 from .tree import Tree

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from ..base import Ask, Item, Malformed, Reader, millis, named
+from ..base import Ask, Item, Reader
+from ..parsing import Malformed, millis, named
 from ..steps import Plan
 from .messages import todos
 from .records import Message, read_message, read_part

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..base import Malformed, millis, named, number, parse_object, whole
 from ..chat import Voice
+from ..parsing import Malformed, millis, named, number, parse_object, whole
 from ..questions import asks
 from ..steps import (
     STANDARD,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..base import Malformed, millis, parse_as
+from ..parsing import Malformed, millis, parse_as
 
 
 class Data(msgspec.Struct):

@@ -15,10 +15,11 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from ..base import Item, Malformed, Record, millis, named, preview
+from ..base import Item, Record
 from ..chat import ChatSource, Voice
 from ..conversation import Conversation
 from ..directories import directory_name
+from ..parsing import Malformed, millis, named, preview
 from ..steps import About, Closed, Plan, Usage
 from ..texts import title_of
 from .messages import model_name, steps

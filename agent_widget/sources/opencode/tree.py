@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..base import Document, Item, Reader, parse_json, parse_object
+from ..base import Document, Item, Reader
+from ..parsing import parse_json, parse_object
 from ..steps import Plan
 from .messages import todos
 from .records import Message, Piece, read_message, read_part

@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ..base import Item, Reader, named
+from ..base import Item, Reader
 from ..chat import ChatSource
 from ..conversation import Conversation
 from ..kept import Kept
+from ..parsing import named
 from ..steps import About
 from .events import Events
 from .signals import LogRecord, Span, signals

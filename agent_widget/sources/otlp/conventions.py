@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from ..base import first_of, named, number, whole
+from ..parsing import first_of, named, number, whole
 from ..steps import Tokens
 from .signals import Attributes, Span
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ..base import Item, Record, first_of, millis, named, number, preview, whole
+from ..base import Item, Record
+from ..parsing import first_of, millis, named, number, preview, whole
 from ..steps import About, Call, Prompt, Result, Tokens, Unnamed, Usage
 from .signals import LogRecord
 from .traces import Owner

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ..base import LATEST, parse_as
+from ..parsing import LATEST, parse_as
 
 Attributes = dict[str, Any]
 

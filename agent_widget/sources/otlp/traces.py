@@ -17,8 +17,9 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from ...tables import cut
-from ..base import Evidence, Gone, Item, Record, named, preview
+from ..base import Evidence, Gone, Item, Record
 from ..conversation import Conversation
+from ..parsing import named, preview
 from ..questions import asks
 from ..steps import (
     PERSON,

@@ -22,8 +22,9 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ...tables import TASK_STATUSES
-from ..base import Document, Lines, Reader, Source, moved
+from ..base import Document, Lines, Reader, Source
 from ..changes import Change, Plan
+from ..patterns import moved
 from . import agents, figures, logs, memory, messages, quality, sessions, tasks, tool_calls, writing
 from .file import File, Items
 from .team import Team

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..base import parse_json, parse_object
+from ..parsing import parse_json, parse_object
 from .file import File, Items
 from .logs import log_row
 from .team import Team

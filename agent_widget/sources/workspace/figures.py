@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..base import first_of, parse_object
+from ..parsing import first_of, parse_object
 from .file import File, Items
 from .team import Team
 from .values import columns, entries, field_of, number_of, object_of, session_name, session_of, time_of

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import PurePosixPath
 
-from ..base import Item, clean
+from ..base import Item
+from ..parsing import clean
 
 Items = Iterator[Item]
 """What the functions that read a file yield."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..base import first_of, millis, named, parse_object
+from ..parsing import first_of, millis, named, parse_object
 
 _LEVELS = {
     "trace": "debug",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..base import Record, named, parse_object, preview
+from ..base import Record
+from ..parsing import named, parse_object, preview
 from .file import File, Items
 from .log_lines import parse_log_line
 from .team import Team

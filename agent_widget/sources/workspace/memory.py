@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from ..base import millis, parse_json
 from ..memory import entry_fields, memory_fields
+from ..parsing import millis, parse_json
 from .file import File, Items
 from .team import Team
 from .values import Entry, entries, session_of, texts, time_of, whole_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..base import Record, named, parse_object, preview
+from ..base import Record
+from ..parsing import named, parse_object, preview
 from .file import File, Items
 from .sessions import spawned
 from .tasks import current_task, stated_progress

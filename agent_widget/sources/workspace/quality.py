@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base import named, parse_json, preview
+from ..parsing import named, parse_json, preview
 from .file import File, Items
 from .team import Team
 from .values import Entry, columns, entries, looks_like_session, tenths, texts_of

@@ -6,7 +6,8 @@ from collections import defaultdict
 from typing import Any
 
 from ...tables import TABLES
-from ..base import Gone, Record, millis, number
+from ..base import Gone, Record
+from ..parsing import millis, number
 from .file import Items
 
 _REFERENCES = frozenset(name for table in TABLES.values() for name in table.references)

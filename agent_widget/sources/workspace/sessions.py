@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..base import named, parse_json, parse_object, preview, whole
+from ..parsing import named, parse_json, parse_object, preview, whole
 from .file import File, Items
 from .tasks import progress
 from .team import Checkpoint, Team

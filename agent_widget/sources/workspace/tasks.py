@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..base import first_of, parse_json, preview
+from ..parsing import first_of, parse_json, preview
 from .file import File, Items
 from .team import Checkpoint, Team
 from .values import Entry, columns, field_of, identified, number_of, text_of, texts

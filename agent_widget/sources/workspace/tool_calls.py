@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from ..base import parse_object
+from ..parsing import parse_object
 from .file import File, Items
 from .team import Team
 from .values import columns, id_of, session_of, time_of, whole_of

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 from ...tables import TABLES
-from ..base import Malformed, first_of, millis, named, number, preview, whole
+from ..parsing import Malformed, first_of, millis, named, number, preview, whole
 
 T = TypeVar("T")
 Entry = dict[str, Any]

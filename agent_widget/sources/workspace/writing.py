@@ -12,9 +12,9 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from .. import json_text
-from ..base import Malformed
 from ..changes import PERSON_WORD, Append, Change, Missing, Plan, Refused, Rewrite, beside
 from ..json_text import Span, Style
+from ..parsing import Malformed
 from .tasks import status_of
 from .values import spelled, text_of
 

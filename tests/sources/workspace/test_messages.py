@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent_widget.sources.base import MISREAD
+from agent_widget.sources.parsing import MISREAD
 from tests.support.transcripts import lines
 from tests.support.workspace_reading import Reading, read
 from tests.support.workspace_team import a_message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_widget.sources.base import MISREAD
+from agent_widget.sources.parsing import MISREAD
 from tests.support.transcripts import at, iso
 from tests.support.workspace_reading import Reading, read
 from tests.support.workspace_team import TEAM, document

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_widget.sources.base import MISREAD, Record, fits
+from agent_widget.sources.base import Record
+from agent_widget.sources.parsing import MISREAD
+from agent_widget.sources.patterns import fits
 from agent_widget.sources.workspace import FILES, Workspace
 from tests.support.workspace_reading import Files, Reading, differences, mistyped, read, unresolved
 from tests.support.workspace_team import TEAM, document

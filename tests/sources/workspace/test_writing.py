@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_widget.sources.base import MISREAD
 from agent_widget.sources.changes import Append, Change, Method, Missing, Refused, Rewrite
+from agent_widget.sources.parsing import MISREAD
 from agent_widget.sources.workspace import Workspace
 
 AT = 1_767_261_600_500
