@@ -4,16 +4,13 @@ import { type Model, openComm } from "./link/comm.ts";
 import { LinkSession } from "./link/session.ts";
 import { mount } from "./mount.tsx";
 import { mountPage } from "./page.tsx";
+import { nameTab, panelOf, roomIn } from "./panel.ts";
 import { Nav } from "./state/nav.ts";
 import { shareView } from "./state/sharing.ts";
 import { Store } from "./store/store.ts";
 
 const COMM_BEAT_MS = 10_000;
 const DEFAULT_HEIGHT_PX = 620;
-const MIN_HEIGHT_PX = 200;
-/** What the sidecar has below an output, as padding. */
-const BELOW_PX = 12;
-const PANEL = ".jupyterlab-sidecar";
 
 interface ViewProps {
   readonly model: Model;
@@ -48,7 +45,7 @@ function makeWidget() {
       const life = new AbortController();
       signal?.addEventListener("abort", () => life.abort());
       const host = el.appendChild(document.createElement("div"));
-      followHeight(model, host, life.signal);
+      followHeight(model, host, store, life.signal);
       const nav = new Nav();
       mount(host, store, life.signal, { nav, ask: session.ask });
       session.run(life.signal);
@@ -58,9 +55,10 @@ function makeWidget() {
   };
 }
 
-/** The height that Python asks for, or in a panel beside the notebook all that the panel has. */
-function followHeight(model: Model, host: HTMLElement, signal: AbortSignal): void {
-  let panel: Element | null = null;
+/** The height that Python asks for, or in a panel beside the notebook, whose tab is told too, all that the panel has. */
+function followHeight(model: Model, host: HTMLElement, store: Store, signal: AbortSignal): void {
+  let panel: HTMLElement | null = null;
+  let name = () => {};
   const apply = () => {
     const height = model.get("height");
     const own = typeof height === "number" ? height : DEFAULT_HEIGHT_PX;
@@ -68,10 +66,14 @@ function followHeight(model: Model, host: HTMLElement, signal: AbortSignal): voi
   };
   const size = new ResizeObserver(() => {
     if (panel === null) {
-      panel = host.closest(PANEL);
-      if (panel !== null) size.observe(panel);
+      panel = panelOf(host);
+      if (panel !== null) {
+        size.observe(panel);
+        name = nameTab(panel, store, signal);
+      }
     }
     apply();
+    name();
   });
   apply();
   size.observe(host);
@@ -80,11 +82,6 @@ function followHeight(model: Model, host: HTMLElement, signal: AbortSignal): voi
     size.disconnect();
     model.off("change:height", apply);
   });
-}
-
-function roomIn(panel: Element, host: HTMLElement): number {
-  const above = host.getBoundingClientRect().top - panel.getBoundingClientRect().top + panel.scrollTop;
-  return Math.max(MIN_HEIGHT_PX, Math.floor(panel.clientHeight - above - BELOW_PX));
 }
 
 const page = document.getElementById("agent-widget-page");

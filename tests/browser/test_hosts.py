@@ -91,6 +91,8 @@ def test_a_panel_keeps_the_dashboard_in_sight_at_full_width(notebook: OpenNotebo
     workspace.say("said to the panel")
     expect(board.rows.filter(has_text="said to the panel")).to_be_visible()
     fills(board, side)
+    label = page.page.locator("#jp-right-stack, .jp-SideBar").get_by_role("tab", name=re.compile("◆"))
+    expect(label).to_have_text(re.compile(r"^◆ (\d+: )?\w+"))  # who waits
     page.run(0)  # a dashboard of its own, in the place of the one before
     expect(side).to_have_count(1)
     expect(Board(side).state).to_have_text("live", timeout=30_000)

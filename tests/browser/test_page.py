@@ -200,7 +200,7 @@ def test_the_title_says_who_waits_and_a_key_leads_there(command: Command, worksp
     page.wait_for_function("(first) => location.hash !== first", arg=first)  # something else needs me
 
 
-def test_one_who_asks_for_it_is_notified_when_an_agent_begins_to_wait(
+def test_one_who_asks_for_it_is_notified_and_a_strip_set_aside_comes_back_when_an_agent_begins_to_wait(
     command: Command, workspace: Workspace, tmp_path: Path
 ) -> None:
     file = tmp_path / "projects" / "-here" / f"{SESSION}.jsonl"
@@ -219,9 +219,18 @@ def test_one_who_asks_for_it_is_notified_when_an_agent_begins_to_wait(
     )
     board.root.get_by_role("button", name="Notify me").click()
     expect(board.root.get_by_role("button", name="Notify me")).to_have_count(0)
+    strip = board.root.get_by_role("group", name="Needs you")
+    strip.get_by_role("button", name="Set aside").click()
+    expect(strip).to_have_count(0)
+    board.open("Tasks")
+    board.open("Overview")
+    expect(strip).to_have_count(0)
     said.line("assistant", [{"type": "text", "text": "Which door shall I paint?"}], stop_reason="end_turn")
     wait_for(lambda: page.evaluate("window.told.length") == 1, "a notification")
     assert page.evaluate("window.told[0]").endswith(" waits for you")
+    expect(strip.get_by_role("button", name="waits for you")).to_have_count(1)  # the others are behind "+"
+    strip.get_by_role("button", name=re.compile(r"^\+\d+$")).click()
+    expect(strip.get_by_role("button", name="waits for you")).not_to_have_count(1)
 
 
 def test_the_page_shows_nothing_without_the_token(command: Command, workspace: Workspace) -> None:

@@ -3,7 +3,8 @@ import { decline, notifyMe, offersToNotify } from "../state/alerting.ts";
 import { useApp } from "../state/context.ts";
 import { Icon } from "./icons.tsx";
 
-export function NotifyOffer() {
+/** `declinable`: with a way to say no, where nothing else takes it away. */
+export function NotifyOffer({ declinable = false }: { declinable?: boolean }) {
   const { live } = useApp();
   if (!offersToNotify(live)) return null;
   return (
@@ -17,9 +18,11 @@ export function NotifyOffer() {
         <Icon name="bell" />
         <span class="tool-word">Notify me</span>
       </button>
-      <button type="button" class="button bare" title="Not now" aria-label="Not now" onClick={decline}>
-        ✕
-      </button>
+      {declinable && (
+        <button type="button" class="button bare" title="Not now" aria-label="Not now" onClick={decline}>
+          ✕
+        </button>
+      )}
     </span>
   );
 }

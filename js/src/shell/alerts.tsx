@@ -22,7 +22,7 @@ export function AlertStrip() {
         ))}
         {shown.length === 0 && <span class="muted">{plural(alerts.length, "alert")} watched, none fires.</span>}
       </div>
-      <NotifyOffer />
+      <NotifyOffer declinable />
     </div>
   );
 }

@@ -43,6 +43,8 @@ export class Nav {
   readonly everything = signal(false);
   /** The entry that a transcript is to be opened at. */
   readonly target: Signal<Target | null> = signal(null);
+  /** Keys of what needs a person and was set aside: the strip comes back with the next one. */
+  readonly aside: Signal<ReadonlySet<string>> = signal(new Set<string>());
   readonly #filters = new Map<ViewName, Signal<Filter>>();
   readonly #sorts = new Map<string, Signal<Sort | null>>();
   readonly #switches = new Map<string, Signal<boolean>>();

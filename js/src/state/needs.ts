@@ -8,6 +8,8 @@ import type { AgentsRow, TableName, TasksRow } from "../store/tables.ts";
 import { troublesOf } from "./troubles.ts";
 
 export interface Need {
+  /** The same for as long as it is the same need: an agent that waits again is another one. */
+  readonly key: string;
   readonly table: TableName;
   readonly id: string;
   readonly status: string;
@@ -40,9 +42,11 @@ export function needs(agents: readonly AgentsRow[], tasks: readonly TasksRow[], 
     const { id, status, status_at } = agent;
     const why = whyOf(agent);
     const text = why === null ? verb : `${verb}: ${why}`;
-    return { table: "agents", id, status: status!, name: agent.name ?? id, text, since: status_at };
+    const key = `agents ${id} ${status} ${status_at}`;
+    return { key, table: "agents", id, status: status!, name: agent.name ?? id, text, since: status_at };
   };
   const taskNeed = (task: TasksRow, verb: string): Need => ({
+    key: `tasks ${task.id} ${task.status}`,
     table: "tasks",
     id: task.id,
     status: task.status!,
@@ -91,5 +95,6 @@ function stuckNeed(agent: AgentsRow | undefined, troubles: readonly Trouble[]): 
   if (agent === undefined || trouble === undefined) return null;
   const { id, name, status } = agent;
   const text = `may be stuck: ${trouble.text}`;
-  return { table: "agents", id, status: status!, name: name ?? id, text, since: trouble.since };
+  const key = `agents ${id} ${trouble.kind}`;
+  return { key, table: "agents", id, status: status!, name: name ?? id, text, since: trouble.since };
 }

@@ -241,6 +241,14 @@ test("who waits comes first, longest first; then fresh failures, then tasks", ()
   );
 });
 
+test("a need is the same one until its agent waits again", () => {
+  const key = (known: Parameters<typeof agent>[1]) => needs([agent("a", known)], [], NOW)[0]!.key;
+  const waits = { status: "waiting", status_at: NOW - MINUTE } as const;
+  assert.equal(key(waits), key({ ...waits, status_reason: "said in other words" }));
+  assert.notEqual(key(waits), key({ ...waits, status_at: NOW }));
+  assert.notEqual(key(waits), key({ ...waits, status: "failed" }));
+});
+
 test("of an agent that asks, the question itself is said", () => {
   const asks = (activity: string | null, status_reason: string | null = "a question to you") =>
     whyOf(agent("asks", { status: "waiting", status_reason, activity }));

@@ -1,5 +1,6 @@
 // The strip of what needs a person, shown only when there is something: what, why, for how long, and a link.
 import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { longDuration } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
 import { Ends } from "../../parts/ends.tsx";
@@ -22,15 +23,23 @@ export function Attention({ store, nav }: { store: Shown; nav: Nav }) {
   const all = useSignal(false);
   const now = store.now.value;
   const list = needsOf(store);
-  if (list.length === 0) return null;
+  const aside = nav.aside.value;
+  const fresh = list.filter(({ key }) => !aside.has(key));
+  useEffect(() => {
+    // What is over is forgotten, so that it is news when it begins anew.
+    const kept = list.filter(({ key }) => aside.has(key));
+    if (kept.length < aside.size) nav.aside.value = new Set(kept.map(({ key }) => key));
+  }, [list, aside]);
+  if (fresh.length === 0) return null;
+  const shown = all.value ? list : fresh.slice(0, FIRST);
   const waits = (live.waiting.value ?? []).length > 0 && live.alerts.value.length === 0;
-  const more = list.length - FIRST;
+  const more = list.length - Math.min(FIRST, fresh.length);
   return (
     <div class={`attention ${all.value ? "all" : ""}`} role="group" aria-label="Needs you">
       <div class="attention-list">
-        {list.slice(0, all.value ? undefined : FIRST).map((need) => (
+        {shown.map((need) => (
           <Item
-            key={`${need.table} ${need.id}`}
+            key={need.key}
             need={need}
             name={need.table === "agents" ? agentName(store, need.id) : need.name}
             agent={need.table === "agents" ? store.tables.agents.rows.get(need.id) : undefined}
@@ -45,11 +54,20 @@ export function Attention({ store, nav }: { store: Shown; nav: Nav }) {
             {all.value ? "fewer" : `+${more}`}
           </button>
         )}
-        <button type="button" class="button" onClick={() => nav.open(list[0]!.table, list[0]!.id)}>
+        <button type="button" class="button" onClick={() => nav.open(shown[0]!.table, shown[0]!.id)}>
           show
         </button>
         {/* Where Python watches for something, the strip of alerts has it. */}
         {waits && <NotifyOffer />}
+        <button
+          type="button"
+          class="button bare"
+          aria-label="Set aside"
+          title="Set these aside: the strip comes back when something else needs you; n goes to them all the same"
+          onClick={() => (nav.aside.value = new Set(list.map(({ key }) => key)))}
+        >
+          ✕
+        </button>
       </div>
     </div>
   );
