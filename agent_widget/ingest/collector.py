@@ -33,6 +33,7 @@ from .checkpoint import Checkpoint
 from .crew import MOST_WORKERS, MUCH, Assignment, Crew, assignments, cores
 from .file import File, Rank
 from .keeping import Keeper
+from .precedence import Precedence
 from .progress import MAX_PROBLEMS, More, Progress
 from .projects import Projects, Rename
 from .roots import add_known, known_kinds, known_places, resolve
@@ -110,6 +111,7 @@ class Collector:
         self.statuses = Statuses(self.store)
         self._stats = Stats()
         self._usage = UsageRows(self.store)
+        self._precedence = Precedence(self.store, lambda: self.sources)
         self.projects = Projects()
         self._accounts = Accounts()
         self._hot: dict[File, float] = {}
@@ -664,8 +666,9 @@ class Collector:
         return True
 
     def _take(self, file: File, items: list[Item]) -> None:
+        self._overrule(items, file.source)
         operations: list[Record | Gone] = []
-        for item in items:
+        for item in self._precedence.admitted(items, file.source) if file.source.gives_way else items:
             if isinstance(item, (Record, Gone)):
                 operations.append(item)
             else:
@@ -674,6 +677,7 @@ class Collector:
 
     def _claim(self, claims: list[Record | Gone], source: Source, *, masked: bool = False) -> None:
         """Take in claims about rows. ``masked``: they hold no secrets but in the directories of agents."""
+        self._overrule(claims, source)
         unsafe = {id(claim) for claim in claims if _is_placed(claim)} if masked else None
         operations: Iterator[Record | Gone] = iter(self._completed(claims, source))
         if self.masking:
@@ -684,6 +688,16 @@ class Collector:
         operations = self._usage.claimed(self.statuses.without_active(operations))
         while portion := list(islice(operations, _AT_ONCE)):
             self._apply(portion, source.name)
+
+    def _overrule(self, items: Iterable[Item], source: Source) -> None:
+        """Take out what telemetry said of sessions that files tell of, too."""
+        gone = [] if source.gives_way else list(self._precedence.overruled(items, source))
+        for agent in [claim.id for claim in gone if claim.table == "agents"]:
+            self.statuses.forget(agent)
+            held = self.conversations.get(agent, {})
+            for path in [path for path, of in held.items() if of.gives_way]:
+                del held[path]
+        self._apply(gone)
 
     def _completed(self, claims: list[Record | Gone], source: Source) -> list[Record | Gone]:
         """Complete the fields of claims, in place: projects and accounts, and titles as one line without marks."""

@@ -257,6 +257,15 @@ class Statuses:
         self._courses[agent_id] = course
         self._dirty.add(agent_id)
 
+    def forget(self, agent_id: str) -> None:
+        """Take back all evidence of an agent; its spans stay until there is other evidence."""
+        course = self._courses.get(agent_id)
+        if course is not None:
+            course.points.clear()
+            course.folded, course.expires_at = 0, None
+            self._courses[agent_id] = course
+            self._dirty.discard(agent_id)
+
     def extend(self, agent_id: str, now: int) -> None:
         """Let the last status of an agent hold until now: its process runs, though it writes nothing."""
         course = self._courses.get(agent_id)

@@ -188,6 +188,8 @@ class Source:
     """Name of its directory inside a project, for formats that live there; naming the project names it too."""
     has_transcripts: ClassVar[bool] = True
     """Whether its files hold conversations, so that transcripts can be read."""
+    gives_way: ClassVar[bool] = False
+    """Whether other sources that tell of the same session are to be believed instead."""
     home: ClassVar[str | None] = None
     """Its directory below the user's home directory; ``None`` if there is no usual place."""
     moved_by: ClassVar[tuple[str, ...]] = ()

@@ -65,6 +65,7 @@ class Otlp(ChatSource):
     """A directory of OTLP files."""
 
     name = "otlp"
+    gives_way = True
     home = ".local/state/agent-widget/otlp"
     moved_by = ("XDG_STATE_HOME/agent-widget/otlp",)
     files = {"*.jsonl": _Exports, "*.json": _Exports, "*/*.jsonl": _Exports}
