@@ -305,6 +305,19 @@ def test_from_any_place_no_more_is_read_than_about_what_is_shown(
     assert sum(bytes_read) < 2_000_000 < size / 3, "whatever the size of the file"
 
 
+@pytest.mark.parametrize("limit", [10, 50, 200])
+@pytest.mark.parametrize("output", [100, 2_000, 20_000])
+def test_little_more_is_read_than_is_shown_however_long_the_entries_are(
+    home: Home, bytes_read: list[int], limit: int, output: int
+) -> None:
+    collector = written(home, *long(100, output=output))
+    size = (home.root / FILE).stat().st_size
+    bytes_read.clear()
+    found = lookup(collector).transcript(ANN, limit=limit, before=f"{size // 10 * 9}@{FILE}")
+    assert len(found.entries) >= limit
+    assert sum(bytes_read) < 3 * limit * size / 500 + 800_000
+
+
 def test_a_transcript_that_cannot_be_read_is_an_error_with_the_reason(home: Home, tmp_path: Path) -> None:
     ann = Session()
     collector = written(home, ann.person("Paint"), ann.says("Done."))

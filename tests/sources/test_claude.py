@@ -658,7 +658,9 @@ def a_team() -> bytes:
     lead = {"agentId": "team-lead@painters", "name": "team-lead", "agentType": "team-lead", "cwd": "/work/shop"}
     mate = {"agentId": "bob@painters", "name": "bob", "agentType": "general-purpose", "model": "haiku"}
     mate |= {"prompt": "Sand the door", "joinedAt": at("09:00:00"), "cwd": "/work/shop"}
-    return json.dumps({"name": "painters", "leadSessionId": ANN, "members": [lead, mate]}).encode()
+    return json.dumps(
+        {"name": "painters", "createdAt": at("09:00:00"), "leadSessionId": ANN, "members": [lead, mate]}
+    ).encode()
 
 
 def an_inbox(*messages: tuple[str, str, Any], read: bool = False) -> bytes:

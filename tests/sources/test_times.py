@@ -32,6 +32,8 @@ SENSELESS: Final = (
     {},
 )
 """Negative, out of range, no time, before and after all that a calendar has, of another type."""
+KNOWN: Final = frozenset({("opencode", ("time", "created"), "session")})
+"""OpenCode's list of things to do has no time and, in its old tree of files, waits for that of its session."""
 STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT")
 Place = tuple[str, ...]
 
@@ -103,7 +105,8 @@ def test_a_time_that_makes_no_sense_costs_no_row(kind: type[Source], tmp_path: P
             changed = {**files, path: spoilt(files[path], mode(kind, path) == "lines", place, value)}
             home = filled(kind, tmp_path / f"{number}-{at}", changed)
             assert faults(home) is None and unfit(home) is None
-            if missing := expected[id(files)] - rows(home.tables):
+            missing = expected[id(files)] - rows(home.tables)
+            if missing and (kind.name, place, Path(path).parts[1]) not in KNOWN:
                 lost.append((path, ".".join(place), value, missing))
     assert lost == []
 

@@ -146,7 +146,7 @@ class _Replay:
 
 
 class _Lines:
-    """A growing file: read backwards, in windows that double until there is enough."""
+    """A growing file: read backwards, in windows that widen until there is enough."""
 
     def __init__(self, source: Source, path: PurePosixPath, agent_id: str) -> None:
         self.source = source
@@ -170,7 +170,7 @@ class _Lines:
                 earlier = len(entries) < len(listener.entries)
                 if start == 0 or (earlier and len(entries) >= limit):
                     return entries, entries[0].place if earlier else None
-                window *= 4
+                window = _wider(window, len(entries), limit)
         finally:
             os.close(descriptor)
 
@@ -184,7 +184,7 @@ class _Lines:
                 entries = self._listen(descriptor, start, end, finish=end < size).entries
                 if end == size or len(entries) > (limit or 0) + 1:
                     return entries
-                window *= 4
+                window = _wider(window, len(entries), limit or 0)
         finally:
             os.close(descriptor)
 
@@ -224,6 +224,15 @@ class _Lines:
                 if not listener.waits:
                     break
         return listener
+
+
+def _wider(window: int, found: int, wanted: int) -> int:
+    """Return the bytes that hold ``wanted`` entries if they are about as long as those that a window was found to hold.
+
+    Twice as many, so that calls whose results are among them are read too, and the third look is rare.
+    """
+    enough = window * (wanted + 5) // found if found else 2 * window
+    return min(max(2 * window, 2 * enough), 16 * window)
 
 
 def _offset(at: str) -> int:

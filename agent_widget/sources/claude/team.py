@@ -35,12 +35,14 @@ class Config(Reader):
         session = named(document.get("leadSessionId"))
         if session is not None and home.leads.get(team) != home.namespace + session:
             yield from home.add_lead(team, home.namespace + session)
-        lead = home.member(team, LEAD)
-        for member in document.get("members") or ():
+        lead, members = home.member(team, LEAD), document.get("members") or ()
+        stamps = (document.get("createdAt"), *(member.get("joinedAt") for member in members))
+        began = next((at for stamp in stamps if (at := millis(stamp)) is not None), None)
+        for member in members:
             name = named(member.get("name"))
             if name is None:
                 continue
-            agent, at = home.member(team, name), millis(member.get("joinedAt")) or millis(document.get("createdAt"))
+            agent, at = home.member(team, name), millis(member.get("joinedAt")) or began
             role, where = named(member.get("agentType")), named(member.get("cwd"))
             if agent == lead:
                 yield Record("agents", agent, {"role": role})
