@@ -17,7 +17,7 @@ import random
 import re
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
@@ -59,6 +59,8 @@ _NO_ROOM: Final = 10047
 OTHERWISE: Final = 10071
 """What the broker answers if something else is there than was expected."""
 _HEARTBEAT: Final = 5.0
+_ASKED_FOR: Final = 60.0
+"""Seconds for which the broker waits for messages that it was asked for."""
 
 
 class Refused(Exception):
@@ -360,9 +362,15 @@ class Heard(NamedTuple):
 
 
 class _Reading:
-    """A push consumer of the broker, ordered and bounded: it sends on when what it sent has been taken."""
+    """A pull consumer of the broker, ordered and bounded: it sends as many messages as were asked for.
+
+    What waits at the broker is replaced by what is newer; what is on its way is not, and holds up what comes after it.
+    So few messages are on their way. A push consumer has no such bound: its flow control begins at 2 MB, which are
+    seconds for a reader without enough of a processor, and no acknowledgement is waited for of what was replaced.
+    """
 
     MOST: Final = 500
+    """Messages in a list, and those that are asked for at once; twice as many may be on their way."""
 
     def __init__(self, broker: Broker, client: Nats, subject: str, start: int, headers_only: bool) -> None:
         self._broker = broker
@@ -370,8 +378,11 @@ class _Reading:
         self._subject = subject
         self._start = start
         self._headers_only = headers_only
+        self._name = f"aw{random.getrandbits(64):016x}"
         self._arrived: deque[Msg] = deque()
         self._news = asyncio.Event()
+        self._due = 0
+        """How many messages were asked for that have not been taken."""
 
     async def lists(self) -> AsyncIterator[list[Heard]]:
         """Yield what comes; raises :class:`Lost` when something is missing."""
@@ -380,23 +391,26 @@ class _Reading:
             inbox, cb=self._arrive, pending_bytes_limit=-1, pending_msgs_limit=-1
         )
         try:
-            left, expected = await self._begin(inbox), 1
+            left, expected = await self._begin(), 1
             if left == 0:
                 yield []
             while True:
                 self._broker.check()
+                while self._due <= self.MOST:
+                    await self._ask(inbox)
                 found: list[Heard] = []
                 while self._arrived and len(found) < self.MOST:
                     message = self._arrived.popleft()
-                    if (message.headers or {}).get("Status") == "100":
-                        await self._keep_going(message, expected)
+                    headers = message.headers or {}
+                    if "Status" in headers and not message.reply:
+                        self._take_status(headers, expected)
                         continue
+                    self._due -= 1
                     parts = message.reply.split(".")
                     number, order, at, left = map(int, parts[-4:] if len(parts) == 9 else parts[7:11])
                     if order != expected:
                         raise Lost("the broker left out messages")
                     expected += 1
-                    headers = message.headers or {}
                     found.append(Heard(message.subject, message.data, headers, number, at // 10**6, left))
                 if found or left == 0:
                     yield found
@@ -410,18 +424,14 @@ class _Reading:
         with contextlib.suppress(Error):  # the connection has ended
             await subscription.unsubscribe()
 
-    async def _begin(self, inbox: str) -> int:
-        name = f"aw{random.getrandbits(64):016x}"
+    async def _begin(self) -> int:
         config = {
-            "name": name,
-            "deliver_subject": inbox,
+            "name": self._name,
             "deliver_policy": "by_start_sequence" if self._start > 1 else "all",
             "ack_policy": "none",
             "max_deliver": 1,
             "replay_policy": "instant",
             "filter_subject": self._subject,
-            "flow_control": True,
-            "idle_heartbeat": int(_HEARTBEAT * 10**9),
             "inactive_threshold": 30 * 10**9,
             "mem_storage": True,
             "num_replicas": 1,
@@ -431,22 +441,31 @@ class _Reading:
             config["opt_start_seq"] = self._start
         stream = self._broker.space.stream
         asked = self._broker._api(
-            f"CONSUMER.CREATE.{stream}.{name}.{self._subject}",
+            f"CONSUMER.CREATE.{stream}.{self._name}.{self._subject}",
             {"stream_name": stream, "config": config, "action": "create"},
         )
         return cast(int, (await self._broker._answered(asked))["num_pending"])
+
+    async def _ask(self, inbox: str) -> None:
+        """Ask for messages, those that are there and those that come."""
+        request = {"batch": self.MOST, "expires": int(_ASKED_FOR * 10**9), "idle_heartbeat": int(_HEARTBEAT * 10**9)}
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._broker.space.stream}.{self._name}"
+        self._due += self.MOST
+        await self._client.publish(subject, msgspec.json.encode(request), reply=inbox)
 
     async def _arrive(self, message: Msg) -> None:
         self._arrived.append(message)
         self._news.set()
 
-    async def _keep_going(self, message: Msg, expected: int) -> None:
-        headers = message.headers or {}
-        if message.reply:  # the broker waits until what it sent before has been taken
-            await self._client.publish(message.reply)
-        if stalled := headers.get("Nats-Consumer-Stalled"):
-            await self._client.publish(stalled)
-        if (last := headers.get("Nats-Last-Consumer")) is not None and int(last) + 1 != expected:
+    def _take_status(self, headers: Mapping[str, str], expected: int) -> None:
+        """Take in a sign of life, or that what was asked for is not waited for any longer."""
+        status = headers["Status"]
+        if status == "408":
+            self._due -= int(headers["Nats-Pending-Messages"])
+        elif status != "100":
+            raise Lost(f"the broker sends nothing more ({status} {headers.get('Description', '')})")
+        last = headers.get("Nats-Last-Consumer")
+        if last is not None and int(last) + 1 != expected:
             raise Lost("the broker left out messages")
 
 

@@ -8,7 +8,7 @@ import contextlib
 import functools
 import os
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -57,6 +57,8 @@ class Hosts:
         self._watcher: Watcher | None = None
         self._origins: dict[str, Origin] = {}
         self._hosts: dict[str, Host] = {}
+        self._reviewed: dict[str, tuple[str, frozenset[str]]] = {}
+        """Host → its epoch and what it read when the others were last reviewed for its sake."""
         self._lock = threading.Lock()
 
     @property
@@ -171,21 +173,21 @@ class Hosts:
 
         And those of hosts that it follows and this server follows itself.
         """
-        found: dict[tuple[str | None, str], str] = {}
-        others = list(self._hosts.values())
-        before = others[: others.index(host)]
+        return next((found for other, found in self._doubled() if other is host), {})
+
+    def _doubled(self) -> Iterator[tuple[Host, dict[tuple[str | None, str], str]]]:
+        """Yield every host with what :meth:`doubled` returns, in one walk: many hosts turn live together."""
+        hosts = list(self._hosts.values())
+        direct = {other.state.epoch: other.name or other.key for other in hosts if other.state.epoch}
         read = {name_of(source.root, self._collector.home): self.name for source in self._collector.sources}
-        for other in before:
-            for home in other.homes:
-                read.setdefault(home, other.name or other.key)
-        for home, of in host.homes.items():
-            if home in read:
-                found[of] = read[home]
-        direct = {other.state.epoch: other.name or other.key for other in others if other.state.epoch}
-        for told in host.hosts_told:
-            if told.epoch in direct:
-                found[None, f"{told.name}/"] = direct[told.epoch]
-        return found
+        for host in hosts:
+            found: dict[tuple[str | None, str], str] = {
+                of: read[home] for home, of in host.homes.items() if home in read
+            }
+            found |= {(None, f"{told.name}/"): direct[told.epoch] for told in host.hosts_told if told.epoch in direct}
+            yield host, found
+            for home in host.homes:
+                read.setdefault(home, host.name or host.key)
 
     def publish(self) -> None:
         """Have the watcher publish how the hosts are."""
@@ -194,9 +196,13 @@ class Hosts:
 
     def review_others(self, host: Host) -> None:
         """Let the other hosts look whether a host, which is another one or reads something else, has their rows."""
-        for key, other in list(self._hosts.items()):
-            if other is not host and other.is_here and self.doubled(other).keys() != other.skipped.keys():
-                self._origins[key].again()
+        is_now = host.state.epoch, frozenset(host.homes)
+        if self._reviewed.get(host.key) == is_now:
+            return
+        self._reviewed[host.key] = is_now
+        for other, found in self._doubled():
+            if other is not host and other.is_here and found.keys() != other.skipped.keys():
+                self._origins[other.key].again()
 
     # For the frames
 
