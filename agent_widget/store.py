@@ -231,7 +231,7 @@ class _Keyed:
         self.elsewhere = 0  # how many rows are not in memory
         self.cut = 0  # the newest seq among those
         self.dropped: dict[str, int] = {}  # rows that a replica let go, and the seq of each
-        self.horizon = 0  # the latest time among those, of a replica
+        self.horizon = 0  # none of those that are not in memory is later
         self.version = 0  # of what is elsewhere: another number when a row came to it or was removed, of a replica
 
     def put(self, id: str, seq: int, row: Row) -> None:
@@ -359,6 +359,8 @@ class Store:
                 table.rows = {row["id"]: (seq, row) for seq, row in rows}
                 table.elsewhere = saved.counts.get(name, len(rows)) - len(rows)
                 table.cut = saved.cuts.get(name, 0)
+                if table.elsewhere:  # what is held is the latest
+                    table.horizon = min((table.time_of(row) for _, row in rows), default=_LAST)
 
     def bound(self, limits: Mapping[str, int]) -> None:
         """Hold about that many of the newest rows of the tables in ``limits``; whoever is followed has the rest."""
@@ -702,6 +704,10 @@ class Store:
         """
         return list(filter(test, self.rows(table)))
 
+    def horizon(self, table: str) -> int:
+        """Return a time (ms) than which no row that is not in memory is later."""
+        return self._tables[table].horizon
+
     def held_rows(self, table: str) -> list[Row]:
         """Return the rows of a table that are in memory, oldest change first."""
         with self.lock:
@@ -713,7 +719,10 @@ class Store:
             keyed = self._tables[table]
             if self._backing is not None and keyed.elsewhere:
                 unwritten = self._unwritten_of(keyed)
-                rows = _with(self._backing.older(table, limit + len(unwritten), before), unwritten)
+                rows = self._backing.older(table, limit + len(unwritten), before)
+                if not unwritten:
+                    return rows
+                rows = _with(rows, unwritten)
             else:
                 rows = [row for _, row in keyed.rows.values()]
 

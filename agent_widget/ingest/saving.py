@@ -18,13 +18,13 @@ from .collector import Collector
 log = logging.getLogger("agent_widget")
 
 SAVE_PACE: Final = 1.0
-SAVE_ROWS: Final = 1000
+SAVE_ROWS: Final = 500
 """Changed rows are written after so many seconds, or as soon as there are so many.
 
 Rows that change often are written once, and a crash goes back to the last checkpoint anyway."""
 MANY_ROWS: Final = 2000
 """Changed rows above which they are written before anybody is sent them, else meanwhile."""
-MANY_ENTRIES: Final = 4000
+MANY_ENTRIES: Final = 3000
 """Entries and files to be written at a checkpoint above which it comes while there is more to read."""
 READING_PACE: Final = 5.0
 CHECKPOINT_PACE: Final = 30.0

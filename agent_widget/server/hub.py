@@ -279,7 +279,7 @@ class Hub:
         return answer
 
     def _older_rows(self, table: str, count: int) -> Iterator[Row]:
-        before = None
+        before = self.store.horizon(table) + 1, ""  # what is later is in memory: it was sent
         while count > 0 and (rows := self.store.older(table, OLDER_ROWS, before)):
             before = own_time(table, rows[-1]), rows[-1]["id"]
             older = [row for row in rows if not self.store.holds(table, row["id"])]

@@ -2,13 +2,14 @@
 
     python -m tests.benchmarks.reading [DIR…] [--megabytes 50] [--runs 3] [--ccusage] [--workers 0 1 2 4]
 
-Each home is read in a process of its own: once by a collector into a store, as the server does it, and once by
-a bare loop that only reads the same bytes and lets msgspec find the values in each line, document or row without making
-anything of them. Machines differ and are noisy, so read the ratios; the programs take
-turns, and of each the fastest run counts. With ``--ccusage`` homes of Claude Code are read by ccusage too, a native
-program that looks for usage only: npm fetches it into the user's cache. Without DIR made-up homes of several
-agents are read. With ``--workers`` each home is also read into an archive, by one process and by as many workers beside
-it. Importing our modules does not count; importing the prices does, since the first answer needs them.
+Each home is read in a process of its own: once by a collector into a store, as the server does it, and once by a bare
+loop that only reads the same bytes and lets msgspec find the values in each line, document or row without making
+anything of them. Machines differ and are noisy, so read the ratios; the programs take turns, and of each the fastest
+run counts. With ``--ccusage`` homes of Claude Code are read by ccusage too, a native program that looks for usage
+only: npm fetches it into the user's cache. Without DIR made-up homes of several agents are read. With ``--workers``
+each home is also read into an archive by a watcher, as the server does it, with as many workers beside it; compare
+its processor time where others use the machine too. Importing our modules does not count; importing the prices does,
+since the first answer needs them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.benchmarks.homes import HOMES, Story
 from tests.benchmarks.report import Report, options_of
@@ -42,20 +44,20 @@ from pathlib import Path
 from agent_widget.ingest import collector as collecting
 from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
+from agent_widget.ingest.watcher import Watcher
 def read(path):
     collecting.MUCH = 0
     place = tempfile.TemporaryDirectory()
     def opened(roots):
         return Archive.open(Path(place.name) / "archive.sqlite3")
     collector = Collector([path], archive=opened, workers=int(sys.argv[2]))
+    watcher = Watcher(collector)
     def work():
-        collector.look()
-        while not collector.read_on(lambda: True):
-            collector.settle()
-            collector.save()
-        collector.settle(stats=True)
-        collector.checkpoint()
-        return sum(state.bytes for state in collector.states()), sum(map(collector.store.count, collector.store))
+        watcher.start()
+        watcher.wait()
+        found = sum(state.bytes for state in collector.states()), sum(collector.store.counts.values())
+        watcher.stop()
+        return found
     return work
 """
 BARE = """
@@ -92,26 +94,39 @@ def read(path):
     return work
 """
 MEASURED = """
-import json, resource, sys, time
+import json, os, resource, sys, time
 work = read(sys.argv[1])
 unit = 1 if sys.platform == "darwin" else 1024
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-began = time.perf_counter()
+began, cpu = time.perf_counter(), time.process_time()
 size, found = work()
-seconds = time.perf_counter() - began
+seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-print(json.dumps([size / 1e6, seconds, (after - before) / 1e6, after / 1e6, found]))
+others = sum(os.times()[2:4])
+print(json.dumps([size / 1e6, seconds, (after - before) / 1e6, after / 1e6, found, cpu, others]))
 """
 
 
-Run = tuple[float, float, float, float, int]
-"""Megabytes, seconds, growth of the peak memory, peak memory (both in megabytes), rows."""
+class Run(NamedTuple):
+    """What one run of a program of our own took."""
+
+    megabytes: float
+    seconds: float
+    growth: float
+    """How much the peak of its memory grew, in megabytes."""
+    peak: float
+    """The peak of its memory, in megabytes."""
+    rows: int
+    cpu: float
+    """Seconds of processor time of the process itself, which others on the machine make longer by little."""
+    workers: float
+    """The same of its workers."""
 
 
 def measured(program: str, path: Path, *arguments: str) -> Run:
     """Return what a run of a program of our own takes."""
     command = [sys.executable, "-c", program + MEASURED, str(path), *arguments]
-    return tuple(json.loads(subprocess.run(command, check=True, capture_output=True).stdout))  # type: ignore[return-value]
+    return Run(*json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
 
 
 def counted(program: Path, path: Path) -> float:
@@ -142,18 +157,21 @@ def show(name: str, path: Path, runs: int, peer: Path | None, workers: list[int]
             of.append(measured(ARCHIVED, path, str(count)))
         if peer is not None and (path / "projects").is_dir():
             peers.append(counted(peer, path))
-    size, seconds, growth, peak, rows = min(ours, key=lambda run: run[1])
-    _, bare, bare_growth, _, _ = min(bares, key=lambda run: run[1])
-    what = f"{name}, {size:.0f} MB"
-    report.note(f"{what}, first reading", seconds, "s", bare=bare, ccusage=min(peers) if peers else None)
+    best, bare = min(ours, key=lambda run: run.seconds), min(bares, key=lambda run: run.seconds)
+    what, cpu = f"{name}, {best.megabytes:.0f} MB", min(run.cpu for run in ours)
+    floors = {"bare": bare.seconds, "ccusage": min(peers) if peers else None}
+    report.note(f"{what}, first reading", best.seconds, "s", **floors)
+    report.note(f"{what}, processor time", cpu, "s", bare=min(run.cpu for run in bares))
     for count, of in archived.items():
-        _, taken, _, most, _ = min(of, key=lambda run: run[1])
-        beside = f"{what}, archived, {count} workers"
-        report.note(beside, taken, "s", bare=bare, ccusage=min(peers) if peers else None)
-        report.note(f"{beside}, memory", most, "MB")
-    report.note(f"{what}, memory added", growth, "MB", bare=bare_growth)
-    report.note(f"{what}, most memory", peak, "MB")
-    report.note(f"{what}, rows", rows, "rows")
+        beside, found = f"{what}, archived, {count} workers", min(of, key=lambda run: run.seconds)
+        least = min(of, key=lambda run: run.cpu + run.workers)
+        report.note(beside, found.seconds, "s", **floors)
+        report.note(f"{beside}, processor time of the server", least.cpu, "s", unarchived=cpu)
+        report.note(f"{beside}, processor time of all", least.cpu + least.workers, "s", unarchived=cpu)
+        report.note(f"{beside}, memory", found.peak, "MB")
+    report.note(f"{what}, memory added", best.growth, "MB", bare=bare.growth)
+    report.note(f"{what}, most memory", best.peak, "MB")
+    report.note(f"{what}, rows", best.rows, "rows")
 
 
 def main() -> None:

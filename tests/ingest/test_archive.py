@@ -420,6 +420,23 @@ def test_the_facts_of_an_older_version_are_dropped_and_its_rows_stay(tmp_path: P
     archive.close()
 
 
+def test_what_is_not_in_memory_is_not_later_than_the_horizon(tmp_path: Path) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3", limit=10)
+    assert store.horizon("logs") == 0
+    store.apply(log(number) for number in (*range(1, 40), 100, 50))
+    store.write()
+
+    def latest(store: Store) -> int:
+        return max(row["at"] for row in store.rows("logs") if not store.holds("logs", row["id"]))
+
+    assert store.held("logs") == 10
+    assert latest(store) <= store.horizon("logs") < 50
+    archive.close()
+    archive, again = opened(tmp_path / "a.sqlite3", limit=10)
+    assert latest(again) <= again.horizon("logs") < 50
+    archive.close()
+
+
 def test_a_new_row_is_not_looked_for_on_disk(tmp_path: Path) -> None:
     """Each row of a first reading is new; whether it is there already is known without the disk."""
     archive, store = opened(tmp_path / "a.sqlite3")

@@ -16,7 +16,7 @@ from agent_widget.ingest.collector import Collector
 from agent_widget.protocol import Assembler
 from agent_widget.server import hub
 from agent_widget.server.app import Server
-from agent_widget.store import Answer, Store
+from agent_widget.store import Answer, Row, Store
 from agent_widget.tables import Record
 from tests.support.wire import PATIENCE, Raw, change, contents, log_rows, raw, served, until_async
 
@@ -167,8 +167,16 @@ def test_rows_that_are_not_in_memory_are_read_in_pages_while_they_are_sent(
             server.store.write()
             assert server.store.held("logs") == 50
             read: list[int] = []
-            older = server.store.older
+            looked_up: list[str] = []
+            older, kept = server.store.older, Archive.older
+
+            def look_up(*args: Any) -> list[Row]:
+                rows = kept(*args)
+                looked_up.extend(row["id"] for row in rows)
+                return rows
+
             monkeypatch.setattr(server.store, "older", lambda *args: read.append(args[1]) or older(*args))
+            monkeypatch.setattr(Archive, "older", look_up)
             monkeypatch.setattr(Archive, "since", lambda *args: pytest.fail("all rows were read at once"))
             await client.hello(server, tables=["logs"], limit=limit and {"logs": limit})
             answer = await client.answer()
@@ -176,6 +184,7 @@ def test_rows_that_are_not_in_memory_are_read_in_pages_while_they_are_sent(
             assert sorted(int(row["id"][1:]) for row in rows) == list(expected)
             assert answer["counts"] == {"logs": 400}
             assert set(read) <= {64}
+            assert not any(server.store.holds("logs", id) for id in looked_up), "what is in memory is not read again"
 
     asyncio.run(run())
 
