@@ -1,4 +1,13 @@
-"""The formats that can be read; one file for each, and :mod:`.base`, which has what they share."""
+"""The formats that can be read: a module or a package for each. The others are what they share.
+
+- *Of all formats*: :mod:`.base` (source, reader, evidence), :mod:`.parsing`, :mod:`.patterns` (where files are),
+  :mod:`.kept` (what readers of one root share), :mod:`.changes` (writing back), :mod:`.json_text`, :mod:`.zstd`.
+- *Of conversations*: :mod:`.chat` (the base of their sources), :mod:`.steps` (what happens in one),
+  :mod:`.conversation` (from steps to rows), :mod:`.ledger` (each answer is billed once), :mod:`.prices`,
+  :mod:`.limits`.
+- *Of texts*: :mod:`.texts` (titles, names, what a program put in), :mod:`.questions` (whether an answer waits),
+  :mod:`.directories` (names of projects and worktrees), :mod:`.memory`.
+"""
 
 from __future__ import annotations
 

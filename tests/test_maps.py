@@ -1,0 +1,18 @@
+"""The descriptions of the two largest rooms name every module in them."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+
+import pytest
+
+from agent_widget import ingest, sources
+
+
+@pytest.mark.parametrize("room", [ingest, sources])
+def test_each_module_is_in_the_map_of_its_room(room: object) -> None:
+    named = set(re.findall(r":mod:`\.(\w+)`", room.__doc__ or ""))
+    found = {module.name for module in pkgutil.iter_modules(room.__path__)}  # type: ignore[attr-defined]
+    formats = {kind.__module__.split(".")[2] for kind in sources.SOURCES}
+    assert named == found - formats, f"say in the docstring of {room.__name__} what these are about"  # type: ignore[attr-defined]
