@@ -174,11 +174,13 @@ _REASONS: Final = (
     ),
     (
         rf"{_MISSING}|: not found|No such file or directory",
-        "{name} is not installed on {host}; install it there: ssh {target} pip install --user agent-widget",
+        # pip install --user is refused where the system manages the packages
+        "{name} is not installed on {host}; install it there: "
+        "ssh {target} 'python3 -m venv ~/.venv && ~/.venv/bin/pip install agent-widget'",
     ),
     (
         "unrecognized arguments: --find",
-        "agent-widget on {host} is too old; ssh {target} pip install --user -U agent-widget",
+        "agent-widget on {host} is too old; upgrade it there (pip install -U agent-widget)",
     ),
 )
 """What is in the words of ``ssh`` (OpenSSH 9) or of a shell, and what we say."""

@@ -193,7 +193,8 @@ def test_what_is_missing_is_said_in_one_line(box: Box, tmp_path: Path) -> None:
 
     said(
         "ssh://Box/srv",
-        "agent-widget is not installed on Box; install it there: ssh Box pip install --user agent-widget",
+        "agent-widget is not installed on Box; install it there: "
+        "ssh Box 'python3 -m venv ~/.venv && ~/.venv/bin/pip install agent-widget'",
     )
     said(f"ssh://Box/nowhere?command={box.program}", "no server on Box: /nowhere")
     said(f"ssh://root@127.0.0.1:{free_port()}/", "127.0.0.1 is not reachable (Connection refused)")
