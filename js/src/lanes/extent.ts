@@ -79,26 +79,25 @@ export function lastStretch(index: Events, now: number): [number, number] | null
   const ends = extent(index, now);
   if (ends === null) return null;
   const last = ends[1];
-  const times: number[] = [];
-  const since = last - DAY;
-  for (const spans of index.spans.values()) collect(spans, since, spanStart, times);
-  for (const calls of index.calls.values()) collect(calls, since, callAt, times);
-  collect(index.messages, since, messageAt, times);
-  times.sort((a, b) => b - a);
-  let first = last;
-  for (const time of times) {
-    if (first - time > PAUSE) break;
-    first = Math.min(first, time);
+  // From pause to pause: what is the earliest within one pause of the begin is the new begin. Lists are in order, so a
+  // busy day costs a few searches in each.
+  for (let first = last; ; ) {
+    const since = Math.max(first - PAUSE, last - DAY);
+    let earliest = first;
+    const look = <R>(rows: readonly R[], at: (row: R) => number): void => {
+      const row = rows[lowerBound(rows, since, at)];
+      if (row !== undefined) earliest = Math.min(earliest, at(row));
+    };
+    for (const spans of index.spans.values()) look(spans, spanStart);
+    for (const calls of index.calls.values()) look(calls, callAt);
+    look(index.messages, messageAt);
+    if (earliest === first) return [first, last];
+    first = earliest;
   }
-  return [first, last];
 }
 
 /** A stretch with some room around it, and long enough to be looked at. */
 export function withMargin([first, last]: readonly [number, number]): [number, number] {
   const margin = Math.max(MINUTE, (last - first) * 0.02);
   return [Math.min(first - margin, last - USUAL_LENGTH), last + margin];
-}
-
-function collect<R>(rows: readonly R[], since: number, at: (row: R) => number, into: number[]): void {
-  for (let i = lowerBound(rows, since, at); i < rows.length; i++) into.push(at(rows[i]!));
 }

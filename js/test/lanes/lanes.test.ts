@@ -216,6 +216,27 @@ test("the last stretch goes back to the last long pause and leaves the silence a
   assert.equal(lastStretch(indexOf(), NOW), null);
 });
 
+test("the last stretch of a busy day is found in a few steps, pause by pause", () => {
+  let looked = 0;
+  const seen = (at: number) => ({
+    agent_id: "a",
+    get at() {
+      looked++;
+      return at;
+    },
+  });
+  const minutes = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => NOW - (to - i) * MINUTE);
+  const times = [...minutes(21 * 60, 23 * 60), ...minutes(0, 19 * 60 - 1)]; // a pause of two hours and a minute
+  const calls = new Map([["a", times.map((at) => seen(at) as unknown as Call)]]);
+  assert.deepEqual(lastStretch({ spans: new Map(), calls, messages: [] }, NOW), [
+    NOW - (19 * 60 - 1) * MINUTE,
+    NOW - MINUTE,
+  ]);
+  assert.ok(looked < times.length / 2, `${looked} of ${times.length} calls were looked at`);
+  const longer = minutes(0, 30 * 60).map((at) => call("a", at));
+  assert.deepEqual(lastStretch(indexOf([], longer), NOW), [NOW - MINUTE - DAY, NOW - MINUTE], "a day at most");
+});
+
 test("everything known reaches to now while an agent lives", () => {
   assert.deepEqual(extent(indexOf([span("a", "working", 10, null)]), NOW), [10, NOW]);
   assert.equal(extent(indexOf(), NOW), null);
