@@ -72,7 +72,9 @@ def findings(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
     server = next((r for r in runtimes() if set(r.paths) == {str(place) for place in collector.places}), None)
     running = f"{server.url}  pid {server.pid}" if server else "none watches this; agent-widget serve starts one"
     yield "server", running
-    yield from _publishing(server)
+    said = _status(server)
+    yield from _memory(said)
+    yield from _publishing(server, said)
 
 
 def _unread(source: Source) -> Iterator[tuple[str, str]]:
@@ -93,17 +95,40 @@ def _unread(source: Source) -> Iterator[tuple[str, str]]:
 _SHOWN: Final = 3
 
 
-def _publishing(server: Runtime | None) -> Iterator[tuple[str, str]]:
-    """Yield how it goes with the broker to which a running server publishes."""
-    if server is None or server.publishes is None:
-        return
+def _status(server: Runtime | None) -> dict[str, Any] | None:
+    """Return what a running server says of itself; ``None`` if there is none, or it does not answer."""
+    if server is None:
+        return None
     try:
-        state = ask_once(server.url, server.token, "status")["publishing"]
+        state: dict[str, Any] = ask_once(server.url, server.token, "status")
     except (ConnectionFailed, CallError) as failure:
-        yield "publishing", f"{server.publishes}: the server does not say how it goes ({failure})"
-    else:
-        why = f": {state['message']}" if state.get("message") else ""
-        yield "publishing", f"{server.publishes} as {state['host']}  {state['state']}{why}"
+        return {"failure": str(failure)}
+    return state
+
+
+def _memory(state: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """Yield how much memory a running server takes, and that it grows where there is no archive."""
+    if state is None or "archive" not in state:
+        return
+    size = state["memory_bytes"]
+    line = f"{size / 1e6:.0f} MB" if size is not None else "how much is not known on this system"
+    if state["archive"]["path"] is None:
+        why = state["archive"]["problem"] or "started with --no-archive"
+        rows = sum(state["rows"].values())
+        line += f", growing with the history: all {rows:,} rows are in memory, since there is no archive ({why})"
+    yield "memory", line
+
+
+def _publishing(server: Runtime | None, state: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """Yield how it goes with the broker to which a running server publishes."""
+    if server is None or server.publishes is None or state is None:
+        return
+    if "failure" in state:
+        yield "publishing", f"{server.publishes}: the server does not say how it goes ({state['failure']})"
+        return
+    said = state["publishing"]
+    why = f": {said['message']}" if said.get("message") else ""
+    yield "publishing", f"{server.publishes} as {said['host']}  {said['state']}{why}"
 
 
 def _hosts_of(runtime: Runtime) -> Iterator[str]:

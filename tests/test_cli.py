@@ -237,6 +237,21 @@ def test_serve_prints_where_it_is(workspace: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--no-archive",)])
+def test_doctor_says_how_much_memory_a_server_takes_and_whether_it_grows(
+    workspace: Path, options: tuple[str, ...]
+) -> None:
+    with running("serve", "--port", "0", *options, workspace) as (process, lines):
+        until(lambda: len(lines) == 4)
+        said = [line for line in run("doctor", workspace).stdout.splitlines() if line.startswith("memory")]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    (line,) = said
+    assert ("growing with the history" in line and "started with --no-archive" in line) == bool(options)
+    assert (" MB" in line) == (sys.platform == "linux")
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_token_is_in_no_command_line(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = tmp_path / "browser"

@@ -454,6 +454,12 @@ class Server:
         """How far each root is read, and what is wrong there."""
         return self._hub.sources
 
+    @property
+    def archive(self) -> dict[str, str | None]:
+        """The ``path`` of the archive, ``None`` if all is in memory only, and ``problem``: why, or what is wrong."""
+        archive = self.collector.archive
+        return {"path": str(archive.path) if archive is not None else None, "problem": self.collector.archive_problem}
+
     async def _receive(self, socket: ServerConnection, calls: Calls, data: str | bytes) -> None:
         frame = protocol.decode_client(data)
         if isinstance(frame, protocol.Ping):

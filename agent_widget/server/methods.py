@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Protocol
 
 import msgspec
@@ -65,6 +66,10 @@ class Asked(Protocol):
     @property
     def sources(self) -> Sources:
         """How far each root is read."""
+
+    @property
+    def archive(self) -> dict[str, str | None]:
+        """The ``path`` of the archive, ``None`` if all is in memory only, and ``problem``: why, or what is wrong."""
 
 
 class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -144,7 +149,18 @@ def _status(server: Asked, params: _Nothing) -> dict[str, Any]:
         "sources": server.sources.sources,
         "hosts": server.sources.hosts,
         "publishing": server.sources.publishing,
+        "archive": server.archive,
+        "memory_bytes": _resident(),
     }
+
+
+def _resident() -> int | None:
+    """Return how many bytes of memory this process takes; ``None`` where that is not known (not Linux)."""
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[1]
+    except OSError:
+        return None
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _transcript(server: Asked, params: _Transcript) -> dict[str, Any]:
