@@ -31,7 +31,7 @@ def parts(options: argparse.Namespace) -> dict[str, list[str]]:
         "live": ["--seconds", "2" if quick else "10"],
         "rest": ["--seconds", "20", "--files", "500"] if quick else [],
         "fanout": ["--clients", "100", "--seconds", "3", "--stalled", "3"] if quick else [],
-        "fleet": ["--hosts", "20", "--agents", "200", "--rate", "500", "--seconds", "3"] if quick else [],
+        "fleet": [*_SMALL_FLEET, "--seconds", "3"] if quick else [],
         "change": ["--agents", "3000", "--sessions", "500", "--files", "5000"] if quick else [],
         "reading": [*homes, "--runs", "1" if quick else "3", *(["--ccusage"] if options.peers else [])],
         "memory": ["--home", str(home)] if home else [size],
@@ -40,6 +40,9 @@ def parts(options: argparse.Namespace) -> dict[str, list[str]]:
         "masking": [],
         "dashboard": ["--seconds", "5" if quick else "20"],
     }
+
+
+_SMALL_FLEET = ("--hosts", "20", "--agents", "200", "--rate", "500", "--servers", "10")
 
 
 def machine() -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Many hosts by way of one broker: delay, bytes, and what hub and broker take.
 
-    python -m tests.benchmarks fleet [--hosts 200] [--agents 2000] [--rate 5000] [--seconds 20]
+    python -m tests.benchmarks fleet [--hosts 200] [--agents 2000] [--rate 5000] [--seconds 20] [--servers 50]
+
+First a hub that follows ``--servers`` over WebSockets, with a tenth of the rate (:mod:`.hub`), then the broker.
 
 A few processes publish as many hosts, each row as the publisher does it, and change rows of agents at a steady rate; a
 real nats-server keeps them; a real server follows the space. The delay is from the change at the host to the row in the
@@ -30,6 +32,7 @@ from agent_widget.following import Hosts
 from agent_widget.ingest.collector import Collector
 from agent_widget.server.app import Server
 from agent_widget.tables import TABLES
+from tests.benchmarks import hub
 from tests.benchmarks.report import Report, options_of
 from tests.support.nats import NatsServer, nats_server
 from tests.support.wire import running
@@ -82,6 +85,7 @@ def main() -> None:
     parser.add_argument("--agents", type=int, default=2000, help="of all hosts together")
     parser.add_argument("--rate", type=float, default=5000, help="changes a second of all hosts together")
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--servers", type=int, default=50, help="that a hub follows without a broker")
     parser.add_argument("--simulate", nargs=2, help=argparse.SUPPRESS)
     options = options_of(parser)
     if options.simulate:
@@ -89,6 +93,7 @@ def main() -> None:
         simulate(url, int(first), options.hosts, options.agents, options.rate, options.seconds)
         return
     report = Report("fleet")
+    hub.measure(report, options.servers, options.rate / 10, options.seconds)
     with tempfile.TemporaryDirectory() as directory, nats_server(Path(directory)) as broker:
         measure(report, broker, Path(directory), options)
     report.save(options.json)
@@ -123,9 +128,9 @@ def measure(report: Report, broker: NatsServer, directory: Path, options: argpar
 
         collector.take_over = noting  # type: ignore[method-assign]
         began = time.monotonic()
-        with running(Server(collector, first_look=0.1, followed=Hosts([where(url)], collector))) as hub:
+        with running(Server(collector, first_look=0.1, followed=Hosts([where(url)], collector))) as reader:
             agents = each * PROCESSES * max(1, options.agents // options.hosts)
-            while len(hub.store.rows("agents")) < agents:
+            while len(reader.store.rows("agents")) < agents:
                 time.sleep(0.02)
             report.note(f"a hub joins: {agents:,} rows of {each * PROCESSES} hosts", time.monotonic() - began, "s")
             load(report, broker, hosts, delays, options)
