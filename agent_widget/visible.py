@@ -105,11 +105,11 @@ def first_seen(text: str) -> str:
 
 
 def _named(run: str) -> str:
-    """Return names for characters in a row. What is written in tags, which copy ASCII, is told as text."""
+    """Return names for characters in a row. What is written in tags, which copy ASCII, is given as text."""
     if tags := _TAGS.match(run):
-        told = "".join(chr(ord(tag) - 0xE0000) for tag in tags[0][: 12 * MARKS])
+        copied = "".join(chr(ord(tag) - 0xE0000) for tag in tags[0][: 12 * MARKS])
         more = "…" if len(tags[0]) > 12 * MARKS else ""
-        return f"[tags: {told}{more}]{_named(run[tags.end() :])}"
+        return f"[tags: {copied}{more}]{_named(run[tags.end() :])}"
     until = tags.start() if (tags := _TAGS.search(run)) else len(run)
     names = "".join(map(_name, run[: min(until, MARKS)]))
     if until > MARKS:

@@ -154,16 +154,16 @@ class Hosts:
             if of.get("name")
         ]
 
-    def name_for(self, host: Host, told: str) -> str:
-        """Return ``told``, with a number after it if it is taken."""
+    def name_for(self, host: Host, wanted: str) -> str:
+        """Return ``wanted``, with a number after it if it is taken."""
         with self._lock:
             taken = {self.name, *(source.namespace.partition("/")[0] for source in self._collector.sources)}
             taken |= {other.name for other in self._hosts.values() if other is not host and other.name}
             known = list(self._collector.followed.items())
             taken |= {of["name"] for key, of in known if key != host.key}
-            told = told.replace("/", "-") or "host"
+            wanted = wanted.replace("/", "-") or "host"
             number = 1
-            while (name := told if number == 1 else f"{told}-{number}") in taken:
+            while (name := wanted if number == 1 else f"{wanted}-{number}") in taken:
                 number += 1
             host.name = name
             return name

@@ -428,8 +428,8 @@ class Server:
                 "follow in one direction only",
             )
         await send(socket, protocol.encode(self._welcome()))
-        told = sources if sources.publishing is None else copy(sources)  # what a welcome leaves out comes next
-        return Follower(socket, hello, told)
+        sent = sources if sources.publishing is None else copy(sources)  # what a welcome leaves out comes next
+        return Follower(socket, hello, sent)
 
     def _welcome(self) -> protocol.Welcome:
         """Return who this server is, and what it reads."""
