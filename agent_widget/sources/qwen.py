@@ -193,10 +193,14 @@ class _Chat(Chat[_Record, Voice]):
         """Subagent that only telemetry names → the call that started it."""
         if self.session and self.agent:
             source.filed.add((self.session, self.agent))
+        else:
+            source.present.add(path.stem)
 
     def begin(self, session: str, agent: str | None, parent: Voice | None) -> Voice:
         voice = super().begin(session, agent, parent)
         voice.conversation.answers_by_parent = agent is not None and _OF_CALL in agent
+        if self.agent is not None and session not in self.source.present:
+            self.source.leave(voice.conversation)
         return voice
 
     def speaker(self, line: _Record) -> tuple[str, str | None]:
@@ -269,8 +273,9 @@ class _Chat(Chat[_Record, Voice]):
         if call is not None:
             yield from main.take(Spawn(call.at, call.id, agent, named(given.get("prompt")) or "", kind))
 
-    def _about(self, voice: Voice, line: _Record, at: int) -> Iterator[Step]:
+    def _about(self, voice: Voice, line: _Record, at: int) -> Iterator[Step | Item]:
         if voice.parent is None:
+            yield from self.source.found(voice.session)
             origin = line.forkedFrom.sessionId if line.forkedFrom else None
             yield from voice.about(at, directory=named(line.cwd), branch=line.gitBranch, parent_id=origin)
         else:

@@ -148,6 +148,17 @@ def test_a_forked_session_repeats_nothing(home: Home, first: str) -> None:
     assert len(home.rows("messages")) == 3
 
 
+def test_a_subagent_whose_session_is_gone_is_told_as_the_conversation_it_is(home: Home) -> None:
+    below = f"projects/-home-eva-orchard/subagents/{SESSION}/agent-x.jsonl"
+    home.write(below, lines(prompt("10:01:00", "Prune."), answer("10:01:05", "Pruned.")))
+    session = home.row("sessions", SESSION)
+    assert (session.title, session.status, session.agent_id) == ("Prune.", "idle", f"{SESSION}/x")
+    home.write(CHAT, lines(prompt("10:00:00", "Prune all.")))
+    session = home.row("sessions", SESSION)
+    assert (session.title, session.agent_id) == ("Prune all.", SESSION)
+    assert [row.text for row in home.rows("messages").values() if row.kind == "prompt"] == ["Prune all."]
+
+
 def test_a_subagent_belongs_to_the_session_in_whose_directory_it_is(home: Home) -> None:
     who = {"agentId": "explore-7f3c", "agentName": "Explore", "isSidechain": True}
     home.write(CHAT, lines(prompt("10:01:00")))
