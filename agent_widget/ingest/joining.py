@@ -32,9 +32,11 @@ def steps(
     after: list[Item] = []
     known: set[tuple[str, str, str]] = set()
     for name, entries in found.kept.items():
-        decode = kept[name].decoded
+        decode, adopts = kept[name].decoded, name in source.adopts
         for some in _parts(entries):
             for key, data in some:
+                if adopts and kept[name].adopt(key, data):
+                    continue
                 for item in source.unite(name, key, decode(data)):
                     if isinstance(item, Known):
                         known.add((item.table, item.id, item.column))

@@ -198,6 +198,9 @@ class Source:
     """Patterns from the root, of which one finds something in a directory of this format and in no other."""
     window_ms: ClassVar[int | None] = None
     """Length of the window (ms) after which its plans' limits begin anew, where its own files do not say so."""
+    adopts: ClassVar[frozenset[str]] = frozenset()
+    """What is kept, by name (``book.calls``), of which an entry that is new here is taken as another instance has it:
+    :meth:`unite` would do no more."""
     packed: ClassVar[frozenset[str]] = frozenset()
     """Suffixes of files in which a text does not stand as it is: they have to be unpacked to be searched."""
     files: ClassVar[Mapping[str, Callable[[Any, PurePosixPath], Reader]]] = {}

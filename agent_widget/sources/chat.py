@@ -65,6 +65,7 @@ class ChatSource(Source):
     """Whether answers are priced by their model; else only costs that the files state count."""
     editors: ClassVar[frozenset[str]] = frozenset()
     """Tools that change the file whose path they are given."""
+    adopts = frozenset({"book.calls"})
     returns: ClassVar[bool] = False
     """Whether the file of an agent always has what those that it gave work to answer."""
 

@@ -37,7 +37,7 @@ class Kept(dict[str, V]):
     ``len`` and the like are about what is in memory only.
     """
 
-    __slots__ = ("_changed", "_declared", "_decode", "_default", "_held", "_shelf")
+    __slots__ = ("_changed", "_declared", "_decode", "_default", "_encoded", "_held", "_shelf")
 
     def __init__(self, type: Any, default: Callable[[], V] | None = None, *, held: int = HELD) -> None:
         """Keep values of a type; ``default`` makes the value of a key that is asked for with ``[]`` and not there.
@@ -51,6 +51,8 @@ class Kept(dict[str, V]):
         self._held = held
         self._shelf: Shelf | None = None
         self._changed: dict[str, None] = {}
+        self._encoded: dict[str, bytes] = {}
+        """Some of what changed, as another one has encoded it."""
 
     def __reduce__(self) -> Any:
         if self._shelf is not None:
@@ -66,12 +68,14 @@ class Kept(dict[str, V]):
         self._shelf = shelf
 
     def _find(self, key: str) -> Any:
-        """Return what the shelf has of a key and take it into memory; :data:`_NOTHING` if it has none."""
-        if self._shelf is None or key in self._changed:  # the latter was removed
-            return _NOTHING
-        data = self._shelf.find(key)
+        """Return what the shelf has of a key, decoded, and take it into memory; :data:`_NOTHING` if it has none."""
+        data = self._encoded.pop(key, None)
         if data is None:
-            return _NOTHING
+            if self._shelf is None or key in self._changed:  # the latter was removed
+                return _NOTHING
+            data = self._shelf.find(key)
+            if data is None:
+                return _NOTHING
         value = self._decode(data)
         super().__setitem__(key, value)
         return value
@@ -99,6 +103,7 @@ class Kept(dict[str, V]):
         super().__setitem__(key, value)
         if self._shelf is not None:
             self._changed[key] = None
+            self._encoded.pop(key, None)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, which is ``default`` if there was none."""
@@ -125,6 +130,22 @@ class Kept(dict[str, V]):
         """Return the value that another one of this kind has encoded."""
         return self._decode(data)
 
+    def adopt(self, key: str, data: bytes) -> bool:
+        """Take an entry as another one of this kind has encoded it, if there is none of that key; return whether so.
+
+        It is decoded when somebody asks for it.
+        """
+        if (
+            self._shelf is None
+            or super().__contains__(key)
+            or key in self._changed
+            or self._shelf.find(key) is not None
+        ):
+            return False
+        self._encoded[key] = data
+        self._changed[key] = None
+        return True
+
     # What whoever keeps it asks for
 
     @property
@@ -134,12 +155,16 @@ class Kept(dict[str, V]):
 
     def changes(self) -> list[tuple[str, bytes | None]]:
         """Return the entries that changed since the last checkpoint, encoded; ``None`` for what was removed."""
-        held = super().get
-        return [(key, None if (value := held(key, _NOTHING)) is _NOTHING else _encode(value)) for key in self._changed]
+        held, encoded = super().get, self._encoded.get
+        return [
+            (key, encoded(key) if (value := held(key, _NOTHING)) is _NOTHING else _encode(value))
+            for key in self._changed
+        ]
 
     def written(self) -> None:
         """Note that all changes are on the shelf, and drop what came to memory first if there is too much of it."""
         self._changed.clear()
+        self._encoded.clear()
         if len(self) > self._held + self._held // 4:
             for key in list(self)[: len(self) - self._held]:
                 super().__delitem__(key)

@@ -6,6 +6,7 @@ import pickle
 import sqlite3
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from agent_widget.sources.kept import Kept
 KEYS = st.sampled_from(["a", "b", "c", "d", "é", "\udcff"])
 OPERATIONS = st.lists(
     st.one_of(
-        st.tuples(st.just("put"), KEYS, st.lists(st.integers(0, 9), max_size=2)),
+        st.tuples(st.sampled_from(["put", "adopt"]), KEYS, st.lists(st.integers(0, 9), max_size=2)),
         st.tuples(st.just("add"), KEYS, st.integers(0, 9)),
         st.tuples(st.sampled_from(["pop", "ask"]), KEYS, st.none()),
         st.tuples(st.sampled_from(["checkpoint", "restart"]), st.none(), st.none()),
@@ -40,6 +41,10 @@ def test_it_is_a_dict_whatever_is_written_dropped_and_started_again(operations: 
     for operation, key, value in operations:
         if operation == "put":
             kept[key], plain[key] = list(value), list(value)
+        elif operation == "adopt":
+            if kept.adopt(key, msgspec.msgpack.encode(value)):
+                assert key not in plain
+                plain[key] = list(value)
         elif operation == "add":  # changed in place, and put again
             found = kept[key]
             found.append(value)
@@ -72,6 +77,20 @@ def test_a_checkpoint_leaves_few_entries_in_memory_and_finds_the_others() -> Non
     assert kept.changes() == []
     assert [kept[f"k{number}"] for number in range(100)] == list(range(100))
     assert kept.changes() == [], "what is only looked up is not written again"
+
+
+def test_what_another_one_has_encoded_is_written_as_it_is_unless_somebody_asks_for_it() -> None:
+    disk = facts()
+    kept: Kept[list[int]] = Kept(list[int])
+    kept.keep_in(disk.shelf("s"))
+    data = b"\xdc\x00\x01\x07"  # [7], as this one would not encode it
+    assert kept.adopt("a", data) and kept.adopt("b", data) and not kept.adopt("a", data)
+    assert kept["b"] == [7]
+    assert kept.changes() == [("a", data), ("b", msgspec.msgpack.encode([7]))]
+    disk.write({"s": kept.changes()})
+    kept.written()
+    assert not kept.adopt("a", b"\x90")
+    assert kept["a"] == [7]
 
 
 def test_a_key_that_never_came_is_not_looked_for_on_disk() -> None:
