@@ -380,6 +380,33 @@ def test_telemetry_of_coding_agents_has_prompts_calls_and_costs(home: Home) -> N
     assert {row["name"] for row in home.rows("agents").values()} >= {"Claude Code", "Codex", "Gemini CLI"}
 
 
+@pytest.mark.parametrize(
+    ("agent", "id", "refused", "allowed"),
+    [("claude_code", "tool_use_id", "reject", "accept"), ("codex", "call_id", "denied", "approved")],
+)
+def test_a_call_that_was_refused_is_told_by_the_decision_alone(
+    home: Home, agent: str, id: str, refused: str, allowed: str
+) -> None:
+    about = {"session.id" if agent == "claude_code" else "conversation.id": "s1"}
+    home.write(
+        "logs.jsonl",
+        logs(
+            event(f"{agent}.tool_decision", 1, tool_name="Bash", decision=refused, **{id: "c1"}, **about),
+            event(f"{agent}.tool_decision", 2, tool_name="Read", decision=allowed, **{id: "c2"}, **about),
+            event(f"{agent}.tool_result", 3, tool_name="Read", success="true", **{id: "c2"}, **about),
+        ),
+    ).read()
+    assert {row["name"]: row["status"] for row in home.rows("tool_calls").values()} == {"Bash": "denied", "Read": "ok"}
+    assert home.only("sessions")["tool_calls"] == 2
+
+
+@pytest.mark.parametrize("name", ["claude_code.api_error", "gemini_cli.api_error"])
+def test_an_answer_that_failed_is_an_error_of_its_session(home: Home, name: str) -> None:
+    home.write("logs.jsonl", logs(event(name, 1, error="overloaded", **{"session.id": "s1"}))).read()
+    line = home.only("logs")
+    assert (line["level"], line["session_id"], line["text"]) == ("error", "s1", f"{name}: overloaded")
+
+
 def test_other_log_records_are_logs_and_judgements_quality(home: Home) -> None:
     record = {"timeUnixNano": str(START * 10**6), "severityNumber": 17, "body": {"stringValue": "out of paint"}}
     judged = {"gen_ai.evaluation.name": "tone", "gen_ai.evaluation.score.value": 0.75}

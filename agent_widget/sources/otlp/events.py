@@ -70,9 +70,13 @@ class Events:
         text = body or record.name
         if record.body is not None and body is None:
             text = f"{record.name} {msgspec.json.encode(record.body).decode()}".strip()
+        failed = record.name.endswith("error")  # an event has no severity: claude_code.api_error
+        if failed and (error := named(first_of(record.attributes, *_ERROR))):
+            text = f"{text}: {error}"
+        level = next((level for least, level in _LEVELS if record.severity >= least), "error" if failed else "info")
         fields = {
             "at": at or None,
-            "level": next((level for least, level in _LEVELS if record.severity >= least), "info"),
+            "level": level,
             "session_id": None if session is None else self._source.namespace + session,
             "logger": record.scope or named(record.resource.get("service.name")),
             "text": preview(text),
@@ -117,10 +121,22 @@ def _called(talk: Conversation, at: int, a: dict[str, Any], id: str) -> Iterator
     key = named(first_of(a, "tool_use_id", "call_id")) or id
     yield from talk.take(Call(at - (duration or 0), key, name, given))
     ok = str(a.get("success")).lower() != "false"
-    refused = str(first_of(a, "decision", "decision_type")).lower() in ("reject", "denied", "abort")
-    status = "denied" if refused else "ok" if ok else "error"
-    error = named(first_of(a, "error", "error_message", "error.message"))
+    status = "denied" if _is_refused(a) else "ok" if ok else "error"
+    error = named(first_of(a, *_ERROR))
     yield from talk.take(Result(at, key, status, a.get("output"), error, duration))  # type: ignore[arg-type]
+
+
+_ERROR: Final = ("error", "error_message", "error.message")
+
+
+def _is_refused(a: dict[str, Any]) -> bool:
+    return str(first_of(a, "decision", "decision_type")).lower() in ("reject", "denied", "abort")
+
+
+def _decided(talk: Conversation, at: int, a: dict[str, Any], id: str) -> Iterator[Item]:
+    """Yield a call that was refused: nothing else may tell of it. One that was allowed is told when it has returned."""
+    if _is_refused(a) and first_of(a, "tool_use_id", "call_id") is not None:
+        yield from _called(talk, at, a, id)
 
 
 def _asked(talk: Conversation, at: int, a: dict[str, Any], id: str) -> Iterator[Item]:
@@ -149,6 +165,7 @@ def _streamed(talk: Conversation, at: int, a: dict[str, Any], id: str) -> Iterat
 
 _EVENTS: Final[dict[str, Callable[[Conversation, int, dict[str, Any], str], Iterator[Item]]]] = {
     "user_prompt": _prompted,
+    "tool_decision": _decided,
     "tool_result": _called,
     "tool_call": _called,
     "api_request": _asked,
