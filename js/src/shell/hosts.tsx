@@ -3,6 +3,7 @@ import type { Signal } from "@preact/signals";
 import { exactTime, plural, when } from "../lib/format.ts";
 import { oneLine, visible } from "../lib/text.ts";
 import type { HostState } from "../link/protocol.ts";
+import { Ends } from "../parts/ends.tsx";
 import { hostOf } from "../parts/host.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { useApp } from "../state/context.ts";
@@ -52,7 +53,7 @@ export function HostsPanel({ open }: { open: Signal<boolean> }) {
             <li key={host.name} class="host">
               <span class={`state state-${host.state}`}>
                 <span class="state-dot" aria-hidden="true" />
-                <strong class="host-name">{oneLine(host.name)}</strong>
+                <Ends strong text={host.name} />
               </span>
               <span class="host-state muted">
                 {WORDS[host.state] ?? host.state}

@@ -1,8 +1,9 @@
 // The details of one agent: its status and why, what it did, its tools and tasks; then every field.
 import { useMemo } from "preact/hooks";
 import { isLive } from "../../lib/agents.ts";
+import { type Compaction, compactionsOf } from "../../lib/compactions.ts";
 import { contextFill } from "../../lib/context-fill.ts";
-import { hourMinute, integer, longDuration, money, percent, plural, words } from "../../lib/format.ts";
+import { exactTime, hourMinute, integer, longDuration, money, percent, plural, when, words } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
 import { toolUses } from "../../lib/tool-use.ts";
 import { AgentName } from "../../parts/agent-name.tsx";
@@ -111,6 +112,9 @@ function Took({ row }: { row: AgentsRow }) {
   const rows = store.tables.agents.list();
   const sum = useMemo(() => sumsOf(rows), [rows]).get(row.id);
   const fill = contextFill(row.model, row.context_tokens);
+  const { logs } = store.tables;
+  logs.version.value;
+  const compacted = compactionsOf(row.id, logs.list(), eventsOf(store).value.spans.get(row.id) ?? []);
   const parts = [
     row.cost_usd !== null && `${money(row.cost_usd, row.unpriced_requests)} its own`,
     sum !== undefined &&
@@ -119,7 +123,27 @@ function Took({ row }: { row: AgentsRow }) {
       `${money(sum.cost, sum.unpriced)} with ${plural(sum.subagents, "subagent")}`,
     fill !== null && `context ${percent(fill.part)} of ${integer(fill.window)} tokens`,
   ].filter((part) => part !== false);
-  return parts.length === 0 ? null : <p class="agent-took">{parts.join(" · ")}</p>;
+  if (parts.length === 0 && compacted.length === 0) return null;
+  return (
+    <p class="agent-took">
+      {parts.join(" · ")}
+      <Compacted compactions={compacted} after={parts.length > 0} />
+    </p>
+  );
+}
+
+/** How often its context was compacted, and when last; each of them in the tooltip. */
+function Compacted({ compactions, after }: { compactions: readonly Compaction[]; after: boolean }) {
+  const now = useApp().store.now.value;
+  const last = compactions.at(-1);
+  if (last === undefined) return null;
+  const about = compactions.map(({ at, about }) => `${exactTime(at)}${about === null ? "" : `, ${about}`}`).join("\n");
+  return (
+    <span title={about}>
+      {after && " · "}compacted {compactions.length === 1 ? "" : `${plural(compactions.length, "time")}, last `}
+      {when(last.at, now)}
+    </span>
+  );
 }
 
 function Tools({ row }: { row: AgentsRow }) {

@@ -83,8 +83,12 @@ export function TasksInHand({ store, nav, burndown }: { store: Shown; nav: Nav; 
         >
           <StatusMark status={task.status} />
           <TaskTitle task={task} />
-          {task.progress === null ? <span /> : <Bar part={task.progress} color={statusColor(task.status)} />}
-          <span class="muted overview-part">{task.progress === null ? "" : percent(task.progress)}</span>
+          {task.progress !== null && (
+            <>
+              <Bar part={task.progress} color={statusColor(task.status)} />
+              <span class="muted overview-part">{percent(task.progress)}</span>
+            </>
+          )}
           <span class="muted overview-owner">
             <Ends text={task.owner === null ? "no owner" : agentName(store, task.owner)} />
           </span>

@@ -29,7 +29,7 @@ export function Beside({ rows }: { rows: readonly UsageRow[] }) {
             {rate.cost !== null && (
               <>
                 {" · "}
-                <strong>{money((rate.cost * HOUR) / MINUTE, rate.unpriced)}</strong> / h
+                <strong>{money((rate.cost * HOUR) / MINUTE, rate.unpriced)}</strong>&nbsp;/&nbsp;h
               </>
             )}
           </p>
