@@ -198,14 +198,18 @@ def _html(
             return f'<td style="{style}" title="{html.escape(text)}">{html.escape(text)}</td>'
         return f'<td style="{style}">{html.escape(text)}</td>'
 
-    head = "".join(
-        f'<th style="text-align:left;white-space:nowrap">{html.escape(shown("", name))}</th>' for name in columns
-    )
+    def heading(name: str, number: bool) -> str:
+        style = f"text-align:{'right' if number else 'left'};white-space:nowrap"
+        return f'<th style="{style}">{html.escape(shown("", name))}</th>'
+
+    of_numbers = [any(kinds) for kinds in zip(*numbers, strict=True)] or [False] * len(columns)
+    head = "".join(map(heading, columns, of_numbers))
     body = "".join(
         f"<tr>{''.join(map(cell, columns, row, kinds))}</tr>" for row, kinds in zip(cells, numbers, strict=True)
     )
-    wide = ' style="width:100%"' if lead in columns else ""
-    table = f"<table{wide}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if columns else ""
+    # JupyterLab makes all columns of a table equally wide, unless it is told not to.
+    layout = f"table-layout:auto{';width:100%' if lead in columns else ''}"
+    table = f'<table style="{layout}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>' if columns else ""
     style = "overflow-x:auto;font-variant-numeric:tabular-nums"
     return f'<div style="{style}">{table}<small style="opacity:.65">{html.escape(caption)}</small></div>'
 

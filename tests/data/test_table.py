@@ -323,6 +323,13 @@ def test_the_newest_rows_are_those_of_the_latest_time(store: Store) -> None:
     assert caption.startswith("logs: 10 of 40 rows, newest first · as of ")
 
 
+def test_a_table_in_a_cell_gives_its_titles_the_room(tasks: StoredTable) -> None:
+    """JupyterLab's style sheet lays tables out in columns of equal width: the table says otherwise."""
+    page = tasks._repr_html_()
+    assert '<table style="table-layout:auto;width:100%">' in page
+    assert '<th style="text-align:left;white-space:nowrap">title</th>' in page
+
+
 def test_where_there_is_no_html_a_table_is_text(store: Store) -> None:
     store.apply([Record("messages", "m2", {"text": "two\nlines\x1b[31m\u202e", "at": NOON})])
     text = StoredTable(store, "messages")._repr_mimebundle_()["text/plain"]
