@@ -54,7 +54,8 @@ class _Account:
     priced: int = 0
     unpriced: int = 0
 
-    def add(self, tokens: Tokens, total: int, nano_usd: int | None, sign: int) -> None:
+    def count(self, tokens: Tokens, total: int, nano_usd: int | None, sign: int) -> None:
+        """Add one answer, or take it back; ``total``: of its tokens, ``sign``: 1 or -1."""
         given, output, read, write, _ = tokens
         self.input += sign * given
         self.output += sign * output
@@ -67,6 +68,17 @@ class _Account:
             self.unpriced += sign
         if total or nano_usd:
             self.requests += sign
+
+    def add(self, other: _Account) -> None:
+        """Add what another one has counted."""
+        self.requests += other.requests
+        self.input += other.input
+        self.output += other.output
+        self.cache_read += other.cache_read
+        self.cache_write += other.cache_write
+        self.nano_usd += other.nano_usd
+        self.priced += other.priced
+        self.unpriced += other.unpriced
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -136,10 +148,11 @@ class _Answer:
 
 def _usable(usage: Usage) -> Usage:
     """Return what was used without numbers that nobody can use: a line that lies about one of them says more."""
-    if min(usage.tokens) >= 0 and usage.tokens.total <= MOST_TOKENS and 0 <= (usage.cost_usd or 0) <= MOST_DOLLARS:
+    tokens, cost = usage.tokens, usage.cost_usd
+    if min(tokens) >= 0 and tokens.total <= MOST_TOKENS and (cost is None or 0 <= cost <= MOST_DOLLARS):
         return usage
-    tokens = Tokens(*(count if 0 <= count <= MOST_TOKENS else 0 for count in usage.tokens))
-    cost = usage.cost_usd if 0 <= (usage.cost_usd or 0) <= MOST_DOLLARS else None
+    tokens = Tokens(*(count if 0 <= count <= MOST_TOKENS else 0 for count in tokens))
+    cost = cost if 0 <= (cost or 0) <= MOST_DOLLARS else None
     return msgspec.structs.replace(usage, tokens=tokens, cost_usd=cost)
 
 
@@ -156,8 +169,8 @@ class Ledger:
         self._uses: Kept[_Use] = Kept(_Use)  # what names its period → it
         self.own_rates: set[str] = set()
         """Which rates of our own went into the prices, with their sources."""
-        self._touched: dict[tuple[str, str, str | None, int], tuple[_Account, _Account, _Use]] = {}
-        """Session, agent, model and quarter of an hour (ms) → their accounts, of those moved since the last finish."""
+        self._sums: dict[tuple[str, str, str | None, int], _Account] = {}
+        """Session, agent, model and quarter of an hour (ms) → what is to be added to their accounts."""
         self._moved: dict[tuple[str, str], _Account] = {}  # table and row → its account, since the last `finish`
 
     def bill(self, usage: Usage, session: str, agent: str) -> None:
@@ -203,8 +216,8 @@ class Ledger:
 
     def finish(self) -> Iterator[Record | Gone]:
         """Yield the rows whose accounts were moved since the last call, as they are now."""
+        self._add_sums()
         moved, self._moved = self._moved, {}
-        self._touched.clear()
         for (table, id), account in moved.items():
             if table == "sessions":
                 self._sessions[id] = account
@@ -226,14 +239,24 @@ class Ledger:
             if cost is not None and usage.terms is not STANDARD:
                 self.own_rates.update(own_rates(usage.model, usage.terms))
         nano_usd = None if cost is None else round(cost * _NANO)
-        session, agent = answer.owner[2:]
-        period = (session, agent, usage.model, usage.at - usage.at % PERIOD_MS)
-        accounts = self._touched.get(period)
-        if accounts is None:
-            accounts = self._touched[period] = (*self._move(session, agent), self._use(_Period._make(period)))
+        _, _, session, agent = answer.owner
         total = usage.tokens.total
-        for account in accounts if total or nano_usd else accounts[:2]:
-            account.add(usage.tokens, total, nano_usd, sign)
+        if not total and not nano_usd:  # nothing was used, but it is known what it cost
+            for account in self._move(session, agent):
+                account.count(usage.tokens, total, nano_usd, sign)
+            return
+        period = (session, agent, usage.model, usage.at - usage.at % PERIOD_MS)
+        sum = self._sums.get(period)
+        if sum is None:
+            sum = self._sums[period] = _Account("", "")
+        sum.count(usage.tokens, total, nano_usd, sign)
+
+    def _add_sums(self) -> None:
+        """Add what was booked to the three accounts of each."""
+        sums, self._sums = self._sums, {}
+        for period, sum in sums.items():
+            for account in (*self._move(*period[:2]), self._use(_Period._make(period))):
+                account.add(sum)
 
     def _move(self, session: str, agent: str) -> tuple[_Account, _Account]:
         """Return two accounts; what they are is given out by the next :meth:`finish`."""
