@@ -671,8 +671,10 @@ class Collector:
         for item in self._precedence.admitted(items, file.source) if file.source.gives_way else items:
             if isinstance(item, (Record, Gone)):
                 operations.append(item)
+            elif isinstance(item, Evidence):  # most of what is no row
+                self.statuses.observe(mask_fact(item, self.unmasked) if self.masking else item)
             else:
-                self._observe(file, item)
+                self._note(file, item)
         self._claim(list(joined(operations)), file.source)
 
     def _claim(self, claims: list[Record | Gone], source: Source, *, masked: bool = False) -> None:
@@ -727,13 +729,11 @@ class Collector:
             if "project" in changed:
                 self._apply([Record(rename.table, rename.id, changed)])
 
-    def _observe(self, file: File, item: Evidence | Speaker | Process) -> None:
-        """Take in what is no row."""
+    def _note(self, file: File, item: Speaker | Process) -> None:
+        """Take in whose conversation a file has, or what process an agent runs in."""
         if self.masking:
             item = mask_fact(item, self.unmasked)
-        if isinstance(item, Evidence):
-            self.statuses.observe(item)
-        elif isinstance(item, Speaker):
+        if isinstance(item, Speaker):
             self.conversations.setdefault(item.agent_id, {})[file.path] = file.source
             file.speakers = tuple({*file.speakers, item.agent_id})
         else:

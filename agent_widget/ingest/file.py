@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from ..sources.base import Item, Reader, Source, read_line
+from ..sources.base import Item, Reader, Source, read_lines
 from ..sources.parsing import MISREAD, clean
 from . import database
 from .tail import Tail, Unreadable, read_document
@@ -286,13 +286,10 @@ class File:
         for portion in tail.read():
             if portion.restarted:
                 self.reader = reader = _reader(self.source, self.path) or reader
-            items: list[Item] = []
-            for line in portion.lines:
-                found, left_out = read_line(reader, line)
-                items += found
-                if left_out:
-                    self.malformed += left_out
-                    log.debug("%s: a line, or a part of it, was skipped", self.path)
+            items, left_out = read_lines(reader, portion.lines)
+            if left_out:
+                self.malformed += left_out
+                log.debug("%s: lines, or parts of them, were skipped: %d", self.path, left_out)
             items += reader.finish()
             yield items
 

@@ -119,7 +119,8 @@ def point_of(evidence: Evidence) -> Point:
     at, sign, log = evidence.at, evidence.sign, evidence.log
     status, reason, ttl_ms, continues = _meaning(evidence.fact, evidence.detail, sign)
     if log is not None:
-        at = max(at, log.at + (status != log.status))
+        if at <= log.at:
+            at = log.at + (status != log.status)
         log.at, log.status = at, status
     return Point(at, RANK[status], reason, ttl_ms, evidence.routine or continues, sign)
 

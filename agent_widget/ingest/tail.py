@@ -266,12 +266,14 @@ class Tail:
             self._hold(partial)
             return []
         self._hold(lines[0])
-        lines[0] = b"" if self._was_given else self._held()  # of a line that is skipped nothing is held
+        lines[0] = b"" if self._was_given else self._held().removesuffix(b"\r")  # of a skipped line nothing is held
         self._carry.clear()
         self._given = 0
         self._overlong = self._first = False
         self._hold(partial)
-        return [line.removesuffix(b"\r") for line in lines if line and not line.isspace()]
+        if b"\r" in data:
+            lines = [line.removesuffix(b"\r") for line in lines]
+        return [line for line in lines if line and not line.isspace()]
 
     def _hold(self, partial: bytes) -> None:
         if self._overlong:

@@ -361,23 +361,23 @@ class Source:
         raise NotImplementedError(f"{self.name} has no database with conversations")
 
 
-def read_line(reader: Reader, line: bytes) -> tuple[list[Item], int]:
-    """Return what follows from a line, and how many of its parts could not be used.
+def read_lines(reader: Reader, lines: Iterable[bytes]) -> tuple[list[Item], int]:
+    """Return what follows from some lines, and how many of them, or of their parts, could not be used.
 
     Two writers, or a crash, may leave several JSON objects in one line, the first of them cut short, NULs around them,
     or raw control characters.
     """
     items: list[Item] = []
-    try:
-        items.extend(reader.read(line))
-    except MISREAD:
-        parts, left = objects_in(line)
-        if not parts:
-            return items, 1
-        for part in parts:
-            try:
-                items.extend(reader.read(part))
-            except MISREAD:
-                left += 1
-        return items, left
-    return items, 0
+    left_out = 0
+    for line in lines:
+        try:
+            items.extend(reader.read(line))
+        except MISREAD:
+            parts, left = objects_in(line)
+            left_out += left if parts else 1
+            for part in parts:
+                try:
+                    items.extend(reader.read(part))
+                except MISREAD:
+                    left_out += 1
+    return items, left_out

@@ -288,12 +288,12 @@ class Conversation:
             self._of_session["files_changed"] = len(changed)
         if self._over:
             return
-        asking = next((call.asks for call in self._calls.values() if call.asks is not None), None)
-        pending = next(iter(self._calls.values()), None)
-        if asking is not None:
-            self._saw("asked", step.at, asking)
-        elif pending is not None:
-            self._saw("called", step.at, pending.name)
+        pending = list(self._calls.values())
+        asking = [call.asks for call in pending if call.asks is not None]
+        if asking:
+            self._saw("asked", step.at, asking[0])
+        elif pending:
+            self._saw("called", step.at, pending[0].name)
         else:
             self._saw("returned", step.at)
 

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from ...ingest.tail import BOM, MAX_LINE, open_regular, read_document
-from ...sources.base import Reader, Source, read_line
+from ...sources.base import Reader, Source, read_lines
 from ...sources.ledger import Book
 from ...sources.steps import Result, Step
 from ..transcript.entries import Entry, Listener, Place
@@ -130,11 +130,11 @@ class _Lines:
         if self._reader is None:
             reader, book = self._reader = self._begin()
             for _, first in self._lines_of_head():
-                read_line(reader, first)
+                read_lines(reader, [first])
         else:
             reader, book = self._reader
         steps = book.on_step = _Steps(self.file, offset)
-        read_line(reader, line)
+        read_lines(reader, [line])
         book.on_step = _nothing
         return steps
 
@@ -148,7 +148,7 @@ class _Lines:
             if offset in wanted:
                 steps = book.on_step = _Steps(self.file, offset)
                 found.append(steps)
-            read_line(reader, line)
+            read_lines(reader, [line])
             book.on_step = _nothing
             if offset >= max(wanted):
                 break

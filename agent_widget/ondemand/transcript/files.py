@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from ...ingest import database
 from ...ingest.tail import BOM, open_regular, read_document
-from ...sources.base import Reader, Source, read_line
+from ...sources.base import Reader, Source, read_lines
 from ...sources.ledger import Book
 from ...sources.parsing import MISREAD
 from .entries import Entry, Listener, Place
@@ -212,15 +212,15 @@ class _Lines:
         head = min(start, end_of_head(descriptor))
         listener.ignore = True
         for _, line in _lines(descriptor, 0, head):
-            read_line(reader, line)
+            read_lines(reader, [line])
         listener.ignore = False
         for offset, line in _lines(descriptor, start, end):
             listener.at = str(offset)
-            read_line(reader, line)
+            read_lines(reader, [line])
         if finish and listener.waits:
             listener.finishing = True
             for _, line in _lines(descriptor, end, end + _LOOK_AHEAD):
-                read_line(reader, line)
+                read_lines(reader, [line])
                 if not listener.waits:
                     break
         return listener

@@ -155,13 +155,13 @@ class Talk(Voice):
 
     def take(self, step: Step) -> list[Item]:
         """Return the rows that follow from a step, without those that another file describes better."""
-        items = super().take(step)
-        if type(step) in _GOES_ON and self.parent is None:
+        items, kind = super().take(step), type(step)
+        if kind in _GOES_ON and self.parent is None:
             self.source.live.went_on(self.agent)
             if isinstance(step, Call) and step.asks is not None:
                 asked = Evidence(self.agent, step.at, "asked", preview(step.asks))
                 items += self.source.live.stopped(asked, in_turn=True)
-        return items if type(step) in _OWN else list(self._merged(step, items))
+        return items if kind in _OWN else list(self._merged(step, items))
 
     def _merged(self, step: Step, items: list[Item]) -> Iterator[Item]:
         if isinstance(step, (Spawn, Return)):

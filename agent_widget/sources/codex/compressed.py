@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
-from ..base import Item, Reader, read_line
+from ..base import Item, Reader, read_lines
 from ..parsing import Malformed
 from ..zstd import decompressed
 from .rollout import Rollout
@@ -40,11 +40,10 @@ class CompressedRollout(Reader):
             yield self._read(rollout, lines)
 
     def _read(self, rollout: Rollout, lines: list[bytes]) -> Iterator[Item]:
-        for line in lines:
-            items, left_out = read_line(rollout, line)
-            yield from items
-            if left_out:
-                self.source.unknown["malformed line in a compressed rollout"] += left_out
+        items, left_out = read_lines(rollout, lines)
+        yield from items
+        if left_out:
+            self.source.unknown["malformed line in a compressed rollout"] += left_out
         yield from rollout.finish()
 
 
