@@ -224,7 +224,7 @@ def test_a_torn_document_is_read_once_more_and_then_only_when_it_changes(root: P
 
 
 def test_a_document_that_ends_too_early_is_not_given_to_the_patient_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent_widget.sources.base.json.loads", lambda text: pytest.fail("it takes its time"))
+    monkeypatch.setattr("agent_widget.sources.parsing.json.loads", lambda text: pytest.fail("it takes its time"))
     with pytest.raises(Malformed, match="ends too early"):
         parse_object(b'{"a": [1, 2, {"b": "c"')
 

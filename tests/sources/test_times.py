@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from agent_widget.ingest.status import offline_reason
 from agent_widget.sources import SOURCES, Source
-from agent_widget.sources.base import LATEST
-from agent_widget.sources.parsing import millis
+from agent_widget.sources.parsing import LATEST, millis
 from tests.sources.fuzz import faults, filled, mode, unfit
 from tests.sources.test_numbers import COMPUTED, begun, written
 from tests.support import homes
