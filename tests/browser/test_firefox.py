@@ -46,6 +46,6 @@ def test_the_page_works_in_firefox(firefox: str, tmp_path: Path) -> None:
         }
         command = [str(node), "--test-reporter=spec", "--test", str(SCRIPT)]
         done = subprocess.run(
-            command, env={**env, "FIREFOX_TEST": json.dumps(todo)}, capture_output=True, text=True, timeout=180
+            command, env={**env, "FIREFOX_TEST": json.dumps(todo)}, capture_output=True, text=True, timeout=240
         )
     assert done.returncode == 0, done.stdout + done.stderr
