@@ -285,13 +285,12 @@ class _Keyed:
         """Return the time of a row, 0 if it has none."""
         return own_time(self.definition.name, row)
 
-    def let_go(self, slack: float, unwritten: Container[tuple[str, str]] = ()) -> list[tuple[str, int]]:
+    def let_go(self, unwritten: Container[tuple[str, str]] = ()) -> list[tuple[str, int]]:
         """Drop the oldest rows past the limit from memory and return their ids, each with its ``seq``.
 
-        ``slack``: which part of the limit may be exceeded before that, so that this is rare. ``unwritten``: tables and
-        ids of rows that must stay.
+        A tenth more than the limit is borne, so this is rare. ``unwritten``: tables and ids of rows that must stay.
         """
-        if self.limit is None or len(self.rows) <= self.limit * (1 + slack):
+        if self.limit is None or len(self.rows) <= self.limit + self.limit // 10:
             return []
         excess = len(self.rows) - self.limit
         table = self.definition.name
@@ -314,7 +313,7 @@ class _Keyed:
 
         Whoever follows the replica from an earlier position and has not seen these rows change must drop them too.
         """
-        found = self.let_go(0.1)
+        found = self.let_go()
         self.dropped.update(found)
         excess = max(0, len(self.dropped) - TOMBSTONES)
         for id in list(islice(self.dropped, excess)):
@@ -428,7 +427,7 @@ class Store:
     def _let_go(self) -> None:
         """Drop the oldest rows past the bounds from memory, which the backing has."""
         for table in self._tables.values():
-            table.let_go(0.25, self._unwritten)
+            table.let_go(self._unwritten)
 
     @property
     def position(self) -> Position:

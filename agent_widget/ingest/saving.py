@@ -24,7 +24,7 @@ SAVE_ROWS: Final = 500
 Rows that change often are written once, and a crash goes back to the last checkpoint anyway."""
 MANY_ROWS: Final = 2000
 """Changed rows above which they are written before anybody is sent them, else meanwhile."""
-MANY_ENTRIES: Final = 3000
+MANY_ENTRIES: Final = 2000
 """Entries and files to be written at a checkpoint above which it comes while there is more to read."""
 READING_PACE: Final = 5.0
 CHECKPOINT_PACE: Final = 30.0
