@@ -103,11 +103,6 @@ class _Shapes:
         return re.compile(self._either)
 
     @cached_property
-    def inside(self) -> re.Pattern[str]:
-        """The next of them behind a sign that may stand within a run of letters."""
-        return re.compile("[_.~-]" + self._either)
-
-    @cached_property
     def behind(self) -> re.Pattern[str]:
         """The next of them behind any sign."""
         return re.compile("[^A-Za-z0-9]" + self._either)
@@ -192,7 +187,7 @@ def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int, sh
     found = shapes.at.match(raw, begin)
     while True:
         if found is None:
-            found = shapes.inside.search(raw, begin, end)
+            found = shapes.behind.search(raw, begin, end)
             if found is None:
                 return looked, end
             start = found.start() + 1
