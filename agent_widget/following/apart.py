@@ -13,6 +13,10 @@ from typing import Any, Final
 from ..store import Row
 from ..tables import TABLES
 
+LONGEST: Final = 20_000
+"""Maximum characters of a text of a row: ids, paths and previews are much shorter."""
+_TYPES: Final[dict[str, type]] = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "map": dict}
+_KINDS: Final = {name: {column.name: _TYPES[column.type] for column in table.columns} for name, table in TABLES.items()}
 _REFERENCES: Final = {name: table.references for name, table in TABLES.items()}
 _ASKED: Final = ("id", "session", "session_id", "agent_id", "to", "task_id", "owner", "depends_on")
 """Parameters of methods that are ids of rows."""
@@ -21,13 +25,36 @@ _IN_ENTRIES: Final = ("sender", "child")
 
 
 def row_of(table: str, cells: Mapping[str, Any], prefix: str) -> Row:
-    """Return a row as it stands here: all columns of the table, the ids with the prefix."""
+    """Return a row as it stands here: all columns of the table, the ids with the prefix.
+
+    A host may run any version, or be none of ours: what does not fit its column is left out, and a text that is longer
+    than any of a row is cut. Raises ``ValueError`` without an id.
+    """
     row = Row(TABLES[table].blank())
-    row.update((name, value) for name, value in cells.items() if name in row)
+    for name, kind in _KINDS[table].items():
+        value = cells.get(name)
+        if value.__class__ is str and kind is str:
+            row[name] = value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"
+        elif value is not None and _fits(value, kind):
+            row[name] = value
+    if not row["id"]:
+        raise ValueError("a row without an id")
     row["id"] = prefix + row["id"]
     for name in _REFERENCES[table]:
         row[name] = with_prefix(row[name], prefix)
     return row
+
+
+def _fits(value: Any, kind: type) -> bool:
+    if kind is list:
+        return isinstance(value, list) and all(isinstance(item, str) and len(item) <= LONGEST for item in value)
+    if kind is dict:
+        return isinstance(value, dict)
+    if kind is bool or isinstance(value, bool):
+        return kind is bool and isinstance(value, bool)
+    if isinstance(value, (int, float)) and kind in (int, float):
+        return (kind is float or isinstance(value, int)) and abs(value) < 2**63
+    return False
 
 
 def with_prefix(value: Any, prefix: str) -> Any:

@@ -88,6 +88,8 @@ class Host:
         self._pending = 0
         self._room = asyncio.Event()
         self._agents: set[str] = set()
+        self._misfit = False
+        """Whether it has sent something that is no row."""
         self._heard_at: int | None = known.get("heard_at")
         self.state = HostState(
             self.name or where.name or where.url,
@@ -211,12 +213,25 @@ class Host:
             for cells in rows.get(table, ()) if table not in _NOT_TAKEN else ():
                 if self.skipped and self._is_skipped(table, cells):
                     continue
-                row = row_of(table, cells, self.prefix)
-                if row["host"] == self.told:
-                    row["host"] = self.name
+                try:
+                    row = row_of(table, cells, self.prefix)
+                except ValueError as error:
+                    if not self._misfit:
+                        log.warning("%s: %s in %s; it is left out, as all others are", self.name, error, table)
+                    self._misfit = True
+                    continue
+                row["host"] = self._host_here(row["host"])
                 if self._doubted is not None:
                     self._doubted[table].discard(row["id"])
                 yield table, row["id"], row
+
+    def _host_here(self, told: str | None) -> str | None:
+        """Return what a row's host is called here; a host speaks for itself and for those that it follows."""
+        if told is None:
+            return None
+        if told == self.told or all(told != host.name for host in self.hosts_told):
+            return self.name
+        return self.prefix + told if told == self._home.name else told
 
     def _went(self, gone: Mapping[str, list[str]]) -> Iterable[tuple[str, str, Row | None]]:
         for table, ids in gone.items():
@@ -225,7 +240,7 @@ class Host:
 
     def _is_skipped(self, table: str, cells: Mapping[str, Any]) -> bool:
         """Return whether another host has this row already."""
-        id = str(cells["id"])
+        id = str(cells.get("id"))
         if table == "spans":  # they are computed, and go with their agents
             agent = self.prefix + str(cells.get("agent_id"))
             return agent not in self._agents and not self._home.has("agents", agent)

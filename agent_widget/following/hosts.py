@@ -35,6 +35,10 @@ Here = Callable[[Mapping[str, Any]], Awaitable[Any]]
 """Answers a method from what is here."""
 
 
+LONGEST_NAME: Final = 80
+"""Characters of a host's name; a name of DNS has at most 63 in each part."""
+
+
 class Hosts:
     """The hosts that a server follows."""
 
@@ -161,7 +165,8 @@ class Hosts:
             taken |= {other.name for other in self._hosts.values() if other is not host and other.name}
             known = list(self._collector.followed.items())
             taken |= {of["name"] for key, of in known if key != host.key}
-            wanted = wanted.replace("/", "-") or "host"
+            plain = (sign if sign.isprintable() and sign != "/" else "-" for sign in wanted[:LONGEST_NAME])
+            wanted = "".join(plain) or "host"
             number = 1
             while (name := wanted if number == 1 else f"{wanted}-{number}") in taken:
                 number += 1

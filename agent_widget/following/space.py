@@ -211,7 +211,9 @@ class SpaceOrigin:
             try:
                 row = msgspec.json.decode(message.data)
                 id = row["id"]
-            except (msgspec.DecodeError, UnicodeError, KeyError, TypeError):
+                if not isinstance(row, dict) or not isinstance(id, str):
+                    raise TypeError
+            except (msgspec.DecodeError, UnicodeError, KeyError, TypeError, RecursionError):
                 log.warning("%s: %s holds no row", self.where.url, message.subject)
                 return
             host.gone.setdefault(about.table, {}).pop(id, None)

@@ -93,12 +93,16 @@ class Archive:
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: int | None) -> None:
         self.path = path
         self.problem: str | None = None
-        """Why an existing file was set aside; ``None`` if none was."""
-        self._connection = connection
+        """Why an existing file was set aside, or what of it cannot be read; ``None`` if all is well."""
         self.writing = threading.RLock()
         """Held for a transaction: the connection is used by several threads."""
         self._sent = _Sent(path)
         self._lock = lock
+        self._use(connection)
+
+    def _use(self, connection: sqlite3.Connection) -> None:
+        """Begin with a file that was opened."""
+        path, self._connection = self.path, connection
         self._base: int | None = None
         """The ``seq`` at the last checkpoint; ``None`` while there is nothing to go back to."""
         self._reading = sqlite3.connect(path, timeout=5, check_same_thread=False, cached_statements=256)
@@ -113,7 +117,8 @@ class Archive:
         """Open or make the archive at ``path``, readable by its owner alone.
 
         A damaged one, or one of a newer version, is set aside (``….damaged-TIME``) and a new one is begun;
-        :attr:`problem` says so. Raises :class:`ArchiveError` if another process has it open, or nothing can be
+        :attr:`problem` says so. What is found only when the rows are read is treated alike (:meth:`saved`). Raises
+        :class:`ArchiveError` if another process has it open, or nothing can be
         written there.
         """
         try:
@@ -126,16 +131,26 @@ class Archive:
             try:
                 connection = _connected(path)
             except _Unfit as unfit:
-                aside = _set_aside(path, unfit.what)
-                problem = f"the archive was {unfit.what}; it is now {aside.name}, and all files are read again"
-                log.warning("%s: %s", path, problem)
+                problem = _set_aside(path, unfit.what)
                 connection = _connected(path)
+            try:
+                archive = cls(path, connection, lock)
+            except sqlite3.DatabaseError:
+                connection.close()
+                problem = _set_aside(path, "damaged")
+                archive = cls(path, _connected(path), lock)
         except (OSError, sqlite3.Error, _Unfit) as error:
             _unlocked(lock)
             raise ArchiveError(f"no archive: {path} cannot be used ({error})") from None
-        archive = cls(path, connection, lock)
         archive.problem = problem
         return archive
+
+    def _begin_anew(self) -> None:
+        """Set the file aside, which turned out to be damaged, and go on with a new one."""
+        self._reading.close()
+        self._connection.close()
+        self.problem = _set_aside(self.path, "damaged")
+        self._use(_connected(self.path))
 
     def close(self) -> None:
         """Close the file; what was written stays."""
@@ -157,8 +172,18 @@ class Archive:
     def saved(self, limits: Mapping[str, int]) -> Saved:
         """Return where the numbers are and all rows; of the tables in ``limits`` about that many of the newest.
 
-        After a crash the rows are what they were at the last checkpoint.
+        After a crash the rows are what they were at the last checkpoint. If they cannot be read, a new file is begun.
         """
+        try:
+            return self._saved(limits)
+        except _DAMAGED as error:
+            if isinstance(error, sqlite3.OperationalError):  # no damage: a full disk, a lock
+                raise
+            log.debug("%s: %s", self.path, error)
+            self._begin_anew()
+            return self._saved(limits)
+
+    def _saved(self, limits: Mapping[str, int]) -> Saved:
         with self._connection:
             self._roll_back()
         self._sent.keep([])
@@ -232,30 +257,48 @@ class Archive:
         if self._known is not None and not self._known.may_have(hash((table, id))):
             return None
         found = self._reading.execute(f"SELECT seq, row FROM {table} WHERE id = ?", (id,)).fetchone()
-        return None if found is None else (found[0], _row(_COLUMNS[table], found[1]))
+        row = None if found is None else next(self._whole(table, [found[1]]), None)
+        return None if found is None or row is None else (found[0], row)
+
+    def _whole(self, table: str, found: Iterable[bytes]) -> Iterator[Row]:
+        """Yield rows; those that are damaged are left out, and that is said."""
+        try:
+            for data in found:
+                try:
+                    yield _row(_COLUMNS[table], data)
+                except _DAMAGED as error:
+                    self._say_damaged(error)
+        except sqlite3.OperationalError:  # a lock, a full disk
+            raise
+        except sqlite3.DatabaseError as error:
+            self._say_damaged(error)
+
+    def _say_damaged(self, error: Exception) -> None:
+        if self.problem is None:
+            self.problem = f"rows of {self.path.name} are damaged and left out ({error})"
+            log.warning("%s: %s", self.path, self.problem)
 
     def since(self, table: str, seq: int) -> list[Row]:
         """Return the rows that changed after ``seq``, oldest change first."""
         found = self._connection.execute(f"SELECT row FROM {table} WHERE seq > ? ORDER BY seq", (seq,))
-        return [_row(_COLUMNS[table], data) for (data,) in found]
+        return list(self._whole(table, (data for (data,) in found)))
 
     def numbered(self, table: str, seq: int, limit: int) -> list[tuple[int, Row]]:
         """Return the first ``limit`` rows that changed after ``seq``, each with its ``seq``, oldest change first."""
         query = f"SELECT seq, row FROM {table} WHERE seq > ? ORDER BY seq LIMIT ?"
         found = self._connection.execute(query, (seq, limit))
-        return [(when, _row(_COLUMNS[table], data)) for when, data in found]
+        return [(when, row) for when, data in found for row in self._whole(table, [data])]
 
     def rows(self, table: str) -> Iterator[Row]:
         """Yield all rows of a table, oldest change first, without holding them all at once."""
         cursor = self._connection.execute(f"SELECT row FROM {table} ORDER BY seq")
         while found := cursor.fetchmany(_AT_ONCE):
-            for (data,) in found:
-                yield _row(_COLUMNS[table], data)
+            yield from self._whole(table, (data for (data,) in found))
 
     def newest(self, table: str, limit: int) -> list[Row]:
         """Return the ``limit`` rows that are latest by the table's own time, oldest change first."""
         query = f"SELECT row FROM (SELECT seq, row FROM {table} ORDER BY at DESC LIMIT ?) ORDER BY seq"
-        return [_row(_COLUMNS[table], data) for (data,) in self._connection.execute(query, (limit,))]
+        return list(self._whole(table, (data for (data,) in self._connection.execute(query, (limit,)))))
 
     def older(self, table: str, limit: int, before: tuple[int, str] | None = None) -> list[Row]:
         """Return up to ``limit`` rows in the order of the table's own time, newest first.
@@ -264,7 +307,8 @@ class Archive:
         """
         where = "" if before is None else "WHERE (at, id) < (?, ?)"
         query = f"SELECT row FROM {table} {where} ORDER BY at DESC, id DESC LIMIT ?"
-        return [_row(_COLUMNS[table], data) for (data,) in self._connection.execute(query, (*(before or ()), limit))]
+        found = self._connection.execute(query, (*(before or ()), limit))
+        return list(self._whole(table, (data for (data,) in found)))
 
     def ids(self, table: str, prefix: str) -> list[str]:
         """Return the ids of a table that begin with ``prefix``, which is not empty."""
@@ -480,6 +524,10 @@ class _Sent:
         os.close(self._descriptor)
 
 
+_DAMAGED: Final = (sqlite3.DatabaseError, msgspec.MsgspecError, ValueError, TypeError, KeyError)
+"""What reading a file raises in which bytes have changed."""
+
+
 class _Unfit(Exception):
     """A file that is no archive of ours any more, or not yet."""
 
@@ -500,6 +548,8 @@ def _connected(path: Path) -> sqlite3.Connection:
     new = not path.exists()
     if new:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    elif 0 < path.stat().st_size < 512:  # SQLite would take it for a new one
+        raise _Unfit("damaged")
     connection = sqlite3.connect(path, timeout=5, check_same_thread=False, cached_statements=256)
     try:
         if not new:
@@ -536,7 +586,7 @@ def _connected(path: Path) -> sqlite3.Connection:
                     "UPDATE meta SET value = (SELECT value FROM meta WHERE name = 'seq') WHERE name = 'base'"
                 )
             connection.execute(f"PRAGMA user_version = {FORMAT:d}")
-    except sqlite3.DatabaseError as error:
+    except _DAMAGED as error:
         connection.close()
         if isinstance(error, sqlite3.OperationalError) and "disk" in str(error):
             raise
@@ -586,14 +636,16 @@ def _rewritten(data: bytes, before: list[str], columns: list[str]) -> bytes:
     return _encode([cells.get(column) for column in columns])
 
 
-def _set_aside(path: Path, what: str) -> Path:
-    """Rename an archive and the files that belong to it; return its new name."""
+def _set_aside(path: Path, what: str) -> str:
+    """Rename an archive and the files that belong to it; return what is to be said of it."""
     aside = path.with_name(f"{path.name}.{what}-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
     path.replace(aside)
     for suffix in ("-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             Path(f"{path}{suffix}").replace(f"{aside}{suffix}")
-    return aside
+    problem = f"the archive was {what}; it is now {aside.name}, and all files are read again"
+    log.warning("%s: %s", path, problem)
+    return problem
 
 
 def _locked(path: Path) -> int | None:

@@ -47,7 +47,7 @@ class Keeper:
     def __init__(self, archive: Archive, store: Store) -> None:
         """Let the archive keep the rows of an empty store, which has those of before then."""
         self.archive = archive
-        self.problem = archive.problem
+        self.problem: str | None = None
         """Why not all is kept, or was; ``None`` if all is well."""
         self._store = store
         self._touched: dict[File, bytes | None] = {}
@@ -57,6 +57,7 @@ class Keeper:
         self._shared = Shared(())
         self._rest = b""
         store.back(archive, archive.saved(HELD), HELD)
+        self.problem = archive.problem
 
     def recall(self, sources: list[Source]) -> tuple[Checkpoint, list[File]] | None:
         """Return what was remembered of some of these sources, and the files, asleep; ``None`` if nothing fits."""

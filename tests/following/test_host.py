@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from agent_widget.addresses import where
 from agent_widget.following.host import Host, Operations
-from agent_widget.protocol import Changes, Sources, SourceState
+from agent_widget.protocol import Changes, HostState, Sources, SourceState, Welcome
 from agent_widget.tables import TABLES
+from tests.sources.fuzz import misfit
 
 
 class Home:
@@ -92,3 +96,35 @@ def test_spans_beside_a_shared_home_cost_no_scan_of_the_agents() -> None:
     assert {id for table, id in home.rows if table == "agents"} == {"box/own"}
     assert {id for table, id in home.rows if table == "spans"} == {f"box/own:{n}" for n in range(50)}
     assert home.scans == 0
+
+
+class _Hostile:
+    """What a host may send that is no agent-widget, or wishes ill."""
+
+    values = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=5,
+    )
+    cells = st.dictionaries(st.sampled_from(["id", "host", *TABLES["tasks"].schema, "unknown"]), values, max_size=12)
+
+
+@given(st.lists(_Hostile.cells, max_size=5), st.sampled_from([None, "hub", "box", "inner", "other"]))
+def test_whatever_a_host_sends_its_rows_fit_their_table_and_are_its_own(
+    rows: list[dict[str, Any]], named: str | None
+) -> None:
+    async def scene() -> None:
+        home = Home()
+        host = followed(home)
+        others = [HostState("inner", "live"), HostState("hub", "live")]
+        host.welcome(Welcome(1, "0", "e", 5, 0, [], {}, host="box", hosts=others))
+        sent = [{**cells, "host": named} for cells in rows] + [{"id": "fine", "title": "Paint", "host": named}]
+        await host.changes(Changes("e", 5, reset=True, rows={"tasks": sent, "no table": sent}))
+        assert home.rows["tasks", "box/fine"]["title"] == "Paint"
+        for (table, id), row in home.rows.items():
+            assert id.startswith("box/") and row["id"] == id
+            assert misfit(TABLES[table].schema, table, row) is None
+            assert row["host"] != home.name, "nobody reads this server's own files for it"
+            assert row["host"] == {None: None, "inner": "inner", "hub": "box/hub"}.get(named, "box")
+
+    asyncio.run(scene())

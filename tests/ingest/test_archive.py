@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_widget.ingest import archive as archiving
@@ -345,6 +347,48 @@ def test_a_damaged_or_newer_file_is_set_aside_and_reported(tmp_path: Path, damag
     store.write()
     (aside,) = [file for file in tmp_path.iterdir() if word in file.name]
     assert aside.read_bytes() == content
+
+
+@cache
+def whole() -> bytes:
+    """Return an archive of some pages, with a checkpoint and rows of all kinds of ages."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "a.sqlite3"
+        archive, store = opened(path)
+        store.apply([log(number, f"line {number} " * 20) for number in range(200)])
+        store.write()
+        archive.remember(b"memory" * 100)
+        archive.close()
+        return path.read_bytes()
+
+
+DAMAGE = st.lists(st.tuples(st.integers(0, 10**6), st.binary(min_size=1, max_size=600)), min_size=1, max_size=4)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(damage=DAMAGE, rest=st.none() | st.floats(0, 1), log_=st.none() | st.binary(max_size=100))
+def test_an_archive_that_is_damaged_anywhere_is_taken_as_far_as_it_is_whole_and_that_is_said(
+    damage: list[tuple[int, bytes]], rest: float | None, log_: bytes | None
+) -> None:
+    content = bytearray(whole())
+    for place, data in damage:
+        content[place % len(content) : place % len(content) + len(data)] = data
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "a.sqlite3"
+        path.write_bytes(content if rest is None else content[: 1 + int(rest * len(content))])
+        if log_ is not None:
+            Path(f"{path}-wal").write_bytes(log_)
+        archive, store = opened(path)
+        archive.recall()
+        found = everything(store).get("logs", {})
+        assert archive.problem or len(found) == 200, "what is missing is said"
+        store.apply([log(1000)])
+        store.write()
+        archive.remember(b"")
+        archive.close()
+        again, store = opened(path)
+        assert store.get("logs", "l1000") is not None
+        again.close()
 
 
 def test_the_second_server_on_the_same_roots_says_that_it_keeps_nothing(tmp_path: Path) -> None:
