@@ -108,9 +108,9 @@ class Subject(NamedTuple):
 
     @classmethod
     def parse(cls, subject: str) -> Subject:
-        """Return the parts of a subject of any space."""
-        parts = subject.split(".")
-        return cls(parts[3], parts[4], parts[5] if len(parts) > 5 else None)
+        """Return the parts of a subject of any space; empty ones for what is missing."""
+        parts = [*subject.split("."), "", "", ""]
+        return cls(parts[3], parts[4], parts[5] or None)
 
 
 class Space:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from agent_widget.addresses import where
 from agent_widget.broker import publisher as publishing
+from agent_widget.broker.stream import Broker
 from agent_widget.client.errors import CallError
 from agent_widget.following import Hosts, space
 from agent_widget.following.apart import row_of
@@ -18,6 +20,7 @@ from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
 from agent_widget.server.app import Server
 from agent_widget.tables import TABLES
+from tests.sources.fuzz import misfit
 from tests.support.nats import NatsServer, nats_server
 from tests.support.wire import PATIENCE, running, say, until, write_tasks
 
@@ -177,3 +180,41 @@ def _client(server: Server) -> Any:
     import agent_widget as aw
 
     return aw.connect(server.url, token=server.token)
+
+
+def test_what_somebody_else_publishes_stops_neither_a_host_nor_the_others(broker: NatsServer, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    rows = [
+        b"",
+        b"[]",
+        b"7",
+        b"{}",
+        b'{"id":{"a":1}}',
+        b'{"id":["a"]}',
+        b'{"id":"odd","title":{"a":1},"updated_at":"now"}',
+    ]
+    rows += [b'{"id":"long","title":"' + b"x" * 100_000 + b'"}', b"[" * 50_000, b"\xff"]
+
+    async def publish() -> None:
+        client = await Broker.connect(broker.address("hostile"), "somebody")
+        try:
+            prefix = client.space.prefix
+            subjects = [client.space.row("one", "tasks", f"t{number}") for number in range(len(rows))]
+            sent = [(subject, data, {}) for subject, data in zip(subjects, rows, strict=True)]
+            strange = ("one", "one.tasks", "one.no-table.x", "one.tasks.%%%", "one.tasks.a.b.c", "x.host", "*.host")
+            sent += [(f"{prefix}.{subject}".replace("*", "_"), b'{"id":"x"}', {}) for subject in strange]
+            await client.put(sent)
+        finally:
+            await client.close()
+
+    with host(work, "one", broker, "hostile") as first:
+        write_tasks(work, "build")
+        with host(tmp_path / "hub", "hub", broker, "hostile", follows=True, publishes=False) as reader:
+            until(lambda: held(reader, "one")["tasks"])
+            asyncio.run(publish())
+            write_tasks(work, "build", "test")
+            until(lambda: rows_of(first, "one")["tasks"].items() <= held(reader, "one")["tasks"].items())
+            until(lambda: "one/odd" in held(reader, "one")["tasks"])
+            assert {host.state for host in reader.sources.hosts if host.name == "one"} == {"live"}
+            for row in held(reader, "one")["tasks"].values():
+                assert misfit(TABLES["tasks"].schema, "tasks", {**row, "title": (row["title"] or "")[:100]}) is None

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import os
+import random
 import stat
 import subprocess
 import sys
@@ -14,13 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
 
 from agent_widget.ingest.collector import Collector
 from agent_widget.server import otlp
 from agent_widget.server.otlp import JSON, PROTOBUF, Receiver, Spool
+from agent_widget.sources.base import MISREAD
+from agent_widget.sources.otlp.signals import signals
 from tests.sources.test_otlp import a_home, export, gen_ai
+from tests.support.mutations import change_bytes, change_json
 from tests.support.wire import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("own_machine")
@@ -143,6 +149,32 @@ def test_what_is_no_request_is_refused_in_one_line(body: bytes, kind: str, statu
         assert got == status and b"\n" not in answer.strip() and answer
 
     receiving(work)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_whatever_is_sent_is_refused_or_can_be_read(seed: int) -> None:
+    """Requests with bytes or values changed at random, as JSON and as protobuf."""
+    dice = random.Random(seed)
+    lines = [line for data in a_home().values() for line in data.splitlines()]
+    refused = 0
+    for _ in range(100):
+        body, kind = dice.choice(lines), JSON
+        path = "/v1/traces" if b"resourceSpans" in body else "/v1/logs" if b"resourceLogs" in body else "/v1/metrics"
+        if path == "/v1/traces" and dice.random() < 0.4:
+            body, kind = protobuf(body), PROTOBUF
+        for _ in range(dice.choice((1, 2, 5))):
+            change = change_json if kind == JSON and dice.random() < 0.7 else change_bytes
+            body = change(body, dice)
+        try:
+            kept, _, why = otlp._lines(otlp.SIGNALS[path], kind, body)
+        except (DecodeError, *MISREAD):  # answered with 400
+            refused += 1
+            continue
+        msgspec.json.encode(why)
+        for line in kept:
+            assert b"\n" not in line
+            list(signals(line))
+    assert 0 < refused < 100
 
 
 def test_a_request_is_bounded_after_it_was_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
