@@ -13,7 +13,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import count, islice
 from pathlib import Path, PurePosixPath
@@ -31,7 +31,7 @@ from .accounts import Accounts
 from .archive import Archive, ArchiveError
 from .checkpoint import Checkpoint
 from .crew import MOST_WORKERS, MUCH, Assignment, Crew, assignments, cores
-from .file import File, Rank
+from .file import File, OneFile, Rank
 from .keeping import Keeper
 from .precedence import Precedence
 from .progress import MAX_PROBLEMS, More, Progress
@@ -137,7 +137,7 @@ class Collector:
         """Says, at a time, which of their rows are to stand otherwise, since a host is gone or back."""
         self.home: str | None = None
         """Tells this home from others (:mod:`.homes`); ``None`` while nobody has asked for it."""
-        self.conversations: dict[str, dict[Path, Source]] = {}
+        self.conversations: dict[str, Mapping[Path, Source]] = {}
         """Agent → the files that hold its conversation, and the source of each."""
         self._keeper: Keeper | None = None
         self._no_archive: str | None = None
@@ -222,7 +222,7 @@ class Collector:
             self._files[file.path] = file
             self._progress.note(file)
             for agent in file.speakers:
-                self.conversations.setdefault(agent, {})[file.path] = file.source
+                self._note_speaker(agent, file)
         gone = [(file.gone_at, file.path) for file in files if file.gone_at is not None]
         self.gone.update((path, moment) for moment, path in sorted(gone))
 
@@ -499,10 +499,18 @@ class Collector:
         file.adopt(reading.state)
         self._keeper.take_reader(file, reading.reader)
         for agent in file.speakers:
-            self.conversations.setdefault(agent, {})[file.path] = file.source
+            self._note_speaker(agent, file)
         self._progress.note(file)
         if again:
             self._await(file)
+
+    def _note_speaker(self, agent: str, file: File) -> None:
+        """Note that a file holds the conversation of an agent, or a part of it."""
+        held = self.conversations.get(agent)
+        if held is None:
+            self.conversations[agent] = OneFile(file)
+        elif file.path not in held:
+            self.conversations[agent] = {**held, file.path: file.source}
 
     def _note_read(self, file: File, is_new: bool) -> None:
         """Note that a file has been read as far as it goes for now."""
@@ -696,9 +704,8 @@ class Collector:
         gone = [] if source.gives_way else list(self._precedence.overruled(items, source))
         for agent in [claim.id for claim in gone if claim.table == "agents"]:
             self.statuses.forget(agent)
-            held = self.conversations.get(agent, {})
-            for path in [path for path, of in held.items() if of.gives_way]:
-                del held[path]
+            if held := self.conversations.get(agent):
+                self.conversations[agent] = {path: of for path, of in held.items() if not of.gives_way}
         self._apply(gone)
 
     def _completed(self, claims: list[Record | Gone], source: Source) -> list[Record | Gone]:
@@ -734,7 +741,7 @@ class Collector:
         if self.masking:
             item = mask_fact(item, self.unmasked)
         if isinstance(item, Speaker):
-            self.conversations.setdefault(item.agent_id, {})[file.path] = file.source
+            self._note_speaker(item.agent_id, file)
             file.speakers = tuple({*file.speakers, item.agent_id})
         else:
             self.statuses.processes.note(item)

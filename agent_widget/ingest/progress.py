@@ -42,6 +42,11 @@ class _Figures(NamedTuple):
     gone: int = 0
 
 
+def _of_size(size: int) -> _Figures:
+    """Return what a file contributes that was read whole and well."""
+    return _Figures(size, size, files=1)
+
+
 @dataclass(slots=True)
 class _Root:
     files: int = 0
@@ -57,7 +62,8 @@ class Progress:
     """The sums over the files of each source."""
 
     def __init__(self) -> None:
-        self._figures: dict[File, _Figures] = {}
+        self._figures: dict[File, _Figures | int] = {}
+        """What each file contributes; of one that was read whole and well, as nearly all are, only its size."""
         self._roots: defaultdict[Source, _Root] = defaultdict(_Root)
 
     def note(self, file: File) -> None:
@@ -73,10 +79,11 @@ class Progress:
         self._figures.pop(file, None)
 
     def _replace(self, file: File, new: _Figures) -> None:
-        old = self._figures.get(file, _Figures())
+        held = self._figures.get(file, _Figures())
+        old = _of_size(held) if isinstance(held, int) else held
         if new == old:
             return
-        self._figures[file] = new
+        self._figures[file] = new.bytes if new == _of_size(new.bytes) else new
         root = self._roots[file.source]
         root.files += new.files - old.files
         root.gone += new.gone - old.gone
