@@ -26,7 +26,7 @@ export function HostMark({ host }: { host: string | null }) {
   const since = of?.since == null ? "gone" : `gone since ${clock(of.since, live.now.value)}`;
   return (
     <span class="line host-mark host-away" title={`on ${name}: ${since}; what the row says is as of then`}>
-      {name} {since}
+      {name} gone
     </span>
   );
 }
