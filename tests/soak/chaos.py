@@ -213,6 +213,7 @@ class Chaos:
             with contextlib.suppress(ProcessLookupError):
                 resource.prlimit(self.server.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
+        self._differing(self.client)  # a server that is only starting ends where it cannot write its runtime file
         limit(self.dice.choice([0, 1000, 200_000]))
         self.write()
         time.sleep(self.some(3))
