@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
+from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
-from agent_widget.ondemand.search import Hit, Needle, Search, Searches, SearchOver, Wanted, transcripts
+from agent_widget.ondemand.search import Hit, Needle, Search, Searches, SearchOver, Wanted, engine, transcripts
 from agent_widget.ondemand.search.needle import texts_in
 from agent_widget.ondemand.transcript import files as transcript_files
 from agent_widget.sources import SOURCES
 from agent_widget.sources.claude import Claude
 from agent_widget.sources.opencode import database as opencode_database
+from agent_widget.tables import Record
 from tests.benchmarks.homes import OPENCODE
 from tests.sources.test_claude import ANN, PROJECT, Session
 from tests.support.collecting import lookup
@@ -498,3 +500,26 @@ def test_every_text_of_a_transcript_is_found_and_leads_back_to_its_entry(
                     assert (entry["kind"], entry["id"]) in {(after["kind"], after["id"]) for after in later}
                     checked += 1
     assert checked
+
+
+@pytest.mark.parametrize("held", [None, 40])
+def test_rows_of_a_long_table_are_looked_through_a_page_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_machine: Path, held: int | None
+) -> None:
+    monkeypatch.setattr(engine, "FIRST_ROWS", 20)
+    monkeypatch.setattr(engine, "OLDER_ROWS", 30)
+    (tmp_path / "memory").mkdir()
+    collector = Collector([tmp_path / "memory"])
+    store, archive = collector.store, None
+    if held is not None:
+        archive = Archive.open(tmp_path / "a.sqlite3")
+        store.back(archive, archive.saved({"logs": held}), {"logs": held})
+    store.apply([Record("logs", f"l{at}", {"at": at, "text": f"needle {at}"}) for at in range(1, 201)])
+    store.write()
+    pages, older = list[int](), store.older
+    monkeypatch.setattr(store, "older", lambda *args: pages.append(args[1]) or older(*args))
+    hits = found(collector, "needle")
+    assert [hit.entry for hit in hits] == [f"l{at}" for at in range(200, 0, -1)]
+    assert pages == ([30] * 8 if archive is not None else [])
+    if archive is not None:
+        archive.close()

@@ -15,12 +15,14 @@ from ...ingest import database
 from ...ingest.tail import Unreadable
 from ...sources.base import Source
 from ...sources.ledger import Book
-from ...store import Row, Store
+from ...store import Row, Store, own_time
 from .hits import Hit, Wanted
 from .needle import Needle
 from .rows import RowSearch
 from .transcripts import documents_hold, hits_in_documents, hits_in_lines, hits_in_messages
 
+OLDER_ROWS: Final = 1000
+"""Rows that are read from the archive at a time."""
 FIRST_ROWS: Final = 5000
 """Number of the newest rows of each table that are searched first; the others come after the files."""
 KEPT: Final = 4
@@ -135,7 +137,17 @@ class Search:
         yield from reversed(newest)
         for table in self.wanted.tables():
             if self._store.count(table) > FIRST_ROWS:
-                yield from rows.hits(table, reversed(self._store.rows(table)))
+                yield from rows.hits(table, self._rows(table))
+
+    def _rows(self, table: str) -> Iterator[Row]:
+        """Yield all rows of a table, the latest first; of those that are not in memory few are read at a time."""
+        if self._store.held(table) == self._store.count(table):
+            yield from reversed(self._store.rows(table))
+            return
+        before = None
+        while found := self._store.older(table, OLDER_ROWS, before):
+            yield from found
+            before = own_time(table, found[-1]), found[-1]["id"]
 
     def _look_through(self, unit: _Unit) -> Iterator[Hit | None]:
         before = self.bytes
