@@ -6,6 +6,7 @@ A runtime file, readable by its owner alone, holds the url and the token of a se
 from __future__ import annotations
 
 import contextlib
+import errno
 import html
 import ipaddress
 import os
@@ -80,15 +81,21 @@ def published(runtime: Runtime) -> Iterator[Path]:
     """Publish a server's runtime file, mode 0600: locked while the server lives, removed afterwards.
 
     The lock shows that the server lives: the system releases it however the process ends, while a pid may be
-    another program's by the time somebody looks (after a restart of the machine even soon).
+    another program's by the time somebody looks (after a restart of the machine even soon). Raises :class:`OSError`
+    with the file's name where it cannot be written.
     """
     directory = runtime_directory()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = directory / f"server-{runtime.pid}-{runtime.port}.json"
     draft = path.with_suffix(".new")
+    data = msgspec.json.encode(runtime)
     with secure_write(str(draft)) as file:
-        file.write(msgspec.json.encode(runtime).decode())
-        file.flush()
+        try:
+            if os.write(file.fileno(), data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise OSError(error.errno, error.strerror, str(path)) from None
         if fcntl is not None:
             with contextlib.suppress(OSError):  # a file system without locks: the pid has to do
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

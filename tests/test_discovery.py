@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -49,6 +52,28 @@ def encoded(runtime: Runtime) -> str:
 )
 def test_loopback_is_what_only_this_machine_reaches(host: str, loopback: bool) -> None:
     assert discovery.is_loopback(host) is loopback
+
+
+def test_a_full_disk_is_told_with_the_file_that_has_no_room() -> None:
+    """In a process of its own: the limit of a file's size holds for all that it writes."""
+    program = """
+import resource, signal, sys
+from agent_widget.discovery import Runtime, published
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40))
+from tests.test_discovery import runtime
+try:
+    with published(runtime()):
+        print("published")
+except OSError as error:
+    print(error.filename, error.strerror)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    directory = discovery.runtime_directory()
+    name, _, reason = done.stdout.strip().partition(" ")
+    assert Path(name).parent == directory, done.stderr
+    assert reason in {os.strerror(errno.EFBIG), os.strerror(errno.ENOSPC)}
+    assert list(directory.iterdir()) == []
 
 
 def test_a_runtime_file_is_for_its_owner_and_goes_with_the_server() -> None:

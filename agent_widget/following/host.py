@@ -220,16 +220,20 @@ class Host:
                         log.warning("%s: %s in %s; it is left out, as all others are", self.name, error, table)
                     self._misfit = True
                     continue
-                row["host"] = self._host_here(row["host"])
+                row["host"] = self._host_here(row)
                 if self._doubted is not None:
                     self._doubted[table].discard(row["id"])
                 yield table, row["id"], row
 
-    def _host_here(self, told: str | None) -> str | None:
-        """Return what a row's host is called here; a host speaks for itself and for those that it follows."""
+    def _host_here(self, row: Row) -> str | None:
+        """Return what a row's host is called here; a host speaks for itself and for those that it follows.
+
+        Their names stand in the ids of their rows: which hosts it follows may be told later than what they have.
+        """
+        told: str | None = row["host"]
         if told is None:
             return None
-        if told == self.told or all(told != host.name for host in self.hosts_told):
+        if told == self.told or f"/{told}/" not in row["id"][len(self.prefix) - 1 :]:
             return self.name
         return self.prefix + told if told == self._home.name else told
 

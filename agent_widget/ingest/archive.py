@@ -177,8 +177,8 @@ class Archive:
         try:
             return self._saved(limits)
         except _DAMAGED as error:
-            if isinstance(error, sqlite3.OperationalError):  # no damage: a full disk, a lock
-                raise
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                raise  # no damage: a full disk, a lock; but a column that is not there is one
             log.debug("%s: %s", self.path, error)
             self._begin_anew()
             return self._saved(limits)

@@ -14,7 +14,7 @@ import os
 import socket as sockets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from copy import copy
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -287,15 +287,16 @@ class Server:
         if self.receiver is None:
             yield
             return
-        try:
-            async with self.receiver.running(self.token):
-                yield
-        except OSError as error:
-            raise StartError(
-                f"port {self.receiver.port} is taken by another program; choose one with --otlp=PORT"
-                if error.errno == errno.EADDRINUSE
-                else f"exporters cannot be listened to on port {self.receiver.port} ({error.strerror})"
-            ) from None
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self.receiver.running(self.token))
+            except OSError as error:
+                raise StartError(
+                    f"port {self.receiver.port} is taken by another program; choose one with --otlp=PORT"
+                    if error.errno == errno.EADDRINUSE
+                    else f"exporters cannot be listened to on port {self.receiver.port} ({error.strerror})"
+                ) from None
+            yield
 
     async def _keep_transcripts(self) -> None:
         """Copy transcripts that have been quiet for a while, every few minutes."""

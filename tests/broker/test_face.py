@@ -51,7 +51,7 @@ def test_a_notebook_publishes_its_agents_and_another_one_shows_them(broker: Nats
         reader = stack.enter_context(aw.serve(hub, follow=f"@{listed}", nats_credentials=credentials))
         client = stack.enter_context(contextlib.closing(aw.connect(reader)))
         client.wait(lambda client: client.tasks.where(id="box/task-0", title="over there"), PATIENCE)
-        assert [(host.name, host.state) for host in client.hosts] == [("box", "live")]
+        client.wait(lambda client: [(host.name, host.state) for host in client.hosts] == [("box", "live")], PATIENCE)
         assert client.publishing is None
 
 

@@ -312,7 +312,8 @@ def test_the_host_of_a_url(url: str, host: str) -> None:
 def test_a_call_returns_the_result_or_says_why_not(server: Any, client: Client) -> None:
     status = client.call("status")
     assert status["rows"]["tasks"] == 2
-    assert client.call("status", {}) == client.call("status", timeout=PATIENCE)
+    again = [client.call("status", {}), client.call("status", timeout=PATIENCE)]
+    assert [{**one, "memory_bytes": 0} for one in again] == [{**status, "memory_bytes": 0}] * 2
     with pytest.raises(CallError, match="unknown method 'dance'") as caught:
         client.call("dance", timeout=PATIENCE)
     assert caught.value.code == "unknown_method"

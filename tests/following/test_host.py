@@ -118,13 +118,18 @@ def test_whatever_a_host_sends_its_rows_fit_their_table_and_are_its_own(
         host = followed(home)
         others = [HostState("inner", "live"), HostState("hub", "live")]
         host.welcome(Welcome(1, "0", "e", 5, 0, [], {}, host="box", hosts=others))
-        sent = [{**cells, "host": named} for cells in rows] + [{"id": "fine", "title": "Paint", "host": named}]
+        sent = [{**cells, "host": named} for cells in rows] + [
+            {"id": id, "title": "Paint", "host": named} for id in ("fine", f"{named}/fine")
+        ]
         await host.changes(Changes("e", 5, reset=True, rows={"tasks": sent, "no table": sent}))
         assert home.rows["tasks", "box/fine"]["title"] == "Paint"
         for (table, id), row in home.rows.items():
             assert id.startswith("box/") and row["id"] == id
             assert misfit(TABLES[table].schema, table, row) is None
             assert row["host"] != home.name, "nobody reads this server's own files for it"
-            assert row["host"] == {None: None, "inner": "inner", "hub": "box/hub"}.get(named, "box")
+            is_followed = f"/{named}/" in id
+            assert row["host"] == {None: None, "hub": "box/hub" if is_followed else "box"}.get(
+                named, named if is_followed else "box"
+            )
 
     asyncio.run(scene())

@@ -619,7 +619,7 @@ class Minute:
         self.now = time.monotonic()
         self.end = float("inf")
         self.rounds = 0
-        shown = {**vars(time), "monotonic": lambda: self.now, "sleep": self.pass_}
+        shown = {**vars(time), "monotonic": lambda: self.now, "thread_time": lambda: self.now, "sleep": self.pass_}
         for module in (watching, saving):
             monkeypatch.setattr(module, "time", SimpleNamespace(**shown))
         monkeypatch.setattr(watcher, "_wake", SimpleNamespace(wait=self.wait, set=lambda: None, clear=lambda: None))
