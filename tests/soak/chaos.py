@@ -30,6 +30,7 @@ import psutil
 from agent_widget.client.client import Client
 from agent_widget.ingest.collector import Collector
 from tests.soak.kills import differences
+from tests.support.processes import wait_for
 from tests.support.proxy import Proxy
 from tests.support.wire import contents, write_tasks
 
@@ -100,6 +101,13 @@ class Chaos:
         """Put right what a way of going wrong has left so."""
         while self._repairs:
             self._repairs.pop()()
+        wait_for(self._listens, "the server listens", PATIENCE)
+
+    def _listens(self) -> bool:
+        """Return whether the server has started: one that only starts ends where there is no home, or no room."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=5):
+            return True
+        return False
 
     def write(self) -> None:
         """Let the agents write: lines, and sometimes another task list."""
@@ -213,7 +221,6 @@ class Chaos:
             with contextlib.suppress(ProcessLookupError):
                 resource.prlimit(self.server.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
-        self._differing(self.client)  # a server that is only starting ends where it cannot write its runtime file
         limit(self.dice.choice([0, 1000, 200_000]))
         self.write()
         time.sleep(self.some(3))
