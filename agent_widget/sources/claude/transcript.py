@@ -12,7 +12,7 @@ from ..base import Item, Record
 from ..chat import Chat
 from ..conversation import Conversation
 from ..directories import directory_name, worktree_of
-from ..parsing import Malformed, clean, millis, named, parse_as, preview
+from ..parsing import Malformed, clean, named, parse_as, preview
 from ..steps import About, Prompt, Reply, Result, Return, Step, Thinking, TurnEnd, TurnStart
 from .calls import called, returned
 from .home import LEAD, Home
@@ -55,7 +55,6 @@ class TranscriptReader(Chat[Line, Talk]):
         super().__init__(source, path)
         self.session = path.parts[2] if len(path.parts) > 3 else path.stem
         self.agent = path.stem.removeprefix("agent-") if path.name.startswith("agent-") else None
-        self.at = 0
         self.place = 0
         """How many lines had a time."""
         self.waiting: list[Line] = []
@@ -70,15 +69,11 @@ class TranscriptReader(Chat[Line, Talk]):
         line = parse_as(DECODER, data)
         if line.type in _SILENT:
             return ()
-        stamp = millis(line.timestamp)
-        if stamp is None and line.timestamp is not None:
-            self.source.odd("time that makes no sense")
-        at = stamp or self.at
+        at = self.dated(line.timestamp)
         if not at:
             if line.type in _LINES and len(self.waiting) < _MOST_WAITING:
                 self.waiting.append(line)
             return ()
-        self.at = at
         self.place += 1
         if not self.waiting:
             return self._line(line, at)

@@ -72,10 +72,7 @@ class Rollout(Chat[Line, Thread]):
                 line.type, line.payload.type, self.bare = "response_item", line.type, True
             elif line.payload.record_type is not None:
                 return None
-        stamp = millis(line.timestamp)
-        if stamp is None and line.timestamp is not None:
-            self.source.odd("time that makes no sense")
-        before, self.at = self.at, stamp or self.at or millis(line.payload.timestamp) or 0
+        before, self.at = self.at, self.dated(line.timestamp) or millis(line.payload.timestamp) or 0
         self.gap = self.at - before if before else None
         return self.at or self.made
 

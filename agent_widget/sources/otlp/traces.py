@@ -161,12 +161,11 @@ class Traces:
 
     def _owner(self, trace: _Trace, span: Span, means: Meaning) -> tuple[Owner, str | None]:
         """Return the agent whose a span is, and the span that has not come if it may say that it is another's."""
-        alone = means.conversation is not None and means.agent is not None and not means.shared
-        if means.kind == "agent" or alone:
-            return self._agent(trace, self._node(span, means))
+        node = self._node(span, means)
+        if node.is_agent or (node.is_alone and node.name is not None):
+            return self._agent(trace, node)
         above, missing = self._above(trace, span.parent)
-        session = self._source.namespace + (means.conversation or span.trace)
-        return above or Owner(session, session), missing
+        return above or Owner(node.session, node.session), missing
 
     def _node(self, span: Span, means: Meaning) -> _Node:
         session = self._source.namespace + (means.conversation or span.trace)
