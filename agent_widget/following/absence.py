@@ -122,18 +122,20 @@ class Absences:
         return [(table, shown["id"], shown)]
 
 
-def is_unaccounted(store: Store, name: str, kept: Mapping[str, Any]) -> bool:
-    """Return whether a row of a host stands as if it were gone, and what the host had sent is not known any more.
+def unaccounted(store: Store, followed: Mapping[str, dict[str, Any]]) -> set[str]:
+    """Return the hosts (keys of ``followed``) whose rows stand as if they were gone, though what they sent is not kept.
 
     So it is if this server was killed after such a row was written: then all rows are to be asked for again.
     """
-    away = kept.get("away") or {}
-    return any(
-        row["id"].startswith(f"{name}/")
-        and str(row["status_reason"]).startswith(_MARK)
-        and away.get(("agents", row["id"]), (None, None))[1] != row
-        for row in store.held_rows("agents")
-    )
+    keys = {known["name"]: key for key, known in followed.items()}
+    found = set()
+    for row in store.held_rows("agents"):
+        key = keys.get(row["id"].partition("/")[0])
+        if key is not None and str(row["status_reason"]).startswith(_MARK):
+            away: Kept = followed[key].get("away") or {}
+            if away.get(("agents", row["id"]), (None, None))[1] != row:
+                found.add(key)
+    return found
 
 
 def _since(host: Known) -> str:

@@ -82,15 +82,13 @@ def asked(params: Mapping[str, Any], prefix: str, root: str) -> dict[str, Any]:
 
 
 def answered(method: str, result: Any, prefix: str) -> Any:
-    """Return what the host answered with ids as they are here."""
+    """Return what the host answered, but for rows, with ids as they are here."""
     if method == "transcript":
         entries = [
             {**entry, **{name: with_prefix(entry[name], prefix) for name in _IN_ENTRIES if name in entry}}
             for entry in result["entries"]
         ]
         return {**result, "entries": entries}
-    if method.startswith(("task.", "message.")):
-        return row_of("tasks" if method.startswith("task.") else "messages", result, prefix)
     return result
 
 

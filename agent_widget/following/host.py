@@ -214,26 +214,32 @@ class Host:
                 if self.skipped and self._is_skipped(table, cells):
                     continue
                 try:
-                    row = row_of(table, cells, self.prefix)
+                    row = self.row_here(table, cells)
                 except ValueError as error:
                     if not self._misfit:
                         log.warning("%s: %s in %s; it is left out, as all others are", self.name, error, table)
                     self._misfit = True
                     continue
-                row["host"] = self._host_here(row)
                 if self._doubted is not None:
                     self._doubted[table].discard(row["id"])
                 yield table, row["id"], row
 
+    def row_here(self, table: str, cells: Mapping[str, Any]) -> Row:
+        """Return a row of this host as it stands here. Raises ``ValueError`` without an id."""
+        row = row_of(table, cells, self.prefix)
+        row["host"] = self._host_here(row)
+        return row
+
     def _host_here(self, row: Row) -> str | None:
         """Return what a row's host is called here; a host speaks for itself and for those that it follows.
 
-        Their names stand in the ids of their rows: which hosts it follows may be told later than what they have.
+        Their names are parts of the ids of their rows: which hosts it follows may be told later than what they have.
         """
         told: str | None = row["host"]
         if told is None:
             return None
-        if told == self.told or f"/{told}/" not in row["id"][len(self.prefix) - 1 :]:
+        _, *through, _ = row["id"].split("/")
+        if told == self.told or told not in through:
             return self.name
         return self.prefix + told if told == self._home.name else told
 

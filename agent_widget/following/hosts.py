@@ -21,7 +21,7 @@ from ..ingest.homes import name_of
 from ..ingest.watcher import Watcher
 from ..protocol import HostState, ProtocolError, SourceState
 from ..sources import changes
-from .absence import Absences, Known, is_unaccounted
+from .absence import Absences, Known, unaccounted
 from .apart import answered, asked, hit_of
 from .host import Host, Operations
 from .origin import Origin
@@ -75,9 +75,8 @@ class Hosts:
         self._watcher = watcher
         self._collector.hosts = self._describe
         followed = self._collector.followed
-        for known in followed.values():
-            if is_unaccounted(self._collector.store, known["name"], known):
-                known["position"] = None
+        for key in unaccounted(self._collector.store, followed):
+            followed[key]["position"] = None
         self._collector.away = Absences(self._collector.store, followed, self._known).look
         origins = [(where, self._origin(where)) for where in self.wheres]
         for where, origin in origins:
@@ -239,6 +238,8 @@ class Hosts:
         if method == "actions":
             command = result.get("resume") and self._origins[host.key].command(host.key, result["resume"])
             return {**result, "resume": command, "writes": result["writes"] if self._writes else {}}
+        if method in changes.METHODS:
+            return host.row_here("tasks" if method.startswith("task.") else "messages", result)
         return answered(method, result, host.prefix)
 
     def _named(self, name: str) -> Host | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,6 @@ def claude(tmp_path: Path) -> Path:
 
 def go_on(directory: Path, content: dict[str, Any], stop: str = "tool_use") -> None:
     """The next thing that the agent says."""
-    from datetime import UTC, datetime
-
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     usage = {"input_tokens": 10, "output_tokens": 5}
     said = {"id": f"msg_{now}", "role": "assistant", "model": "claude-opus-4-1-20250805", "content": [content]}

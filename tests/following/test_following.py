@@ -506,6 +506,19 @@ def test_changes_go_through_to_a_host_that_takes_them(places: Places) -> None:
             until_equal(hub, a, "a")
 
 
+def test_a_change_returns_the_row_of_a_host_that_has_another_name_here(places: Places) -> None:
+    with (
+        host(places("a"), "a", allow_writes=True) as a,
+        host(places("hub"), "hub", follow=(f"left={at(a)}",), allow_writes=True) as hub,
+        contextlib.closing(aw.connect(hub.url, TOKEN)) as client,
+    ):
+        client.wait(lambda client: "left/task-0" in client.tasks, PATIENCE)
+        updated = client.call("task.update", id="left/task-0", status="in_progress")
+        assert updated["host"] == "left"
+        client.wait(lambda client: client.tasks["left/task-0"].status == "in_progress", PATIENCE)
+        assert client.tasks["left/task-0"].host == "left"
+
+
 def test_a_hub_that_takes_no_changes_passes_none_on(places: Places) -> None:
     with host(places("a"), "a", allow_writes=True) as a, host(places("hub"), "hub", follow=(at(a),)) as hub:
         until_equal(hub, a, "a")
