@@ -7,7 +7,7 @@ and a message broker look alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, Protocol
 
@@ -43,14 +43,18 @@ class Inbox(Protocol):
         """
 
 
+class Opens(Protocol):
+    """Opens the inbox of a host."""
+
+    def __call__(self, key: str, name: str | None = None) -> Inbox:
+        """Return it. ``key``: the same after a restart; ``name``: what to call the host, by default as it does."""
+
+
 class Origin(Protocol):
     """Where the changes of a host, or of some, come from."""
 
-    def start(self, inbox: Callable[..., Inbox]) -> None:
-        """Begin. ``inbox``: opens the inbox of a host, by a key that is the same after a restart.
-
-        A second argument is what to call the host, by default what it calls itself.
-        """
+    def start(self, inbox: Opens) -> None:
+        """Begin. ``inbox``: opens the inbox of a host."""
 
     def stop(self) -> None:
         """End what was begun; returns when nothing more is handed over."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
 from .. import protocol
 from ..addresses import Where
 from ..client.wire import Wire
-from .origin import Inbox
+from .origin import Inbox, Opens
 
 
 class SocketOrigin(Wire):
@@ -26,7 +26,7 @@ class SocketOrigin(Wire):
         """What the host calls itself, once it has said so."""
         self._inbox: Inbox
 
-    def start(self, inbox: Callable[..., Inbox] | None = None) -> None:
+    def start(self, inbox: Opens | None = None) -> None:
         """Begin to connect. ``inbox``: opens the inbox of a host, by its url."""
         assert inbox is not None
         self._inbox = inbox(self.where.url)

@@ -14,7 +14,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,7 +31,7 @@ from ..client.wire import Refused as HostRefused
 from ..loop_thread import LoopThread
 from ..store import Gap
 from ..tables import TABLES, now_ms
-from .origin import Inbox
+from .origin import Inbox, Opens
 
 log = logging.getLogger("agent_widget")
 
@@ -73,7 +73,7 @@ class SpaceOrigin:
         self._epoch = epoch
         self._selves: set[str] = set()
         """Names by which this server publishes itself."""
-        self._inbox: Callable[..., Inbox]
+        self._inbox: Opens
         self._hosts: dict[str, _Published] = {}
         self._life = ""
         self._number = 0
@@ -84,7 +84,7 @@ class SpaceOrigin:
 
     # From any thread
 
-    def start(self, inbox: Callable[..., Inbox]) -> None:
+    def start(self, inbox: Opens) -> None:
         """Begin. ``inbox``: opens the inbox of a host by its url, that of the space with the host's name, and its name.
 
         The name is the one it publishes under, as it was before it became a part of a subject.
