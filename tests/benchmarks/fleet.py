@@ -118,15 +118,7 @@ def measure(report: Report, broker: NatsServer, directory: Path, options: argpar
             host.stdout.readline()
         (directory / "workspace").mkdir()
         collector = Collector([directory / "workspace"], host="hub", follows=True)
-        delays: list[float] = []
-        take_over = collector.take_over
-
-        def noting(operations: Any) -> None:
-            take_over(operations)
-            now = time.time()
-            delays.extend(now - float(row["activity"][:17]) for _, _, row in operations if row and row["activity"])
-
-        collector.take_over = noting  # type: ignore[method-assign]
+        delays = hub.delays_of(collector)
         began = time.monotonic()
         with running(Server(collector, first_look=0.1, followed=Hosts([where(url)], collector))) as reader:
             agents = each * PROCESSES * max(1, options.agents // options.hosts)
@@ -150,19 +142,10 @@ def load(
     simulated = [psutil.Process(host.pid) for host in hosts]
     before = {name: sum(process.cpu_times()[:2]) for name, process in processes.items()}
     hosts_before = sum(sum(process.cpu_times()[:2]) for process in simulated)
-    began = time.monotonic()
-    for host in hosts:
-        assert host.stdin is not None
-        host.stdin.write("\n")
-        host.stdin.flush()
-    changes = sum(int(host.stdout.readline()) for host in hosts if host.stdout is not None)
-    took = time.monotonic() - began
-    time.sleep(0.5)
-    delays.sort()
+    changes, took = hub.let_rows_change(hosts)
     report.note("changes a second at the hosts", changes / took, "1/s")
     report.note("rows a second at the hub", len(delays) / took, "1/s")
-    for percent in (50, 99):
-        report.note(f"delay, p{percent}", 1000 * delays[len(delays) * percent // 100], "ms")
+    hub.note_delays(report, "delay", delays)
     for name, process in processes.items():
         report.note(f"{name}: processor", 100 * (sum(process.cpu_times()[:2]) - before[name]) / took, "% of a core")
         report.note(f"{name}: memory", process.memory_info().rss / 1e6, "MB")

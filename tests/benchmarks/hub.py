@@ -84,17 +84,7 @@ def measure(report: Report, count: int, rate: float, seconds: float) -> None:
             (place := Path(directory) / "memory").mkdir()
             kept = Path(directory) / "hub.sqlite3"
             collector = Collector([place], host="hub", follows=True, archive=lambda _: Archive.open(kept))
-            delays: list[float] = []
-            take_over = collector.take_over
-
-            def noting(operations: Any) -> None:
-                operations = list(operations)
-                take_over(operations)
-                now = time.time()
-                rows = (row for table, _, row in operations if table == "agents" and row and row["activity"])
-                delays.extend(now - float(row["activity"][:17]) for row in rows)
-
-            collector.take_over = noting  # type: ignore[method-assign]
+            delays = delays_of(collector)
             own, before = psutil.Process(), psutil.Process().memory_info().rss
             began = time.monotonic()
             hosts = Hosts([where(f"{url}#{TOKEN}") for url in urls], collector)
@@ -113,17 +103,45 @@ def load(
     report: Report, processes: list[subprocess.Popen[str]], delays: list[float], own: psutil.Process, before: int
 ) -> None:
     """Let rows change, and note what it takes."""
-    spent, began = sum(own.cpu_times()[:2]), time.monotonic()
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    changes = sum(int(process.stdout.readline()) for process in processes if process.stdout is not None)
-    took = time.monotonic() - began
-    time.sleep(0.5)
-    delays.sort()
+    spent = sum(own.cpu_times()[:2])
+    changes, took = let_rows_change(processes)
     report.note("hub over sockets: changes a second at the servers", changes / took, "1/s")
-    for percent in (50, 99):
-        report.note(f"hub over sockets: delay, p{percent}", 1000 * delays[len(delays) * percent // 100], "ms")
+    note_delays(report, "hub over sockets: delay", delays)
     report.note("hub over sockets: processor", 100 * (sum(own.cpu_times()[:2]) - spent) / took, "% of a core")
     report.note("hub over sockets: memory for its servers", (own.memory_info().rss - before) / 1e6, "MB")
+
+
+def delays_of(collector: Collector) -> list[float]:
+    """Return the delays, in seconds, of rows that come from now on: their activity begins with when they were made."""
+    delays: list[float] = []
+    take_over = collector.take_over
+
+    def noting(operations: Any) -> None:
+        operations = list(operations)
+        take_over(operations)
+        now = time.time()
+        rows = (row for table, _, row in operations if table == "agents" and row and row["activity"])
+        delays.extend(now - float(row["activity"][:17]) for row in rows)
+
+    collector.take_over = noting  # type: ignore[method-assign]
+    return delays
+
+
+def let_rows_change(hosts: list[subprocess.Popen[str]]) -> tuple[int, float]:
+    """Send a line to processes that wait for one; return how many changes they made, and in how many seconds."""
+    began = time.monotonic()
+    for host in hosts:
+        assert host.stdin is not None
+        host.stdin.write("\n")
+        host.stdin.flush()
+    changes = sum(int(host.stdout.readline()) for host in hosts if host.stdout is not None)
+    took = time.monotonic() - began
+    time.sleep(0.5)
+    return changes, took
+
+
+def note_delays(report: Report, name: str, delays: list[float]) -> None:
+    """Note the median and the 99th percentile of delays in seconds."""
+    delays.sort()
+    for percent in (50, 99):
+        report.note(f"{name}, p{percent}", 1000 * delays[len(delays) * percent // 100], "ms")
