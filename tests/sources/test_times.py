@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +15,7 @@ from hypothesis import strategies as st
 from agent_widget.ingest.status import offline_reason
 from agent_widget.sources import SOURCES, Source
 from agent_widget.sources.parsing import LATEST, millis
-from tests.sources.fuzz import faults, filled, mode, unfit
-from tests.sources.test_numbers import COMPUTED, begun, written
-from tests.support import homes
+from tests.sources.spoiling import COMPUTED, Place, cases, joined, lost, parsed, values, written
 
 SENSELESS: Final = (
     -1,
@@ -34,57 +30,24 @@ SENSELESS: Final = (
 KNOWN: Final = frozenset({("opencode", ("time", "created"), "session")})
 """OpenCode's list of things to do has no time and, in its old tree of files, waits for that of its session."""
 STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT")
-Place = tuple[str, ...]
 
 
-def times(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any, Any]]:
-    """Where a JSON value has times: the keys that lead there, the holder, and the key in it."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        there = (*place, key if isinstance(key, str) else "*")
-        if isinstance(inner, (dict, list)):
-            yield from times(inner, there)
-        elif STAMP.match(inner) if isinstance(inner, str) else 1e9 < (inner or 0) < 1e14:
-            yield there, value, key
-
-
-def parsed(data: bytes, by_lines: bool) -> Iterator[Any]:
-    for text in data.splitlines() if by_lines else [data]:
-        try:
-            yield json.loads(text)
-        except ValueError:
-            yield None
+def is_time(place: Place, value: Any) -> bool:
+    return bool(STAMP.match(value)) if isinstance(value, str) else 1e9 < (value or 0) < 1e14
 
 
 def spoilt(data: bytes, by_lines: bool, place: Place, value: Any) -> bytes:
     """The file with another value at one place: in the second line that has it, in the middle of a document."""
     changed, seen = [], 0
-    texts = data.splitlines() if by_lines else [data]
-    for text, whole in zip(texts, parsed(data, by_lines), strict=True):
-        found = [(holder, key) for there, holder, key in times(whole) if there == place]
+    for text, whole in parsed(data, by_lines):
+        found = [(holder, key) for there, holder, key in values(whole, is_time) if there == place]
         seen += bool(found)
         if found and (not by_lines or seen == 2):
             holder, key = found[len(found) // 2]
             holder[key] = value
             text = written(whole)
         changed.append(text)
-    return b"\n".join(changed) + b"\n" * by_lines
-
-
-def cases(kind: type[Source]) -> Iterator[tuple[dict[str, bytes], str, Place]]:
-    """Each place of each kind of file once."""
-    seen = set()
-    for make in homes.WRITTEN[kind.name]:
-        files = {path: begun(data) if mode(kind, path) == "lines" else data for path, data in make().items()}
-        for path, data in files.items():
-            way = mode(kind, path)
-            if way not in ("lines", "document"):
-                continue
-            for place in dict.fromkeys(there for whole in parsed(data, way == "lines") for there, _, _ in times(whole)):
-                key = re.sub(r"[0-9a-f]{6,}|[0-9]+", "", path), place
-                if key not in seen:
-                    seen.add(key)
-                    yield files, path, place
+    return joined(changed, by_lines)
 
 
 def rows(tables: dict[str, Any]) -> Counter[str]:
@@ -95,19 +58,9 @@ def rows(tables: dict[str, Any]) -> Counter[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", SOURCES, ids=lambda kind: kind.name)
 def test_a_time_that_makes_no_sense_costs_no_row(kind: type[Source], tmp_path: Path) -> None:
-    expected: dict[int, Counter[str]] = {}
-    lost = []
-    for number, (files, path, place) in enumerate(cases(kind)):
-        if id(files) not in expected:
-            expected[id(files)] = rows(filled(kind, tmp_path / f"whole-{number}", files).tables)
-        for at, value in enumerate(SENSELESS):
-            changed = {**files, path: spoilt(files[path], mode(kind, path) == "lines", place, value)}
-            home = filled(kind, tmp_path / f"{number}-{at}", changed)
-            assert faults(home) is None and unfit(home) is None
-            missing = expected[id(files)] - rows(home.tables)
-            if missing and (kind.name, place, Path(path).parts[1]) not in KNOWN:
-                lost.append((path, ".".join(place), value, missing))
-    assert lost == []
+    found = lost(kind, tmp_path, cases(kind, is_time), SENSELESS, spoilt, rows)
+    unknown = [case for case in found if (kind.name, case[1], Path(case[0]).parts[1]) not in KNOWN]
+    assert unknown == []
 
 
 @pytest.mark.parametrize(
