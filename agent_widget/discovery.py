@@ -179,6 +179,10 @@ def runtimes() -> Iterator[Runtime]:
                 found.append(runtime)
             else:
                 path.unlink(missing_ok=True)
+    for draft in runtime_directory().glob("server-*.new"):  # of a server that was killed while it wrote it
+        pid = draft.name.split("-")[1]
+        if pid.isdecimal() and not is_alive(int(pid)):
+            draft.unlink(missing_ok=True)
     yield from sorted(found, key=lambda runtime: runtime.started_at, reverse=True)
 
 

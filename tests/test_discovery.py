@@ -96,6 +96,14 @@ def test_the_file_of_a_server_that_is_gone_is_removed_even_if_its_pid_lives_on()
     assert not path.exists()
 
 
+def test_what_a_server_was_writing_when_it_was_killed_is_removed() -> None:
+    """It has the token; that of a server which is only starting stays."""
+    killed, starts = put("{", f"server-{2**22 + 1}-1.new"), put("{", f"server-{os.getpid()}-1.new")
+    assert list(runtimes()) == []
+    assert (killed.exists(), starts.exists()) == (False, True)
+    starts.unlink()
+
+
 def test_without_locks_the_pid_has_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery, "fcntl", None)
     dead = put(encoded(runtime(pid=2**22 + 1)), "server-2-2.json")
