@@ -133,6 +133,7 @@ def site(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+@pytest.mark.apart
 @pytest.mark.slow
 def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
     loads = re.compile(
@@ -145,6 +146,7 @@ def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
     assert [(file.name, found) for file in files for found in loads.findall(file.read_text())] == []
 
 
+@pytest.mark.apart
 @pytest.mark.slow
 def test_every_notebook_is_a_page(site: Path, root: Path) -> None:
     for notebook in (root / "notebooks").glob("*.ipynb"):
@@ -152,6 +154,7 @@ def test_every_notebook_is_a_page(site: Path, root: Path) -> None:
         assert title in _text(site / "notebooks" / f"{notebook.stem}.html")
 
 
+@pytest.mark.apart
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "names"),
@@ -184,6 +187,7 @@ def test_the_reference_is_complete(site: Path, page: str, names: list[str]) -> N
     assert [name for name in names if not any(name == word.rpartition("agent_widget.")[2] for word in words)] == []
 
 
+@pytest.mark.apart
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
