@@ -257,6 +257,20 @@ def test_an_agent_that_is_called_twice_is_prompted_by_nobody(tmp_path: Path) -> 
     assert gone == {f"c2:{3:016x}?"}, "the prompt that seemed to be a person's"
 
 
+def test_an_agent_that_is_called_twice_at_once_is_given_work_twice(home: Home) -> None:
+    """The second run begins after the first one and ends before it; each is below a call of its own."""
+    tool = {"openinference__span__kind": "TOOL"}
+    lead, helper = ({"openinference__span__kind": "AGENT", "agent__name": name} for name in ("lead", "helper"))
+    spans = [
+        *(span(5, 3, "helper", 2, 1, **helper, input__value="Which blue?"), span(3, 1, "ask", 2, 2, **tool)),
+        *(span(4, 2, "helper", 1, 5, **helper, input__value="Which red?"), span(2, 1, "ask", 1, 6, **tool)),
+        span(1, 0, "lead", 0, 9, **lead),
+    ]
+    home.write("t.jsonl", b"".join(export(each) for each in spans)).read()
+    given = [row["text"] for row in home.rows("messages").values() if row["kind"] == "delegate"]
+    assert sorted(given) == ["Which blue?", "Which red?"]
+
+
 def test_what_waits_for_a_span_above_it_holds_no_attributes(home: Home) -> None:
     home.write("t.jsonl", b"".join(export(each) for each in open_inference()[:-1])).read()
     (trace,) = home.source.traces._traces.values()

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 DEEPEST: Final = 100
 """Maximum agents one above the other."""
 TEXTS: Final = 50
-"""Maximum texts of an agent in one trace that are remembered."""
+"""Maximum texts of an agent, and runs of it, that are remembered of one trace."""
 TRACES: Final = 1000
 """Maximum traces whose spans are remembered: of older ones nothing is put right any more."""
 
@@ -84,15 +84,17 @@ class _Text(NamedTuple):
 class _Run:
     """One time that an agent worked for another one."""
 
-    id: str
-    start: int
-    end: int
+    span: Span
     lacks: set[str]
     """Which of ``asked`` and ``answered`` its span does not say."""
 
-    def spans(self, start: int, end: int) -> bool:
-        """Return whether it is within these times, or they within it."""
-        return (self.start <= start and end <= self.end) or (start <= self.start and self.end <= end)
+    def has(self, span: Span) -> bool:
+        """Return whether another span is one of the same run: beside the first one, and within its time or around it.
+
+        OpenLLMetry has two for each run of an agent of LangChain. Runs side by side are below tools of their own.
+        """
+        begins, ends = self.span.start - span.start, self.span.end - span.end
+        return self.span.parent == span.parent and (begins <= 0 <= ends or ends <= 0 <= begins)
 
 
 class _Pending(NamedTuple):
@@ -117,7 +119,7 @@ class _Trace:
     """Agent → what it was asked and answered lately."""
     passed_on: dict[Owner, deque[_Text]] = field(default_factory=dict)
     """Agent → what it asked others and was answered by them lately."""
-    runs: dict[Owner, list[_Run]] = field(default_factory=dict)
+    runs: dict[Owner, deque[_Run]] = field(default_factory=dict)
     graphs: set[str] = field(default_factory=set)
     """Spans that are agents, by what a span below each says."""
 
@@ -280,13 +282,13 @@ class Traces:
         yield Record("agents", owner.agent, {"parent_id": above.agent})
         if owner.session != above.session:
             yield Record("sessions", owner.session, {"parent_id": above.session})
-        runs = trace.runs.setdefault(owner, [])
-        if any(run.spans(span.start, span.end) for run in runs):
-            return  # two spans of one run
+        runs = trace.runs.setdefault(owner, deque(maxlen=TEXTS))
+        if any(run.has(span) for run in runs):
+            return
         texts = trace.texts.get(owner)
         given, answer = preview(means.input), preview(span.error or means.output)
         lacks = {way for way, text in (("asked", given), ("answered", answer)) if not text}
-        runs.append(_Run(span.id, span.start, span.end, lacks))
+        runs.append(_Run(span, lacks))
         given = given or _text(texts, "asked", span.start, span.end)
         answer = answer or _text(texts, "answered", span.start, span.end)
         between = {"session_id": above.session}
@@ -304,9 +306,9 @@ class Traces:
         texts = trace.texts.setdefault(owner, deque(maxlen=TEXTS))
         texts.append(_Text(at, way, cut(text)))
         for run in trace.runs.get(owner, ()):
-            if way in run.lacks and run.start <= at <= run.end:
-                found = _text(texts, way, run.start, run.end)
-                yield Record("messages", f"{run.id}{'>' if way == 'asked' else '<'}", {"text": found})
+            if way in run.lacks and run.span.start <= at <= run.span.end:
+                found = _text(texts, way, run.span.start, run.span.end)
+                yield Record("messages", f"{run.span.id}{'>' if way == 'asked' else '<'}", {"text": found})
 
     def _underway(self, span: Span, means: Meaning, owner: Owner) -> Iterator[Item]:
         """Yield what shows of a tool or a model while spans above it have not come: that its agent works, mostly.
