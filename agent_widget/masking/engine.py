@@ -362,7 +362,8 @@ def _named(raw: str, low: str, found: re.Match[str]) -> Span | None:
     """Return the value of a name if it is a secret."""
     begin, quote = found.end(), found["quote"]
     name, sign = raw[found.start("name") : found.end("name")], found["sign"]
-    shouted = name.isupper() and sign == "=" and quote is None  # a line of an .env file, or of a shell
+    # a line of an .env file, or of a shell; with a space as the sign it is one that sets a variable
+    shouted = name.isupper() and quote is None and (sign == "=" or sign.isspace())
     values = _LINE if shouted else _BARE if quote is None else _QUOTED[quote[-1]] if len(quote) == 1 else _NESTED
     end = values.match(raw, begin, begin + _LOOK).end()  # type: ignore[union-attr]
     if end == begin:
@@ -377,13 +378,13 @@ def _named(raw: str, low: str, found: re.Match[str]) -> Span | None:
         raw[begin : begin + 100],
         kind == "password",
         quote is not None,
-        shouted,
+        shouted or (kind == "password" and sign == "=" and _in_query(low, found.start())),
         sign.strip() in ("is", "is:"),
     )
     if (
         "," in sign
         and "value" not in sign
-        and not _BEFORE_OPTION.search(low[max(0, found.start() - 100) : found.start()])
+        and not _BEFORE_LISTED.search(low[max(0, found.start() - 100) : found.start()])
     ):
         return None
     if sign == ">" and raw[end : end + 2] != "</":
@@ -396,6 +397,11 @@ def _named(raw: str, low: str, found: re.Match[str]) -> Span | None:
     elif end == begin + _LOOK:
         end = values.match(raw, end).end()  # type: ignore[union-attr]
     return Span(begin, end, kind)
+
+
+def _in_query(low: str, at: int) -> bool:
+    """Return whether a name stands in the query of an address, or in a connection string behind the user."""
+    return _BEFORE_QUERY.search(low, max(0, at - 100), at) is not None
 
 
 @cache
@@ -435,6 +441,7 @@ class _Value(NamedTuple):
     password: bool
     quoted: bool
     shouted: bool
+    """Whether all that stands there is the value, so that a word may be one."""
     prose: bool
 
     def is_secret(self, name: str, *, vague: bool) -> bool:
@@ -634,6 +641,23 @@ def _in_addresses(raw: str, spans: list[Span]) -> int | None:
     return None
 
 
+_PGPASS: Final = re.compile(
+    r"(?:^|(?<=[\s\"'`])|(?<=\\n))(?!arn:|urn:)[\w.*-]{1,100}:(?:\*|\d{4,5}):(?!-?\d+:)[^:\s\"'`\\]{1,63}:[^:\s\"'`\\]{1,63}:"
+    r"(?P<value>(?:[^:\s\"'`\\\x1a]|\\{1,2}[:\\])++)(?=[\s\"'`\x1a]|\\n|\Z)",
+    re.ASCII,
+)
+"""A line of PostgreSQL's ``.pgpass``: host, port, database, user and password."""
+
+
+def _in_pgpass(raw: str) -> Iterator[Span]:
+    """Yield the passwords in lines of a ``.pgpass``; past very many of them whatever stands there."""
+    patience = _patience(raw)
+    for number, found in enumerate(_PGPASS.finditer(raw)):
+        value = found["value"]
+        if number > patience or (len(value) >= 4 and not _is_placeholder(value) and not _PLACE.match(value)):
+            yield Span(*found.span("value"), "password")
+
+
 _SCHEMES: Final = frozenset("basic bearer token digest apikey ssws bot key negotiate api-key".split())
 
 
@@ -687,6 +711,13 @@ class Found(NamedTuple):
 
 _NONE: Final = Found([])
 _BEFORE_OPTION: Final = re.compile(r"(?:^|[\s\"'`(\[,])--?(?:[a-z0-9]{1,20}[-_]){0,4}\Z")
+_BEFORE_LISTED: Final = re.compile(
+    rf"{_BEFORE_OPTION.pattern}|\b(?:define|putenv|setdefault|setenv)\(\s{{0,3}}{_QUOTE}[a-z0-9_]{{0,40}}\Z"
+)
+"""The same, and what stands before a name that a call gives a value: ``define('DB_PASSWORD', 'x')``."""
+_BEFORE_SET: Final = re.compile(r"\b(?:set(?:[ \t]{1,3}-[a-z-]{1,10}){1,3}|setenv|setx)[ \t]{1,3}[a-z0-9_]{0,40}\Z")
+"""What stands before a variable that fish, csh or Windows set: ``set -gx DB_PASSWORD x``."""
+_BEFORE_QUERY: Final = re.compile(r"(?:[?&]|\b(?:user(?: ?id|name)?|uid)=[^;\s\"']{1,80};\s?)\Z")
 _OPTIONS: Final = re.compile(r"-[a-z]").search
 _BEFORE_NETRC: Final = re.compile(r"\blogin(?:\s|\\n){1,3}[^\s\\]{1,80}(?:\s|\\n){1,9}\Z")
 
@@ -745,6 +776,8 @@ def find(text: str) -> Found:
         crowd = _earlier(crowd, _in_addresses(raw, spans))
         if "hook" in raw or "1//0" in raw:
             spans += _odd_tokens(raw)
+    if ":5432:" in raw or ":*:" in raw:
+        spans += _in_pgpass(raw)
     if cut:
         _cut_tokens(raw, spans)
         if "eyJ" in raw or ":A" in raw:
@@ -801,13 +834,13 @@ def _all_named(raw: str, low: str, spans: list[Span]) -> int | None:
         patience -= 1
         if patience <= 0:
             return at
-    if _OPTIONS(low) is None and "login" not in low:
+    if _OPTIONS(low) is None and "login" not in low and "setenv" not in low and "setx" not in low:
         return None
     at = 0
     while (found := names.option.search(low, at)) is not None:
         at = found.end("name")
         before = low[max(0, found.start() - 100) : found.start()]
-        if _BEFORE_OPTION.search(before) or _BEFORE_NETRC.search(before):
+        if _BEFORE_OPTION.search(before) or _BEFORE_NETRC.search(before) or _BEFORE_SET.search(before):
             span = _named(raw, low, found)
             if span is not None:
                 spans.append(span)

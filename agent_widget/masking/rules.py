@@ -249,6 +249,13 @@ ODD: Final = (
 NAMES: Final = (
     Name("password", "pass", r"pass(?:word|wd|phrase|code|wort)", "DB_PASSWORD={value}"),
     Name("password", "pass", r"pass(?:(?<=[_.-]pass)|(?<![a-z0-9]pass))", 'db_pass: "{value}"'),
+    Name(
+        "password",
+        "pass",
+        r"pass(?:(?<=dbpass)|(?<=(?:ftp|ssh)pass)|(?<=(?:mail|root|smtp)pass))(?!=\d+\.\d)",  # no version of a package
+        "SSHPASS={value}",
+        "https://manpages.debian.org/sshpass",
+    ),
     Name("password", "pwd", r"pwd(?:(?<=[_;]pwd)|(?<=;\spwd)|(?<=mysqlpwd))", "Server=db;Uid=me;Pwd={value};"),
     Name("token", "token", r"token", "--token {value}"),
     Name(

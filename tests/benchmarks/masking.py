@@ -96,6 +96,12 @@ SLOW = (
     "tskey-",
     "AGE-SECRET-KEY-1_",
     "bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t" + "A1b2" * 15 + "/",
+    "a:*:b:c:dddd ",
+    "db:5432:a:b:",
+    "db:5432:",
+    "set -a -b -c password ",
+    "define('password', '",
+    "user=a;password=",
 )
 
 

@@ -251,6 +251,11 @@ SLOW += [
     "fo1" + "_-",
     "CFPAT" + "--",
     "bedrock-api-key-" + "YmVkcm9jay5hbWF6b25hd3MuY29t" + "A1b2" * 15 + "/",
+    "a:*:b:c:dddd ",
+    "db:5432:a:b:",
+    "set -a -b -c password ",
+    "define('password', '",
+    "user=a;password=",
 ]
 
 

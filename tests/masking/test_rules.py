@@ -131,6 +131,24 @@ LEFT = [
     "const { token, password } = req.body;",
     "if (token === undefined) return;",
     "the password is wrong, the token is expired",
+    "apt-get install sshpass=1.09-1",
+    "BYPASS=enabled",
+    "set -g token $argv[1]",
+    "set -gx GITHUB_TOKEN (pass show gh)",
+    "set -euo pipefail\ncache_key foo12345bar",
+    "define('DB_PASSWORD', getenv('DB_PASSWORD'));",
+    "define('AUTH_KEY', 'put your unique phrase here');",
+    "monkeypatch.setenv('TOKEN', 'token-1')",
+    "https://a.example.com/?user={user}&password={password}",
+    "https://a.example.com/?user=${user}&password=%s",
+    "https://a.example.com/login?reset_password=success",
+    "if (user && password == given) return;",
+    "localhost:5432:shop:me:$PGPASSWORD",
+    "localhost:5432:shop:me:password",
+    "root:*:0:0:System Administrator:/var/root:/bin/sh",
+    "docker run -p 127.0.0.1:5432:5432 postgres",
+    "ssh -L 5432:localhost:5432 me@box",
+    "arn:*:lambda:*:invoke",
 ]
 
 
@@ -155,6 +173,33 @@ SECRET = [
     ("machine h\n  login me\n  password Zk3v9QxT7m", "Zk3v9"),
     ("<password>Zk3v9QxT7m</password>", "Zk3v9"),
 ]
+
+WORDS = [
+    "SSHPASS=correcthorse sshpass -e ssh me@box",
+    "DBPASS=correcthorse",
+    "define( \"DB_PASSWORD\", 'correcthorse' );",
+    "setenv('DB_PASSWORD', 'correcthorse')",
+    "set -gx DB_PASSWORD correcthorse",
+    "set --global --export PGPASSWORD correcthorse",
+    "setenv DB_PASSWORD correcthorse",
+    "setx DB_PASSWORD correcthorse",
+    "jdbc:mysql://db/shop?user=me&password=correcthorse",
+    "jdbc:postgresql://db/shop?password=correcthorse&ssl=true",
+    "jdbc:sqlserver://db:1433;user=me;password=correcthorse",
+    "Server=db;User Id=me;Password=correcthorse",
+    "localhost:5432:shop:me:correcthorse",
+    "*:*:*:me:correcthorse\n",
+    "$ cat ~/.pgpass\n# mine\ndb.example.com:5432:*:me:correct\\:horse",
+    '{"output":"db:5432:shop:me:correcthorse\\ndb:5432:hub:me:correcthorse\\n"}',
+]
+"""A password that is a word, where only a password can stand."""
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_a_word_is_a_password_where_nothing_else_can_stand(text: str) -> None:
+    shown = mask(text)
+    assert "correct" not in shown and "horse" not in shown
+    assert "[masked: password]" in shown
 
 
 @pytest.mark.parametrize(("text", "secret"), SECRET)
