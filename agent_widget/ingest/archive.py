@@ -90,27 +90,36 @@ def archive_size(path: Path) -> int:
 class Archive:
     """One archive file, open for the server that watches its roots. A store's backing (:meth:`Store.back`)."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: int | None) -> None:
+    def __init__(self, path: Path, lock: int | None) -> None:
         self.path = path
         self.problem: str | None = None
         """Why an existing file was set aside, or what of it cannot be read; ``None`` if all is well."""
         self.writing = threading.RLock()
         """Held for a transaction: the connection is used by several threads."""
-        self._sent = _Sent(path)
         self._lock = lock
-        self._use(connection)
-
-    def _use(self, connection: sqlite3.Connection) -> None:
-        """Begin with a file that was opened."""
-        path, self._connection = self.path, connection
         self._base: int | None = None
         """The ``seq`` at the last checkpoint; ``None`` while there is nothing to go back to."""
-        self._reading = sqlite3.connect(path, timeout=5, check_same_thread=False, cached_statements=256)
-        """For what readers look up one by one: it does not wait for a transaction, whatever the disk does."""
-        self.facts = Facts(connection, self._reading)
         self._known: Filter | None = None
         """Which rows (table, id) there are, if all of them came in this process."""
-        self._gone: set[tuple[str, str]] = set(connection.execute("SELECT tbl, id FROM gone"))
+        self._gone: set[tuple[str, str]] = set()
+        """What was removed (table, id); :meth:`saved` reads it."""
+        try:
+            self._connect()
+        except _Unfit as unfit:
+            self._begin_anew(unfit.what)
+        self._sent = _Sent(path)
+
+    def _connect(self) -> None:
+        """Open the file. Raises :class:`_Unfit` for one to set aside."""
+        self._connection = _connected(self.path)
+        self._reading = sqlite3.connect(self.path, timeout=5, check_same_thread=False, cached_statements=256)
+        """For what readers look up one by one: it does not wait for a transaction, whatever the disk does."""
+        self.facts = Facts(self._connection, self._reading)
+
+    def _begin_anew(self, what: str) -> None:
+        """Set the file aside, which is not to be used, and go on with a new one."""
+        self.problem = _set_aside(self.path, what)
+        self._connect()
 
     @classmethod
     def open(cls, path: Path) -> Archive:
@@ -118,45 +127,28 @@ class Archive:
 
         A damaged one, or one of a newer version, is set aside (``….damaged-TIME``) and a new one is begun;
         :attr:`problem` says so. What is found only when the rows are read is treated alike (:meth:`saved`). Raises
-        :class:`ArchiveError` if another process has it open, or nothing can be
-        written there.
+        :class:`ArchiveError` if another process has it open, or nothing can be written there.
         """
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = _locked(path)
         except OSError as error:
             raise ArchiveError(f"no archive: {path} cannot be written ({error.strerror})") from None
-        problem = None
         try:
-            try:
-                connection = _connected(path)
-            except _Unfit as unfit:
-                problem = _set_aside(path, unfit.what)
-                connection = _connected(path)
-            try:
-                archive = cls(path, connection, lock)
-            except sqlite3.DatabaseError:
-                connection.close()
-                problem = _set_aside(path, "damaged")
-                archive = cls(path, _connected(path), lock)
+            return cls(path, lock)
         except (OSError, sqlite3.Error, _Unfit) as error:
             _unlocked(lock)
             raise ArchiveError(f"no archive: {path} cannot be used ({error})") from None
-        archive.problem = problem
-        return archive
-
-    def _begin_anew(self) -> None:
-        """Set the file aside, which turned out to be damaged, and go on with a new one."""
-        self._reading.close()
-        self._connection.close()
-        self.problem = _set_aside(self.path, "damaged")
-        self._use(_connected(self.path))
 
     def close(self) -> None:
         """Close the file; what was written stays."""
         with contextlib.suppress(sqlite3.Error):
             self._set(clean=b"1")
             self._connection.commit()
+        self._release()
+
+    def _release(self) -> None:
+        """Close the file as it is."""
         self._reading.close()
         self._connection.close()
         self._sent.close()
@@ -173,17 +165,26 @@ class Archive:
         """Return where the numbers are and all rows; of the tables in ``limits`` about that many of the newest.
 
         After a crash the rows are what they were at the last checkpoint. If they cannot be read, a new file is begun.
+        Raises :class:`ArchiveError`, and the archive is closed, if it cannot be used now (a full disk).
         """
         try:
-            return self._saved(limits)
-        except _DAMAGED as error:
-            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
-                raise  # no damage: a full disk, a lock; but a column that is not there is one
-            log.debug("%s: %s", self.path, error)
-            self._begin_anew()
-            return self._saved(limits)
+            try:
+                return self._saved(limits)
+            except _DAMAGED as error:
+                if not _is_damage(error):
+                    raise
+                log.debug("%s: %s", self.path, error)
+                self._reading.close()
+                self._connection.close()
+                self._begin_anew("damaged")
+                return self._saved(limits)
+        except (OSError, sqlite3.Error, _Unfit) as error:
+            self._release()
+            raise ArchiveError(f"no archive: {self.path} cannot be used ({error})") from None
 
     def _saved(self, limits: Mapping[str, int]) -> Saved:
+        self.facts.begin()
+        self._gone = set(self._connection.execute("SELECT tbl, id FROM gone"))
         with self._connection:
             self._roll_back()
         self._sent.keep([])
@@ -268,9 +269,9 @@ class Archive:
                     yield _row(_COLUMNS[table], data)
                 except _DAMAGED as error:
                     self._say_damaged(error)
-        except sqlite3.OperationalError:  # a lock, a full disk
-            raise
         except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
             self._say_damaged(error)
 
     def _say_damaged(self, error: Exception) -> None:
@@ -528,6 +529,15 @@ _DAMAGED: Final = (sqlite3.DatabaseError, msgspec.MsgspecError, ValueError, Type
 """What reading a file raises in which bytes have changed."""
 
 
+def _is_damage(error: Exception) -> bool:
+    """Return whether one of :data:`_DAMAGED` says so, and not that the file cannot be used now: a full disk, a lock."""
+    if not isinstance(error, sqlite3.OperationalError):
+        return True
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # there is none for text that is no UTF-8
+    # no such column; and what the file's header may say of it
+    return code & 0xFF in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY)
+
+
 class _Unfit(Exception):
     """A file that is no archive of ours any more, or not yet."""
 
@@ -588,7 +598,7 @@ def _connected(path: Path) -> sqlite3.Connection:
             connection.execute(f"PRAGMA user_version = {FORMAT:d}")
     except _DAMAGED as error:
         connection.close()
-        if isinstance(error, sqlite3.OperationalError) and "disk" in str(error):
+        if not _is_damage(error):
             raise
         raise _Unfit("damaged") from None
     except _Unfit:

@@ -38,7 +38,11 @@ class Facts:
         self._connection = connection
         self._reading = reading
         self._filter: Filter | None = None
-        if connection.execute("SELECT 1 FROM facts LIMIT 1").fetchone() is None:
+        """Which there are, if all of them came in this process."""
+
+    def begin(self) -> None:
+        """Take in whether there are any."""
+        if self._connection.execute("SELECT 1 FROM facts LIMIT 1").fetchone() is None:
             self._filter = Filter()
 
     def shelf(self, scope: str) -> Facts.Shelf:

@@ -391,6 +391,44 @@ def test_an_archive_that_is_damaged_anywhere_is_taken_as_far_as_it_is_whole_and_
         again.close()
 
 
+def test_an_archive_that_cannot_be_used_now_is_not_taken_for_a_damaged_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.sqlite3"
+    archive, store = opened(path)
+    store.apply([log(1)])
+    store.write()
+    archive.close()
+    with sqlite3.connect(path) as other:
+        connect = sqlite3.connect
+        monkeypatch.setattr(sqlite3, "connect", lambda *args, **how: connect(*args, **{**how, "timeout": 0}))
+        other.execute("BEGIN IMMEDIATE")  # as a program does that looks into it
+        with pytest.raises(ArchiveError, match="database is locked"):
+            Archive.open(path)
+        other.execute("ROLLBACK")
+        archive = Archive.open(path)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ArchiveError, match="database is locked"):
+            archive.saved({})
+        other.execute("ROLLBACK")
+    other.close()
+    archive, again = opened(path)
+    assert (archive.problem, everything(again)) == (None, everything(store))
+    archive.close()
+
+
+def test_a_text_that_is_none_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite3"
+    archive, _ = opened(path)
+    archive.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO meta VALUES (CAST(x'ff41' AS TEXT), x'00')")
+    connection.close()
+    archive, _ = opened(path)
+    assert "damaged" in (archive.problem or "")
+    archive.close()
+
+
 def test_the_second_server_on_the_same_roots_says_that_it_keeps_nothing(tmp_path: Path) -> None:
     opened(tmp_path / "a.sqlite3")
     with pytest.raises(ArchiveError, match="another server keeps the archive"):
