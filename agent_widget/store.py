@@ -137,11 +137,11 @@ class Backing(Protocol):
     def ids(self, table: str, prefix: str) -> Iterable[str]:
         """Return the ids of a table that begin with ``prefix``."""
 
-    def note_sent(self, keys: Iterable[tuple[str, str]], *, only: bool = False) -> None:
-        """Write down which rows (table, id) are about to be sent though they are not written yet.
+    def note_sent(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Write down which rows (table, id) are about to be sent though they are not written yet."""
 
-        ``only``: those that were written down before are written by now.
-        """
+    def keep_sent(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Of what :meth:`note_sent` has written down only these rows are still not written."""
 
     @property
     def writing(self) -> AbstractContextManager[Any]:
@@ -422,7 +422,7 @@ class Store:
                 noted += number < self._noted
         self._unwritten, self._noted = changed, noted
         with suppress(OSError):  # it holds more than it must then
-            self._backing.note_sent(islice(changed, noted), only=True)
+            self._backing.keep_sent(islice(changed, noted))
 
     def _let_go(self) -> None:
         """Drop the oldest rows past the bounds from memory, which the backing has."""

@@ -317,15 +317,13 @@ class Archive:
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         return [id for (id,) in self._connection.execute(query, (prefix, end))]
 
-    def note_sent(self, keys: Iterable[tuple[str, str]], *, only: bool = False) -> None:
-        """Write down which rows (table, id) are about to be sent though they are not written yet.
+    def note_sent(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Write down which rows (table, id) are about to be sent though they are not written yet."""
+        self._sent.add(list(keys))
 
-        ``only``: those that were written down before are written by now.
-        """
-        if only:
-            self._sent.keep(list(keys))
-        else:
-            self._sent.add(list(keys))
+    def keep_sent(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Of what :meth:`note_sent` has written down only these rows are still not written."""
+        self._sent.keep(list(keys))
 
     def write(
         self,

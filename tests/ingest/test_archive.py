@@ -158,7 +158,7 @@ def test_rows_are_noted_as_sent_once_and_only_those_that_are_not_written(
 ) -> None:
     archive, store = opened(tmp_path / "a.sqlite3")
     noted: list[list[tuple[str, str]]] = []
-    monkeypatch.setattr(archive, "note_sent", lambda keys, only=False: only or noted.append(list(keys)))
+    monkeypatch.setattr(archive, "note_sent", lambda keys: noted.append(list(keys)))
     store.apply([log(1)])
     store.write()
     store.since(None)
