@@ -20,6 +20,7 @@ this very code; else all files are read again, and their rows are merged into th
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import hmac
 import logging
@@ -484,7 +485,13 @@ class _Sent:
 
     def add(self, keys: list[tuple[str, str]]) -> None:
         """Write down some more rows. Raises ``OSError``."""
-        os.write(self._descriptor, msgspec.json.encode(keys) + b"\n")
+        self._write(self._descriptor, keys)
+
+    @staticmethod
+    def _write(descriptor: int, keys: list[tuple[str, str]]) -> None:
+        data = b"\n" + msgspec.json.encode(keys)  # before it, so that one that was cut short spoils no other
+        if os.write(descriptor, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def keep(self, keys: list[tuple[str, str]]) -> None:
         """Forget all but these rows, if it is time to: to send a row once more does no harm. Raises ``OSError``.
@@ -500,7 +507,7 @@ class _Sent:
         descriptor = self._open(draft)
         try:
             os.ftruncate(descriptor, 0)  # one that a crash left
-            os.write(descriptor, msgspec.json.encode(keys) + b"\n")
+            self._write(descriptor, keys)
             os.replace(draft, self._path)
         except OSError:
             os.close(descriptor)

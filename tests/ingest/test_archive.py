@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import tempfile
@@ -168,6 +169,30 @@ def test_rows_are_noted_as_sent_once_and_only_those_that_are_not_written(
     store.apply([log(2, "changed"), log(3)])
     store.since(None)
     assert noted == [[("logs", "l2")], [("logs", "l3")]]
+
+
+def test_what_a_full_disk_cuts_short_is_noted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archiving, "SENT_BYTES", 0)
+    archive, store = opened(tmp_path / "a.sqlite3")
+    write, room = os.write, [5]
+
+    def cut(descriptor: int, data: bytes) -> int:
+        return write(descriptor, data[: room.pop()] if room else data)
+
+    monkeypatch.setattr(os, "write", cut)
+    store.apply([log(1)])
+    store.since(None)
+    assert archive._sent.keys() == []
+    store.apply([log(2)])
+    store.since(None)
+    assert archive._sent.keys() == [("logs", "l1"), ("logs", "l2")]
+    room.append(5)
+    with pytest.raises(OSError, match="No space"):
+        archive.keep_sent([("logs", "l2")])
+    assert archive._sent.keys() == [("logs", "l1"), ("logs", "l2")]
+    archive.keep_sent([("logs", "l2")])
+    assert archive._sent.keys() == [("logs", "l2")]
+    archive.close()
 
 
 @pytest.mark.parametrize("sent_bytes", [0, 2**20])
