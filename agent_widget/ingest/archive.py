@@ -338,26 +338,26 @@ class Archive:
         for name, when, row in rows:
             cells.setdefault(name, []).append((when, row["id"], own_time(name, row), _encode(list(row.values()))))
         gone = list(gone)
-        with self.writing, self._connection:
-            if self._base is not None:
+        with self.writing:
+            again = [(name, id) for name, values in cells.items() for _, id, _, _ in values if (name, id) in self._gone]
+            with self._connection:
+                if self._base is not None:
+                    for name, values in cells.items():
+                        self._note_before(name, self._base, self._old(name, values))
+                    for name, id, _ in gone:
+                        self._note_before(name, self._base, (id,))
                 for name, values in cells.items():
-                    self._note_before(name, self._base, self._old(name, values))
-                for name, id, _ in gone:
-                    self._note_before(name, self._base, (id,))
-            for name, values in cells.items():
-                self._connection.executemany(f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?)", values)
-                if self._known is not None:
-                    for _, id, _, _ in values:
-                        self._known.add(hash((name, id)))
-                if self._gone:
-                    again = [(name, value[1]) for value in values if (name, value[1]) in self._gone]
-                    self._connection.executemany("DELETE FROM gone WHERE tbl = ? AND id = ?", again)
-                    self._gone.difference_update(again)
-            for name, id, when in gone:
-                self._connection.execute(f"DELETE FROM {name} WHERE id = ?", (id,))
-                self._connection.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (name, id, when))
-                self._gone.add((name, id))
-            self._set(seq=str(seq).encode(), counts=msgspec.json.encode(counts))
+                    self._connection.executemany(f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?)", values)
+                    if self._known is not None:
+                        for _, id, _, _ in values:
+                            self._known.add(hash((name, id)))
+                self._connection.executemany("DELETE FROM gone WHERE tbl = ? AND id = ?", again)
+                for name, id, when in gone:
+                    self._connection.execute(f"DELETE FROM {name} WHERE id = ?", (id,))
+                    self._connection.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (name, id, when))
+                self._set(seq=str(seq).encode(), counts=msgspec.json.encode(counts))
+            self._gone.difference_update(again)  # now that it is certain
+            self._gone.update((name, id) for name, id, _ in gone)
 
     def _old(self, name: str, values: Iterable[tuple[int, str, int, bytes]]) -> list[str]:
         """Return the ids of rows that may have been written before."""
@@ -392,18 +392,19 @@ class Archive:
         files = list(files)
         readers = [(path, _signed(key, reader, path)) for path, _, reader in files if reader is not None]
         states = [(path, state) for path, state, _ in files]
-        with self.writing, self._connection:
-            seq = self._meta_one("seq") or b"0"
-            self._set(memory=_signed(key, memory), code=_code(), base=seq)
-            self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", states)
-            self._connection.executemany("INSERT OR REPLACE INTO readers VALUES (?, ?)", readers)
-            for path in forgotten:
-                self._connection.execute("DELETE FROM files WHERE path = ?", (path,))
-                self._connection.execute("DELETE FROM readers WHERE path = ?", (path,))
-            self.facts.write(facts or {})
-            self._connection.execute("DELETE FROM undo")
-            self._prune()
-        self._base = int(seq)
+        with self.writing:
+            with self._connection:
+                seq = self._meta_one("seq") or b"0"
+                self._set(memory=_signed(key, memory), code=_code(), base=seq)
+                self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", states)
+                self._connection.executemany("INSERT OR REPLACE INTO readers VALUES (?, ?)", readers)
+                for path in forgotten:
+                    self._connection.execute("DELETE FROM files WHERE path = ?", (path,))
+                    self._connection.execute("DELETE FROM readers WHERE path = ?", (path,))
+                self.facts.write(facts or {})
+                self._connection.execute("DELETE FROM undo")
+                self._prune()
+            self._base = int(seq)
 
     def recall(self) -> Remembered | None:
         """Return what was remembered last; ``None`` if there is nothing, or nothing that may be taken."""

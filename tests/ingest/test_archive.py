@@ -562,6 +562,31 @@ def test_a_new_row_is_not_looked_for_on_disk(tmp_path: Path) -> None:
     archive.close()
 
 
+def test_a_row_that_is_there_again_is_not_gone_though_it_was_written_only_the_second_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply([log(1)])
+    position = store.position
+    store.apply([Gone("logs", "l1")])
+    store.write()
+
+    def fail(**values: bytes) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    store.apply([log(1, "again")])
+    with monkeypatch.context() as patched:
+        patched.setattr(archive, "_set", fail)
+        with pytest.raises(sqlite3.OperationalError):
+            store.write()
+    assert store.unwritten == 1
+    store.write()
+    archive.close()
+    _, again = opened(tmp_path / "a.sqlite3")
+    answer = again.since(position)
+    assert ([row["text"] for row in answer.rows["logs"]], answer.gone) == (["again"], {})
+
+
 def test_removed_keys_are_remembered_in_bounded_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archiving, "TOMBSTONES", 3)
     archive, store = opened(tmp_path / "a.sqlite3")
