@@ -247,6 +247,10 @@ class _Keyed:
             oldest = next(iter(self.gone))
             self.floor = self.gone.pop(oldest)
 
+    def gone_at(self, id: str) -> int:
+        """Return the seq at which a key went; of one that was forgotten, a later one."""
+        return self.gone.get(id, self.floor)
+
     def merged(self, old: Row | None, id: str, fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> Row | None:
         """Return the row after the claim ``fields``; ``None`` if the claim changes nothing."""
         new: Row | None = None
@@ -401,8 +405,8 @@ class Store:
                     table = self._tables[name]
                     if (held := table.rows.get(id)) is not None:
                         rows.append((name, *held))
-                    elif (when := table.gone.get(id)) is not None:
-                        gone.append((name, id, when))
+                    else:
+                        gone.append((name, id, table.gone_at(id)))
                 counts = {name: self.count(name) for name in self._tables}
             self._backing.write(seq, rows, gone, counts)
         with self.lock:
@@ -416,7 +420,7 @@ class Store:
         noted = 0
         for number, (name, id) in enumerate(self._unwritten):
             table = self._tables[name]
-            when = held[0] if (held := table.rows.get(id)) is not None else table.gone.get(id, 0)
+            when = held[0] if (held := table.rows.get(id)) is not None else table.gone_at(id)
             if when > seq:
                 changed[name, id] = None
                 noted += number < self._noted

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent_widget import store as storing
 from agent_widget.ingest import archive as archiving
 from agent_widget.ingest.archive import Archive, ArchiveError, default_path
 from agent_widget.store import Position, Store
@@ -585,6 +586,29 @@ def test_a_row_that_is_there_again_is_not_gone_though_it_was_written_only_the_se
     _, again = opened(tmp_path / "a.sqlite3")
     answer = again.since(position)
     assert ([row["text"] for row in answer.rows["logs"]], answer.gone) == (["again"], {})
+
+
+def test_more_rows_are_removed_at_once_than_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storing, "TOMBSTONES", 3)
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply(log(number) for number in range(20))
+    store.write()
+    write = archive.write
+
+    def interrupted(*args: Any) -> None:
+        store.apply(Gone("logs", f"l{number}") for number in range(8, 16))
+        write(*args)
+
+    store.apply(Gone("logs", f"l{number}") for number in range(8))
+    with monkeypatch.context() as patched:
+        patched.setattr(archive, "write", interrupted)
+        store.write()
+    store.write()
+    assert store.unwritten == 0
+    archive.close()
+    _, again = opened(tmp_path / "a.sqlite3")
+    assert everything(again) == everything(store)
+    assert again.count("logs") == 4
 
 
 def test_removed_keys_are_remembered_in_bounded_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
