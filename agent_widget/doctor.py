@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ from .writing import audit_path, last_writes
 _TOLD: Final = ("status", "owner", "priority", "title", "notes", "recipient", "text", "read")
 """Columns whose new values ``doctor`` shows of a change."""
 _WHO: Final = ("user", "client", "method", "id")
+_SHOWN: Final = 3
+"""Files that are not read of which ``doctor`` says the names."""
 
 
 def findings(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -34,7 +37,8 @@ def findings(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
     collector.scan()
     if not collector.sources:
         yield "found", "nothing: no known agent has left files on this machine; name a directory"
-    for state in collector.states():
+    # places where a kind of agent would be are behind those that are read
+    for state, source in zip_longest(collector.states(), collector.sources):
         if state.state == "missing":
             yield "not there", f"{state.name}  {state.path}"
             continue
@@ -48,7 +52,7 @@ def findings(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield "gone", f"{state.gone} files that were read before; their rows stay"
         for problem in state.problems:
             yield "problem", problem
-        yield from _unread(next(source for source in collector.sources if str(source.root) == state.path))
+        yield from _unread(source)
     for name in collector.store:
         if collector.store.count(name):
             yield "rows", f"{collector.store.count(name):>7}  {name}"
@@ -90,9 +94,6 @@ def _unread(source: Source) -> Iterator[tuple[str, str]]:
     if unread:
         more = ", …" if len(unread) > _SHOWN else ""
         yield "not read", f"{len(unread)} .jsonl files of other names: {', '.join(unread[:_SHOWN])}{more}"
-
-
-_SHOWN: Final = 3
 
 
 def _status(server: Runtime | None) -> dict[str, Any] | None:

@@ -423,6 +423,16 @@ def test_doctor_names_files_among_the_conversations_that_are_not_read(
     assert f"not read    1 .jsonl files of other names: {below.relative_to(tmp_path)}/odd.jsonl\n" in said
 
 
+def test_doctor_shows_a_directory_whose_name_has_a_secret(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    home = tmp_path / "ghp_Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4zQw7e"
+    (home / "projects/-work/one").mkdir(parents=True)
+    for name in ("one.jsonl", "one/odd.jsonl"):
+        (home / "projects/-work" / name).write_text("{}\n")
+    said = printed(capsys, "doctor", home)
+    assert "[masked: GitHub token]" in said
+    assert "not read    1 .jsonl files of other names: projects/-work/one/odd.jsonl\n" in said
+
+
 def test_doctor_counts_what_a_newer_version_of_a_format_writes(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
