@@ -27,7 +27,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver, ObservedWatch
+from watchdog.observers.api import BaseObserver, EventDispatcher, EventQueue, ObservedWatch
 
 log = logging.getLogger("agent_widget")
 
@@ -54,21 +54,22 @@ class _Handler(FileSystemEventHandler):
         self._note(os.fsdecode(event.dest_path or event.src_path))
 
 
-def _straight(observer: BaseObserver, handler: FileSystemEventHandler) -> None:
-    """Give events to the handler in the thread that reads them, not by way of the observer's own.
+class _Straight(EventQueue):
+    """Gives events to a handler in the thread that reads them, not by way of the observer's own.
 
     To wake one more thread takes longer than all that is done for a line.
     """
-    queue = observer.event_queue
-    put = queue.put
 
-    def handle(item: Any, *args: Any, **options: Any) -> None:
-        if isinstance(item, tuple):
-            handler.on_any_event(item[0])
-        else:  # tells the observer's thread to end
-            put(item, *args, **options)
+    def __init__(self, handler: FileSystemEventHandler) -> None:
+        super().__init__()
+        self._handler = handler
 
-    queue.put = handle  # type: ignore[method-assign]
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if item is EventDispatcher.stop_event:  # ends the observer's thread
+            super().put(item, block, timeout)
+        else:
+            event, _ = item
+            self._handler.on_any_event(event)
 
 
 class Notifications:
@@ -123,7 +124,7 @@ class Notifications:
         try:
             if self._observer is None:
                 self._observer = Observer()
-                _straight(self._observer, self._handler)
+                self._observer._event_queue = _Straight(self._handler)  # watchdog has no option for it
                 self._observer.start()
                 for name in ("watchdog.observers.inotify", "watchdog.observers.inotify_c"):
                     logging.getLogger(name).addFilter(self._filter)
