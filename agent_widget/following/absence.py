@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from ..store import Row, Store
+from .apart import host_of
 from .host import Operations
 
 AWAY_MS: Final = 3 * 60_000
@@ -66,7 +67,7 @@ class Absences:
                 done += self._back(host)
         names = frozenset(host.name for host in gone)
         if gone and (names, self._store.seq) != (self._gone, self._seq):
-            done += self._away({f"{host.name}/": host for host in gone})
+            done += self._away({host.name: host for host in gone})
         self._gone, self._seq = names, self._store.seq + len(done)
         return done
 
@@ -83,8 +84,8 @@ class Absences:
             if self._store.get(table, id) == shown
         ]
 
-    def _away(self, gone: Mapping[str, Known]) -> Operations:
-        """Return the rows of some hosts (by the prefix of their ids) as they stand while these are gone."""
+    def _away(self, gone: Mapping[str | None, Known]) -> Operations:
+        """Return the rows of some hosts (by their names) as they stand while these are gone."""
         done: Operations = []
         agents: dict[str, int] = {}
         for host, told in self._of(gone, "agents"):
@@ -109,9 +110,9 @@ class Absences:
                     done += self._show(host, table, told, {"status": instead})
         return done
 
-    def _of(self, gone: Mapping[str, Known], table: str) -> Iterator[tuple[Known, Row]]:
+    def _of(self, gone: Mapping[str | None, Known], table: str) -> Iterator[tuple[Known, Row]]:
         for row in self._store.held_rows(table):
-            host = gone.get(row["id"].partition("/")[0] + "/")
+            host = gone.get(host_of(row["id"]))
             if host is not None:
                 yield host, row
 
@@ -127,10 +128,10 @@ def unaccounted(store: Store, followed: Mapping[str, dict[str, Any]]) -> set[str
 
     So it is if this server was killed after such a row was written: then all rows are to be asked for again.
     """
-    keys = {known["name"]: key for key, known in followed.items()}
+    keys = {known["name"]: key for key, known in followed.items() if known["name"]}
     found = set()
     for row in store.held_rows("agents"):
-        key = keys.get(row["id"].partition("/")[0])
+        key = keys.get(host_of(row["id"]))
         if key is not None and str(row["status_reason"]).startswith(_MARK):
             away: Kept = followed[key].get("away") or {}
             if away.get(("agents", row["id"]), (None, None))[1] != row:

@@ -64,6 +64,12 @@ def with_prefix(value: Any, prefix: str) -> Any:
     return prefix + value if isinstance(value, str) and value != "*" else value
 
 
+def host_of(id: str) -> str | None:
+    """Return the name that an id begins with if it may be one of a followed host; ``None`` for an id without any."""
+    name, slash, _ = id.partition("/")
+    return name if slash else None
+
+
 def without_prefix(value: Any, prefix: str) -> Any:
     """Return an id, or a list of them, as the host has it."""
     if isinstance(value, list):

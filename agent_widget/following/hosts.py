@@ -22,7 +22,7 @@ from ..ingest.watcher import Watcher
 from ..protocol import HostState, ProtocolError, SourceState
 from ..sources import changes
 from .absence import Absences, Known, unaccounted
-from .apart import answered, asked, hit_of
+from .apart import answered, asked, hit_of, host_of
 from .host import Host, Operations
 from .origin import Origin
 from .reached import SocketOrigin
@@ -258,8 +258,8 @@ class Hosts:
         depends = given.get("depends_on")
         ids = [*(given.get(name) for name in _THROUGH[method]), *(depends if isinstance(depends, list) else ())]
         for id in ids:
-            if isinstance(id, str) and "/" in id and (name := id.partition("/")[0]) in names:
-                return name
+            if isinstance(id, str) and (host := host_of(id)) is not None and host in names:
+                return host
         return None
 
     def _addressed(self, params: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ import agent_widget as aw
 from agent_widget.following import Hosts, absence
 from agent_widget.ingest.keeping import Keeper
 from agent_widget.server.app import Server
+from agent_widget.tables import Record
 from tests.following.test_following import SESSION, TOKEN, as_followed, at, free_port, host, state, told, until_equal
 from tests.following.test_following import write_session as write
 from tests.support.transcripts import lines
@@ -109,6 +110,16 @@ def test_agents_of_a_host_that_is_gone_count_as_offline_and_say_why(claude: Path
         with contextlib.closing(aw.connect(hub.url, TOKEN)) as client:
             assert not client.agents.where(status="working")
             assert not aw.troubles(client)
+
+
+def test_an_agent_of_this_server_that_is_called_like_a_host_works_on(claude: Path, own: Path, tmp_path: Path) -> None:
+    port = free_port()
+    with host(own, "hub", follow=(f"ws://127.0.0.1:{port}/ws#{TOKEN}",)) as hub:
+        hub.put(Record("agents", "box", {"name": "box", "status": "working"}))  # type: ignore[attr-defined]
+        with box(claude, port, tmp_path):
+            until(lambda: is_working(hub))
+        until(lambda: is_away(hub))
+        assert is_working(hub, "box")
 
 
 def test_a_host_that_is_back_has_its_rows_again_without_sending_them(
