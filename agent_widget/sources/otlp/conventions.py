@@ -63,6 +63,12 @@ class Meaning(NamedTuple):
     output: Any = None
     """What came back."""
 
+    @property
+    def of_agent(self) -> dict[str, str]:
+        """What it says of its agent: the name and the model, as far as they are known."""
+        facts = {"name": self.agent, "model": self.model}
+        return {name: fact for name, fact in facts.items() if fact is not None}
+
 
 def meaning(span: Span) -> Meaning:
     """Return what a span means; ``other`` for what is neither of an agent nor of a model nor of a tool."""

@@ -240,8 +240,7 @@ class Traces:
     def _named(self, span: Span, means: Meaning, owner: Owner, above: Owner | None) -> Iterator[Item]:
         """Yield what an agent's span says of it, whoever it turns out to work for."""
         talk = self._source.conversation(owner, span, above)
-        facts = {"name": means.agent, "model": means.model}
-        yield from self._take(talk, About(span.start, {}, {k: v for k, v in facts.items() if v is not None}))
+        yield from self._take(talk, About(span.start, {}, means.of_agent))
 
     def _ran(self, trace: _Trace, span: Span, means: Meaning, owner: Owner, above: Owner | None) -> Iterator[Item]:
         """Yield what an agent's span means."""
@@ -346,9 +345,8 @@ class Traces:
     def _answered(self, trace: _Trace, span: Span, means: Meaning, owner: Owner) -> Iterator[Item]:
         """Yield what a model's span means."""
         talk = self._source.conversation(owner, span)
-        facts = {"name": means.agent, "model": means.model}
-        if any(facts.values()):
-            yield from self._take(talk, About(span.start, {}, {k: v for k, v in facts.items() if v is not None}))
+        if means.of_agent:
+            yield from self._take(talk, About(span.start, {}, means.of_agent))
         if means.tokens is not None:
             yield from self._take(talk, _usage(span, means, means.tokens))
         yield from self._prompted(trace, owner, span, means.input)
