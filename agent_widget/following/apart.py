@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..sources.parsing import number
 from ..store import Row
 from ..tables import TABLES
 
 LONGEST: Final = 20_000
 """Maximum characters of a text of a row: ids, paths and previews are much shorter."""
 _TYPES: Final[dict[str, type]] = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "map": dict}
-_KINDS: Final = {name: {column.name: _TYPES[column.type] for column in table.columns} for name, table in TABLES.items()}
+_KINDS: Final = {
+    name: {column: _TYPES[kind] for column, kind in table.schema.items()} for name, table in TABLES.items()
+}
 _REFERENCES: Final = {name: table.references for name, table in TABLES.items()}
 _ASKED: Final = ("id", "session", "session_id", "agent_id", "to", "task_id", "owner", "depends_on")
 """Parameters of methods that are ids of rows."""
@@ -48,13 +51,9 @@ def row_of(table: str, cells: Mapping[str, Any], prefix: str) -> Row:
 def _fits(value: Any, kind: type) -> bool:
     if kind is list:
         return isinstance(value, list) and all(isinstance(item, str) and len(item) <= LONGEST for item in value)
-    if kind is dict:
-        return isinstance(value, dict)
-    if kind is bool or isinstance(value, bool):
-        return kind is bool and isinstance(value, bool)
-    if isinstance(value, (int, float)) and kind in (int, float):
-        return (kind is float or isinstance(value, int)) and abs(value) < 2**63
-    return False
+    if kind in (int, float):
+        return number(value) is not None and (kind is float or isinstance(value, int))
+    return isinstance(value, kind)
 
 
 def with_prefix(value: Any, prefix: str) -> Any:
