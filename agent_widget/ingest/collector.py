@@ -255,13 +255,13 @@ class Collector:
                 self._apply([Gone(table, id) for id in ids])
                 more |= len(ids) == _AT_ONCE
         for table in _WITH_SESSION:
-            more |= self._prune_with_sessions(archive, table, before)
+            more |= self._prune_with_sessions(table, before)
         self.save()
         return more
 
-    def _prune_with_sessions(self, archive: Archive, table: str, before: int) -> bool:
+    def _prune_with_sessions(self, table: str, before: int) -> bool:
         """Take out old rows whose session is not there any more, so that its totals and theirs stay equal."""
-        rows = archive.older(table, _AT_ONCE, self._pruned.pop(table, None) or (before, ""))
+        rows = self.store.older(table, _AT_ONCE, self._pruned.pop(table, None) or (before, ""))
         old = [(row, at) for row in rows if (at := own_time(table, row))]
         self._apply(
             [Gone(table, row["id"]) for row, _ in old if self.store.get("sessions", row["session_id"] or "") is None]
@@ -702,6 +702,8 @@ class Collector:
     def _overrule(self, items: Iterable[Item], source: Source) -> None:
         """Take out what telemetry said of sessions that files tell of, too."""
         gone = [] if source.gives_way else list(self._precedence.overruled(items, source))
+        if not gone:
+            return
         for agent in [claim.id for claim in gone if claim.table == "agents"]:
             self.statuses.forget(agent)
             if held := self.conversations.get(agent):

@@ -130,7 +130,8 @@ class Keeper:
 
     def save(self) -> None:
         """Write the rows that changed."""
-        self._unsaved |= self._store.unwritten > 0
+        if self._store.unwritten:
+            self._unsaved = True
         try:
             self._store.write()
         except sqlite3.Error as error:  # it is tried again with the next round; until then the rows are in memory
