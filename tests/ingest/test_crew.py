@@ -103,14 +103,19 @@ def test_each_home_is_the_same_in_whatever_order_batches_come_back(
     found.close()
 
 
-def test_forks_are_counted_once_and_their_calls_belong_to_the_first(tmp_path: Path, batches: list[list[str]]) -> None:
-    """A fork repeats answers and calls; here it ends before one of them returned, and goes on in another way."""
-    home = tmp_path / "home"
+def forked(home: Path) -> Path:
+    """Make a home with a transcript and two forks of it, of its first 5 and 14 lines."""
     grow(transcript(home, 0), 0, 6)
     for number, kept in ((1, 5), (2, 14)):
         repeated = b"".join(lines(transcript(home, 0).stem, 0, 6).splitlines(keepends=True)[:kept])
         fork = repeated.replace(b'"sessionId": "0', b'"sessionId": "%d' % number)
         write(home, f"projects/-home-bob-blog/{number}0000000-0000-4000-8000-000000000000.jsonl", fork)
+    return home
+
+
+def test_forks_are_counted_once_and_their_calls_belong_to_the_first(tmp_path: Path, batches: list[list[str]]) -> None:
+    """A fork repeats answers and calls; here it ends before one of them returned, and goes on in another way."""
+    home = forked(tmp_path / "home")
     found = together(home, tmp_path / "a.sqlite3")
     assert everything(found) == read_at_once(home)
     assert len(batches) == 3
@@ -144,12 +149,7 @@ def test_forks_are_counted_once_however_the_parts_of_batches_come_in_turns(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call that runs for a fork, and is then found to be of the original, ends with the original's result."""
-    home = tmp_path / "home"
-    grow(transcript(home, 0), 0, 6)
-    for number, kept in ((1, 5), (2, 14)):
-        repeated = b"".join(lines(transcript(home, 0).stem, 0, 6).splitlines(keepends=True)[:kept])
-        fork = repeated.replace(b'"sessionId": "0', b'"sessionId": "%d' % number)
-        write(home, f"projects/-home-bob-blog/{number}0000000-0000-4000-8000-000000000000.jsonl", fork)
+    home = forked(tmp_path / "home")
     monkeypatch.setattr(Interleaved, "rng", random.Random(seed), raising=False)
     monkeypatch.setattr(collecting, "Crew", Interleaved)
     found = together(home, tmp_path / "a.sqlite3")

@@ -667,13 +667,19 @@ def test_at_rest_a_minute_opens_nothing_lists_nothing_and_looks_at_each_file_a_f
     assert len(set(told)) <= 1
 
 
+@pytest.fixture
+def minute(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Minute]:
+    """Of a watcher of one small root."""
+    watcher = Watcher(collector_of(root))
+    yield Minute(watcher, monkeypatch)
+    watcher.stop()
+
+
 @pytest.mark.parametrize(("seconds", "pause"), [(0.0, 15), (0.002, 15), (0.03, 60), (4.0, 120)])
 def test_the_longer_a_check_of_all_files_takes_the_less_often_it_is_made(
-    root: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, pause: int
+    minute: Minute, monkeypatch: pytest.MonkeyPatch, seconds: float, pause: int
 ) -> None:
-    collector = collector_of(root)
-    watcher = Watcher(collector)
-    minute = Minute(watcher, monkeypatch)
+    collector = minute.watcher.collector
     minute.run(300)
     check, checks = collector.check, 0
 
@@ -685,17 +691,14 @@ def test_the_longer_a_check_of_all_files_takes_the_less_often_it_is_made(
 
     monkeypatch.setattr(collector, "check", slow)
     minute.run(1200)
-    watcher.stop()
     assert 1200 / pause - 2 <= checks <= 1200 / pause + 1
 
 
 @pytest.mark.parametrize(("seconds", "rest"), [(0.0005, 0.0005), (0.002, 0.002), (0.05, watching.PACE)])
 def test_a_round_is_followed_by_a_rest_as_long_as_it_was_and_not_by_a_long_one(
-    root: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, rest: float
+    minute: Minute, monkeypatch: pytest.MonkeyPatch, seconds: float, rest: float
 ) -> None:
-    collector = collector_of(root)
-    watcher = Watcher(collector)
-    minute = Minute(watcher, monkeypatch)
+    collector = minute.watcher.collector
     minute.run(60)
     settle, rests = collector.settle, []
 
@@ -709,7 +712,6 @@ def test_a_round_is_followed_by_a_rest_as_long_as_it_was_and_not_by_a_long_one(
 
     monkeypatch.setattr(collector, "settle", slow)
     monkeypatch.setattr(watching.time, "sleep", pass_)
-    monkeypatch.setattr(watcher._wake, "wait", lambda timeout: None)  # changes keep coming
+    monkeypatch.setattr(minute.watcher._wake, "wait", lambda timeout: None)  # changes keep coming
     minute.run(1)
-    watcher.stop()
     assert rests and max(rests) == pytest.approx(rest, rel=0.01)
