@@ -44,7 +44,7 @@ const STEPS = [
 /** The labels of an axis: round instants, as many as there is room for. */
 export function axisLabels(scale: Scale, endsNow: boolean): AxisLabel[] {
   const right = scale.width - (endsNow ? NOW_WIDTH : EDGE);
-  if ((scale.cuts ?? []).length > 0) return labelsBetweenCuts(scale, right);
+  if (scale.cuts.length > 0) return labelsBetweenCuts(scale, right);
   return roundInstants(scale.from, scale.to, scale.width / LABEL_WIDTH)
     .map(({ at, step }) => ({ at, x: xOf(scale, at), text: axisText(at, step) }))
     .filter(({ x }) => x > EDGE && x < right);
@@ -55,7 +55,7 @@ const HALF = 22;
 
 /** After each cut the day on which it goes on, and round instants where there is room between. */
 function labelsBetweenCuts(scale: Scale, right: number): AxisLabel[] {
-  const cuts = scale.cuts ?? [];
+  const { cuts } = scale;
   const labels: AxisLabel[] = [];
   for (const [i, from] of [scale.from, ...cuts.map((cut) => cut.to)].entries()) {
     const to = cuts[i]?.from ?? scale.to;

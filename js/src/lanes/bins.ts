@@ -23,7 +23,7 @@ export function pulseOf({ calls, messages }: Events, scale: Scale): Pulse {
   const least = ((to - from) / Math.max(1, width)) * BIN_PX;
   const bin = BINS.find((one) => one >= least) ?? Math.ceil(least / BINS.at(-1)!) * BINS.at(-1)!;
   // Where silences are cut out, one bar is not always the same time: there they are aligned to the pixels.
-  const isCut = (scale.cuts ?? []).length > 0;
+  const isCut = scale.cuts.length > 0;
   const start = isCut ? from : Math.floor(from / bin) * bin;
   const count = Math.max(1, Math.ceil(isCut ? width / BIN_PX : (to - start) / bin));
   const place = (at: number): number =>

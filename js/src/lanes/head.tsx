@@ -26,7 +26,7 @@ export function LanesHead({ model }: { model: LaneModel }) {
         {shown === all ? plural(all, "agent") : `${integer(shown)} of ${plural(all, "agent")}`}
         {rest > 0 && `, ${integer(rest)} below`}
       </h3>
-      <Legend detailed={model.options.detailed} crowded={model.crowded} cut={model.scale(1).cuts!.length > 0} />
+      <Legend detailed={model.options.detailed} crowded={model.crowded} cut={model.cuts.value.length > 0} />
       <Lengths model={model} />
     </div>
   );

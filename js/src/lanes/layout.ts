@@ -29,7 +29,7 @@ export interface Scale {
   to: number;
   width: number;
   /** The silences that are cut out of it, oldest first. */
-  cuts?: readonly Silence[];
+  cuts: readonly Silence[];
 }
 
 /** What is left of a silence that is cut. */
@@ -38,7 +38,7 @@ export const CUT = 8;
 export function xOf(scale: Scale, time: number): number {
   const perMs = pixelsPerMs(scale);
   let x = (time - scale.from) * perMs;
-  for (const { from, to } of scale.cuts ?? []) {
+  for (const { from, to } of scale.cuts) {
     if (time <= from) break;
     const part = Math.min(1, (time - from) / (to - from));
     x += part * (CUT - (to - from) * perMs);
@@ -49,7 +49,7 @@ export function xOf(scale: Scale, time: number): number {
 export function timeOf(scale: Scale, x: number): number {
   const perMs = pixelsPerMs(scale);
   let time = scale.from + x / perMs;
-  for (const { from, to } of scale.cuts ?? []) {
+  for (const { from, to } of scale.cuts) {
     if (time <= from) break;
     // In the cut a pixel is more time, behind it the rest of the silence is added.
     const beyond = (time - from) * perMs;
@@ -58,7 +58,7 @@ export function timeOf(scale: Scale, x: number): number {
   return time;
 }
 
-function pixelsPerMs({ from, to, width, cuts = [] }: Scale): number {
+function pixelsPerMs({ from, to, width, cuts }: Scale): number {
   const silent = cuts.reduce((sum, cut) => sum + cut.to - cut.from, 0);
   return Math.max(1, width - cuts.length * CUT) / (to - from - silent);
 }

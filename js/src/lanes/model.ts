@@ -48,7 +48,8 @@ export class LaneModel {
   readonly scrollTop = signal(0);
   /** How many rows stand before the rest is scrolled to. */
   readonly most = signal(12);
-  readonly #cuts: ReadonlySignal<readonly Silence[]>;
+  /** The silences that the time axis leaves out. */
+  readonly cuts: ReadonlySignal<readonly Silence[]>;
 
   constructor(
     readonly store: Shown,
@@ -64,7 +65,7 @@ export class LaneModel {
       return Math.ceil(window.to.value / step) * step;
     });
     const shown = computed(() => activeBetween(this.index.value, edge.value - window.length.value, edge.value));
-    this.#cuts = computed(() => silences(this.index.value, window.from.value, window.to.value, window.now.peek()));
+    this.cuts = computed(() => silences(this.index.value, window.from.value, window.to.value, window.now.peek()));
     let last: readonly LaneRow[] = [];
     this.rows = computed(() => {
       agents.version.value;
@@ -83,7 +84,7 @@ export class LaneModel {
 
   /** The time axis of a picture of this width; in the scope of a signal it follows changes. */
   scale(width: number): Scale {
-    return { from: this.window.from.value, to: this.window.to.value, width, cuts: this.#cuts.value };
+    return { from: this.window.from.value, to: this.window.to.value, width, cuts: this.cuts.value };
   }
 
   /** Height of the part in sight, whole rows. */

@@ -131,7 +131,7 @@ export class LanePainter {
       grid: axisLabels(scale, follows)
         .filter(({ at, x }) => xOf(scale, at) === x) // a day after a cut stands beside its beginning
         .map(({ x }) => x),
-      cuts: (scale.cuts ?? []).map(({ from }) => xOf(scale, from)),
+      cuts: scale.cuts.map(({ from }) => xOf(scale, from)),
       nowX: follows ? scale.width : null,
       lit,
       colours: this.#colours,

@@ -58,7 +58,7 @@ const HEAD = 10;
 export function alikeOf(agents: Iterable<AgentsRow>): ReadonlyMap<string, number> {
   const groups = new Map<string, Named[]>();
   for (const agent of agents) append(groups, agent.parent_id ?? "", { id: agent.id, name: ownName(agent.id, agent) });
-  return alikeIn(groups.values());
+  return commonBeginnings(groups.values());
 }
 
 interface Named {
@@ -67,7 +67,7 @@ interface Named {
 }
 
 /** Id → how many characters its name begins with that another one of its group begins with too. */
-export function alikeIn(groups: Iterable<Named[]>): ReadonlyMap<string, number> {
+export function commonBeginnings(groups: Iterable<Named[]>): ReadonlyMap<string, number> {
   const alike = new Map<string, number>();
   for (const group of groups) {
     group.sort((a, b) => (a.name < b.name ? -1 : 1)); // those that begin alike stand beside each other

@@ -17,10 +17,10 @@ const indexOf = (spans: SpansRow[], calls: ToolCallsRow[] = [], messages: Messag
 test("the pulse counts calls and messages, and which of them failed, in bins that stand still", () => {
   const call = (at: number, status = "ok") => row("tool_calls", `${at}`, { agent_id: "a", at, status });
   const index = indexOf([], [call(1_000), call(61_500, "error"), call(62_000)], [row("messages", "m", { at: 62_500 })]);
-  const pulse = pulseOf(index, { from: 0, to: 100_000, width: 250 });
+  const pulse = pulseOf(index, { from: 0, to: 100_000, width: 250, cuts: [] });
   assert.deepEqual([pulse.x, pulse.step], [0, 5]);
   assert.deepEqual([pulse.events[0], pulse.events[30], pulse.events[31], pulse.errors[30]], [1, 1, 2, 1]);
-  const later = pulseOf(index, { from: 700, to: 100_700, width: 250 });
+  const later = pulseOf(index, { from: 700, to: 100_700, width: 250, cuts: [] });
   assert.deepEqual([later.x, later.step], [-1.75, 5]);
   assert.equal(eventsInMinute(index, 100_000), 3);
 });
@@ -33,7 +33,7 @@ test("how many worked at once is the most in each pixel, and nothing after now",
     span("d", "waiting", 1, 100),
     span("e", "working", 20, 30),
   ]);
-  const { working, waiting, most } = atOnce(index, { from: 0, to: 100, width: 10 }, 80);
+  const { working, waiting, most } = atOnce(index, { from: 0, to: 100, width: 10, cuts: [] }, 80);
   assert.deepEqual(working, [1, 2, 2, 1, 2, 1, 1, 1, 0, 0]);
   assert.equal(most, 2);
   assert.equal(waiting[5], 1);

@@ -119,14 +119,21 @@ test("the order is kept while the same agents are shown, with their new values",
 });
 
 test("the scale goes both ways", () => {
-  const scale = { from: 1000, to: 2000, width: 500 };
+  const scale = { from: 1000, to: 2000, width: 500, cuts: [] };
   assert.equal(xOf(scale, 1500), 250);
   assert.equal(timeOf(scale, 250), 1500);
 });
 
 const rowsOf = (...names: string[]) => names.map((name) => ({ agent: agent(name), depth: 0 }));
 const scene = (index: Events, names: string[], first = 0, last = names.length) =>
-  layoutScene({ index, rows: rowsOf(...names), first, last, scale: { from: 1000, to: 2000, width: 1000 }, now: 2000 });
+  layoutScene({
+    index,
+    rows: rowsOf(...names),
+    first,
+    last,
+    scale: { from: 1000, to: 2000, width: 1000, cuts: [] },
+    now: 2000,
+  });
 
 test("bars are cut to the window, an open span ends now, and what is out of sight is left out", () => {
   const index = indexOf([
@@ -281,10 +288,10 @@ test("the axis has round instants, as many as fit, none at the edges", () => {
     instants.map(({ at }) => (NOW - at) / MINUTE),
     [12, 7, 2],
   );
-  const labels = axisLabels({ from: NOW - 15 * MINUTE, to: NOW, width: 600 }, true);
+  const labels = axisLabels({ from: NOW - 15 * MINUTE, to: NOW, width: 600, cuts: [] }, true);
   assert.ok(labels.every(({ x, text }) => x > 0 && x < 560 && /^\d\d:\d\d$/.test(text)));
   for (const length of [10_000, HOUR, DAY, 40 * DAY, 3000 * DAY]) {
-    const count = axisLabels({ from: NOW - length, to: NOW, width: 600 }, false).length;
+    const count = axisLabels({ from: NOW - length, to: NOW, width: 600, cuts: [] }, false).length;
     assert.ok(count >= 1 && count <= 7, `${count} labels for ${length} ms`);
   }
 });

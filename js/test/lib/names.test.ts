@@ -1,7 +1,7 @@
 // What agents are called.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { alikeIn, alikeOf, differsLate, endsOf, numbersOf, ownName } from "../../src/lib/names.ts";
+import { alikeOf, commonBeginnings, differsLate, endsOf, numbersOf, ownName } from "../../src/lib/names.ts";
 import { row } from "../support/rows.ts";
 
 test("sessions of one project are told apart in the order in which they began", () => {
@@ -83,7 +83,7 @@ test("the person at a host that is followed is you as well", () => {
 
 test("titles keep their ends where only those tell them apart", () => {
   const titles = ["Insert readings in batches (v0.10)", "Insert readings in batches (v0.11)", "Insert a missing index"];
-  const alike = alikeIn([titles.map((name) => ({ id: name, name }))]);
+  const alike = commonBeginnings([titles.map((name) => ({ id: name, name }))]);
   const late = titles.map((title) => differsLate(title, alike.get(title)!));
   assert.deepEqual(late, [true, true, false]);
   assert.equal(differsLate("Insert readings in batches", 26), false, "the beginning of others");

@@ -114,7 +114,9 @@ function Took({ row }: { row: AgentsRow }) {
   const fill = contextFill(row.model, row.context_tokens);
   const { logs } = store.tables;
   logs.version.value;
-  const compacted = compactionsOf(row.id, logs.list(), eventsOf(store).value.spans.get(row.id) ?? []);
+  const lines = logs.list();
+  const spans = eventsOf(store).value.spans.get(row.id);
+  const compacted = useMemo(() => compactionsOf(row.id, lines, spans ?? []), [row.id, lines, spans]);
   const parts = [
     row.cost_usd !== null && `${money(row.cost_usd, row.unpriced_requests)} its own`,
     sum !== undefined &&
