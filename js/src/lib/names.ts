@@ -89,14 +89,16 @@ function commonLength(a: string, b: string): number {
 
 /**
  * What of a name may be cut, and what must stay: its last word where that is short, as a number is. `alike`: how many
- * characters others begin with too; where few do, the beginning tells it apart, and it may be cut at its end.
+ * characters others begin with too; where few do, and not all up to its last word, the beginning tells it apart, and it
+ * may be cut at its end.
  */
 export function endsOf(name: string, alike = Infinity): readonly [head: string, tail: string] {
   const chars = [...name];
-  if (chars.length <= SHORT || alike < HEAD) return ["", name];
+  if (chars.length <= SHORT) return ["", name];
   const word = LAST_WORD.exec(name)?.[0] ?? "";
   const long = [...word].length > WORD || word === "" || word === name;
   const tail = long ? Math.min(TAIL, Math.floor(chars.length * 0.4)) : [...word].length;
+  if (alike < Math.min(HEAD, chars.length - tail)) return ["", name];
   return [chars.slice(0, -tail).join(""), chars.slice(-tail).join("")];
 }
 

@@ -71,6 +71,8 @@ test("names that differ at once are cut at their end, those that begin alike kee
   assert.deepEqual(tails, [8, 8, 16, 16]);
   assert.deepEqual(endsOf("Migrate zig and dart to ConfiguredLanguage", 8)[0], "");
   assert.equal(endsOf("Implement issue 6334 path expand", 16)[1], "expand");
+  assert.equal(endsOf("explorer-1", 9)[1], "-1", "short as it is, all but its number is that of another one");
+  assert.equal(endsOf("planner-1", 2)[1], "planner-1");
 });
 
 test("the person at a host that is followed is you as well", () => {

@@ -2,6 +2,7 @@
 import { Bar } from "../../charts/bar.tsx";
 import { integer, words } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
+import { Ends } from "../../parts/ends.tsx";
 import type { QualityRow } from "../../store/tables.ts";
 import { type Dimension, dimensionsOf, part, type Tests, testsOf } from "./sums.ts";
 
@@ -19,7 +20,7 @@ export function Beside({ row }: { row: QualityRow }) {
   return (
     <span class="with-mark">
       <Small dimensions={dimensions} />
-      <span class="line muted">{weakest(dimensions)}</span>
+      <Ends class="muted" text={weakest(dimensions)} />
     </span>
   );
 }

@@ -94,12 +94,12 @@ export function groupColumns(
     tokens("cacheWrite", "cache write", 7),
     {
       key: "lastAt",
-      title: "last",
+      title: "last quarter",
       min: 92,
       rank: 5,
       end: true,
       value: (group) => group.lastAt,
-      cell: (group) => <Time at={group.lastAt} fits="clock" />,
+      cell: (group) => <Time at={group.lastAt} fits="clock" what="in the quarter of an hour from" />,
     },
   ];
 }
