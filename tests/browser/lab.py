@@ -93,6 +93,7 @@ class Lab:
                     *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
                     *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={self.root}"),
                     *(f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True"),
+                    "--JupyterNotebookApp.expose_app_in_browser=True",
                     "--LabApp.news_url=",
                 ],
                 env=self.environment,
