@@ -63,7 +63,6 @@ def test_every_tab_shows_the_rows_the_kernel_has(notebook: OpenNotebook, workspa
         board.open({"tool_calls": "Tools"}.get(table, table.capitalize()))
         expect(board.rows.first).to_be_visible()
         assert (table, board.total()) == (table, rows)
-        page.screenshot(table)
     assert page.problems == []
 
 
@@ -267,11 +266,10 @@ def test_a_saved_notebook_holds_no_agent_data_token_or_path(
 def test_it_takes_the_theme_of_jupyterlab(notebook: OpenNotebook, workspace: Workspace) -> None:
     page = notebook(WATCH)
     board = show(page)
-    board.screenshot("overview-light")
     light = _brightness(board)
     with page.theme("JupyterLab Dark"):
         wait_for(lambda: _brightness(board) < 80, "a dark background")
-        board.screenshot("overview-dark")
+        board.screenshot("cell-dark")
     wait_for(lambda: _brightness(board) == light, "the light one again")
     assert light > 200
 

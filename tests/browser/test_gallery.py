@@ -306,7 +306,7 @@ def test_times_are_clocks_or_ages_everywhere(shown: Shown) -> None:
     for tab in ("Messages", "Sessions", "Quality", "Memory", "Logs", "Tools"):
         shown.see(VIEWS[tab.lower()])
         expect(board.rows.filter(has_text=" ago").first).to_be_visible()
-        shown.picture(f"ages-{tab.lower()}")
+        assert faults(shown.page) == []
     shown.page.keyboard.press("?")
     board.root.get_by_role("button", name="as fits the column").click()
     shown.page.keyboard.press("Escape")

@@ -5,6 +5,7 @@ A canary sings when any of it runs or asks for anything, and what is shown is lo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,7 @@ class Watched:
         grid = self.board.grid.first
         grid.focus()
         self.page.keyboard.press("Home")
+        reached = None
         for number in range(7):
             self.look()
             if opens:
@@ -111,6 +113,10 @@ class Watched:
                 self.page.keyboard.press("Escape")
             for _ in range(1 + number):
                 self.page.keyboard.press("PageDown")
+            row = grid.get_attribute("aria-activedescendant")
+            if row is not None and row == reached:
+                return  # the last one, around which was looked before
+            reached = row
             self.page.keyboard.press("ArrowUp")
 
 
@@ -216,11 +222,12 @@ def test_nothing_in_a_view_runs_or_is_invisible(watched: Watched, tab: str) -> N
 
 def test_nothing_that_is_searched_and_found_does(watched: Watched) -> None:
     board = watched.board
+    found = board.root.get_by_role("dialog", name="Found everywhere")
     for text in ("canary", "ignore", *PAYLOADS[::20]):
         board.search(text)
         watched.look()
         board.root.get_by_role("searchbox").press("Enter")
-        watched.page.wait_for_timeout(300)
+        expect(found.get_by_role("status")).to_have_text(re.compile("^(?!searching)."))
         watched.look()
         board.root.get_by_role("searchbox").press("Escape")
         watched.page.keyboard.press("Escape")

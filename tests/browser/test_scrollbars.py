@@ -47,8 +47,10 @@ def test_scroll_bars_that_take_room_shift_and_cover_nothing(shown: Shown) -> Non
         shown.look(size)
         for name, view in (VIEWS | OPENED).items():
             shown.see(view)
-            shown.board.screenshot(f"bars-{name}-{look}")
-            found += [(name, look, fault) for fault in faults(shown.page) + scroll_faults(shown.page)]
+            wrong = faults(shown.page) + scroll_faults(shown.page)
+            if wrong or name in ("overview", "task"):  # the others are in the gallery, without bars
+                shown.board.screenshot(f"bars-{name}-{look}")
+            found += [(name, look, fault) for fault in wrong]
             shown.leave()
     assert found == [], "\n".join(map(str, found))
     assert shown.problems == []
