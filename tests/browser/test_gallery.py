@@ -307,6 +307,7 @@ def test_times_are_clocks_or_ages_everywhere(shown: Shown) -> None:
         shown.see(VIEWS[tab.lower()])
         expect(board.rows.filter(has_text=" ago").first).to_be_visible()
         assert faults(shown.page) == []
+        assert shown.problems == []
     shown.page.keyboard.press("?")
     board.root.get_by_role("button", name="as fits the column").click()
     shown.page.keyboard.press("Escape")
