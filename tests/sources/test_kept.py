@@ -30,7 +30,13 @@ def facts() -> Facts:
     connection = sqlite3.connect(":memory:")
     for statement in FACTS:
         connection.execute(statement)
-    return Facts(connection, connection)
+    return opened(connection)
+
+
+def opened(connection: sqlite3.Connection) -> Facts:
+    disk = Facts(connection, connection)
+    disk.begin()
+    return disk
 
 
 @given(OPERATIONS)
@@ -58,7 +64,7 @@ def test_it_is_a_dict_whatever_is_written_dropped_and_started_again(operations: 
             disk.write({"s": kept.changes()})
             kept.written()
             if operation == "restart":
-                disk = Facts(disk._connection, disk._connection)
+                disk = opened(disk._connection)
                 kept = Kept(list[int], list, held=1)
                 kept.keep_in(disk.shelf("s"))
     for key in ("a", "b", "c", "d", "é", "\udcff"):
