@@ -14,7 +14,7 @@ import pytest
 from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
 from agent_widget.tables import TABLES
-from tests.sources.test_otlp import event, logs
+from tests.support.otlp import event, logs
 from tests.support.transcripts import lines
 
 SESSION = "3b0cd6f2-0000-4000-8000-000000000001"

@@ -25,8 +25,9 @@ from agent_widget.server import otlp
 from agent_widget.server.otlp import JSON, PROTOBUF, Receiver, Spool
 from agent_widget.sources.base import MISREAD
 from agent_widget.sources.otlp.signals import signals
-from tests.sources.test_otlp import a_home, export, gen_ai
+from tests.sources.test_otlp import a_home, gen_ai
 from tests.support.mutations import change_bytes, change_json
+from tests.support.otlp import export
 from tests.support.wire import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("own_machine")

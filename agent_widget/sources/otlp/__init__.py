@@ -22,6 +22,7 @@ from ..kept import Kept
 from ..parsing import named
 from ..steps import About
 from .events import Events
+from .interactions import Interactions
 from .signals import LogRecord, Span, signals
 from .traces import Owner, Traces
 
@@ -46,8 +47,11 @@ class _Exports(Reader):
         if not data.strip():
             return
         for signal in signals(data):
-            if isinstance(signal, Span):
-                yield from self.source.traces.add(signal)
+            if isinstance(signal, Span) and self.source.interactions.has(signal):
+                yield from self.source.interactions.add(signal)
+            elif isinstance(signal, Span):
+                if signal.scope != "gemini-cli":  # it sends a log record of all that its spans tell
+                    yield from self.source.traces.add(signal)
             else:
                 yield from self.source.events.add(signal)
             begun, self.source.begun = self.source.begun, []
@@ -74,10 +78,13 @@ class Otlp(ChatSource):
         super().__init__(root, namespace)
         self.traces = Traces(self)
         self.events = Events(self)
+        self.interactions = Interactions(self, self.events)
         self.touched: dict[str, Conversation] = {}
         """Agents to which something was added since rows were last made of them."""
         self.begun: list[Item] = []
         """What follows from conversations that have begun, and was not yielded yet."""
+        self.failed: Kept[bool] = Kept(bool)
+        """Calls that did not go well: whatever else is told of one does not better it."""
         self._talks: OrderedDict[str, Conversation] = OrderedDict()
         self._seen: Kept[bool] = Kept(bool)
         """Spans and events that have been read: exporters send some again, and rotated files are copies."""

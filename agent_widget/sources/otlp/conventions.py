@@ -199,6 +199,26 @@ def _answered(span: Span) -> str | None:
     return _plain_text(value, _ANSWERED)
 
 
+def prompt_in(a: Attributes) -> str | None:
+    """Return the last thing that attributes say the user told the model."""
+    return _last(_list(first_of(a, "gen_ai.input.messages", "gen_ai.prompt")), ("user",))
+
+
+def answer_in(a: Attributes) -> str | None:
+    """Return the last thing that attributes say the model answered."""
+    return _last(_list(first_of(a, "gen_ai.output.messages", "gen_ai.completion")), _ROLES)
+
+
+def _last(messages: list[Any], roles: tuple[str, ...]) -> str | None:
+    found = [text for message in messages for role, text in _message(message) if role in roles]
+    return found[-1] if found else None
+
+
+def text_of(message: Any) -> str | None:
+    """Return the text of a message, as GenAI's events have it."""
+    return next((text for _, text in _message(message)), None)
+
+
 _LISTS: Final = {
     "input": ("gen_ai.input.messages", "llm.input_messages.0.message.role", "gen_ai.prompt.0.role"),
     "output": ("gen_ai.output.messages", "llm.output_messages.0.message.role", "gen_ai.completion.0.role"),

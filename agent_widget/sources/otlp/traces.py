@@ -122,6 +122,12 @@ class _Trace:
     runs: dict[Owner, deque[_Run]] = field(default_factory=dict)
     graphs: set[str] = field(default_factory=set)
     """Spans that are agents, by what a span below each says."""
+    unanswered: dict[Owner, tuple[int, str]] = field(default_factory=dict)
+    """Agents whose turn was over before an answer came → time and span of the latest that has come since."""
+    told: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    """Span of a model → what log records say that it was asked, and has answered."""
+    silent: dict[str, tuple[Span, Meaning, Owner]] = field(default_factory=dict)
+    """Spans of models that do not say so themselves, and whose log records have not come."""
 
 
 class Traces:
@@ -150,6 +156,18 @@ class Traces:
             yield from self._place(trace, pending)
         # what it means is all that is needed from here on: the texts of a whole conversation may stand in one span
         yield from self._place(trace, _Pending(span._replace(attributes={}, events=[]), means))
+
+    def tell(self, id: str, span_id: str, asked: str | None, answered: str | None) -> Iterator[Item]:
+        """Take in what log records say that the model of a span was asked and has answered; it may not have come."""
+        trace = self._trace(id)
+        before = trace.told.pop(span_id, (None, None))
+        trace.told[span_id] = asked or before[0], answered or before[1]
+        if len(trace.told) > TEXTS:
+            del trace.told[next(iter(trace.told))]
+        if span_id not in trace.silent:
+            return
+        span, means, owner = trace.silent[span_id]
+        yield from self._texts(trace, owner, span, means)
 
     def _trace(self, id: str) -> _Trace:
         trace = self._traces.get(id)
@@ -267,6 +285,8 @@ class Traces:
         """Yield that a turn of an agent is over; a conversation that is one trace is over with its first span."""
         talk = self._source.conversation(owner, span)
         said = trace.replies.pop(owner, means.output or "")
+        if not said:
+            trace.unanswered[owner] = 0, ""
         how = "failed" if span.error else "asked" if asks(said) else "done"
         yield from self._take(talk, TurnEnd(span.end, how, span.error))  # type: ignore[arg-type]
         if span.parent is None and owner.session.endswith(span.trace) and how != "asked":
@@ -349,11 +369,28 @@ class Traces:
             yield from self._take(talk, About(span.start, {}, means.of_agent))
         if means.tokens is not None:
             yield from self._take(talk, _usage(span, means, means.tokens))
-        yield from self._prompted(trace, owner, span, means.input)
-        if means.output:
-            trace.replies[owner] = means.output
-            yield from self._said(trace, owner, span.end, "answered", means.output)
-            yield from self._take(talk, Reply(span.end, span.id, means.output))
+        if not (means.input and means.output):
+            trace.silent[span.id] = span, means, owner
+            if len(trace.silent) > TEXTS:
+                del trace.silent[next(iter(trace.silent))]
+        yield from self._texts(trace, owner, span, means)
+
+    def _texts(self, trace: _Trace, owner: Owner, span: Span, means: Meaning) -> Iterator[Item]:
+        """Yield what the model of a span was asked and has answered."""
+        asked, answered = trace.told.get(span.id, (None, None))
+        yield from self._prompted(trace, owner, span, means.input or asked)
+        answered = means.output or answered
+        if answered:
+            trace.replies[owner] = answered
+            yield from self._said(trace, owner, span.end, "answered", answered)
+            talk = self._source.conversation(owner, span)
+            yield from self._take(talk, Reply(span.end, span.id, answered))
+            at, before = trace.unanswered.get(owner, (span.end, ""))
+            if owner in trace.unanswered and at <= span.end:
+                trace.unanswered[owner] = span.end, span.id
+                if before:
+                    yield Gone("messages", f"{talk.session}:{before}")
+                yield reply(talk, span.end, span.id, answered)
 
     def _prompted(self, trace: _Trace, owner: Owner, span: Span, text: str | None) -> Iterator[Item]:
         """Yield a prompt, once in a trace: every answer of the model repeats it."""
@@ -373,6 +410,19 @@ class Traces:
     def _take(self, talk: Conversation, step: Step) -> list[Item]:
         self._source.touched[talk.agent] = talk
         return talk.take(step)
+
+
+def reply(talk: Conversation, at: int, id: str, text: str) -> Record:
+    """Return the message that an agent's answer is, where the end of its turn does not make one of it."""
+    fields = {
+        "at": at,
+        "sender": talk.agent,
+        "recipient": talk.parent or PERSON,
+        "kind": "reply",
+        "text": preview(text),
+        "session_id": talk.session,
+    }
+    return Record("messages", f"{talk.session}:{id}", fields)
 
 
 def _ways(start: int, asked: str | None, end: int, answered: str | None) -> Iterator[_Text]:
