@@ -89,12 +89,24 @@ class Hosts:
     def _origin(self, where: Where) -> Origin:
         """Return what reaches a host, or those of a broker's space."""
         if where.is_broker:
-            from .space import SpaceOrigin
-
-            return SpaceOrigin(where, self._brokers[where.url], self._collector.host, self.epoch)
+            return self._space(where)
         if where.url.startswith("ssh:"):
             return SshOrigin(where, self._collector.host)
         return SocketOrigin(where, self._collector.host)
+
+    def _space(self, where: Where) -> Origin:
+        """Return what reads a space of a broker, on from where it was read to before this server started."""
+        from .space import Progress, SpaceOrigin
+
+        followed, prefix = self._collector.followed, f"{where.url}/"
+        kept = followed.get(where.url, {}).get("read")
+        known = [key.removeprefix(prefix) for key in followed if key.startswith(prefix)]
+
+        def keep(progress: Progress) -> None:
+            self.hand_in([], lambda: self.keep(where.url, {"name": None, "read": tuple(progress)}))
+
+        kept = Progress(*kept) if kept is not None else None
+        return SpaceOrigin(where, self._brokers[where.url], self._collector.host, self.epoch, kept, known, keep)
 
     def _open(self, where: Where, key: str, name: str | None = None) -> Host:
         """Return the host that an origin calls ``key``, which may be one of many; ``name``: what to call it."""
@@ -213,7 +225,7 @@ class Hosts:
     def _describe(self) -> tuple[list[HostState], list[SourceState]]:
         hosts = [state for host in self._hosts.values() for state in host.states()]
         for key, known in list(self._collector.followed.items()):
-            if key not in self._hosts:
+            if key not in self._hosts and known["name"] is not None:  # else it is a space
                 hosts.append(HostState(known["name"], "left", known["heard_at"], "not followed any more", known["url"]))
         return hosts, [source for host in self._hosts.values() for source in host.sources_here(self._writes)]
 

@@ -2,7 +2,8 @@
 
 One connection for all of them. The stream holds the latest of each row (:mod:`agent_widget.broker.stream`), so reading
 it from the beginning is the answer to "everything since 0", and reading on from a number is what changed since. The
-position of a host is the number of a message in the stream, and its epoch is the stream's.
+position of a host is the number of a message in the stream, and its epoch is the stream's. How far the whole space has
+been read is kept with the rows (:class:`Progress`), so a server that starts again reads on from there.
 
 Rows come this way and nothing else: transcripts and the like stay where they are.
 """
@@ -14,18 +15,18 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from .. import protocol
 from ..addresses import Where
 from ..broker.address import Address
-from ..broker.stream import ENDED, GONE, HOST, SILENCE, Broker, Heard, Lost, Refused, Subject, part_of
+from ..broker.stream import ENDED, GONE, HOST, SILENCE, Broker, Heard, Lost, Refused, Subject, part_of, time_of
 from ..client.errors import ConnectionFailed
 from ..client.wire import Refused as HostRefused
 from ..loop_thread import LoopThread
@@ -39,6 +40,16 @@ BACK_OFF: Final = (0.2, 5.0)
 REFUSED_FOR: Final = 15.0
 AGAIN_AFTER: Final = 7 * 86_400.0
 """Seconds away after which everything is read again: the broker forgets which rows went (``GONE_FOR``)."""
+
+
+class Progress(NamedTuple):
+    """How far a space has been read: all messages up to a number of a stream."""
+
+    life: str
+    """Tells the stream from one that was made anew."""
+    number: int
+    at: int
+    """When, in milliseconds since the epoch."""
 
 
 @dataclass
@@ -65,8 +76,21 @@ class _Published:
 class SpaceOrigin:
     """Reads a space in a thread of its own."""
 
-    def __init__(self, where: Where, address: Address, host: str, epoch: str) -> None:
-        """``host``: what the server that follows calls itself; ``epoch``: of its store, which it does not follow."""
+    def __init__(
+        self,
+        where: Where,
+        address: Address,
+        host: str,
+        epoch: str,
+        kept: Progress | None = None,
+        known: Sequence[str] = (),
+        keep: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        """``host``: what the server that follows calls itself; ``epoch``: of its store, which it does not follow.
+
+        ``kept``: how far the rows of the hosts that are ``known`` (as parts of subjects) have come; ``keep`` is given
+        it when rows up to there have been handed over.
+        """
         self.where = where
         self.address = address
         self._host = host
@@ -77,6 +101,13 @@ class SpaceOrigin:
         self._hosts: dict[str, _Published] = {}
         self._life = ""
         self._number = 0
+        self._begins_at = 0
+        """After which number the messages of this connection begin."""
+        self._known = known
+        self._absent: dict[str, Inbox] = {}
+        """Hosts whose rows are here from before a start, and that the stream has not told of since."""
+        self._keep = keep
+        self._kept = kept or Progress("", 0, 0)
         self._away_since: float | None = None
         self._again: set[str] = set()
         self._stop = asyncio.Event()
@@ -90,6 +121,7 @@ class SpaceOrigin:
         The name is the one it publishes under, as it was before it became a part of a subject.
         """
         self._inbox = inbox
+        self._absent = {name: inbox(f"{self.where.url}/{name}") for name in self._known}
         self._thread.start()
 
     def stop(self) -> None:
@@ -144,25 +176,28 @@ class SpaceOrigin:
         stopping.cancel()
 
     def _turn_all(self, state: Any, why: str) -> None:
-        if not self._hosts:  # nobody has been heard of yet: it is the space itself that is not there
-            self._inbox(self.where.url).turned(state, why)
-        for host in self._hosts.values():
-            host.inbox.turned(state, why)
+        inboxes = [*(host.inbox for host in self._hosts.values()), *self._absent.values()]
+        if not inboxes:  # nobody has been heard of yet: it is the space itself that is not there
+            inboxes = [self._inbox(self.where.url)]
+        for inbox in inboxes:
+            inbox.turned(state, why)
 
     async def _read(self) -> None:
         """Read over one connection until it breaks. Raises :class:`Lost` or :class:`Refused`."""
         broker = await Broker.connect(self.address, part_of(f"reader-{self._host}"))
         try:
             life, last = await broker.stream_life()
-            away = time.monotonic() - self._away_since if self._away_since is not None else 0.0
-            if life != self._life or last < self._number or away > AGAIN_AFTER:
-                self._life, self._number = life, 0
-                for host in self._hosts.values():
-                    host.resets, host.number = True, 0
+            self._begins_at = self._kept.number if self._is_joined(life, last) else 0
+            self._life, self._number = life, self._begins_at
+            if not self._begins_at:
+                self._again.clear()
             for host in self._hosts.values():
-                host.part, host.is_known = 0, False
+                host.part, host.is_known, host.resets = 0, False, not self._begins_at
+                host.number = host.number if self._begins_at else 0
                 host.rows.clear()
                 host.gone.clear()
+            if self._begins_at:
+                await self._meet(broker)
             self._away_since = None
             lists = broker.messages(f"{broker.space.prefix}.>", self._number + 1)
             is_whole = False
@@ -175,15 +210,38 @@ class SpaceOrigin:
                     if is_whole:
                         for name in list(self._again):
                             await self._read_again(broker, name)
+                        self._note_progress()
                         self._look_who_is_there()
         finally:
             await broker.close()
+
+    def _is_joined(self, life: str, last: int) -> bool:
+        """Return whether reading on tells all that has changed: what was read is of this stream, and not too old."""
+        kept = self._kept
+        return kept.life == life and kept.number <= last and 0 <= now_ms() - kept.at <= 1000 * AGAIN_AFTER
+
+    async def _meet(self, broker: Broker) -> None:
+        """Ask for what is said of the hosts whose rows are here: no message may come of one that is quiet."""
+        for name in list(self._absent):
+            host = await self._host_of(broker, name)
+            position = host.inbox.position if host is not None else None
+            if host is not None and position is not None and position.epoch == self._life:
+                host.number = position.seq
+                self._again.discard(name)
 
     async def _read_again(self, broker: Broker, name: str) -> None:
         """Read all that is there of one host; what comes meanwhile waits."""
         self._again.discard(name)
         host = self._hosts[name]
         host.part, host.resets, host.number = 0, True, 0
+        try:
+            await self._read_all(broker, host)
+        except Exception:
+            self._again.add(name)
+            raise
+
+    async def _read_all(self, broker: Broker, host: _Published) -> None:
+        name = host.name
         async with contextlib.aclosing(broker.messages(f"{broker.space.prefix}.{name}.>")) as lists:  # type: ignore[type-var]
             async for messages in lists:
                 for message in messages:
@@ -192,6 +250,12 @@ class SpaceOrigin:
                 await self._hand_over(done)
                 if done:
                     return
+
+    def _note_progress(self) -> None:
+        """Have it kept how far the rows have come that were handed over, if they have come any further."""
+        before, self._kept = self._kept, Progress(self._life, self._number, now_ms())
+        if before[:2] != self._kept[:2]:
+            self._keep(self._kept)
 
     async def _take(self, broker: Broker, message: Heard) -> None:
         """Take in a message; rows are handed over together."""
@@ -204,9 +268,7 @@ class SpaceOrigin:
         if about.table == HOST:
             if (frame := self._frame(about.host, message.data)) is not None:
                 self._welcome(host, frame, message.number)
-            host.ended = ENDED in message.headers
-            age = max(0.0, (now_ms() - message.at) / 1000)
-            host.heard = time.monotonic() - age
+            _note_life(host, message.headers, message.at)
         elif about.table in TABLES and about.row is not None:
             try:
                 row = msgspec.json.decode(message.data)
@@ -242,7 +304,12 @@ class SpaceOrigin:
                 told = frame.host if part_of(frame.host) == name else name
                 inbox = self._inbox(f"{self.where.url}/{name}", told)
                 host = self._hosts[name] = _Published(name, inbox, time.monotonic())
-                host.resets = True
+                self._absent.pop(name, None)
+                _note_life(host, said.headers or {}, time_of(said))
+                if self._begins_at:  # some of its messages may be before that
+                    self._again.add(name)
+                else:
+                    host.resets = True
             self._welcome(host, frame, int((said.headers or {})["Nats-Sequence"]))
         return host if host.refused is None else None
 
@@ -275,6 +342,9 @@ class SpaceOrigin:
         for host in self._hosts.values():
             if host.refused is not None or not host.is_known:
                 continue
+            if host.name in self._again:  # all that is there of it is read next
+                host.rows, host.gone = {}, {}
+                continue
             position, reset = host.inbox.position, host.resets
             moved = reset or host.part or position is None or position.seq < host.number
             if not (host.rows or host.gone or (is_whole and moved)):
@@ -301,6 +371,8 @@ class SpaceOrigin:
 
     def _look_who_is_there(self) -> None:
         """Note which hosts are live, and which have fallen silent."""
+        for inbox in self._absent.values():
+            inbox.turned("reconnecting", "the stream has nothing of it any more")
         for host in self._hosts.values():
             if host.refused is not None:
                 continue
@@ -313,3 +385,9 @@ class SpaceOrigin:
                 host.inbox.turned("reconnecting", f"no word from {host.name} since {at}", heard_at)
             else:
                 host.inbox.turned("live", None)
+
+
+def _note_life(host: _Published, headers: Mapping[str, str], at: int) -> None:
+    """Note what the message about a host says of its life, which came to the broker at a time (ms)."""
+    host.ended = ENDED in headers
+    host.heard = time.monotonic() - max(0.0, (now_ms() - at) / 1000)

@@ -218,3 +218,130 @@ def test_what_somebody_else_publishes_stops_neither_a_host_nor_the_others(broker
             assert {host.state for host in reader.sources.hosts if host.name == "one"} == {"live"}
             for row in held(reader, "one")["tasks"].values():
                 assert misfit(TABLES["tasks"].schema, "tasks", {**row, "title": (row["title"] or "")[:100]}) is None
+
+
+class Reading:
+    """Counts the messages that a hub takes in."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.subjects: list[str] = []
+        take = space.SpaceOrigin._take
+
+        async def counted(origin: Any, broker: Any, message: Any) -> None:
+            self.subjects.append(message.subject.rpartition(".")[0])
+            await take(origin, broker, message)
+
+        monkeypatch.setattr(space.SpaceOrigin, "_take", counted)
+
+    def rows(self) -> list[str]:
+        """Host and table of each row that was taken in since the last call."""
+        found, self.subjects = self.subjects, []
+        return [".".join(subject.split(".")[3:]) for subject in found if subject.count(".") == 4]
+
+
+def test_a_hub_that_starts_again_reads_only_what_is_new(
+    broker: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, archive, hub = Reading(monkeypatch), tmp_path / "hub.sqlite3", tmp_path / "hub"
+    follows = {"follows": True, "publishes": False, "archive": archive}
+    with host(tmp_path / "quiet", "quiet", broker, "resume") as first:
+        write_tasks(tmp_path / "quiet", *map(str, range(30)))
+        until(lambda: len(first.store.rows("tasks")) == 30)
+        quiet = rows_of(first, "quiet")
+    with host(tmp_path / "busy", "busy", broker, "resume") as second:
+        write_tasks(tmp_path / "busy", *map(str, range(30)))
+        with host(hub, "hub", broker, "resume", **follows) as reader:
+            until(lambda: held(reader, "busy") == rows_of(second, "busy") and held(reader, "quiet") == quiet)
+            until(lambda: len(held(reader, "busy")["tasks"]) == 30)
+        assert len(reading.rows()) >= 60
+        write_tasks(tmp_path / "busy", *map(str, range(28)))
+        until(lambda: len(second.store.rows("tasks")) == 28)
+        with host(tmp_path / "new", "new", broker, "resume") as third:
+            write_tasks(tmp_path / "new", "a", "b")
+            until(lambda: len(third.store.rows("tasks")) == 2)
+            until(lambda: third.sources.publishing is not None and third.sources.publishing.state == "live")
+            with host(hub, "hub", broker, "resume", **follows) as reader:
+                until(lambda: held(reader, "busy") == rows_of(second, "busy"))
+                until(lambda: held(reader, "new") == rows_of(third, "new"))
+                until(lambda: states(reader) == {"quiet": "gone", "busy": "live", "new": "live"})
+                assert held(reader, "quiet") == quiet
+            read = reading.rows()
+            assert "quiet.tasks" not in read and read.count("busy.tasks") == 2
+
+
+@pytest.mark.parametrize("why", ["another stream", "long ago", "no number"])
+def test_a_hub_reads_all_again_where_a_number_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """The stream was lost and made anew, or may have forgotten what went; or the rows were kept by an older version."""
+    reading, archive, hub, work = Reading(monkeypatch), tmp_path / "hub.sqlite3", tmp_path / "hub", tmp_path / "work"
+    follows = {"follows": True, "publishes": False, "archive": archive}
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(nats_server(tmp_path / "first"))
+        with host(work, "box", server, "lab") as box:
+            write_tasks(work, "a", "b", "c")
+            with host(hub, "hub", server, "lab", **follows) as reader:
+                until(lambda: len(held(reader, "box")["tasks"]) == 3)
+            if why == "another stream":
+                server.stop()
+                server.config.write_text(server.config.read_text().replace("first", "second"))
+                server.start()
+            elif why == "long ago":
+                monkeypatch.setattr(space, "AGAIN_AFTER", -1.0)
+            else:
+                monkeypatch.setattr(Hosts, "_space", lambda hosts, of: _without_progress(hosts, of))
+            write_tasks(work, "a", "c")
+            until(lambda: len(box.store.rows("tasks")) == 2)
+            until(lambda: box.sources.publishing is not None and box.sources.publishing.state == "live", 20)
+            reading.rows()
+            with host(hub, "hub", server, "lab", **follows) as reader:
+                until(lambda: held(reader, "box") == rows_of(box, "box"))
+                until(lambda: states(reader) == {"box": "live"})
+            assert reading.rows().count("box.tasks") >= 2
+
+
+def _without_progress(hosts: Hosts, of: Any) -> space.SpaceOrigin:
+    return space.SpaceOrigin(of, hosts._brokers[of.url], hosts.name, hosts.epoch, known=["box"])
+
+
+def test_a_reading_that_breaks_off_takes_out_nothing(
+    broker: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first half of the rows is taken in over one connection, which breaks; all of them come over the next."""
+    work, reading = tmp_path / "work", Reading(monkeypatch)
+    counted, broken = space.SpaceOrigin._take, []
+
+    async def breaking(origin: Any, of: Any, message: Any) -> None:
+        await counted(origin, of, message)
+        if len(reading.subjects) == 40 and not broken:
+            broken.append(True)
+            await origin._hand_over(False)
+            raise space.Lost("the connection broke")
+
+    monkeypatch.setattr(space.SpaceOrigin, "_take", breaking)
+    with host(work, "box", broker, "broken") as server:
+        write_tasks(work, *map(str, range(60)))
+        until(lambda: len(server.store.rows("tasks")) == 60)
+        until(lambda: server.sources.publishing is not None and server.sources.publishing.state == "live")
+        with host(tmp_path / "hub", "hub", broker, "broken", follows=True, publishes=False) as reader:
+            until(lambda: broken and states(reader) == {"box": "live"})
+            write_tasks(work, *map(str, range(61)))
+            until(lambda: len(server.store.rows("tasks")) == 61)
+            until(lambda: held(reader, "box") == rows_of(server, "box"))
+
+
+def test_hosts_of_a_broker_that_is_away_at_a_start_are_gone_not_left(tmp_path: Path) -> None:
+    archive, hub, work = tmp_path / "hub.sqlite3", tmp_path / "hub", tmp_path / "work"
+    (tmp_path / "broker").mkdir()
+    with nats_server(tmp_path / "broker") as server, host(work, "box", server, "lab") as box:
+        write_tasks(work, "a", "b")
+        with host(hub, "hub", server, "lab", follows=True, publishes=False, archive=archive) as reader:
+            until(lambda: held(reader, "box") == rows_of(box, "box") and len(held(reader, "box")["tasks"]) == 2)
+        server.stop()
+        with host(hub, "hub", server, "lab", follows=True, publishes=False, archive=archive) as reader:
+            until(lambda: "not reachable" in (reader.sources.hosts[0].message or ""))
+            assert states(reader) == {"box": "gone"} and len(held(reader, "box")["tasks"]) == 2
+            server.start()
+            until(lambda: states(reader) == {"box": "live"}, 20)
