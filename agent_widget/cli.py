@@ -10,9 +10,6 @@ import os
 import re
 import signal
 import sys
-import tempfile
-import warnings
-import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -21,48 +18,31 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from . import cli_changes, demo, statusline
-from .addresses import FollowError, Where, listed, where
-from .broker import Address, AddressError, address
-from .broker.address import VARIABLE as NATS_VARIABLE
-from .client.client import Client
-from .client.connection import ENDED
-from .client.errors import ConnectionFailed
-from .data.files import csv_text, json_bytes, parquet_bytes
-from .data.frames import arrow_table
-from .discovery import redirecting, runtimes
-from .doctor import findings
-from .following import Hosts
-from .ingest.archive import Archive, default_path
-from .ingest.collector import Collector
-from .ingest.roots import PathError
-from .notebook.api import connect
-from .server.app import Server, StartError
-from .server.launch import FOLLOW_VARIABLE, IDLE_TIMEOUT, ServerError, serve
-from .store import Row
+from . import cli_changes, environment, statusline
+from .failures import Failure
 from .tables import TABLES
 from .version import VERSION
 from .visible import escaped, one_line, visible
 
 if TYPE_CHECKING:
+    from .addresses import Where
+    from .broker import Address
+    from .client.client import Client
+    from .ingest.archive import Archive
+    from .server.app import Server
     from .server.otlp import Receiver
+    from .store import Row
+
+# What only some commands need is imported when they run: a server that goes on from its archive takes longer to be
+# imported than to start.
 
 _FILES = 4096
 """Open files that a server asks the system for."""
 _SWITCH = 0.001
 """Seconds after which a thread gives way to another one that waits, in a server: the reader's to the one that sends."""
-_TOKEN_VARIABLE = "AGENT_WIDGET_TOKEN"
-FOLLOW_TOKEN_VARIABLE = "AGENT_WIDGET_FOLLOW_TOKEN"
 OTLP_PORT = 4318
 """The standard port of OTLP over HTTP."""
 _ENDING = (signal.SIGINT, signal.SIGTERM)
-
-
-class _Failure(Exception):
-    """What a user can cause, in one line that says what to do."""
-
-
-_FAILURES = (_Failure, cli_changes.ChangeFailed, PathError, AddressError, StartError, ServerError, ConnectionFailed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _terminated_as_interrupted():
             options.run(options)
         sys.stdout.flush()
-    except _FAILURES as failure:
+    except Failure as failure:
         _warn(str(failure))
         return 1
     except KeyboardInterrupt:  # serve, tail and demo end by a signal in their own way; here something was cut short
@@ -162,7 +142,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--follow-token-file",
         metavar="FILE",
-        help=f"a file that holds the token of the servers that are followed; {FOLLOW_TOKEN_VARIABLE} may hold it too",
+        help="a file that holds the token of the servers that are followed; "
+        f"{environment.FOLLOW_TOKEN} may hold it too",
     )
     sub.add_argument(
         "--publish", metavar="nats://HOST/SPACE", help="put the rows into a NATS JetStream stream too, for other hosts"
@@ -170,7 +151,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--nats-credentials",
         metavar="FILE",
-        help=f"a file with USER:PASSWORD, a token, an nkey's seed, or credentials; {NATS_VARIABLE} may hold them too",
+        help="a file with USER:PASSWORD, a token, an nkey's seed, or credentials; "
+        f"{environment.NATS_CREDENTIALS} may hold them too",
     )
     sub.add_argument("--idle-timeout", type=float, help="end after so many seconds without a client")
     sub.add_argument("--find", action="store_true", help=argparse.SUPPRESS)
@@ -216,7 +198,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_token(group: argparse._MutuallyExclusiveGroup, help: str) -> None:
     group.add_argument("--token", help=help)
-    group.add_argument("--token-file", metavar="FILE", help=f"a file that holds it; {_TOKEN_VARIABLE} may hold it too")
+    group.add_argument(
+        "--token-file", metavar="FILE", help=f"a file that holds it; {environment.TOKEN} may hold it too"
+    )
 
 
 def _token(options: argparse.Namespace) -> str | None:
@@ -224,7 +208,7 @@ def _token(options: argparse.Namespace) -> str | None:
     if options.token is not None:
         return str(options.token)
     if options.token_file is None:
-        return os.environ.get(_TOKEN_VARIABLE) or None
+        return os.environ.get(environment.TOKEN) or None
     return _word_in(Path(options.token_file).expanduser())
 
 
@@ -232,7 +216,7 @@ def _word_in(path: Path) -> str:
     """Return the token that a file holds."""
     words = path.read_text("utf-8").split()
     if len(words) != 1:
-        raise _Failure(f"{path}: a token file has one word, the token")
+        raise Failure(f"{path}: a token file has one word, the token")
     _check_private(path)
     return words[0]
 
@@ -305,7 +289,10 @@ def _serve(options: argparse.Namespace) -> None:
     if options.find:
         _find(options)
         return
-    receiver, paths = None, list(options.paths)
+    from .ingest.collector import Collector
+    from .server.app import Server
+
+    receiver, paths, followed = None, list(options.paths), None
     wheres = _followed(options)
     if options.otlp is not None:
         receiver = _receiver(options)
@@ -321,6 +308,10 @@ def _serve(options: argparse.Namespace) -> None:
         if each.is_broker:
             _broker(each.url, options)
     publish = None if options.publish is None else _broker(options.publish, options)
+    if wheres:
+        from .following import Hosts
+
+        followed = Hosts(wheres, collector, writes=options.allow_writes, credentials=options.nats_credentials)
     server = Server(
         collector,
         host=options.host,
@@ -332,9 +323,7 @@ def _serve(options: argparse.Namespace) -> None:
         receiver=receiver,
         allow_writes=options.allow_writes,
         allow_hosts=options.allow_host,
-        followed=Hosts(wheres, collector, writes=options.allow_writes, credentials=options.nats_credentials)
-        if wheres
-        else None,
+        followed=followed,
         publish=publish,
     )
     if options.keep_transcripts and server.kept is None:
@@ -345,33 +334,40 @@ def _serve(options: argparse.Namespace) -> None:
 
 def _find(options: argparse.Namespace) -> None:
     """Print where a server of these paths is, found or started: for another machine that follows it over ssh."""
+    from .discovery import runtimes
+    from .server.launch import IDLE_TIMEOUT, serve
+
     server = serve(*options.paths, idle_timeout=options.idle_timeout or IDLE_TIMEOUT)
     runtime = next((runtime for runtime in runtimes() if runtime.pid == server.pid), None)
     if runtime is None:
-        raise _Failure("the server has ended at once; see agent-widget doctor")
+        raise Failure("the server has ended at once; see agent-widget doctor")
     print(msgspec.json.encode(runtime).decode(), flush=True)
 
 
 def _followed(options: argparse.Namespace) -> list[Where]:
     """Return the hosts to follow, with their tokens, wherever these stand."""
+    common = os.environ.pop(environment.FOLLOW_TOKEN, None)
+    if not options.follow and options.follow_token_file is None and environment.FOLLOW not in os.environ:
+        return []
+    from .addresses import FollowError, listed, where
+
     texts: list[str] = []
     for given in options.follow:
         if given.startswith("@"):
             _check_private(Path(given[1:]).expanduser())
         texts += listed(given)
-    hidden = os.environ.pop(FOLLOW_VARIABLE, "").split("\n")
+    hidden = os.environ.pop(environment.FOLLOW, "").split("\n")
     try:
         known = [where(text) for text in hidden if text]
         wheres = [where(text) for text in texts] or known
     except FollowError as error:
-        raise _Failure(error) from None
+        raise Failure(error) from None
     tokens = {each.url: each.token for each in known}
-    common = os.environ.pop(FOLLOW_TOKEN_VARIABLE, None)
     if options.follow_token_file is not None:
         common = _word_in(Path(options.follow_token_file).expanduser())
     found = [replace(each, token=each.token or tokens.get(each.url) or common) for each in wheres]
     if len({each.url for each in found}) < len(found):
-        raise _Failure("a host stands twice in what is to be followed")
+        raise Failure("a host stands twice in what is to be followed")
     return found
 
 
@@ -392,7 +388,7 @@ def _hide_tokens() -> None:
     for url in urls:
         for prefix in ("", "--follow="):
             arguments = [f"{prefix}{shown[url]}" if argument == prefix + url else argument for argument in arguments]
-    os.environ[FOLLOW_VARIABLE] = "\n".join(urls)
+    os.environ[environment.FOLLOW] = "\n".join(urls)
     os.execv(sys.executable, arguments)
 
 
@@ -401,7 +397,7 @@ def _receiver(options: argparse.Namespace) -> Receiver:
     try:
         from .server.otlp import Receiver
     except ImportError:
-        raise _Failure('--otlp needs a library: pip install "agent-widget[otlp]"') from None
+        raise Failure('--otlp needs a library: pip install "agent-widget[otlp]"') from None
     return Receiver(options.otlp, host=options.host)
 
 
@@ -410,7 +406,9 @@ def _broker(text: str, options: argparse.Namespace) -> Address:
     try:
         import nats  # noqa: F401
     except ImportError:
-        raise _Failure(f'{text} needs a library: pip install "agent-widget[nats]"') from None
+        raise Failure(f'{text} needs a library: pip install "agent-widget[nats]"') from None
+    from .broker import address
+
     return address(text, options.nats_credentials)
 
 
@@ -418,6 +416,8 @@ def _archive(options: argparse.Namespace) -> Callable[[list[Path]], Archive] | N
     """Return a function that opens the archive the options ask for; ``None`` without one."""
     if options.no_archive:
         return None
+    from .ingest.archive import Archive, default_path
+
     if options.archive is not None:
         return lambda roots: Archive.open(Path(options.archive).expanduser())
     masking = not options.no_masking
@@ -455,8 +455,15 @@ async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None
                 _say("publish", f"{server.publisher.address.url} as {server.publisher.host}", width=9)
             if roots and server.collector.is_empty and server.followed is None:
                 _warn("nothing to show yet: no file here is one an agent writes; it appears when it comes")
-        with redirecting(server.page_url) if open_page else contextlib.nullcontext() as page:
-            if page is not None and not await asyncio.to_thread(webbrowser.open, page.as_uri()):
+        if not open_page:
+            await server.idle()
+            return
+        import webbrowser
+
+        from .discovery import redirecting
+
+        with redirecting(server.page_url) as page:
+            if not await asyncio.to_thread(webbrowser.open, page.as_uri()):
                 _warn("no browser found; open the page by its address")
             await server.idle()
 
@@ -488,6 +495,12 @@ def _until_interrupted(work: Any) -> None:
 
 
 def _demo(options: argparse.Namespace) -> None:
+    import tempfile
+
+    from . import demo
+    from .ingest.collector import Collector
+    from .server.app import Server
+
     with contextlib.ExitStack() as stack:
         directory = options.directory or stack.enter_context(tempfile.TemporaryDirectory(prefix="agent-widget-demo-"))
         memory = Path(directory).expanduser()
@@ -515,6 +528,9 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _snapshot(options: argparse.Namespace) -> None:
+    from .data.files import csv_text, json_bytes
+    from .ingest.collector import Collector
+
     if options.format != "json" and not options.table:
         options.usage_error(f"--format {options.format} holds one table; choose it with --table")
     collector = Collector(options.paths, masking=not options.no_masking)
@@ -526,7 +542,7 @@ def _snapshot(options: argparse.Namespace) -> None:
             _warn(f"{state.path}: {state.malformed} lines or documents could not be understood and were left out")
     if collector.is_empty:
         where = ", ".join(map(str, collector.roots)) or "the known places of this machine"
-        raise _Failure(f"no agent has left a file in {where}; name the directory that holds the agents' files")
+        raise Failure(f"no agent has left a file in {where}; name the directory that holds the agents' files")
     names = [options.table] if options.table else list(TABLES)
     tables = {name: collector.store.rows(name) for name in names}
     if options.format == "json":
@@ -540,10 +556,13 @@ def _snapshot(options: argparse.Namespace) -> None:
 
 
 def _write_parquet(table: str, rows: list[Row]) -> None:
+    from .data.files import parquet_bytes
+    from .data.frames import arrow_table
+
     try:
         data = parquet_bytes(arrow_table(table, rows))
     except ImportError:
-        raise _Failure('parquet needs pyarrow: pip install "agent-widget[frames]"') from None
+        raise Failure('parquet needs pyarrow: pip install "agent-widget[frames]"') from None
     sys.stdout.buffer.write(data)
 
 
@@ -551,8 +570,11 @@ def _tail(options: argparse.Namespace) -> None:
     if options.url:
         _until_interrupted(_print_changes(_connected(options), options))
         return
-    collector = Collector(options.paths)
-    server = Server(collector)
+    from .ingest.collector import Collector
+    from .notebook.api import connect
+    from .server.app import Server
+
+    server = Server(Collector(options.paths))
 
     async def serve_and_print() -> None:
         async with server.running():
@@ -564,14 +586,20 @@ def _tail(options: argparse.Namespace) -> None:
 
 def _connected(options: argparse.Namespace) -> Client:
     """Return a client of the server at ``--url``."""
+    from .discovery import runtimes
+    from .notebook.api import connect
+
     token = _token(options) or next((r.token for r in runtimes() if r.url == options.url), None)
     try:
         return connect(options.url, token)
     except ValueError as error:
-        raise _Failure(error) from None
+        raise Failure(error) from None
 
 
 async def _print_changes(client: Client, options: argparse.Namespace) -> None:
+    from .client.connection import ENDED
+    from .client.errors import ConnectionFailed
+
     loop, changed = asyncio.get_running_loop(), asyncio.Event()
     wanted = [options.table] if options.table else None
     feed = client._link.feed(lambda: loop.call_soon_threadsafe(changed.set), wanted)
@@ -587,6 +615,8 @@ async def _print_changes(client: Client, options: argparse.Namespace) -> None:
 
 
 def _json_line(table: str, id: str, row: Row | None) -> str:
+    from .data.files import json_bytes
+
     operation = {"table": table, "op": "gone" if row is None else "upsert", "row": {"id": id} if row is None else row}
     return escaped(json_bytes(operation).decode())
 
@@ -606,7 +636,12 @@ def _mcp(options: argparse.Namespace) -> None:
     try:
         from . import mcp
     except ImportError:
-        raise _Failure('mcp needs its SDK: pip install "agent-widget[mcp]"') from None
+        raise Failure('mcp needs its SDK: pip install "agent-widget[mcp]"') from None
+    import warnings
+
+    from .notebook.api import connect
+    from .server.launch import serve
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a large home is still being read: the answers say what is known by then
         client = _connected(options) if options.url else connect(serve(*options.paths))
@@ -624,6 +659,8 @@ def _statusline(options: argparse.Namespace) -> None:
 
 
 def _servers(options: argparse.Namespace) -> None:
+    from .discovery import runtimes
+
     none = True
     for runtime in runtimes():
         none = False
@@ -633,5 +670,7 @@ def _servers(options: argparse.Namespace) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> None:
+    from .doctor import findings
+
     for label, line in findings(options.paths):
         _say(label, line)

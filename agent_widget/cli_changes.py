@@ -5,22 +5,22 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .client.client import Client
-from .client.errors import CallError, ConnectionFailed
-from .data.files import json_bytes
-from .discovery import Runtime, runtimes
-from .notebook.api import connect
-from .store import Row
+from .failures import Failure
 from .tables import TASK_STATUSES
 from .visible import escaped, one_line
+
+if TYPE_CHECKING:
+    from .client.client import Client
+    from .discovery import Runtime
+    from .store import Row
 
 _SHOWN = 50
 """Messages that are listed, unless more are asked for."""
 
 
-class ChangeFailed(Exception):
+class ChangeFailed(Failure):
     """A change that was not made, or a list that cannot be had, in one line that says what to do."""
 
 
@@ -81,6 +81,8 @@ def add_commands(commands: Any, add_token: Callable[..., None], token: Callable[
 def _run(
     run: Callable[[Client, argparse.Namespace], None], options: argparse.Namespace, token: str | None, *, writes: bool
 ) -> None:
+    from .client.errors import CallError
+
     with _connected(options.url, token, writes=writes) as client:
         try:
             run(client, options)
@@ -93,6 +95,8 @@ def _run(
 @contextlib.contextmanager
 def _connected(url: str | None, token: str | None, *, writes: bool) -> Iterator[Client]:
     """Yield a client of the server that is named, or of the newest that runs here and takes changes."""
+    from .discovery import runtimes
+
     if url is not None:
         known = next((runtime for runtime in runtimes() if runtime.url == url), None)
         with contextlib.closing(_connect(url, token if token or known is None else known.token)) as client:
@@ -107,6 +111,9 @@ def _connected(url: str | None, token: str | None, *, writes: bool) -> Iterator[
 
 
 def _connect(url: str, token: str | None) -> Client:
+    from .client.errors import ConnectionFailed
+    from .notebook.api import connect
+
     try:
         return connect(url, token)
     except ValueError as error:
@@ -183,6 +190,8 @@ def _read(client: Client, options: argparse.Namespace) -> None:
 
 def _print(row: Row, options: argparse.Namespace, *columns: str) -> None:
     if options.json:
+        from .data.files import json_bytes
+
         print(escaped(json_bytes(row).decode()), flush=True)
         return
     words = [row["id"], *(str(row[name]) for name in columns if row[name] is not None)]

@@ -7,9 +7,10 @@ by the same rules (``js/tables.py`` generates its pattern from this module).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final
+
+from .expressions import expression
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -75,15 +76,16 @@ def kept(escape: str) -> str:
 _ESCAPE: Final = r"\U%08x"
 _HALVES: Final = (0xD800, 0xDFFF)
 """Halves of pairs, which no encoding has: a browser draws them as U+FFFD, Python prints them not at all."""
-_HIDDEN: Final = re.compile(character_class((*HIDDEN, _HALVES), _ESCAPE))
-_SEEN: Final = re.compile(f"({kept(_ESCAPE)})|{_HIDDEN.pattern}+")
-_COLOURS: Final = re.compile(r"\x1b\[[0-9;:]*m")
-_TAGS: Final = re.compile("[\U000e0020-\U000e007e]+")
+_ONE_HIDDEN: Final = character_class((*HIDDEN, _HALVES), _ESCAPE)
+_HIDDEN: Final = expression(_ONE_HIDDEN)
+_SEEN: Final = expression(f"({kept(_ESCAPE)})|{_ONE_HIDDEN}+")
+_COLOURS: Final = expression(r"\x1b\[[0-9;:]*m")
+_TAGS: Final = expression("[\U000e0020-\U000e007e]+")
 
 
 def visible(text: str) -> str:
     """Return the text with nothing invisible left in it; colours of a terminal go, line ends and tabs stay."""
-    if not _HIDDEN.search(text):
+    if (text.isascii() and text.isprintable()) or not _HIDDEN.search(text):
         return text
     text = _COLOURS.sub("", text).replace("\r\n", "\n")
     return _SEEN.sub(lambda found: found[1] or _named(found[0]), text)

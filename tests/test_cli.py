@@ -24,6 +24,7 @@ from websockets.sync.client import connect as open_socket
 
 from agent_widget import cli, discovery
 from agent_widget.data.table import StoredTable
+from agent_widget.notebook import api
 from agent_widget.tables import TABLES
 from tests.support.wire import hosted, message_line, say, until
 
@@ -125,8 +126,8 @@ def test_serving_everybody_without_a_token_is_refused(capsys: pytest.CaptureFixt
 def test_a_url_without_a_server_is_an_error_of_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect = cli.connect
-    monkeypatch.setattr(cli, "connect", lambda url, token: connect(url, token, timeout=0.3))
+    connect = api.connect
+    monkeypatch.setattr(api, "connect", lambda url, token: connect(url, token, timeout=0.3))
     assert "nothing listens there" in failure(capsys, "tail", "--url", "ws://127.0.0.1:1/ws")
     assert "looks like ws://" in failure(capsys, "tail", "--url", "http://127.0.0.1:1")
 
@@ -333,7 +334,7 @@ def test_a_signal_ends_a_server_with_its_clients_and_nothing_is_left(
     with running(command, *arguments) as (process, lines):
         until(lambda: len(lines) == 4)
         said = {name: value.strip() for name, value in (line.split(maxsplit=1) for line in lines)}
-        with contextlib.closing(cli.connect(said["url"], said["token"])):
+        with contextlib.closing(api.connect(said["url"], said["token"])):
             process.send_signal(number)
             process.send_signal(number)  # impatience changes nothing
             assert process.wait(10) == 0

@@ -11,15 +11,15 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from ..addresses import BROKERS
+from ..environment import NATS_CREDENTIALS
+from ..failures import Failure
 
-VARIABLE: Final = "AGENT_WIDGET_NATS_CREDENTIALS"
-"""Environment variable that holds credentials, or the path of a file that does."""
 SPACE: Final = "default"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PORT: Final = 4222
 
 
-class AddressError(ValueError):
+class AddressError(Failure, ValueError):
     """A broker cannot be used; the message says why and what to do."""
 
 
@@ -46,8 +46,8 @@ class Address:
 def address(text: str, credentials: str | os.PathLike[str] | None = None) -> Address:
     """Return what ``nats://HOST[:PORT][,HOST…][/SPACE][?host=NAME]`` names.
 
-    ``credentials``: a file that holds them; by default what the environment says (:data:`VARIABLE`). Raises
-    :class:`AddressError`, and ``OSError`` for a file that cannot be read.
+    ``credentials``: a file that holds them; by default what the environment says (:mod:`agent_widget.environment`).
+    Raises :class:`AddressError`, and ``OSError`` for a file that cannot be read.
     """
     example = "it looks like nats://broker:4222/SPACE"
     try:
@@ -59,7 +59,7 @@ def address(text: str, credentials: str | os.PathLike[str] | None = None) -> Add
     if "@" in parts.netloc:
         raise AddressError(
             "every user of this machine can read a command line: put user and password (USER:PASSWORD) into a file, "
-            f"readable by you alone, and name it with --nats-credentials, or into {VARIABLE}"
+            f"readable by you alone, and name it with --nats-credentials, or into {NATS_CREDENTIALS}"
         )
     space = parts.path.strip("/") or SPACE
     if not _TOKEN.fullmatch(space):
@@ -91,7 +91,7 @@ def _shown(file: str | os.PathLike[str] | None) -> dict[str, Any]:
 
     That is one of: a ``.creds`` file, the seed of an nkey (``SU…``), ``USER:PASSWORD``, a token.
     """
-    held = os.environ.get(VARIABLE, "").strip() if file is None else ""
+    held = os.environ.get(NATS_CREDENTIALS, "").strip() if file is None else ""
     if file is None and held and Path(held).expanduser().is_file():
         file = held
     if file is not None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..failures import Failure
 
-class ConnectionFailed(ConnectionError):
+
+class ConnectionFailed(Failure, ConnectionError):
     """The server cannot be reached, does not answer, or refuses the connection; the message says what to do."""
 
     def __init__(self, message: str | None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
+from ..failures import Failure
 from ..sources import SOURCES
 from ..sources.base import Source
 from ..sources.patterns import leads_to
@@ -24,7 +25,7 @@ class _Found(NamedTuple):
     """What of the root was named, if not all."""
 
 
-class PathError(Exception):
+class PathError(Failure):
     """A path that was asked for cannot be watched; the message says why and what to do."""
 
 

@@ -18,6 +18,7 @@ from functools import cache, cached_property
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from ..expressions import expression
 from .rules import ALPHABETS, NAMES, ODD, PLACEHOLDERS, SHAPES, VAGUE, Shape
 
 CUT: Final = "\x1a"
@@ -129,11 +130,11 @@ def _shapes(cut: bool) -> _Shapes:
     return _Shapes(cut)
 
 
-_BASE64_END: Final = re.compile(r"[\w+/=-]*+(?:%3D)*+", re.ASCII)
-_BASE64_BEFORE: Final = re.compile(r"[A-Za-z0-9+/]{31}\Z")
+_BASE64_END: Final = expression(r"[\w+/=-]*+(?:%3D)*+", re.ASCII)
+_BASE64_BEFORE: Final = expression(r"[A-Za-z0-9+/]{31}\Z")
 """An image or another file in a text: any shape may come up in it."""
 _ESCAPE_SIGNS: Final = frozenset("nrtbf")
-_COLOUR: Final = re.compile(r"[0-9]{0,3}m")
+_COLOUR: Final = expression(r"[0-9]{0,3}m")
 
 
 def _tokens(raw: str, classes: bytes, spans: list[Span]) -> int | None:
@@ -247,10 +248,10 @@ def _odd_tokens(raw: str) -> Iterator[Span]:
                     yield Span(found.start(), found.end(), rule.kind)
 
 
-_PEM: Final = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-_PEM_BODY: Final = re.compile(r"[\w\s+/=:,.\\-]*+", re.ASCII)
-_PEM_END: Final = re.compile(r"-----END [A-Z0-9 ]{0,50}-----")
-_AWS: Final = re.compile(r"(?<![A-Za-z0-9/+=_.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_.-])")
+_PEM: Final = expression(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+_PEM_BODY: Final = expression(r"[\w\s+/=:,.\\-]*+", re.ASCII)
+_PEM_END: Final = expression(r"-----END [A-Z0-9 ]{0,50}-----")
+_AWS: Final = expression(r"(?<![A-Za-z0-9/+=_.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_.-])")
 
 
 def _private_keys(raw: str) -> Iterator[Span]:
@@ -328,20 +329,20 @@ def _names() -> _Names:
 _QUOTED: Final = {
     quote: re.compile(rf"[^{quote}\\\n\x1a]*+(?:\\[^\nnrt\x1a][^{quote}\\\n\x1a]*+)*+") for quote in "\"'`"
 }
-_NESTED: Final = re.compile(r"[^\"'`\\\n\x1a]*+")
-_BARE: Final = re.compile(r"[(\[{<$]{0,2}[^\s\"'`\\\x1a,;&|<>(){}\[\]]*+")
-_WHOLE: Final = re.compile(r"[^\s\"'`\\\x1a,;&|]*+")
-_LINE: Final = re.compile(r"[^\s\"'`\\\x1a]*+")
-_PLACE: Final = re.compile(
+_NESTED: Final = expression(r"[^\"'`\\\n\x1a]*+")
+_BARE: Final = expression(r"[(\[{<$]{0,2}[^\s\"'`\\\x1a,;&|<>(){}\[\]]*+")
+_WHOLE: Final = expression(r"[^\s\"'`\\\x1a,;&|]*+")
+_LINE: Final = expression(r"[^\s\"'`\\\x1a]*+")
+_PLACE: Final = expression(
     r"(?:[$#@%]?\{{1,2}(?P<a>[^}\n]{0,80})\}{1,2}|\$?\((?P<b>[^)\n]{0,80})\)|<(?P<c>[^>\n]{1,80})>|\[(?P<d>[^\]\n]{0,80})\]"
     r"|%[A-Za-z_]\w*%|%\(\w+\)s|%[sdrv]|\$[A-Z_][A-Z0-9_]*+(?![A-Za-z0-9])|\$[A-Za-z_]++(?![A-Za-z0-9])|\$\d(?!\w))",
     re.ASCII,
 )
 """A place for a value: ``${TOKEN}``, ``<token>``, ``$(pass show x)``, ``%TOKEN%``, ``[token]``."""
-_IDENTIFIER: Final = re.compile(r"[!+-]{0,2}(?:[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*)+|[A-Za-z_]*\d{0,2})", re.ASCII)
+_IDENTIFIER: Final = expression(r"[!+-]{0,2}(?:[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*)+|[A-Za-z_]*\d{0,2})", re.ASCII)
 """What stands for a value in code: ``self.token``, ``next_token2``, ``!!hasToken``."""
-_CALL: Final = re.compile(r"[A-Za-z_][A-Za-z_.]*\d?[(\[]")
-_PATH: Final = re.compile(
+_CALL: Final = expression(r"[A-Za-z_][A-Za-z_.]*\d?[(\[]")
+_PATH: Final = expression(
     r"(?:[A-Za-z]:|~|\.{1,2}|[\w.-]+)?"
     r"(?:[/\\]{1,2}\.?[A-Za-z_]*(?:[-_.+@:][A-Za-z_]+)*[-_.v]?\d{0,6}(?:\.\w{1,8})*){1,40}[/\\]?",
     re.ASCII,
@@ -542,18 +543,18 @@ def _by_chance(value: str) -> bool:
 # ---------------------------------------------------------------------------------------------------------------------
 # Addresses, headers, commands
 
-_URL: Final = re.compile(
+_URL: Final = expression(
     r"://[^\s:/@\"'<>\\`]{0,100}+:(?P<value>[^\s/@\"'<>\\\x1a`]{1,200}(?=@|\x1a)|[^\s/\"'<>\\\x1a`]{1,200}(?=@)|(?!:?//)[^\s@\"'<>\\\x1a`]{8,64}+(?=@))"
     r"|://(?P<user>[A-Za-z0-9_.~-]{16,200}+)(?::x-oauth-basic|:)?@"
 )
-_JDBC: Final = re.compile(r"jdbc:oracle:\w{1,10}:[^\s/:@]{1,60}/(?P<value>[^\s@\"']{1,100})@")
-_HEADER: Final = re.compile(
+_JDBC: Final = expression(r"jdbc:oracle:\w{1,10}:[^\s/:@]{1,60}/(?P<value>[^\s@\"']{1,100})@")
+_HEADER: Final = expression(
     rf"authorization(?:{_QUOTE})?\s{{0,3}}[:=,]\s{{0,3}}(?:{_QUOTE})?(?P<scheme>[a-z][a-z0-9-]{{1,20}}\s{{1,3}})?"
     r"(?P<value>[\w.~+/=:-]{6,}+)",
     re.ASCII,
 )
-_BEARER: Final = re.compile(r"bearer(?P<scheme>)\s{1,3}(?P<value>[\w.~+/=-]{12,}+)", re.ASCII)
-_COOKIE: Final = re.compile(
+_BEARER: Final = expression(r"bearer(?P<scheme>)\s{1,3}(?P<value>[\w.~+/=-]{12,}+)", re.ASCII)
+_COOKIE: Final = expression(
     rf"cookie(?:{_QUOTE})?(?:\s{{0,3}}[:=]\s{{0,3}}|\s)(?:{_QUOTE})?(?P<value>[\w.%$-]{{1,60}}=[^\s\"'`\\;,\x1a]{{4,}}+(?:;[^\n\"'`\\\x1a]*+)?)",
     re.ASCII,
 )
@@ -576,7 +577,7 @@ _PROGRAMS: Final = {
     ),
 }
 _ARGUMENT: Final = rf"(?:{_QUOTE})?(?:[ \t=]|(?:{_QUOTE})\s{{0,3}},\s{{0,3}}){{1,3}}"
-_OPTION: Final = re.compile(
+_OPTION: Final = expression(
     (
         rf"(?<=[\s\"'`])(?:(?:-u|--user|--proxy-user|-a|--auth){_ARGUMENT}(?P<open>{_QUOTE})?(?P<name>[^\s:\"'`\\]{{0,80}}):(?P<user>[^\s\"'`\\\x1a]{{1,200}}+)"
         rf"|-(?:p|pw)(?P<glued>[^\s\"'`\\\x1a=-][^\s\"'`\\\x1a]{{2,200}}+|(?P<mark>[\"'])[^\"'\n]{{3,200}}+)"
@@ -641,7 +642,7 @@ def _in_addresses(raw: str, spans: list[Span]) -> int | None:
     return None
 
 
-_PGPASS: Final = re.compile(
+_PGPASS: Final = expression(
     r"(?:^|(?<=[\s\"'`])|(?<=\\n))(?!arn:|urn:)[\w.*-]{1,100}:(?:\*|\d{4,5}):(?!-?\d+:)[^:\s\"'`\\]{1,63}:[^:\s\"'`\\]{1,63}:"
     r"(?P<value>(?:[^:\s\"'`\\\x1a]|\\{1,2}[:\\])++)(?=[\s\"'`\x1a]|\\n|\Z)",
     re.ASCII,
@@ -710,16 +711,17 @@ class Found(NamedTuple):
 
 
 _NONE: Final = Found([])
-_BEFORE_OPTION: Final = re.compile(r"(?:^|[\s\"'`(\[,])--?(?:[a-z0-9]{1,20}[-_]){0,4}\Z")
-_BEFORE_LISTED: Final = re.compile(
-    rf"{_BEFORE_OPTION.pattern}|\b(?:define|putenv|setdefault|setenv)\(\s{{0,3}}{_QUOTE}[a-z0-9_]{{0,40}}\Z"
+_OPTION_BEGINS: Final = r"(?:^|[\s\"'`(\[,])--?(?:[a-z0-9]{1,20}[-_]){0,4}\Z"
+_BEFORE_OPTION: Final = expression(_OPTION_BEGINS)
+_BEFORE_LISTED: Final = expression(
+    rf"{_OPTION_BEGINS}|\b(?:define|putenv|setdefault|setenv)\(\s{{0,3}}{_QUOTE}[a-z0-9_]{{0,40}}\Z"
 )
 """The same, and what stands before a name that a call gives a value: ``define('DB_PASSWORD', 'x')``."""
-_BEFORE_SET: Final = re.compile(r"\b(?:set(?:[ \t]{1,3}-[a-z-]{1,10}){1,3}|setenv|setx)[ \t]{1,3}[a-z0-9_]{0,40}\Z")
+_BEFORE_SET: Final = expression(r"\b(?:set(?:[ \t]{1,3}-[a-z-]{1,10}){1,3}|setenv|setx)[ \t]{1,3}[a-z0-9_]{0,40}\Z")
 """What stands before a variable that fish, csh or Windows set: ``set -gx DB_PASSWORD x``."""
-_BEFORE_QUERY: Final = re.compile(r"(?:[?&]|\b(?:user(?: ?id|name)?|uid)=[^;\s\"']{1,80};\s?)\Z")
+_BEFORE_QUERY: Final = expression(r"(?:[?&]|\b(?:user(?: ?id|name)?|uid)=[^;\s\"']{1,80};\s?)\Z")
 _OPTIONS: Final = re.compile(r"-[a-z]").search
-_BEFORE_NETRC: Final = re.compile(r"\blogin(?:\s|\\n){1,3}[^\s\\]{1,80}(?:\s|\\n){1,9}\Z")
+_BEFORE_NETRC: Final = expression(r"\blogin(?:\s|\\n){1,3}[^\s\\]{1,80}(?:\s|\\n){1,9}\Z")
 
 
 _HAS_PASSWORD: Final = re.compile("p(?:ass|wd)").search

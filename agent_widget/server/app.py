@@ -26,20 +26,16 @@ from websockets.http11 import Request, Response
 
 from .. import protocol, tables
 from ..discovery import Runtime, bracketed, is_loopback, published
+from ..failures import Failure
 from ..ingest import homes
 from ..ingest.collector import Collector
 from ..ingest.watcher import Watcher
-from ..ondemand.copies import KeptTranscripts, directory_beside
-from ..ondemand.lookup import Lookup
-from ..ondemand.search import Searches
-from ..page import document
 from ..protocol import ProtocolError
 from ..version import VERSION
-from ..writing import Who, Writer
+from .asked import ASKING, Asking, Elsewhere
 from .calls import Calls, Pools
 from .gate import MIN_TOKEN, Gate, Lobby, new_token
 from .hub import WRITE_LIMIT, Follower, Hub, send
-from .methods import SEARCHES, WHO, Elsewhere
 from .metrics import CONTENT_TYPE, Doors, metrics
 
 try:
@@ -50,6 +46,9 @@ except ImportError:  # Windows
 if TYPE_CHECKING:
     from ..broker.address import Address
     from ..broker.publisher import Publisher
+    from ..ondemand.copies import KeptTranscripts
+    from ..ondemand.lookup import Lookup
+    from ..writing import Writer
     from .otlp import Receiver
 
 log = logging.getLogger("agent_widget")
@@ -86,7 +85,7 @@ class Followed(Elsewhere, Protocol):
         """Follow nobody any more."""
 
 
-class StartError(Exception):
+class StartError(Failure):
     """The server cannot start; the message says why and what to do."""
 
 
@@ -151,26 +150,12 @@ class Server:
         self.store = collector.store
         self.kept: KeptTranscripts | None = None
         if keep_transcripts and collector.archive is not None:
+            from ..ondemand.copies import KeptTranscripts, directory_beside
+
             self.kept = KeptTranscripts(directory_beside(collector.archive.path), collector.retention_ms)
-        self.lookup = Lookup(
-            self.store,
-            collector.sources,
-            collector.conversations,
-            collector.unmasked,
-            collector.gone,
-            masking=collector.masking,
-            kept=self.kept,
-            is_own=collector.is_own,
-        )
-        self.writer = Writer(
-            self.store,
-            collector.sources,
-            collector.unmasked,
-            host=collector.host,
-            allowed=allow_writes,
-            masking=collector.masking,
-        )
-        collector.writes = self.writer.methods
+        self.allow_writes = allow_writes
+        if allow_writes:
+            collector.writes = self.writer.methods
         self.host = host
         self.port = port
         self.allow_hosts = tuple(allow_hosts)
@@ -196,6 +181,38 @@ class Server:
         """A client has left."""
         self._hub: Hub
         self._gate: Gate
+
+    @functools.cached_property
+    def lookup(self) -> Lookup:
+        """What reads transcripts and memory texts, and searches."""
+        from ..ondemand.lookup import Lookup
+
+        collector = self.collector
+        return Lookup(
+            self.store,
+            collector.sources,
+            collector.conversations,
+            collector.unmasked,
+            collector.gone,
+            masking=collector.masking,
+            kept=self.kept,
+            is_own=collector.is_own,
+        )
+
+    @functools.cached_property
+    def writer(self) -> Writer:
+        """What makes changes, or refuses them."""
+        from ..writing import Writer
+
+        collector = self.collector
+        return Writer(
+            self.store,
+            collector.sources,
+            collector.unmasked,
+            host=collector.host,
+            allowed=self.allow_writes,
+            masking=collector.masking,
+        )
 
     @property
     def connections(self) -> int:
@@ -326,7 +343,7 @@ class Server:
             self.started_at,
             VERSION,
             known=self.collector.known,
-            writes=self.writer.allowed,
+            writes=self.allow_writes,
             otlp=None if self.receiver is None else self.receiver.url,
             follows=[] if self.followed is None else self.followed.urls,
             publishes=None if self.publisher is None else self.publisher.address.url,
@@ -385,16 +402,15 @@ class Server:
         try:
             follower = await self._greet(socket)
             calls = Calls(functools.partial(self._pools.answer, self), functools.partial(_reply, socket))
-            searches = Searches()
-            SEARCHES.set(searches)
-            WHO.set(Who(f"{follower.client or 'a client'} at {_peer(socket)}"))
+            asking = Asking(f"{follower.client or 'a client'} at {_peer(socket)}")
+            ASKING.set(asking)
             self._hub.join(follower)
             try:
                 async for data in socket:
                     await self._receive(socket, calls, data)
             finally:
                 calls.cancel()
-                searches.close()
+                asking.close()
                 self._hub.leave(follower)
                 self._idle_since = time.monotonic()
                 self._left.set()
@@ -548,6 +564,8 @@ def _response(
 @functools.cache
 def page() -> tuple[str, str]:
     """Return the dashboard page and its content security policy."""
+    from ..page import document
+
     return document()
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from .. import protocol
 from ..protocol import ProtocolError
 from ..sources import changes
-from .methods import METHODS, Asked
+from .asked import Asked
 
 log = logging.getLogger("agent_widget")
 
@@ -32,6 +32,16 @@ PENDING: Final = 64
 """Calls of one client that wait or run; further ones are refused."""
 
 
+Method = Callable[[Asked, Mapping[str, Any]], Any]
+
+
+def _methods() -> Mapping[str, Method]:
+    """Return what answers calls, which takes a moment to import."""
+    from .methods import METHODS
+
+    return METHODS
+
+
 class Pools:
     """The threads of a server that answer calls."""
 
@@ -39,12 +49,16 @@ class Pools:
         self._heavy = ThreadPoolExecutor(HEAVY_THREADS, "agent-widget heavy call")
         self._writing = ThreadPoolExecutor(WRITING_THREADS, "agent-widget change")
         self._light = ThreadPoolExecutor(LIGHT_THREADS, "agent-widget call")
+        self._methods: Mapping[str, Method] | None = None
 
     async def answer(self, server: Asked, call: protocol.Call) -> protocol.Reply:
         """Return the reply to a call, whatever goes wrong."""
-        method = METHODS.get(call.method)
+        if self._methods is None:
+            self._methods = await asyncio.get_running_loop().run_in_executor(self._light, _methods)
+        method = self._methods.get(call.method)
         if method is None:
-            return failure(call, "unknown_method", f"unknown method {call.method!r}; there is {', '.join(METHODS)}")
+            known = ", ".join(self._methods)
+            return failure(call, "unknown_method", f"unknown method {call.method!r}; there is {known}")
         pool = {"heavy": self._heavy, "writing": self._writing}.get(_kind(call.method), self._light)
         try:
 

@@ -21,18 +21,18 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from .. import environment
 from ..addresses import listed, where
 from ..broker import address
 from ..discovery import Runtime, find_server, is_alive, runtimes, starting
+from ..failures import Failure
 from ..ingest.roots import known_places, resolve
 
-FOLLOW_VARIABLE: Final = "AGENT_WIDGET_FOLLOW"
-"""Holds hosts to follow, one a line, with their tokens, which must not stand in a command line."""
 IDLE_TIMEOUT: Final = 600.0
 """Seconds without a client after which a server that a notebook started ends."""
 
 
-class ServerError(RuntimeError):
+class ServerError(Failure, RuntimeError):
     """The server did not start; the message says why and what to do."""
 
 
@@ -172,7 +172,7 @@ def _start(
     command = [sys.executable, "-m", "agent_widget", "serve", "--ready-json"]
     command += ["--host", host, "--port", str(port), "--idle-timeout", str(idle_timeout)]
     command += [*more, "--", *paths]
-    environment = {**os.environ, FOLLOW_VARIABLE: "\n".join(follow)} if follow else None
+    variables = {**os.environ, environment.FOLLOW: "\n".join(follow)} if follow else None
     # Its warnings go to a file until it is ready, and nowhere after: a pipe that nobody empties would stop it.
     with tempfile.TemporaryFile() as stderr_file:
         process = subprocess.Popen(
@@ -180,7 +180,7 @@ def _start(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr_file,
-            env=environment,
+            env=variables,
             start_new_session=True,  # an interrupt of the kernel is not for the server
         )
         assert process.stdout is not None

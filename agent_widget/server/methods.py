@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Protocol
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from .. import page
 from ..data import atif, markdown, sql
 from ..data.files import json_bytes
-from ..ondemand.lookup import Lookup
 from ..ondemand.memory_text import NoMemory
 from ..ondemand.search import Portion, Searches, SearchOver, Wanted
 from ..ondemand.transcript import MAX_LIMIT, TEXT_CHARS, NoTranscript
-from ..protocol import ProtocolError, Sources
-from ..store import Store
+from ..protocol import ProtocolError
 from ..tables import TABLES, TASK_STATUSES
 from ..version import VERSION
-from ..writing import Who, WriteError, Writer
+from ..writing import Who, WriteError
 from . import rows
+from .asked import ASKING, Asked
 
 MAX_ANSWER: Final = 16 * 1024 * 1024
 """Maximum bytes of an answer to a query, which is one frame."""
@@ -31,45 +29,6 @@ SEARCH_SECONDS: Final = 0.08
 """Seconds that a portion of a search takes, so that others are answered meanwhile."""
 MAX_HITS: Final = 500
 """Maximum hits in one portion of a search."""
-
-WHO: ContextVar[Who] = ContextVar("WHO")
-"""Who the client that is served is."""
-SEARCHES: ContextVar[Searches] = ContextVar("SEARCHES")
-"""The searches of the client that is served: they end with its connection."""
-
-
-class Elsewhere(Protocol):
-    """Answers for other hosts."""
-
-    async def answer(
-        self, method: str, params: Mapping[str, Any], here: Callable[[Mapping[str, Any]], Awaitable[Any]]
-    ) -> Any:
-        """Return what a method answers: from the host that has the files, else from ``here``."""
-
-
-class Asked(Protocol):
-    """What the methods need of a server."""
-
-    store: Store
-    lookup: Lookup
-    writer: Writer
-    started_at: int
-
-    @property
-    def followed(self) -> Elsewhere | None:
-        """The hosts that it follows, if it follows any."""
-
-    @property
-    def connections(self) -> int:
-        """How many clients are connected that have shown the token."""
-
-    @property
-    def sources(self) -> Sources:
-        """How far each root is read."""
-
-    @property
-    def archive(self) -> dict[str, str | None]:
-        """The ``path`` of the archive, ``None`` if all is in memory only, and ``problem``: why, or what is wrong."""
 
 
 class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -226,7 +185,10 @@ def _rows(server: Asked, params: _Rows) -> dict[str, Any]:
 
 def _search(server: Asked, params: _Search) -> dict[str, Any]:
     """Return the next hits of a search, new or going on (:class:`agent_widget.ondemand.search.Portion`)."""
-    searches = SEARCHES.get()
+    asking = ASKING.get()
+    if asking.searches is None:
+        asking.searches = Searches()
+    searches = asking.searches
     if params.cursor is not None and params.end:
         searches.end(params.cursor)
         return {"hits": [], "cursor": None, "bytes": 0, "total": 0}
@@ -338,7 +300,7 @@ def _writing(method: str, does: str) -> Callable[[Asked, Any], dict[str, Any]]:
         if method == "task.update" and not fields:
             raise ProtocolError("bad_request", "nothing to change; give status, owner, priority, notes or title")
         try:
-            return server.writer.write(method, fields, WHO.get(), id=id, seen=seen, root=root)  # type: ignore[arg-type]
+            return server.writer.write(method, fields, Who(ASKING.get().name), id=id, seen=seen, root=root)  # type: ignore[arg-type]
         except WriteError as error:
             raise ProtocolError(error.code, str(error), error.details) from None
 

@@ -9,26 +9,28 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from ..expressions import expression
+
 _AFTER: Final = 2
 """Maximum sentences after a question at the end of an answer."""
 
-_CODE: Final = re.compile(r"^ *(```|~~~).*?(?:^ *\1|\Z)", re.DOTALL | re.MULTILINE)
-_INLINE: Final = re.compile(r"`[^`\n]*`|https?://\S+")
-_QUOTED: Final = re.compile(r"""(?<=[^\s"“(] )(?:"[^"\n]{0,200}\?[^"\n]{0,40}"|“[^”\n]{0,200}\?[^”\n]{0,40}”)""")
+_CODE: Final = expression(r"^ *(```|~~~).*?(?:^ *\1|\Z)", re.DOTALL | re.MULTILINE)
+_INLINE: Final = expression(r"`[^`\n]*`|https?://\S+")
+_QUOTED: Final = expression(r"""(?<=[^\s"“(] )(?:"[^"\n]{0,200}\?[^"\n]{0,40}"|“[^”\n]{0,200}\?[^”\n]{0,40}”)""")
 """A question that somebody else is told to ask: in quotes, in the middle of a sentence."""
-_RULE: Final = re.compile(r"^\W*$")
-_ITEM: Final = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)]|\(?[a-zA-Z][.)])\s")
-_SENTENCE: Final = re.compile(r".+?(?:[.!?…]+[\"')\]*_”»]*(?=\s|$)|[。！？؟][\"')\]*_”」』]*|$)", re.DOTALL)
-_END: Final = re.compile(r"[?？؟](?:[^\w\s.]|\s)*$")
+_RULE: Final = expression(r"^\W*$")
+_ITEM: Final = expression(r"^\s*(?:[-*+•]|\d{1,2}[.)]|\(?[a-zA-Z][.)])\s")
+_SENTENCE: Final = expression(r".+?(?:[.!?…]+[\"')\]*_”»]*(?=\s|$)|[。！？؟][\"')\]*_”」』]*|$)", re.DOTALL)
+_END: Final = expression(r"[?？؟](?:[^\w\s.]|\s)*$")
 """A mark of a question, and after it at most brackets, marks of emphasis and pictures."""
-_CHOICE: Final = re.compile(r"[(\[]\s*(?:y|yes|j|ja|o|oui|s|si|sí)\s*/\s*(?:n|no|nein|non)\s*[)\]]\W*$", re.IGNORECASE)
+_CHOICE: Final = expression(r"[(\[]\s*(?:y|yes|j|ja|o|oui|s|si|sí)\s*/\s*(?:n|no|nein|non)\s*[)\]]\W*$", re.IGNORECASE)
 """``[y/N]`` at the end."""
 
 
 def _any(*shapes: str, plain: str = "") -> re.Pattern[str]:
     """Compile shapes made of whole words, and ``plain``, which need not be words; a space is any white space."""
     words = "|".join(shape.replace(" ", r"\s+") for shape in shapes)
-    return re.compile(rf"(?<!\w)(?:{words})(?!\w)" + (f"|{plain}" if plain else ""), re.IGNORECASE)
+    return expression(rf"(?<!\w)(?:{words})(?!\w)" + (f"|{plain}" if plain else ""), re.IGNORECASE)
 
 
 _TO_READER: Final = _any(
@@ -51,32 +53,32 @@ _TO_READER: Final = _any(
     # Chinese, Japanese, Korean
     plain=r"[你您吗呢]|要不要|是否|哪[个個种種一]|(?:ます|です|でしょう|ましょう)か|까요|[세시]요",
 )
-_BRIEF: Final = re.compile(
+_BRIEF: Final = expression(
     r"^(?:ready|proceed|continue|sounds? good|makes? sense|agreed?|approved?|go ahead|good to go|thoughts|shall|should"
     r"|any (?:preference|objection|concern|thought|question)s?)\b[^?]{0,60}\?",
     re.IGNORECASE,
 )
 """A question to the reader without a word for either."""
-_OPENING: Final = re.compile(
+_OPENING: Final = expression(
     r"^\W*(?:should|shall|may|(?:do|would|could|can) you|want me|which"
     r"|(?:how|what) (?:should|shall|would|do) (?:i|we|you))\b",
     re.IGNORECASE,
 )
 """The beginning of a question whose end is a list."""
-_TO_ANYBODY: Final = re.compile(
+_TO_ANYBODY: Final = expression(
     r"^\W*(?:why|so what|(?:how|what|when|where) (?:do|does|did|can|could|will|would|is|are|were|was|if)"
     r"(?! (?:you|i|we) (?:want|like|prefer|think|need|mean|wish)))\b",
     re.IGNORECASE,
 )
 """A question of a text that goes on to answer it."""
-_ANSWERS: Final = re.compile(
+_ANSWERS: Final = expression(
     r"^\W*(?:(?:yes|no|nope|yep|because|probably|apparently|turns out|it turns out|i (?:did|already|doubt|guess|think)"
     r"|i(?:'d| would) (?:say|guess|think|bet|argue))\b"
     r"|(?:both|neither|none)\W*$)",
     re.IGNORECASE,
 )
 
-_DEPENDS: Final = re.compile(
+_DEPENDS: Final = expression(
     r"^\W*(?:i(?:'d|'ll| would| will| (?:couldn't|can't|cannot|could not) (?:find|tell|see|decide|know))"
     r"|if (?:yes|so|not|no|it is|it isn't)|otherwise,? i)\b",
     re.IGNORECASE,
@@ -120,7 +122,7 @@ _REQUEST: Final = _any(
     plain=r"请[^。！？]*(?:告诉|告知|确认|选择|回复|提供|决定|批准|指示|说明|贴给|发给|给我|复现|试试|测试|看看)"
     r"|(?:教えて|お知らせ|ご確認|選んで|ご指示|返信して)[^。]*(?:ください|下さい)|(?:알려|선택해|확인해)\s?주세요",
 )
-_ORDER: Final = re.compile(
+_ORDER: Final = expression(
     r"(?:^|[,;:—–]|\b(?:and|or|to|then|must|just)\b)\s*(?:confirm|decide|choose|specify|pick|clarify|tell me)"
     r" (?:whether|which|what|if (?:i|we|you)|one of|between|how)\b"
     r"|(?:^|[,;:—–]|\b(?:and|then|please)\b)\s*(?:paste|share|send|post)(?: me)? (?:the|its|your|any) (?:\w+ )?"
@@ -132,7 +134,7 @@ _ORDER: Final = re.compile(
     re.IGNORECASE,
 )
 """A request that is one only where the sentence, or a part of it, begins."""
-_GO_AHEAD: Final = re.compile(r"(?<!'d )(?<!would )\bsay (?:the word|go|so|yes|when|which|what)\b", re.IGNORECASE)
+_GO_AHEAD: Final = expression(r"(?<!'d )(?<!would )\bsay (?:the word|go|so|yes|when|which|what)\b", re.IGNORECASE)
 _OFFER: Final = _any(
     "if you (?:need|want|have|like|run into|notice|see|hit|would|'d|prefer)|if you'd|if anything|if there(?:'s| is)",
     "anything else|any (?:other )?(?:questions|issues|problems)|feel free|otherwise i",

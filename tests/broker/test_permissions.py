@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from agent_widget.broker import stream
-from agent_widget.broker.address import VARIABLE, Address, AddressError, address
+from agent_widget.broker.address import Address, AddressError, address
 from agent_widget.broker.stream import Broker, Lost, Refused
+from agent_widget.environment import NATS_CREDENTIALS
 from agent_widget.store import Store
 from tests.broker.test_publisher import held, is_in_step, published
 from tests.support.nats import NatsServer, nats_server, stream_rows
@@ -135,7 +136,7 @@ def test_credentials_come_from_a_file_or_the_environment(
     file.write_text(held)
     assert address("nats://broker/lab", file).credentials == given
     for value in (held, str(file)):
-        monkeypatch.setenv(VARIABLE, value)
+        monkeypatch.setenv(NATS_CREDENTIALS, value)
         assert address("nats://broker/lab").credentials == given
     assert held.strip() not in repr(address("nats://broker/lab"))
 

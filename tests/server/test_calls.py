@@ -13,6 +13,7 @@ from agent_widget import protocol
 from agent_widget.ondemand.transcript import MAX_LIMIT
 from agent_widget.server import calls
 from agent_widget.server.calls import AT_ONCE, PENDING, Calls
+from agent_widget.server.methods import METHODS
 from tests.support.wire import PATIENCE, raw, served, until_async
 
 pytestmark = pytest.mark.usefixtures("own_machine")
@@ -74,7 +75,7 @@ def test_queries_of_one_client_hold_up_neither_its_other_calls_nor_other_clients
 ) -> None:
     end = threading.Event()
     slow: dict[str, Any] = {"sql": lambda server, params: end.wait(PATIENCE)}
-    monkeypatch.setattr(calls, "METHODS", {**calls.METHODS, **slow})
+    monkeypatch.setattr(calls, "_methods", lambda: {**METHODS, **slow})
 
     async def run() -> None:
         async with served(workspace) as server, raw(server) as greedy, raw(server) as other:

@@ -1,0 +1,57 @@
+"""What a server has imported by the time its tables are complete: to import more takes longer than to start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.homes import WRITTEN
+
+STARTED = """
+import sys
+from agent_widget import cli
+from agent_widget.server.app import Server
+
+async def idle(self):
+    print(*sys.modules)
+
+Server.idle = idle
+cli.main(["serve", "--port", "0", *sys.argv[1:]])
+"""
+"""Prints, in the last line, what is imported when clients are let in, and ends then."""
+
+LATER = {
+    "what programs that connect need": "agent_widget.client agent_widget.data agent_widget.notebook agent_widget.mcp",
+    "what reads on request": "agent_widget.ondemand agent_widget.page agent_widget.server.methods",
+    "what changes files": "agent_widget.writing",
+    "other hosts": "agent_widget.following agent_widget.broker agent_widget.addresses nats",
+    "other commands": "agent_widget.demo agent_widget.doctor webbrowser",
+    "extras": "genai_prices aiohttp pandas pyarrow duckdb anywidget traitlets",
+}
+
+
+def modules(*arguments: str | Path) -> set[str]:
+    """Run a server until its tables are complete; return the modules and packages that it has imported by then."""
+    command = [sys.executable, "-c", STARTED, *map(str, arguments)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+    return set(run.stdout.splitlines()[-1].split())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    for path, data in WRITTEN["claude"][0]().items():
+        file = tmp_path / "home" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        os.utime(file, (1_767_200_000, 1_767_200_000))
+    return tmp_path / "home"
+
+
+def test_a_server_that_goes_on_from_its_archive_has_imported_what_it_needs(home: Path, own_machine: Path) -> None:
+    assert "genai_prices" in modules(home), "the first start reads, and prices what it reads"
+    imported = modules(home)
+    assert {what: found for what, names in LATER.items() if (found := imported & set(names.split()))} == {}
