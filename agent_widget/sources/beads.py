@@ -142,6 +142,9 @@ class Beads(Source):
         if fields.get("status") not in (None, *self.statuses):
             raise Refused(f"beads has no status {fields['status']}; it has {', '.join(self.statuses)}")
         priority = [f"--priority={_PRIORITY.index(fields['priority'])}"] if fields.get("priority") else []
+        for name in ("tags", "depends_on"):
+            if any("," in word for word in fields.get(name) or ()):
+                raise Refused(f"{name}: bd divides a list at commas; leave them out of its words")
         if change.method == "task.create":
             options = [f"--title={fields['title']}", *priority]
             options += [f"--description={fields['description']}"] if fields.get("description") else []

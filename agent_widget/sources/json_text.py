@@ -97,7 +97,8 @@ def style(text: str) -> Style:
             break
         span = first
     ascii = text.isascii() and re.search(r"\\u(?!00[01])[0-9a-fA-F]{4}", text) is not None
-    return Style(indent, ascii, comma, colon, spread[1] if spread else "\n")
+    newline = spread[1] if spread else "\r\n" if "\r\n" in text else "\n"
+    return Style(indent, ascii, comma, colon, newline)
 
 
 def dump(value: Any, style: Style, prefix: str = "") -> str:

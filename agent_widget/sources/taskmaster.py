@@ -46,6 +46,8 @@ _WRITTEN: Final = {
     "cancelled": "cancelled",
 }
 """Our statuses that have an equal → the producer's words."""
+_DIGITS: Final = 15
+"""Digits of the number of a task, which is one of JavaScript's; longer ids are no numbers."""
 _PRIORITIES: Final = ("critical", "high", "medium", "low")
 
 
@@ -167,13 +169,14 @@ def _create(change: Change, namespace: str, tag: str, data: bytes | None) -> tup
     place = _tasks_of(text, tag)
     if place is None:
         raise Missing(f"there is no list of tasks under the tag {tag}")
-    numbers = [_id(json_text.load(text, span)) for span in json_text.elements(text, place)]
-    number = max((int(id) for id in numbers if id and id.isdecimal()), default=0) + 1
-    fields, known = change.fields, set(numbers)
+    listed = [json_text.load(text, span) for span in json_text.elements(text, place)]
+    known = {id for task in listed if (id := _id(task)) is not None}
+    number = max((int(id) for id in known if id.isdecimal() and len(id) <= _DIGITS), default=0) + 1
+    fields = change.fields
     needs = [id.removeprefix(f"{tag}/") for id in fields.get("depends_on") or ()]
     if wrong := [id for id in needs if id not in known]:
         raise Refused(f"depends_on: there is no task {wrong[0]} under the tag {tag}")
-    words = any(isinstance(json_text.load(text, span).get("id"), str) for span in json_text.elements(text, place)[:1])
+    words = next((isinstance(task["id"], str) for task in listed if _id(task) is not None), False)
     task = {
         "id": str(number) if words else number,
         "title": fields["title"],
@@ -181,7 +184,7 @@ def _create(change: Change, namespace: str, tag: str, data: bytes | None) -> tup
         "details": "",
         "testStrategy": "",
         "status": "pending",
-        "dependencies": [id if words or "." in id else int(id) for id in needs],
+        "dependencies": [int(id) if id.isdecimal() and not words and len(id) <= _DIGITS else id for id in needs],
         "priority": fields.get("priority") or "medium",
         "subtasks": [],
         "updatedAt": change.iso,
@@ -223,6 +226,8 @@ def _set(text: str, entry: Span, name: str, value: Any, style: Style) -> str:
 def _tasks_of(text: str, tag: str) -> Span | None:
     """Return where the tasks of a tag are; a document without tags has those of ``master``."""
     root = json_text.root(text)
+    if text[root.start] != "{":
+        return None
     if isinstance(json_text.load(text, root).get("tasks"), list):
         held: Span | None = root if tag == "master" else None
     else:

@@ -126,6 +126,8 @@ def _real(path: Path, root: Path) -> Path:
         reason = error.strerror or str(error)
     if reason:
         raise Unwritable(f"{path.name}: {reason}")
+    if os.path.isfile(real) and not (os.access(real, os.W_OK) and os.stat(real).st_mode & 0o222):
+        raise Unwritable(f"{path.name}: it is read-only; nothing was written")  # a rename would not ask
     return Path(real)
 
 
@@ -149,15 +151,15 @@ def _read(real: Path) -> tuple[bytes | None, os.stat_result | None, int | None]:
 
 def _write_beside(real: Path, data: bytes, like: os.stat_result | None) -> Path:
     draft = real.with_name(f".{real.name}.{secrets.token_hex(6)}{DRAFT}")
-    mode = stat.S_IMODE(like.st_mode) if like is not None else 0o644
+    mode = 0o600 if like is not None else 0o644  # a new file has what the umask leaves of it
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
-                if hasattr(os, "fchmod"):
-                    os.fchmod(file.fileno(), mode)
+                if like is not None and hasattr(os, "fchmod"):
+                    os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode))
                 if (
                     like is not None
                     and hasattr(os, "fchown")

@@ -55,16 +55,16 @@ class Held:
     """Locks that are held."""
 
     def __init__(self) -> None:
-        self._owned: list[tuple[Path, str]] = []
+        self._owned: list[tuple[Path, Callable[[], bool]]] = []
 
-    def add(self, path: Path, owner: str) -> None:
-        """Take in a lock file of ours."""
-        self._owned.append((path, owner))
+    def add(self, path: Path, is_ours: Callable[[], bool]) -> None:
+        """Take in a lock of ours; ``is_ours`` tells whether it still is."""
+        self._owned.append((path, is_ours))
 
     def check(self) -> None:
         """Raise :class:`LockLost` if a lock is not ours any more."""
-        for path, owner in self._owned:
-            if _content(path).get("owner_id") != owner:
+        for path, is_ours in self._owned:
+            if not is_ours():
                 raise LockLost(f"the lock {path.name} was removed while it was held; nothing was written, try again")
 
 
@@ -78,12 +78,14 @@ def held(root: Path, locks: tuple[Lock, ...], patience: float = PATIENCE) -> Ite
             path = root / lock.path
             if lock.kind == "file":
                 owner = _take(path, deadline)
-                taken.add(path, owner)
+                taken.add(path, functools.partial(_is_owned, path, owner))
                 stack.callback(_release, path, owner)
                 _sweep(path)
             elif lock.kind == "folder":
                 _try(path, deadline, functools.partial(_create_folder, path))
-                stack.callback(_release_folder, path)
+                made = _place(path)
+                taken.add(path, functools.partial(_is_still, path, made))
+                stack.callback(_release_folder, path, made)
             else:
                 stack.enter_context(_system_lock(path, deadline))
         yield taken
@@ -144,8 +146,12 @@ def _create_in_place(path: Path, content: bytes) -> bool:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    except OSError:  # the disk is full: a lock without its owner would stay until it is stale
+        path.unlink(missing_ok=True)
+        raise
     return True
 
 
@@ -184,27 +190,33 @@ def _is_stale(path: Path) -> bool:
     except OSError:
         return False
     says = _content(path)
-    at = millis(says.get("locked_at")) or millis(says.get("timestamp"))
-    since = status.st_mtime if at is None else at / 1000
-    if time.time() - since > (FOLDER_STALE if os.path.isdir(path) else STALE):
+    if _is_old(says, status):
         return True
     own = str(says.get("owner_id", "")).startswith("agent-widget-") and says.get("domain") is not None
     pid = says.get("pid")
     return own and says["domain"] == domain() and isinstance(pid, int) and started(pid) != says.get("started")
 
 
+def _is_old(says: dict[str, Any], status: os.stat_result) -> bool:
+    """Return whether a lock is older than one may be: by what it says, unless that is still to come, or by its file."""
+    at = millis(says.get("locked_at")) or millis(says.get("timestamp"))
+    since = status.st_mtime if at is None or at / 1000 > status.st_mtime + STALE else at / 1000
+    return time.time() - since > (FOLDER_STALE if stat.S_ISDIR(status.st_mode) else STALE)
+
+
 def _break(path: Path) -> bool:
     """Remove a stale lock, but not one that somebody has taken meanwhile; returns whether it is worth another try.
 
-    Those who break one of ours agree by a lock of the system on the very file: whoever comes second finds that the
-    path leads to another file, and leaves that alone.
+    Those who break one agree by a lock of the system on the very file: whoever comes second finds that the path leads
+    to another file, or that this one is not stale, and leaves it alone.
     """
     try:
         if os.path.islink(path):
             os.unlink(path)
             return True
         if os.path.isdir(path):
-            os.rmdir(path)
+            if _is_stale(path):
+                os.rmdir(path)
             return True
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -216,7 +228,7 @@ def _break(path: Path) -> bool:
             with suppress(OSError):  # a file system without locks
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
         status, there = os.fstat(descriptor), os.lstat(path)
-        if (status.st_dev, status.st_ino) == (there.st_dev, there.st_ino):
+        if (status.st_dev, status.st_ino) == (there.st_dev, there.st_ino) and _is_stale(path):
             os.unlink(path)
         return True
     except FileNotFoundError:
@@ -227,8 +239,12 @@ def _break(path: Path) -> bool:
         os.close(descriptor)
 
 
+def _is_owned(path: Path, owner: str) -> bool:
+    return _content(path).get("owner_id") == owner
+
+
 def _release(path: Path, owner: str) -> None:
-    if _content(path).get("owner_id") == owner:
+    if _is_owned(path, owner):
         with suppress(FileNotFoundError):
             path.unlink()
 
@@ -241,9 +257,23 @@ def _create_folder(path: Path) -> bool:
     return True
 
 
-def _release_folder(path: Path) -> None:
-    with suppress(FileNotFoundError):
-        os.rmdir(path)
+def _place(path: Path) -> tuple[int, int, int] | None:
+    """Return which directory a lock is: one that is made anew has another time, where not another inode."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
+def _is_still(path: Path, made: tuple[int, int, int] | None) -> bool:
+    return made is not None and _place(path) == made
+
+
+def _release_folder(path: Path, made: tuple[int, int, int] | None) -> None:
+    if _is_still(path, made):
+        with suppress(OSError):
+            os.rmdir(path)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from ..masking import deep, masked
 from ..sources.base import Gone, Item, Record, Source
 from ..sources.changes import Append, Change, Command, Method, Missing, Plan, Refused, Rewrite
 from ..sources.parsing import MISREAD
+from ..sources.texts import title_of
 from ..store import Row, Store, joined
 from ..tables import PREVIEW_CHARS, TABLES, now_ms
 from .audit import Audit, AuditError, user_name
@@ -471,7 +472,10 @@ class _Work:
         for part in data.split(b"\n") if reader.mode == "lines" else [data]:
             if part.strip():
                 items += reader.read(part)
-        claims = (item for item in items if isinstance(item, (Record, Gone)) and item.table == plan.table)
+        claims = [item for item in items if isinstance(item, (Record, Gone)) and item.table == plan.table]
+        for claim in claims:
+            if isinstance(claim, Record) and isinstance(title := claim.fields.get("title"), str):
+                claim.fields["title"] = title_of(title)  # as it is shown, and so was seen
         rows = {}
         for claim in joined(claims):
             if isinstance(claim, Record):
@@ -508,7 +512,7 @@ class _Work:
             raise Refused(f"`{name}` is not installed")
         try:
             done = subprocess.run(
-                [program, *arguments[1:]],
+                [os.path.abspath(program), *arguments[1:]],  # a relative PATH is not to lead into the project
                 cwd=self._source.root.parent,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -521,6 +525,8 @@ class _Work:
             ) from None
         except OSError as error:
             raise Refused(f"`{name}` cannot be run ({error.strerror})") from None
+        except ValueError as error:  # a NUL, or half of a character
+            raise Refused(f"`{name}` cannot be given this text ({error})") from None
         if done.returncode or not done.stdout.strip():
             said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
             raise Refused(f"`{name}` says: {said[0][:300]}")

@@ -28,6 +28,30 @@ def test_a_file_keeps_its_mode_and_nothing_stays_beside_it(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("change", ["rewrite", "append"])
+def test_a_file_that_is_read_only_stays_as_it_is(tmp_path: Path, change: str) -> None:
+    """Its owner said so; a rename would not ask, and root may write anyway."""
+    path = tmp_path / "tasks.json"
+    path.write_bytes(b"old\n")
+    path.chmod(0o444)
+    with pytest.raises(Unwritable, match="read-only"):
+        if change == "rewrite":
+            rewrite(path, tmp_path, lambda old: b"new", nothing)
+        else:
+            append(path, tmp_path, b"new", nothing)
+    assert path.read_bytes() == b"old\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_new_file_is_as_private_as_the_user_makes_files(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        rewrite(tmp_path / "tasks.json", tmp_path, lambda old: b"new", nothing)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "tasks.json").stat().st_mode) == 0o600
+
+
 def test_a_file_that_is_not_there_is_made(tmp_path: Path) -> None:
     rewrite(tmp_path / "tasks.json", tmp_path, lambda old: b"new" if old is None else old, nothing)
     assert (tmp_path / "tasks.json").read_bytes() == b"new"

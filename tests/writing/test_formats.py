@@ -116,6 +116,17 @@ def test_task_master_adds_under_the_current_tag(taskmaster: Path) -> None:
     assert json.loads((taskmaster / "tasks/tasks.json").read_text())["shop"]["tasks"][2]["dependencies"] == [1]
 
 
+@pytest.mark.parametrize("odd", [None, "text", 7, [], {"title": "without id"}, {"id": "9" * 5000}])
+def test_task_master_adds_beside_what_is_no_task(taskmaster: Path, odd: Any) -> None:
+    path = taskmaster / "tasks/tasks.json"
+    path.write_text(json.dumps({"shop": {"tasks": [odd, {"id": 4, "title": "four"}], "metadata": {}}}))
+    writer = writer_over(taskmaster)
+    row = writer.write("task.create", {"title": "five", "depends_on": ["shop/4"]}, ME)
+    assert row["id"] == "shop/5"
+    assert dict(row) == again(writer, "tasks", "shop/5")
+    assert json.loads(path.read_text())["shop"]["tasks"][0] == odd
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [({"status": "failed"}, "failed"), ({"owner": "agent-1"}, "owner"), ({"priority": "p1"}, "one of")],
@@ -316,6 +327,36 @@ def test_what_bd_says_is_the_error(beads: Path) -> None:
     writer = writer_over(beads)
     (beads / "issues.jsonl").write_text("")
     assert "not found" in refusal(lambda: writer.write("task.update", {"status": "blocked"}, ME, id="shop-1"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"title": "x", "tags": ["a,b"]}, "commas"),
+        ({"title": "x", "depends_on": ["shop-1,blocks:shop-2"]}, "commas"),
+        ({"title": "a\0b"}, "cannot be given"),
+    ],
+)
+def test_bd_is_not_given_what_it_would_take_for_something_else(
+    beads: Path, fields: dict[str, Any], reason: str
+) -> None:
+    writer = writer_over(beads)
+    before = (beads / "issues.jsonl").read_bytes()
+    assert reason in refusal(lambda: writer.write("task.create", fields, ME))
+    assert (beads / "issues.jsonl").read_bytes() == before
+
+
+def test_a_relative_path_of_programs_does_not_lead_into_the_project(
+    beads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = beads.parent / "bin" / "bd"
+    planted.parent.mkdir()
+    planted.write_text("#!/bin/sh\ntouch planted\n")
+    planted.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "bin", prepend=os.pathsep)
+    writer_over(beads).write("task.create", {"title": "x"}, ME)
+    assert not (beads.parent / "planted").exists()
 
 
 def test_without_bd_beads_can_only_be_read(beads: Path, monkeypatch: pytest.MonkeyPatch) -> None:

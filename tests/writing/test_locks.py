@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from agent_widget.ingest.processes import domain, started
 from agent_widget.sources.changes import Lock
+from agent_widget.writing import locks as locks_module
 from agent_widget.writing.locks import FOLDER_STALE, STALE, Locked, LockLost, held
 
 NAME = PurePosixPath("tasks.json.lock")
@@ -122,6 +124,75 @@ def test_a_lock_that_was_taken_away_is_noticed_and_the_other_one_stays(tmp_path:
         with pytest.raises(LockLost, match="nothing was written"):
             locks.check()
     assert json.loads(lock.read_text())["owner_id"] == "somebody"
+
+
+def test_a_directory_that_was_taken_away_is_noticed_and_the_other_one_stays(tmp_path: Path) -> None:
+    with held(tmp_path, FOLDER) as locks:
+        locks.check()
+        (tmp_path / NAME).rmdir()
+        with pytest.raises(LockLost, match="nothing was written"):
+            locks.check()
+        (tmp_path / "in its place").mkdir()
+        (tmp_path / "in its place").rename(tmp_path / NAME)
+        with pytest.raises(LockLost, match="nothing was written"):
+            locks.check()
+    assert (tmp_path / NAME).is_dir()
+
+
+@pytest.mark.parametrize("locks", [FILE, FOLDER])
+def test_one_that_was_taken_since_it_was_found_stale_is_not_broken(
+    tmp_path: Path, locks: tuple[Lock, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two find a stale lock; before the slower one removes it, the quicker one has made its own in its place."""
+    path, really = tmp_path / NAME, locks_module._is_stale
+
+    def meanwhile(path: Path) -> bool:
+        monkeypatch.setattr(locks_module, "_is_stale", really)
+        assert really(path)
+        if locks is FILE:
+            others_lock(tmp_path, ago=0)
+        else:
+            os.utime(path)
+        return True
+
+    others_lock(tmp_path, ago=STALE + 1) if locks is FILE else path.mkdir()
+    os.utime(path, (time.time() - STALE - 1,) * 2)
+    monkeypatch.setattr(locks_module, "_is_stale", meanwhile)
+    with pytest.raises(Locked), held(tmp_path, locks, patience=0.2):
+        pass
+    assert path.exists()
+
+
+def test_a_clock_that_is_ahead_makes_no_lock_for_ever(tmp_path: Path) -> None:
+    lock = others_lock(tmp_path, ago=-86_400)
+    with pytest.raises(Locked), held(tmp_path, FILE, patience=0.1):
+        pass
+    os.utime(lock, (time.time() - STALE - 1,) * 2)
+    with held(tmp_path, FILE, patience=0.1) as locks:
+        locks.check()
+
+
+def test_a_full_disk_leaves_no_lock_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", no_links)
+    with held(tmp_path, FILE):
+        assert (tmp_path / NAME).exists()
+    really = os.fdopen
+
+    def opened(descriptor: int, *how: str) -> object:
+        if (tmp_path / NAME).exists():
+            full()
+        return really(descriptor, *how)
+
+    monkeypatch.setattr(os, "fdopen", opened)
+    with pytest.raises(OSError, match="No space"), held(tmp_path, FILE):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_only_one_holds_it_at_a_time_also_while_stale_ones_are_broken(tmp_path: Path) -> None:

@@ -173,6 +173,25 @@ def test_a_cancelled_task_that_was_finished_meanwhile_is_a_conflict(make: Make, 
     }
 
 
+@pytest.mark.parametrize(
+    "title", ["Fix `parse_x`", "**Retry** with backoff", "a\nb\tc", "  padded ", "<b>bold</b> move", "[a](https://b.c)"]
+)
+def test_a_title_that_is_shown_without_its_marks_can_be_changed(
+    make: Make, workspace: Path, files: Files, title: str
+) -> None:
+    document = json.loads((workspace / "tasks.json").read_text())
+    document["tasks"][0]["title"] = title
+    (workspace / "tasks.json").write_text(json.dumps(document))
+    writer = make(workspace)
+    shown = writer.collector.store.get("tasks", "task-0")["title"]  # type: ignore[attr-defined]
+    row = writer.write("task.update", {"status": "blocked"}, ME, id="task-0", seen={"status": "pending"})
+    assert dict(row) == read_again(writer).get("tasks", "task-0")
+    assert json.loads((workspace / "tasks.json").read_text())["tasks"][0]["title"] == title
+    row = writer.write("task.update", {"title": "other `x`"}, ME, id="task-0", seen={"title": shown})
+    assert dict(row) == read_again(writer).get("tasks", "task-0")
+    assert json.loads((workspace / "tasks.json").read_text())["tasks"][0]["title"] == "other `x`"
+
+
 def test_notes_are_added_whatever_others_did(make: Make, workspace: Path, files: Files) -> None:
     writer = make(workspace)
     rewrite(workspace, "task-0", status="blocked", notes=["theirs"])
@@ -350,6 +369,29 @@ def test_the_audit_is_bounded_and_its_newest_lines_stay(tmp_path: Path) -> None:
     ids = [line["id"] for line in last_writes(100, audit.path)]
     assert ids[-1] == "39"
     assert ids == [str(number) for number in range(40 - len(ids), 40)]
+
+
+def test_a_line_of_the_audit_that_was_torn_costs_no_other(tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "writes.jsonl")
+    audit.write(audit.open(), {"id": "first"})
+    with audit.path.open("ab") as file:
+        file.write(b'{"id": "of a writer that was kil')
+    audit.write(audit.open(), {"id": "last"})
+    assert [line["id"] for line in last_writes(path=audit.path)] == ["first", "last"]
+
+
+def test_a_change_is_acknowledged_and_logged_when_only_its_line_in_the_audit_is_lost(
+    make: Make, workspace: Path, files: Files, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer, really = make(workspace), os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        return really(descriptor, data[: len(data) // 2] if b"task.update" in data else data)
+
+    monkeypatch.setattr(os, "write", full)
+    assert writer.write("task.update", {"status": "blocked"}, ME, id="task-0")["status"] == "blocked"
+    assert "the audit" in caplog.text
+    assert "task-0" in caplog.text
 
 
 def test_without_an_audit_nothing_is_written(make: Make, workspace: Path, files: Files, tmp_path: Path) -> None:
