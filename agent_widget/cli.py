@@ -106,7 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
     sub.add_argument("--port", type=_port, default=8765, help="0 for any free one (default: %(default)s)")
     access = sub.add_mutually_exclusive_group()
-    _add_token(access, "the token clients must know, which others can see in the process list (default: a new one)")
+    _add_token(
+        access,
+        "the token clients must know, which others could see for a moment in the process list (default: a new one)",
+    )
     access.add_argument("--no-token", action="store_true", help="let everyone on this machine in")
     sub.add_argument(
         "--allow-host",
@@ -222,9 +225,9 @@ def _word_in(path: Path) -> str:
 
 
 def _check_private(path: Path) -> None:
-    """Warn if others can read a file that holds a token."""
-    if os.name == "posix" and path.stat().st_mode & 0o044:
-        _warn(f"{path} can be read by other users; chmod 600 makes it yours alone")
+    """Warn if others can read or change a file that holds a token."""
+    if os.name == "posix" and path.stat().st_mode & 0o066:
+        _warn(f"{path} can be read or changed by other users; chmod 600 makes it yours alone")
 
 
 def _port(text: str) -> int:
@@ -372,24 +375,44 @@ def _followed(options: argparse.Namespace) -> list[Where]:
 
 
 def _hide_tokens() -> None:
-    """Begin anew without the tokens of --follow in the command line, which all users of the machine can read.
+    """Begin anew without the tokens in the command line, which all users of the machine can read.
 
     They are handed on in the environment, which only this user can read.
     """
-    arguments = list(sys.orig_argv)
+    arguments = _without_token(list(sys.orig_argv))
     urls = [
         argument.removeprefix("--follow=")
         for before, argument in pairwise(["", *arguments])
         if before == "--follow" or argument.startswith("--follow=")
     ]
-    if "serve" not in arguments or not any("#" in url for url in urls) or os.name != "posix":
+    follows = "serve" in arguments and any("#" in url for url in urls)
+    if os.name != "posix" or not (follows or len(arguments) < len(sys.orig_argv)):
         return
-    shown = {url: url.partition("#")[0] for url in urls}
-    for url in urls:
-        for prefix in ("", "--follow="):
-            arguments = [f"{prefix}{shown[url]}" if argument == prefix + url else argument for argument in arguments]
-    os.environ[environment.FOLLOW] = "\n".join(urls)
+    if follows:
+        shown = {url: url.partition("#")[0] for url in urls}
+        for url in urls:
+            for prefix in ("", "--follow="):
+                arguments = [f"{prefix}{shown[url]}" if word == prefix + url else word for word in arguments]
+        os.environ[environment.FOLLOW] = "\n".join(urls)
     os.execv(sys.executable, arguments)
+
+
+def _without_token(arguments: list[str]) -> list[str]:
+    """Return the words of a command that runs for long without its ``--token``, which is in the environment then."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    own = arguments[:end]
+    given = [place for place, word in enumerate(own) if word == "--token" or word.startswith("--token=")]
+    others = any(word.partition("=")[0] in ("--no-token", "--token-file") for word in own)  # told as bad usage
+    if len(given) != 1 or others or os.name != "posix" or not {"serve", "tail", "mcp"} & set(own):
+        return arguments
+    (place,) = given
+    _, sign, token = own[place].partition("=")
+    width = 1 if sign else 2
+    token = token if sign else "".join(own[place + 1 : place + 2])
+    if not token or token.startswith("-"):
+        return arguments
+    os.environ[environment.TOKEN] = token
+    return arguments[:place] + arguments[place + width :]
 
 
 def _receiver(options: argparse.Namespace) -> Receiver:

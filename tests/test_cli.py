@@ -278,6 +278,33 @@ def test_the_token_is_in_no_command_line(workspace: Path, tmp_path: Path, monkey
         assert process.stderr.read() == ""
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a process is begun anew in its place")
+@pytest.mark.parametrize("form", [["--token", "a-token-of-mine"], ["--token=a-token-of-mine"]])
+def test_a_token_that_was_given_in_the_command_line_does_not_stay_there(workspace: Path, form: list[str]) -> None:
+    with running("serve", "--port", "0", *form, workspace) as (process, lines):
+        until(lambda: len(lines) == 4)
+        assert any(line.split() == ["token", "a-token-of-mine"] for line in lines)
+        words = Path(f"/proc/{process.pid}/cmdline").read_text()
+        assert "a-token" not in words
+        assert str(workspace) in words
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+def test_words_behind_two_dashes_and_wrong_options_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENT_WIDGET_TOKEN", "of before")
+    for words in (
+        ["serve", "--", "--token", "x"],
+        ["serve", "--token"],
+        ["serve", "--token", "x", "--no-token"],
+        ["serve", "--token=x", "--token-file", "y"],
+        ["serve", "--token", "x", "--token", "y"],
+        ["task", "create", "--token", "x", "title"],
+    ):
+        assert cli._without_token(["python", *words]) == ["python", *words]
+    assert os.environ["AGENT_WIDGET_TOKEN"] == "of before"
+
+
 def chosen(monkeypatch: pytest.MonkeyPatch, *arguments: str, variable: str | None = None) -> str | None:
     """The token that ``serve`` takes."""
     if variable is None:

@@ -131,6 +131,7 @@ class Receiver:
         self.host = host
         self.directory = spool_directory()
         """Where it is kept; it is there from now on."""
+        self.directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is beside it is private too
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._spool = Spool(self.directory)
         self._writing = asyncio.Lock()
