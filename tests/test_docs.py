@@ -49,7 +49,7 @@ def test_the_code_of_a_page_runs(
         run(page)
     assert len(there.posts) >= posts
     # a page does not wait for its callbacks: asyncio, and the callback, may complain that its event loop has ended
-    ended = "the event loop it was given on is closed"
+    ended = "the event loop it was given on has ended"
     ours = [
         record
         for record in caplog.records

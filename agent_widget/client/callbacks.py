@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 import logging
 import threading
 import traceback
+import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
@@ -55,21 +57,13 @@ class Callback:
             return None
 
     def _run(self, result: Awaitable[Any]) -> Future[None] | None:
-        context, loop = self._context.copy(), self._loop
-        if loop is None:
-            context.run(asyncio.run, _awaited(result))
+        if self._loop is None:
+            self._context.copy().run(asyncio.run, _awaited(result))
             return None
-        if loop.is_closed():
-            if inspect.iscoroutine(result):
-                result.close()
-            raise RuntimeError("the event loop it was given on is closed")
-        return context.run(asyncio.run_coroutine_threadsafe, self._guarded(result), loop)
-
-    async def _guarded(self, result: Awaitable[Any]) -> None:
-        try:
-            await result
-        except Exception as error:
-            self.failed(error)
+        job = _Job(self, result)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the job says so when it is dropped
+            self._loop.call_soon_threadsafe(job.start, context=self._context.copy())
+        return job.finished
 
     def failed(self, error: BaseException) -> None:
         """Count an exception, and show it unless one of its type came from the same line before."""
@@ -81,6 +75,47 @@ class Callback:
             self._shown.add(place)
             message = "%s failed (it goes on being called; the same error is not shown again)"
             self._context.copy().run(log.error, message, self.what, exc_info=error)
+
+
+class _Job:
+    """What an ``async`` callback returned, to be awaited on the event loop it was given on.
+
+    The loop may end before: ``asyncio.run`` cancels tasks that have not begun, and a loop that is closed drops what it
+    was to call. Both count as errors of the callback.
+    """
+
+    def __init__(self, callback: Callback, result: Awaitable[Any]) -> None:
+        self.finished: Future[None] = Future()
+        self._callback = callback
+        self._result = result
+        self._begun = False
+        self._dropped = weakref.finalize(self, _never_begun, callback, result, self.finished)
+        self._dropped.atexit = False
+
+    def start(self) -> None:
+        """Begin; on the loop."""
+        self._task = asyncio.ensure_future(self._await())
+        self._task.add_done_callback(self._done)
+
+    async def _await(self) -> None:
+        self._begun = True
+        try:
+            await self._result
+        except Exception as error:
+            self._callback.failed(error)
+
+    def _done(self, _: asyncio.Future[None]) -> None:
+        if not self._begun:
+            self._dropped()
+        elif self._dropped.detach():
+            self.finished.set_result(None)
+
+
+def _never_begun(callback: Callback, result: Awaitable[Any], finished: Future[None]) -> None:
+    if inspect.iscoroutine(result):
+        result.close()  # or Python complains that it was never awaited
+    callback.failed(RuntimeError("the event loop it was given on has ended"))
+    finished.set_result(None)
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:

@@ -1,10 +1,15 @@
-"""The thread on which user callbacks run."""
+"""User callbacks: the event loop of those that are ``async``, and the thread on which they run."""
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import threading
+from collections.abc import Callable
 
-from agent_widget.client.callbacks import Dispatcher
+import pytest
+
+from agent_widget.client.callbacks import Callback, Dispatcher
 from tests.support.wire import PATIENCE, until
 
 
@@ -48,3 +53,49 @@ def test_one_that_was_stopped_before_its_first_job_starts_no_thread() -> None:
     dispatcher.stop()
     dispatcher.submit(lambda: None)
     assert dispatcher._thread is None
+
+
+def closed_before(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+    loop.close()
+    call()
+
+
+def closed_before_it_is_scheduled(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+    call()
+    loop.close()
+
+
+def cancelled_before_it_begins(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+    async def cancel_all() -> None:
+        call()
+        await asyncio.sleep(0)  # it is a task now
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    loop.run_until_complete(cancel_all())
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("end", [closed_before, closed_before_it_is_scheduled, cancelled_before_it_begins])
+def test_a_callback_whose_event_loop_ends_before_it_begins_has_failed(
+    end: Callable[[asyncio.AbstractEventLoop, Callable[[], object]], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    begun: list[str] = []
+
+    async def note(text: str) -> None:
+        begun.append(text)
+
+    async def give() -> Callback:
+        return Callback(note, "a callback on logs")
+
+    loop = asyncio.new_event_loop()
+    callback = loop.run_until_complete(give())
+    jobs = []
+    end(loop, lambda: jobs.append(callback("a")))
+    gc.collect()  # where dropping is not immediate
+    assert begun == []
+    assert [job.done() for job in jobs if job is not None] == [True], "the next call waits for this one"
+    assert (callback.calls, callback.errors, str(callback.error)) == (1, 1, "the event loop it was given on has ended")
+    assert [record.getMessage().partition(" (")[0] for record in caplog.records] == ["a callback on logs failed"]

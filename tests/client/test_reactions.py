@@ -225,7 +225,7 @@ def test_async_callbacks_work_without_a_loop_and_after_its_end(server: Any, clie
     client.on("logs", callback)
     server.put(*log_rows("a"))
     until(lambda: rows == ["a"] and orphan.errors == 1)
-    assert "closed" in str(orphan.error)
+    assert "has ended" in str(orphan.error)
 
 
 # Waiting and iterating
