@@ -15,13 +15,16 @@ rewritten under the lock that all writers of a workspace take, which takes about
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import secrets
 import threading
+import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, get_args
 
 import msgspec
 
@@ -31,7 +34,7 @@ from .tables import iso, now_ms
 from .writing.files import rewrite
 from .writing.locks import held
 
-_encode: Final = msgspec.json.Encoder(enc_hook=str).encode
+_encoder: Final = msgspec.json.Encoder(enc_hook=str).encode
 
 BUS: Final = "message-bus.jsonl"
 TIMING: Final = "tool-timing.jsonl"
@@ -41,7 +44,11 @@ LOG: Final = "run.log"
 BEAT: Final = 60.0
 """Seconds between two signs of life of an agent."""
 
+LONGEST: Final = 1_000_000
+"""Characters of what a call was given or gave back that are recorded; readers skip lines of 32 MiB."""
+
 Level = Literal["debug", "info", "warning", "error", "critical"]
+_LEVELS: Final = get_args(Level)
 
 
 class _Appender:
@@ -51,21 +58,52 @@ class _Appender:
         self._path = path
         self._file = -1
         self._torn = False
+        self._lock = threading.RLock()
+        _appenders.add(self)
 
     def append(self, line: bytes) -> None:
         """Append a line, with one write: lines of several processes never mix."""
-        if self._file < 0 or os.fstat(self._file).st_nlink == 0:  # it was removed, or rotated away
-            self.close()
-            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        data = b"\n" + line + b"\n" if self._torn else line + b"\n"
-        self._torn = os.write(self._file, data) < len(data)
-        if self._torn:
-            raise OSError(f"{self._path}: there is no room left for a record")
+        with self._lock:  # another thread may close it; a handler of a signal may come in between
+            if self._file < 0 or os.fstat(self._file).st_nlink == 0:  # it was removed, or rotated away
+                self._close()
+                self._file = self._opened()
+            data = b"\n" + line + b"\n" if self._torn else line + b"\n"
+            self._torn = os.write(self._file, data) < len(data)
+            if self._torn:
+                raise OSError(f"{self._path}: there is no room left for a record")
+
+    def _opened(self) -> int:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        try:
+            return os.open(self._path, flags, 0o666)
+        except FileNotFoundError:  # the directory was removed
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self._path, flags, 0o666)
 
     def close(self) -> None:
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
         file, self._file = self._file, -1
         if file >= 0:
             os.close(file)
+
+    def unlock(self) -> None:
+        """Begin anew in a process that was forked: whoever held the lock is not in it."""
+        self._lock = threading.RLock()
+
+
+_appenders: Final[weakref.WeakSet[_Appender]] = weakref.WeakSet()
+
+
+def _unlock_all() -> None:
+    for appender in list(_appenders):
+        appender.unlock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_all)
 
 
 class Recorder:
@@ -74,11 +112,16 @@ class Recorder:
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = Path(directory).expanduser()
         """Where it is recorded: ``aw.watch(run.directory)`` shows it."""
+        if self.directory.exists() and not self.directory.is_dir():
+            raise NotADirectoryError(f"{self.directory} is a file; a run is recorded in a directory")
         self.directory.mkdir(parents=True, exist_ok=True)
         self._files = {name: _Appender(self.directory / name) for name in (BUS, TIMING, SESSIONS, LOG)}
         self._open: dict[str, RecordedAgent] = {}
+        """Session → its agent."""
         self._closed = threading.Event()
         self._beats: threading.Thread | None = None
+        self._heard_to = _size(self.directory / BUS)
+        """Up to where the messages have been read, for what other processes say of the same agents."""
 
     def agent(self, name: str, *, role: str | None = None, parent: RecordedAgent | None = None) -> RecordedAgent:
         """Record that an agent starts, or goes on.
@@ -86,7 +129,12 @@ class Recorder:
         ``name``: unique in the directory; it is the id of the agent's row. ``role``: what it is there for. ``parent``:
         the agent that started it.
         """
-        agent = self._open[name] = RecordedAgent(self, name, role, parent)
+        if not isinstance(name, str) or name.strip() in ("", "*"):
+            raise ValueError(f"an agent is called by a text, which is not empty nor *, not {name!r}")
+        if parent is not None and not isinstance(parent, RecordedAgent):
+            raise TypeError(f"parent is what run.agent(…) returned, not {parent!r}")
+        agent = RecordedAgent(self, name, role, parent)
+        self._closed.clear()
         if self._beats is None or not self._beats.is_alive():  # not yet, or this process was forked
             self._beats = threading.Thread(target=self._beat, name="agent-widget-record", daemon=True)
             self._beats.start()
@@ -99,18 +147,23 @@ class Recorder:
         description: str | None = None,
         priority: str | None = None,
         tags: Iterable[str] = (),
-        depends_on: Iterable[RecordedTask] = (),
+        depends_on: Iterable[RecordedTask | str] = (),
     ) -> RecordedTask:
-        """Record a new task. ``priority``: critical, high, medium or low."""
+        """Record a new task. ``priority``: critical, high, medium or low. ``depends_on``: tasks, or their ids."""
+        if not isinstance(title, str) or not title.strip():
+            raise ValueError(f"a task needs a title, not {title!r}")
+        for name, given in (("tags", tags), ("depends_on", depends_on)):
+            if isinstance(given, str):
+                raise TypeError(f"{name} is a list, not {given!r}")
         fields = {
             "title": title,
             "description": description,
             "priority": priority,
             "tags": list(tags),
-            "depends_on": [task.id for task in depends_on],
+            "depends_on": [task.id if isinstance(task, RecordedTask) else task for task in depends_on],
         }
-        given = {name: value for name, value in fields.items() if value}
-        return RecordedTask(self, _change_task(self.directory, "task.create", given))
+        known = {name: value for name, value in fields.items() if value}
+        return RecordedTask(self, _change_task(self.directory, "task.create", known))
 
     def log(self, text: str, level: Level = "info", **data: Any) -> None:
         """Record a log line; ``data`` is added to its text."""
@@ -121,7 +174,7 @@ class Recorder:
         self._closed.set()
         if self._beats is not None:
             self._beats.join()
-        for agent in list(self._open.values()):
+        for agent in self._own():
             agent.done()
         for file in self._files.values():
             file.close()
@@ -130,10 +183,13 @@ class Recorder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if error is not None:
-            for agent in list(self._open.values()):
+        if error is not None and not isinstance(error, GeneratorExit):
+            for agent in self._own():
                 agent.failed(error)
         self.close()
+
+    def __reduce__(self) -> Any:
+        return _same, (str(self.directory),)
 
     def __repr__(self) -> str:
         return f"<agent_widget.Recorder of {self.directory}>"
@@ -141,11 +197,37 @@ class Recorder:
     def _beat(self) -> None:
         """Repeat what the open agents do, while this process lives: without a sign of life they count as offline."""
         while not self._closed.wait(BEAT):
-            for agent in list(self._open.values()):
+            self._listen()
+            for agent in self._own():
                 agent._repeat()
 
+    def _listen(self) -> None:
+        """Take in what other processes have said of the open agents, so that it is not contradicted."""
+        path = self.directory / BUS
+        try:
+            with path.open("rb") as file:
+                file.seek(self._heard_to if _size(path) >= self._heard_to else 0)
+                data = file.read()
+                self._heard_to = file.tell() - len(data) + data.rfind(b"\n") + 1
+        except OSError:  # it was removed: nobody has said anything
+            return
+        for line in data.split(b"\n")[:-1]:
+            if b'"heartbeat"' not in line:
+                continue
+            with contextlib.suppress(msgspec.DecodeError):
+                state = msgspec.json.decode(line, type=_Message).payload
+                agent = self._open.get(state.get("session_id") or "")
+                if agent is not None and state.get("status") in ("done", "failed"):
+                    del self._open[agent.session]
+                elif agent is not None:
+                    agent._state = state
+
+    def _own(self) -> list[RecordedAgent]:
+        """Return the open agents that this process has said something of: a fork has those of its parent, too."""
+        return [agent for agent in list(self._open.values()) if agent._process == os.getpid()]
+
     def _append(self, name: str, line: dict[str, Any]) -> None:
-        self._files[name].append(_encode(line))
+        self._files[name].append(_encoded(line))
 
     def _send(
         self,
@@ -169,12 +251,22 @@ class Recorder:
         return id
 
     def _log(self, text: str, level: str, agent: str | None, data: dict[str, Any]) -> None:
+        if level not in _LEVELS:
+            raise ValueError(f"level is one of {', '.join(_LEVELS)}, not {level!r}")
         line: dict[str, Any] = {"timestamp": iso(now_ms()), "level": level, "message": text}
         if agent is not None:
             line["agent_id"] = agent
         if data:
             line["data"] = data
         self._append(LOG, line)
+
+
+class _Message(msgspec.Struct):
+    payload: dict[str, Any] = {}
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 class RecordedAgent:
@@ -186,6 +278,9 @@ class RecordedAgent:
         self.session = f"ses_{secrets.token_hex(8)}"
         """The id of its session's row: one from its start to its end."""
         self._state: dict[str, Any] = {"status": "idle", "session_id": self.session}
+        self._process = os.getpid()
+        """The process that has said something of it last."""
+        run._open[self.session] = self
         if parent is not None:
             spawned = {"type": "session_spawned", "timestamp": iso(now_ms()), "parent_session": parent.session}
             run._append(SESSIONS, {**spawned, "child_session": self.session, "description": role or name})
@@ -213,7 +308,7 @@ class RecordedAgent:
 
     def failed(self, error: BaseException | str) -> None:
         """Record that it has ended, and why it failed."""
-        text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error
+        text = _named(error) if isinstance(error, BaseException) else error
         failure = {"type": "session_error", "timestamp": iso(now_ms()), "session_id": self.session}
         self.run._append(SESSIONS, {**failure, "error": {"name": type(error).__name__, "data": {"message": text}}})
         self._end("failed", text)
@@ -242,27 +337,36 @@ class RecordedAgent:
         self.run._log(text, level, self.name, data)
 
     def _status(self, word: str, doing: str | None = None) -> None:
+        self._must_be_open()
+        self._process = os.getpid()
         self._state = {"status": word, "session_id": self.session, **({"doing": doing} if doing else {})}
         self._repeat()
+
+    def _must_be_open(self) -> None:
+        if self.session not in self.run._open:
+            raise RuntimeError(f"{self.name} has ended; run.agent({self.name!r}) starts it again")
 
     def _repeat(self) -> None:
         self._last = max(now_ms(), self._last + 1)
         self.run._send(self.name, "heartbeat", self._state, at=self._last)
 
     def _end(self, word: str, doing: str | None) -> None:
-        if self.run._open.get(self.name) is self:
-            del self.run._open[self.name]
+        if self.session in self.run._open:
             self._status(word, doing)
+            del self.run._open[self.session]
             self.run._append(SESSIONS, {"type": "session_end", "timestamp": iso(now_ms()), "session_id": self.session})
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if error is None:
+        if error is None or isinstance(error, GeneratorExit):  # nobody asked for what more there was
             self.done()
         else:
             self.failed(error)
+
+    def __reduce__(self) -> Any:
+        return _attached, (self.run, self.name, self.session, self._state)
 
     def __repr__(self) -> str:
         return f"<agent {self.name!r} of {self.run!r}>"
@@ -272,6 +376,7 @@ class RecordedCall:
     """A tool call; a context manager. Set ``output`` in the block; an exception makes it an error."""
 
     def __init__(self, agent: RecordedAgent, name: str, input: Any) -> None:
+        agent._must_be_open()
         self.id = f"call_{secrets.token_hex(8)}"
         self.output: Any = None
         """What the tool returned: text, or what can be written as JSON."""
@@ -288,15 +393,15 @@ class RecordedCall:
         }
         if input is not None:
             text = _text(input)
-            self._line |= {"input": text, "input_size": len(text.encode())}
+            self._line |= {"input": _cut(text), "input_size": len(text.encode("utf-8", "replace"))}
         agent.run._append(TIMING, self._line)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if error is not None and self.error is None:
-            self.error = f"{type(error).__name__}: {error}"
+        if error is not None and self.error is None and not isinstance(error, GeneratorExit):
+            self.error = _named(error)
         now = now_ms()
         end: dict[str, Any] = {
             "end_time": iso(now),
@@ -305,7 +410,7 @@ class RecordedCall:
         }
         if self.output is not None:
             text = _text(self.output)
-            end |= {"output": text, "output_size": len(text.encode())}
+            end |= {"output": _cut(text), "output_size": len(text.encode("utf-8", "replace"))}
         if self.error is not None:
             end["error"] = self.error
         self._agent.run._append(TIMING, {**self._line, **end})
@@ -325,8 +430,8 @@ class RecordedTask:
 
     def progress(self, share: float, text: str | None = None) -> None:
         """Record how far it is (0 to 1), and in words where it stands."""
-        if not 0 <= share <= 1:
-            raise ValueError(f"progress is a share from 0 to 1, not {share}")
+        if not isinstance(share, (int, float)) or not 0 <= share <= 1:
+            raise ValueError(f"progress is a share from 0 to 1, not {share!r}")
         payload = {"task_id": self.id, "progress": share, **({"message": text} if text else {})}
         self.run._send(None, "task_progress", payload)
 
@@ -384,5 +489,68 @@ def _change_task(directory: Path, method: Method, fields: Mapping[str, Any], id:
     return found[0]
 
 
+def _same(directory: str) -> Recorder:
+    """Return the recorder of a directory in a process that got it from another one, one for all that come."""
+    if directory not in _runs:
+        _runs[directory] = Recorder(directory)
+    return _runs[directory]
+
+
+_runs: Final[dict[str, Recorder]] = {}
+
+
+def _attached(run: Recorder, name: str, session: str, state: dict[str, Any]) -> RecordedAgent:
+    """Return an agent that another process has started; it is that one's until something is said of it here."""
+    agent = RecordedAgent.__new__(RecordedAgent)
+    agent.run, agent.name, agent.session, agent._state = run, name, session, state
+    agent._last, agent._process = now_ms(), -1
+    return run._open.setdefault(session, agent)
+
+
+def _named(error: BaseException) -> str:
+    """Return an exception as one text: its name alone if it says nothing."""
+    name = "Cancelled" if isinstance(error, asyncio.CancelledError) else type(error).__name__
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    return f"{name}: {text}" if text else name
+
+
+def _encoded(line: Mapping[str, Any]) -> bytes:
+    """Return a line as JSON. What cannot be written so must cost neither the program nor the rest of the line."""
+    try:
+        return _encoder(line)
+    except Exception:
+        fields = (_encoder(name) + b":" + _value(value) for name, value in line.items())
+        return b"{" + b",".join(fields) + b"}"
+
+
+def _value(value: Any) -> bytes:
+    try:
+        return _encoder(value)
+    except Exception:
+        return _encoder(_shown(value))
+
+
+def _shown(value: Any) -> str:
+    """Return a text for a value that is none, or has lone surrogates."""
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except Exception:
+        return f"<{type(value).__name__} that cannot be shown>"
+    return text.encode("utf-8", "replace").decode()
+
+
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else _encode(value).decode()
+    """Return a value as text: JSON, if it is none."""
+    if isinstance(value, str):
+        return value
+    try:
+        return _encoder(value).decode()
+    except Exception:
+        return _shown(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

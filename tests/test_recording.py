@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +229,200 @@ def test_an_agent_gives_signs_of_life_while_its_program_lives(tmp_path: Path, mo
     assert not [
         thread for thread in threading.enumerate() if thread.name == "agent-widget-record" and thread.is_alive()
     ]
+
+
+FORKED = """
+import os, sys, time
+import agent_widget as aw
+from agent_widget import recording
+run = aw.record(sys.argv[1])
+parent = run.agent("parent")
+parent.working("in the parent")
+shared = run.agent("shared")
+held = run._files[recording.LOG]._lock
+held.acquire()    # as another thread may at the moment of the fork
+child = os.fork()
+if child == 0:
+    recording.BEAT = 0.02
+    shared.working("in the child")
+    run.log("from the child")
+    with run.agent("born") as born:
+        time.sleep(0.2)    # beats of the child: of its own agents
+    run.close()
+    os._exit(0)
+held.release()
+parent.done("all is done")
+_, status = os.waitpid(child, 0)
+print(status)
+"""
+
+
+def test_a_fork_says_nothing_of_the_agents_of_its_parent_and_waits_for_no_lock(tmp_path: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", FORKED, str(tmp_path)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert said.stdout == "0\n", said.stderr
+    agents = {row["id"]: row for row in tables(tmp_path)["agents"]}
+    assert (agents["parent"]["status"], agents["parent"]["activity"]) == ("done", "all is done")
+    assert (agents["born"]["status"], agents["shared"]["status"]) == ("done", "done")
+    assert [row["text"] for row in tables(tmp_path)["logs"]] == ["from the child"]
+
+
+def _in_another_process(run: aw.Recorder, agent: recording.RecordedAgent, task: recording.RecordedTask) -> None:
+    run.log("over there")
+    with agent.call("count"):
+        agent.working("over there")
+    task.start(agent)
+    with run.agent("local", parent=agent):
+        pass
+
+
+def test_what_is_recorded_is_given_to_other_processes_as_any_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with aw.record(tmp_path) as run, run.agent("pool") as agent:
+        task = run.task("Count")
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            for _ in range(2):
+                pool.apply(_in_another_process, (run, agent, task))
+        monkeypatch.setattr(recording, "BEAT", 0.01)
+        before = len(tables(tmp_path)["messages"])
+        agent.send("*", "after")
+        run._beats = threading.Thread(target=run._beat)  # the other one waits for a minute
+        run._beats.start()
+        while len(tables(tmp_path)["messages"]) < before + 4:
+            pass
+        row = by_id(tables(tmp_path)["agents"])["pool"]
+        assert (row["status"], row["activity"]) == ("working", "over there"), "what the other process said last"
+    found = tables(tmp_path)
+    agents = by_id(found["agents"])
+    assert (agents["pool"]["status"], agents["local"]["parent_id"]) == ("done", "pool")
+    assert {row["name"]: row["agent_id"] for row in found["tool_calls"]} == {"count": "pool"}
+    assert [(row["owner"], row["status"]) for row in found["tasks"]] == [("pool", "in_progress")]
+    assert len(found["logs"]) == 2
+
+
+def test_a_generator_that_is_left_and_a_task_that_is_cancelled(tmp_path: Path) -> None:
+    with aw.record(tmp_path) as run:
+
+        def pages() -> Iterator[int]:
+            with run.agent("reader") as reader, reader.call("fetch"):
+                yield from range(10)
+
+        for page in (given := pages()):
+            if page == 2:
+                given.close()
+
+        async def wait() -> None:
+            with run.agent("sleeper") as sleeper, sleeper.call("sleep"):
+                await asyncio.sleep(60)
+
+        async def main() -> None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0):
+                    await wait()
+
+        asyncio.run(main())
+    agents = by_id(tables(tmp_path)["agents"])
+    assert {name: row["status"] for name, row in agents.items()} == {"reader": "done", "sleeper": "failed"}
+    calls = {row["name"]: (row["status"], row["error"]) for row in tables(tmp_path)["tool_calls"]}
+    assert calls == {"fetch": ("ok", None), "sleep": ("error", "Cancelled")}
+
+
+def test_agents_of_one_name_at_once_each_end_their_session(tmp_path: Path) -> None:
+    with aw.record(tmp_path) as run:
+        first, second = run.agent("worker"), run.agent("worker")
+        first.done()
+        second.working("still")
+        second.done()
+    assert [row["status"] for row in tables(tmp_path)["sessions"]] == ["ended", "ended"]
+
+
+class Unspeakable:
+    """Has no text at all."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+    __repr__ = __str__
+
+
+circular: dict[str, Any] = {}
+circular["itself"] = circular
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["lone \ud800 surrogate", circular, Unspeakable(), {(1, 2): 3}, {1, 2}, b"\xff", 2**70, object()],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_a_program_has_is_recorded_and_costs_it_nothing(tmp_path: Path, value: Any) -> None:
+    with aw.record(tmp_path) as run, run.agent("a") as agent:
+        with agent.call("tool", value) as call:
+            call.output = value
+        agent.log("look", value=value)
+        agent.send("*", "after")
+    found = tables(tmp_path)
+    (call_row,) = found["tool_calls"]
+    assert call_row["status"] == "ok" and call_row["input"] and call_row["output"]
+    assert len(found["logs"]) == 1 and "after" in {row["text"] for row in found["messages"]}
+
+
+def test_a_text_of_any_length_leaves_a_line_that_is_read(tmp_path: Path) -> None:
+    with aw.record(tmp_path) as run, run.agent("a") as agent, agent.call("tool") as call:
+        call.output = "x" * 40_000_000
+    (row,) = tables(tmp_path)["tool_calls"]
+    assert (row["status"], row["output_bytes"]) == ("ok", 40_000_000)
+
+
+def test_a_directory_that_is_removed_is_made_again(tmp_path: Path) -> None:
+    with aw.record(tmp_path / "run") as run:
+        run.log("before")
+        shutil.rmtree(tmp_path / "run")
+        run.log("after")
+        run.task("Go on")
+    assert [row["text"] for row in tables(tmp_path / "run")["logs"]] == ["after"]
+
+
+def test_a_recorder_that_was_closed_goes_on_when_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "BEAT", 0.01)
+    run = aw.record(tmp_path)
+    run.close()
+    with run, run.agent("late") as late:
+        late.working()
+        while sum(row["kind"] == "heartbeat" for row in tables(tmp_path)["messages"]) < 3:
+            pass
+
+
+def test_a_handler_of_a_signal_records_in_the_middle_of_a_record(tmp_path: Path) -> None:
+    run = aw.record(tmp_path)
+    with run._files[recording.LOG]._lock:
+        run.log("from the handler")
+    assert [row["text"] for row in tables(tmp_path)["logs"]] == ["from the handler"]
+
+
+@pytest.mark.parametrize(
+    ("use", "kind", "message"),
+    [
+        (lambda run: run.agent(""), ValueError, "called by a text"),
+        (lambda run: run.agent("*"), ValueError, "called by a text"),
+        (lambda run: run.agent(7), ValueError, "called by a text"),
+        (lambda run: run.agent("b", parent="a"), TypeError, "what run.agent"),
+        (lambda run: run.task(""), ValueError, "needs a title"),
+        (lambda run: run.task("t", tags="abc"), TypeError, "tags is a list"),
+        (lambda run: run.task("t", depends_on="abc"), TypeError, "depends_on is a list"),
+        (lambda run: run.task("t", priority="urgent"), Exception, "critical, high, medium, low"),
+        (lambda run: run.task("t").progress("half"), ValueError, "a share from 0 to 1"),
+        (lambda run: run.log("x", "loud"), ValueError, "level is one of"),
+        (lambda run: run.ended.working("on"), RuntimeError, "'a'.* starts it again"),
+        (lambda run: run.ended.call("on"), RuntimeError, "'a'.* starts it again"),
+        (lambda run: aw.record(__file__), NotADirectoryError, "is a file"),
+    ],
+)
+def test_what_cannot_be_recorded_is_said(tmp_path: Path, use: Any, kind: type[Exception], message: str) -> None:
+    run: Any = aw.record(tmp_path)
+    run.ended = run.agent("a")
+    run.ended.done()
+    run.ended.done()
+    with pytest.raises(kind, match=message):
+        use(run)
