@@ -94,7 +94,7 @@ def test_a_callback_whose_event_loop_ends_before_it_begins_has_failed(
     callback = loop.run_until_complete(give())
     jobs = []
     end(loop, lambda: jobs.append(callback("a")))
-    gc.collect()  # where dropping is not immediate
+    gc.collect()  # a Python without reference counts drops it later
     assert begun == []
     assert [job.done() for job in jobs if job is not None] == [True], "the next call waits for this one"
     assert (callback.calls, callback.errors, str(callback.error)) == (1, 1, "the event loop it was given on has ended")
