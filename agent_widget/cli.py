@@ -439,7 +439,8 @@ def _archive(options: argparse.Namespace) -> Callable[[list[Path]], Archive] | N
     """Return a function that opens the archive the options ask for; ``None`` without one."""
     if options.no_archive:
         return None
-    from .ingest.archive import Archive, default_path
+    from .ingest.archive import Archive
+    from .ingest.archive_file import default_path
 
     if options.archive is not None:
         return lambda roots: Archive.open(Path(options.archive).expanduser())

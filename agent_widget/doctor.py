@@ -14,7 +14,7 @@ from typing import Any, Final
 from .client.errors import CallError, ConnectionFailed
 from .client.once import ask_once
 from .discovery import Runtime, runtimes
-from .ingest.archive import archive_size, default_path
+from .ingest.archive_file import archive_size, default_path
 from .ingest.collector import Collector
 from .ingest.notifications import Notifications
 from .notebook.api import connect

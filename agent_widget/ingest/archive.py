@@ -14,45 +14,46 @@ readers must remember to go on. The files are the truth; the archive is what nee
   it remembers.
 
 Readers and the rest are pickles. They are taken only if they carry the signature of this user's own key and come from
-this very code; else all files are read again, and their rows are merged into those that are here.
+this very code (:mod:`agent_widget.ingest.signing`); else all files are read again, and their rows are merged into those
+that are here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
-import hmac
 import logging
 import os
 import secrets
 import sqlite3
-import sys
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from platformdirs import user_state_path
 
 from ..store import TOMBSTONES, Row, Saved, own_time
 from ..tables import TABLES
-from .facts import FACTS, Facts
+from .archive_file import (
+    COLUMNS,
+    DAMAGED,
+    ArchiveError,
+    Unfit,
+    connected,
+    encode_cells,
+    is_damage,
+    locked,
+    row_of,
+    set_aside,
+    unlocked,
+)
+from .facts import Facts
 from .filter import Filter
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from .signing import checked, code, signed, user_key
 
 log = logging.getLogger("agent_widget")
 
-FORMAT: Final = 3
-"""Version of the file format. A file with a newer one is set aside."""
 _AT_ONCE: Final = 500
 """Rows that are read at a time when all of a table are looked at."""
 SPARE: Final = 1_000_000
@@ -60,32 +61,6 @@ SPARE: Final = 1_000_000
 
 SENT_BYTES: Final = 2**20
 """Size of the note of what was sent from which on it is made anew while rows change all the time."""
-LOG_PAGES: Final = 16_384
-"""Pages of the write-ahead log (64 MiB) after which the next write transfers them itself (:meth:`Archive.tidy`)."""
-
-_encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(list[Any]).decode
-
-
-class ArchiveError(Exception):
-    """The archive cannot be used; the message says why, and what happens instead."""
-
-
-def directory() -> Path:
-    """Return this user's directory for archives (``$XDG_STATE_HOME/agent-widget`` on Linux)."""
-    return user_state_path("agent-widget", appauthor=False)
-
-
-def default_path(roots: Iterable[Path], *, masking: bool = True) -> Path:
-    """Return where the archive of these roots is: one file for each set of roots, masked or not."""
-    names = sorted(str(root) for root in roots) + ([] if masking else ["unmasked"])
-    digest = hashlib.blake2b("\0".join(names).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
-    return directory() / f"archive-{digest}.sqlite3"
-
-
-def archive_size(path: Path) -> int:
-    """Return the bytes on disk of the archive at ``path``, with its write-ahead log; 0 if there is none."""
-    return sum(_size(Path(f"{path}{suffix}")) for suffix in ("", "-wal"))
 
 
 class Archive:
@@ -106,20 +81,20 @@ class Archive:
         """What was removed (table, id); :meth:`saved` reads it."""
         try:
             self._connect()
-        except _Unfit as unfit:
+        except Unfit as unfit:
             self._begin_anew(unfit.what)
         self._sent = _Sent(path)
 
     def _connect(self) -> None:
-        """Open the file. Raises :class:`_Unfit` for one to set aside."""
-        self._connection = _connected(self.path)
+        """Open the file. Raises :class:`Unfit` for one to set aside."""
+        self._connection = connected(self.path)
         self._reading = sqlite3.connect(self.path, timeout=5, check_same_thread=False, cached_statements=256)
         """For what readers look up one by one: it does not wait for a transaction, whatever the disk does."""
         self.facts = Facts(self._connection, self._reading)
 
     def _begin_anew(self, what: str) -> None:
         """Set the file aside, which is not to be used, and go on with a new one."""
-        self.problem = _set_aside(self.path, what)
+        self.problem = set_aside(self.path, what)
         self._connect()
 
     @classmethod
@@ -132,13 +107,13 @@ class Archive:
         """
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = _locked(path)
+            lock = locked(path)
         except OSError as error:
             raise ArchiveError(f"no archive: {path} cannot be written ({error.strerror})") from None
         try:
             return cls(path, lock)
-        except (OSError, sqlite3.Error, _Unfit) as error:
-            _unlocked(lock)
+        except (OSError, sqlite3.Error, Unfit) as error:
+            unlocked(lock)
             raise ArchiveError(f"no archive: {path} cannot be used ({error})") from None
 
     def close(self) -> None:
@@ -153,7 +128,7 @@ class Archive:
         self._reading.close()
         self._connection.close()
         self._sent.close()
-        _unlocked(self._lock)
+        unlocked(self._lock)
 
     def tidy(self) -> None:
         """Transfer the write-ahead log into the file. It waits for the disk: call it in a thread of its own."""
@@ -171,15 +146,15 @@ class Archive:
         try:
             try:
                 return self._saved(limits)
-            except _DAMAGED as error:
-                if not _is_damage(error):
+            except DAMAGED as error:
+                if not is_damage(error):
                     raise
                 log.debug("%s: %s", self.path, error)
                 self._reading.close()
                 self._connection.close()
                 self._begin_anew("damaged")
                 return self._saved(limits)
-        except (OSError, sqlite3.Error, _Unfit) as error:
+        except (OSError, sqlite3.Error, Unfit) as error:
             self._release()
             raise ArchiveError(f"no archive: {self.path} cannot be used ({error})") from None
 
@@ -194,14 +169,14 @@ class Archive:
         found = Saved(epoch, seq, counts=msgspec.json.decode(meta.get("counts", b"{}"), type=dict[str, int]))
         self._known = None if any(found.counts.values()) else Filter()
         self._base = seq if "base" in meta else None
-        for name, columns in _COLUMNS.items():
+        for name, columns in COLUMNS.items():
             limit = limits.get(name)
             query = f"SELECT seq, row FROM {name} ORDER BY seq"
             if limit is not None and found.counts.get(name, 0) > limit:
                 newest = f"SELECT seq, row FROM {name} ORDER BY at DESC LIMIT {limit:d}"
                 query = f"SELECT seq, row FROM ({newest}) ORDER BY seq"
                 found.cuts[name] = self._one(f"SELECT coalesce(max(seq), 0) FROM {name}")
-            found.rows[name] = [(seq, _row(columns, data)) for seq, data in self._connection.execute(query)]
+            found.rows[name] = [(seq, row_of(columns, data)) for seq, data in self._connection.execute(query)]
         for name, id, when in self._connection.execute("SELECT tbl, id, seq FROM gone ORDER BY seq"):
             found.gone.setdefault(name, {})[id] = when
         for key, value in meta.items():
@@ -246,7 +221,7 @@ class Archive:
                 self._connection.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (name, id, seq))
                 self._gone.add((name, id))
             else:
-                at = own_time(name, _row(_COLUMNS[name], data))
+                at = own_time(name, row_of(COLUMNS[name], data))
                 self._connection.execute(f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?)", (seq, id, at, data))
                 self._connection.execute("DELETE FROM gone WHERE tbl = ? AND id = ?", (name, id))
                 self._gone.discard((name, id))
@@ -267,11 +242,11 @@ class Archive:
         try:
             for data in found:
                 try:
-                    yield _row(_COLUMNS[table], data)
-                except _DAMAGED as error:
+                    yield row_of(COLUMNS[table], data)
+                except DAMAGED as error:
                     self._say_damaged(error)
         except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
+            if not is_damage(error):
                 raise
             self._say_damaged(error)
 
@@ -336,7 +311,7 @@ class Archive:
         """Write changed rows (table, seq, row), removed keys (table, id, seq) and the tables' sizes together."""
         cells: dict[str, list[tuple[int, str, int, bytes]]] = {}
         for name, when, row in rows:
-            cells.setdefault(name, []).append((when, row["id"], own_time(name, row), _encode(list(row.values()))))
+            cells.setdefault(name, []).append((when, row["id"], own_time(name, row), encode_cells(list(row.values()))))
         gone = list(gone)
         with self.writing:
             again = [(name, id) for name, values in cells.items() for _, id, _, _ in values if (name, id) in self._gone]
@@ -388,14 +363,14 @@ class Archive:
         for a removed one.
         ``memory`` and readers are signed.
         """
-        key = _key()
+        key = user_key()
         files = list(files)
-        readers = [(path, _signed(key, reader, path)) for path, _, reader in files if reader is not None]
+        readers = [(path, signed(key, reader, path)) for path, _, reader in files if reader is not None]
         states = [(path, state) for path, state, _ in files]
         with self.writing:
             with self._connection:
                 seq = self._meta_one("seq") or b"0"
-                self._set(memory=_signed(key, memory), code=_code(), base=seq)
+                self._set(memory=signed(key, memory), code=code(), base=seq)
                 self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", states)
                 self._connection.executemany("INSERT OR REPLACE INTO readers VALUES (?, ?)", readers)
                 for path in forgotten:
@@ -411,18 +386,18 @@ class Archive:
         data = self._meta_one("memory")
         if data is None:
             return None
-        memory = _checked(_key(), data)
+        memory = checked(user_key(), data)
         if memory is None:
             log.warning("%s: the readers' memory is not signed by this user: all files are read again", self.path)
             return None
-        if self._meta_one("code") != _code():
+        if self._meta_one("code") != code():
             return None  # another version reads differently
         return Remembered(memory, self._connection.execute("SELECT path, state FROM files").fetchall())
 
     def reader(self, path: bytes) -> bytes | None:
         """Return what the reader of a file remembers; ``None`` if that is not known or may not be taken."""
         found = self._reading.execute("SELECT data FROM readers WHERE path = ?", (path,)).fetchone()
-        return _checked(_key(), found[0], path) if found else None
+        return checked(user_key(), found[0], path) if found else None
 
     def forget(self) -> None:
         """Forget all that readers remembered; the rows stay."""
@@ -529,216 +504,3 @@ class _Sent:
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
-
-
-_DAMAGED: Final = (sqlite3.DatabaseError, msgspec.MsgspecError, ValueError, TypeError, KeyError)
-"""What reading a file raises in which bytes have changed."""
-
-
-def _is_damage(error: Exception) -> bool:
-    """Return whether one of :data:`_DAMAGED` says so, and not that the file cannot be used now: a full disk, a lock."""
-    if not isinstance(error, sqlite3.OperationalError):
-        return True
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # there is none for text that is no UTF-8
-    # no such column; and what the file's header may say of it
-    return code & 0xFF in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY)
-
-
-class _Unfit(Exception):
-    """A file that is no archive of ours any more, or not yet."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
-
-
-_COLUMNS: Final = {name: [column.name for column in table.columns] for name, table in TABLES.items()}
-
-
-def _row(columns: list[str], data: bytes) -> Row:
-    return Row(zip(columns, _decode(data), strict=True))
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    """Open the file and bring it to this version's tables. Raises :class:`_Unfit` for one to set aside."""
-    new = not path.exists()
-    if new:
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    elif 0 < path.stat().st_size < 512:  # SQLite would take it for a new one
-        raise _Unfit("damaged")
-    connection = sqlite3.connect(path, timeout=5, check_same_thread=False, cached_statements=256)
-    try:
-        if not new:
-            os.chmod(path, 0o600)
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > FORMAT:
-            raise _Unfit("of-a-newer-version")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute("PRAGMA cache_size = -8000")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES:d}")
-        with connection:
-            connection.execute("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
-            keys = "tbl TEXT, id TEXT, seq INTEGER, PRIMARY KEY (tbl, id)"
-            connection.execute(f"CREATE TABLE IF NOT EXISTS gone ({keys}) WITHOUT ROWID")
-            keys = "tbl TEXT, id TEXT, row BLOB, PRIMARY KEY (tbl, id)"
-            connection.execute(f"CREATE TABLE IF NOT EXISTS undo ({keys}) WITHOUT ROWID")
-            connection.execute("CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, state BLOB) WITHOUT ROWID")
-            connection.execute("CREATE TABLE IF NOT EXISTS readers (path BLOB PRIMARY KEY, data BLOB)")
-            if 0 < version < 3:
-                connection.execute("DROP TABLE IF EXISTS facts")
-            for statement in FACTS:
-                connection.execute(statement)
-            for name in TABLES:  # a row that changes goes to the end, as in the store
-                columns = "seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, at INTEGER NOT NULL, row BLOB NOT NULL"
-                connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
-                connection.execute(f"CREATE INDEX IF NOT EXISTS {name}_at ON {name} (at, id)")
-            _migrate(connection)
-            if 0 < version < 3:  # other checkpoints: the rows stay as they are, all files are read again
-                connection.execute("DELETE FROM undo")
-                connection.execute("DELETE FROM meta WHERE name IN ('memory', 'code')")
-                connection.execute(
-                    "UPDATE meta SET value = (SELECT value FROM meta WHERE name = 'seq') WHERE name = 'base'"
-                )
-            connection.execute(f"PRAGMA user_version = {FORMAT:d}")
-    except _DAMAGED as error:
-        connection.close()
-        if not _is_damage(error):
-            raise
-        raise _Unfit("damaged") from None
-    except _Unfit:
-        connection.close()
-        raise
-    return connection
-
-
-def _signed(key: bytes, data: bytes, what: bytes = b"") -> bytes:
-    """Return data with a signature before it that says that it is about ``what``."""
-    return _signature(key, data, what) + data
-
-
-def _checked(key: bytes, data: bytes, what: bytes = b"") -> bytes | None:
-    """Return signed data without its signature, ``None`` if that is not right."""
-    signature, data = data[:32], data[32:]
-    return data if hmac.compare_digest(signature, _signature(key, data, what)) else None
-
-
-def _signature(key: bytes, data: bytes, what: bytes) -> bytes:
-    return hmac.digest(key, what + b"\0" + data, "sha256")
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Rewrite the rows of tables whose columns have changed; new columns are null in old rows."""
-    found = connection.execute("SELECT value FROM meta WHERE name = 'columns'").fetchone()
-    known: dict[str, list[str]] = msgspec.json.decode(found[0]) if found else _COLUMNS
-    for name, columns in _COLUMNS.items():
-        before = known.get(name, columns)
-        if before != columns:
-            for seq, data in connection.execute(f"SELECT seq, row FROM {name}").fetchall():
-                row = _rewritten(data, before, columns)
-                connection.execute(f"UPDATE {name} SET row = ? WHERE seq = ?", (row, seq))
-            for id, data in connection.execute("SELECT id, row FROM undo WHERE tbl = ?", (name,)).fetchall():
-                if data is not None:
-                    row = _rewritten(data, before, columns)
-                    connection.execute("UPDATE undo SET row = ? WHERE tbl = ? AND id = ?", (row, name, id))
-    encoded = msgspec.json.encode(_COLUMNS)
-    connection.execute("INSERT OR REPLACE INTO meta VALUES ('columns', ?)", (encoded,))
-
-
-def _rewritten(data: bytes, before: list[str], columns: list[str]) -> bytes:
-    """Return a row of the columns ``before`` as one of ``columns``."""
-    cells = dict(zip(before, _decode(data), strict=True))
-    return _encode([cells.get(column) for column in columns])
-
-
-def _set_aside(path: Path, what: str) -> str:
-    """Rename an archive and the files that belong to it; return what is to be said of it."""
-    aside = path.with_name(f"{path.name}.{what}-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
-    path.replace(aside)
-    for suffix in ("-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{path}{suffix}").replace(f"{aside}{suffix}")
-    problem = f"the archive was {what}; it is now {aside.name}, and all files are read again"
-    log.warning("%s: %s", path, problem)
-    return problem
-
-
-def _locked(path: Path) -> int | None:
-    """Take the archive for this process: the system gives it back however the process ends."""
-    if fcntl is None:
-        return None
-    lock = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise ArchiveError(
-            f"another server keeps the archive of these roots ({path}); this one reads the files and keeps nothing"
-        ) from None
-    except OSError:  # a file system without locks: SQLite's own have to do
-        pass
-    return lock
-
-
-def _unlocked(lock: int | None) -> None:
-    if lock is not None:
-        os.close(lock)
-
-
-def _key() -> bytes:
-    """Return this user's key for signatures, made at the first use, readable by the owner alone."""
-    path = directory() / "key"
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"key.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(32))
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, path)  # the first of two processes wins
-    draft.unlink()
-    return path.read_bytes()
-
-
-@cache
-def _code() -> bytes:
-    """Return what stands for all that decides how files are read: this code, and what it computes with."""
-    digest = hashlib.blake2b(sys.version.encode(), digest_size=16)
-    for path in _modules(files("agent_widget")):
-        digest.update(path.read_bytes())
-    for module in ("genai_prices", "compression.zstd", "backports.zstd"):
-        digest.update(b"+" if module in sys.modules or _exists(module) else b"-")
-    return digest.digest()
-
-
-def _modules(package: Any) -> Iterator[Any]:
-    yield package / "tables.py"
-    yield package / "store.py"
-    for room in ("sources", "ingest", "masking"):
-        yield from sorted(_below(package / room), key=str)
-
-
-def _below(room: Any) -> Iterator[Any]:
-    for entry in room.iterdir():
-        if entry.is_dir():
-            yield from _below(entry)
-        elif entry.name.endswith((".py", ".json", ".toml")):
-            yield entry
-
-
-def _exists(module: str) -> bool:
-    from importlib.util import find_spec
-
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

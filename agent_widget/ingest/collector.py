@@ -28,7 +28,8 @@ from ..store import Row, Store, joined, own_time
 from ..tables import TABLES, Gone, Record, now_ms
 from . import database, homes, joining
 from .accounts import Accounts
-from .archive import Archive, ArchiveError
+from .archive import Archive
+from .archive_file import ArchiveError
 from .checkpoint import Checkpoint
 from .crew import MOST_WORKERS, MUCH, Assignment, Crew, assignments, cores
 from .file import File, OneFile, Rank

@@ -12,7 +12,7 @@ import os
 import secrets
 from pathlib import Path
 
-from .archive import directory
+from .archive_file import directory
 
 _FILE = "home"
 

@@ -12,13 +12,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_widget import store as storing
 from agent_widget.ingest import archive as archiving
-from agent_widget.ingest.archive import Archive, ArchiveError, default_path
+from agent_widget.ingest import archive_file
+from agent_widget.ingest.archive import Archive
+from agent_widget.ingest.archive_file import ArchiveError, default_path
 from agent_widget.store import Position, Store
 from agent_widget.tables import TABLES, Gone, Record
 
@@ -92,7 +95,7 @@ def kill(archive: Archive) -> None:
     archive._reading.close()
     archive._connection.close()
     archive._sent.close()
-    archiving._unlocked(archive._lock)
+    archive_file.unlocked(archive._lock)
 
 
 def test_a_crash_takes_the_rows_back_to_the_checkpoint_under_new_numbers(tmp_path: Path) -> None:
@@ -477,14 +480,14 @@ def test_what_readers_remember_is_taken_only_with_the_users_signature(tmp_path: 
     archive, _ = opened(tmp_path / "a.sqlite3")
     archive.remember(b"offsets")
     assert recalled(archive) == b"offsets"
-    (archiving.directory() / "key").write_bytes(b"x" * 32)
+    (archive_file.directory() / "key").write_bytes(b"x" * 32)
     assert archive.recall() is None
 
 
 def test_other_code_does_not_take_what_this_code_remembers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, _ = opened(tmp_path / "a.sqlite3")
     archive.remember(b"1")
-    monkeypatch.setattr(archiving, "_code", lambda: b"other")
+    monkeypatch.setattr(archiving, "code", lambda: b"other")
     assert archive.recall() is None
 
 
@@ -496,12 +499,12 @@ def test_a_column_that_is_new_is_unknown_in_old_rows(tmp_path: Path, monkeypatch
     archive.close()
     with sqlite3.connect(tmp_path / "a.sqlite3") as connection:  # as an older version left it: without a text
         older = [column.name for column in TABLES["logs"].columns if column.name != "text"]
-        cells = archiving._decode(connection.execute("SELECT row FROM logs").fetchone()[0])
+        cells = archive_file.decode_cells(connection.execute("SELECT row FROM logs").fetchone()[0])
         names = [column.name for column in TABLES["logs"].columns]
         row = [cell for name, cell in zip(names, cells, strict=True) if name != "text"]
-        connection.execute("UPDATE logs SET row = ?", (archiving._encode(row),))
-        known = {**archiving._COLUMNS, "logs": older}
-        connection.execute("UPDATE meta SET value = ? WHERE name = 'columns'", (archiving.msgspec.json.encode(known),))
+        connection.execute("UPDATE logs SET row = ?", (archive_file.encode_cells(row),))
+        known = {**archive_file.COLUMNS, "logs": older}
+        connection.execute("UPDATE meta SET value = ? WHERE name = 'columns'", (msgspec.json.encode(known),))
     connection.close()
     _, again = opened(tmp_path / "a.sqlite3")
     (row,) = again.rows("logs")

@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from agent_widget.ingest import archive as archiving
+from agent_widget.ingest import archive_file, saving, tail
 from agent_widget.ingest import collector as collecting
 from agent_widget.ingest import file as reading
-from agent_widget.ingest import saving, tail
 from agent_widget.ingest import watcher as watching
 from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
@@ -599,7 +598,7 @@ def test_everything_that_is_new_can_be_saved(root: Path, tmp_path: Path, own_mac
     collector.checkpoint()
     collector.archive._reading.close()
     collector.archive._connection.close()
-    archiving._unlocked(collector.archive._lock)
+    archive_file.unlocked(collector.archive._lock)
     again = collector_of(root, archive=tmp_path / "a.sqlite3")
     again.scan()
     assert {row["id"] for row in again.store.rows("messages")} == {"m1", "m2"}

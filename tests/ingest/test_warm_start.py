@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from agent_widget.ingest import archive as archiving
-from agent_widget.ingest import database, tail
+from agent_widget.ingest import archive_file, database, tail
 from agent_widget.ingest import file as reading
-from agent_widget.ingest.archive import Archive, default_path
+from agent_widget.ingest.archive import Archive
+from agent_widget.ingest.archive_file import default_path
 from agent_widget.ingest.collector import Collector
 from tests.support.homes import WRITTEN
 from tests.support.sums import disagreeing
@@ -66,7 +66,7 @@ def kill(collector: Collector) -> None:
     assert collector.archive is not None
     collector.archive._reading.close()
     collector.archive._connection.close()
-    archiving._unlocked(collector.archive._lock)
+    archive_file.unlocked(collector.archive._lock)
 
 
 @pytest.fixture
