@@ -36,7 +36,6 @@ import msgspec
 from ..store import TOMBSTONES, Row, Saved, own_time
 from ..tables import TABLES
 from .archive_file import (
-    COLUMNS,
     DAMAGED,
     ArchiveError,
     Unfit,
@@ -169,14 +168,14 @@ class Archive:
         found = Saved(epoch, seq, counts=msgspec.json.decode(meta.get("counts", b"{}"), type=dict[str, int]))
         self._known = None if any(found.counts.values()) else Filter()
         self._base = seq if "base" in meta else None
-        for name, columns in COLUMNS.items():
+        for name in TABLES:
             limit = limits.get(name)
             query = f"SELECT seq, row FROM {name} ORDER BY seq"
             if limit is not None and found.counts.get(name, 0) > limit:
                 newest = f"SELECT seq, row FROM {name} ORDER BY at DESC LIMIT {limit:d}"
                 query = f"SELECT seq, row FROM ({newest}) ORDER BY seq"
                 found.cuts[name] = self._one(f"SELECT coalesce(max(seq), 0) FROM {name}")
-            found.rows[name] = [(seq, row_of(columns, data)) for seq, data in self._connection.execute(query)]
+            found.rows[name] = [(seq, row_of(name, data)) for seq, data in self._connection.execute(query)]
         for name, id, when in self._connection.execute("SELECT tbl, id, seq FROM gone ORDER BY seq"):
             found.gone.setdefault(name, {})[id] = when
         for key, value in meta.items():
@@ -221,7 +220,7 @@ class Archive:
                 self._connection.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (name, id, seq))
                 self._gone.add((name, id))
             else:
-                at = own_time(name, row_of(COLUMNS[name], data))
+                at = own_time(name, row_of(name, data))
                 self._connection.execute(f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?)", (seq, id, at, data))
                 self._connection.execute("DELETE FROM gone WHERE tbl = ? AND id = ?", (name, id))
                 self._gone.discard((name, id))
@@ -242,7 +241,7 @@ class Archive:
         try:
             for data in found:
                 try:
-                    yield row_of(COLUMNS[table], data)
+                    yield row_of(table, data)
                 except DAMAGED as error:
                     self._say_damaged(error)
         except sqlite3.DatabaseError as error:

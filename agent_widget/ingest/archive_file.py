@@ -8,7 +8,8 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -199,6 +200,14 @@ def _size(path: Path) -> int:
         return 0
 
 
-def row_of(columns: list[str], data: bytes) -> Row:
-    """Return the row of these columns whose cells are encoded in ``data``."""
-    return Row(zip(columns, decode_cells(data), strict=True))
+@cache
+def _decoder(table: str) -> Callable[[bytes], Any]:
+    """Return what decodes the cells of a row of a table: to a struct, which is faster than to a list."""
+    fields = [(column, Any) for column in COLUMNS[table]]
+    struct = msgspec.defstruct(table, fields, array_like=True, gc=False, forbid_unknown_fields=True)
+    return msgspec.msgpack.Decoder(struct).decode
+
+
+def row_of(table: str, data: bytes) -> Row:
+    """Return the row of a table whose cells are encoded in ``data``."""
+    return Row(msgspec.structs.asdict(_decoder(table)(data)))

@@ -101,7 +101,9 @@ class Collector:
         """Whether every known place of this machine is read, those that are made later too."""
         self.sources = resolve(given)
         self._open_archive = archive
-        self._files: dict[Path, File] = {}
+        self._follows = follows
+        self._files: dict[str, File] = {}
+        """By their names."""
         self._list: list[tuple[Rank, int, File]] = []
         self._numbers = count()
         self.looked = False
@@ -192,7 +194,9 @@ class Collector:
         if self._open_archive is None:
             return
         try:
-            keeper = self._keeper = Keeper(self._open_archive(self.places), self.store)
+            archive = self._open_archive(self.places)
+            # how rows of a host that is gone stand follows from those in memory
+            keeper = self._keeper = Keeper(archive, self.store, newest=self._follows)
         except ArchiveError as error:
             self._no_archive = str(error)
             log.warning("%s", error)
@@ -220,7 +224,7 @@ class Collector:
         self._usage.follow(self.store)
         keeper.share(self.sources, self.statuses, self._usage)
         for file in files:
-            self._files[file.path] = file
+            self._files[file.name] = file
             self._progress.note(file)
             for agent in file.speakers:
                 self._note_speaker(agent, file)
@@ -313,13 +317,13 @@ class Collector:
         moved = {source for source in self.sources if _moved_to(source.root)}
         for found in self.tree.check():
             if found is not None and found[0] not in moved:
-                file = self._known(found[0], Path(found[1]))
+                file = self._files.get(found[1]) or self._known(found[0], Path(found[1]))
                 if file is not None and file not in seen:
                     seen.add(file)
                     self._await(file)
             yield
         for file in list(self._files.values()):
-            if file not in seen and file.source not in moved and self._files.get(file.path) is file:
+            if file not in seen and file.source not in moved and self._files.get(file.name) is file:
                 self._await(file)
                 yield
         if self.tree.leaves_out and self._progress.files < MAX_FILES:
@@ -355,7 +359,7 @@ class Collector:
         if file.gone_at is not None:
             self.gone[file.path] = file.gone_at
             if len(self.gone) > MAX_GONE:
-                self._drop(self._files[next(iter(self.gone))])
+                self._drop(self._files[str(next(iter(self.gone)))])
         self._progress.note(file)
         self._touch(file)
 
@@ -369,7 +373,7 @@ class Collector:
         if file.portions is not None:
             file.portions.close()
         file.rank = file.portions = None
-        del self._files[file.path]
+        del self._files[file.name]
         self._hot.pop(file, None)
         self.gone.pop(file.path, None)
         self._progress.forget(file)
@@ -380,7 +384,7 @@ class Collector:
         """Put files whose reading failed on the list again, if it is time."""
         while self._retries and self._retries[0][0] <= time.monotonic():
             at, _, file = heapq.heappop(self._retries)
-            if file.retry_at == at and self._files.get(file.path) is file:
+            if file.retry_at == at and self._files.get(file.name) is file:
                 self._await(file)
 
     @property
@@ -414,7 +418,7 @@ class Collector:
                 continue
             is_new = file.unread
             more = self._read_portion(file)
-            if self._files.get(file.path) is not file:
+            if self._files.get(file.name) is not file:
                 continue
             self._progress.note(file)
             if not more:
@@ -484,14 +488,14 @@ class Collector:
                 assignment.readings.update((reading.path, reading) for reading in found.files)
         if last:
             for file in assignment.files:
-                reading = assignment.readings.get(os.fsencode(file.path))
+                reading = assignment.readings.get(os.fsencode(file.name))
                 self._come_back(file, None if assignment.failed else reading)
 
     def _come_back(self, file: File, reading: Reading | None) -> None:
         """Take over how far a worker has read a file; without a ``reading`` it is to be read here."""
         assert self._keeper is not None
         file.away = False
-        if self._files.get(file.path) is not file:
+        if self._files.get(file.name) is not file:
             return
         again, file.again = file.again, False
         if reading is None or reading.state.unread or reading.state.retries is not None:
@@ -558,7 +562,7 @@ class Collector:
         ``within``: only files that changed in the last so many seconds, and of these the last :data:`HOT_FILES`.
         """
         if within is None:
-            return [path for path, file in self._files.items() if file.is_due(file.look())]
+            return [file.path for file in self._files.values() if file.is_due(file.look())]
         since = time.monotonic() - within
         while self._hot:
             file, moment = next(iter(self._hot.items()))
@@ -611,7 +615,7 @@ class Collector:
 
     def _resolve(self, path: Path) -> Iterator[File]:
         """Yield the files that ``path`` is or holds."""
-        known = self._files.get(path)
+        known = self._files.get(str(path))
         if known is not None:
             yield known
             return
@@ -625,7 +629,7 @@ class Collector:
                 if os.path.islink(path) and str(path) not in self.tree:  # what it leads to is for the tree to say
                     path = path.parent
                 for of, below in self.tree.below(source, str(path)):
-                    file = self._known(of, Path(below))
+                    file = self._files.get(below) or self._known(of, Path(below))
                     if file is not None:
                         yield file
             return
@@ -638,7 +642,7 @@ class Collector:
         main = database.main_file(path)
         if main is not None and os.path.exists(main):
             path = main
-        file = self._files.get(path)
+        file = self._files.get(str(path))
         if file is not None:
             return file
         file = File.of(source, path)
@@ -647,7 +651,7 @@ class Collector:
         if self._progress.files >= MAX_FILES and not self._makes_room(file):
             self.tree.leave_out(path)
             return None
-        self._files[path] = file
+        self._files[file.name] = file
         if self._oldest is not None:
             heapq.heappush(self._oldest, (file.written, next(self._numbers), file))
         return file
@@ -661,7 +665,7 @@ class Collector:
             heapq.heapify(self._oldest)
         while self._oldest:
             written, _, file = self._oldest[0]
-            if self._files.get(file.path) is not file or file.gone_at is not None:
+            if self._files.get(file.name) is not file or file.gone_at is not None:
                 heapq.heappop(self._oldest)
             elif file.written != written:
                 heapq.heapreplace(self._oldest, (file.written, next(self._numbers), file))

@@ -74,7 +74,7 @@ def assignments(
     context: dict[Source, list[bytes]] = {}
     for file in files:
         if file.source.is_context(_relative(file)):
-            context.setdefault(file.source, []).append(os.fsencode(file.path))
+            context.setdefault(file.source, []).append(os.fsencode(file.name))
     for file in waiting:
         group = file.source.group(_relative(file))
         if group is not None and file.unread and file.portions is None and file.gone_at is None:
@@ -96,7 +96,7 @@ def assignments(
         found.append(Assignment(batch, source, list(members)))
         sizes.append(size)
     for assignment in found:
-        assignment.batch.files = [os.fsencode(file.path) for file in assignment.files]
+        assignment.batch.files = [os.fsencode(file.name) for file in assignment.files]
     return found
 
 

@@ -73,7 +73,8 @@ class File:
     (:meth:`wake`) when the file has changed.
     """
 
-    path: Path
+    name: str
+    """Its path, as the system has it."""
     source: Source
     reader: Reader | None
     """``None`` while it is asleep."""
@@ -119,12 +120,13 @@ class File:
         reader = _reader(source, path)
         if reader is None:
             return None
-        return File(path, source, reader, reader.mode, Tail(path, source.root) if reader.mode == "lines" else None)
+        tail = Tail(path, source.root) if reader.mode == "lines" else None
+        return File(str(path), source, reader, reader.mode, tail)
 
     @staticmethod
-    def restored(source: Source, path: Path, state: State) -> File:
+    def restored(source: Source, name: str, state: State) -> File:
         """Return a file as an archive has it, asleep, in another process whose clock is another."""
-        file = File(path, source, None, state.mode)
+        file = File(name, source, None, state.mode)
         file.adopt(state)
         return file
 
@@ -163,6 +165,11 @@ class File:
         )
 
     @property
+    def path(self) -> Path:
+        """Its path; to make one takes longer than to look at the file, which is all that most are needed for."""
+        return Path(self.name)
+
+    @property
     def _of_tail(self) -> tuple[int, int, bool]:
         tail = self.tail
         return self.slept if tail is None else (tail.offset, tail.skipped_lines, tail.unfinished)
@@ -182,7 +189,7 @@ class File:
 
     def look(self) -> Stamp | None:
         """Return the stamp that the file has now."""
-        return database.stamp(self.path) if self.mode == "database" else _stamp(self.path)
+        return database.stamp(self.path) if self.mode == "database" else _stamp(self.name)
 
     @property
     def unfinished(self) -> bool:
@@ -329,7 +336,7 @@ def _reader(source: Source, path: Path) -> Reader | None:
     return source.reader(relative) if source.reads(relative) else None
 
 
-def _stamp(path: Path) -> Stamp | None:
+def _stamp(path: str) -> Stamp | None:
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

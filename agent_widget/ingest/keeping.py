@@ -13,7 +13,6 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -44,8 +43,12 @@ _AT_ONCE: Final = 1000
 class Keeper:
     """Keeps what one collector reads in an archive that is open."""
 
-    def __init__(self, archive: Archive, store: Store) -> None:
-        """Let the archive keep the rows of an empty store, which has those of before then."""
+    def __init__(self, archive: Archive, store: Store, *, newest: bool = False) -> None:
+        """Let the archive keep the rows of an empty store, which has those of before then.
+
+        ``newest``: those of the long tables are in memory at once, else none of them before it changes: what is read
+        of them at a start is read again for the first client, and nobody else may ask.
+        """
         self.archive = archive
         self.problem: str | None = None
         """Why not all is kept, or was; ``None`` if all is well."""
@@ -56,7 +59,7 @@ class Keeper:
         self._unsaved = False
         self._shared = Shared(())
         self._rest = b""
-        store.back(archive, archive.saved(HELD), HELD)
+        store.back(archive, archive.saved(HELD if newest else dict.fromkeys(HELD, 0)), HELD)
         self.problem = archive.problem
 
     def recall(self, sources: list[Source]) -> tuple[Checkpoint, list[File]] | None:
@@ -89,7 +92,7 @@ class Keeper:
     def touch(self, file: File) -> None:
         """Note that what is known of a file has changed, or that it may go to sleep."""
         self._touched.setdefault(file, None)
-        self._forgotten.pop(os.fsencode(file.path), None)
+        self._forgotten.pop(os.fsencode(file.name), None)
         self._unsaved = True
 
     def take_reader(self, file: File, data: bytes) -> None:
@@ -100,7 +103,7 @@ class Keeper:
     def forget(self, file: File) -> None:
         """Note that a file is not known any more."""
         self._touched.pop(file, None)
-        self._forgotten[os.fsencode(file.path)] = None
+        self._forgotten[os.fsencode(file.name)] = None
         self._unsaved = True
 
     def wake(self, file: File) -> None:
@@ -108,7 +111,7 @@ class Keeper:
         if file.reader is not None:
             return
         reader = tail = None
-        data = self._touched.get(file) or self.archive.reader(os.fsencode(file.path))
+        data = self._touched.get(file) or self.archive.reader(os.fsencode(file.name))
         if data is not None:
             try:
                 reader, tail = self._shared.loads(data)
@@ -157,7 +160,7 @@ class Keeper:
         try:
             files = [
                 (
-                    os.fsencode(file.path),
+                    os.fsencode(file.name),
                     _encode(file.state(numbers[file.source])),
                     self._shared.dumps((file.reader, file.tail)) if file.reader is not None else self._touched[file],
                 )
@@ -189,4 +192,4 @@ def _shared(sources: Iterable[Source], statuses: Statuses, usage: UsageRows) -> 
 def _files(sources: list[Source], known: Iterable[tuple[bytes, bytes]]) -> Iterator[File]:
     for path, data in known:
         state = _decode(data)
-        yield File.restored(sources[state.source], Path(os.fsdecode(path)), state)
+        yield File.restored(sources[state.source], os.fsdecode(path), state)

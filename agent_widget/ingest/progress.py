@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..masking import mask
@@ -55,7 +54,7 @@ class _Root:
     read: int = 0
     malformed: int = 0
     unread: int = 0
-    problems: dict[Path, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
 
 
 class Progress:
@@ -92,9 +91,9 @@ class Progress:
         root.malformed += new.malformed - old.malformed
         root.unread += new.unread - old.unread
         if new.error:
-            root.problems[file.path] = new.error
+            root.problems[file.name] = new.error
         else:
-            root.problems.pop(file.path, None)
+            root.problems.pop(file.name, None)
 
     @property
     def left(self) -> int:

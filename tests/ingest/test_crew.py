@@ -182,7 +182,7 @@ def test_what_workers_have_read_goes_on_from_where_it_is(tmp_path: Path, batches
     found.close()
     write(home, str(transcript(Path(), 0)), b"".join(whole))
     again = collector(home, tmp_path / "a.sqlite3")
-    assert again._files[transcript(home, 0)].done > 0
+    assert again._files[str(transcript(home, 0))].done > 0
     again.scan()
     assert everything(again) == read_at_once(home)
     assert len(batches) == 2
