@@ -228,7 +228,7 @@ class File:
         try:
             if self.tail is not None:
                 yield from self._lines(self.reader, self.tail)
-                self.error = None
+                self.error = self.reader.problem
             elif self.mode == "database":
                 yield from self._rows(self.reader)
                 self.error = None

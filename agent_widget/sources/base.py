@@ -115,6 +115,11 @@ class Reader:
     grows: ClassVar[bool] = False
     """Whether the first parts of a document count even if a later one cannot be read."""
 
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is shown of what was read, though no line is malformed; ``None`` if all is well."""
+        return None
+
     def parts(self, data: bytes) -> Iterable[Iterable[Item]]:
         """Return what follows from a document in parts of some milliseconds: between them other files have a turn."""
         return (self.read(data),)

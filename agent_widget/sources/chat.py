@@ -22,7 +22,7 @@ from .conversation import Conversation
 from .directories import directory_name
 from .kept import Kept
 from .ledger import UNCLAIMED, Book, Claimed, Ledger, Left
-from .parsing import first_of, millis, named, parse_as, preview
+from .parsing import Malformed, first_of, millis, named, parse_as, preview
 from .questions import asks
 from .steps import (
     PATH_FIELDS,
@@ -47,6 +47,7 @@ from .steps import (
 from .texts import brief, said, title_of
 
 L = TypeVar("L")
+T = TypeVar("T")
 
 _STEPS: Final = frozenset(get_args(Step))
 _AGENT_ONLY: Final = frozenset({"name", "role"})
@@ -376,14 +377,24 @@ class Chat(Reader, Generic[L, V]):
         if at is None:
             return ()
         if not at:
-            if len(self._undated) < _MOST_UNDATED:
-                self._undated.append(data)
+            self.keep_undated(self._undated, data)
             return ()
         if self._undated:
             lines, self._undated = [*self._undated, data], []
             return chain.from_iterable(map(self.read, lines))
         voice = self.voice(*self.speaker(line))
         return self.take(voice, self.steps(voice, line, at))
+
+    def keep_undated(self, lines: list[T], line: T) -> None:
+        """Keep a line before the first one with a time; of too many the others are malformed."""
+        if len(lines) >= _MOST_UNDATED:
+            raise Malformed("no line before it has a time")
+        lines.append(line)
+
+    @property
+    def problem(self) -> str | None:
+        """Say that no line has a time; those that are kept are read once one has."""
+        return UNDATED if self._undated else None
 
     def take(self, voice: V, steps: Iterable[Step | Item]) -> Iterator[Item]:
         """Yield what follows from steps of one voice."""
@@ -424,6 +435,7 @@ class Chat(Reader, Generic[L, V]):
 
 _MOST_UNDATED: Final = 200
 """Lines that are kept until one has a time."""
+UNDATED: Final = "no line of it has a time that makes sense yet, so nothing of it is shown"
 
 _EXIT_CODE: Final = re.compile(r"^Exit Code: (-?\d+)\s*$", re.MULTILINE)
 

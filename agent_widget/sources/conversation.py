@@ -377,14 +377,18 @@ class Conversation:
         self._message(f"{call}>", step.at, self.agent, step.agent_id, "delegate", step.task)
 
     def _return(self, step: Return) -> None:
-        self._message(f"{step.agent_id}<", step.at, step.agent_id, self.agent, "result", step.text)
-        did = first_line(step.text) if step.text and step.agent_id not in self.book.heard else None
-        self._items.append(Record("agents", step.agent_id, {"activity": preview(did)} if did else {}))
-        self._items.append(Evidence(step.agent_id, step.at, "reported a failure" if step.failed else "reported"))
+        if step.answered:
+            self._answer(step)
         self._helpers.discard(step.agent_id)
         if self._leaves_helpers:
             self._saw("turn ended", step.at, still_at_work(agent=len(self._helpers)))
             self._leaves_helpers = bool(self._helpers)
+
+    def _answer(self, step: Return) -> None:
+        self._message(f"{step.agent_id}<", step.at, step.agent_id, self.agent, "result", step.text)
+        did = first_line(step.text) if step.text and step.agent_id not in self.book.heard else None
+        self._items.append(Record("agents", step.agent_id, {"activity": preview(did)} if did else {}))
+        self._items.append(Evidence(step.agent_id, step.at, "reported a failure" if step.failed else "reported"))
 
     def _closed(self, step: Closed) -> None:
         self._over = True

@@ -78,9 +78,11 @@ class _Log(Reader):
         if not isinstance(about, dict) or named(about.get("eval_id")) is None:
             raise Malformed("not a log of an evaluation")
         id = self.source.namespace + about["eval_id"]
-        at = millis(about.get("created")) or 0
-        task, model = named(about.get("task")) or "evaluation", named(about.get("model"))
         stats = header.get("stats") if isinstance(header.get("stats"), dict) else {}
+        at = millis(about.get("created")) or millis(stats.get("started_at"))  # type: ignore[union-attr]
+        if at is None:
+            raise Malformed("an evaluation without a time")
+        task, model = named(about.get("task")) or "evaluation", named(about.get("model"))
         title = f"{task} · {model}" if model else task
         talk = self._talk
         if talk is None:
@@ -90,7 +92,7 @@ class _Log(Reader):
             yield from talk.take(TurnStart(at, f"evaluates {model or task}"))
         newest = at
         for _, sample in samples:
-            yield from self._sample(id, task, sample)
+            yield from self._sample(id, task, sample, at)
             newest = max(newest, millis(sample.get("completed_at")) or 0)
             yield Evidence(id, newest, "says working", f"samples of {task}")
         status = header.get("status")
@@ -127,10 +129,11 @@ class _Log(Reader):
             }
             yield Record("quality", f"{id}:{score.get('name')}", fields)
 
-    def _sample(self, evaluation: str, task: str, sample: dict[str, Any]) -> Iterator[Item]:
+    def _sample(self, evaluation: str, task: str, sample: dict[str, Any], begun: int) -> Iterator[Item]:
+        """Yield what follows from a sample; without a time of its own it is of that of the evaluation, ``begun``."""
         key = f"{sample.get('id')}/{sample.get('epoch')}"
         id = f"{evaluation}/{key}"
-        began = millis(sample.get("started_at")) or 0
+        began = millis(sample.get("started_at")) or begun
         ended = max(began, millis(sample.get("completed_at")) or 0)
         talk = Conversation(self.source.book, f"{self.path}#{key}", id)
         asked = _text(sample.get("input"))
@@ -144,7 +147,7 @@ class _Log(Reader):
         events = sample.get("events")
         for event in events if isinstance(events, list) else ():
             if isinstance(event, dict):
-                for step in _steps(event, sample):
+                for step in _steps(event, sample, began):
                     said = step.text if isinstance(step, Reply) else said
                     yield from talk.take(step)
         error = sample.get("error")
@@ -188,11 +191,9 @@ def _share(value: Any) -> float | None:
     return found if found is not None and 0 <= found <= 1 else None
 
 
-def _steps(event: dict[str, Any], sample: dict[str, Any]) -> Iterator[Step]:
-    """Yield the steps of one event."""
-    at, id = millis(event.get("timestamp")), named(event.get("uuid")) or named(event.get("id")) or ""
-    if at is None:
-        return
+def _steps(event: dict[str, Any], sample: dict[str, Any], began: int) -> Iterator[Step]:
+    """Yield the steps of one event; without a time of its own it is of that of the sample, which ``began`` then."""
+    at, id = millis(event.get("timestamp")) or began, named(event.get("uuid")) or named(event.get("id")) or ""
     done = max(at, millis(event.get("completed")) or at)
     if event.get("event") == "model":
         output = event.get("output") if isinstance(event.get("output"), dict) else {}

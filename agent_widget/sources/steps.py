@@ -202,12 +202,13 @@ class Spawn(msgspec.Struct, frozen=True, gc=False):
 
 
 class Return(msgspec.Struct, frozen=True, gc=False):
-    """An agent it gave work to has answered."""
+    """An agent it gave work to has answered, or (``answered`` is false) has only ended."""
 
     at: int
     agent_id: str
     text: str | None
     failed: bool = False
+    answered: bool = True
 
 
 class Closed(msgspec.Struct, frozen=True, gc=False):

@@ -470,6 +470,23 @@ class TestSubagents:
         messages = {(m["kind"], m["sender"], m["recipient"], m["text"]) for m in collector.store.rows("messages")}
         assert {("delegate", MAIN, CHILD, "Find the shelves"), ("result", CHILD, MAIN, "Three.")} <= messages
 
+    @pytest.mark.parametrize("kind", ["completed", "interrupted"])
+    def test_one_that_has_ended_without_an_answer_is_not_at_work_any_more(self, kind: str, tmp_path: Path) -> None:
+        """Newer versions write that it ended, and what it answered where only the model reads it."""
+        it = {"agent_thread_id": CHILD, "agent_path": "/root/finder"}
+        lines = [
+            called(5_000, "s1", "spawn_agent", task_name="finder", message="Find the shelves"),
+            event(5_500, "item_completed", item={"type": "SubAgentActivity", "id": "a1", "kind": "started", **it}),
+            returned(6_000, "s1", '{"task_name":"/root/finder"}'),
+        ]
+        over = event(40_000, "item_completed", item={"type": "SubAgentActivity", "id": "a2", "kind": kind, **it})
+        at_work, ended = (
+            read(tmp_path / name, turn(*inside)) for name, inside in (("a", lines), ("b", [*lines, over]))
+        )
+        reasons = [row(collector, "agents")["status_reason"] for collector in (at_work, ended)]
+        assert [reason.partition(";")[2] for reason in reasons] == [" 1 agent still at work in the background", ""]
+        assert not [m for m in ended.store.rows("messages") if m["kind"] == "result"]
+
     def test_a_copy_of_the_parents_lines_is_left_out(self, tmp_path: Path) -> None:
         parents = turn(tokens(2_000, 1000, 600, 50), called(2_500, "c1", cmd="x"), replied(3_000, "Done."))
         copied = [{**entry, "timestamp": stamp(60_001)} for entry in parents]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent_widget.sources.inspect_ai import InspectAI
-from tests.support.transcripts import Home
+from tests.support.transcripts import Home, at
 
 NAME = "2026-01-01T09-00-00+00-00_sums_abc"
 
@@ -155,3 +155,22 @@ def test_a_torn_file_keeps_what_was_known(home: Home) -> None:
     assert home.row("agents", "e1/s1/1")["status"] == "done"
     (state,) = home.collector.states()
     assert "not readable" in state.problems[0]
+
+
+def test_a_sample_without_a_time_is_of_that_of_its_evaluation(home: Home) -> None:
+    times = ("started_at", "completed_at", "timestamp", "completed")
+    bare = json.loads(json.dumps(sample("s1", "C"), default=str))
+    bare = {name: value for name, value in bare.items() if name not in times}
+    bare["events"] = [{name: value for name, value in each.items() if name not in times} for each in bare["events"]]
+    home.write(f"{NAME}.eval", log(bare))
+    assert home.row("sessions", "e1/s1/1")["started_at"] == at("09:00:00")
+    assert home.row("sessions", "e1/s1/1")["tool_calls"] == 2
+    assert all(row["at"] for table in ("messages", "tool_calls", "quality") for row in home.rows(table).values())
+
+
+def test_an_evaluation_without_any_time_is_said_not_to_be_shown(home: Home) -> None:
+    whole = {**header(), "samples": [sample("s1", "C")], "stats": {}}
+    whole["eval"] = {**whole["eval"], "created": "soon"}
+    home.write(f"{NAME}.json", json.dumps(whole).encode())
+    assert home.rows("sessions") == {}
+    assert "without a time" in home.collector.states()[0].problems[0]

@@ -603,6 +603,22 @@ def test_the_tree_has_lists_and_forks_too(root: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
+def test_a_session_whose_time_makes_no_sense_has_that_of_its_newest_message(root: Path, seed: int) -> None:
+    files = tree(root)
+    files.append((root / "storage" / "todo" / "ses_1.json", [{"id": "x", "content": "read", "status": "pending"}]))  # type: ignore[arg-type]
+    files[0][1]["time"] = {"created": "soon", "updated": 0}
+    random.Random(seed).shuffle(files)
+    collector = reading(root, 600)
+    for path, document in files:
+        put(path, document)
+        refresh(collector, [path])
+    (session,) = collector.store.rows("sessions")
+    assert (session["title"], session["messages"], session["input_tokens"]) == ("About ses_1", 2, 200)
+    assert tasks(collector) == [("ses_1:1", "read", "pending", None, "ses_1")]
+    assert collector.states()[0].unknown == {"time that makes no sense": 1}
+
+
+@pytest.mark.parametrize("seed", range(5))
 def test_the_tree_gives_the_same_rows_in_any_order(root: Path, seed: int) -> None:
     files = tree(root)
     for path, document in files:

@@ -1,4 +1,7 @@
-"""A time that makes no sense, wherever an agent wrote one, costs no row: it takes the time of the line before."""
+"""A time that makes no sense, wherever an agent wrote one, costs no row: it takes the time of the line before.
+
+A file that has none at all is shown, or said not to be.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,13 @@ from hypothesis import strategies as st
 
 from agent_widget.ingest.status import offline_reason
 from agent_widget.sources import SOURCES, Source
+from agent_widget.sources.chat import UNDATED
+from agent_widget.sources.claude import Claude
 from agent_widget.sources.parsing import LATEST, millis
+from tests.sources.fuzz import filled, mode
 from tests.sources.spoiling import COMPUTED, Place, cases, joined, lost, parsed, values, written
+from tests.support import homes
+from tests.support.transcripts import Home, at, iso, lines
 
 SENSELESS: Final = (
     -1,
@@ -27,8 +35,8 @@ SENSELESS: Final = (
     {},
 )
 """Negative, out of range, no time, before and after all that a calendar has, of another type."""
-KNOWN: Final = frozenset({("opencode", ("time", "created"), "session")})
-"""OpenCode's list of things to do has no time and, in its old tree of files, waits for that of its session."""
+MISSING: Final = object()
+"""Stands for a time that is not there at all."""
 STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT")
 
 
@@ -58,9 +66,74 @@ def rows(tables: dict[str, Any]) -> Counter[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", SOURCES, ids=lambda kind: kind.name)
 def test_a_time_that_makes_no_sense_costs_no_row(kind: type[Source], tmp_path: Path) -> None:
-    found = lost(kind, tmp_path, cases(kind, is_time), SENSELESS, spoilt, rows)
-    unknown = [case for case in found if (kind.name, case[1], Path(case[0]).parts[1]) not in KNOWN]
-    assert unknown == []
+    assert list(lost(kind, tmp_path, cases(kind, is_time), SENSELESS, spoilt, rows)) == []
+
+
+def without_times(data: bytes, by_lines: bool, value: Any) -> bytes:
+    """The file with another value for each of its times, or with none of them."""
+    changed = []
+    for text, whole in parsed(data, by_lines):
+        found = list(values(whole, is_time))
+        for _, holder, key in found:
+            if value is MISSING and isinstance(holder, dict):
+                del holder[key]
+            else:
+                holder[key] = None if value is MISSING else value
+        changed.append(written(whole) if found else text)
+    return joined(changed, by_lines)
+
+
+def said(home: Home) -> tuple[Any, ...]:
+    """All that is said to be wrong with the files of a home."""
+    return tuple((state.malformed, state.problems, state.unknown) for state in home.collector.states())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [MISSING, *(pytest.param(value, marks=pytest.mark.slow) for value in (None, "soon", 0))],
+    ids=["missing", "null", "senseless", "zero"],
+)
+@pytest.mark.parametrize("kind", SOURCES, ids=lambda kind: kind.name)
+def test_a_file_without_any_time_is_shown_or_said(kind: type[Source], value: Any, tmp_path: Path) -> None:
+    for number, make in enumerate(homes.WRITTEN[kind.name]):
+        files = make()
+        whole = filled(kind, tmp_path / f"whole-{number}", files)
+        expected, usual = rows(whole.tables), said(whole)
+        for place, (path, data) in enumerate(files.items()):
+            way = mode(kind, path)
+            if way not in ("lines", "document"):
+                continue
+            spoiled = {**files, path: without_times(data, way == "lines", value)}
+            home = filled(kind, tmp_path / f"{number}-{place}", spoiled)
+            assert expected <= rows(home.tables) or said(home) != usual, path
+
+
+def test_it_is_said_until_a_line_has_a_time(tmp_path: Path) -> None:
+    """What was kept is shown then, at the time of that line."""
+    home = Home(Claude, tmp_path)
+    prompt = {"type": "user", "uuid": "u", "sessionId": "s", "cwd": "/shop", "message": {"content": "Count them."}}
+    home.write("projects/-shop/s.jsonl", lines(prompt))
+    assert home.rows("sessions") == {}
+    (state,) = home.collector.states()
+    assert [problem.partition(": ")[2] for problem in state.problems] == [UNDATED]
+    home.write("projects/-shop/s.jsonl", lines({**prompt, "uuid": "v", "timestamp": iso("10:00:00")}))
+    assert [row["at"] for row in home.rows("messages").values()] == [at("10:00:00")] * 2
+    assert said(home) == ((0, [], {}),)
+
+
+def test_of_very_many_lines_without_a_time_the_others_are_said_to_be_left_out(tmp_path: Path) -> None:
+    home = Home(Claude, tmp_path)
+    prompts = [{"type": "user", "uuid": f"u{n}", "sessionId": "s", "message": {"content": "Go."}} for n in range(250)]
+    prompts.append({**prompts[0], "uuid": "last", "timestamp": iso("10:00:00")})
+    home.write("projects/-shop/s.jsonl", lines(*prompts))
+    assert len(home.rows("messages")) + home.malformed == 251
+
+
+def test_a_file_of_titles_alone_is_no_conversation_that_is_missing(tmp_path: Path) -> None:
+    home = Home(Claude, tmp_path)
+    home.write("projects/-shop/s.jsonl", lines({"type": "summary", "summary": "Old", "leafUuid": "x"}))
+    home.read()
+    assert said(home) == ((0, [], {}),)
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,9 @@ class Claude(Home):
         """Yield what people typed: all that is left of sessions whose transcript is gone."""
         entry = parse_object(line)
         session, at, text = named(entry.get("sessionId")), millis(entry.get("timestamp")), named(entry.get("display"))
-        if session is None or at is None or text is None:
+        if at is None:
+            self.odd("time that makes no sense")
+        if session is None or at is None or text is None:  # old versions wrote no session
             return
         session = self.namespace + session
         yield Record("sessions", session, {"started_at": at, "updated_at": at})

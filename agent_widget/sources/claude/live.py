@@ -82,7 +82,7 @@ class Live:
         session = self.namespace + session
         at = millis(first_of(document, "statusUpdatedAt", "updatedAt", "startedAt"))
         if at is None:
-            return
+            raise Malformed("no time")
         before, self._hosts[path] = self._hosts.get(path, session), session
         if before != session and (before in self._known or before in self.transcripts):
             yield Evidence(before, at, "left by its process")
@@ -120,8 +120,10 @@ class Live:
         session, at = named(first_of(document, "resumeSessionId", "sessionId")), millis(document.get("updatedAt"))
         if session is None:
             raise Malformed("no session")
-        if at is None or session.startswith("pending"):
+        if session.startswith("pending"):
             return
+        if at is None:
+            raise Malformed("no time")
         session = self.namespace + session
         yield from _introduced(session, named(document.get("cwd")))
         tempo, state = document.get("tempo"), document.get("state")

@@ -60,6 +60,8 @@ class Config(Reader):
                 message = Record("messages", f"{agent}>", {**fields, "session_id": home.leads.get(team)})
                 yield from home.add_message(message, Place.INBOX)
                 yield Evidence(agent, at, "given work", sign="message")
+            elif at is None and named(member.get("prompt")) is not None:  # no time to show what it was given at
+                home.odd("time that makes no sense")
 
 
 class Inbox(TeamDocument):
@@ -76,6 +78,7 @@ class Inbox(TeamDocument):
         for entry in entries:
             at, text, sender = millis(entry.get("timestamp")), named(entry.get("text")), named(entry.get("from"))
             if at is None or text is None or sender is None:
+                home.odd("message in an inbox without a time, a text or a sender")
                 continue
             sender_name = sender.partition("@")[0]
             agent = PERSON if sender == PERSON else home.member(team, sender_name)

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from ..base import Item, Record
-from ..chat import Chat
+from ..chat import UNDATED, Chat
 from ..conversation import Conversation
 from ..directories import directory_name, worktree_of
 from ..parsing import Malformed, clean, named, parse_as, preview
@@ -41,8 +41,8 @@ _ARGUMENTS: Final = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
 _REMINDER: Final = re.compile(r"\s*<system-reminder>.*?(?:</system-reminder>\s*|\Z)", re.DOTALL)
 """What the program says to the model between the words of the person."""
 _TAGS: Final = re.compile(r"<(task-id|status|summary|result)>(.*?)</\1>", re.DOTALL)
-_MOST_WAITING: Final = 100
-"""Maximum lines that are kept until the first one with a time."""
+_SPOKEN: Final = frozenset({"assistant", "user"})
+"""Types of lines that a conversation consists of; a title alone is none."""
 
 
 class TranscriptReader(Chat[Line, Talk]):
@@ -71,14 +71,19 @@ class TranscriptReader(Chat[Line, Talk]):
             return ()
         at = self.dated(line.timestamp)
         if not at:
-            if line.type in _LINES and len(self.waiting) < _MOST_WAITING:
-                self.waiting.append(line)
+            if line.type in _LINES:
+                self.keep_undated(self.waiting, line)
             return ()
         self.place += 1
         if not self.waiting:
             return self._line(line, at)
         lines, self.waiting = [*self.waiting, line], []
         return chain.from_iterable(self._line(each, at) for each in lines)
+
+    @property
+    def problem(self) -> str | None:
+        """Say that no line of a conversation has a time; there are files of titles alone."""
+        return UNDATED if any(line.type in _SPOKEN for line in self.waiting) else None
 
     def _line(self, line: Line, at: int) -> Iterator[Item]:
         mean = _LINES.get(line.type)

@@ -38,7 +38,7 @@ def _item(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
         elif isinstance(states, dict):
             yield from reports(thread, states, at)
     elif kind == "SubAgentActivity":
-        yield from active(thread, item.get("agent_thread_id"), item.get("agent_path"), at)
+        yield from active(thread, item.get("agent_thread_id"), item.get("agent_path"), item.get("kind"), at)
     elif not isinstance(kind, str) or kind not in _SILENT:
         thread.source.odd(f"item/{kind}")
 

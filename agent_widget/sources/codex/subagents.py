@@ -19,13 +19,19 @@ def spawned(
     yield Spawn(at, call_id, agent, task or known[1], kind or known[2])
 
 
-def active(thread: Thread, agent: Any, path: Any, at: int) -> Iterator[Step]:
-    """Yield an agent's start when its path is first named."""
+_OVER: Final = frozenset({"completed", "interrupted"})
+"""Kinds of activity that end an agent's turn; the others (0.147: started, interacted) do not."""
+
+
+def active(thread: Thread, agent: Any, path: Any, kind: Any, at: int) -> Iterator[Step]:
+    """Yield an agent's start when its path is first named, and its end; what it answered is in another line."""
     agent, path = named(agent), named(path)
     if agent and path and path not in thread.agents:
         thread.agents[path] = agent
         task = thread.tasks.get(path.rpartition("/")[2])
         yield from spawned(thread, task[0] if task else path, agent, at)
+    if agent and kind in _OVER:
+        yield Return(at, agent, None, answered=False)
 
 
 def reports(thread: Thread, states: Mapping[str, Any], at: int, *, known: bool = False) -> Iterator[Step]:
@@ -56,7 +62,7 @@ def _spawn_ended(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
 
 
 def _activity(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
-    yield from active(thread, payload.agent_thread_id, payload.agent_path, at)
+    yield from active(thread, payload.agent_thread_id, payload.agent_path, payload.kind, at)
 
 
 def _between_agents(thread: Thread, payload: Any, at: int) -> Iterator[Step]:

@@ -49,6 +49,13 @@ class Session:
     """Time and id of its newest message."""
     planned_at: int = 0
     plans: Conversation | None = None
+    undated: tuple[str, Mapping[str, Any]] | None = None
+    """The file and the facts of its row, while neither that nor a message has a time that makes sense."""
+
+    @property
+    def at(self) -> int:
+        """When it was created, or its newest message was; 0 if nothing of it has a time."""
+        return self.created or self.newest[0]
 
 
 class _Voice(Voice):
@@ -78,15 +85,19 @@ class Sessions(ChatSource):
         return self._sessions.setdefault(id, Session(self.namespace + id))
 
     def about(self, id: str, file: str, facts: Mapping[str, Any]) -> Iterator[Item]:
-        """Yield what a session's own row says; ``facts`` has the columns of the database as its keys."""
-        session = self.session(id)
-        parent, at = (
-            named(facts.get("parent_id")),
-            millis(facts.get("time_created")) or millis(facts.get("time_updated")),
-        )
-        if at is None:
-            raise Malformed("a session without a time")
-        session.parent, session.created = self.namespace + parent if parent else None, at
+        """Yield what a session's own row says; ``facts`` has the columns of the database as its keys.
+
+        If it has no time that makes sense, its newest message has one, or it waits for one.
+        """
+        session, parent = self.session(id), named(facts.get("parent_id"))
+        session.parent = self.namespace + parent if parent else None
+        session.created = millis(facts.get("time_created")) or millis(facts.get("time_updated")) or 0
+        if not session.created:
+            self.odd("time that makes no sense")
+        at, session.undated = session.at, None
+        if not at:
+            session.known, session.undated = True, (file, facts)
+            return
         title, role = _BY_KIND.sub("", named(facts.get("title")) or ""), named(facts.get("agent"))
         directory = named(facts.get("directory"))
         # once there are messages, they say which model, each when it was written
@@ -113,7 +124,7 @@ class Sessions(ChatSource):
         """Yield all that follows from a message as it is now."""
         if not message.at:  # the session's time is the best there is
             self.odd("time that makes no sense")
-            message.at = session.created
+            message.at = session.at
         if not message.at:
             raise Malformed("a message without a time")
         voice = _Voice(self, "", self._conversation(session, message.id))
@@ -132,6 +143,8 @@ class Sessions(ChatSource):
             for row in voice.conversation.finish():
                 kept = {name: value for name, value in row.fields.items() if latest or name not in _LATEST_ONLY}
                 yield Record(row.table, row.id, kept)
+        if session.undated is not None:
+            yield from self.about(session.id.removeprefix(self.namespace), *session.undated)
         yield from self.book.ledger.finish()
 
     def _conversation(self, session: Session, file: str) -> Conversation:
@@ -144,7 +157,10 @@ class Sessions(ChatSource):
 
     def plan(self, session: Session, step: Plan) -> Iterator[Item]:
         """Yield a session's list as it is now; the newest counts."""
-        if step.at >= session.planned_at:
+        if not step.at:
+            self.odd("time that makes no sense")
+            step = replace(step, at=session.at)
+        if step.at and step.at >= session.planned_at:
             session.planned_at = step.at
             session.plans = session.plans or Conversation(self.book, "", session.id, parent=session.parent)
             yield from session.plans.take(step)

@@ -47,7 +47,8 @@ class Tree:
 
     def _session(self, path: PurePosixPath, data: bytes) -> Iterator[Item]:
         document = parse_object(data)
-        time = document["time"]
+        time = document.get("time")
+        time = time if isinstance(time, dict) else {}
         session = self.source.session(path.stem)
         known = session.parent, session.created
         self._sessions.discard(path.stem)
@@ -75,17 +76,21 @@ class Tree:
     def _listed(self, session: str, data: bytes) -> Iterator[Item]:
         listed = parse_json(data)
         self._todos[session] = listed if isinstance(listed, list) else []
-        if self.source.session(session).created:
+        if self.source.session(session).at:
             yield from self._plan(session)
 
     def _plan(self, id: str) -> Iterator[Item]:
         """Yield the list; its file has no time: it is never older than what was known of the list."""
         session = self.source.session(id)
-        yield from self.source.plan(session, Plan(max(session.planned_at, session.created), todos(self._todos[id])))
+        if at := max(session.planned_at, session.at):
+            yield from self.source.plan(session, Plan(at, todos(self._todos[id])))
 
     def _read(self, id: str) -> Iterator[Item]:
         session, message = self._messages[id]
         if session in self._sessions or self._expected.get(id, set()) - self._parts.get(id, {}).keys():
             return
         message.pieces = [piece for _, piece in sorted(self._parts.get(id, {}).items())]
-        yield from self.source.message(self.source.session(session), message)
+        known = self.source.session(session)
+        yield from self.source.message(known, message)
+        if session in self._todos and not known.planned_at:  # nothing of it had a time before
+            yield from self._plan(session)

@@ -47,7 +47,9 @@ class _Exports(Reader):
         if not data.strip():
             return
         for signal in signals(data):
-            if isinstance(signal, Span) and self.source.interactions.has(signal):
+            if isinstance(signal, Span) and not signal.end:  # of a log record the rest tells something, too
+                self.source.odd("time that makes no sense")
+            elif isinstance(signal, Span) and self.source.interactions.has(signal):
                 yield from self.source.interactions.add(signal)
             elif isinstance(signal, Span):
                 if signal.scope != "gemini-cli":  # it sends a log record of all that its spans tell

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import msgspec
@@ -24,9 +26,8 @@ _LEARNED = ("key_insights", "discoveries", "decisions", "problems_solved", "solu
 def knowledge(team: Team, file: File, data: bytes) -> Items:
     """Read what was learned in each session."""
     ids = set()
-    for entry in entries(parse_json(data), "entries", "session_id"):
+    for id, entry in _entries(data):
         session, at = session_of(entry, "session_id"), time_of(entry, "timestamp")
-        id = _knowledge_id(entry)
         ids.add(id)
         learned = _learned(entry)
         title = learned[0] if learned else f"Session {session or 'unknown'}"
@@ -40,15 +41,18 @@ def knowledge(team: Team, file: File, data: bytes) -> Items:
 
 
 def knowledge_entry(id: str, data: bytes) -> tuple[str, bytes] | None:
-    """Return the text of an entry and the entry itself; of several with one id, the last."""
-    for entry in reversed(entries(parse_json(data), "entries", "session_id")):
-        if _knowledge_id(entry) == id:
-            return "\n".join(_learned(entry)), msgspec.json.encode(entry)
-    return None
+    """Return the text of an entry and the entry itself."""
+    entry = dict(_entries(data)).get(id)
+    return None if entry is None else ("\n".join(_learned(entry)), msgspec.json.encode(entry))
 
 
-def _knowledge_id(entry: Entry) -> str:
-    return f"{KNOWLEDGE}{session_of(entry, 'session_id') or ''}:{entry.get('timestamp', '')}"
+def _entries(data: bytes) -> Iterator[tuple[str, Entry]]:
+    """Yield the entries with their ids: session and time; of several with the same ones the later are numbered."""
+    seen = Counter[str]()
+    for entry in entries(parse_json(data), "entries", "session_id"):
+        id = f"{KNOWLEDGE}{session_of(entry, 'session_id') or ''}:{entry.get('timestamp', '')}"
+        seen[id] += 1
+        yield (f"{id}#{seen[id]}" if seen[id] > 1 else id), entry
 
 
 def _learned(entry: Entry) -> list[str]:
