@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from ..masking import mask
 from ..tables import cut, now_ms
 from ..visible import one_line
-from .callbacks import Callback
+from .callbacks import Callback, must_be_seconds
 from .older import held_only
 from .replica import Replica
 
@@ -74,6 +74,8 @@ class Alert:
         clear_for: float = 0.0,
         every: float = 5.0,
     ) -> None:
+        for what, given in {"for_": for_, "clear_for": clear_for, "every": every}.items():
+            must_be_seconds(given, what)
         if every <= 0 or for_ < 0 or clear_for < 0:
             raise ValueError("for_ and clear_for are seconds, 0 or more; every is more than 0")
         self.name = name

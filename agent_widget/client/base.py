@@ -129,7 +129,7 @@ class BaseClient:
 
     def transcript(
         self,
-        session: str,
+        session: str | Mapping[str, Any] | Agent,
         before: str | None = None,
         limit: int | None = None,
         *,
@@ -138,12 +138,15 @@ class BaseClient:
     ) -> Transcript:
         """Return the last ``limit`` entries of a session's or an agent's conversation, oldest first.
 
-        They are read from the agent's own file when you ask. ``before``: the entries before those of a transcript (its
-        ``.before``). ``after``: the entries since a transcript (its ``.after``). ``chars``: characters after which a
-        text is cut, 20,000 by default. Raises :class:`NotFound` if there is no transcript. Entries are dicts;
-        :class:`Transcript` lists their kinds and fields.
+        ``session``: its id, its row, or an agent. They are read from the agent's own file when you ask. ``before``: the
+        entries before those of a transcript (its ``.before``). ``after``: the entries since a transcript (its
+        ``.after``). ``chars``: characters after which a text is cut, 20,000 by default. Raises :class:`NotFound` if
+        there is no transcript. Entries are dicts; :class:`Transcript` lists their kinds and fields.
         """
-        return transcript(self._link, session, before, limit, after, chars)
+        id = session.id if isinstance(session, Agent) else session["id"] if isinstance(session, Mapping) else session
+        if not isinstance(id, str):
+            raise TypeError(f"a session is given by its id, its row or an agent, not {session!r}")
+        return transcript(self._link, id, before, limit, after, chars)
 
     def search(self, text: str, *, where: Mapping[str, Any] | None = None, limit: int | None = None) -> Hits:
         """Search everything that agents left: ``for hit in client.search("retry budget"): print(hit.snippet)``.

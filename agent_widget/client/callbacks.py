@@ -24,6 +24,12 @@ def must_be_function(given: object, what: str) -> None:
         raise TypeError(f"{what} is a function, such as lambda …: …, not {given!r}")
 
 
+def must_be_seconds(given: object, what: str) -> None:
+    """Raise ``TypeError`` if what was given as ``what`` is no number."""
+    if not isinstance(given, (int, float)):
+        raise TypeError(f"{what} is a number of seconds, not {given!r}")
+
+
 class Callback:
     """A user's function, with the context it was given in.
 

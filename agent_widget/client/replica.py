@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from ..data.where import definition
 from ..store import Answer
 from ..tables import TABLES
-from .callbacks import Dispatcher
+from .callbacks import Dispatcher, must_be_seconds
 from .connection import ENDED, Connection
 from .errors import ConnectionFailed
 from .feeds import Feed, Listener, MissingRows
@@ -85,6 +85,7 @@ class Replica:
 
         Raises ``TimeoutError`` after ``timeout`` seconds, and :class:`ConnectionFailed` when the connection has ended.
         """
+        _check_timeout(timeout)
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
         limit = asyncio.timeout(timeout)
         try:
@@ -104,6 +105,7 @@ class Replica:
 
     def wait(self, ask: Callable[[], T], timeout: float | None = None, tables: Iterable[str] | None = None) -> T:
         """:meth:`until` where there is no ``await``: block, interruptibly."""
+        _check_timeout(timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
         changed = threading.Event()
         with self.listen(changed.set, tables):
@@ -142,3 +144,8 @@ class Replica:
 
 def _names(tables: Iterable[str] | None) -> frozenset[str]:
     return frozenset(TABLES if tables is None else (definition(table).name for table in tables))
+
+
+def _check_timeout(timeout: object) -> None:
+    if timeout is not None:
+        must_be_seconds(timeout, "timeout")

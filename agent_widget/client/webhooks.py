@@ -40,7 +40,7 @@ class Webhook:
     """An address that is posted to; see :func:`webhook`."""
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
-        parts = urlsplit(url)
+        parts = urlsplit(url if isinstance(url, str) else "")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("a webhook is an http:// or https:// address")
         self._url = url

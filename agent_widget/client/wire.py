@@ -154,6 +154,8 @@ class Wire:
             return self.ask(method, params, timeout).result(timeout)
         except TimeoutError:
             raise _no_reply(method, timeout) from None
+        except (CallError, ConnectionFailed) as error:
+            raise error.with_traceback(None) from None  # where the future kept it helps nobody
 
     def ask(self, method: str, params: Mapping[str, Any], timeout: float = TIMEOUT) -> Future[Any]:
         """:meth:`call` without waiting: return a future, whose callbacks run on the network thread."""

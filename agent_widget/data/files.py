@@ -69,6 +69,8 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> Path:
     target = Path(path).expanduser()
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{target.parent}: no such directory; create it first")
+    if target.is_dir():
+        raise IsADirectoryError(f"{target}: a directory; give the name of a file in it")
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -124,6 +124,8 @@ def run(store: Store, query: str, *, timeout: float = TIMEOUT, limit: int = LIMI
         import duckdb  # noqa: F401  # not before it is needed: it is large, and not everybody has it
     except ImportError:
         raise ImportError('SQL needs DuckDB: pip install "agent-widget[sql]"') from None
+    if not isinstance(query, str):
+        raise TypeError(f"a query is a text, not {query!r}")
     try:
         query.encode()
     except UnicodeEncodeError:

@@ -52,7 +52,7 @@ def _connected(server: Server | str | None, token: str | None, timeout: float) -
     if found is not None:
         client = shared_client(found.url, found.token, found.paths, found.follows)
     else:
-        client = shared_client(_checked(str(server)), token, None)
+        client = shared_client(_checked(server), token, None)
     try:
         client.wait(lambda client: client.connection.state in ("live", "behind"), timeout)
     except (ConnectionFailed, TimeoutError) as failure:
@@ -65,7 +65,9 @@ def _connected(server: Server | str | None, token: str | None, timeout: float) -
     return client
 
 
-def _checked(url: str) -> str:
+def _checked(url: object) -> str:
+    if not isinstance(url, str):
+        raise TypeError(f"a server is what aw.serve(…) returned, or its url, not a {type(url).__name__}")
     with contextlib.suppress(ValueError):
         parts = urlsplit(url)
         if parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0:

@@ -94,6 +94,8 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
     _sender: Future[None] | None = None
 
     def __init__(self, client: Client, **traits: Any) -> None:
+        if not isinstance(client, Client):
+            raise TypeError(f"a dashboard shows the tables of a client, as aw.connect() returns it, not {client!r}")
         self.client = client
         """The client whose tables it shows."""
         self._link = client._link
@@ -193,8 +195,9 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         columns = {name for table in tables.TABLES.values() if tab in (None, table.view) for name in table.schema}
         if tab in (None, *tables.VIEWS) and (unknown := values.keys() - columns - _FACETS):
             name = min(unknown)
-            near = ", ".join(get_close_matches(name, columns)) or ", ".join(sorted(columns))
-            raise ValueError(f"no column {name!r} to filter by; there is {near}")
+            near = get_close_matches(name, columns)
+            there = f"perhaps {' or '.join(near)}?" if near else f"there is {', '.join(sorted(columns))}"
+            raise ValueError(f"no column {name!r} to filter by; {there}")
         if tab is not None:
             self.show(tab)
         wanted = {

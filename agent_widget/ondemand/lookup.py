@@ -68,7 +68,7 @@ class Lookup:
             files = {**self._kept.files(agent_id, list(self._sources)), **files}
         if not files:
             known = session or self._store.get("agents", agent_id)
-            raise NoTranscript("it has no transcript" if known else f"no session {id!r}")
+            raise NoTranscript(f"no file holds a conversation of {id!r}" if known else f"no session {id!r}")
         source = next(iter(files.values()))
         read = partial(
             transcript.read_extract,

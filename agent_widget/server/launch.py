@@ -26,7 +26,7 @@ from ..addresses import listed, where
 from ..broker import address
 from ..discovery import Runtime, find_server, is_alive, runtimes, starting
 from ..failures import Failure
-from ..ingest.roots import known_places, resolve
+from ..ingest.roots import PathError, known_places, resolve
 
 IDLE_TIMEOUT: Final = 600.0
 """Seconds without a client after which a server that a notebook started ends."""
@@ -120,11 +120,7 @@ def serve(
     for what is no host or no broker, and :class:`~agent_widget.ingest.roots.PathError` for a path that cannot be
     watched.
     """
-    roots = (
-        [str(place) for source in resolve(paths) for place in source.places]
-        if paths
-        else [str(place) for place in known_places()]
-    )
+    roots = _roots(paths)
     follow = [text for each in ([follow] if isinstance(follow, str) else follow) for text in listed(each)]
     hosts = [where(each) for each in follow]
     space = None if publish is None else address(publish, nats_credentials).url
@@ -152,6 +148,16 @@ def serve(
         if nats_credentials is not None:
             more += ["--nats-credentials", os.path.expanduser(nats_credentials)]
         return _start([os.fspath(path) for path in paths], port, host, idle_timeout, more, follow)
+
+
+def _roots(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """Return the directories that a server of these paths watches. Raises ``PathError``."""
+    if not paths:
+        return [str(place) for place in known_places()]
+    try:
+        return [str(place) for source in resolve(paths) for place in source.places]
+    except PathError as error:
+        raise error.with_traceback(None) from None  # a misspelt path is no fault in here: a short traceback
 
 
 def _answers(found: Runtime) -> bool:

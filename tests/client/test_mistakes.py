@@ -24,6 +24,14 @@ MISTAKES: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
     "a name of nobody": (lambda c: c.agent("zzz"), aw.NotFound, "no agent 'zzz'; .agents has"),
     "a directory that is not there": (lambda c: c.tasks.csv("/not/there.csv"), FileNotFoundError, "/not: no such dir"),
     "a list of paths": (lambda c: aw.watch(["memory/"]), aw.PathError, "give several one by one"),  # type: ignore[arg-type]
+    "a directory as file": (lambda c: c.tasks.csv("/tmp"), IsADirectoryError, "/tmp: a directory; give the name of"),
+    "a number as query": (lambda c: c.sql(5), TypeError, "a query is a text, not 5"),
+    "nothing as session": (lambda c: c.transcript(None), TypeError, "by its id, its row or an agent, not None"),
+    "a text as time": (lambda c: c.wait(bool, timeout="5"), TypeError, "timeout is a number of seconds, not '5'"),
+    "a text as for_": (lambda c: c.alert("x", bool, for_="5"), TypeError, "for_ is a number of seconds, not '5'"),
+    "a number as webhook": (lambda c: aw.webhook(5), ValueError, "a webhook is an http://"),  # type: ignore[arg-type]
+    "a client as server": (lambda c: aw.connect(c), TypeError, "or its url, not a Client"),
+    "a text as client": (lambda c: aw.Dashboard("x"), TypeError, "a dashboard shows the tables of a client"),  # type: ignore[arg-type]
 }
 
 
@@ -33,6 +41,23 @@ def test_a_mistake_is_an_error_that_says_what_to_do(client: Client, mistake: str
     attempt, kind, said = MISTAKES[mistake]
     with pytest.raises(kind, match=said):
         attempt(client)
+
+
+SHORT: dict[str, Callable[[Any], object]] = {
+    "a path with a typo": lambda c: aw.watch("memroy/"),
+    "a path with a typo for a server": lambda c: aw.serve("memroy/"),
+    "a session that is not there": lambda c: c.transcript("nope"),
+    "a change where none is taken": lambda c: c.tasks.create(title="x"),
+}
+
+
+@pytest.mark.parametrize("mistake", SHORT)
+def test_its_traceback_leads_to_what_was_called_and_not_through_the_machinery(client: Client, mistake: str) -> None:
+    with pytest.raises((aw.PathError, aw.CallError)) as raised:
+        SHORT[mistake](client)
+    files = [Path(entry.path) for entry in raised.traceback[2:]]
+    assert len(files) <= 5
+    assert {file.parts[-3] for file in files} == {"agent_widget"}, "no frame of the standard library"
 
 
 def test_a_forked_process_is_told_to_connect_again(client: Client, tmp_path: Path) -> None:

@@ -484,7 +484,7 @@ def test_an_unknown_tab_or_filter_is_an_error_that_lists_the_known_ones(show: Sh
     dash, _ = show()
     with pytest.raises(ValueError, match="no tab 'home'; there are overview, agents"):
         dash.show("home")
-    with pytest.raises(ValueError, match="no column 'statsu' to filter by; there is status"):
+    with pytest.raises(ValueError, match="no column 'statsu' to filter by; perhaps status"):
         dash.filter("tasks", statsu="blocked")
     with pytest.raises(ValueError, match="no table for 'door'; there is agent, task"):
         dash.select(door="green")

@@ -492,6 +492,8 @@ def test_a_notebook_extracts_through_a_conversation(home: Home) -> None:
         assert str(frame["duration_ms"].dtype) == "timedelta64[ms]"
         assert "<pre" in extract._repr_html_() and "Prompt 29" in extract._repr_html_()
         assert client.transcript(ANN, after=extract.after).entries == []
+        for given in (client.sessions[ANN], client.agents[ANN], client.agent(ANN)):
+            assert client.transcript(given, limit=20).entries == extract.entries
         with pytest.raises(aw.NotFound, match="no session") as failure:
             client.transcript("nobody")
         assert failure.value.code == "not_found"

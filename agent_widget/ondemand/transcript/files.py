@@ -51,7 +51,7 @@ def stretches(source: Source, paths: Iterable[Path], agent_id: str) -> list[Stre
     files = [PurePosixPath(path.relative_to(source.root).as_posix()) for path in sorted(paths)]
     modes = {path: reader.mode for path in files if (reader := source.reader(path)) is not None}
     if not isinstance(getattr(source, "book", None), Book) or not modes:
-        raise NoTranscript("it has no transcript")
+        raise NoTranscript(f"no file holds a conversation of {agent_id!r}")
     found: list[Stretch] = [
         (_Database if mode == "database" else _Lines)(source, path, agent_id)
         for path, mode in modes.items()
