@@ -6,7 +6,12 @@ Facts are from logs of inspect_ai 0.3.285 and its documentation ("Log Files").
   is there when the evaluation is over, before that ``_journal/start.json``. ``samples/<id>_epoch_<n>.json`` is one
   sample that has ended. ``.json`` is all of it in one document.
 - A sample is a conversation: ``events`` has the calls of models (``model``) and tools (``tool``). ``input_tokens`` is
-  without what came from a cache. ``scores`` are ``C`` (correct), ``I``, ``P`` (partly), ``N`` (no answer), or a number.
+  without what came from a cache. An answer from Inspect's own cache (``cache: read``) was not paid; those of attempts
+  that failed (``error_retries``) were. A sample that an evaluation was begun again with is copied: same ids.
+- Logs of before 0.3.60 or so have ``transcript.events``, ``score`` instead of ``scores``, events within those of tools
+  and subtasks, and neither ids of events nor times of samples. Without events there are ``messages`` and
+  ``model_usage``.
+- ``scores`` are ``C`` (correct), ``I``, ``P`` (partly), ``N`` (no answer), or a number.
 - An evaluation becomes an agent with a session, each of its samples an agent below it; scores and metrics become
   ``quality``.
 """
@@ -23,7 +28,7 @@ from .base import Evidence, Item, Reader, Record
 from .chat import ChatSource
 from .conversation import Conversation
 from .parsing import Malformed, millis, named, number, parse_object, preview, whole
-from .steps import About, Call, Closed, Prompt, Reply, Result, Step, Tokens, TurnEnd, TurnStart, Usage
+from .steps import About, Call, Closed, Prompt, Reply, Result, Step, Tokens, ToolStatus, TurnEnd, TurnStart, Usage
 from .zstd import decompressed
 
 _ZSTANDARD: Final = 93
@@ -92,7 +97,7 @@ class _Log(Reader):
             yield from talk.take(TurnStart(at, f"evaluates {model or task}"))
         newest = at
         for _, sample in samples:
-            yield from self._sample(id, task, sample, at)
+            yield from self._sample(id, task, at, sample)
             newest = max(newest, millis(sample.get("completed_at")) or 0)
             yield Evidence(id, newest, "says working", f"samples of {task}")
         status = header.get("status")
@@ -129,35 +134,88 @@ class _Log(Reader):
             }
             yield Record("quality", f"{id}:{score.get('name')}", fields)
 
-    def _sample(self, evaluation: str, task: str, sample: dict[str, Any], begun: int) -> Iterator[Item]:
+    def _sample(self, evaluation: str, task: str, begun: int, sample: dict[str, Any]) -> Iterator[Item]:
         """Yield what follows from a sample; without a time of its own it is of that of the evaluation, ``begun``."""
         key = f"{sample.get('id')}/{sample.get('epoch')}"
         id = f"{evaluation}/{key}"
-        began = millis(sample.get("started_at")) or begun
-        ended = max(began, millis(sample.get("completed_at")) or 0)
+        old = sample.get("transcript")
+        if isinstance(old, dict):
+            sample = {"events": old.get("events"), "attachments": old.get("content"), **sample}
+        events = list(_events(sample.get("events")))
+        times = [at for event in events if (at := millis(event.get("timestamp"))) is not None]
+        began = millis(sample.get("started_at")) or min(times, default=begun)
+        ended = max(began, millis(sample.get("completed_at")) or 0, *times)
         talk = Conversation(self.source.book, f"{self.path}#{key}", id)
-        asked = _text(sample.get("input"))
+        asked = _resolved(_text(sample.get("input")), sample)
         name = f"{task} {sample.get('id')}" + (f" #{sample['epoch']}" if (whole(sample.get("epoch")) or 1) > 1 else "")
         facts = {"title": preview(asked and " ".join(asked.split())), "path": self.path}
         yield from talk.take(About(began, facts, {"name": name, "role": "sample"}))
         yield Record("agents", id, {"parent_id": evaluation})
         yield Record("sessions", id, {"parent_id": evaluation})
         yield from talk.take(Prompt(began, "input", asked or "", evaluation))
-        said = ""
-        events = sample.get("events")
-        for event in events if isinstance(events, list) else ():
-            if isinstance(event, dict):
-                for step in _steps(event, sample, began):
-                    said = step.text if isinstance(step, Reply) else said
-                    yield from talk.take(step)
+        for usage in _failed_attempts(sample, id, began):
+            yield from talk.take(usage)
+        steps = [step for place, event in enumerate(events) for step in _steps(event, sample, f"{id}:{place}", began)]
+        for step in steps or _without_events(sample, id, ended):
+            yield from talk.take(step)
         error = sample.get("error")
         why = error.get("message") if isinstance(error, dict) else error
         yield from talk.take(TurnEnd(ended, "failed" if why else "done", preview(named(why))))
         yield from talk.take(Closed(ended, bool(why)))
         yield from talk.finish()
+        limit = sample.get("limit")
+        if isinstance(limit, dict):
+            text = named(limit.get("reason")) or f"{limit.get('type')} limit of {limit.get('limit')} reached"
+            about = {"agent_id": id, "session_id": id, "logger": "inspect_ai"}
+            yield Record("logs", f"{id}:limit", {"at": ended, "level": "warning", "text": preview(text), **about})
         scores = sample.get("scores")
+        if scores is None and sample.get("score") is not None:
+            scores = {"score": sample["score"]}
         for scorer, score in scores.items() if isinstance(scores, dict) else ():
             yield _judgement(id, task, sample, str(scorer), score, ended)
+
+
+def _events(listed: Any) -> Iterator[dict[str, Any]]:
+    """Yield events, also those within others: so old logs have what an agent did that is a tool."""
+    for event in listed if isinstance(listed, list) else ():
+        if isinstance(event, dict):
+            yield from _events(event.get("events"))
+            yield event
+
+
+def _failed_attempts(sample: dict[str, Any], id: str, at: int) -> Iterator[Usage]:
+    """Yield what attempts took that failed and were begun again; their work is not part of the conversation."""
+    retries = sample.get("error_retries")
+    for number_, attempt in enumerate(retries if isinstance(retries, list) else ()):
+        events = attempt.get("events") if isinstance(attempt, dict) else None
+        for place, event in enumerate(_events(events)):
+            usage = _usage(event, f"{id}:{number_}:{place}", at)
+            if usage is not None:
+                yield usage
+
+
+def _without_events(sample: dict[str, Any], id: str, at: int) -> Iterator[Step]:
+    """Yield what messages and sums tell of a sample whose events were not written."""
+    listed = sample.get("messages")
+    messages = [message for message in listed if isinstance(message, dict)] if isinstance(listed, list) else []
+    for place, message in enumerate(messages):
+        if message.get("role") == "assistant":
+            calls = message.get("tool_calls")
+            for call in calls if isinstance(calls, list) else ():
+                if isinstance(call, dict):
+                    key = f"{id}:{named(call.get('id')) or place}"
+                    yield Call(at, key, named(call.get("function")) or "tool", call.get("arguments"))
+            if text := _resolved(_text(message.get("content")), sample):
+                yield Reply(at, f"{id}:{place}", text)
+        elif message.get("role") == "tool":
+            error = message.get("error")
+            output = _resolved(_text(message.get("content")), sample)
+            yield Result(at, f"{id}:{named(message.get('tool_call_id')) or place}", _ended(error), output, _why(error))
+    used = sample.get("model_usage")
+    for model, usage in used.items() if isinstance(used, dict) else ():
+        if isinstance(usage, dict):
+            cost = number(usage.get("total_cost"))
+            yield Usage(at, f"{id}:{model}", _tokens(usage), str(model), cost)
 
 
 def _judgement(id: str, task: str, sample: dict[str, Any], scorer: str, score: Any, at: int) -> Record:
@@ -191,34 +249,50 @@ def _share(value: Any) -> float | None:
     return found if found is not None and 0 <= found <= 1 else None
 
 
-def _steps(event: dict[str, Any], sample: dict[str, Any], began: int) -> Iterator[Step]:
-    """Yield the steps of one event; without a time of its own it is of that of the sample, which ``began`` then."""
-    at, id = millis(event.get("timestamp")) or began, named(event.get("uuid")) or named(event.get("id")) or ""
+def _steps(event: dict[str, Any], sample: dict[str, Any], place: str, begun: int) -> Iterator[Step]:
+    """Yield the steps of one event; ``place`` is its id, and ``begun`` its time, if it has none."""
+    at, id = millis(event.get("timestamp")) or begun, named(event.get("uuid")) or place
     done = max(at, millis(event.get("completed")) or at)
     if event.get("event") == "model":
-        output = event.get("output") if isinstance(event.get("output"), dict) else {}
-        usage = output.get("usage") if isinstance(output, dict) else None
-        if isinstance(usage, dict):
-            names = ("input_tokens", "output_tokens", "input_tokens_cache_read", "input_tokens_cache_write")
-            tokens = Tokens(*(whole(usage.get(name)) or 0 for name in names))
-            yield Usage(done, id, tokens, named(event.get("model")), number(usage.get("total_cost")))
-        text = _resolved(_text(_first(output, "choices", "message", "content")), sample)
+        usage = _usage(event, place, begun)
+        if usage is not None:
+            yield usage
+        text = _resolved(_text(_first(event.get("output"), "choices", "message", "content")), sample)
         if text:
             yield Reply(done, id, text)
     elif event.get("event") == "tool":
         call = named(event.get("id")) or id
         error = event.get("error")
-        why = error.get("message") if isinstance(error, dict) else error
         yield Call(at, call, named(event.get("function")) or "tool", event.get("arguments"))
         duration = number(event.get("working_time"))
-        yield Result(
-            done,
-            call,
-            "error" if why else "ok",
-            _resolved(_text(event.get("result")), sample),
-            named(why),
-            None if duration is None else round(duration * 1000),
-        )
+        output = _resolved(_text(event.get("result")), sample)
+        shown = None if duration is None else round(duration * 1000)
+        yield Result(done, call, _ended(error), output, _why(error), shown)
+
+
+def _usage(event: dict[str, Any], place: str, begun: int) -> Usage | None:
+    """Return what the answer took that an event of a model is; nothing if it came from a cache."""
+    at, output = millis(event.get("timestamp")) or begun, event.get("output")
+    usage = output.get("usage") if isinstance(output, dict) else None
+    if event.get("event") != "model" or not isinstance(usage, dict) or event.get("cache") == "read":
+        return None
+    id, cost = named(event.get("uuid")) or place, number(usage.get("total_cost"))
+    return Usage(max(at, millis(event.get("completed")) or at), id, _tokens(usage), named(event.get("model")), cost)
+
+
+def _tokens(usage: dict[str, Any]) -> Tokens:
+    names = ("input_tokens", "output_tokens", "input_tokens_cache_read", "input_tokens_cache_write")
+    return Tokens(*(whole(usage.get(name)) or 0 for name in names))
+
+
+def _ended(error: Any) -> ToolStatus:
+    """Return how a call ended, by its error: a reviewer may have rejected it."""
+    kind = error.get("type") if isinstance(error, dict) else None
+    return "ok" if not error else "denied" if kind == "approval" else "error"
+
+
+def _why(error: Any) -> str | None:
+    return named(error.get("message") if isinstance(error, dict) else error)
 
 
 def _first(value: Any, *path: str) -> Any:

@@ -174,3 +174,82 @@ def test_an_evaluation_without_any_time_is_said_not_to_be_shown(home: Home) -> N
     home.write(f"{NAME}.json", json.dumps(whole).encode())
     assert home.rows("sessions") == {}
     assert "without a time" in home.collector.states()[0].problems[0]
+
+
+def used(home: Home, id: str) -> list[int]:
+    row = home.row("agents", id)
+    return [row[name] or 0 for name in ("input_tokens", "cache_read_tokens", "output_tokens")]
+
+
+def test_an_answer_from_inspects_own_cache_was_not_paid_and_a_failed_attempt_was(home: Home) -> None:
+    cached = {**answer(5, "It is two."), "cache": "read"}
+    before = {"message": "down", "events": [event("model", 1, model="m1", output=answer(1, "")["output"])]}
+    told = {**sample("s1", "C"), "error_retries": [before, {"message": "down again"}]}
+    told["events"] = [told["events"][0], cached]
+    home.write(f"{NAME}.eval", log(told)).read()
+    assert used(home, "e1/s1/1") == [200, 80, 14]
+    assert home.row("sessions", "e1/s1/1")["messages"] == 3
+
+
+def test_a_sample_that_is_copied_into_the_log_of_another_attempt_is_paid_once(home: Home) -> None:
+    first = io.BytesIO(log(sample("s1", "C")))
+    home.write(f"{NAME}.eval", log(sample("s1", "C"), status="error")).read()
+    with zipfile.ZipFile(first) as old, zipfile.ZipFile(new := io.BytesIO(), "w") as archive:
+        for name in old.namelist():
+            archive.writestr(name, old.read(name).replace(b'"e1"', b'"e2"'))
+    home.write("2026-01-01T10-00-00+00-00_sums_def.eval", new.getvalue()).read()
+    total = sum(row["output_tokens"] or 0 for row in home.rows("agents").values())
+    assert total == 14
+
+
+def test_a_sample_that_reached_a_limit_says_so(home: Home) -> None:
+    limit = {"type": "token", "limit": 25, "reason": "Token limit exceeded. value: 40; limit: 25"}
+    home.write(f"{NAME}.eval", log({**sample("s1", "I"), "limit": limit})).read()
+    line = home.only("logs")
+    assert (line["level"], line["agent_id"], line["text"]) == ("warning", "e1/s1/1", limit["reason"])
+    old = {**sample("s2", "I"), "limit": {"type": "time", "limit": 9}}
+    home.write(f"{NAME}.eval", log(old)).read()
+    assert home.row("logs", "e1/s2/1:limit")["text"] == "time limit of 9 reached"
+
+
+def test_a_call_that_a_reviewer_rejected_was_denied_and_a_long_prompt_is_found(home: Home) -> None:
+    told = {**sample("s1", "I"), "input": "attachment://long"}
+    rejected = {"type": "approval", "message": "not allowed"}
+    told["events"] = [event("tool", 3, id="c1", function="rm", arguments={}, error=rejected)]
+    home.write(f"{NAME}.eval", log(told)).read()
+    assert [row["status"] for row in home.rows("tool_calls").values()] == ["denied"]
+    assert home.row("sessions", "e1/s1/1")["title"] == "It is two."
+
+
+def test_logs_of_older_versions_have_the_same(home: Home) -> None:
+    """Events without ids, in ``transcript`` and within each other; no times of samples; one ``score``."""
+    new = sample("s1", "C")
+    events = [{name: of for name, of in each.items() if name != "uuid"} for each in new["events"]]
+    outer = {**events[1], "events": [events[3]]}
+    events = [events[0], outer, events[2]]
+    old = {name: new[name] for name in ("id", "epoch", "input")}
+    old |= {"transcript": {"events": events, "content": new["attachments"]}, "score": {"value": "C"}}
+    home.write(f"{NAME}.eval", log(old)).read()
+    assert used(home, "e1/s1/1") == [200, 80, 14]
+    session = home.row("sessions", "e1/s1/1")
+    assert (session["started_at"], session["ended_at"]) == (at("09:00:02"), at("09:00:05"))
+    assert {row["score"] for row in home.rows("quality").values() if row["kind"] == "evaluation"} == {1.0}
+    assert "It is two." in {row["text"] for row in home.rows("messages").values()}
+
+
+def test_a_sample_without_events_has_its_messages_and_sums(home: Home) -> None:
+    call = {"id": "c1", "function": "add", "arguments": {"x": 1}}
+    messages = [
+        {"role": "user", "content": "What is s1?"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "2"},
+        {"role": "assistant", "content": [{"type": "text", "text": "It is two."}]},
+    ]
+    sums = {"m1": {"input_tokens": 9, "output_tokens": 3, "input_tokens_cache_read": 1}, "m2": {"input_tokens": 1}}
+    told = {**sample("s1", "C"), "events": [], "messages": messages, "model_usage": sums}
+    home.write(f"{NAME}.eval", log(told)).read()
+    assert used(home, "e1/s1/1") == [10, 1, 3]
+    assert [(row["name"], row["status"], row["output"]) for row in home.rows("tool_calls").values()] == [
+        ("add", "ok", "2")
+    ]
+    assert "It is two." in {row["text"] for row in home.rows("messages").values()}
