@@ -1,12 +1,14 @@
 """ATIF: trajectories in the Agent Trajectory Interchange Format, as Harbor and others write them.
 
 ``trajectory.json`` is one run of an agent; ``result.json`` beside it, or above, is Harbor's verdict on it. Facts are
-from harbor's ``docs/rfcs/0001-trajectory-format.md`` (versions 1.0 to 1.7) and files in its job directories.
+from harbor's ``docs/rfcs/0001-trajectory-format.md`` (versions 1.0 to 1.8) and files in its job directories.
 
 - ``steps``: of ``user``, ``agent`` or ``system``. A step of the agent has its calls, and what they returned as
   ``observation``; an observation without ``source_call_id`` is of the one call, or of the environment.
 - ``metrics`` of a step are one answer of the model: ``prompt_tokens`` include ``cached_tokens``. Where steps have none,
   ``final_metrics`` are the whole.
+- Subagents have files of their own, which an observation refers to by session (``subagent_trajectory_ref``), or stand
+  in ``subagent_trajectories`` (1.7). ``is_copied_context`` marks what was copied from the trajectory before (1.5).
 - A trajectory is written whole, mostly when the run is over. Nothing says whether it failed.
 """
 
@@ -43,38 +45,61 @@ class Atif(ChatSource):
         document = parse_object(data)
         if not str(document.get("schema_version")).startswith(_VERSION):
             raise Malformed("not an ATIF trajectory")
+        session = self.namespace + (named(document.get("session_id")) or str(path.parent))
+        yield from self._run(document, str(path), session, None, None, sums=True)
+        yield from self.book.ledger.finish()
+
+    def _run(
+        self, document: dict[str, Any], path: str, session: str, parent: str | None, begun: int | None, *, sums: bool
+    ) -> Iterator[Item]:
+        """Yield what follows from one agent's trajectory, and from those of its subagents in it.
+
+        ``begun``: its time if it has none of its own. ``sums``: its figures count, not those of the agent above it.
+        """
         listed = document.get("steps")
         steps = [step for step in listed if isinstance(step, dict)] if isinstance(listed, list) else []
         times = [at for step in steps if (at := millis(step.get("timestamp"))) is not None]
-        if not times:
+        if not times and begun is None:
             raise Malformed("a trajectory without times")
-        session = self.namespace + (named(document.get("session_id")) or str(path.parent))
+        at = began = times[0] if times else begun or 0
         agent = document["agent"] if isinstance(document.get("agent"), dict) else {}
         model = named(agent.get("model_name"))
-        talk = Conversation(self.book, str(path), session)
+        talk = Conversation(self.book, path if parent is None else f"{path}#{session}", session)
         facts = {"name": named(agent.get("name")) or session, "model": model}
-        yield from talk.take(About(times[0], {"path": str(path)}, {k: v for k, v in facts.items() if v is not None}))
-        at = times[0]
+        yield from talk.take(About(began, {"path": path}, {k: v for k, v in facts.items() if v is not None}))
+        if parent is not None:
+            yield from _below(session, parent)
         titled = False
         for number_, step in enumerate(steps):
             at = millis(step.get("timestamp")) or at
+            if step.get("is_copied_context") is True:  # it is of the trajectory that this one goes on from
+                continue
             for found in _steps(step, at, f"{session}:{number_}", model):
+                if isinstance(found, Usage) and not sums:
+                    continue
                 if isinstance(found, Prompt) and not titled and found.text:
                     titled = True
                     yield from talk.take(About(at, {"title": preview(" ".join(found.text.split()))}, {}))
                 yield from talk.take(found)
-        yield from self._total(talk, document, steps, at, session, model)
+            for below in _referred(step):
+                yield from _below(self.namespace + below, session)
+        own = any(isinstance(step.get("metrics"), dict) for step in steps if step.get("is_copied_context") is not True)
+        if sums and not own:
+            yield from self._total(talk, document, at, session, model)
         yield from talk.take(TurnEnd(at))
         yield from talk.take(Closed(at))
         yield from talk.finish()
-        yield from self.book.ledger.finish()
+        inner = document.get("subagent_trajectories")
+        for place, other in enumerate(inner if isinstance(inner, list) else ()):
+            if isinstance(other, dict):
+                key = named(other.get("trajectory_id")) or str(place + 1)
+                sums_of_it = sums and (own or not isinstance(document.get("final_metrics"), dict))
+                yield from self._run(other, path, f"{session}/{key}", session, began, sums=sums_of_it)
 
-    def _total(
-        self, talk: Conversation, document: dict[str, Any], steps: list[dict[str, Any]], at: int, id: str, model: Any
-    ) -> Iterator[Item]:
-        """Yield the tokens of the whole run where its steps have none."""
+    def _total(self, talk: Conversation, document: dict[str, Any], at: int, id: str, model: Any) -> Iterator[Item]:
+        """Yield the tokens of the whole run, those of its subagents too, where its steps have none."""
         final = document.get("final_metrics")
-        if not isinstance(final, dict) or any(isinstance(step.get("metrics"), dict) for step in steps):
+        if not isinstance(final, dict):
             return
         names = ("total_prompt_tokens", "total_completion_tokens", "total_cached_tokens", "total_cost_usd")
         usage = _usage({name.removeprefix("total_"): final.get(name) for name in names}, at, f"{id}:total", model)
@@ -107,6 +132,23 @@ class Atif(ChatSource):
             "notes": named(info.get("name")) if isinstance(info, dict) else None,
         }
         yield Record("quality", f"{self.namespace}{path}", fields)
+
+
+def _below(session: str, parent: str) -> Iterator[Record]:
+    """Yield that a session is of a subagent."""
+    yield Record("agents", session, {"parent_id": parent})
+    yield Record("sessions", session, {"parent_id": parent})
+
+
+def _referred(step: dict[str, Any]) -> Iterator[str]:
+    """Yield the sessions of subagents that a step refers to, which have files of their own."""
+    observed = step.get("observation")
+    results = observed.get("results") if isinstance(observed, dict) else None
+    for result in results if isinstance(results, list) else ():
+        listed = result.get("subagent_trajectory_ref") if isinstance(result, dict) else None
+        for reference in listed if isinstance(listed, list) else ():
+            if isinstance(reference, dict) and (session := named(reference.get("session_id"))) is not None:
+                yield session
 
 
 def _steps(step: dict[str, Any], at: int, id: str, model: str | None) -> Iterator[Step]:

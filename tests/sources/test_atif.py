@@ -111,3 +111,38 @@ def test_other_documents_of_that_name_are_said(home: Home, document: dict[str, A
 def test_a_result_without_a_verdict_is_none(home: Home) -> None:
     home.write("trajectory.json", trajectory()).write("result.json", b'{"stats": {}}')
     assert not home.rows("quality")
+
+
+def test_subagents_are_agents_below_the_one_that_called_them(home: Home) -> None:
+    """One stands in the trajectory, without times; another one has a file of its own."""
+    inner = {"trajectory_id": "sub-1", "agent": {"name": "reviewer"}, "steps": [{**steps()[3], "step_id": 1}]}
+    refers = {"results": [{"source_call_id": "c1", "subagent_trajectory_ref": [{"session_id": "t2"}]}]}
+    own = steps()
+    own[2] = {**own[2], "observation": refers}
+    home.write("a/trajectory.json", trajectory(steps=own, subagent_trajectories=[inner], schema_version="ATIF-v1.7"))
+    home.write("a/helper.trajectory.json", trajectory(session_id="t2")).read()
+    agents = home.rows("agents")
+    assert {id: agents[id]["parent_id"] for id in ("t1", "t1/sub-1", "t2")} == {
+        "t1": None,
+        "t1/sub-1": "t1",
+        "t2": "t1",
+    }
+    assert (agents["t1/sub-1"]["name"], agents["t1/sub-1"]["output_tokens"]) == ("reviewer", 7)
+    assert home.row("sessions", "t1")["output_tokens"] == 14
+
+
+def test_the_whole_includes_subagents(home: Home) -> None:
+    bare = [{name: of for name, of in step.items() if name != "metrics"} for step in steps()]
+    inner = {"trajectory_id": "sub-1", "steps": [steps()[3]]}
+    final = {"total_prompt_tokens": 300, "total_completion_tokens": 30}
+    home.write("a/trajectory.json", trajectory(steps=bare, final_metrics=final, subagent_trajectories=[inner])).read()
+    assert sum(row["output_tokens"] or 0 for row in home.rows("agents").values()) == 30
+
+
+def test_what_is_copied_from_the_trajectory_before_counts_there(home: Home) -> None:
+    copied = [{**step, "is_copied_context": True} for step in steps()]
+    home.write("a/trajectory.json", trajectory())
+    home.write("b/trajectory.json", trajectory(session_id="t2", steps=[*copied, *steps()[3:]])).read()
+    session = home.row("sessions", "t2")
+    assert (session["output_tokens"], session["tool_calls"] or 0) == (7, 0)
+    assert home.row("sessions", "t1")["output_tokens"] == 14
