@@ -203,7 +203,7 @@ class Wire:
         finally:
             stopping.cancel()
             await self.leave()
-        self._set_state("closed", "closed")
+        self._set_state("closed", "this client was closed: aw.connect() makes another one")
 
     async def _follow(self) -> tuple[bool, str]:
         """Hold one connection from hello to its end; return whether it was live, and why it ended."""

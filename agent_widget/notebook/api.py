@@ -61,7 +61,7 @@ def _connected(server: Server | str | None, token: str | None, timeout: float) -
             client.close()
         if isinstance(failure, ConnectionFailed):
             raise
-        raise ConnectionFailed(f"no answer from {client.url} within {timeout:g} s ({why})") from None
+        raise ConnectionFailed(f"no answer from {client.url} within {timeout:g} s: {why}") from None
     return client
 
 

@@ -574,4 +574,6 @@ def _bind_failure(host: str, port: int, error: OSError) -> str:
         return f"port {port} is in use; choose another, or 0 for any free one"
     if error.errno == errno.EACCES:
         return f"port {port} may not be used; choose one above 1023"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is no address of this machine; 127.0.0.1 is for this machine alone, 0.0.0.0 for all networks"
     return f"cannot serve on {host}:{port}: {error.strerror or error}"

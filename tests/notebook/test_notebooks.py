@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import nbformat
@@ -45,6 +48,20 @@ def test_a_notebook_runs_from_top_to_bottom_and_leaves_a_live_dashboard(
         NotebookClient(notebook, timeout=60, kernel_name="python3", resources=resources).execute()
     finally:
         end(started_under(tmp_path / "jupyter_runtime_dir"))
+
+
+@each_notebook
+def test_what_a_notebook_needs_is_installed_with_all_extras(path: Path, root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    chosen = re.findall(r"\w+", extras["all"][0].partition("[")[2])
+    requirements = [*project["dependencies"], *(item for extra in chosen for item in extras[extra])]
+    installed = {re.split(r"[^\w-]", requirement)[0] for requirement in requirements}
+    code = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    needed = set(re.findall(r"^(?:import|from) (\w+)", code, re.M)) - sys.stdlib_module_names - {"agent_widget"}
+    needed |= {"matplotlib"} if ".plot" in code else set()
+    distributions = packages_distributions()
+    assert [module for module in sorted(needed) if installed.isdisjoint(distributions[module])] == []
 
 
 @each_notebook
