@@ -14,7 +14,7 @@ import pytest
 
 from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
-from agent_widget.ondemand.search import Hit, Needle, Search, Searches, SearchOver, Wanted, engine, transcripts
+from agent_widget.ondemand.search import Hit, Needle, Search, Searches, SearchOver, Wanted, engine, rows, transcripts
 from agent_widget.ondemand.search.needle import texts_in
 from agent_widget.ondemand.transcript import files as transcript_files
 from agent_widget.sources import SOURCES
@@ -506,7 +506,7 @@ def test_every_text_of_a_transcript_is_found_and_leads_back_to_its_entry(
 def test_rows_of_a_long_table_are_looked_through_a_page_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_machine: Path, held: int | None
 ) -> None:
-    monkeypatch.setattr(engine, "FIRST_ROWS", 20)
+    monkeypatch.setattr(rows, "FIRST", 20)
     monkeypatch.setattr(engine, "OLDER_ROWS", 30)
     (tmp_path / "memory").mkdir()
     collector = Collector([tmp_path / "memory"])

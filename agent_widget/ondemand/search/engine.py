@@ -16,6 +16,7 @@ from ...ingest.tail import Unreadable
 from ...sources.base import Source
 from ...sources.ledger import Book
 from ...store import Row, Store, own_time
+from .ahead import MUCH, Ahead
 from .hits import Hit, Wanted
 from .needle import Needle
 from .rows import RowSearch
@@ -23,8 +24,8 @@ from .transcripts import documents_hold, hits_in_documents, hits_in_lines, hits_
 
 OLDER_ROWS: Final = 1000
 """Rows that are read from the archive at a time."""
-FIRST_ROWS: Final = 5000
-"""Number of the newest rows of each table that are searched first; the others come after the files."""
+ALONE: Final = 16 * 2**20
+"""Bytes that a search looks through before other processes help: a common text has filled a portion by then."""
 KEPT: Final = 4
 """Searches of one client that can be gone on with; the one that was asked for longest ago goes first."""
 
@@ -54,6 +55,11 @@ class _Unit(NamedTuple):
     paths: list[PurePosixPath]
     mode: str
     agent: str
+
+    @property
+    def path(self) -> Path:
+        """Where the first of its files is."""
+        return self.source.root / self.paths[0]
 
 
 class Search:
@@ -121,23 +127,28 @@ class Search:
         units.sort(key=lambda unit: unit.written_ns, reverse=True)
         self.total = sum(unit.size for unit in units)
         rows = RowSearch(self.needle, self.wanted, searched, lambda row: self._memory(row, self.needle))
-        newest: list[Hit] = []
+        later = []
         for table in self.wanted.tables():
-            answer = self._store.since(None, (table,), {table: FIRST_ROWS})
-            for found in rows.hits(table, reversed(answer.rows.get(table, []))):
-                if found is not None:
-                    newest.append(found)
-                else:
+            if not rows.put(table, self._store.held_rows(table)) or self._store.held(table) < self._store.count(table):
+                later.append(table)
+            yield None
+        ahead: Ahead | None = None
+        try:
+            for number, unit in enumerate(units):
+                yield from rows.until(unit.written_ns / 1_000_000)
+                if ahead is None and self.bytes > ALONE and self.total - self.bytes > MUCH:
+                    ahead = Ahead([each.path for each in units[number:] if each.mode == "lines"], self.needle.anchors)
+                if ahead is not None and unit.mode == "lines" and ahead.knows_without(unit.path):
+                    self.bytes += unit.size
                     yield None
-        newest.sort(key=lambda hit: hit.at or 0)
-        for unit in units:
-            while newest and (newest[-1].at or 0) * 1_000_000 >= unit.written_ns:
-                yield newest.pop()
-            yield from self._look_through(unit)
-        yield from reversed(newest)
-        for table in self.wanted.tables():
-            if self._store.count(table) > FIRST_ROWS:
-                yield from rows.hits(table, self._rows(table))
+                else:
+                    yield from self._look_through(unit)
+        finally:
+            if ahead is not None:
+                ahead.close()
+        yield from rows.until(0)
+        for table in later:
+            yield from rows.hits(table, self._rows(table))
 
     def _rows(self, table: str) -> Iterator[Row]:
         """Yield all rows of a table, the latest first; of those that are not in memory few are read at a time."""
