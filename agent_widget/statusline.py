@@ -16,11 +16,12 @@ import json
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,8 +36,12 @@ _AGAIN_MS: Final = 60_000
 _SAME_MS: Final = 60_000
 """Maximum difference (ms) between two times at which one window ends."""
 _SHORT: Final = {"five_hour": "5 h", "seven_day": "weekly"}
+_LONGEST_WINDOW: Final = 400 * 86_400
+"""Seconds after which no window ends."""
 _PATIENCE: Final = 10.0
 """Seconds that a former command may take."""
+_PATIENCE_TO_WRITE: Final = 1.0
+"""Seconds that another session may take to write what it heard."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,16 +79,49 @@ def keep(status: dict[str, Any], now: int) -> Path | None:
     if not isinstance(stated, dict) or home is None:
         return None
     path = home / "agent-widget" / "limits.json"
-    before = _kept(path)
+    if _joined(_kept(path), stated, now) is None:  # mostly: so nothing is locked
+        return None
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with _lock(path.parent):  # another session may have written since
+        windows = _joined(_kept(path), stated, now)
+        if windows is None:
+            return None
+        newest = sorted(windows.items(), key=lambda item: item[1]["at"], reverse=True)[:WINDOWS]
+        _write(path, json.dumps({"version": 1, "rate_limits": dict(newest)}).encode())
+    return path
+
+
+def _joined(before: dict[str, dict[str, Any]], stated: dict[str, Any], now: int) -> dict[str, dict[str, Any]] | None:
+    """Return the windows that are kept with what a status says of them; ``None`` if nothing of it is new."""
     windows = before.copy()
     for name, window in stated.items():
         if isinstance(window, dict) and _NAME.fullmatch(name):
             windows[name] = _newer(before.get(name), window, now)
-    if windows == before:
-        return None
-    newest = sorted(windows.items(), key=lambda item: item[1]["at"], reverse=True)[:WINDOWS]
-    _write(path, json.dumps({"version": 1, "rate_limits": dict(newest)}).encode())
-    return path
+    return None if windows == before else windows
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Keep other sessions from writing there meanwhile, where the system has such locks; they end with the process."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: what one of two that write at once had heard comes with its next answer
+        yield
+        return
+    file = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        until = time.monotonic() + _PATIENCE_TO_WRITE
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.005)
+        yield
+    finally:
+        os.close(file)
 
 
 def _home(status: dict[str, Any]) -> Path | None:
@@ -111,16 +149,18 @@ def _newer(before: dict[str, Any] | None, stated: dict[str, Any], now: int) -> d
     """Return what is known of a window.
 
     A session that is idle repeats what it heard with its last answer: of one window the most that was used counts, and
-    a window that ends later comes after one that ends earlier.
+    a window that is over comes before one that ends later. Two that run at once are those of two accounts.
     """
-    used, ends = _number(stated.get("used_percentage")), _end(stated.get("resets_at"))
-    window = {"used_percentage": used, "resets_at": ends, "at": now}
+    used, ends = _number(stated.get("used_percentage")), _end(stated.get("resets_at"), now)
     if before is None:
-        return window
-    known, until = _number(before.get("used_percentage")), _end(before.get("resets_at"))
-    if ends is not None and until is not None and (ends < until - _SAME_MS / 1000):
+        return {"used_percentage": used, "resets_at": ends, "at": now}
+    known, until = _number(before.get("used_percentage")), _end(before.get("resets_at"), now)
+    if ends is None and until is not None and until * 1000 > now:  # it does not say which: the one that runs
+        ends = until
+    window = {"used_percentage": used, "resets_at": ends, "at": now}
+    if ends is not None and until is not None and ends < until - _SAME_MS / 1000 and ends * 1000 <= now:
         return before
-    same = ends == until or (ends is not None and until is not None and ends <= until + _SAME_MS / 1000)
+    same = ends == until or (ends is not None and until is not None and abs(ends - until) <= _SAME_MS / 1000)
     if same and known is not None and (used is None or used < known):
         return before
     return before if same and used == known and now - before["at"] < _AGAIN_MS else window
@@ -131,19 +171,20 @@ def _number(value: Any) -> float | None:
     return value if ok else None
 
 
-def _end(value: Any) -> float | None:
-    """Return a time in seconds since the epoch; some versions wrote ISO 8601."""
+def _end(value: Any, now: int) -> float | None:
+    """Return a time in seconds since the epoch, unless no window ends then; some versions wrote ISO 8601."""
     if isinstance(value, str):
         from datetime import datetime
 
         with suppress(ValueError, OverflowError):
-            return datetime.fromisoformat(value).timestamp()
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e11 else None
+            value = datetime.fromisoformat(value).timestamp()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if 0 < value < now / 1000 + _LONGEST_WINDOW else None
 
 
 def _write(path: Path, data: bytes) -> None:
     """Put a file there in one step, for its owner alone."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
@@ -157,8 +198,15 @@ def _write(path: Path, data: bytes) -> None:
 
 def _output(command: str, data: bytes) -> bytes:
     """Return what the former command prints, given the same status."""
-    done = subprocess.run(command, shell=True, input=data, stdout=subprocess.PIPE, timeout=_PATIENCE, check=False)
-    return done.stdout
+    former = subprocess.Popen(
+        command, shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        return former.communicate(data, _PATIENCE)[0]
+    except subprocess.TimeoutExpired:
+        with suppress(OSError):  # with what it has started: the next status comes soon
+            os.killpg(former.pid, signal.SIGKILL) if os.name == "posix" else former.kill()
+        raise
 
 
 def line(status: dict[str, Any]) -> str:
@@ -181,7 +229,7 @@ def line(status: dict[str, Any]) -> str:
 
 def _until(resets_at: Any) -> str:
     """Return when a window ends, where that is today or tomorrow."""
-    end = _end(resets_at)
+    end = _end(resets_at, time.time_ns() // 1_000_000)
     if end is None or not 0 < end - time.time() < 86_400:
         return ""
     return time.strftime(" until %H:%M", time.localtime(end))

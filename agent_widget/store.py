@@ -169,12 +169,27 @@ def _stays(merge: str, now: Any, value: Any) -> bool:
     return now is not None and (value is None or (value > now if merge == "min" else value < now))
 
 
-def _is_late(latest: str | None, held: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+_QUARTER_MS: Final = 15 * 60_000
+_ABOUT_MS: Final = 10 * 60_000
+
+
+def _is_late(table: Table, held: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
     """Return whether a claim is about an earlier time than what is held, in a table where the latest counts."""
-    if latest is None:
+    if table.latest is None:
         return False
-    at, now = fields.get(latest), held.get(latest)
-    return at is not None and now is not None and at < now
+    at, now = fields.get(table.latest), held.get(table.latest)
+    return at is not None and now is not None and _order(table, fields, at) < _order(table, held, now)
+
+
+def _order(table: Table, claim: Mapping[str, Any], at: int) -> tuple[int, int, int]:
+    """Return the place of a claim about ``at`` among all about one row, whatever order they come in.
+
+    Sessions that run side by side may repeat what they heard earlier (bemaru/trafficmonitor-ai-usage-plugin#4: two
+    windows of a week, seconds apart, in turns): of two windows that were heard of at about the same time the one that
+    ends later is the newer one.
+    """
+    end = claim.get(table.ends) if table.ends is not None else None
+    return at // _QUARTER_MS, round((end or 0) / _ABOUT_MS), at
 
 
 def joined(operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
@@ -193,7 +208,7 @@ def joined(operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
         held = claims.pop((table, id), None)
         if held is None:
             held = Record(table, id, fields.copy())
-        elif not _is_late(TABLES[table].latest, held.fields, fields):
+        elif not _is_late(TABLES[table], held.fields, fields):
             merges = _MERGES[table]
             for name, value in fields.items():
                 if name not in merges or name not in held.fields or not _stays(merges[name], held.fields[name], value):
@@ -254,7 +269,7 @@ class _Keyed:
     def merged(self, old: Row | None, id: str, fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> Row | None:
         """Return the row after the claim ``fields``; ``None`` if the claim changes nothing."""
         new: Row | None = None
-        if old is not None and _is_late(self.definition.latest, old, fields):
+        if old is not None and _is_late(self.definition, old, fields):
             return None
         if old is None:
             if not fields.keys() <= self.template.keys():

@@ -74,6 +74,8 @@ class Table:
     """The view of the dashboard that shows its rows, one of :data:`VIEWS`."""
     latest: str | None
     """Column of a time: a claim about an earlier one changes nothing, in whatever order claims come."""
+    ends: str | None
+    """Column of an end: of claims about one quarter of an hour the one that ends later counts (by ten minutes)."""
     limit: int | None
     """Maximum rows that the front end and a saved page hold, the newest; ``None`` for all."""
 
@@ -108,10 +110,17 @@ def _column(spec: str) -> Column:
 
 
 def _table(
-    name: str, row: str, columns: str, *, view: str | None = None, latest: str | None = None, limit: int | None = None
+    name: str,
+    row: str,
+    columns: str,
+    *,
+    view: str | None = None,
+    latest: str | None = None,
+    ends: str | None = None,
+    limit: int | None = None,
 ) -> Table:
     parsed = tuple(_column(spec) for spec in ("id source* host* " + columns).split())
-    return Table(name, row, parsed, view or name, latest, limit)
+    return Table(name, row, parsed, view or name, latest, ends, limit)
 
 
 _TOKENS = "input_tokens:int output_tokens:int cache_read_tokens:int cache_write_tokens:int"
@@ -187,6 +196,7 @@ _TABLES: Final = (
         "name account plan* used:float window_ms:int resets_at:int at:int heard_from*",
         view="usage",
         latest="at",
+        ends="resets_at",
     ),
     _table("logs", "one log line", "at:int level* agent_id>agents session_id>sessions logger* text", limit=10_000),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import time
@@ -78,6 +79,50 @@ def test_an_idle_session_that_repeats_what_it_heard_changes_nothing(home: Path) 
     assert kept(home)["five_hour"]["used_percentage"] == 2, "the next window"
 
 
+def test_a_status_without_an_end_is_about_the_window_that_runs(home: Path) -> None:
+    keep(status(40), NOW)
+    keep(status(45, None), NOW + 1)
+    assert kept(home)["five_hour"] == {"used_percentage": 45, "resets_at": SOON, "at": NOW + 1}
+    keep(status(3, None), SOON * 1000 + 1)
+    assert kept(home)["five_hour"] == {"used_percentage": 3, "resets_at": None, "at": SOON * 1000 + 1}
+
+
+def test_of_two_accounts_that_change_in_one_home_the_one_heard_last_counts(home: Path) -> None:
+    keep(status(90), NOW)
+    keep(status(5, SOON - 3600), NOW + 1)
+    assert kept(home)["five_hour"]["used_percentage"] == 5
+
+
+@pytest.mark.parametrize("end", [SOON * 1000, 9e10, 1e300, -5, True, "soon", "2999-01-01T00:00:00Z", [1], {}])
+def test_an_end_that_makes_no_sense_keeps_nothing_back(end: Any, home: Path) -> None:
+    keep(status(90, end), NOW)
+    keep(status(5), NOW + 1)
+    assert kept(home)["five_hour"] == {"used_percentage": 5, "resets_at": SOON, "at": NOW + 1}
+
+
+def test_of_sessions_that_write_at_once_none_takes_back_what_another_one_heard(home: Path) -> None:
+    """Each of them says less than the one before of a window, and has one of its own."""
+    soon = round(time.time()) + 7200
+
+    def said(n: int) -> bytes:
+        windows = {name: {"used_percentage": used, "resets_at": soon} for name, used in (("all", 90 - n), (f"w{n}", n))}
+        return json.dumps({"rate_limits": windows}).encode()
+
+    command = [sys.executable, "-m", "agent_widget", "statusline"]
+    running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) for _ in range(8)]
+    for n, process in enumerate(running):
+        assert process.stdin is not None
+        process.stdin.write(said(n))
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.close()
+    assert [process.wait() for process in running] == [0] * 8
+    assert {name: window["used_percentage"] for name, window in kept(home).items()} == {
+        "all": 90,
+        **{f"w{n}": n for n in range(8)},
+    }
+
+
 def test_what_is_the_same_is_written_once_a_minute(home: Path) -> None:
     written = [keep(status(40), NOW + seconds * 1000) is not None for seconds in (0, 1, 59, 60, 61)]
     assert written == [True, False, False, True, False]
@@ -140,6 +185,31 @@ def test_a_former_command_is_given_the_same_and_prints_the_line(home: Path) -> N
     done = run(home, data, "--command", echo)
     assert (done.returncode, done.stdout.split()) == (0, [str(len(data)).encode()])
     assert kept(home)["five_hour"]["used_percentage"] == 40
+
+
+@pytest.mark.parametrize("command", ["exit 7", "nothing-of-this-name", "kill -9 $$"])
+@pytest.mark.skipif(os.name != "posix", reason="commands of a POSIX shell")
+def test_a_former_command_that_fails_prints_nothing_and_costs_nothing(command: str, home: Path) -> None:
+    done = run(home, json.dumps(status(40)).encode(), "--command", command)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert kept(home)["five_hour"]["used_percentage"] == 40
+
+
+@pytest.mark.skipif(os.name != "posix", reason="commands of a POSIX shell")
+def test_a_former_command_that_does_not_end_is_ended_with_what_it_started(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statusline, "_PATIENCE", 0.5)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            statusline._output(f"sleep 600 > {pipe} & wait", b"{}")
+        assert select.select([reader], [], [], 30)[0], "nobody has the pipe open any more"
+        assert os.read(reader, 1) == b""
+    finally:
+        os.close(reader)
 
 
 def test_it_imports_nothing_of_the_package(home: Path) -> None:

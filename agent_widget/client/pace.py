@@ -49,7 +49,7 @@ class Pace(NamedTuple):
     per_hour: float | None
     """Part of it that is used an hour, at the pace of now: of the last hour, or of the last day of a week."""
     runs_out_at: int | None
-    """When it will be used up at this pace (ms), if that is before it begins anew."""
+    """When it will be used up at this pace (ms), if that is before it begins anew; ``None`` if it is by now."""
     sessions: list[Share]
     """The sessions that used something in its window, those that use most now first."""
 
@@ -57,7 +57,9 @@ class Pace(NamedTuple):
     def text(self) -> str:
         """One line to read."""
         limit = self.limit
-        facts = [_amount(self.sessions) if self.used is None else f"{self.used:.0%} used"]
+        facts = [
+            _amount(self.sessions) if self.used is None else f"{self.used:.0%} used" if self.used < 1 else "used up"
+        ]
         if self.runs_out_at is not None:
             facts.append(f"used up at {_clock(self.runs_out_at)} at this pace")
         facts.append(f"begins anew at {_clock(limit['resets_at'])}")
@@ -69,17 +71,23 @@ def pace(client: BaseClient, now: int | None = None) -> list[Pace]:
     """Return how fast each running limit is used up, the one that is nearest to its end first.
 
     ``for limit in aw.pace(dash): print(limit.text)``. ``now``: milliseconds since the epoch, by default the time it is.
-    A limit is running if it has an end that is to come; of one that has begun anew nothing is known.
+    A limit is running if it has an end that is to come; of one that has begun anew nothing is known. Of one
+    whose length is not known only what was heard is.
     """
     now = now_ms() if now is None else now
-    running = [row for row in client.limits.rows() if row["window_ms"] and (row["resets_at"] or 0) > now]
-    if not running:
-        return []
-    start = min(row["resets_at"] - row["window_ms"] for row in running)
-    usage = [row for row in _usage_since(client, start) if start - _QUARTER_MS < row["at"] <= now]
+    rows = client.limits.rows()
+    running = [row for row in rows if (row["resets_at"] or 0) > now and (row["window_ms"] or row["used"] is not None)]
+    starts = [row["resets_at"] - row["window_ms"] for row in running if row["window_ms"]]
+    start = min(starts, default=now)
+    usage = [row for row in _usage_since(client, start) if start - _QUARTER_MS < row["at"] <= now] if starts else []
     sessions = {row["id"]: row for row in client.sessions.rows()}
     found = [_pace(limit, usage, sessions, now) for limit in running]
-    return sorted(found, key=lambda each: (each.runs_out_at or each.limit["resets_at"], -(each.used or 0)))
+    return sorted(found, key=lambda each: (_end(each, now), -(each.used or 0)))
+
+
+def _end(pace: Pace, now: int) -> int:
+    """Return until when a limit lasts (ms)."""
+    return now if (pace.used or 0) >= 1 else pace.runs_out_at or int(pace.limit["resets_at"])
 
 
 def runs_out(client: BaseClient, used: float = 0.9) -> str | None:
@@ -100,6 +108,8 @@ def _usage_since(client: BaseClient, start: int) -> list[Row]:
 
 
 def _pace(limit: Row, usage: Iterable[Row], sessions: dict[str, Row], now: int) -> Pace:
+    if not limit["window_ms"]:  # since when is not known
+        return Pace(limit, limit["used"], None, None, [])
     start = limit["resets_at"] - limit["window_ms"]
     rows = _of(limit, [row for row in usage if row["at"] > start - _QUARTER_MS], sessions)
     priced = all(row["cost_usd"] is not None and not row["unpriced_requests"] for row in rows)
@@ -122,7 +132,7 @@ def _pace(limit: Row, usage: Iterable[Row], sessions: dict[str, Row], now: int) 
     used = limit["used"] if unit is None else min(1.0, unit * whole)
     per_hour = None if unit is None else unit * sum(lately.values()) / hours
     runs_out_at = None
-    if used is not None and per_hour and used >= _LEAST_USED:
+    if used is not None and per_hour and _LEAST_USED <= used < 1:
         at = now + round((1 - used) / per_hour * _HOUR_MS)
         runs_out_at = at if at < limit["resets_at"] else None
     shares = [

@@ -175,7 +175,7 @@ class Collector:
             account = self._accounts.of(source, self.sources)
             if account is None or source.namespace:
                 continue
-            for table in ("agents", "sessions"):
+            for table in _OF_ACCOUNTS:
                 rows = filter(self.is_own, self.store.rows(table))
                 unnamed = [row["id"] for row in rows if _is_unnamed(row, source)]
                 self._apply([Record(table, id, {"account": account}) for id in unnamed])

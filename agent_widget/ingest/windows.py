@@ -78,6 +78,9 @@ class Windows:
                 yield Gone("limits", id)
                 continue
             self._until = min(self._until, start + length)
+            known = store.get("limits", id)
+            if known is not None and known["resets_at"] > start + length:  # earlier answers were read since
+                yield Gone("limits", id)
             row = limit(
                 id, name, used[-1], HEARD_FROM, None, window_ms=length, resets_at=start + length, account=account
             )

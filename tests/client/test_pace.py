@@ -102,6 +102,33 @@ def test_a_limit_of_one_model_counts_that_model(put: Any) -> None:
     assert [share.session_id for share in found.sessions] == ["busy"]
 
 
+def test_of_one_that_is_used_up_it_is_not_said_when_it_will_be(put: Any) -> None:
+    (found,) = put(limit(1.0), used("1", 0, "busy", 1.0))
+    assert (found.runs_out_at, found.used) == (None, 1.0)
+    assert found.text.startswith("claude 5 h: used up, begins anew at ")
+
+
+def test_the_one_that_is_used_up_comes_first(server: Any, client: Client) -> None:
+    others = [
+        Record("limits", "soon", {**limit(0.2).fields, "resets_at": NOW + 60_000}),
+        Record("limits", "spent", {**limit(1.0).fields, "name": "weekly", "resets_at": NOW + 99 * HOUR}),
+    ]
+    server.put(*others)
+    until(lambda: len(client.limits) == 2)
+    assert [found.limit["name"] for found in aw.pace(client, NOW)] == ["weekly", "5 h"]
+
+
+def test_of_one_whose_length_is_not_known_what_was_heard_is_said(
+    put: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "now_ms", lambda: NOW)
+    (found,) = put(limit(0.95, name="spending", window_ms=None), used("1", 0, "busy", 1.0))
+    assert (found.used, found.per_hour, found.sessions) == (0.95, None, [])
+    text = aw.runs_out(client)
+    assert text is not None
+    assert text.startswith("claude spending: 95% used, begins anew at ")
+
+
 def test_of_a_limit_that_has_begun_anew_nothing_is_known(put: Any) -> None:
     assert put(limit(0.9, resets_at=NOW - 1), used("1", 0, "busy", 1.0)) == []
 

@@ -67,6 +67,14 @@ def test_the_running_window_is_said_as_computed_and_goes_when_it_is_over(tmp_pat
     assert windows(home) == []
 
 
+def test_it_began_earlier_if_an_earlier_answer_is_read_later(tmp_path: Path) -> None:
+    home = Home(Claude, tmp_path, now=at("10:30:00"))
+    home.write("projects/shop/a.jsonl", answer("10:14:00", "a", 5, session="a"))
+    assert windows(home) == [("5 h", None, at("15:00:00"), "usage")]
+    home.write("projects/shop/b.jsonl", answer("08:14:00", "b", 5, session="b"))
+    assert windows(home) == [("5 h", None, at("13:00:00"), "usage")]
+
+
 def test_what_the_status_line_has_heard_takes_its_place_until_that_is_over(tmp_path: Path) -> None:
     home = Home(Claude, tmp_path, now=at("10:30:00"))
     home.write("projects/shop/a.jsonl", answer("10:14:00", "a", 5) + answer("12:14:00", "b", 5))

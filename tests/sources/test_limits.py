@@ -70,6 +70,13 @@ SHAPES: dict[str, tuple[Any, dict[str, tuple[Any, ...]]]] = {
     ),
     "more than all of it": ({"primary": window(140)}, {"5 h": (1.0, 5 * HOUR_MS, RESETS)}),
     "no number": ({"primary": window("much"), "secondary": window(-1, 10080)}, {}),  # type: ignore[arg-type]
+    "what a person may spend": (
+        {
+            "primary": None,
+            "individual_limit": {"limit": "100", "used": "92", "remaining_percent": 8, "resets_at": RESETS},
+        },
+        {"spending": (0.92, None, RESETS)},
+    ),
     "nothing": (None, {}),
     "no object": (["primary"], {}),
     "lengths of no calendar": (
@@ -105,6 +112,28 @@ def test_what_was_heard_last_counts_whichever_file_is_read_first(tmp_path: Path)
             home.write(f"sessions/2026/01/01/rollout-2026-01-01T10-00-00-{id}.jsonl", told)
             home.read()
         assert limits_of(home)["5 h"][0] == 0.2
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_a_window_that_is_over_does_not_come_back_while_two_sessions_disagree(
+    order: tuple[int, ...], tmp_path: Path
+) -> None:
+    """Seen in turns, seconds apart; what is heard alone, as after a change of account, counts soon."""
+    told = [("10:00:00", 88, 0), ("10:00:10", 0, 86_400), ("10:00:20", 88, 3), ("10:00:30", 1, 86_402)]
+    home = Home(Codex, tmp_path)
+    for n in order:
+        clock, used, later = told[n]
+        id = f"0199a213-81c0-7800-8aa1-bbab2a035a5{n}"
+        said = window(used, 10_080, resets_at=RESETS // 1000 + later)
+        home.write(
+            f"sessions/2026/01/01/rollout-2026-01-01T10-00-00-{id}.jsonl", rollout((clock, {"primary": said}), id=id)
+        )
+        home.read()
+    assert limits_of(home)["weekly"][0] == 0.01
+    id = "0199a213-81c0-7800-8aa1-bbab2a035a59"
+    other = rollout(("10:16:00", {"primary": window(30, 10_080)}), id=id)
+    home.write(f"sessions/2026/01/01/rollout-2026-01-01T10-16-00-{id}.jsonl", other)
+    assert limits_of(home)["weekly"][0] == 0.3
 
 
 def test_a_copy_in_a_fork_says_nothing_new(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ Shapes, by version (openai/codex, ``protocol.rs``; 90 lines of recordings of Apr
 ``{"primary": {"used_percent", "window_minutes", "resets_at"}, "secondary": …, "plan_type", "limit_id", "limit_name",
 "credits"}``; before, ``resets_in_seconds`` in place of ``resets_at`` (seconds since the epoch); at first, flat,
 ``primary_used_percent``, ``weekly_used_percent`` and ``primary_window_minutes``. Which of the windows is the primary
-one changes: with the weekly limit alone it is that.
+one changes: with the weekly limit alone it is that. ``individual_limit`` (newer versions, in workspaces) is what the
+person may spend: ``{"limit", "used", "remaining_percent", "resets_at"}``.
 """
 
 from __future__ import annotations
@@ -29,6 +30,20 @@ def limits(thread: Thread, stated: Any, at: int) -> Iterator[Record]:
     of = named(stated.get("limit_id"))
     of = None if of == _USUAL else of
     about = named(stated.get("limit_name")) or of
+    spending = stated.get("individual_limit")
+    if (
+        isinstance(spending, dict)
+        and (left := share(first_of(spending, "remaining_percent", "remainingPercent"))) is not None
+    ):
+        yield limit(
+            f"{thread.source.namespace}codex/spending",
+            "spending",
+            at,
+            "rollout",
+            round(1 - left, 6),
+            resets_at=_resets_at(spending, at),
+            plan=named(stated.get("plan_type")),
+        )
     for place in _PLACES:
         nested = stated.get(place)
         window = nested if isinstance(nested, dict) else _flat(stated, place)

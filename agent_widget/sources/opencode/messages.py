@@ -131,6 +131,9 @@ def _tool(id: str, at: int, ended: int | None, part: Part) -> Iterator[Step]:
         return
     metadata = state["metadata"] if isinstance(state.get("metadata"), dict) else {}
     inputs = given if isinstance(given, dict) else {}
+    unusable = name == "invalid"  # what it was called with stands in its input
+    if unusable:
+        name = named(inputs.get("tool")) or name
     yield Call(at, id, name, given, asks=_question(inputs) if name == "question" else None)
     child = named(metadata.get("sessionId")) or named(metadata.get("sessionID"))
     if child:
@@ -142,7 +145,7 @@ def _tool(id: str, at: int, ended: int | None, part: Part) -> Iterator[Step]:
     output = state.get("output", _texts(state.get("content")))
     error = _error(state["error"])[1] if state.get("error") else None
     stopped = status == "completed" and isinstance(output, str) and _STOPPED in output and metadata.get("exit") is None
-    failed = error is not None or status == "error" or metadata.get("exit") not in (None, 0) or name == "invalid"
+    failed = error is not None or status == "error" or metadata.get("exit") not in (None, 0) or unusable
     if child:
         yield Return(at, child, output if isinstance(output, str) else error, failed)
     yield Result(at, id, _outcome(error or "") if failed else "cancelled" if stopped else "ok", output, error)

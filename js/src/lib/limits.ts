@@ -26,7 +26,7 @@ export interface Pace {
   /** Part that is used by now: as heard, and what was used since at the same rate. Null if nobody says. */
   readonly used: number | null;
   readonly perHour: number | null;
-  /** When it will be used up at this pace, if that is before it begins anew. */
+  /** When it will be used up at this pace, if that is before it begins anew; null if it is by now. */
   readonly runsOutAt: number | null;
   readonly amount: Used;
   /** Those that use most now first. */
@@ -47,12 +47,13 @@ export function paces(
   now: number,
 ): Pace[] {
   return limits
-    .filter(({ resets_at, window_ms }) => resets_at !== null && window_ms !== null && resets_at > now)
+    .filter(({ resets_at, window_ms, used }) => (resets_at ?? 0) > now && (window_ms !== null || used !== null))
     .map((limit) => paceOf(limit, usage, sessions, now))
-    .sort((a, b) => endOf(a) - endOf(b) || (b.used ?? 0) - (a.used ?? 0));
+    .sort((a, b) => endOf(a, now) - endOf(b, now) || (b.used ?? 0) - (a.used ?? 0));
 }
 
-const endOf = ({ runsOutAt, limit }: Pace): number => runsOutAt ?? limit.resets_at!;
+const endOf = ({ used, runsOutAt, limit }: Pace, now: number): number =>
+  (used ?? 0) >= 1 ? now : (runsOutAt ?? limit.resets_at!);
 
 function paceOf(
   limit: LimitsRow,
@@ -60,7 +61,10 @@ function paceOf(
   sessions: ReadonlyMap<string, SessionsRow>,
   now: number,
 ): Pace {
-  const start = limit.resets_at! - limit.window_ms!;
+  if (limit.window_ms === null) {
+    return { limit, used: limit.used, perHour: null, runsOutAt: null, amount: NOTHING, shares: [] }; // since when is not known
+  }
+  const start = limit.resets_at! - limit.window_ms;
   const about = (limit.name ?? "").replace(WINDOW, "").trim().toLowerCase();
   const rows = usage.filter(
     (row) =>
@@ -78,7 +82,7 @@ function paceOf(
     const { cost, tokens } = usedBy(some);
     return priced ? (cost ?? 0) : tokens;
   };
-  const quarters = Math.round(Math.max(HOUR, limit.window_ms! / RECENT) / QUARTER); // the running one among them
+  const quarters = Math.round(Math.max(HOUR, limit.window_ms / RECENT) / QUARTER); // the running one among them
   const recent = startOf(now, "quarter") - (quarters - 1) * QUARTER;
   const hours = Math.max(now - Math.max(recent, start), QUARTER) / HOUR;
   const whole = weigh(rows);
@@ -88,7 +92,8 @@ function paceOf(
   const pace = (some: readonly UsageRow[]): number | null =>
     unit === null ? null : (unit * weigh(some.filter(({ at }) => at! >= recent))) / hours;
   const perHour = pace(rows);
-  const out = used !== null && perHour && used >= LEAST_USED ? now + ((1 - used) / perHour) * HOUR : Infinity;
+  const out =
+    used !== null && perHour && used >= LEAST_USED && used < 1 ? now + ((1 - used) / perHour) * HOUR : Infinity;
   const bySession = new Map<string, UsageRow[]>();
   for (const row of rows) append(bySession, row.session_id ?? "", row);
   const shares = [...bySession].map(([session, own]) => ({

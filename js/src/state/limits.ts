@@ -26,7 +26,7 @@ export function aboutLimit(
   const lines = [
     used === null
       ? `${of}: ${short(amount.tokens)} tokens${spent} in the window that runs, which is computed; how much of it that is, nobody says`
-      : `${of}: ${percent(used)} used, ${short(amount.tokens)} tokens${spent}`,
+      : `${of}: ${used < 1 ? `${percent(used)} used` : "used up"}${limit.window_ms === null ? "" : `, ${short(amount.tokens)} tokens${spent}`}`,
     `begins anew ${clock(limit.resets_at!, now)}`,
     used !== null && `heard ${clock(limit.at ?? now, now)} from the ${limit.heard_from}`,
     perHour !== null && perHour >= 0.005 && `${percent(perHour)} an hour lately`,

@@ -53,6 +53,25 @@ test("who uses how much an hour, and when it is used up", () => {
   assert.deepEqual([found.amount.cost, found.amount.tokens], [6, 6e6]);
 });
 
+test("of one that is used up it is not said when it will be, and it comes first", () => {
+  const spent = limit(1, { resets_at: NOON + 9 * HOUR });
+  const found = paces([limit(0.2), spent], [used(0, "busy", 1)], sessions, NOW);
+  assert.deepEqual(
+    found.map((pace) => [pace.used, pace.runsOutAt]),
+    [
+      [1, null],
+      [0.2, null],
+    ],
+  );
+  assert.equal(urgency(found[0]!, NOW), "urgent");
+});
+
+test("of one whose length is not known what was heard is said", () => {
+  const found = only(limit(0.95, { window_ms: null }), used(0, "busy", 1));
+  assert.deepEqual([found.used, found.perHour, found.shares.length], [0.95, null, 0]);
+  assert.deepEqual(paces([limit(null, { window_ms: null })], [], sessions, NOW), []);
+});
+
 test("what was used since it was heard counts at the same rate, and a slow pace lasts", () => {
   near(only(limit(0.4, { at: NOW - HOUR }), used(6, "old", 2), used(0, "busy", 1)).used, 0.6);
   assert.equal(only(limit(0.5), used(7, "old", 9), used(0, "busy", 0.1)).runsOutAt, null);
