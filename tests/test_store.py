@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-import sys
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from agent_widget import protocol, store
 from agent_widget.store import Answer, Change, Gap, Position, Row, Store, joined
 from agent_widget.tables import TABLES, Gone, Record
+from tests.support.steps import steps
 
 
 def task(id: str, **fields: Any) -> Record:
@@ -221,27 +220,16 @@ def test_an_answer_can_be_restricted_to_some_tables() -> None:
 
 
 def test_the_cost_of_an_answer_follows_the_changes_not_the_table() -> None:
-    def steps(rows: int) -> int:
+    def cost(rows: int) -> int:
         """How many calls and lines the store runs to answer "since the last change"."""
         large = filled(*(task(str(n)) for n in range(rows)))
         position = large.position
         large.apply([task("0", title="changed"), Gone("tasks", "1")])
-        count = 0
-
-        def trace(*_: Any) -> Callable[..., Any]:
-            nonlocal count
-            count += 1
-            return trace
-
-        sys.settrace(trace)
-        try:
-            answer = large.since(position)
-        finally:
-            sys.settrace(None)
+        answer, count = steps(lambda: large.since(position))
         assert ([row.id for row in answer.rows["tasks"]], answer.gone) == (["0"], {"tasks": ["1"]})
         return count
 
-    assert steps(5000) == steps(50)
+    assert cost(5000) == cost(50)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

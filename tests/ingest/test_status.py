@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -17,6 +16,7 @@ from agent_widget.ingest.status import HEARTBEAT_MS, MEANING, RANK, SILENCE_MS, 
 from agent_widget.sources.base import Evidence, Log
 from agent_widget.store import Row, Store
 from agent_widget.tables import AGENT_STATUSES, Gone, Record
+from tests.support.steps import steps
 
 Seen = tuple[str, Point]
 
@@ -178,7 +178,7 @@ def test_each_agent_goes_offline_after_its_own_last_evidence() -> None:
 
 
 def test_a_look_at_the_clock_costs_nothing_for_those_whose_evidence_holds() -> None:
-    def steps(agents: int) -> int:
+    def cost(agents: int) -> int:
         """How many calls and lines it takes to settle when one of so many agents has news and one falls silent."""
         store = Store()
         statuses = Statuses(store, Processes(lambda pid: None))
@@ -189,23 +189,12 @@ def test_a_look_at_the_clock_costs_nothing_for_those_whose_evidence_holds() -> N
             statuses.add(*saw(10 + number, "working", ttl=10**6, agent=id))
         store.apply(statuses.settle(20))
         statuses.add(*saw(10**6 + 5, "working", ttl=10**6, agent="agent-1"))
-        count = 0
-
-        def trace(*_: Any) -> Callable[..., Any]:
-            nonlocal count
-            count += 1
-            return trace
-
-        sys.settrace(trace)
-        try:
-            records = list(statuses.settle(10**6 + 11))
-        finally:
-            sys.settrace(None)
+        records, count = steps(lambda: list(statuses.settle(10**6 + 11)))
         agents_settled = [row.id for row in records if isinstance(row, Record) and row.table == "agents"]
         assert sorted(agents_settled) == ["agent-0", "agent-1"]
         return count
 
-    assert abs(steps(2000) - steps(20)) < 60  # the depth of the queue
+    assert abs(cost(2000) - cost(20)) < 60  # the depth of the queue
 
 
 def test_a_session_that_a_file_calls_active_is_so_as_long_as_its_agent_is_there() -> None:

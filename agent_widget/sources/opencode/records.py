@@ -14,7 +14,6 @@ class Data(msgspec.Struct):
     """A message, of any generation."""
 
     role: str | None = None
-    sessionID: str | None = None
     time: dict[str, Any] = {}
     agent: str | None = None
     mode: str | None = None
@@ -38,8 +37,6 @@ class Part(msgspec.Struct):
     """A part of a message, of any generation."""
 
     type: str
-    messageID: str | None = None
-    sessionID: str | None = None
     text: str | None = None
     synthetic: bool = False
     ignored: bool = False

@@ -74,7 +74,6 @@ class _LogRecord(msgspec.Struct, rename="camel"):
     time_unix_nano: int | str = 0
     observed_time_unix_nano: int | str = 0
     severity_number: int | str = 0
-    severity_text: str = ""
     event_name: str = ""
     body: _Value | None = None
     attributes: list[_Pair] = []

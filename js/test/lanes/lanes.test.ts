@@ -10,16 +10,8 @@ import { keepOrder, laneRows } from "../../src/lanes/tree.ts";
 import { TimeWindow, USUAL_LENGTH } from "../../src/lanes/window.ts";
 import { DAY, HOUR, MINUTE } from "../../src/lib/durations.ts";
 import { lowerBound } from "../../src/lib/ordered.ts";
-import {
-  type Agent,
-  type Call,
-  callsByAgent,
-  type Events,
-  type Message,
-  messagesInOrder,
-  type Span,
-  spansByAgent,
-} from "../../src/store/events.ts";
+import type { Agent, Call, Events, Message, Span } from "../../src/store/events.ts";
+import { indexOf } from "../support/events.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 14, 22);
 
@@ -31,10 +23,6 @@ const call = (agent_id: string, at: number, status = "ok") =>
   ({ id: `${agent_id} ${at}`, agent_id, at, status }) as Call;
 const message = (sender: string, recipient: string, at: number, kind = "direct") =>
   ({ id: `m${at}`, sender, recipient, at, kind }) as Message;
-
-function indexOf(spans: Span[] = [], calls: Call[] = [], messages: Message[] = []): Events {
-  return { spans: spansByAgent(spans), calls: callsByAgent(calls), messages: messagesInOrder(messages) };
-}
 
 const ids = (rows: readonly { agent: Agent }[]) => rows.map((row) => row.agent.id);
 

@@ -2,17 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { layoutLinks } from "../../src/lanes/links.ts";
-import { callsByAgent, type Events, messagesInOrder, spansByAgent } from "../../src/store/events.ts";
-import type { MessagesRow, SpansRow, ToolCallsRow } from "../../src/store/tables.ts";
+import { indexOf, span } from "../support/events.ts";
 import { row } from "../support/rows.ts";
-
-const span = (agent_id: string, status: string, started_at: number, ended_at: number | null) =>
-  row("spans", `${agent_id} ${started_at}`, { agent_id, status, started_at, ended_at });
-const indexOf = (spans: SpansRow[], calls: ToolCallsRow[] = [], messages: MessagesRow[] = []): Events => ({
-  spans: spansByAgent(spans),
-  calls: callsByAgent(calls),
-  messages: messagesInOrder(messages),
-});
 
 test("a child hangs on its parent from its start to its end", () => {
   const rows = [
