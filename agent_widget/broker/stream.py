@@ -28,6 +28,7 @@ from nats.errors import AuthorizationError, ConnectionClosedError, Error, NoResp
 from nats.js.errors import APIError
 
 from ..protocol import encodable
+from ..tables import now_ms
 from .address import Address
 
 T = TypeVar("T")
@@ -158,6 +159,8 @@ class Broker:
         self.address = address
         self._on_end = on_end
         self.space = Space(address.space)
+        self.ahead_ms = 0
+        """How far this machine's clock is ahead of the broker's, as of the last :meth:`stream_life`."""
         self._client = client
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -290,6 +293,8 @@ class Broker:
     async def stream_life(self) -> tuple[str, int]:
         """Return what tells this stream from one that was made anew, and the number of its last message."""
         info = await self._answered(self._api(f"STREAM.INFO.{self.space.stream}"))
+        if isinstance(at := info.get("ts"), str):
+            self.ahead_ms = now_ms() - _millis(at)
         if info["config"].get("max_msgs_per_subject") != 1:
             raise Refused(
                 f"the stream {self.space.stream} keeps more than the latest message of a subject; make it anew"
@@ -471,7 +476,10 @@ class _Reading:
 
 def time_of(message: Msg) -> int:
     """Return when a message that was asked for came to the broker, in milliseconds since the epoch."""
-    at = (message.headers or {})["Nats-Time-Stamp"]
+    return _millis((message.headers or {})["Nats-Time-Stamp"])
+
+
+def _millis(at: str) -> int:
     return int(datetime.fromisoformat(re.sub(r"\.(\d{1,6})\d*", r".\1", at).replace("Z", "+00:00")).timestamp() * 1000)
 
 

@@ -268,7 +268,7 @@ class SpaceOrigin:
         if about.table == HOST:
             if (frame := self._frame(about.host, message.data)) is not None:
                 self._welcome(host, frame, message.number)
-            _note_life(host, message.headers, message.at)
+            _note_life(host, message.headers, message.at + broker.ahead_ms)
         elif about.table in TABLES and about.row is not None:
             try:
                 row = msgspec.json.decode(message.data)
@@ -305,7 +305,7 @@ class SpaceOrigin:
                 inbox = self._inbox(f"{self.where.url}/{name}", told)
                 host = self._hosts[name] = _Published(name, inbox, time.monotonic())
                 self._absent.pop(name, None)
-                _note_life(host, said.headers or {}, time_of(said))
+                _note_life(host, said.headers or {}, time_of(said) + broker.ahead_ms)
                 if self._begins_at:  # some of its messages may be before that
                     self._again.add(name)
                 else:
@@ -388,6 +388,6 @@ class SpaceOrigin:
 
 
 def _note_life(host: _Published, headers: Mapping[str, str], at: int) -> None:
-    """Note what the message about a host says of its life, which came to the broker at a time (ms)."""
+    """Note what the message about a host says of its life, which came to the broker at a time (ms, by our clock)."""
     host.ended = ENDED in headers
     host.heard = time.monotonic() - max(0.0, (now_ms() - at) / 1000)

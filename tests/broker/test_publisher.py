@@ -18,7 +18,7 @@ from agent_widget.broker import stream
 from agent_widget.broker.address import Address
 from agent_widget.broker.publisher import NOT_SENT, Publisher
 from agent_widget.store import Store
-from agent_widget.tables import Gone, Record
+from agent_widget.tables import Gone, Record, now_ms
 from tests.support.nats import NatsServer, nats_server, stream_rows
 from tests.support.wire import log_rows, until
 
@@ -207,6 +207,26 @@ def test_a_publisher_that_was_replaced_while_it_was_halted_does_not_write_any_mo
             until(lambda: old.state.state == "refused")
             assert "one of them is enough" in str(old.state.message)
             assert in_stream(address) == held(other)
+
+
+def test_a_name_whose_publisher_says_nothing_more_is_free_whatever_the_clocks_say(
+    broker: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of the machine is hours late: what was said last seems to be of the future."""
+    address, killed, other = broker.address("late"), Store(), Store()
+    killed.apply(log_rows("1", text="killed"))
+    other.apply(log_rows("1", text="other"))
+    with published(address, killed) as first:
+        until(lambda: is_in_step(first, killed))
+        with monkeypatch.context() as killing:
+            killing.setattr(Publisher, "_say", lambda *_, **__: asyncio.sleep(0))  # it ends without a word
+            first.stop()
+    monkeypatch.setattr(publishing, "SILENCE", 0.5)
+    monkeypatch.setattr(publishing, "REFUSED_FOR", 0.1)
+    monkeypatch.setattr(publishing, "now_ms", lambda: now_ms() - 5 * 3_600_000)
+    with published(address, other) as second:
+        until(lambda: second.state.state == "refused")
+        until(lambda: is_in_step(second, other))
 
 
 def test_a_row_that_is_too_large_is_left_out_and_that_is_said(broker: NatsServer) -> None:

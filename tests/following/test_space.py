@@ -12,6 +12,7 @@ import pytest
 
 from agent_widget.addresses import where
 from agent_widget.broker import publisher as publishing
+from agent_widget.broker import stream
 from agent_widget.broker.stream import Broker
 from agent_widget.client.errors import CallError
 from agent_widget.following import Hosts, space
@@ -19,7 +20,7 @@ from agent_widget.following.apart import row_of
 from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
 from agent_widget.server.app import Server
-from agent_widget.tables import TABLES
+from agent_widget.tables import TABLES, now_ms
 from tests.sources.fuzz import misfit
 from tests.support.nats import NatsServer, nats_server
 from tests.support.wire import PATIENCE, running, say, until, write_tasks
@@ -345,3 +346,20 @@ def test_hosts_of_a_broker_that_is_away_at_a_start_are_gone_not_left(tmp_path: P
             assert states(reader) == {"box": "gone"} and len(held(reader, "box")["tasks"]) == 2
             server.start()
             until(lambda: states(reader) == {"box": "live"}, 20)
+
+
+@pytest.mark.parametrize("hours", [5, -5])
+def test_a_clock_that_is_wrong_by_hours_makes_no_host_gone(
+    broker: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """That of the hub, as the broker sees it."""
+    work, space_name = tmp_path / "work", f"clock{hours % 24}"
+    with host(work, "box", broker, space_name) as server:
+        write_tasks(work, "a")
+        until(lambda: server.sources.publishing is not None and server.sources.publishing.state == "live")
+        for module in (space, stream):
+            monkeypatch.setattr(module, "now_ms", lambda: now_ms() + hours * 3_600_000)
+        with host(tmp_path / "hub", "hub", broker, space_name, follows=True, publishes=False) as reader:
+            until(lambda: held(reader, "box") == rows_of(server, "box") and states(reader) == {"box": "live"})
+            (row,) = [each for each in reader.sources.hosts if each.name == "box"]
+            assert row.message is None
