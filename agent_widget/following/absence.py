@@ -52,6 +52,8 @@ class Absences:
         self._looked_at = 0
         self._seq: int | None = None
         self._gone: frozenset[str] = frozenset()
+        self.keys: frozenset[str] = frozenset()
+        """The hosts that have been gone for long, as of the last look."""
 
     def look(self, now: int) -> Operations:
         """Return what is to be done to rows as of ``now`` (ms): of hosts that have been gone for long, or are back."""
@@ -61,6 +63,7 @@ class Absences:
         self._looked_at = now
         known = list(self._hosts())
         gone = [host for host in known if not host.is_here and self._is_long(host, now)]
+        self.keys = frozenset(host.key for host in gone)
         done: Operations = []
         for host in known:
             if host.is_here and self._kept.get(host.key, {}).get("away"):

@@ -26,6 +26,7 @@ WAITING: Final = 8
 _NOT_TAKEN: Final = frozenset({"stats"})
 """Tables that are computed here, over the rows of all hosts."""
 Operations = list[tuple[str, str, Row | None]]
+Rows = Callable[[str], Iterable[Row]]
 
 
 class Home(Protocol):
@@ -262,6 +263,26 @@ class Host:
         if table == "agents" and not skipped:
             self._agents.add(self.prefix + id)
         return skipped
+
+    def give_way(self, skipped: Mapping[tuple[str | None, str], str], rows: Rows) -> Operations:
+        """Leave to others what they read too, while this host is gone; return what is to be done to its rows.
+
+        ``skipped``: as :meth:`Home.doubled` returns it. ``rows``: yields the rows of a table. Called by the watcher.
+        """
+        self.skipped, self._position, self._doubted = dict(skipped), None, None
+        gone: Operations = []
+        agents = set()
+        for table in ("agents", *(table for table in TABLES if table not in ("agents", "spans")), "spans"):
+            for row in rows(table) if table not in _NOT_TAKEN else ():
+                if not str(row["id"]).startswith(self.prefix):
+                    continue
+                told = {"id": row["id"].removeprefix(self.prefix), "source": row["source"]}
+                if row["agent_id"] in agents if table == "spans" else self._is_skipped(table, told):
+                    gone.append((table, row["id"], None))
+                    if table == "agents":
+                        agents.add(row["id"])
+        self._agents -= agents
+        return gone
 
     def _settle(self) -> None:
         """Take out what was here and did not come again, once it has read everything."""

@@ -64,6 +64,8 @@ class Hosts:
         self._reviewed: dict[str, tuple[str, frozenset[str]]] = {}
         """Host → its epoch and what it read when the others were last reviewed for its sake."""
         self._lock = threading.Lock()
+        self._behind: frozenset[str] = frozenset()
+        """Hosts that come after the others where several read the same home: they have been gone for long."""
 
     @property
     def urls(self) -> list[str]:
@@ -77,7 +79,9 @@ class Hosts:
         followed = self._collector.followed
         for key in unaccounted(self._collector.store, followed):
             followed[key]["position"] = None
-        self._collector.away = Absences(self._collector.store, followed, self._known).look
+        self._behind = frozenset(key for key, known in followed.items() if known.get("gave_way"))
+        absences = Absences(self._collector.store, followed, self._known)
+        self._collector.away = lambda now: [*absences.look(now), *self._give_way(absences.keys)]
         origins = [(where, self._origin(where)) for where in self.wheres]
         for where, origin in origins:
             self._hosts[where.url] = Host(self, where.url, where, self._collector.followed.get(where.url, {}))
@@ -193,7 +197,7 @@ class Hosts:
 
     def _doubled(self) -> Iterator[tuple[Host, dict[tuple[str | None, str], str]]]:
         """Yield every host with what :meth:`doubled` returns, in one walk: many hosts turn live together."""
-        hosts = list(self._hosts.values())
+        hosts = sorted(self._hosts.values(), key=self._is_behind)
         direct = {other.state.epoch: other.name or other.key for other in hosts if other.state.epoch}
         read = {name_of(source.root, self._collector.home): self.name for source in self._collector.sources}
         for host in hosts:
@@ -204,6 +208,37 @@ class Hosts:
             yield host, found
             for home in host.homes:
                 read.setdefault(home, host.name or host.key)
+
+    def _is_behind(self, host: Host) -> bool:
+        return not host.is_here and host.key in self._behind
+
+    def _give_way(self, gone: frozenset[str]) -> Operations:
+        """Let hosts that have been gone for long leave a home to others that read it too; called by the watcher.
+
+        Return what is to be done to their rows. When one is back it comes before the others again.
+        """
+        followed = self._collector.followed
+        before, self._behind = (
+            self._behind,
+            gone
+            | frozenset(key for key in self._behind if followed.get(key, {}).get("gave_way") and self._is_gone(key)),
+        )
+        if before == self._behind:
+            return []
+        done: Operations = []
+        for host, found in self._doubled():
+            if found.keys() == host.skipped.keys():
+                continue
+            if host.is_here:
+                self._origins[host.key].again()
+            elif host.key in self._behind and found:
+                done += host.give_way(found, self._collector.store.rows)
+                followed[host.key] = {**followed[host.key], "skipped": found, "position": None, "gave_way": True}
+        return done
+
+    def _is_gone(self, key: str) -> bool:
+        host = self._hosts.get(key)
+        return host is not None and not host.is_here
 
     def publish(self) -> None:
         """Have the watcher publish how the hosts are."""
