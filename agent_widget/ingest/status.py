@@ -387,6 +387,8 @@ class Statuses:
         So nobody works on what their lists have in progress, until they go on.
         """
         for agent_id in self._dirty_calls:
+            if agent_id not in self._running and agent_id not in self._listed:
+                continue
             gone = self._status(agent_id) in _GONE
             if gone:
                 for id in sorted(self._running.pop(agent_id, ())):
@@ -429,8 +431,11 @@ class Statuses:
         return found
 
     def _status(self, agent_id: str) -> str | None:
-        """Return the status of an agent as its evidence has it, else as its row has it."""
-        course: _Course | None = self._courses.get(agent_id)
+        """Return the status of an agent as its evidence has it, else as its row has it.
+
+        Its row is as evidence has it that is not in memory, and the course of a long life is large.
+        """
+        course = self._courses.held(agent_id)
         if course is not None and course.published:
             return course.published[-1].status
         agent = self._store.get("agents", agent_id)
@@ -450,8 +455,10 @@ class Statuses:
         if session is None or session["status"] not in _OVER:
             return False
         agent_id = session["agent_id"] or ""
+        if self._status(agent_id) != "working" or not self._is_current(agent_id, id):
+            return False
         course = self._courses.get(agent_id)
-        if course is None or self._status(agent_id) != "working" or not self._is_current(agent_id, id):
+        if course is None:
             return False
         revived: bool = course.points[-1].at > (session["ended_at"] or 0)
         if revived:

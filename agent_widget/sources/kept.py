@@ -105,6 +105,10 @@ class Kept(dict[str, V]):
             self._changed[key] = None
             self._encoded.pop(key, None)
 
+    def held(self, key: str) -> V | None:
+        """Return the value of a key if it is in memory."""
+        return super().get(key)
+
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, which is ``default`` if there was none."""
         value = self.get(key, _NOTHING)

@@ -118,6 +118,29 @@ def test_readers_of_quiet_files_are_on_disk_until_their_files_change(tmp_path: P
     running.close()
 
 
+def test_agents_that_were_busy_need_not_be_in_memory_when_all_is_read(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for number in range(100):
+        grow(transcript(home, number), 0, 3)
+        data = transcript(home, number).read_bytes()
+        transcript(home, number).write_bytes(data[: data.rindex(b'{"sessionId')])  # its last call runs
+    running = collector(home, tmp_path / "a.sqlite3")
+    running.look()
+    running.read_on()
+    running.checkpoint()
+    for number in range(100):
+        transcript(home, number).write_bytes(lines(transcript(home, number).stem, 0, 3))
+    running.look()
+    while not running.read_on(lambda: True):
+        running.settle()
+        running.checkpoint()
+    running.settle()
+    assert len(running.statuses._courses) <= 50, "a course is as long as its agent's life"
+    running.scan()
+    assert everything(running) == read_at_once(home)
+    running.close()
+
+
 def test_without_an_archive_every_reader_stays(tmp_path: Path) -> None:
     grow(transcript(tmp_path, 0), 0, 3)
     running = collector(tmp_path)
