@@ -13,7 +13,6 @@ import heapq
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
@@ -98,7 +97,7 @@ def _meaning(fact: str, detail: str | None, sign: str) -> tuple[str, str, int, b
     return status, reason, ttl_ms, routine
 
 
-class Point(msgspec.Struct, frozen=True, order=True, gc=False):
+class Point(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
     """One piece of evidence as a status, in an order that no reading order can change."""
 
     at: int
@@ -131,17 +130,16 @@ class _Span(NamedTuple):
     reason: str
 
 
-@dataclass(slots=True)
-class _Course:
+class _Course(msgspec.Struct, array_like=True):
     """One agent's evidence, and the spans that follow from it: each lasts until the next one starts."""
 
-    points: list[Point] = field(default_factory=list)
+    points: list[Point] = []
     folded: int = 0
     """Number of points that are in ``spans``."""
     deciding: Point | None = None
     """The point whose reason stands for the status after the folded points."""
-    spans: list[_Span] = field(default_factory=list)
-    published: list[_Span] = field(default_factory=list)
+    spans: list[_Span] = []
+    published: list[_Span] = []
     """The spans as the tables have them: ``spans``, and the silence after the last point if there was one."""
     expires_at: int | None = None
     """When the newest evidence runs out and the status must be looked at again."""

@@ -205,7 +205,7 @@ class Watcher:
                 if (at := saving.due_at) is not None:
                     due.append(at)
                 self._wake.wait(max(CHECK_PACE if checks else 0.0, min(due) - time.monotonic()))
-            if (early := rested_at - time.monotonic()) > 0:
+            if all_read and (early := rested_at - time.monotonic()) > 0:
                 time.sleep(early)  # what comes meanwhile is read in one round
             self._wake.clear()
             if self._stopping:

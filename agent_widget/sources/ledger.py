@@ -35,8 +35,7 @@ Price = Callable[[str | None, Tokens, int, Terms], float | None]
 """US dollars for some tokens of a model at a time, bought on some terms; ``None`` if nobody knows its price."""
 
 
-@dataclass(slots=True)
-class _Account:
+class _Account(msgspec.Struct, array_like=True, gc=False):
     """What one session or agent has used.
 
     Money is counted in billionths of a dollar: sums of integers do not depend on the order of what was added and taken
@@ -119,11 +118,10 @@ class _Period(NamedTuple):
         return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
-@dataclass(slots=True)
-class _Use(_Account):
+class _Use(_Account, array_like=True, gc=False, kw_only=True):
     """What one agent has used of one model in a quarter of an hour."""
 
-    period: _Period = field(kw_only=True)
+    period: _Period
 
     @property
     def operation(self) -> Record | Gone:
@@ -135,8 +133,7 @@ class _Use(_Account):
         return Record(self.table, self.id, of | self.fields)
 
 
-@dataclass(slots=True)
-class _Answer:
+class _Answer(msgspec.Struct, array_like=True, gc=False):
     """One billed answer: the last snapshot of it counts, and its owner is whoever wrote it first."""
 
     owner: tuple[bool, int, str, str]

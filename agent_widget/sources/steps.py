@@ -138,7 +138,7 @@ STANDARD: Final = Terms()
 """At the usual rates."""
 
 
-class Usage(msgspec.Struct, frozen=True, gc=False):
+class Usage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An answer of the model was billed.
 
     ``id`` is the same wherever the answer is written down, in several lines or files: it is counted once.
