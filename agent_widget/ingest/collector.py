@@ -24,8 +24,8 @@ from ..protocol import HostState, Publishing, SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
 from ..sources.steps import PERSON
 from ..sources.texts import title_of
-from ..store import Row, Store, joined, own_time
-from ..tables import TABLES, Gone, Record, now_ms
+from ..store import Row, Store, joined
+from ..tables import Gone, Record, now_ms
 from . import database, homes, joining
 from .accounts import Accounts
 from .archive import Archive
@@ -37,6 +37,7 @@ from .keeping import Keeper
 from .precedence import Precedence
 from .progress import MAX_PROBLEMS, More, Progress
 from .projects import Projects, Rename
+from .retention import Retention
 from .roots import add_known, known_kinds, known_places, resolve
 from .stats import Stats
 from .status import Statuses
@@ -58,8 +59,6 @@ HOT_FILES: Final = 500
 """Maximum files, those that changed last, that are checked often."""
 VERIFY_BYTES: Final = 2**20
 """Maximum bytes of grown files compared with what was read of them, per check."""
-_WITH_SESSION: Final = ("agents", "usage")
-"""Tables whose rows add up to the totals of their sessions, and stay as long as these."""
 _OF_ACCOUNTS: Final = ("agents", "sessions", "limits")
 _OVER: Final = object()
 _AT_ONCE: Final = 5000
@@ -152,8 +151,7 @@ class Collector:
         """Bytes that are left to be read here: workers were given none of them, or could not read them."""
         self._joining: Iterator[None] | None = None
         """What a worker has found, while it is taken in."""
-        self._pruned: dict[str, tuple[int, str]] = {}
-        """Table → time (ms) and id of the last row that :meth:`prune` looked at, if there are more."""
+        self._retention = Retention(self.store, self._apply)
         if self.sources or follows:
             self._begin_archive()
         self.tree = Tree(lambda: self.sources)
@@ -253,28 +251,9 @@ class Collector:
         archive = self.archive
         if archive is None or self.retention_ms is None:
             return False
-        before, more = self.clock() - self.retention_ms, False
-        for table in TABLES:
-            if table not in ("stats", *_WITH_SESSION):
-                ids = archive.before(table, before, _AT_ONCE)
-                self._apply([Gone(table, id) for id in ids])
-                more |= len(ids) == _AT_ONCE
-        for table in _WITH_SESSION:
-            more |= self._prune_with_sessions(table, before)
+        more = self._retention.prune(archive, self.clock() - self.retention_ms)
         self.save()
         return more
-
-    def _prune_with_sessions(self, table: str, before: int) -> bool:
-        """Take out old rows whose session is not there any more, so that its totals and theirs stay equal."""
-        rows = self.store.older(table, _AT_ONCE, self._pruned.pop(table, None) or (before, ""))
-        old = [(row, at) for row in rows if (at := own_time(table, row))]
-        self._apply(
-            [Gone(table, row["id"]) for row, _ in old if self.store.get("sessions", row["session_id"] or "") is None]
-        )
-        if len(old) < _AT_ONCE:
-            return False
-        self._pruned[table] = (old[-1][1], old[-1][0]["id"])
-        return True
 
     def close(self) -> None:
         """Write a last checkpoint and close the archive."""
