@@ -14,9 +14,11 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import blake2b
+from itertools import accumulate
 from operator import is_
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -72,28 +74,72 @@ _CLEAN: Final[set[str]] = set()
 """Short texts that hold no secret."""
 
 
+_LARGE: Final = 50_000
+"""Characters of a text of which, once it was looked through, only what stands behind secrets is looked at again."""
+_BEHIND: Final = 5_000
+"""So many of them."""
+
+
 def _masked(text: str, label: Callable[[str, Span], str]) -> str:
-    for _ in range(_PASSES):
-        spans, crowd = find(text)
-        if not spans and crowd is None:
+    shown, places, is_crowded = _once(text, label)
+    for _ in range(_PASSES - 1):
+        if not places or is_crowded:
             break
-        parts: list[str] = []
-        done = 0
-        for span in spans:
-            if crowd is not None and span.begin >= crowd:
-                break
-            if span.begin >= done:  # where two begin together the first one, the more specific, names them
-                parts += (text[done : span.begin], label(text, span))
-            done = max(done, span.end)
-        if crowd is not None:
-            for begin, end in crowded(text, max(crowd, done)):
-                parts += (text[done:begin], "[masked: secret]")
-                done = end
-        parts.append(text[done:])
-        text = "".join(parts)
-        if crowd is not None:
+        if len(shown) <= _LARGE:
+            shown, places, is_crowded = _once(shown, label)
+        else:
+            shown, places = _behind(shown, places, label)
+    return shown
+
+
+def _behind(text: str, places: list[int], label: Callable[[str, Span], str]) -> tuple[str, list[int]]:
+    """Mask what stands behind the masks at some places; returns the text, and the places of the new masks."""
+    parts: list[str] = []
+    found: list[int] = []
+    done = size = at = 0
+    while at < len(places):
+        begin = max(places[at], done)
+        end = begin + _BEHIND
+        while at < len(places) and places[at] < end:
+            end = max(end, places[at] + _BEHIND)
+            at += 1
+        while end < len(text) and not text[end].isspace():  # a secret is looked at to its end
+            end += 1
+        shown, more, _ = _once(text[begin:end], label)
+        size += begin - done
+        found += [size + place for place in more]
+        parts += (text[done:begin], shown)
+        size += len(shown)
+        done = end
+    return "".join([*parts, text[done:]]), found
+
+
+def _once(text: str, label: Callable[[str, Span], str]) -> tuple[str, list[int], bool]:
+    """Mask what is found at one look.
+
+    Returns the text, where in it each mask begins, and whether there was too much to look at each.
+    """
+    spans, crowd = find(text)
+    if not spans and crowd is None:
+        return text, [], False
+    parts: list[str] = []
+    places: list[int] = []
+    done = size = 0
+    for span in spans:
+        if crowd is not None and span.begin >= crowd:
             break
-    return text
+        if span.begin >= done:  # where two begin together the first one, the more specific, names them
+            mark = label(text, span)
+            parts += (text[done : span.begin], mark)
+            places.append(size + span.begin - done)
+            size += span.begin - done + len(mark)
+        done = max(done, span.end)
+    if crowd is not None:
+        for begin, end in crowded(text, max(crowd, done)):
+            parts += (text[done:begin], "[masked: secret]")
+            done = end
+    parts.append(text[done:])
+    return "".join(parts), places, crowd is not None
 
 
 def _label(text: str, span: Span) -> str:
@@ -128,26 +174,71 @@ def deep(value: Any, name: str | None = None) -> Any:
     if isinstance(value, str):
         if name is not None and value and (kind := kind_of_value(name, value)) is not None:
             return f"[masked: {kind}]"
+        if name is not None and name.lower() in _HEADERS:
+            line = f"{name}: {value}"
+            safe = mask(line)
+            return value if safe is line else safe[len(name) + 2 :]
         return reference(value) if name in _REFERENCES or (name or "").endswith("_id") else mask(value)
     if isinstance(value, dict):
+        names = _names_in(value, name)
         shown = {
-            reference(key) if isinstance(key, str) else key: deep(inner, key if isinstance(key, str) else None)
-            for key, inner in value.items()
+            reference(key) if isinstance(key, str) else key: deep(inner, names.get(key)) for key, inner in value.items()
         }
         return value if _same(value, shown) else shown
     if isinstance(value, (list, tuple)):
-        items = [deep(item, _option(before)) for before, item in zip([None, *value], value, strict=False)]
+        listed = name if name is not None and name.endswith("s") else None
+        items = [
+            f"[masked: {kind}]"
+            if listed and isinstance(item, str) and (kind := kind_of_value(listed[:-1], item, vague=True)) is not None
+            else deep(item, _name_of(before, value))
+            for before, item in zip([None, *value], value, strict=False)
+        ]
+        if any(isinstance(item, str) and item.startswith("-") for item in items):
+            items = _in_command(items)
         return value if all(map(is_, value, items)) else items
     return value
 
 
+_HEADERS: Final = frozenset(
+    "authorization proxy-authorization cookie set-cookie mnemonic seed_phrase recovery_phrase".split()
+)
+"""What stands under these says by its begin, or by its parts, what it is: it is looked at as in a text."""
+
+
+def _names_in(value: dict[Any, Any], name: str | None) -> dict[Any, str]:
+    """Return what the values of a dict are called: by their keys; a ``value`` by the name beside it, or above."""
+    names = {key: key for key in value if isinstance(key, str)}
+    for key in ("value", "default"):
+        if key in names:
+            beside = value.get("name", value.get("key"))
+            names[key] = beside if isinstance(beside, str) else name or key
+    return names
+
+
+def _name_of(before: Any, items: Sequence[Any]) -> str | None:
+    """Return what an item of a list is called by the one before it, if that may say that it is secret.
+
+    That is an option of a command (``["--token", "x"]``), or the first of a pair (``["X-Api-Key", "x"]``).
+    """
+    return before if isinstance(before, str) and (before.startswith("-") or len(items) == 2) else None
+
+
+def _in_command(words: list[Any]) -> list[Any]:
+    """Mask what is a secret in a command only where it stands: ``["mysql", "-u", "root", "-px"]``."""
+    texts = [word if isinstance(word, str) else "" for word in words]
+    ends = list(accumulate(len(text) + 1 for text in texts))
+    shown = list(words)
+    for span in reversed(find(" ".join(texts)).spans):
+        place = bisect_right(ends, span.begin)
+        begin = span.begin - (ends[place - 1] if place else 0)
+        if "[masked: " not in texts[place] and isinstance(words[place], str):
+            word = shown[place]
+            shown[place] = f"{word[:begin]}[masked: {span.kind}]{word[begin + span.end - span.begin :]}"
+    return shown
+
+
 def _same(value: dict[Any, Any], shown: dict[Any, Any]) -> bool:
     return len(value) == len(shown) and all(map(is_, value, shown)) and all(map(is_, value.values(), shown.values()))
-
-
-def _option(before: Any) -> str | None:
-    """Return the name of an option of a command if what stands before in a list is one: ``["--token", "x"]``."""
-    return before if isinstance(before, str) and before.startswith("-") else None
 
 
 def masked(operation: Record | Gone) -> Record | Gone:

@@ -13,7 +13,7 @@ with is :data:`CUT`. Where a text was cut the beginning of a secret is enough.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, cached_property
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -67,7 +67,8 @@ def compiled(template: str, *, cut: bool = True) -> str:
             # as many as there can be of one that is not whole: a run of letters may be as long as the text
             some = f"{{{least},{int(many.rstrip('+').rpartition(',')[2]) - 1}}}+"
             whole = f"{letters}{count}{end}{pattern}"
-            pattern = rf"(?:{whole}|{letters}{some}(?=\x1a))" if cut else whole
+            begins = template.startswith(part)  # the beginning of what begins by chance looks like any word
+            pattern = rf"(?:{whole}|{letters}{some}(?=\x1a))" if cut and not begins else whole
             random = True
         elif part:
             literal = "".join(
@@ -235,7 +236,9 @@ def _odd() -> list[tuple[str, re.Pattern[str], Shape]]:
         literals = re.split(r"\{[^}]*\}|\([^)]*\)", rule.template)
         pattern = compiled(rule.template)
         if rule.template[0].isalnum() or rule.template[0] == "{":
-            pattern = rf"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt])){pattern}"
+            own = "+/" if rule.template.startswith("{base64") else ""
+            address = "|(?<=/bot)" if rule.kind.startswith("Telegram") else ""
+            pattern = rf"(?:(?<![A-Za-z0-9_{own}-])|(?<=\\[nrt]){address}){pattern}"
         found.append((max(literals, key=len), re.compile(pattern), rule))
     return found
 
@@ -250,11 +253,18 @@ def _odd_tokens(raw: str) -> Iterator[Span]:
 
 _PEM: Final = expression(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_BODY: Final = expression(r"[\w\s+/=:,.\\-]*+", re.ASCII)
+_PUTTY: Final = expression(r"Private-Lines: \d{1,3}(?=\s|\\[nr])")
+"""What stands before the private half of a key of PuTTY."""
+_PUTTY_BODY: Final = expression(r"(?:(?:\s|\\[nr])++[A-Za-z0-9+/=]{16,}+)*+")
 _PEM_END: Final = expression(r"-----END [A-Z0-9 ]{0,50}-----")
 _AWS: Final = expression(r"(?<![A-Za-z0-9/+=_.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_.-])")
 
 
 def _private_keys(raw: str) -> Iterator[Span]:
+    for putty in _PUTTY.finditer(raw):
+        end = _PUTTY_BODY.match(raw, putty.end()).end()  # type: ignore[union-attr]
+        if end >= putty.end() + 16:
+            yield Span(putty.start(), end, "private key")
     at = closing = 0
     while (found := _PEM.search(raw, at)) is not None:
         at = found.end()
@@ -408,7 +418,7 @@ def _in_query(low: str, at: int) -> bool:
 @cache
 def _before() -> dict[str, re.Pattern[str]]:
     """Return what must stand before a name, by the rule's kind."""
-    return {rule.kind: re.compile(rf"(?:{'|'.join(rule.before.split())})[_-]?\Z") for rule in NAMES if rule.before}
+    return {rule.kind: re.compile(rf"(?:{'|'.join(rule.before.split())})[_ -]?\Z") for rule in NAMES if rule.before}
 
 
 def _rule(low: str, found: re.Match[str]) -> tuple[str, bool] | None:
@@ -476,6 +486,8 @@ class _Value(NamedTuple):
             return True
         if self.quoted and password:
             return not (value.isalpha() and any(stem in value.lower() for stem in ("pass", "pwd", "field", "input")))
+        if "." in value and self.quoted and any(len(part) >= 12 and _by_chance(part) for part in value.split(".")):
+            return True
         if _IDENTIFIER.fullmatch(value) and not (password and value[-1].isdigit() and "_" not in value):
             return (not password and len(value) >= 20 and _is_jumbled(value)) or (
                 self.quoted and "." not in value and _by_chance(value)
@@ -651,12 +663,63 @@ _PGPASS: Final = expression(
 
 
 def _in_pgpass(raw: str) -> Iterator[Span]:
-    """Yield the passwords in lines of a ``.pgpass``; past very many of them whatever stands there."""
+    """Yield the passwords in lines of a ``.pgpass``; past very many of them all that stands there."""
     patience = _patience(raw)
     for number, found in enumerate(_PGPASS.finditer(raw)):
         value = found["value"]
-        if number > patience or (len(value) >= 4 and not _is_placeholder(value) and not _PLACE.match(value)):
+        if number > patience:
+            yield Span(found.start("value"), len(raw), "password")
+            return
+        if len(value) >= 4 and not _is_placeholder(value) and not _PLACE.match(value):
             yield Span(*found.span("value"), "password")
+
+
+_COOKIES: Final = expression(r"\t(?:TRUE|FALSE)\t\d{1,13}\t[^\t\n]{1,100}\t(?P<value>[^\s\x1a]{8,}+)")
+"""A line of a ``cookies.txt``, as curl and browsers write it."""
+_STATED: Final = expression(
+    r"(?:\b(?:identified[ \t]{1,3}(?:with[ \t]{1,3}\w{1,40}[ \t]{1,3})?by"
+    r"|with[ \t]{1,3}(?:encrypted[ \t]{1,3})?password"
+    r"|requirepass|masterauth|convertto-securestring)[ \t]{1,3}(?:-string[ \t]{1,3})?"
+    r"|(?P<loose>\bpassword[ \t]{1,3}(?=['\"`])))"
+    r"(?P<quote>\\{0,3}['\"`])?(?P<value>[^\s'\"`\\;\x1a]{4,200}+)(?(quote)(?=\\{0,3}['\"`]|\x1a|\Z))",
+    re.ASCII,
+)
+"""A password in a statement of SQL, in Redis' configuration, in PowerShell, or named and quoted in a sentence."""
+_PIPED: Final = expression(
+    r"\b(?:echo|printf)[ \t]{1,3}(?:-[neE]{1,3}[ \t]{1,3})?(?:['\"]?%s(?:\\n)?['\"]?[ \t]{1,3})?(?P<quote>['\"])?"
+    r"(?P<value>[^\s'\"|\\\x1a]{4,200}+)(?(quote)['\"])[ \t]{0,3}\|[^|\n]{0,100}?"
+    r"(?:sudo[ \t]{1,3}(?:-[a-zA-Z]{1,9}[ \t]{1,3}){0,3}-[a-z]{0,4}S|-stdin\b)",
+    re.ASCII,
+)
+"""A password that a program is given by a pipe: ``echo x | sudo -S …``, ``… | docker login --password-stdin``."""
+_PHRASE: Final = expression(
+    r"(?:mnemonic|(?:seed|recovery|secret)[ _-]?phrase)(?:\\*[\"'`])?[ \t]{0,3}(?:[:=]|is)?[ \t\\\"'`]{0,6}"
+    r"(?P<value>(?:[a-z]{3,8}[ ]{1,2}){11,23}[a-z]{3,8})(?![a-z])"
+)
+"""The words from which a wallet is made (BIP 39): 12 to 24."""
+
+
+def _in_places(matches: Iterable[re.Match[str]], raw: str, kind: str, spans: list[Span]) -> int | None:
+    """Add the values of matches; returns from where on there are too many to look at each."""
+    patience = _patience(raw)
+    for found in matches:
+        begin, end = found.span("value")
+        value = raw[begin : min(end, begin + _LOOK)]
+        patience -= 1
+        if patience <= 0:
+            return found.start()
+        if _is_placeholder(value) or _PLACE.match(value) or value.startswith("[masked"):
+            continue
+        if kind == "cookie" and not _by_chance(value):
+            continue
+        if kind == "password":
+            loose = found.groupdict().get("loose") is not None
+            mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+            special = not loose and any(sign in _SPECIAL for sign in value)
+            if not (mixed or special) or (loose and len(value) < 6) or _CALL.match(value):
+                continue
+        spans.append(Span(begin, end, kind))
+    return None
 
 
 _SCHEMES: Final = frozenset("basic bearer token digest apikey ssws bot key negotiate api-key".split())
@@ -711,14 +774,16 @@ class Found(NamedTuple):
 
 
 _NONE: Final = Found([])
-_OPTION_BEGINS: Final = r"(?:^|[\s\"'`(\[,])--?(?:[a-z0-9]{1,20}[-_]){0,4}\Z"
+_OPTION_BEGINS: Final = r"(?:^|[\s\"'`(\[,])--?(?:[a-z0-9]{1,20}[-_]){0,4}(?:store|key|src|dest)?\Z"
 _BEFORE_OPTION: Final = expression(_OPTION_BEGINS)
 _BEFORE_LISTED: Final = expression(
     rf"{_OPTION_BEGINS}|\b(?:define|putenv|setdefault|setenv)\(\s{{0,3}}{_QUOTE}[a-z0-9_]{{0,40}}\Z"
 )
 """The same, and what stands before a name that a call gives a value: ``define('DB_PASSWORD', 'x')``."""
-_BEFORE_SET: Final = expression(r"\b(?:set(?:[ \t]{1,3}-[a-z-]{1,10}){1,3}|setenv|setx)[ \t]{1,3}[a-z0-9_]{0,40}\Z")
-"""What stands before a variable that fish, csh or Windows set: ``set -gx DB_PASSWORD x``."""
+_BEFORE_SET: Final = expression(
+    r"(?:\b(?:set(?:[ \t]{1,3}-[a-z-]{1,10}){1,3}|setenv|setx)|(?:\A|\n|\\n)[ \t]{0,8}env)[ \t]{1,3}[a-z0-9_]{0,40}\Z"
+)
+"""What stands before a variable that fish, csh, Windows or a Dockerfile set: ``set -gx DB_PASSWORD x``."""
 _BEFORE_QUERY: Final = expression(r"(?:[?&]|\b(?:user(?: ?id|name)?|uid)=[^;\s\"']{1,80};\s?)\Z")
 _OPTIONS: Final = re.compile(r"-[a-z]").search
 _BEFORE_NETRC: Final = expression(r"\blogin(?:\s|\\n){1,3}[^\s\\]{1,80}(?:\s|\\n){1,9}\Z")
@@ -733,11 +798,15 @@ _HAS_SIGNATURE: Final = re.compile("g(?:nature)?=").search
 _HAS_ODD: Final = tuple(
     re.compile(hint).search for hint in (r":A[\w-]{34}", "v1[.]", "APA91", "-us[0-9]", "_mmk", "AZDO", "hook")
 )
+_HAS_SIGN: Final = ("AstraCS:", "!AQ", "JQQJ99", "AzFu", "AzSe")
 _HAS_HASH: Final = re.compile(r"[$](?:2[aby]|[156]|apr1|production)[$]").search
 _HAS_JSON: Final = re.compile("yJ").search  # the begin of JSON in base64
 _HAS_FLY: Final = re.compile("fm[12]").search
 _HAS_A: Final = re.compile("A(?:KIA|SIA|BSK)").search
-_MAY_BE_ODD: Final = re.compile(r":A[\w-]{34}|-us[0-9]|_mmk|lab_s|ABSK|APA91|fm[12]|v1[.]|eyJ|1//0|hook").search
+_MAY_BE_ODD: Final = re.compile(
+    r":A[\w-]{34}|-us[0-9]|_mmk|lab_s|ABSK|APA91|fm[12]|v1[.]|eyJ|1//0|hook|AstraCS|!AQ|JQQJ9|Az[FS]|[+]A|ACDb|APIM"
+    r"|[12]/[0-9]{16}|BBDC-|IQoJ|FwoG|cflt"
+).search
 _LONG_RUN: Final = b"x" * 35
 _HAS_OPTION: Final = re.compile(" -(?:[upawP]|-user|-proxy-u|-auth)").search
 
@@ -767,17 +836,37 @@ def find(text: str) -> Found:
             or _HAS_JSON(raw)
             or a
             or _HAS_FLY(raw)
-            or (classes.find(_LONG_RUN) >= 0 and any(has_odd(raw) for has_odd in _HAS_ODD))
+            or "IQoJb3" in raw
+            or "FwoGZX" in raw
+            or "ACDb" in raw
+            or "APIM" in raw
+            or "1/1" in raw
+            or "2/1" in raw
+            or (
+                classes.find(_LONG_RUN) >= 0
+                and (any(has_odd(raw) for has_odd in _HAS_ODD) or any(sign in raw for sign in _HAS_SIGN))
+            )
         ):
             spans += _odd_tokens(raw)
         if a or "aws" in low:
             spans += _aws_secrets(raw)
+    if ("+" in raw and "+A" in raw) or "BBDC-" in raw or "cflt" in raw:  # between + and / there may be no long run
+        spans += _odd_tokens(raw)
     if "$" in raw and _HAS_HASH(raw):
         spans += _odd_tokens(raw)
     if "//" in raw:
         crowd = _earlier(crowd, _in_addresses(raw, spans))
         if "hook" in raw or "1//0" in raw:
             spans += _odd_tokens(raw)
+    if "\t" in raw and ("\tTRUE\t" in raw or "\tFALSE\t" in raw):
+        crowd = _earlier(crowd, _in_places(_COOKIES.finditer(raw), raw, "cookie", spans))
+    password = _HAS_PASSWORD(low)
+    if password or "identified" in low or "ecurestring" in low:
+        crowd = _earlier(crowd, _in_places(_STATED.finditer(low), raw, "password", spans))
+    if "|" in raw and ("sudo" in raw or "-stdin" in raw):
+        crowd = _earlier(crowd, _in_places(_PIPED.finditer(raw), raw, "password", spans))
+    if "mnemonic" in low or "phrase" in low:
+        crowd = _earlier(crowd, _in_places(_PHRASE.finditer(low), raw, "recovery phrase", spans))
     if ":5432:" in raw or ":*:" in raw:
         spans += _in_pgpass(raw)
     if cut:
@@ -785,14 +874,14 @@ def find(text: str) -> Found:
         if "eyJ" in raw or ":A" in raw:
             spans += _odd_tokens(raw)
     if "-" in raw:
-        if "-----" in raw and "PRIVATE KEY" in raw:
+        if ("-----" in raw and "PRIVATE KEY" in raw) or "Private-Lines" in raw:
             spans += _private_keys(raw)
         if _HAS_OPTION(raw):
             crowd = _earlier(crowd, _in_commands(raw, low, spans))
     if (
         bearer
         or _HAS_KEY(low)
-        or _HAS_PASSWORD(low)
+        or password
         or _HAS_SECRET(low)
         or _HAS_AUTH(low)
         or (
@@ -836,7 +925,7 @@ def _all_named(raw: str, low: str, spans: list[Span]) -> int | None:
         patience -= 1
         if patience <= 0:
             return at
-    if _OPTIONS(low) is None and "login" not in low and "setenv" not in low and "setx" not in low:
+    if _OPTIONS(low) is None and not any(word in low for word in ("login", "setenv", "setx", "env ")):
         return None
     at = 0
     while (found := names.option.search(low, at)) is not None:
@@ -883,8 +972,11 @@ def crowded(text: str, begin: int) -> Iterator[tuple[int, int]]:
 _CROWD: Final = 50_000
 
 
-def kind_of_value(name: str, value: str) -> str | None:
-    """Return the kind of secret that a value under the key ``name`` is, if that says that it is one and it looks so."""
+def kind_of_value(name: str, value: str, *, vague: bool = False) -> str | None:
+    """Return the kind of secret that a value under the key ``name`` is, if that says that it is one and it looks so.
+
+    ``vague``: it must look drawn by chance, since the name says little.
+    """
     low = name.encode("ascii", "replace").decode().lower().lstrip("-")
     low = f'"{low}": "'
     found = _names().assigned.search(low)
@@ -895,6 +987,6 @@ def kind_of_value(name: str, value: str) -> str | None:
     end = raw.find(CUT)
     looked = raw[: _LOOK if end < 0 else min(end, _LOOK)]
     after = CUT if end >= 0 else ""
-    kind, vague = rule
+    kind, vague = rule[0], rule[1] or vague
     secret = _Value(looked, after, looked, kind == "password", True, False, False)
     return kind if secret.is_secret(found["name"], vague=vague) else None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import string
+from typing import Any
 
 import pytest
 
@@ -51,7 +53,7 @@ def test_the_example_of_a_shape_is_masked(rule: Shape) -> None:
 @pytest.mark.parametrize("rule", SHAPES, ids=lambda rule: f"{rule.kind}: {rule.template[:24]}")
 def test_what_is_too_short_for_a_shape_is_left(rule: Shape) -> None:
     """Where only its last part is shorter than any real token, and nothing else knows the rest."""
-    least = int(re.findall(r"(\d+)[^}]*\}$", rule.template)[-1])
+    least = int(re.findall(r"\{\w+:(\d+)[^}]*\}", rule.template)[-1])
     token = example(rule.template, fewer=min(least, 8) if least > 8 else least)
     kinds = re.findall(r"\[masked: (.*?)\]", mask(f"it is {token} here"))
     assert rule.kind not in kinds or sum(other.kind == rule.kind for other in RULES) > 1
@@ -89,12 +91,113 @@ def test_secrets_of_all_kinds_are_masked_in_this_place(placement: Placement) -> 
     assert left == []
 
 
+FORMS = [
+    ("https://api.telegram.org/bot{S}/sendMessage", "{digit:10}:AA{url:33}"),
+    ("my API key: {S}", "{word:32}"),
+    ("the access key: {S}", "{word:32}"),
+    ("ENV DB_PASSWORD {S}", "hunter{digit:2}x"),
+    ("FROM x\nENV API_TOKEN {S}\n", "{word:32}"),
+    ("CREATE USER bob WITH PASSWORD '{S}'", "hunter{digit:2}x"),
+    ("ALTER USER bob WITH ENCRYPTED PASSWORD '{S}';", "hunter{digit:2}x"),
+    ("ALTER USER bob IDENTIFIED BY '{S}'", "hunter{digit:2}x"),
+    ("create user 'a'@'%' identified with caching_sha2_password by '{S}';", "hunter{digit:2}x"),
+    ("requirepass {S}\n", "hunter{digit:2}x"),
+    ("ConvertTo-SecureString '{S}' -AsPlainText -Force", "hunter{digit:2}x!"),
+    ("use password `{S}` to log in", "hunter{digit:2}x"),
+    ("keytool -genkey -storepass {S} -keypass changeit", "hunter{digit:2}x"),
+    ("echo '{S}' | sudo -S apt update", "hunter{digit:2}x"),
+    ("echo {S} | docker login -u me --password-stdin", "hunter{digit:2}x"),
+    ("printf '%s' \"{S}\" | gh auth login --with-token-stdin", "{word:30}"),
+    (".example.org\tTRUE\t/\tTRUE\t1795846499\tsessionid\t{S}\n", "{word:32}"),
+    ("PuTTY-User-Key-File-3: ssh-ed25519\nPrivate-Lines: 1\n{S}\nPrivate-MAC: 00", "{base64:44}"),
+    ('"api_key": "{S}"', "abcdef{word:26}.{word:24}"),
+]
+"""Places of their own, and what stands in them; words that no rule knows by how they are written."""
+
+
+@pytest.mark.parametrize(("form", "template"), FORMS, ids=[form[:40] for form, _ in FORMS])
+def test_a_secret_is_masked_in_a_place_of_its_own(form: str, template: str) -> None:
+    chance = Chance(5)
+    for _ in range(20):
+        secret = chance.filled(template)
+        if any(map(str.isdigit, secret)):
+            shown = mask(form.replace("{S}", secret))
+            assert secret not in shown
+            assert "[masked: " in shown
+
+
+def test_the_words_of_a_wallet_are_masked() -> None:
+    words = "orbit lemon cactus planet velvet anchor mimic cradle fossil ribbon glance twelve"
+    for text in (f'MNEMONIC="{words}"', f"seed phrase: {words}", f'{{"mnemonic": "{words}"}}'):
+        assert words not in mask(text)
+    for text in ("a mnemonic is a set of words", f"{words}", "the phrase that pays"):
+        assert mask(text) == text
+
+
+STRUCTURES: list[tuple[Any, str]] = [
+    ({"name": "API_TOKEN", "value": "§"}, "{word:32}"),
+    ({"env": [{"name": "DB_PASSWORD", "value": "§"}]}, "hunter{digit:2}x"),
+    ({"key": "X-Api-Key", "value": "§"}, "{word:32}"),
+    ({"password": {"value": "§"}}, "hunter{digit:2}x"),
+    ({"db_password": {"type": "string", "default": "§"}}, "hunter{digit:2}x"),
+    ([["X-Api-Key", "§"]], "{word:32}"),
+    ({"headers": [["Authorization", "Basic §"], ["Accept", "*/*"]]}, "{base64:40}=="),
+    ({"headers": {"Authorization": "Basic §"}}, "{base64:40}=="),
+    ({"headers": {"authorization": "token §"}}, "{hex:40}"),
+    ({"headers": {"Proxy-Authorization": "Basic §"}}, "{base64:40}=="),
+    ({"headers": {"Cookie": "theme=dark; session=§"}}, "{word:32}"),
+    ({"set-cookie": "sid=§; Path=/; HttpOnly"}, "{word:32}"),
+    ({"api_keys": ["§", "§"]}, "{word:32}"),
+    (["mysql", "-u", "root", "-p§", "shop"], "hunter{digit:2}x"),
+    (["curl", "-u", "me:§", "https://a.example"], "hunter{digit:2}x"),
+    (["sshpass", "-p", "§", "ssh", "host"], "hunter{digit:2}x"),
+    ({"command": ["docker", "login", "-u", "me", "-p", "§"]}, "hunter{digit:2}x"),
+]
+
+
+@pytest.mark.parametrize(("value", "template"), STRUCTURES, ids=[str(value)[:50] for value, _ in STRUCTURES])
+def test_a_secret_is_masked_by_its_place_in_lists_and_maps(value: Any, template: str) -> None:
+    chance = Chance(6)
+    for _ in range(20):
+        secret = chance.filled(template)
+        if any(map(str.isdigit, secret)):
+            shown = json.dumps(deep(json.loads(json.dumps(value, ensure_ascii=False).replace("§", secret))))
+            assert secret not in shown
+            assert "[masked: " in shown
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"name": "the task", "value": "abcdef1234567890xyz"},
+        {"name": "input_tokens", "value": "123456789"},
+        {"tokens": ["hello", "gpt4", "word2vec"], "keys": ["id", "name1", "created_at2"]},
+        {"secrets": ["DB_URL", "STRIPE_WEBHOOK"]},
+        ["git", "commit", "-m", "use the password field"],
+        ["python", "-m", "pytest", "-p", "no:cacheprovider"],
+        ["tar", "-p", "xf", "a1b2.tar"],
+        {"headers": {"Authorization": "see section 4", "Cookie": "theme=dark"}},
+        {"password": {"value": "", "default": None}},
+    ],
+    ids=str,
+)
+def test_a_place_alone_makes_no_secret(value: Any) -> None:
+    assert deep(value) is value
+
+
 def test_a_private_key_is_masked() -> None:
     key = private_key(Chance(1))
     assert mask(f"cat id_rsa\n{key}\nand then") == "cat id_rsa\n[masked: private key]\nand then"
 
 
 LEFT = [
+    "set the ENV TOKEN variable2 first",
+    "the password 'field' is required",
+    "echo hello1 | grep -S x",
+    "echo $PASSWORD1 | sudo -S ls",
+    "identified by 'name' and date",
+    "primary key: users_2024_01_id",
+    "key: value1234567890",
     "PASSWORD: 'passwordFactor'",
     "hasToken: !!hasToken",
     "const token = process.env.GITHUB_TOKEN;",
