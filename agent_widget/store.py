@@ -304,35 +304,49 @@ class _Keyed:
         """Return the time of a row, 0 if it has none."""
         return own_time(self.definition.name, row)
 
-    def let_go(self, unwritten: Container[tuple[str, str]] = ()) -> list[tuple[str, int]]:
-        """Drop the oldest rows past the limit from memory and return their ids, each with its ``seq``.
-
-        A tenth more than the limit is borne, so this is rare. ``unwritten``: tables and ids of rows that must stay.
-        """
+    def surplus(self) -> list[tuple[int, Row]]:
+        """Return all rows, each with its ``seq``, if they are over the limit by more than a tenth; else none."""
         if self.limit is None or len(self.rows) <= self.limit + self.limit // 10:
             return []
-        excess = len(self.rows) - self.limit
+        return list(self.rows.values())
+
+    def oldest(self, held: list[tuple[int, Row]]) -> list[tuple[int, Row]]:
+        """Return those of a :meth:`surplus` that are past the limit by their own time, the oldest first.
+
+        It takes milliseconds, and needs no lock: nothing of the table is looked at.
+        """
+        name = _TIMES[self.definition.name]
+        times = [(row[name] or 0) if name else 0 for _, row in held]
+        order = sorted(range(len(held)), key=times.__getitem__)
+        return [held[index] for index in order[: len(held) - (self.limit or 0)]]
+
+    def let_go(
+        self, oldest: Iterable[tuple[int, Row]], unwritten: Container[tuple[str, str]] = ()
+    ) -> list[tuple[str, int]]:
+        """Drop rows from memory and return their ids, each with its ``seq``; those that have changed since stay.
+
+        ``unwritten``: tables and ids of rows that must stay.
+        """
         table = self.definition.name
-        name = _TIMES[table]
-        times = [((row[name] or 0) if name else 0, id) for id, (_, row) in self.rows.items()]
-        times.sort(key=itemgetter(0))  # nearly in order as they are, which a sort makes use of
-        oldest = []
-        for time, id in times[:excess]:
-            if (table, id) in unwritten:
+        dropped = []
+        for entry in oldest:
+            seq, row = entry
+            id = row["id"]
+            if self.rows.get(id) is not entry or (table, id) in unwritten:
                 continue
-            seq, _ = self.rows.pop(id)
-            oldest.append((id, seq))
+            del self.rows[id]
+            dropped.append((id, seq))
             self.cut = max(self.cut, seq)
-            self.horizon = max(self.horizon, time)
-        self.elsewhere += len(oldest)
-        return oldest
+            self.horizon = max(self.horizon, self.time_of(row))
+        self.elsewhere += len(dropped)
+        return dropped
 
     def drop(self) -> bool:
-        """:meth:`let_go` of a replica, and remember what was dropped; returns whether something was.
+        """Let the oldest rows past the limit go as a replica does, and note them; returns whether there were any.
 
         Whoever follows the replica from an earlier position and has not seen these rows change must drop them too.
         """
-        found = self.let_go()
+        found = self.let_go(self.oldest(self.surplus()))
         self.dropped.update(found)
         excess = max(0, len(self.dropped) - TOMBSTONES)
         for id in list(islice(self.dropped, excess)):
@@ -426,7 +440,7 @@ class Store:
             self._backing.write(seq, rows, gone, counts)
         with self.lock:
             self._note_written(seq)
-            self._let_go()
+        self._let_go()
 
     def _note_written(self, seq: int) -> None:
         """Note that the backing has all that changed up to ``seq``."""
@@ -444,9 +458,17 @@ class Store:
             self._backing.keep_sent(islice(changed, noted))
 
     def _let_go(self) -> None:
-        """Drop the oldest rows past the bounds from memory, which the backing has."""
+        """Drop the oldest rows past the bounds from memory, which the backing has.
+
+        Which these are is found out without the lock, which readers and senders would wait for.
+        """
         for table in self._tables.values():
-            table.let_go(self._unwritten)
+            with self.lock:
+                held = table.surplus()
+            if held:
+                oldest = table.oldest(held)
+                with self.lock:
+                    table.let_go(oldest, self._unwritten)
 
     @property
     def position(self) -> Position:

@@ -22,7 +22,7 @@ from agent_widget.ingest import archive as archiving
 from agent_widget.ingest import archive_file
 from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.archive_file import ArchiveError, default_path
-from agent_widget.store import Position, Store
+from agent_widget.store import Position, Row, Store, _Keyed
 from agent_widget.tables import TABLES, Gone, Record
 
 pytestmark = pytest.mark.usefixtures("own_machine")
@@ -392,6 +392,31 @@ def whole() -> bytes:
 
 
 DAMAGE = st.lists(st.tuples(st.integers(0, 10**6), st.binary(min_size=1, max_size=600)), min_size=1, max_size=4)
+
+
+def test_which_rows_leave_memory_is_found_out_while_others_use_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3")
+    oldest = _Keyed.oldest
+    seen: list[bool] = []
+
+    def others_meanwhile(table: _Keyed, held: list[tuple[int, Row]]) -> list[tuple[int, Row]]:
+        found = oldest(table, held)
+        other = threading.Thread(target=lambda: seen.append(bool(store.apply([log(0, "changed meanwhile")]))))
+        other.start()
+        other.join(10)
+        return found
+
+    monkeypatch.setattr(_Keyed, "oldest", others_meanwhile)
+    store.apply([log(number) for number in range(20)])
+    store.write()
+    assert seen == [True], "it did not wait"
+    assert store.holds("logs", "l0"), "it is not written as it is now"
+    assert store.held("logs") == 11 and store.count("logs") == 20
+    store.write()
+    assert {row["id"]: row["text"] for row in store.rows("logs")}["l0"] == "changed meanwhile"
+    archive.close()
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
