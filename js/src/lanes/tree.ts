@@ -28,8 +28,8 @@ const URGENCY: Readonly<Record<string, number>> = { waiting: 0, working: 1, idle
 const OVER = 3;
 
 /**
- * Agents as an indented tree, children under their parent: first those in whose tree somebody waits, then those who
- * work, the idle, and what is over by who was seen last.
+ * Agents as an indented tree, children under their parent: first those who wait, then those in whose tree somebody
+ * does, those who work, the idle, and what is over by who was seen last.
  */
 export function laneRows(agents: Iterable<Agent>, shown: ReadonlySet<string>, folding = NO_FOLDING): LaneRow[] {
   const members = new Map<string, Agent>();
@@ -77,7 +77,8 @@ export function laneRows(agents: Iterable<Agent>, shown: ReadonlySet<string>, fo
   };
   const lives = (agent: Agent): boolean => urgency(agent) < OVER;
   const order = (a: Agent, b: Agent): number => {
-    const byUrgency = urgency(a) - urgency(b);
+    // Of two trees in which somebody waits, the one whose root does: the other may have many rows before its next.
+    const byUrgency = urgency(a) - urgency(b) || Number(b.status === "waiting") - Number(a.status === "waiting");
     if (byUrgency !== 0) return byUrgency;
     const byTime = lives(a)
       ? (a.started_at ?? Infinity) - (b.started_at ?? Infinity)

@@ -15,6 +15,7 @@ export function agentColumn<K extends string, R extends Readonly<Record<K, strin
   return {
     key,
     min: 110,
+    wish: 160,
     grow: 1,
     value: (row) => row[key] && agentName(store, row[key]),
     cell: (row) => <AgentName id={row[key]} />,

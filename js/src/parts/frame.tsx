@@ -49,12 +49,13 @@ export function Frame<T extends TableName, R extends object>(props: FrameProps<T
   useStretchOf(table);
   const recorded = recordedRows(store, table);
   const held = recorded > rows.size ? `newest ${integer(total)}` : integer(total);
+  // What a view leaves out, such as heartbeats, is among those recorded: "of" all would mean other rows.
   const count =
     shown !== total
       ? `${integer(shown)} of ${held} ${total === 1 ? nouns[0] : nouns[1]}`
-      : recorded > rows.size
+      : recorded > rows.size && total === rows.size
         ? `${held} of ${plural(recorded, ...nouns)}`
-        : plural(total, ...nouns);
+        : `${held} ${total === 1 ? nouns[0] : nouns[1]}`;
   const clear = () => {
     nav.search.value = "";
     nav.stretch.value = null;

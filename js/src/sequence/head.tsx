@@ -3,6 +3,7 @@ import { plural } from "../lib/format.ts";
 import { EVERYONE } from "../lib/names.ts";
 import { StatusMark } from "../parts/status.tsx";
 import { useApp } from "../state/context.ts";
+import { alikeIn } from "../store/names.ts";
 import type { Geometry } from "./geometry.ts";
 import type { Flow, Stretch } from "./layout.ts";
 import { inLines, nameOf } from "./words.ts";
@@ -23,7 +24,8 @@ export function LaneName({ id, lane, geometry, lines, role, alone = false }: Lan
   const { agents } = store.tables;
   const name = nameOf(store, id);
   const agent = agents.rows.get(id);
-  const text = inLines(name, alone ? Infinity : geometry.characters, lines).map((line) => <div key={line}>{line}</div>);
+  const parts = inLines(name, alone ? Infinity : geometry.characters, lines, alikeIn(store, id));
+  const text = parts.map((line) => <div key={line}>{line}</div>);
   const style = { left: `${geometry.x(lane) - geometry.lane / 2}px`, width: `${geometry.lane}px` };
   return (
     <div role={role} class="flow-name" style={style}>

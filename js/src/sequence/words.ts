@@ -1,6 +1,6 @@
 // The words of the sequence: names, labels for screen readers, and tooltips.
 import { duration, kindWords, longDuration, stamp } from "../lib/format.ts";
-import { EVERYONE } from "../lib/names.ts";
+import { EVERYONE, endsOf } from "../lib/names.ts";
 import { oneLine, visible } from "../lib/text.ts";
 import type { Message } from "../store/events.ts";
 import { agentName } from "../store/names.ts";
@@ -41,20 +41,25 @@ export function tooltipOf(store: Shown, item: MessageItem, now: number): string 
     .join("\n");
 }
 
-/** A name with its middle left out: agents mostly differ at the ends. */
-export function cutMiddle(name: string, length: number): string {
-  if (name.length <= length) return name;
-  const end = Math.max(1, Math.floor((length - 1) / 2));
-  return `${name.slice(0, Math.max(1, length - 1 - end))}…${name.slice(-end)}`;
+/** A name of so many characters at most: what tells it apart stays (`endsOf`). */
+export function cutName(name: string, length: number, alike?: number): string {
+  const chars = [...name];
+  if (chars.length <= length) return name;
+  const [head, tail] = endsOf(name, alike);
+  if (head === "") return `${chars.slice(0, Math.max(1, length - 1)).join("")}…`;
+  const end = [...tail].slice(-Math.max(1, length - 2)).join(""); // beside one character and the ellipsis
+  return `${chars.slice(0, Math.max(1, length - 1 - [...tail].length)).join("")}…${end}`;
 }
 
-/** A name on at most two lines, parted where its words are. */
-export function inLines(name: string, length: number, most: number): readonly string[] {
-  if (name.length <= length || most === 1) return [cutMiddle(name, length)];
+/** A name on at most two lines, parted where its words are; `alike`: how much of its beginning others have too. */
+export function inLines(name: string, length: number, most: number, alike?: number): readonly string[] {
+  if (name.length <= length || most === 1) return [cutName(name, length, alike)];
   const words = name.split(/(?<=[-_ ./])/);
   let head = "";
   while (words.length > 1 && (head + words[0]!).length <= length) head += words.shift()!;
-  return head === "" ? [cutMiddle(name, length)] : [head.trim(), cutMiddle(words.join(""), length)];
+  if (words.length === 1 && head === "") return [cutName(name, length, alike)];
+  if (head === "") head = cutName(words.shift()!.trim(), length, 0);
+  return [head.trim(), cutName(words.join(""), length)];
 }
 
 export const isForAll = (message: Message): boolean => recipientOf(message) === EVERYONE;

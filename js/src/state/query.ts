@@ -1,5 +1,6 @@
 // The rows of a table that pass the search and the filters of a view, and how many each filter value would let pass.
 import { useMemo } from "preact/hooks";
+import { modelName } from "../lib/format.ts";
 import { matcher } from "../lib/search.ts";
 import type { ViewName } from "../store/tables.ts";
 import { useApp } from "./context.ts";
@@ -26,6 +27,14 @@ export const hostFacet: Facet<{ readonly host: string | null }> = {
   key: "host",
   title: "host",
   values: (row) => [row.host],
+  menu: true,
+};
+
+export const modelFacet: Facet<{ readonly model: string | null }> = {
+  key: "model",
+  title: "model",
+  values: (row) => [row.model],
+  name: modelName,
   menu: true,
 };
 

@@ -47,6 +47,7 @@ export class MemoryVersions {
   readonly #histories = new Map<string, MemoryHistory>();
   /** Texts that came before the table had their version. */
   readonly #early = new Map<string, WholeText>();
+  #openedAt: number | null = null;
 
   constructor() {
     this.changed = this.#changed;
@@ -58,16 +59,18 @@ export class MemoryVersions {
 
   /**
    * The table as it is now, in the order of its rows' last change. `opening`: what there is was there before
-   * anybody looked, so that nothing of it is new.
+   * anybody looked, so that nothing of it is new; neither is what is older than that and was only read later.
    */
   note(rows: readonly MemoryRow[], at: number, opening = false): void {
     let noted = false;
+    this.#openedAt ??= at;
     for (let i = rows.length - 1; i >= 0; i--) {
       const row = rows[i]!;
       const before = this.#known.get(row.id);
       if (before === row) break; // it and all before it are as they were
       this.#known.set(row.id, row);
       if (opening || (before !== undefined && versionOf(before) === versionOf(row))) continue;
+      if (before === undefined && row.updated_at !== null && row.updated_at < this.#openedAt) continue;
       noted = true;
       if (before === undefined) this.#keep(row.id, { isNew: true, changes: 0, versions: [this.#version(row, at)] });
       else this.#follow(before, row, at);

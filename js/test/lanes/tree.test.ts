@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { laneRows } from "../../src/lanes/tree.ts";
+import { arrange } from "../../src/views/agents/tree.ts";
 import { row } from "../support/rows.ts";
 
 test("many finished children fold under their parent, with all that hangs on them; the living stay", () => {
@@ -61,4 +62,18 @@ test("of a crowd all that is finished folds, of a few only many", () => {
   const rows = laneRows(crowd, new Set(crowd.map(({ id }) => id)), { over: 5, isOpen: () => false });
   assert.equal(rows.length, 21);
   assert.deepEqual(rows[0]!.fold, { count: 2, failed: 1, open: false });
+});
+
+test("who waits alone is not looked for below a large team in which somebody waits too", () => {
+  const team = [
+    row("agents", "boss", { status: "working", started_at: 1 }),
+    child("a2", "waiting"),
+    child("a3", "working"),
+  ];
+  const alone = row("agents", "alone", { status: "waiting", started_at: 5 });
+  assert.deepEqual(order([...team, alone]), ["alone", "boss", "a2", "a3"]);
+  assert.deepEqual(
+    arrange([...team, alone], { since: 0, open: () => true, order: null }).map(({ id }) => id),
+    ["alone", "boss", "a2", "a3"],
+  );
 });

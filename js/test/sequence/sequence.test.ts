@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { assignLanes } from "../../src/sequence/lanes.ts";
 import { type FlowItem, layFlow } from "../../src/sequence/layout.ts";
 import { latencyOf, pairUp, standingOf } from "../../src/sequence/pairs.ts";
-import { cutMiddle, inLines } from "../../src/sequence/words.ts";
+import { cutName, inLines } from "../../src/sequence/words.ts";
 import type { AgentsRow, MessagesRow } from "../../src/store/tables.ts";
 import { row } from "../support/rows.ts";
 
@@ -304,8 +304,26 @@ test("ten thousand messages are laid out, and none is lost", () => {
   );
 });
 
-test("a name keeps its ends, and parts where its words do", () => {
-  assert.equal(cutMiddle("general-purpose", 7), "gen…ose");
+test("a name keeps what tells it apart, and parts where its words do", () => {
+  assert.equal(cutName("orchestrator", 9, 3), "orchestr…");
+  assert.equal(cutName("orchestrator qz8vn7", 13), "orches…qz8vn7");
+  assert.equal(cutName("orchestrator qz8vn7", 5), "o…vn7");
+  assert.equal(cutName("reviewer", 9), "reviewer");
   assert.deepEqual(inLines("code-worker-12", 9, 2), ["code-", "worker-12"]);
-  assert.deepEqual(inLines("orchestrator", 9, 2), ["orch…ator"]);
+  assert.deepEqual(inLines("orchestrator qz8vn7", 9, 2, 13), ["orchestr…", "qz8vn7"]);
+  assert.deepEqual(inLines("orchestrator", 9, 2, 0), ["orchestr…"]);
+});
+
+test("a name cut to any length has that length, and no two stumps where its end is short", () => {
+  for (const name of [
+    "code-worker-12",
+    "orchestrator qz8vn7",
+    "Investigate wasm size reduction 2",
+    "日本語の長い名前のエージェント",
+  ])
+    for (let length = 3; length < 40; length++) {
+      const cut = cutName(name, length);
+      assert.ok([...cut].length <= length, `${cut} is longer than ${length}`);
+      if (length >= 12 && /\w$/.test(name)) assert.ok(cut.endsWith(/\w+$/.exec(name)![0].slice(-6)), cut);
+    }
 });

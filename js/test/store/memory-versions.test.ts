@@ -90,3 +90,13 @@ test("a store's first rows are no news, later ones are", async () => {
   assert.ok(versions.of("b")!.isNew);
   assert.equal(memoryVersions(store), versions);
 });
+
+test("an entry that was written before the page was opened is not new, however late it is read", () => {
+  const versions = new MemoryVersions();
+  versions.note([], 1_000, true);
+  const at = (id: string, updated_at: number | null) => row("memory", id, { text: id, version: id, updated_at });
+  versions.note([at("old", 900), at("late", 1_100), at("undated", null)], 2_000);
+  assert.equal(versions.of("old"), undefined);
+  assert.ok(versions.of("late")!.isNew);
+  assert.ok(versions.of("undated")!.isNew);
+});

@@ -193,7 +193,7 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
         aria-rowcount={shown.length + 1}
         aria-colcount={columns.length}
         aria-activedescendant={cursorShown ? `${prefix}${cursor}` : undefined}
-        style={{ "--columns": template(shownColumns) }}
+        style={{ "--columns": template(shownColumns, width) }}
         onScroll={onScroll}
         onKeyDown={onKeyDown}
         onFocus={() => setInside(true)}

@@ -11,10 +11,14 @@ export interface Column<R> {
   readonly title: string;
   /** The least width in px. */
   readonly min: number;
-  /** Share of the width left over; 0 keeps to `min`. */
+  /** The width in px at which most of what it shows is whole: what is left over goes there first. */
+  readonly wish?: number;
+  /** Share of the width; 0 keeps to `min`, or `wish`. */
   readonly grow?: number;
   /** The higher, the sooner it goes when there is no room; 0 never goes. */
   readonly rank?: number;
+  /** Says nothing in nearly every row (`knownColumns`): it goes where another column wants the room. */
+  readonly sparse?: boolean;
   readonly end?: boolean;
   /** What a row is about: where it is narrow, this has a line of its own above the others. */
   readonly lead?: boolean;

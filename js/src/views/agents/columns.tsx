@@ -6,7 +6,6 @@ import {
   hourMinute,
   integer,
   longDuration,
-  modelName,
   money,
   percent,
   plural,
@@ -23,6 +22,7 @@ import { Ends } from "../../parts/ends.tsx";
 import { FinishedMark } from "../../parts/finished.tsx";
 import type { Column } from "../../parts/grid/types.ts";
 import { HostMark } from "../../parts/host.tsx";
+import { ModelName } from "../../parts/model-name.tsx";
 import { Project } from "../../parts/project.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
@@ -47,7 +47,7 @@ export interface Knowledge {
   readonly onFinished: (id: string) => void;
 }
 
-type Shape = Pick<Column<AgentItem>, "min" | "grow" | "rank" | "end" | "lead">;
+type Shape = Pick<Column<AgentItem>, "min" | "wish" | "grow" | "rank" | "end" | "lead">;
 
 export function agentColumns(store: Shown, known: Knowledge): readonly Column<AgentItem>[] {
   const column = (
@@ -77,7 +77,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
     column(
       "name",
       "agent",
-      { min: 196, grow: 3, lead: true },
+      { min: 196, wish: 270, grow: 3, lead: true },
       (row) => agentName(store, row.id),
       (row, item) => (
         <span class="with-mark" style={{ paddingInlineStart: `${Math.min(item.depth, DEEPEST) * INDENT_PX}px` }}>
@@ -100,7 +100,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
     column(
       "status",
       "status",
-      { min: 130, grow: 1.5, rank: 1 },
+      { min: 130, wish: 180, grow: 1.5, rank: 1 },
       (row) => row.status,
       (row) => (
         <span class="line" title={oneLine(`${row.status ?? "unknown"}: ${row.status_reason ?? "no reason known"}`)}>
@@ -138,11 +138,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
       "model",
       { min: 92, grow: 0.4, rank: 7 },
       (row) => row.model,
-      (row) => (
-        <span class="line muted" title={oneLine(row.model ?? "")}>
-          {row.model === null ? "–" : oneLine(modelName(row.model))}
-        </span>
-      ),
+      (row) => <ModelName model={row.model} />,
     ),
     column(
       "recent",

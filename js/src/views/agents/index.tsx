@@ -7,7 +7,7 @@ import { Either } from "../../parts/either.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
 import { useApp, useSelection } from "../../state/context.ts";
-import { type Facet, hostFacet, useQuery } from "../../state/query.ts";
+import { type Facet, hostFacet, modelFacet, useQuery } from "../../state/query.ts";
 import { eventsOf } from "../../store/events.ts";
 import { AGENT_STATUSES, type AgentsRow } from "../../store/tables.ts";
 import { agentColumns, withKnown } from "./columns.tsx";
@@ -25,7 +25,7 @@ const PRESENCE_MS = 60 * MINUTE_MS;
 const facets: readonly Facet<AgentsRow>[] = [
   { key: "status", title: "status", values: (row) => [row.status], order: AGENT_STATUSES },
   { key: "role", title: "role", values: (row) => [row.role], menu: true },
-  { key: "model", title: "model", values: (row) => [row.model], menu: true },
+  modelFacet,
   { key: "project", title: "project", values: (row) => [row.project], menu: true },
   { key: "worktree", title: "worktree", values: (row) => [row.worktree], menu: true, partial: true },
   { key: "account", title: "account", values: (row) => [row.account], menu: true },

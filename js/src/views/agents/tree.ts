@@ -130,9 +130,11 @@ class Forest {
     for (const own of this.#children.values()) own.sort(this.byUrgency);
   }
 
-  /** Agents that wait come first, together with their parents. */
+  /** Agents that wait come first, then the parents of such: of these the next may be many rows below. */
   readonly byUrgency = (a: AgentsRow, b: AgentsRow): number =>
-    this.#urgency(a) - this.#urgency(b) || (a.started_at ?? 0) - (b.started_at ?? 0);
+    this.#urgency(a) - this.#urgency(b) ||
+    Number(b.status === "waiting") - Number(a.status === "waiting") ||
+    (a.started_at ?? 0) - (b.started_at ?? 0);
 
   #urgency(row: AgentsRow): number {
     const known = this.#urgencies.get(row.id);

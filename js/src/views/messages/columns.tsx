@@ -26,15 +26,16 @@ export const messageColumns = (store: Shown, pairs: Pairs, standing: StandingOf)
     key: "sender",
     title: "from → to",
     min: 150,
+    wish: 260,
     grow: 3,
     value: (row) => row.sender && agentName(store, row.sender),
     cell: (row) => (
       <span class="route">
-        <AgentName id={row.sender} />
+        <RouteEnd id={row.sender} store={store} />
         <span class="muted" aria-label="to">
           →
         </span>
-        <AgentName id={row.recipient} />
+        <RouteEnd id={row.recipient} store={store} />
       </span>
     ),
   },
@@ -46,7 +47,7 @@ export const messageColumns = (store: Shown, pairs: Pairs, standing: StandingOf)
     value: (row) => row.kind,
     cell: (row) => <KindPill kind={row.kind} />,
   },
-  { key: "text", lead: true, title: "text", min: 120, grow: 5, cell: (row) => <Line text={row.text} /> },
+  { key: "text", lead: true, title: "text", min: 120, wish: 200, grow: 5, cell: (row) => <Line text={row.text} /> },
   {
     key: "latency",
     title: "answered in",
@@ -57,6 +58,16 @@ export const messageColumns = (store: Shown, pairs: Pairs, standing: StandingOf)
     cell: (row) => <Latency row={row} pairs={pairs} standing={standing(row)} store={store} />,
   },
 ];
+
+/** The longer of two names gives way first, by far: a short one cut as well says nothing. */
+function RouteEnd({ id, store }: { id: string | null; store: Shown }) {
+  const length = id === null ? 0 : agentName(store, id).length;
+  return (
+    <span class="route-end" style={{ flexShrink: length ** 2 }}>
+      <AgentName id={id} />
+    </span>
+  );
+}
 
 interface LatencyProps {
   readonly row: MessagesRow;

@@ -7,6 +7,7 @@ import { agentColumn } from "../../parts/agent-column.tsx";
 import { Ends } from "../../parts/ends.tsx";
 import type { Column } from "../../parts/grid/types.ts";
 import { HostMark } from "../../parts/host.tsx";
+import { ModelName } from "../../parts/model-name.tsx";
 import { Project } from "../../parts/project.tsx";
 import { StatusMark } from "../../parts/status.tsx";
 import { Line } from "../../parts/text.tsx";
@@ -24,7 +25,7 @@ export function lasted(row: SessionsRow): number | null {
   return started_at === null || updated_at === null || updated_at <= started_at ? null : updated_at - started_at;
 }
 
-type Shape = Pick<Column<SessionItem>, "min" | "grow" | "rank" | "end" | "lead">;
+type Shape = Pick<Column<SessionItem>, "min" | "wish" | "grow" | "rank" | "end" | "lead">;
 type Cell = ReturnType<Column<SessionItem>["cell"]>;
 
 export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
@@ -41,14 +42,6 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     value: (item) => value(item.row),
     cell: (item) => cell(item.row, item.depth),
   });
-  const text = (key: "branch" | "model", shape: Shape) =>
-    column(
-      key,
-      key,
-      shape,
-      (row) => row[key],
-      (row) => <Line text={row[key]} class="muted" />,
-    );
   const figure = (
     key: "messages" | "tool_calls" | "errors" | "files_changed",
     title: string,
@@ -67,7 +60,7 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     column(
       "title",
       "session",
-      { min: 240, grow: 8, lead: true },
+      { min: 240, wish: 380, grow: 8, lead: true },
       (row) => row.title,
       (row, depth) => (
         <span class="with-mark" style={{ paddingInlineStart: `${depth * INDENT_PX}px` }}>
@@ -87,7 +80,7 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
     column(
       "agent_id",
       "agent",
-      { min: 100, grow: 1, rank: 12 },
+      { min: 100, wish: 150, grow: 1, rank: 12 },
       (row) => agent.value!(row),
       (row) => agent.cell(row),
     ),
@@ -98,8 +91,20 @@ export function sessionColumns(store: Shown): readonly Column<SessionItem>[] {
       (row) => row.project,
       (row) => <Project row={row} />,
     ),
-    text("branch", { min: 100, grow: 1, rank: 11 }),
-    text("model", { min: 124, rank: 9 }),
+    column(
+      "branch",
+      "branch",
+      { min: 100, wish: 130, grow: 1, rank: 11 },
+      (row) => row.branch,
+      (row) => <Line text={row.branch} class="muted" />,
+    ),
+    column(
+      "model",
+      "model",
+      { min: 88, rank: 9 },
+      (row) => row.model,
+      (row) => <ModelName model={row.model} />,
+    ),
     column(
       "started_at",
       "started",

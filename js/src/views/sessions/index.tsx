@@ -9,7 +9,7 @@ import { Grid } from "../../parts/grid/grid.tsx";
 import { knownColumns } from "../../parts/grid/known-columns.ts";
 import { Resume } from "../../parts/resume.tsx";
 import { useApp, useSelection } from "../../state/context.ts";
-import { type Facet, hostFacet, runQuery } from "../../state/query.ts";
+import { type Facet, hostFacet, modelFacet, runQuery } from "../../state/query.ts";
 import { useWithin } from "../../state/stretch.ts";
 import { hasTranscript } from "../../state/trail.ts";
 import { SESSION_STATUSES, type SessionsRow } from "../../store/tables.ts";
@@ -19,7 +19,7 @@ import { flat, nested, type SessionItem } from "./tree.ts";
 
 const facets: readonly Facet<SessionsRow>[] = [
   { key: "status", title: "status", values: (row) => [row.status], order: SESSION_STATUSES },
-  { key: "model", title: "model", values: (row) => [row.model], menu: true },
+  modelFacet,
   { key: "project", title: "project", values: (row) => [row.project], menu: true },
   { key: "worktree", title: "worktree", values: (row) => [row.worktree], menu: true, partial: true },
   { key: "account", title: "account", values: (row) => [row.account], menu: true },

@@ -44,6 +44,7 @@ export function taskColumns(store: Shown, depths: ReadonlyMap<string, number>): 
       lead: true,
       title: "task",
       min: 250,
+      wish: 360,
       grow: 6,
       value: (row) => row.title,
       cell: (row) => (
@@ -81,6 +82,7 @@ export function taskColumns(store: Shown, depths: ReadonlyMap<string, number>): 
       key: "owner",
       title: "owner",
       min: 120,
+      wish: 170,
       grow: 1,
       rank: 3,
       value: (row) => row.owner && agentName(store, row.owner),

@@ -10,7 +10,7 @@ import { Details } from "../../parts/details.tsx";
 import { Frame } from "../../parts/frame.tsx";
 import { Grid } from "../../parts/grid/grid.tsx";
 import { useApp } from "../../state/context.ts";
-import { type Facet, hostFacet, useQuery } from "../../state/query.ts";
+import { type Facet, hostFacet, modelFacet, useQuery } from "../../state/query.ts";
 import { useBounds } from "../../state/stretch.ts";
 import { agentName } from "../../store/names.ts";
 import { recordedRows, type Shown } from "../../store/store.ts";
@@ -42,7 +42,7 @@ function facetsOf(store: Shown, split: Split): readonly Facet<UsageRow>[] {
   const branchOf = keyOf("branch", store.tables.sessions.rows);
   const facets: readonly Facet<UsageRow>[] = [
     { key: "source", title: "source", values: (row) => [row.source], menu: true },
-    { key: "model", title: "model", values: (row) => [row.model], menu: true },
+    modelFacet,
     { key: "project", title: "project", values: (row) => [row.project], menu: true },
     { key: "branch", title: "branch", values: (row) => [branchOf(row)], menu: true },
     {
@@ -185,7 +185,9 @@ function Sums({ every, rows, question, split, of: key, measure, chosen }: SumsPr
   const nameOf = (id: string): string => {
     if (id === "") return NONE[split];
     if (split === "agent") return agentName(store, id);
-    return split === "model" ? modelName(id) : id;
+    // As it is written, where two makers' have the same name.
+    const alone = split === "model" && groups.filter((one) => modelName(one.id) === modelName(id)).length === 1;
+    return alone ? modelName(id) : id;
   };
   const quarter = startOf(store.now.value, "quarter");
   const shown = useMemo(() => extentOf(rows, bounds, quarter), [rows, bounds, quarter]);
