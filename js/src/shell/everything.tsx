@@ -54,8 +54,8 @@ export function EverythingPanel({ everything }: { everything: Everything }) {
       </header>
       {found !== null && <Progress found={found} />}
       <ul ref={list} class="plain hits" aria-label="Hits">
-        {found?.hits.map((hit, i) => (
-          <li key={i}>
+        {found?.hits.map((hit) => (
+          <li key={hit.nth}>
             <button type="button" class="hit" onClick={() => open(hit)}>
               <span class="hit-head">
                 <strong class="line">{hit.agent_id === null ? "–" : agentName(store, hit.agent_id)}</strong>

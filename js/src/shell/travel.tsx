@@ -103,7 +103,9 @@ export function Travel() {
       <Typed
         go={(to) => {
           playing.value = false;
-          go(Math.max(history.peek().from, to));
+          const { from } = history.peek();
+          go(Math.max(from, to));
+          return to < from ? `begins ${stamp(from, live.now.peek())}` : null;
         }}
       />
       <span class="travel-time figures" title={at === null ? undefined : exactTime(at)}>
@@ -125,34 +127,44 @@ export function Travel() {
   );
 }
 
-/** A moment that is typed: Enter goes there. */
-function Typed({ go }: { go: (at: number) => void }) {
+const EXAMPLES = "14:05, yesterday 14:05, -2h or 2026-11-23 14:05";
+
+/** A moment that is typed: Enter goes there; `go` gives what there is to say about it. */
+function Typed({ go }: { go: (at: number) => string | null }) {
   const { live } = useApp();
   const [text, setText] = useState("");
   const [wrong, setWrong] = useState(false);
+  const [said, setSaid] = useState<string | null>(null);
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== "Enter") return;
     event.preventDefault();
     const at = momentOf(text, live.now.peek());
     setWrong(at === null);
-    if (at === null) return;
+    if (at === null) return setSaid("no time, try yesterday 14:05");
     setText("");
-    go(at);
+    setSaid(go(at));
   };
   return (
-    <input
-      class={`travel-typed ${wrong ? "wrong" : ""}`}
-      aria-label="Go to a moment"
-      aria-invalid={wrong}
-      placeholder="14:05, -2h"
-      title="14:05, yesterday 14:05, -2h or 2026-11-23 14:05, then Enter"
-      value={text}
-      onInput={(event) => {
-        setText(event.currentTarget.value);
-        setWrong(false);
-      }}
-      onKeyDown={onKeyDown}
-    />
+    <>
+      <input
+        class={`travel-typed ${wrong ? "wrong" : ""}`}
+        aria-label="Go to a moment"
+        aria-invalid={wrong}
+        placeholder="14:05, -2h"
+        title={`${EXAMPLES}, then Enter`}
+        value={text}
+        onInput={(event) => {
+          setText(event.currentTarget.value);
+          setWrong(false);
+          setSaid(null);
+        }}
+        onKeyDown={onKeyDown}
+        onBlur={() => setSaid(null)}
+      />
+      <span class={wrong ? "travel-said bad" : "travel-said muted"} role="status" title={wrong ? EXAMPLES : undefined}>
+        {said}
+      </span>
+    </>
   );
 }
 

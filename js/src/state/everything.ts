@@ -15,6 +15,11 @@ export interface Hit {
   readonly position: string | null;
 }
 
+/** `nth` to come: the same for as long as it is shown. */
+export interface FoundHit extends Hit {
+  readonly nth: number;
+}
+
 interface Portion {
   readonly hits: readonly Hit[];
   readonly cursor: string | null;
@@ -24,7 +29,8 @@ interface Portion {
 
 export interface Found {
   readonly text: string;
-  readonly hits: readonly Hit[];
+  /** The newest first: they come file after file, and an older hit of a file that changed last may come before. */
+  readonly hits: readonly FoundHit[];
   readonly bytes: number;
   readonly total: number;
   /** running; all: everything was looked through; enough: more may be there; failed. */
@@ -80,7 +86,7 @@ export class Everything {
     const begun: Found = { text, hits: [], bytes: 0, total: 0, state: "running" };
     this.#found.value = begun;
     if (this.#ask === null) {
-      this.#found.value = { ...begun, hits: inRows(this.#store, text), state: "all" };
+      this.#found.value = { ...begun, hits: numbered([], inRows(this.#store, text)), state: "all" };
       return;
     }
     await this.#goOn({ text, limit: PORTION });
@@ -126,7 +132,7 @@ export class Everything {
         if (portion.cursor !== null) this.#ask!("search", { cursor: portion.cursor, end: true }).catch(() => {});
         return;
       }
-      const hits = [...found.hits, ...portion.hits];
+      const hits = numbered(found.hits, portion.hits);
       this.#cursor = portion.cursor;
       const state = portion.cursor === null ? "all" : hits.length >= enough ? "enough" : "running";
       this.#found.value = { text: own, hits, bytes: portion.bytes, total: portion.total, state };
@@ -136,7 +142,13 @@ export class Everything {
   }
 }
 
-/** The hits in the rows that are here, the newest first. */
+/** With what came now in its place; what has no time is last. */
+function numbered(before: readonly FoundHit[], hits: readonly Hit[]): readonly FoundHit[] {
+  const more = hits.map((hit, i) => ({ ...hit, nth: before.length + i }));
+  return [...before, ...more].sort((a, b) => (b.at ?? 0) - (a.at ?? 0) || a.nth - b.nth);
+}
+
+/** The hits in the rows that are here. */
 function inRows(store: Shown, text: string): readonly Hit[] {
   const phrase = text
     .trim()

@@ -100,3 +100,28 @@ test("a saved page searches its rows", async () => {
   );
   assert.equal(everything.found.value?.state, "all");
 });
+
+test("hits stand newest first, whichever file they came from, and keep what they are known by", async () => {
+  const at = (time: number | null) => ({ ...hit("x"), at: time });
+  const portions = [
+    [at(50), at(10)],
+    [at(30), at(null), at(60)],
+  ];
+  let asked = 0;
+  const ask = (() => {
+    const hits = portions[asked++]!;
+    return Promise.resolve({ hits, cursor: asked < portions.length ? "c" : null, bytes: 1, total: 1 });
+  }) as unknown as Ask;
+  const everything = new Everything(ask, NO_STORE);
+  await everything.start("x");
+  assert.deepEqual(
+    everything.found.value!.hits.map(({ at, nth }) => [at, nth]),
+    [
+      [60, 4],
+      [50, 0],
+      [30, 2],
+      [10, 1],
+      [null, 3],
+    ],
+  );
+});
