@@ -34,6 +34,8 @@ IDLE_TIMEOUT: Final = 60
 """Seconds without a client after which a server that was started there ends."""
 START_TIMEOUT: Final = 60.0
 """Seconds that starting a server there may take."""
+PATIENCE: Final = 2.0
+"""Seconds to wait for a shared connection to take back a forwarding."""
 OPTIONS: Final = (
     "BatchMode=yes",
     "ConnectTimeout=10",
@@ -69,6 +71,8 @@ class SshOrigin(SocketOrigin):
         self._program = parse_qs(parts.query).get("command", [""])[0]
         self._tunnel: asyncio.subprocess.Process | None = None
         self._directory: str | None = None
+        self._forward: str | None = None
+        """What is forwarded, as ``ssh -L`` takes it."""
 
     def command(self, key: str, command: str) -> str:
         """Return the command as ``ssh`` runs it on the host, with a terminal."""
@@ -83,8 +87,8 @@ class SshOrigin(SocketOrigin):
         socket = str(Path(self._directory, "server"))
         with contextlib.suppress(FileNotFoundError):
             os.unlink(socket)
-        forward = f"{socket}:127.0.0.1:{runtime.port}"
-        self._tunnel = await self._ssh("-N", "-L", forward, self._target)
+        self._forward = f"{socket}:127.0.0.1:{runtime.port}"
+        self._tunnel = await self._ssh("-N", "-L", self._forward, self._target)
         ended = asyncio.ensure_future(self._tunnel.communicate())
         while not os.path.exists(socket):
             done, _ = await asyncio.wait({ended}, timeout=0.05)
@@ -154,6 +158,9 @@ class SshOrigin(SocketOrigin):
         tunnel, self._tunnel = self._tunnel, None
         if tunnel is not None:
             await _ended(tunnel)
+        forward, self._forward = self._forward, None
+        if forward is not None:  # a connection that is shared keeps it otherwise; without one, this says so and is over
+            await _ended(await self._ssh("-O", "cancel", "-L", forward, self._target), PATIENCE)
 
     async def leave(self) -> None:
         """End the forwarding."""
@@ -186,8 +193,11 @@ _REASONS: Final = (
 """What is in the words of ``ssh`` (OpenSSH 9) or of a shell, and what we say."""
 
 
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    """End a process, if it runs."""
+async def _ended(process: asyncio.subprocess.Process, patience: float = 0.0) -> None:
+    """End a process, if it still runs after ``patience`` seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            await process.wait()
     with contextlib.suppress(ProcessLookupError):
         if process.returncode is None:
             process.terminate()

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,13 +62,13 @@ class Box:
         key = " ".join((self.directory / "host.pub").read_text().split()[:2])
         self.known.write_text(f"[127.0.0.1]:{self.port} {key}\n")
 
-    def configure(self, key: str) -> None:
+    def configure(self, key: str, more: str = "") -> None:
         """Let the user's ssh use a key, and this directory alone; ssh takes the home from the user database."""
         config = self.directory / "config"
         config.write_text(
             f"Host Box\n  HostName 127.0.0.1\n  Port {self.port}\nHost *\n  User root\n  IdentitiesOnly yes\n"
             f"  IdentityFile {self.directory / key}\n  UserKnownHostsFile {self.known}\n"
-            "  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n"
+            f"  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n{more}"
         )
         wrapper = self.directory / "user-bin" / "ssh"
         wrapper.parent.mkdir(exist_ok=True)
@@ -179,6 +180,37 @@ def test_a_host_over_ssh_is_found_or_started_followed_and_left(box: Box, tmp_pat
         assert len(servers()) == 1, "it was found or started once"
     until(lambda: not tunnels())
     until(lambda: not servers(), 30)
+
+
+@needs_sshd
+@pytest.mark.parametrize("way", ["shared connection", "jump host"])
+def test_the_users_own_ways_to_a_host_are_used(box: Box, tmp_path: Path, way: str) -> None:
+    """A shared connection goes on when the command that asked it for the forwarding has ended."""
+    short = tempfile.mkdtemp(prefix="cm-")  # the path of a socket has at most 108 bytes
+    more = f"  ControlMaster auto\n  ControlPath {short}/%C\n  ControlPersist 60\n"
+    if way == "jump host":
+        jump = f"{shutil.which('ssh', path='/usr/bin:/bin')} -F {box.directory / 'config'} -W %h:%p Jump"
+        more = f"Host Jump\n  HostName 127.0.0.1\n  Port {box.port}\nMatch originalhost Box\n  ProxyCommand {jump}\n"
+    box.configure("user", more)
+    with host(workspace(tmp_path), "hub", follow=(f"box={box.url}",)) as hub:
+        until(lambda: hub.store.get("tasks", "box/task-0"), 30)
+        for number in (2, 3):
+            say(box.memory, number)
+            until(lambda: hub.store.get("messages", f"box/m{number}"), 30)  # noqa: B023
+            for tunnel in tunnels():
+                tunnel.kill()
+            until(lambda: state(hub, "box") == "live", 30)
+        say(box.memory, 4)
+        until(lambda: hub.store.get("messages", "box/m4"), 30)
+        for server in servers():
+            server.kill()
+        say(box.memory, 5)
+        until(lambda: hub.store.get("messages", "box/m5"), 30)
+    until(lambda: not tunnels())
+    left = [one for one in psutil.net_connections("unix") if "aw-ssh-" in (one.laddr or "")]
+    assert not left, "nothing is forwarded any more"
+    subprocess.run(["ssh", "-O", "exit", "Box"], capture_output=True)
+    shutil.rmtree(short)
 
 
 @needs_sshd
