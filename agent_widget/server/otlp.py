@@ -175,7 +175,7 @@ class Receiver:
         if kind not in (PROTOBUF, JSON):
             return _failure(kind, 415, f"not {kind}: send {PROTOBUF} or {JSON}")
         try:
-            body = _unpacked(await request.read(), request.headers.get("Content-Encoding", ""))
+            body = _unpacked(await request.read(), request.headers.get("Content-Encoding", "").strip().lower())
         except (web.HTTPRequestEntityTooLarge, OverflowError):
             return _failure(kind, 413, f"more than {MAX_BODY // 2**20} MiB in one request")
         except (zlib.error, ValueError) as error:
@@ -215,19 +215,22 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
         return body
     if encoding not in ("gzip", "deflate"):
         raise ValueError(f"{encoding} is not known; send gzip")
-    unpack = zlib.decompressobj(31 if encoding == "gzip" else 15)
-    found = unpack.decompress(body, MAX_BODY + 1)
-    if len(found) > MAX_BODY:
-        raise OverflowError
-    if not unpack.eof:
-        raise ValueError("it ends too early")
+    found = b""
+    while body:  # gzip may be of several members, one after the other (RFC 1952)
+        unpack = zlib.decompressobj(31 if encoding == "gzip" else 15)
+        found += unpack.decompress(body, MAX_BODY + 1 - len(found))
+        if len(found) > MAX_BODY:
+            raise OverflowError
+        if not unpack.eof:
+            raise ValueError("it ends too early")
+        body = unpack.unused_data
     return found
 
 
 def _failure(kind: str, status: int, message: str) -> web.Response:
     """Return a failure with a ``google.rpc.Status``, in the encoding of the request."""
     if kind == PROTOBUF:  # field 2, text: shorter than another dependency for one message
-        text = message.encode()[:120]
+        text = message.encode()[:120].decode("utf-8", "ignore").encode()
         return web.Response(status=status, body=b"\x12" + bytes([len(text)]) + text, content_type=PROTOBUF)
     return web.Response(status=status, body=msgspec.json.encode({"message": message}), content_type=JSON)
 

@@ -90,6 +90,10 @@ def kept() -> dict[str, list[dict[str, Any]]]:
     return {name: [dict(row) for row in collector.store.rows(name)] for name in collector.store}
 
 
+def _halves(data: bytes) -> tuple[bytes, bytes]:
+    return data[: len(data) // 2], data[len(data) // 2 :]
+
+
 def test_json_protobuf_and_gzip_come_to_the_same_rows() -> None:
     lines = [export(each) for each in gen_ai()]
     found = []
@@ -98,7 +102,7 @@ def test_json_protobuf_and_gzip_come_to_the_same_rows() -> None:
         for body, kind, headers in (
             (b"".join(lines[:1]), JSON, {}),
             (protobuf(*lines[1:3]), PROTOBUF, {}),
-            (gzip.compress(protobuf(*lines[3:])), PROTOBUF, {"Content_Encoding": "gzip"}),
+            (b"".join(map(gzip.compress, _halves(protobuf(*lines[3:])))), PROTOBUF, {"Content_Encoding": "GZIP"}),
         ):
             found.append(await post(body, kind=kind, **headers))
 
