@@ -1,4 +1,7 @@
-"""How much memory a server and a kernel take for a large home: after it was read, and after a warm start.
+"""How much memory a server and a kernel take for a large home, and how soon the server answers.
+
+Both after a cold start and after a warm one. The time from the process on is beside that of a process which only
+imports the libraries that a server needs.
 
 ``python -m tests.benchmarks.memory [MEGABYTES]`` makes a home of that size (250 by default) and prints resident sizes
 in MB; with ``--json FILE`` they are written too. Linux only (``/proc``).
@@ -53,12 +56,14 @@ def run(home: Path, state: Path) -> dict[str, Any]:
     environment = {**os.environ, "XDG_STATE_HOME": str(state), "JUPYTER_RUNTIME_DIR": str(state / "runtime")}
     (state / "runtime").mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "agent_widget", "serve", str(home), "--port", "0"]
+    began = time.monotonic()
     server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
         address = server.stdout.readline()
         while "http://" not in address:
             address = server.stdout.readline()
+        ready = time.monotonic() - began
         url, _, token = address.strip().split()[-1].partition("#token=")
         url = "ws" + url.removeprefix("http") + "ws"
         kernel = subprocess.run(
@@ -66,10 +71,17 @@ def run(home: Path, state: Path) -> dict[str, Any]:
         )
         time.sleep(2)
         found = {"server": resident(server.pid, "VmRSS:"), "server_peak": resident(server.pid, "VmHWM:")}
-        return {**found, "kernel": json.loads(kernel.stdout)}
+        return {**found, "ready_s": ready, "kernel": json.loads(kernel.stdout)}
     finally:
         server.terminate()
         server.wait(30)
+
+
+def imported() -> float:
+    """Return how many seconds a process takes that imports the libraries of a server and ends."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import asyncio, msgspec, sqlite3, websockets.asyncio.server"], check=True)
+    return time.monotonic() - began
 
 
 def main() -> None:
@@ -91,6 +103,8 @@ def main() -> None:
                 report.note(f"{name} start, {what}", value, "MB")
             for what, value in (("kernel", kernel["rss"]), ("kernel at most", kernel["peak"])):
                 report.note(f"{name} start, {what}", value, "MB")
+            libraries = min(imported() for _ in range(3))
+            report.note(f"{name} start, from process to clients", found["ready_s"], "s", libraries=libraries)
             report.note(f"{name} start, first tables", kernel["first_s"], "s")
             report.note(f"{name} start, everything", kernel["everything_s"], "s")
             report.note(f"{name} start, a condition over all tool calls", kernel["where_s"], "s")
