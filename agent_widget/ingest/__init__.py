@@ -8,5 +8,6 @@
   :mod:`.usage`, :mod:`.windows` (limits), :mod:`.projects` with :mod:`.repositories`, :mod:`.accounts`,
   :mod:`.progress` (how far it is), :mod:`.unmasked`, :mod:`.precedence` (of files before telemetry).
 - *What outlives the process*: :mod:`.archive` in :mod:`.archive_file`, with :mod:`.keeping` and :mod:`.saving` (what
-  and when), :mod:`.checkpoint` and :mod:`.facts` (what readers remember), :mod:`.signing`, :mod:`.filter`.
+  and when), :mod:`.checkpoint` and :mod:`.facts` (what readers remember), :mod:`.signing`, :mod:`.filter`;
+  :mod:`.retention` (what goes again).
 """
