@@ -134,6 +134,15 @@ class Backing(Protocol):
     def older(self, table: str, limit: int, before: tuple[int, str] | None = None) -> list[Row]:
         """Return up to ``limit`` rows by the table's own time and id, the latest first, that come after ``before``."""
 
+    def holding(
+        self, table: str, anchors: tuple[bytes, ...], limit: int, before: tuple[int, str] | None = None
+    ) -> tuple[list[Row], tuple[int, str] | None]:
+        """Look through ``limit`` rows in the order of :meth:`older`; return those that hold an anchor in some text.
+
+        ASCII letters are lowered in what is looked through; without an anchor all rows are returned. The second value
+        is the time and id of the last row that was looked through, ``None`` at the end of the table.
+        """
+
     def ids(self, table: str, prefix: str) -> Iterable[str]:
         """Return the ids of a table that begin with ``prefix``."""
 
@@ -770,6 +779,17 @@ class Store:
                 return keyed.time_of(row), row["id"]
 
             return heapq.nlargest(limit, (row for row in rows if before is None or key(row) < before), key=key)
+
+    def elsewhere_holding(
+        self, table: str, anchors: tuple[bytes, ...], limit: int, before: tuple[int, str] | None = None
+    ) -> tuple[list[Row], tuple[int, str] | None]:
+        """Look through ``limit`` rows of the backing (:meth:`Backing.holding`); those in memory are left out."""
+        with self.lock:
+            if self._backing is None:
+                return [], None
+            keyed = self._tables[table]
+            rows, last = self._backing.holding(table, anchors, limit, before)
+            return [row for row in rows if row["id"] not in keyed.rows and row["id"] not in keyed.gone], last
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tables)

@@ -286,6 +286,28 @@ class Archive:
         found = self._connection.execute(query, (*(before or ()), limit))
         return list(self._whole(table, (data for (data,) in found)))
 
+    def holding(
+        self, table: str, anchors: tuple[bytes, ...], limit: int, before: tuple[int, str] | None = None
+    ) -> tuple[list[Row], tuple[int, str] | None]:
+        """Look through ``limit`` rows in the order of :meth:`older`; return those that hold an anchor in some text.
+
+        SQLite lowers ASCII letters and looks through the bytes of a row, in which texts are UTF-8; only what it finds
+        is decoded. Without an anchor all rows are returned. The second value is the time and id of the last row that
+        was looked through, ``None`` at the end of the table.
+        """
+        holds = " OR ".join(["instr(lower(CAST(row AS TEXT)), CAST(? AS TEXT))"] * len(anchors)) or "1"
+        where = "" if before is None else "WHERE (at, id) < (?, ?)"
+        query = f"SELECT at, id, CASE WHEN {holds} THEN row END FROM {table} {where} ORDER BY at DESC, id DESC LIMIT ?"
+        try:
+            found = self._connection.execute(query, (*anchors, *(before or ()), limit)).fetchall()
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            self._say_damaged(error)
+            return [], None
+        rows = list(self._whole(table, (data for _, _, data in found if data is not None)))
+        return rows, (found[-1][0], found[-1][1]) if len(found) == limit else None
+
     def ids(self, table: str, prefix: str) -> list[str]:
         """Return the ids of a table that begin with ``prefix``, which is not empty."""
         query = f"SELECT id FROM {table} WHERE id >= ? AND id < ?"

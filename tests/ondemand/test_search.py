@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from agent_widget.ingest import archive as archiving
 from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
 from agent_widget.ondemand.search import Hit, Needle, Search, Searches, SearchOver, Wanted, engine, rows, transcripts
@@ -516,10 +517,40 @@ def test_rows_of_a_long_table_are_looked_through_a_page_at_a_time(
         store.back(archive, archive.saved({"logs": held}), {"logs": held})
     store.apply([Record("logs", f"l{at}", {"at": at, "text": f"needle {at}"}) for at in range(1, 201)])
     store.write()
-    pages, older = list[int](), store.older
-    monkeypatch.setattr(store, "older", lambda *args: pages.append(args[1]) or older(*args))
+    looked, elsewhere = list[int](), store.elsewhere_holding
+
+    def noted(table: str, anchors: Any, limit: int, last: Any = None) -> Any:
+        looked.append(limit)
+        return elsewhere(table, anchors, limit, last)
+
+    monkeypatch.setattr(store, "elsewhere_holding", noted)
     hits = found(collector, "needle")
     assert [hit.entry for hit in hits] == [f"l{at}" for at in range(200, 0, -1)]
-    assert pages == ([30] * 8 if archive is not None else [])
+    assert looked == ([30] * 7 if archive is not None else [])
     if archive is not None:
         archive.close()
+
+
+@pytest.mark.parametrize("text", ["the Walnut", "größe", "字を検", 'say "no"'])
+def test_of_rows_in_the_archive_only_those_that_hold_the_text_are_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_machine: Path, text: str
+) -> None:
+    monkeypatch.setattr(rows, "FIRST", 5)
+    monkeypatch.setattr(engine, "OLDER_ROWS", 30)
+    (tmp_path / "memory").mkdir()
+    collector = Collector([tmp_path / "memory"])
+    store, archive = collector.store, Archive.open(tmp_path / "a.sqlite3")
+    store.back(archive, archive.saved({"logs": 10}), {"logs": 10})
+    store.apply(
+        [
+            Record("logs", f"l{at}", {"at": at, "text": f"line {at}" + f" {text}!" * (at in (7, 50))})
+            for at in range(200)
+        ]
+    )
+    store.write()
+    decoded: list[bytes] = []
+    row_of = archiving.row_of
+    monkeypatch.setattr(archiving, "row_of", lambda names, data: decoded.append(data) or row_of(names, data))
+    assert [hit.entry for hit in found(collector, text.upper() if text.isascii() else text)] == ["l50", "l7"]
+    assert len(decoded) == 2
+    archive.close()

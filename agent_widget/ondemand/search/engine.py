@@ -15,15 +15,15 @@ from ...ingest import database
 from ...ingest.tail import Unreadable
 from ...sources.base import Source
 from ...sources.ledger import Book
-from ...store import Row, Store, own_time
+from ...store import Row, Store
 from .ahead import MUCH, Ahead
 from .hits import Hit, Wanted
 from .needle import Needle
-from .rows import RowSearch
+from .rows import TEXT_ONLY, RowSearch
 from .transcripts import documents_hold, hits_in_documents, hits_in_lines, hits_in_messages
 
 OLDER_ROWS: Final = 1000
-"""Rows that are read from the archive at a time."""
+"""Rows that are looked through in the archive at a time."""
 ALONE: Final = 16 * 2**20
 """Bytes that a search looks through before other processes help: a common text has filled a portion by then."""
 KEPT: Final = 4
@@ -148,17 +148,20 @@ class Search:
                 ahead.close()
         yield from rows.until(0)
         for table in later:
-            yield from rows.hits(table, self._rows(table))
+            yield from rows.hits(table, self._pages(table))
 
-    def _rows(self, table: str) -> Iterator[Row]:
-        """Yield all rows of a table, the latest first; of those that are not in memory few are read at a time."""
-        if self._store.held(table) == self._store.count(table):
-            yield from reversed(self._store.rows(table))
-            return
-        before = None
-        while found := self._store.older(table, OLDER_ROWS, before):
-            yield from found
-            before = own_time(table, found[-1]), found[-1]["id"]
+    def _pages(self, table: str) -> Iterator[list[Row]]:
+        """Yield the rows of a table that may hold the text, some at a time, the latest first."""
+        held = self._store.held_rows(table)[::-1]
+        for start in range(0, len(held), OLDER_ROWS):
+            yield held[start : start + OLDER_ROWS]
+        anchors = self.needle.anchors if table in TEXT_ONLY else ()
+        last: tuple[int, str] | None = None
+        while self._store.held(table) < self._store.count(table):
+            rows, last = self._store.elsewhere_holding(table, anchors, OLDER_ROWS, last)
+            yield rows
+            if last is None:
+                break
 
     def _look_through(self, unit: _Unit) -> Iterator[Hit | None]:
         before = self.bytes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from itertools import islice
 from operator import itemgetter
 from typing import Final
 
@@ -25,6 +24,8 @@ _TEXTS: Final = {
     "sessions": ("title",),
 }
 """Table → the columns that are searched."""
+TEXT_ONLY: Final = frozenset({"messages", "logs", "tool_calls", "sessions"})
+"""Tables of which a row that holds something has it in the bytes of its own texts."""
 _TIMES: Final = ("at", "updated_at", "created_at", "started_at")
 
 
@@ -77,16 +78,17 @@ class RowSearch:
             if number % SLICE == 0 or table == "memory":
                 yield None
 
-    def hits(self, table: str, rows: Iterable[Row]) -> Iterator[Hit | None]:
-        """Yield the hits in those of some rows that were not searched; ``None`` after each slice of them."""
+    def hits(self, table: str, pages: Iterable[Iterable[Row]]) -> Iterator[Hit | None]:
+        """Yield the hits in those of some rows that were not searched; ``None`` after each page of them."""
         seen = self._seen.setdefault(table, set())
-        rows = iter(rows)
-        while some := list(islice(rows, 1 if table == "memory" else SLICE)):
-            for row in self._chosen(table, some):
+        for page in pages:
+            for row in self._chosen(table, page):
                 if row["id"] not in seen:
                     seen.add(row["id"])
                     if (hit := self._hit(table, row)) is not None:
                         yield hit
+                    if table == "memory":  # its file was read
+                        yield None
             yield None
 
     def _chosen(self, table: str, rows: Iterable[Row]) -> list[Row]:
