@@ -26,7 +26,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from ..tables import PREVIEW_CHARS, Gone, Record
-from .engine import LEAST, Span, crowded, find, is_plain, kind_of_value
+from .engine import crowded, find, is_plain, kind_of_value
+from .values import LEAST, Span
 
 __all__ = ["deep", "mask", "masked", "masked_fields", "reference"]
 

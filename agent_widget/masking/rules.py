@@ -1,4 +1,6 @@
-"""What a secret looks like, as data: :mod:`agent_widget.masking.engine` compiles it, the tests run every example.
+"""What a secret looks like, as data; the tests run every example.
+
+:mod:`agent_widget.masking.tokens` and :mod:`agent_widget.masking.named` compile it.
 
 Two kinds of rules. :data:`SHAPES` are tokens that are known by how they are written, wherever they stand.
 :data:`NAMES` are words that mark the value after them as secret: ``password=…``, ``"api_key": "…"``.

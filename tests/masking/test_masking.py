@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from agent_widget import cli
 from agent_widget.ingest.collector import Collector
-from agent_widget.masking import deep, engine, mask, masked, reference
+from agent_widget.masking import addresses, deep, mask, masked, named, reference, tokens, values
 from agent_widget.tables import PREVIEW_CHARS, Gone, Record
 
 LETTERS = string.ascii_letters + string.digits
@@ -274,8 +274,10 @@ def test_places_looked_at_grow_with_the_text_and_not_with_its_square(
 
         return call
 
-    for name in ("_named", "_is_token", "_is_placeholder", "_is_place", "_by_chance"):
-        monkeypatch.setattr(engine, name, counted(getattr(engine, name)))
+    each = {"_named", "_is_token", "is_placeholder", "is_place", "is_by_chance"}
+    for module in (addresses, named, tokens, values):
+        for name in each & vars(module).keys():
+            monkeypatch.setattr(module, name, counted(getattr(module, name)))
 
     def places(size: int) -> int:
         nonlocal looks

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from agent_widget.masking import deep, mask
-from agent_widget.masking.engine import compiled, variants
 from agent_widget.masking.rules import ALPHABETS, NAMES, ODD, SHAPES, SOURCES, VAGUE, Name, Shape
+from agent_widget.masking.tokens import compiled, variants
 from tests.support.secrets import KINDS, PLACEMENTS, Chance, Placement, placed, private_key
 
 chance = random.Random(3)

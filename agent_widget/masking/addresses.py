@@ -1,0 +1,226 @@
+"""What stands where secrets are expected: in addresses, headers, options of commands, and lines of ``.pgpass``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from ..expressions import expression
+from .values import (
+    CALL,
+    CUT,
+    IDENTIFIER,
+    LOOK,
+    PLACE,
+    QUOTE,
+    SPECIAL,
+    Span,
+    earlier,
+    is_by_chance,
+    is_jumbled,
+    is_placeholder,
+    patience_of,
+)
+
+_URL: Final = expression(
+    r"://[^\s:/@\"'<>\\`]{0,100}+:(?P<value>[^\s/@\"'<>\\\x1a`]{1,200}(?=@|\x1a)|[^\s/\"'<>\\\x1a`]{1,200}(?=@)|(?!:?//)[^\s@\"'<>\\\x1a`]{8,64}+(?=@))"
+    r"|://(?P<user>[A-Za-z0-9_.~-]{16,200}+)(?::x-oauth-basic|:)?@"
+)
+_JDBC: Final = expression(r"jdbc:oracle:\w{1,10}:[^\s/:@]{1,60}/(?P<value>[^\s@\"']{1,100})@")
+_HEADER: Final = expression(
+    rf"authorization(?:{QUOTE})?\s{{0,3}}[:=,]\s{{0,3}}(?:{QUOTE})?(?P<scheme>[a-z][a-z0-9-]{{1,20}}\s{{1,3}})?"
+    r"(?P<value>[\w.~+/=:-]{6,}+)",
+    re.ASCII,
+)
+_BEARER: Final = expression(r"bearer(?P<scheme>)\s{1,3}(?P<value>[\w.~+/=-]{12,}+)", re.ASCII)
+_COOKIE: Final = expression(
+    rf"cookie(?:{QUOTE})?(?:\s{{0,3}}[:=]\s{{0,3}}|\s)(?:{QUOTE})?(?P<value>[\w.%$-]{{1,60}}=[^\s\"'`\\;,\x1a]{{4,}}+(?:;[^\n\"'`\\\x1a]*+)?)",
+    re.ASCII,
+)
+_PROGRAMS: Final = {
+    "user": ("curl", "wget", "http "),
+    "glued": ("mysql", "mariadb", "sshpass"),
+    "apart": (
+        "sshpass",
+        "redis-cli",
+        "docker",
+        "podman",
+        "mongo",
+        "ldap",
+        "skopeo",
+        "az ",
+        "unzip",
+        "helm",
+        "oc ",
+        "zip ",
+    ),
+}
+_ARGUMENT: Final = rf"(?:{QUOTE})?(?:[ \t=]|(?:{QUOTE})\s{{0,3}},\s{{0,3}}){{1,3}}"
+_OPTION: Final = expression(
+    (
+        rf"(?<=[\s\"'`])(?:(?:-u|--user|--proxy-user|-a|--auth){_ARGUMENT}(?P<open>{QUOTE})?(?P<name>[^\s:\"'`\\]{{0,80}}):(?P<user>[^\s\"'`\\\x1a]{{1,200}}+)"
+        rf"|-(?:p|pw)(?P<glued>[^\s\"'`\\\x1a=-][^\s\"'`\\\x1a]{{2,200}}+|(?P<mark>[\"'])[^\"'\n]{{3,200}}+)"
+        rf"|-[pawP]{_ARGUMENT}(?:{QUOTE})?(?P<apart>[^\s\"'`\\\x1a]{{3,200}}+))"
+    ),
+    re.ASCII,
+)
+
+
+def add_in_commands(raw: str, low: str, spans: list[Span]) -> int | None:
+    """Add the passwords in options of known programs: ``curl -u me:x``, ``mysql -px``, ``sshpass -p x``.
+
+    Returns from where on there are too many options to look at each.
+    """
+    patience = patience_of(raw)
+    for found in _OPTION.finditer(raw):
+        how = "user" if found["user"] is not None else "glued" if found["glued"] is not None else "apart"
+        begin, end = found.span(how)
+        patience -= 1
+        if patience <= 0:
+            return found.start()
+        line = low[max(0, begin - 400) : begin]
+        line = line[line.rfind("\n") + 1 :]
+        if not any(program in line for program in _PROGRAMS[how]):
+            continue
+        value = raw[begin:end]
+        if how == "glued":
+            value = value.lstrip("\"'")
+            begin = end - len(value)
+        if value.isdigit() or is_placeholder(value) or PLACE.match(value):
+            continue
+        if how == "apart" and (value[0] == "-" or not value.strip("0123456789:./")):
+            continue
+        spans.append(Span(begin, end, "password"))
+    return None
+
+
+def add_in_addresses(raw: str, spans: list[Span]) -> int | None:
+    """Add the passwords in addresses; returns from where on there are too many to look at each."""
+    patience = patience_of(raw)
+    for found in _URL.finditer(raw):
+        patience -= 1
+        if patience <= 0:
+            return found.start()
+        if found["user"] is not None:
+            if is_by_chance(found["user"]) and not is_placeholder(found["user"]):
+                spans.append(Span(*found.span("user"), "credential"))
+            continue
+        value = found["value"]
+        begin, end = found.span("value")
+        port, slash, _ = value.partition("/")
+        if slash and (port.isdigit() or not port or not is_by_chance(value)):
+            continue
+        place = PLACE.match(value)
+        if (raw[end : end + 1] == CUT and value.isdigit()) or (place and place.end() == len(value)):
+            continue
+        if set(value) <= set("*x.") or value.lower() in ("password", "pass", "pwd", "secret", "token"):
+            continue
+        spans.append(Span(begin, end, "password"))
+    if "jdbc:oracle" in raw:
+        spans += [Span(*found.span("value"), "password") for found in _JDBC.finditer(raw)]
+    return None
+
+
+_PGPASS: Final = expression(
+    r"(?:^|(?<=[\s\"'`])|(?<=\\n))(?!arn:|urn:)[\w.*-]{1,100}:(?:\*|\d{4,5}):(?!-?\d+:)[^:\s\"'`\\]{1,63}:[^:\s\"'`\\]{1,63}:"
+    r"(?P<value>(?:[^:\s\"'`\\\x1a]|\\{1,2}[:\\])++)(?=[\s\"'`\x1a]|\\n|\Z)",
+    re.ASCII,
+)
+"""A line of PostgreSQL's ``.pgpass``: host, port, database, user and password."""
+
+
+def in_pgpass(raw: str) -> Iterator[Span]:
+    """Yield the passwords in lines of a ``.pgpass``; past very many of them all that stands there."""
+    patience = patience_of(raw)
+    for number, found in enumerate(_PGPASS.finditer(raw)):
+        value = found["value"]
+        if number > patience:
+            yield Span(found.start("value"), len(raw), "password")
+            return
+        if len(value) >= 4 and not is_placeholder(value) and not PLACE.match(value):
+            yield Span(*found.span("value"), "password")
+
+
+COOKIES: Final = expression(r"\t(?:TRUE|FALSE)\t\d{1,13}\t[^\t\n]{1,100}\t(?P<value>[^\s\x1a]{8,}+)")
+"""A line of a ``cookies.txt``, as curl and browsers write it."""
+STATED: Final = expression(
+    r"(?:\b(?:identified[ \t]{1,3}(?:with[ \t]{1,3}\w{1,40}[ \t]{1,3})?by"
+    r"|with[ \t]{1,3}(?:encrypted[ \t]{1,3})?password"
+    r"|requirepass|masterauth|convertto-securestring)[ \t]{1,3}(?:-string[ \t]{1,3})?"
+    r"|(?P<loose>\bpassword[ \t]{1,3}(?=['\"`])))"
+    r"(?P<quote>\\{0,3}['\"`])?(?P<value>[^\s'\"`\\;\x1a]{4,200}+)(?(quote)(?=\\{0,3}['\"`]|\x1a|\Z))",
+    re.ASCII,
+)
+"""A password in a statement of SQL, in Redis' configuration, in PowerShell, or named and quoted in a sentence."""
+PIPED: Final = expression(
+    r"\b(?:echo|printf)[ \t]{1,3}(?:-[neE]{1,3}[ \t]{1,3})?(?:['\"]?%s(?:\\n)?['\"]?[ \t]{1,3})?(?P<quote>['\"])?"
+    r"(?P<value>[^\s'\"|\\\x1a]{4,200}+)(?(quote)['\"])[ \t]{0,3}\|[^|\n]{0,100}?"
+    r"(?:sudo[ \t]{1,3}(?:-[a-zA-Z]{1,9}[ \t]{1,3}){0,3}-[a-z]{0,4}S|-stdin\b)",
+    re.ASCII,
+)
+"""A password that a program is given by a pipe: ``echo x | sudo -S …``, ``… | docker login --password-stdin``."""
+PHRASE: Final = expression(
+    r"(?:mnemonic|(?:seed|recovery|secret)[ _-]?phrase)(?:\\*[\"'`])?[ \t]{0,3}(?:[:=]|is)?[ \t\\\"'`]{0,6}"
+    r"(?P<value>(?:[a-z]{3,8}[ ]{1,2}){11,23}[a-z]{3,8})(?![a-z])"
+)
+"""The words from which a wallet is made (BIP 39): 12 to 24."""
+
+
+def in_places(matches: Iterable[re.Match[str]], raw: str, kind: str, spans: list[Span]) -> int | None:
+    """Add the values of matches; returns from where on there are too many to look at each."""
+    patience = patience_of(raw)
+    for found in matches:
+        begin, end = found.span("value")
+        value = raw[begin : min(end, begin + LOOK)]
+        patience -= 1
+        if patience <= 0:
+            return found.start()
+        if is_placeholder(value) or PLACE.match(value) or value.startswith("[masked"):
+            continue
+        if kind == "cookie" and not is_by_chance(value):
+            continue
+        if kind == "password":
+            loose = found.groupdict().get("loose") is not None
+            mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+            special = not loose and any(sign in SPECIAL for sign in value)
+            if not (mixed or special) or (loose and len(value) < 6) or CALL.match(value):
+                continue
+        spans.append(Span(begin, end, kind))
+    return None
+
+
+_SCHEMES: Final = frozenset("basic bearer token digest apikey ssws bot key negotiate api-key".split())
+
+
+def add_in_headers(raw: str, low: str, spans: list[Span]) -> int | None:
+    """Add what stands in headers; returns from where on there are too many to look at each."""
+    patience = patience_of(raw)
+    crowd = None
+    for hint, pattern in _HEADERS:
+        left = patience
+        for found in pattern.finditer(low) if hint in low else ():
+            begin, end = found.span("value")
+            left -= 1
+            if left <= 0:
+                crowd = earlier(crowd, found.start())
+                break
+            value = raw[begin : min(end, begin + LOOK)]
+            if hint == "cookie":
+                if is_by_chance(value):
+                    spans.append(Span(begin, end, "cookie"))
+                continue
+            if is_placeholder(value) or value.lower().rstrip(":") in _SCHEMES:
+                continue
+            scheme = (found["scheme"] or "").strip()
+            sure = scheme in _SCHEMES and (len(value) >= 16 or scheme == "basic")
+            if hint == "bearer":
+                secret = any(map(str.isdigit, value)) or is_jumbled(value)
+            else:
+                secret = is_by_chance(value) or (sure and not IDENTIFIER.fullmatch(value))
+            if secret:
+                spans.append(Span(begin, end, "credential" if scheme == "basic" else "token"))
+    return crowd
+
+
+_HEADERS: Final = (("authorization", _HEADER), ("bearer", _BEARER), ("cookie", _COOKIE))
