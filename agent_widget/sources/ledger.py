@@ -300,15 +300,21 @@ def _weight(usage: Usage) -> tuple[Any, ...]:
 def _distinct(answers: dict[str, _Answer]) -> list[_Answer]:
     """Return the answers to the requests of one id that are billed: a side question repeats that of another request.
 
-    Originals count each, one without a request only if no other has one; copies only if nothing was sent to the model
-    that another one of the same id was sent.
+    Originals count each, one whose request is not stated only if no other's is; copies only if nothing was sent to the
+    model that another one of the same id was sent.
     """
-    originals = [answer for request, answer in answers.items() if request and not answer.owner[0]]
-    counted = originals or [answer for answer in answers.values() if not answer.owner[0]]
+    originals = {request: answer for request, answer in answers.items() if not answer.owner[0]}
+    stated = [answer for request, answer in originals.items() if request and not request.startswith(ASSUMED)]
+    assumed = [answer for request, answer in originals.items() if request]
+    counted = stated or assumed or list(originals.values())
     for answer in sorted((a for r, a in answers.items() if r and a.owner[0]), key=_claim_order):
         if all(_prompt(answer) != _prompt(other) for other in counted):
             counted.append(answer)
     return counted or list(answers.values())[:1]
+
+
+ASSUMED: Final = "@"
+"""Beginning of what stands for a request that is not stated."""
 
 
 def _claim_order(answer: _Answer) -> tuple[Any, ...]:

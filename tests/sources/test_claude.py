@@ -369,6 +369,22 @@ def test_answers_that_a_gateway_gives_one_id_count_each(home: Home) -> None:
     assert sums(home) == (60, 10, 0, 0)
 
 
+def test_answers_of_two_sessions_that_a_gateway_gives_one_id_count_each_and_their_copies_once(home: Home) -> None:
+    """A fork has the same lines, with the same ids, and an answer that names its request is not told twice."""
+    ann, ben, fork = Session(), Session(BEN), Session("cccccccc-0000-4000-8000-000000000003")
+    for session in (ann, ben):
+        told = [
+            session.says("A", id="mock", uuid=f"{session.id}-1", stop=None, usage=used(10, 1)),
+            session.person("Look"),
+            session.says("Ab", id="mock", uuid=f"{session.id}-2", usage=used(10, 4)),
+        ]
+        home.write(f"{PROJECT}/{session.id}.jsonl", lines(session.person("Paint"), *told))
+    assert sums(home) == (20, 8, 0, 0)
+    copied = [{**line, "sessionId": fork.id} for line in told]
+    home.write(f"{PROJECT}/{fork.id}.jsonl", lines(*copied))
+    assert sums(home) == (20, 8, 0, 0)
+
+
 def test_answers_without_any_id_count_each(home: Home) -> None:
     ann = Session()
     answers = [ann.says(text, id=None, uuid=None, usage=used(10, 4)) for text in "AB"]

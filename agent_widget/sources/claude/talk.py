@@ -66,6 +66,8 @@ class Talk(Voice):
         self.todos: dict[str, Todo] = {}
         self.billed: tuple[BilledAs, Billed] | None = None
         """The answer that was billed last, and for how much."""
+        self.first_lines: dict[str, str] = {}
+        """Answer without a request, of the newest → its first line, which is the same in copies of it."""
         self.billed_at = 0
         """When its latest snapshot was written."""
         self.answering = False

@@ -12,6 +12,7 @@ from ..base import Item, Record
 from ..chat import UNDATED, Chat
 from ..conversation import Conversation
 from ..directories import directory_name, worktree_of
+from ..ledger import ASSUMED
 from ..parsing import Malformed, clean, named, parse_as, preview
 from ..steps import About, Prompt, Reply, Result, Return, Step, Thinking, TurnEnd, TurnStart
 from .calls import called, returned
@@ -41,6 +42,8 @@ _ARGUMENTS: Final = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
 _REMINDER: Final = re.compile(r"\s*<system-reminder>.*?(?:</system-reminder>\s*|\Z)", re.DOTALL)
 """What the program says to the model between the words of the person."""
 _TAGS: Final = re.compile(r"<(task-id|status|summary|result)>(.*?)</\1>", re.DOTALL)
+_MOST_FIRST: Final = 64
+"""Answers whose first line is remembered: their lines may come between those of others."""
 _SPOKEN: Final = frozenset({"assistant", "user"})
 """Types of lines that a conversation consists of; a title alone is none."""
 
@@ -208,10 +211,23 @@ def _billed(talk: Talk, line: Line, message: Message, billed: Billed, at: int) -
         at = max(at, talk.billed_at)  # snapshots come in the order of lines, though the clock goes back
     talk.billed, talk.billed_at, talk.answering = known, at, True
     talk.place += 1
-    for usage in usage_of(line, message, at, talk.place, id):
+    for usage in usage_of(line, message, at, talk.place, id, line.requestId or _assumed(talk, stated, line)):
         yield usage
         if usage.copy and not usage.beside:  # it is not known whether it is one: what it says of this agent holds
             talk.conversation.asked_model(message.model, usage.tokens)
+
+
+def _assumed(talk: Talk, id: str, line: Line) -> str | None:
+    """Return what stands for the request of an answer that names none: gateways may give those of two sessions one id.
+
+    A copy in a fork has the same lines, and so the same first one.
+    """
+    if not id or line.uuid is None:
+        return None
+    first = talk.first_lines.setdefault(id, line.uuid)
+    while len(talk.first_lines) > _MOST_FIRST:
+        del talk.first_lines[next(iter(talk.first_lines))]
+    return f"{ASSUMED}{first}"
 
 
 def _goes_on(before: Billed, now: Billed) -> bool:

@@ -18,10 +18,13 @@ _DENIED: Final = ("The user doesn't want to", "Permission to use ", "Claude requ
 _CANCELLED: Final = ("<tool_use_error>Sibling tool call errored", "[Request interrupted by user")
 
 
-def usage_of(entry: Line, message: Message, at: int, place: int, id: str | None = None) -> Iterator[Usage]:
+def usage_of(
+    entry: Line, message: Message, at: int, place: int, id: str | None = None, request: str | None = None
+) -> Iterator[Usage]:
     """Yield what an answer took, if this line has it and a model was asked; what it took beside, too.
 
-    ``place``: of the line in its file. ``id``: what it is billed under, by default the one in the line.
+    ``place``: of the line in its file. ``id``: what it is billed under, by default the one in the line. ``request``:
+    what tells it from others of its id, likewise.
     """
     billed = message.usage
     id = id or message.id
@@ -40,7 +43,7 @@ def usage_of(entry: Line, message: Message, at: int, place: int, id: str | None 
         entry.costUSD,
         bool(entry.isSidechain) or entry.sessionKind == "bg",
         terms,
-        entry.requestId or "",
+        request or entry.requestId or "",
         place,
     )
     passes = billed.iterations
