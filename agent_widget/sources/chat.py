@@ -187,8 +187,8 @@ class Voice:
         if self.parent is None:
             if "parent_id" in given:
                 given["parent_id"] = self.source.namespace + given["parent_id"]
-            if "directory" in given:
-                given.setdefault("name", directory_name(given["directory"]))
+            if (name := directory_name(given.get("directory"))) is not None:
+                given.setdefault("name", name)
             if not self.facts:
                 given = {"path": self.path, "name": self.session[:8], **given}
         else:

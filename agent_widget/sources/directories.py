@@ -135,6 +135,8 @@ def _held(parts: Parts, at: int) -> Checkout | None:
         return Checkout(before, below[0], at + 1)
     if name not in _HOLDERS:
         beside = _BESIDE.fullmatch(name)
+        if beside and name.startswith(".") and _is_home(before):  # ~/.claude-worktrees/PROJECT/NAME
+            return Checkout(below[:1], below[1], at + 2) if len(below) > 1 else None
         return Checkout((*before, beside.group(1)), below[0], at + 1) if beside and len(before) > 0 else None
     program = before[-1] if before else ""
     if program in _WITHOUT_PROJECT:

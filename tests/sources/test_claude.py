@@ -385,6 +385,12 @@ def test_answers_of_two_sessions_that_a_gateway_gives_one_id_count_each_and_thei
     assert sums(home) == (20, 8, 0, 0)
 
 
+@pytest.mark.parametrize("cwd", ["", "  ", "\n", None, "none"])
+def test_an_agent_without_a_directory_is_called_by_its_session(cwd: str | None, home: Home) -> None:
+    append(home, Session(cwd=cwd).person("Paint"))
+    assert home.row("agents", ANN).name == ANN[:8]
+
+
 def test_answers_without_any_id_count_each(home: Home) -> None:
     ann = Session()
     answers = [ann.says(text, id=None, uuid=None, usage=used(10, 4)) for text in "AB"]

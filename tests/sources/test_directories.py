@@ -75,6 +75,8 @@ SHOP = ("/", "home", "ann", "shop")
         ("/Users/ann/.superset/worktrees/shop/x/apps", ("shop",), "x"),
         ("/Users/ann/conductor/workspaces/shop/kyiv", ("shop",), "kyiv"),
         ("C:\\Users\\ann\\copilot-worktrees\\shop\\x", ("shop",), "x"),
+        ("/home/ann/.claude-worktrees/shop/brave-lion", ("shop",), "brave-lion"),
+        ("C:\\Users\\ann\\.claude-worktrees\\shop\\brave-lion\\src", ("shop",), "brave-lion"),
         ("/var/tmp/vibe-kanban/worktrees/17ff-x/shop", ("shop",), "17ff-x"),
         ("/private/var/folders/_f/l/T/vibe-kanban/worktrees/17ff-x/shop/src", ("shop",), "17ff-x"),
         ("/home/ann/worktrees/shop/x", ("shop",), "x"),

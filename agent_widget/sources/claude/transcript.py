@@ -131,7 +131,7 @@ class TranscriptReader(Chat[Line, Talk]):
 
     def _introduce(self, talk: Talk, agent: str | None, line: Line) -> Iterator[Item]:
         if agent is None:
-            if not line.cwd:  # another line may have one
+            if not named(line.cwd):  # another line may have one
                 yield Record("agents", talk.agent, {"name": talk.session.removeprefix(self.source.namespace)[:8]})
             yield from self.source.add_transcript(talk.session, self.path)
             return
