@@ -801,6 +801,15 @@ def test_a_port_in_use_is_an_error_of_one_line(workspace: Path) -> None:
         assert str(caught.value) == f"port {port} is in use; choose another, or 0 for any free one"
 
 
+def test_an_address_of_another_machine_is_an_error_that_says_so(workspace: Path) -> None:
+    async def run() -> None:
+        async with served(workspace, host="192.0.2.1"):  # of no machine: RFC 5737
+            pass
+
+    with pytest.raises(StartError, match=r"^192\.0\.2\.1 is no address of this machine; 127\.0\.0\.1 is for"):
+        asyncio.run(run())
+
+
 def test_a_port_taken_while_the_files_are_read_is_an_error_of_one_line(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
