@@ -10,6 +10,12 @@ import { type AgentsRow, LIMITS, type Rows, TABLE_NAMES, type TableName } from "
 
 export type { Connection } from "../link/connection.ts";
 
+/**
+ * Of changes that follow each other so much is left between two that are shown: three frames. The first after a quiet
+ * moment is shown in the next frame; at each frame all of a long list would be looked at sixty times a second.
+ */
+const PUBLISH_MS = 45;
+
 /** How long `changedAt` remembers a change, ms. */
 export const CHANGE_MEMORY_MS = 5_000;
 
@@ -185,6 +191,8 @@ export class Store implements Shown {
   #loaded = false;
   #nextConnection: Connection | null = null;
   #frame = 0;
+  /** By the clock of the frames. */
+  #publishedAt = -Infinity;
 
   readonly clock = (): number => Date.now() + this.#skew;
 
@@ -274,8 +282,10 @@ export class Store implements Shown {
 
   #schedule(): void {
     if (this.#frame !== 0 || this.#onlookers.size === 0) return;
-    this.#frame = requestAnimationFrame(() => {
+    this.#frame = requestAnimationFrame((now) => {
       this.#frame = 0;
+      if (now - this.#publishedAt < PUBLISH_MS) return this.#schedule();
+      this.#publishedAt = now;
       this.#publish();
     });
   }

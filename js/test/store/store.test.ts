@@ -25,6 +25,24 @@ test("many changes are one repaint", () => {
   assert.equal(store.tables.tasks.version.value, before + 1);
 });
 
+test("of changes in every frame each third is shown, the first at once and the last too", () => {
+  const store = seen();
+  const { version } = store.tables.tasks;
+  const before = version.value;
+  drawFrame();
+  store.apply(tasks("first"));
+  drawFrame(16.7);
+  assert.equal(version.value, before + 1, "after a quiet moment nothing waits");
+  for (let i = 0; i < 60; i++) {
+    store.apply(tasks(`t${i}`));
+    drawFrame(16.7);
+  }
+  const shown = version.value - before;
+  assert.ok(shown >= 15 && shown <= 22, `${shown} of 60 changes were shown one by one`);
+  while (drawFrame(16.7) > 0);
+  assert.equal(listed(store).at(-1), "t59");
+});
+
 test("nothing is drawn while nobody looks, and everything once on return", () => {
   const store = new Store();
   const onlooker = {};

@@ -4,10 +4,13 @@ let waiting: FrameRequestCallback[] = [];
 
 globalThis.requestAnimationFrame = (callback) => waiting.push(callback);
 
-/** Let the screen draw. */
-export function drawFrame(): number {
+let now = 0;
+
+/** Let the screen draw, so long after the frame before: by default after a quiet moment. */
+export function drawFrame(ms = 1_000): number {
   const callbacks = waiting;
   waiting = [];
-  for (const callback of callbacks) callback(0);
+  now += ms;
+  for (const callback of callbacks) callback(now);
   return callbacks.length;
 }
