@@ -226,7 +226,8 @@ class Archive:
                 self._gone.discard((name, id))
         self._connection.execute("DELETE FROM undo")
         counts = {name: self._one(f"SELECT count(*) FROM {name}") for name in TABLES}
-        self._set(seq=str(seq).encode(), counts=msgspec.json.encode(counts))
+        # with the base: who is killed before the rest of the start takes these rows for new ones otherwise
+        self._set(seq=str(seq).encode(), base=str(seq).encode(), counts=msgspec.json.encode(counts))
 
     def get(self, table: str, id: str) -> tuple[int, Row] | None:
         """Return the ``seq`` and the row of an id, as it was written last, or ``None``."""

@@ -126,6 +126,25 @@ def test_a_first_reading_that_was_cut_short_begins_anew(tmp_path: Path) -> None:
     assert again.since(store.position).reset
 
 
+def test_a_crash_right_after_rows_were_taken_back_takes_back_nothing_more(tmp_path: Path) -> None:
+    """A server may be killed again while it starts: the rows that it has just taken back are not new ones."""
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply([log(1), log(2)])
+    store.write()
+    archive.remember(b"then")
+    before = everything(store)
+    store.apply([log(1, "changed"), Gone("logs", "l2")])
+    store.write()
+    kill(archive)
+    starting = Archive.open(tmp_path / "a.sqlite3")
+    with starting._connection:
+        starting._roll_back()
+    kill(starting)
+    archive, again = opened(tmp_path / "a.sqlite3")
+    assert everything(again) == before
+    archive.close()
+
+
 def test_what_was_sent_and_not_written_before_a_crash_is_sent_as_it_is_then(tmp_path: Path) -> None:
     archive, store = opened(tmp_path / "a.sqlite3")
     replica = Store(epoch="")
