@@ -27,7 +27,8 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -41,6 +42,7 @@ from .archive_file import (
     Unfit,
     connected,
     encode_cells,
+    is_corrupt,
     is_damage,
     locked,
     row_of,
@@ -76,6 +78,8 @@ class Archive:
         """The ``seq`` at the last checkpoint; ``None`` while there is nothing to go back to."""
         self._known: Filter | None = None
         """Which rows (table, id) there are, if all of them came in this process."""
+        self._given_up = False
+        """Whether damage was met that could not be mended."""
         self._gone: set[tuple[str, str]] = set()
         """What was removed (table, id); :meth:`saved` reads it."""
         try:
@@ -164,6 +168,8 @@ class Archive:
             self._roll_back()
         self._sent.keep([])
         meta = self._meta()
+        if "damaged" in meta:
+            raise sqlite3.DatabaseError("the process before met damage that it could not mend")
         epoch, seq = meta.get("epoch", b"").decode() or secrets.token_hex(8), int(meta.get("seq", b"0"))
         found = Saved(epoch, seq, counts=msgspec.json.decode(meta.get("counts", b"{}"), type=dict[str, int]))
         self._known = None if any(found.counts.values()) else Filter()
@@ -233,7 +239,7 @@ class Archive:
         """Return the ``seq`` and the row of an id, as it was written last, or ``None``."""
         if self._known is not None and not self._known.may_have(hash((table, id))):
             return None
-        found = self._reading.execute(f"SELECT seq, row FROM {table} WHERE id = ?", (id,)).fetchone()
+        found = self._select(self._reading, f"SELECT seq, row FROM {table} WHERE id = ?", (id,)).fetchone()
         row = None if found is None else next(self._whole(table, [found[1]]), None)
         return None if found is None or row is None else (found[0], row)
 
@@ -257,25 +263,25 @@ class Archive:
 
     def since(self, table: str, seq: int) -> list[Row]:
         """Return the rows that changed after ``seq``, oldest change first."""
-        found = self._connection.execute(f"SELECT row FROM {table} WHERE seq > ? ORDER BY seq", (seq,))
+        found = self._select(self._connection, f"SELECT row FROM {table} WHERE seq > ? ORDER BY seq", (seq,))
         return list(self._whole(table, (data for (data,) in found)))
 
     def numbered(self, table: str, seq: int, limit: int) -> list[tuple[int, Row]]:
         """Return the first ``limit`` rows that changed after ``seq``, each with its ``seq``, oldest change first."""
         query = f"SELECT seq, row FROM {table} WHERE seq > ? ORDER BY seq LIMIT ?"
-        found = self._connection.execute(query, (seq, limit))
+        found = self._select(self._connection, query, (seq, limit))
         return [(when, row) for when, data in found for row in self._whole(table, [data])]
 
     def rows(self, table: str) -> Iterator[Row]:
         """Yield all rows of a table, oldest change first, without holding them all at once."""
-        cursor = self._connection.execute(f"SELECT row FROM {table} ORDER BY seq")
+        cursor = self._select(self._connection, f"SELECT row FROM {table} ORDER BY seq")
         while found := cursor.fetchmany(_AT_ONCE):
             yield from self._whole(table, (data for (data,) in found))
 
     def newest(self, table: str, limit: int) -> list[Row]:
         """Return the ``limit`` rows that are latest by the table's own time, oldest change first."""
         query = f"SELECT row FROM (SELECT seq, row FROM {table} ORDER BY at DESC LIMIT ?) ORDER BY seq"
-        return list(self._whole(table, (data for (data,) in self._connection.execute(query, (limit,)))))
+        return list(self._whole(table, (data for (data,) in self._select(self._connection, query, (limit,)))))
 
     def older(self, table: str, limit: int, before: tuple[int, str] | None = None) -> list[Row]:
         """Return up to ``limit`` rows in the order of the table's own time, newest first.
@@ -284,7 +290,7 @@ class Archive:
         """
         where = "" if before is None else "WHERE (at, id) < (?, ?)"
         query = f"SELECT row FROM {table} {where} ORDER BY at DESC, id DESC LIMIT ?"
-        found = self._connection.execute(query, (*(before or ()), limit))
+        found = self._select(self._connection, query, (*(before or ()), limit))
         return list(self._whole(table, (data for (data,) in found)))
 
     def holding(
@@ -300,7 +306,7 @@ class Archive:
         where = "" if before is None else "WHERE (at, id) < (?, ?)"
         query = f"SELECT at, id, CASE WHEN {holds} THEN row END FROM {table} {where} ORDER BY at DESC, id DESC LIMIT ?"
         try:
-            found = self._connection.execute(query, (*anchors, *(before or ()), limit)).fetchall()
+            found = self._select(self._connection, query, (*anchors, *(before or ()), limit)).fetchall()
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
@@ -313,7 +319,7 @@ class Archive:
         """Return the ids of a table that begin with ``prefix``, which is not empty."""
         query = f"SELECT id FROM {table} WHERE id >= ? AND id < ?"
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-        return [id for (id,) in self._connection.execute(query, (prefix, end))]
+        return [id for (id,) in self._select(self._connection, query, (prefix, end))]
 
     def note_sent(self, keys: Iterable[tuple[str, str]]) -> None:
         """Write down which rows (table, id) are about to be sent though they are not written yet."""
@@ -335,6 +341,15 @@ class Archive:
         for name, when, row in rows:
             cells.setdefault(name, []).append((when, row["id"], own_time(name, row), encode_cells(list(row.values()))))
         gone = list(gone)
+        self._transact(partial(self._write, seq, cells, gone, counts))
+
+    def _write(
+        self,
+        seq: int,
+        cells: Mapping[str, list[tuple[int, str, int, bytes]]],
+        gone: list[tuple[str, str, int]],
+        counts: Mapping[str, int],
+    ) -> None:
         with self.writing:
             again = [(name, id) for name, values in cells.items() for _, id, _, _ in values if (name, id) in self._gone]
             with self._connection:
@@ -369,6 +384,40 @@ class Archive:
         query = f"INSERT OR IGNORE INTO undo SELECT ?, id, row FROM {name} WHERE id = ? AND seq <= ?"
         self._connection.executemany(query, ((name, id, base) for id in ids))
 
+    def _transact(self, write: Callable[[], None]) -> None:
+        """Run a transaction, once more if it met damage that could be mended."""
+        try:
+            write()
+        except sqlite3.DatabaseError as error:
+            self._mend(error)
+            write()
+
+    def _select(self, connection: sqlite3.Connection, query: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        """Run a query, once more if it met damage that could be mended."""
+        try:
+            return connection.execute(query, values)
+        except sqlite3.DatabaseError as error:
+            self._mend(error)
+            return connection.execute(query, values)
+
+    def _mend(self, error: sqlite3.DatabaseError) -> None:
+        """Make the indexes anew from the tables: damage that was not found at the start is in them in most cases.
+
+        Raises what it was given if that is no damage. If the tables are damaged, the error is raised, and whoever opens
+        the file next begins a new one (:meth:`saved`).
+        """
+        if self._given_up or not is_corrupt(error):
+            raise error
+        log.warning("%s: is damaged (%s); its indexes are made anew", self.path, error)
+        with self.writing:
+            try:
+                self._connection.execute("REINDEX")
+            except sqlite3.DatabaseError:
+                self._given_up = True
+                with contextlib.suppress(sqlite3.Error), self._connection:
+                    self._set(damaged=b"1")
+                raise
+
     # What whoever keeps the readers' memory asks for
 
     def remember(
@@ -389,19 +438,25 @@ class Archive:
         files = list(files)
         readers = [(path, signed(key, reader, path)) for path, _, reader in files if reader is not None]
         states = [(path, state) for path, state, _ in files]
-        with self.writing:
-            with self._connection:
-                seq = self._meta_one("seq") or b"0"
-                self._set(memory=signed(key, memory), code=code(), base=seq)
-                self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", states)
-                self._connection.executemany("INSERT OR REPLACE INTO readers VALUES (?, ?)", readers)
-                for path in forgotten:
-                    self._connection.execute("DELETE FROM files WHERE path = ?", (path,))
-                    self._connection.execute("DELETE FROM readers WHERE path = ?", (path,))
-                self.facts.write(facts or {})
-                self._connection.execute("DELETE FROM undo")
-                self._prune()
-            self._base = int(seq)
+        forgotten = list(forgotten)
+        facts = {scope: list(entries) for scope, entries in (facts or {}).items()}
+
+        def write() -> None:
+            with self.writing:
+                with self._connection:
+                    seq = self._meta_one("seq") or b"0"
+                    self._set(memory=signed(key, memory), code=code(), base=seq)
+                    self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", states)
+                    self._connection.executemany("INSERT OR REPLACE INTO readers VALUES (?, ?)", readers)
+                    for path in forgotten:
+                        self._connection.execute("DELETE FROM files WHERE path = ?", (path,))
+                        self._connection.execute("DELETE FROM readers WHERE path = ?", (path,))
+                    self.facts.write(facts)
+                    self._connection.execute("DELETE FROM undo")
+                    self._prune()
+                self._base = int(seq)
+
+        self._transact(write)
 
     def recall(self) -> Remembered | None:
         """Return what was remembered last; ``None`` if there is nothing, or nothing that may be taken."""
@@ -418,7 +473,7 @@ class Archive:
 
     def reader(self, path: bytes) -> bytes | None:
         """Return what the reader of a file remembers; ``None`` if that is not known or may not be taken."""
-        found = self._reading.execute("SELECT data FROM readers WHERE path = ?", (path,)).fetchone()
+        found = self._select(self._reading, "SELECT data FROM readers WHERE path = ?", (path,)).fetchone()
         return checked(user_key(), found[0], path) if found else None
 
     def forget(self) -> None:
@@ -432,7 +487,7 @@ class Archive:
     def before(self, table: str, at: int, limit: int) -> list[str]:
         """Return the ids of up to ``limit`` rows whose own time is before ``at`` (ms), the oldest first."""
         query = f"SELECT id FROM {table} WHERE at > 0 AND at < ? ORDER BY at LIMIT ?"
-        return [id for (id,) in self._connection.execute(query, (at, limit))]
+        return [id for (id,) in self._select(self._connection, query, (at, limit))]
 
     # Inside
 

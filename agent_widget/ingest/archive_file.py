@@ -95,6 +95,11 @@ def is_damage(error: Exception) -> bool:
     return code & 0xFF in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY)
 
 
+def is_corrupt(error: sqlite3.DatabaseError) -> bool:
+    """Return whether SQLite met a page that cannot be right."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 class Unfit(Exception):
     """A file that is no archive of ours any more, or not yet."""
 

@@ -464,6 +464,49 @@ def test_an_archive_that_is_damaged_anywhere_is_taken_as_far_as_it_is_whole_and_
         again.close()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [(411785, b"\x00\x00\x00\x00\x00\x01\x00"), (179409, b"\xda\xf2\xba\x0b\xf9")],
+    ids=["met by a change", "met by a question"],
+)
+def test_damage_that_is_only_met_later_is_mended_where_it_is_of_an_index(
+    tmp_path: Path, damage: tuple[int, bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    content, (place, data) = bytearray(whole()), damage
+    content[place % len(content) : place % len(content) + len(data)] = data
+    path = tmp_path / "a.sqlite3"
+    path.write_bytes(content)
+    archive, store = opened(path)
+    assert archive.problem is None, "nothing was met yet"
+    store.apply([log(1000)])
+    store.write()
+    assert "indexes are made anew" in caplog.text
+    assert len(everything(store)["logs"]) == 201
+    archive.close()
+
+
+def test_damage_that_cannot_be_mended_makes_the_next_process_begin_anew(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite3"
+    archive, store = opened(path)
+    store.apply([log(1)])
+    store.write()
+    with archive._connection as connection:  # an entry that no index can be made of anew
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_schema SET rootpage = 99999 WHERE name = 'logs'")
+        connection.execute("PRAGMA writable_schema = RESET")
+    for number in (2, 3):
+        store.apply([log(number)])
+        with pytest.raises(sqlite3.DatabaseError):
+            store.write()
+    assert archive._given_up
+    archive.close()
+    again, store = opened(path)
+    assert again.problem is not None and "damaged" in again.problem
+    store.apply([log(4)])
+    store.write()
+    again.close()
+
+
 def test_an_archive_that_cannot_be_used_now_is_not_taken_for_a_damaged_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
