@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 import agent_widget as aw
 from agent_widget.client.client import Client
 from agent_widget.writing.files import DRAFT
@@ -231,6 +233,7 @@ def _between_writes(process: subprocess.Popen[bytes], workspace: Path) -> None:
     """End the second program while it holds no lock."""
     while True:
         process.send_signal(signal.SIGSTOP)
+        until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)  # not yet when the signal is sent
         lock = workspace / "tasks.json.lock"
         try:
             held = f'"second-{process.pid}"' in lock.read_text()
