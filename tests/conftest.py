@@ -13,6 +13,8 @@ import hypothesis
 import psutil
 import pytest
 
+from tests.support.processes import lives
+
 if TYPE_CHECKING:
     from agent_widget.client.client import Client
     from agent_widget.server.app import Server
@@ -85,7 +87,7 @@ def own_machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     left: list[object] = []
     while time.monotonic() < deadline:
         left = [thread for thread in set(threading.enumerate()) - threads if not thread.name.startswith("asyncio_")]
-        left += [p for p in set(psutil.Process().children(recursive=True)) - children if p.status() != "zombie"]
+        left += filter(lives, set(psutil.Process().children(recursive=True)) - children)
         if not left:
             break
         time.sleep(0.02)

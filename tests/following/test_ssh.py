@@ -21,7 +21,7 @@ from agent_widget.following.ssh import SshOrigin
 from agent_widget.server.app import Server
 from tests.conftest import ROOT
 from tests.following.test_following import free_port, host, state
-from tests.support.processes import end, started_under
+from tests.support.processes import end, lives, started_under
 from tests.support.wire import say, until, write_tasks
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
@@ -121,11 +121,14 @@ def box(tmp_path: Path, own_machine: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 def tunnels() -> list[psutil.Process]:
     """The ssh processes of this process."""
-    return [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if process.status() != psutil.STATUS_ZOMBIE and process.name() == "ssh"
-    ]
+    return [process for process in psutil.Process().children(recursive=True) if lives(process) and _is_ssh(process)]
+
+
+def _is_ssh(process: psutil.Process) -> bool:
+    try:
+        return process.name() == "ssh"
+    except psutil.Error:  # it has just ended
+        return False
 
 
 def servers() -> list[psutil.Process]:

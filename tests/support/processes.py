@@ -41,12 +41,13 @@ def end(processes: list[psutil.Process]) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
     with contextlib.suppress(TimeoutError):
-        wait_for(lambda: not any(map(_lives, processes)), "they have ended", 5)
-    for process in filter(_lives, processes):
+        wait_for(lambda: not any(map(lives, processes)), "they have ended", 5)
+    for process in filter(lives, processes):
         process.kill()
 
 
-def _lives(process: psutil.Process) -> bool:
+def lives(process: psutil.Process) -> bool:
+    """Return whether a process, which may end at any moment, has not ended."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
