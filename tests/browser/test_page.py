@@ -233,6 +233,28 @@ def test_one_who_asks_for_it_is_notified_and_a_strip_set_aside_comes_back_when_a
     expect(strip.get_by_role("button", name="waits for you")).not_to_have_count(1)
 
 
+def test_tabs_keep_their_places_when_an_agent_begins_to_wait(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "projects" / "-here" / f"{SESSION}.jsonl"
+    file.parent.mkdir(parents=True)
+    said = _Said(file)
+    said.line("user", "Paint the door.")
+    _, page = command("serve", str(tmp_path), "--port", "0")
+    board = Board(page)
+    expect(board.state).to_have_text("live")
+    tabs = board.root.get_by_role("tab")
+
+    def places(width: int) -> list[Any]:
+        page.set_viewport_size({"width": width, "height": 800})
+        return [tab.bounding_box() for tab in tabs.all()]
+
+    widths = (1400, 1060, 600, 360)
+    expect(tabs.first).to_have_text("Overview")
+    before = [places(width) for width in widths]
+    said.line("assistant", [{"type": "text", "text": "Which door shall I paint?"}], stop_reason="end_turn")
+    expect(tabs.first).to_have_text("Overview◆1")
+    assert [places(width) for width in widths] == before
+
+
 def test_the_page_shows_nothing_without_the_token(command: Command, workspace: Workspace) -> None:
     _, page = command("serve", str(workspace.directory), "--port", "0", token=False)
     board = Board(page)

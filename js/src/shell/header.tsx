@@ -206,7 +206,7 @@ function Tabs() {
           {capitalized(view)}
           {view === "overview" && needs > 0 && (
             <span class="tab-needs" aria-hidden="true" title={`${needs} need you`}>
-              ◆ {needs}
+              ◆{needs}
             </span>
           )}
         </button>
