@@ -65,7 +65,7 @@ class _Appender:
         """Append a line, with one write: lines of several processes never mix."""
         with self._lock:  # another thread may close it; a handler of a signal may come in between
             if self._file < 0 or os.fstat(self._file).st_nlink == 0:  # it was removed, or rotated away
-                self._close()
+                self.close()
                 self._file = self._opened()
             data = b"\n" + line + b"\n" if self._torn else line + b"\n"
             self._torn = os.write(self._file, data) < len(data)
@@ -82,12 +82,9 @@ class _Appender:
 
     def close(self) -> None:
         with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        file, self._file = self._file, -1
-        if file >= 0:
-            os.close(file)
+            file, self._file = self._file, -1
+            if file >= 0:
+                os.close(file)
 
     def unlock(self) -> None:
         """Begin anew in a process that was forked: whoever held the lock is not in it."""
@@ -112,9 +109,13 @@ class Recorder:
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = Path(directory).expanduser()
         """Where it is recorded: ``aw.watch(run.directory)`` shows it."""
-        if self.directory.exists() and not self.directory.is_dir():
-            raise NotADirectoryError(f"{self.directory} is a file; a run is recorded in a directory")
-        self.directory.mkdir(parents=True, exist_ok=True)
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            place = next(place for place in (self.directory, *self.directory.parents) if os.path.lexists(place))
+            raise NotADirectoryError(
+                f"a run is recorded in a directory, which is made if need be, and {place} is none"
+            ) from None
         self._files = {name: _Appender(self.directory / name) for name in (BUS, TIMING, SESSIONS, LOG)}
         self._open: dict[str, RecordedAgent] = {}
         """Session → its agent."""

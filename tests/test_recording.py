@@ -416,11 +416,15 @@ def test_a_handler_of_a_signal_records_in_the_middle_of_a_record(tmp_path: Path)
         (lambda run: run.log("x", "loud"), ValueError, "level is one of"),
         (lambda run: run.ended.working("on"), RuntimeError, "'a'.* starts it again"),
         (lambda run: run.ended.call("on"), RuntimeError, "'a'.* starts it again"),
-        (lambda run: aw.record(__file__), NotADirectoryError, "is a file"),
+        (lambda run: aw.record(__file__), NotADirectoryError, "recorded in a directory.*, and .*py is none$"),
+        (lambda run: aw.record(f"{__file__}/run"), NotADirectoryError, "recorded in a directory.*, and .*py is none$"),
+        (lambda run: aw.record(run.dangling), NotADirectoryError, "recorded in a directory.*, and .*link is none$"),
     ],
 )
 def test_what_cannot_be_recorded_is_said(tmp_path: Path, use: Any, kind: type[Exception], message: str) -> None:
     run: Any = aw.record(tmp_path)
+    run.dangling = tmp_path / "link"
+    run.dangling.symlink_to(tmp_path / "gone")
     run.ended = run.agent("a")
     run.ended.done()
     run.ended.done()

@@ -207,8 +207,9 @@ class BaseClient:
         Callbacks run one after the other on a thread of their own, ``async`` ones on the event loop that runs where
         this is called. Several changes of one row between two calls are one call with the latest state; rows that a
         restarted server sends again are no change. An exception in a callback is shown once for its type and place,
-        counted (``.errors``), and ends nothing.
+        counted (``.errors``), and ends nothing. Raises :class:`ConnectionFailed` when the client is closed or refused.
         """
+        self._link.must_go_on()
         must_be_function(callback, "what is called with each row")
         if gone is not None:
             must_be_function(gone, "gone")
@@ -241,8 +242,10 @@ class BaseClient:
         seconds; only then it can fire again. If the predicate returns a text, that is what is shown.
 
         The predicate is asked when something changed, at most ten times a second, and every ``every`` seconds. An
-        alert of the same name is replaced, so a cell can be run again.
+        alert of the same name is replaced, so a cell can be run again. Raises :class:`ConnectionFailed` when the client
+        is closed or refused.
         """
+        self._link.must_go_on()
         must_be_function(predicate, "the condition of an alert")
         for name_of, given in {"do": do, "clear": clear}.items():
             if given is not None:

@@ -92,7 +92,7 @@ class Replica:
             with self.listen(lambda: loop.call_soon_threadsafe(changed.set), tables):
                 async with limit:
                     while not (result := self._asked(ask)):
-                        self._check()
+                        self.must_go_on()
                         with contextlib.suppress(TimeoutError):
                             async with asyncio.timeout(LOOK_AGAIN):
                                 await changed.wait()
@@ -110,7 +110,7 @@ class Replica:
         changed = threading.Event()
         with self.listen(changed.set, tables):
             while not (result := self._asked(ask)):
-                self._check()
+                self.must_go_on()
                 left = LOOK_AGAIN if deadline is None else deadline - time.monotonic()
                 if left <= 0:
                     raise TimeoutError(f"not within {timeout:g} s")
@@ -123,7 +123,8 @@ class Replica:
         with held_only():
             return ask()
 
-    def _check(self) -> None:
+    def must_go_on(self) -> None:
+        """Raise :class:`ConnectionFailed` if the connection has ended: nothing changes any more."""
         if self.connection.state in ENDED:
             raise ConnectionFailed(self.connection.message)
 

@@ -7,13 +7,26 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .. import protocol, tables
 from ..client.client import Client
 from ..client.errors import ConnectionFailed, NotFound
 from ..data.files import write_whole
 from ..page import CHARS, ENTRIES, SAVED_TITLE, TRANSCRIPTS, document
+
+_ENDINGS: Final = ("", ".html", ".htm")
+
+
+def page_path(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a page. Raises ``ValueError`` for an ending that says that it is something else."""
+    ending = Path(path).suffix.lower()
+    if ending not in _ENDINGS:
+        raise ValueError(
+            f"a dashboard is saved as .html, a page (which a browser can print to a PDF), not as {ending}; a table by "
+            ".csv, .json or .parquet of it: dash.usage.csv(…)"
+        )
+    return Path(path)
 
 
 def saved_page(client: Client, *, transcripts: int = TRANSCRIPTS) -> str:

@@ -38,7 +38,7 @@ from ..page import TRANSCRIPTS, bundle
 from ..protocol import ProtocolError
 from ..store import Position, Row
 from . import summary
-from .export import saved_page, write_page
+from .export import page_path, saved_page, write_page
 from .panel import Place, open_panel
 
 if TYPE_CHECKING:
@@ -220,9 +220,10 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         """Write the dashboard as one HTML file that works without network and kernel; returns where it is.
 
         All rows as they are now (of long tables the newest 10,000), with tabs, search, filters and time travel; and of
-        the ``transcripts`` sessions that changed last the newest entries. Secrets are masked as everywhere.
+        the ``transcripts`` sessions that changed last the newest entries. Secrets are masked as everywhere. Raises
+        ``ValueError`` for an ending other than ``.html`` or ``.htm``, and ``OSError``.
         """
-        return write_page(path, saved_page(self.client, transcripts=transcripts))
+        return write_page(page_path(path), saved_page(self.client, transcripts=transcripts))
 
     def panel(self, place: Place = "right") -> None:
         """Show the dashboard beside the notebook, so that it stays in sight while cells scroll (JupyterLab).

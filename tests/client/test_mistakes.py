@@ -31,6 +31,8 @@ MISTAKES: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
     "a text as for_": (lambda c: c.alert("x", bool, for_="5"), TypeError, "for_ is a number of seconds, not '5'"),
     "a number as webhook": (lambda c: aw.webhook(5), ValueError, "a webhook is an http://"),  # type: ignore[arg-type]
     "a client as server": (lambda c: aw.connect(c), TypeError, "or its url, not a Client"),
+    "a page as PDF": (lambda c: aw.Dashboard(c).save("/not/there.pdf"), ValueError, "as .html, a page .*, not as .pdf"),
+    "a page as table": (lambda c: aw.Dashboard(c).save("/not/there.csv"), ValueError, "a table by .csv, .json"),
     "a text as client": (lambda c: aw.Dashboard("x"), TypeError, "a dashboard shows the tables of a client"),  # type: ignore[arg-type]
 }
 
@@ -41,6 +43,21 @@ def test_a_mistake_is_an_error_that_says_what_to_do(client: Client, mistake: str
     attempt, kind, said = MISTAKES[mistake]
     with pytest.raises(kind, match=said):
         attempt(client)
+
+
+AFTER_THE_END: dict[str, Callable[[Client], object]] = {
+    "a callback": lambda c: c.on("logs", print),
+    "a callback of a dashboard": lambda c: aw.Dashboard(c).on("logs", print),
+    "an alert": lambda c: c.alert("x", bool),
+}
+
+
+@pytest.mark.parametrize("attempt", AFTER_THE_END)
+def test_what_could_never_be_called_is_refused(client: Client, attempt: str) -> None:
+    client.close()
+    with pytest.raises(aw.ConnectionFailed, match="this client was closed"):
+        AFTER_THE_END[attempt](client)
+    assert client.alerts == []
 
 
 SHORT: dict[str, Callable[[Any], object]] = {
