@@ -51,7 +51,6 @@ class Absences:
         self._begun_at: int | None = None
         self._looked_at = 0
         self._seq: int | None = None
-        self._gone: frozenset[str] = frozenset()
         self.keys: frozenset[str] = frozenset()
         """The hosts that have been gone for long, as of the last look."""
 
@@ -63,15 +62,14 @@ class Absences:
         self._looked_at = now
         known = list(self._hosts())
         gone = [host for host in known if not host.is_here and self._is_long(host, now)]
-        self.keys = frozenset(host.key for host in gone)
+        before, self.keys = self.keys, frozenset(host.key for host in gone)
         done: Operations = []
         for host in known:
             if host.is_here and self._kept.get(host.key, {}).get("away"):
                 done += self._back(host)
-        names = frozenset(host.name for host in gone)
-        if gone and (names, self._store.seq) != (self._gone, self._seq):
+        if gone and (self.keys, self._store.seq) != (before, self._seq):
             done += self._away({host.name: host for host in gone})
-        self._gone, self._seq = names, self._store.seq + len(done)
+        self._seq = self._store.seq + len(done)
         return done
 
     def _is_long(self, host: Known, now: int) -> bool:

@@ -103,13 +103,13 @@ class Hosts:
         from .space import Progress, SpaceOrigin
 
         followed, prefix = self._collector.followed, f"{where.url}/"
-        kept = followed.get(where.url, {}).get("read")
+        read = followed.get(where.url, {}).get("read")
         known = [key.removeprefix(prefix) for key in followed if key.startswith(prefix)]
 
         def keep(progress: Progress) -> None:
             self.hand_in([], lambda: self.keep(where.url, {"name": None, "read": tuple(progress)}))
 
-        kept = Progress(*kept) if kept is not None else None
+        kept = None if read is None else Progress(*read)
         return SpaceOrigin(where, self._brokers[where.url], self._collector.host, self.epoch, kept, known, keep)
 
     def _open(self, where: Where, key: str, name: str | None = None) -> Host:
@@ -218,11 +218,8 @@ class Hosts:
         Return what is to be done to their rows. When one is back it comes before the others again.
         """
         followed = self._collector.followed
-        before, self._behind = (
-            self._behind,
-            gone
-            | frozenset(key for key in self._behind if followed.get(key, {}).get("gave_way") and self._is_gone(key)),
-        )
+        away = {host.key for host in self._hosts.values() if self._is_behind(host)}
+        before, self._behind = self._behind, gone | {key for key in away if followed.get(key, {}).get("gave_way")}
         if before == self._behind:
             return []
         done: Operations = []
@@ -235,10 +232,6 @@ class Hosts:
                 done += host.give_way(found, self._collector.store.rows)
                 followed[host.key] = {**followed[host.key], "skipped": found, "position": None, "gave_way": True}
         return done
-
-    def _is_gone(self, key: str) -> bool:
-        host = self._hosts.get(key)
-        return host is not None and not host.is_here
 
     def publish(self) -> None:
         """Have the watcher publish how the hosts are."""

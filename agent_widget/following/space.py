@@ -108,7 +108,8 @@ class SpaceOrigin:
         """Hosts whose rows are here from before a start, and that the stream has not told of since."""
         self._keep = keep
         self._kept = kept or Progress("", 0, 0)
-        self._away_since: float | None = None
+        self._was_joined = True
+        """Whether a connection came to reading since the last one broke."""
         self._again: set[str] = set()
         self._stop = asyncio.Event()
         self._thread = LoopThread(self._stay, f"agent-widget {where.url}")
@@ -158,14 +159,13 @@ class SpaceOrigin:
                 with contextlib.suppress(asyncio.CancelledError, Lost, Refused):
                     await reading
                 break
-            was_live = self._away_since is None
-            self._away_since = self._away_since or time.monotonic()
+            was_joined, self._was_joined = self._was_joined, False
             try:
                 reading.result()
             except Refused as refusal:
                 state, why, wait = "refused", str(refusal), random.uniform(0.7, 1.3) * REFUSED_FOR
             except Lost as loss:
-                attempt = 1 if was_live else attempt + 1
+                attempt = 1 if was_joined else attempt + 1
                 wait = random.uniform(0, min(BACK_OFF[1], BACK_OFF[0] * 2 ** min(attempt, 16)))
                 state, why = "reconnecting", str(loss)
             except Exception as error:  # whatever it was: a thread that ended would look like quiet hosts
@@ -198,7 +198,7 @@ class SpaceOrigin:
                 host.gone.clear()
             if self._begins_at:
                 await self._meet(broker)
-            self._away_since = None
+            self._was_joined = True
             lists = broker.messages(f"{broker.space.prefix}.>", self._number + 1)
             is_whole = False
             async with contextlib.aclosing(lists):  # type: ignore[type-var]

@@ -35,6 +35,13 @@ def held(store: Store) -> dict[str, dict[str, Any]]:
     return {f"{table}/{row['id']}": dict(row) for table in store if table not in NOT_SENT for row in store.rows(table)}
 
 
+def holding(text: str) -> Store:
+    """A store with one row of that text."""
+    store = Store()
+    store.apply(log_rows("1", text=text))
+    return store
+
+
 def in_stream(address: Address, host: str = "box") -> dict[str, dict[str, object]]:
     return asyncio.run(stream_rows(address)).get(host, {})
 
@@ -192,9 +199,7 @@ def test_two_publishers_of_one_host_are_one_too_many_and_the_second_says_so(
 def test_a_publisher_that_was_replaced_while_it_was_halted_does_not_write_any_more(
     broker: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address, halted, other = broker.address("halted"), Store(), Store()
-    halted.apply(log_rows("1", text="halted"))
-    other.apply(log_rows("1", text="other"))
+    address, halted, other = broker.address("halted"), holding("halted"), holding("other")
     with published(address, halted) as old:
         until(lambda: is_in_step(old, halted))
         monkeypatch.setattr(publishing, "SILENCE", -1.0)  # the other one takes it for gone
@@ -213,9 +218,7 @@ def test_a_name_whose_publisher_says_nothing_more_is_free_whatever_the_clocks_sa
     broker: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock of the machine is hours late: what was said last seems to be of the future."""
-    address, killed, other = broker.address("late"), Store(), Store()
-    killed.apply(log_rows("1", text="killed"))
-    other.apply(log_rows("1", text="other"))
+    address, killed, other = broker.address("late"), holding("killed"), holding("other")
     with published(address, killed) as first:
         until(lambda: is_in_step(first, killed))
         with monkeypatch.context() as killing:
