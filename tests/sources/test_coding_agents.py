@@ -97,6 +97,34 @@ def test_a_subagent_of_claude_code_has_its_own_tokens_and_is_done_when_it_has_re
     assert (home.only("sessions")["output_tokens"], home.only("sessions")["cost_usd"]) == (15, 1.5)
 
 
+def test_a_subagent_keeps_its_model_if_the_word_of_its_end_names_none(home: Home) -> None:
+    asked = answer(1, query_source="agent:builtin:Explore", model="claude-haiku-4-5")
+    home.write("l.jsonl", logs(asked)).read()
+    home.write("m.jsonl", logs(claude("subagent_completed", 2, agent_type="Explore"))).read()
+    assert home.row("agents", "s1/Explore")["model"] == "claude-haiku-4-5"
+
+
+@pytest.mark.parametrize("name", ["Explore", "team.explorer"])
+def test_a_subagent_has_one_name_in_log_records_and_in_spans(home: Home, name: str) -> None:
+    """In log records its kind is its key too, so the two are agents of one name."""
+    source = f"agent:custom:{name}"
+    asked = span(
+        1,
+        0,
+        "claude_code.llm_request",
+        1,
+        1,
+        session__id="s1",
+        agent_id="a1",
+        query_source=source,
+        request_id="r2",
+    )
+    home.write("l.jsonl", logs(answer(1, request_id="r1", query_source=source))).read()
+    home.write("t.jsonl", export(asked, service="claude-code")).read()
+    agents = home.rows("agents")
+    assert {agents[f"s1/{name}"]["name"], agents["s1/a1"]["name"]} == {name}
+
+
 def test_what_was_asked_beside_the_conversation_does_not_name_its_model(home: Home) -> None:
     home.write("l.jsonl", logs(answer(1), answer(2, model="claude-haiku-4-5", query_source="compact"))).read()
     agent = home.row("agents", "s1")

@@ -36,6 +36,8 @@ _SERVICES: Final = {"claude-code": "claude_code", "gemini-cli": "gemini_cli", "q
 _SESSION: Final = ("session.id", "conversation.id", "gen_ai.conversation.id")
 _AGAIN_MS: Final = 2000
 """Time (ms) between what a log record and a span say of the same prompt, at most."""
+PROMPTS: Final = 2000
+"""Maximum sessions whose last prompt is remembered."""
 
 
 class Events:
@@ -171,10 +173,6 @@ class Events:
         return Record("logs", _id(session or "", record), fields)
 
 
-PROMPTS: Final = 2000
-"""Maximum sessions whose last prompt is remembered."""
-
-
 _MESSAGES: Final = (
     *("system.message", "user.message", "assistant.message", "tool.message", "choice"),  # 1.28 to 1.36
     "client.inference.operation.details",  # since 1.37
@@ -212,12 +210,20 @@ def told(text: Any) -> str | None:
 
 def _helper(a: Attributes) -> tuple[str, str] | None:
     """Return the key and the name of the subagent that a record is of; ``None`` for the agent itself."""
-    name = named(first_of(a, "agent.name", "agent_name"))
-    if name is None:  # Claude Code: "agent:builtin:Explore"
-        kind, _, rest = str(a.get("query_source") or "").partition(":")
-        name = named(rest.rpartition(":")[2]) if kind == "agent" else None
+    name = named(first_of(a, "agent.name", "agent_name")) or asker(a)
     key = named(a.get("agent_id"))  # in log records of Gemini CLI, and in spans of Claude Code
     return None if key is None and name is None else (key or name or "", name or key or "")
+
+
+def asker(a: Attributes) -> str | None:
+    """Return the name of the subagent that has asked Claude Code's model: ``agent:builtin:Explore``.
+
+    ``query_source_safe`` of its spans has dots in place of the colons.
+    """
+    source = str(first_of(a, "query_source", "query_source_safe") or "")
+    sign = ":" if ":" in source else "."
+    kind, _, rest = source.partition(sign)
+    return named(rest.rpartition(sign)[2]) if kind == "agent" else None
 
 
 def _id(session: str, record: LogRecord) -> str:
@@ -242,21 +248,16 @@ def _judgement(record: LogRecord, at: int) -> Record:
 
 
 def _began(talk: Conversation, at: int, a: Attributes, id: str) -> Iterator[Item]:
-    """Yield that a conversation has begun."""
+    """Yield that a conversation, or a subagent of Gemini CLI, has begun."""
     yield from talk.take(About(at, {}, {"model": named(a.get("model"))}))
 
 
 def _replied(talk: Conversation, at: int, a: Attributes, id: str) -> Iterator[Item]:
-    """Yield what the agent said; no record says whether its turn has ended with it."""
-    text = told(a.get("response"))
-    if text is not None:
-        yield from talk.take(Reply(at, id, text))
-        yield reply(talk, at, id, text)
+    """Yield what the agent said; no record says whether its turn has ended with it.
 
-
-def _detailed(talk: Conversation, at: int, a: Attributes, id: str) -> Iterator[Item]:
-    """Yield what Gemini CLI was answered: all else is in its own records of the same answer."""
-    text = answer_in(a)
+    Of GenAI's event that Gemini CLI sends, the rest is in its own record of the same answer.
+    """
+    text = told(a.get("response")) or answer_in(a)
     if text is not None:
         yield from talk.take(Reply(at, id, text))
         yield reply(talk, at, id, text)
@@ -331,11 +332,6 @@ def _streamed(talk: Conversation, at: int, a: Attributes, id: str) -> Iterator[I
         yield from asked(talk, at, a, id)
 
 
-def _requested(talk: Conversation, at: int, a: Attributes, id: str) -> Iterator[Item]:
-    """Yield that the model is asked."""
-    yield from talk.take(About(at, {}, {}))
-
-
 def _returned(talk: Conversation, at: int, a: Attributes, id: str) -> Iterator[Item]:
     """Yield that a subagent has given back what it found."""
     kind = named(a.get("agent_type"))
@@ -343,7 +339,8 @@ def _returned(talk: Conversation, at: int, a: Attributes, id: str) -> Iterator[I
         return
     agent = f"{talk.session}/{kind}"
     model = named(first_of(a, "final_model", "model"))
-    yield Record("agents", agent, {"name": kind, "parent_id": talk.agent, "session_id": talk.session, "model": model})
+    fields = {"name": kind, "parent_id": talk.agent, "session_id": talk.session}
+    yield Record("agents", agent, fields if model is None else {**fields, "model": model})
     yield Evidence(agent, at, "reported")
 
 
@@ -351,7 +348,6 @@ def _finished(talk: Conversation, at: int, a: Attributes, id: str) -> Iterator[I
     """Yield that a subagent of Gemini CLI is done."""
     why = named(a.get("terminate_reason"))
     failed = why not in (None, "GOAL", "goal")
-    yield from talk.take(About(at, {}, {}))
     yield Evidence(talk.agent, at, "reported a failure" if failed else "reported", why if failed else None)
 
 
@@ -363,24 +359,24 @@ def _ended(talk: Conversation, at: int, a: Attributes, id: str) -> Iterator[Item
 _EVENTS: Final[dict[str, Callable[[Conversation, int, Attributes, str], Iterator[Item]]]] = {
     "conversation_starts": _began,
     "assistant_response": _replied,
-    "gen_ai.client.inference.operation.details": _detailed,
+    "gen_ai.client.inference.operation.details": _replied,
     "api_request": asked,
     "api_response": asked,
     "sse_event": _streamed,
     "subagent_completed": _returned,
-    "agent.start": _requested,
+    "agent.start": _began,
     "agent.finish": _finished,
     "end_session": _ended,
 }
-
-
 _OF_MODEL: Final = ("api_request", "api_response", "sse_event")
+"""Events that are answers of the model: one that failed is a log of the session as well."""
 _OWN: Final[dict[str, Callable[[Events, Conversation, int, Attributes, str], Iterator[Item]]]] = {
     "user_prompt": Events._prompted,
     "tool_decision": Events._decided,
     "tool_result": Events.called,
     "tool_call": Events.called,
 }
+"""Events of which more is to be known than the conversation."""
 
 
 def _number(value: Any) -> float | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..base import Evidence, Item, Record
 from ..parsing import first_of, named
 from ..steps import ToolStatus, TurnEnd
-from .events import Events, asked, told
+from .events import Events, asked, asker, told
 from .signals import Span
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Interactions:
         session = str(named(a.get("session.id")))
         kind = span.name.removeprefix(_PREFIX)
         agent = named(a.get("agent_id"))
-        if agent is not None and (name := _name(a)) is not None:
+        if agent is not None and (name := asker(a)) is not None:
             self._keep(self._names, agent, name)
         if agent is not None:
             a = {**a, "agent.name": self._names.get(agent, agent)}
@@ -91,12 +91,6 @@ class Interactions:
 
 _GIVEN: Final = ("file_path", "full_command", "skill_name", "subagent_type")
 """Attributes of the span of a call that tell what it was called with."""
-
-
-def _name(a: dict[str, Any]) -> str | None:
-    """Return the name in ``agent:builtin:Explore``, or ``agent.builtin.general-purpose``."""
-    kind, _, rest = str(first_of(a, "query_source", "query_source_safe") or "").replace(":", ".").partition(".")
-    return named(rest.rpartition(".")[2]) if kind == "agent" else None
 
 
 def _failure(span: Span, session: str) -> Record:
