@@ -34,7 +34,7 @@ from .tables import iso, now_ms
 from .writing.files import rewrite
 from .writing.locks import held
 
-_encoder: Final = msgspec.json.Encoder(enc_hook=str).encode
+_json: Final = msgspec.json.Encoder(enc_hook=str).encode
 
 BUS: Final = "message-bus.jsonl"
 TIMING: Final = "tool-timing.jsonl"
@@ -521,17 +521,17 @@ def _named(error: BaseException) -> str:
 def _encoded(line: Mapping[str, Any]) -> bytes:
     """Return a line as JSON. What cannot be written so must cost neither the program nor the rest of the line."""
     try:
-        return _encoder(line)
+        return _json(line)
     except Exception:
-        fields = (_encoder(name) + b":" + _value(value) for name, value in line.items())
+        fields = (_json(name) + b":" + _value(value) for name, value in line.items())
         return b"{" + b",".join(fields) + b"}"
 
 
 def _value(value: Any) -> bytes:
     try:
-        return _encoder(value)
+        return _json(value)
     except Exception:
-        return _encoder(_shown(value))
+        return _json(_shown(value))
 
 
 def _shown(value: Any) -> str:
@@ -548,7 +548,7 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     try:
-        return _encoder(value).decode()
+        return _json(value).decode()
     except Exception:
         return _shown(value)
 

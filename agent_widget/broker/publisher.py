@@ -91,6 +91,8 @@ class Publisher:
         self._news = asyncio.Event()
         self._stopping, self._stop_by = False, 0.0
         self._thread = LoopThread(self._stay, "agent-widget publisher")
+        self._other: tuple[int, float] | None = None
+        """The last message of whoever publishes under this name, and since when it has been that one."""
         # of one session
         self._broker: Broker
         self._said_number = 0
@@ -99,8 +101,6 @@ class Publisher:
         self._said_sources: list[SourceState] = []
         self._is_partial = False
         self._lost_lease = False
-        self._other: tuple[int, float] | None = None
-        """The last message of whoever publishes under this name, and since when it has been that one."""
 
     # From any thread
 

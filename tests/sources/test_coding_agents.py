@@ -108,17 +108,8 @@ def test_a_subagent_keeps_its_model_if_the_word_of_its_end_names_none(home: Home
 def test_a_subagent_has_one_name_in_log_records_and_in_spans(home: Home, name: str) -> None:
     """In log records its kind is its key too, so the two are agents of one name."""
     source = f"agent:custom:{name}"
-    asked = span(
-        1,
-        0,
-        "claude_code.llm_request",
-        1,
-        1,
-        session__id="s1",
-        agent_id="a1",
-        query_source=source,
-        request_id="r2",
-    )
+    told = {"session__id": "s1", "agent_id": "a1", "query_source": source, "request_id": "r2"}
+    asked = span(1, 0, "claude_code.llm_request", 1, 1, **told)
     home.write("l.jsonl", logs(answer(1, request_id="r1", query_source=source))).read()
     home.write("t.jsonl", export(asked, service="claude-code")).read()
     agents = home.rows("agents")
