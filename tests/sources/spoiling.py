@@ -89,11 +89,11 @@ def lost(
     expected: dict[int, Rows] = {}
     for number, (files, path, place) in enumerate(cases):
         if id(files) not in expected:
-            expected[id(files)] = rows(filled(kind, directory / f"whole-{number}", files).tables)
+            expected[id(files)] = rows(filled(kind, directory / f"whole-{number}", files).stored)
         for at, value in enumerate(senseless):
             changed = {**files, path: spoilt(files[path], mode(kind, path) == "lines", place, value)}
             home = filled(kind, directory / f"{number}-{at}", changed)
             assert faults(home) is None and unfit(home) is None
-            missing: Any = expected[id(files)] - rows(home.tables)  # type: ignore[operator]
+            missing: Any = expected[id(files)] - rows(home.stored)  # type: ignore[operator]
             if missing:
                 yield path, place, value, missing

@@ -98,14 +98,14 @@ def test_a_file_without_any_time_is_shown_or_said(kind: type[Source], value: Any
     for number, make in enumerate(homes.WRITTEN[kind.name]):
         files = make()
         whole = filled(kind, tmp_path / f"whole-{number}", files)
-        expected, usual = rows(whole.tables), said(whole)
+        expected, usual = rows(whole.stored), said(whole)
         for place, (path, data) in enumerate(files.items()):
             way = mode(kind, path)
             if way not in ("lines", "document"):
                 continue
             spoiled = {**files, path: without_times(data, way == "lines", value)}
             home = filled(kind, tmp_path / f"{number}-{place}", spoiled)
-            assert expected <= rows(home.tables) or said(home) != usual, path
+            assert expected <= rows(home.stored) or said(home) != usual, path
 
 
 def test_it_is_said_until_a_line_has_a_time(tmp_path: Path) -> None:

@@ -96,7 +96,11 @@ class Home:
 
     @property
     def tables(self) -> dict[str, Rows]:
-        self.read()
+        return self.read().stored
+
+    @property
+    def stored(self) -> dict[str, Rows]:
+        """All tables as of the last reading; to read again takes as long when files were written just now."""
         store = self.collector.store
         return {name: {row.id: dict(row) for row in store.rows(name)} for name in TABLES if name != "stats"}
 
