@@ -1,6 +1,9 @@
 // What follows from the row of an agent.
 import type { AgentsRow } from "../store/tables.ts";
 
+/** What the status of an agent says where it says no more than that there is a question: its words are what it said last. */
+export const A_QUESTION = "a question to you";
+
 const LIVE = new Set(["working", "waiting", "idle"]);
 
 /** Whether an agent in this status is there to be talked to. */

@@ -1,6 +1,6 @@
 // What needs a person now, most urgent first: agents that wait, agents that failed a while ago, tasks that are
 // stuck or failed.
-import { isHuman } from "../lib/agents.ts";
+import { A_QUESTION, isHuman } from "../lib/agents.ts";
 import { DAY, HOUR } from "../lib/durations.ts";
 import type { Trouble } from "../lib/trouble.ts";
 import type { Shown } from "../store/store.ts";
@@ -25,8 +25,6 @@ const STUCK_MS = DAY;
 /** The newest note is the first line; agents put a time before it, but how long it has been so stands beside it anyway. */
 const newestNote = (notes: string): string => notes.split("\n")[0]!.replace(/^\[\d{4}-\d\d-\d\d[^\]]*\]\s*/, "");
 
-/** What the status says where it says no more than that there is a question. */
-const A_QUESTION = "a question to you";
 /** The last sentence that asks, with what stands before it on its line. */
 const ASKING = /[^.!?\n]*\?(?=[^?]*$)/;
 

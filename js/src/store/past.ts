@@ -1,6 +1,7 @@
 // The tables as they were at a moment, for the same views that show them as they are: time travel without a
 // journal. Rows carry their own times; what they do not hold of that moment is null, never today's value.
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import { A_QUESTION } from "../lib/agents.ts";
 import { callText } from "../lib/call-text.ts";
 import { append, groupedByTime, lastBefore } from "../lib/ordered.ts";
 import type { Shown, Store, TableView } from "./store.ts";
@@ -84,7 +85,7 @@ function usedAt(
 const began = (time: number | null, at: number): boolean => time !== null && time <= at;
 
 function agentsAt(lists: Lists, at: number): readonly AgentsRow[] {
-  const { agents, spans, tool_calls, tasks } = lists;
+  const { agents, spans, tool_calls, tasks, messages } = lists;
   const usedBy = usedAt(lists, at, "agent_id");
   const spansOf = groupedByTime(
     spans,
@@ -95,6 +96,11 @@ function agentsAt(lists: Lists, at: number): readonly AgentsRow[] {
     tool_calls,
     (call) => call.agent_id,
     (call) => call.at,
+  );
+  const askedBy = groupedByTime(
+    messages.filter((message) => message.kind === "ask"),
+    (message) => message.sender,
+    (message) => message.at,
   );
   const doneBy = groupedByTime(
     tasks.filter((task) => task.status === "completed"),
@@ -113,6 +119,8 @@ function agentsAt(lists: Lists, at: number): readonly AgentsRow[] {
     const span = lastBefore(own, at, (row) => row.started_at);
     const calls = callsOf.get(agent.id)?.filter((call) => began(call.at, at)) ?? [];
     const call = calls.at(-1);
+    const did = call === undefined ? null : [call.name, callText(call.input)].filter(Boolean).join(" ");
+    const asked = lastBefore(askedBy.get(agent.id), at, (message) => message.at)?.text ?? null;
     const known = callsOf.has(agent.id);
     const task = lastBefore(doing.get(agent.id) ?? doing.get(agent.name ?? ""), at, (row) => row.started_at);
     const over = span?.ended_at != null && span.ended_at < at;
@@ -125,7 +133,7 @@ function agentsAt(lists: Lists, at: number): readonly AgentsRow[] {
         status: span === undefined ? "unknown" : over ? "offline" : span.status,
         status_reason: span === undefined ? "nothing is recorded of this moment" : span.status_reason,
         status_at: span?.started_at ?? null,
-        activity: call === undefined ? null : [call.name, callText(call.input)].filter(Boolean).join(" "),
+        activity: span?.status_reason === A_QUESTION ? asked : did,
         task_id: task !== undefined && !began(task.completed_at, at) ? task.id : null,
         last_seen_at: Math.min(agent.last_seen_at ?? at, at),
         tool_calls: known ? calls.length : null,

@@ -45,6 +45,19 @@ test("an agent was what its spans say, and had made the calls that are told", ()
   assert.equal(at(50)?.status, "offline", "nothing is told of it any more");
 });
 
+test("an agent that asked something was not at its last call any more", () => {
+  const agent = row("agents", "a", { status: "working", started_at: 10 });
+  const known = { agent_id: "a", status: "waiting", status_reason: "a question to you" };
+  const spans = [row("spans", "1", { ...known, started_at: 20, ended_at: 40 })];
+  const tool_calls = [row("tool_calls", "c", { agent_id: "a", at: 18, name: "Edit" })];
+  const asked = row("messages", "m", { sender: "a", kind: "ask", at: 20, text: "Which colour?" });
+  const later = row("messages", "n", { sender: "a", kind: "ask", at: 35, text: "And the door?" });
+  const activity = (...messages: (typeof asked)[]) =>
+    AS_OF.agents({ ...LISTS, agents: [agent], spans, tool_calls, messages }, 25)[0]?.activity;
+  assert.equal(activity(asked, later), "Which colour?");
+  assert.equal(activity(), null);
+});
+
 test("what was used by then is the total without the later quarters of an hour", () => {
   const QUARTER = 900_000;
   const used = (quarter: number, output_tokens: number, cost_usd: number | null) =>
