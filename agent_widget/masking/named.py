@@ -223,11 +223,7 @@ def add_named(raw: str, low: str, spans: list[Span]) -> int | None:
     patience = patience_of(raw)
     at = 0
     while (found := names.assigned.search(low, at)) is not None:
-        span = _named(raw, low, found)
-        at = found.end("name")
-        if span is not None:
-            spans.append(span)
-            at = max(at, span.end)
+        at = _add_value(raw, low, found, spans)
         patience -= 1
         if patience <= 0:
             return at
@@ -238,11 +234,17 @@ def add_named(raw: str, low: str, spans: list[Span]) -> int | None:
         at = found.end("name")
         before = low[max(0, found.start() - 100) : found.start()]
         if _BEFORE_OPTION.search(before) or _BEFORE_NETRC.search(before) or _BEFORE_SET.search(before):
-            span = _named(raw, low, found)
-            if span is not None:
-                spans.append(span)
-                at = max(at, span.end)
+            at = _add_value(raw, low, found, spans)
         patience -= 1
         if patience <= 0:
             return at
     return None
+
+
+def _add_value(raw: str, low: str, found: re.Match[str], spans: list[Span]) -> int:
+    """Add the value of a name if it is a secret; returns where the next name may be."""
+    span = _named(raw, low, found)
+    if span is None:
+        return found.end("name")
+    spans.append(span)
+    return max(found.end("name"), span.end)
