@@ -55,9 +55,10 @@ _HAS_JSON: Final = re.compile("yJ").search  # the begin of JSON in base64
 _HAS_FLY: Final = re.compile("fm[12]").search
 _HAS_A: Final = re.compile("A(?:KIA|SIA|BSK)").search
 _MAY_BE_ODD: Final = re.compile(
-    r":A[\w-]{34}|-us[0-9]|_mmk|lab_s|ABSK|APA91|fm[12]|v1[.]|eyJ|1//0|hook|AstraCS|!AQ|JQQJ9|Az[FS]|[+]A|ACDb|APIM"
-    r"|[12]/[0-9]{16}|BBDC-|IQoJ|FwoG|cflt"
+    r":A[\w-]{34}|-us[0-9]|_mmk|lab_s|ABSK|APA91|m[12][ar_]|v1[.]|yJ|//0|hook|AstraCS|!AQ|JQQJ9|Az[FS]|[+]A|ACDb|APIM"
+    r"|AZDO|/[0-9]{16}|BBDC-|IQoJ|FwoG|cflt"
 ).search
+"""Each begins with one letter, which is rare in ids: where one begins with a set of them, every letter is tried."""
 _LONG_RUN: Final = b"x" * 35
 _HAS_OPTION: Final = re.compile(" -(?:[upawP]|-user|-proxy-u|-auth)").search
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent_widget.masking import deep, mask
+from agent_widget.masking import deep, mask, reference
 from agent_widget.masking.rules import ALPHABETS, NAMES, ODD, SHAPES, SOURCES, VAGUE, Name, Shape
 from agent_widget.masking.tokens import compiled, variants
 from tests.support.secrets import KINDS, PLACEMENTS, Chance, Placement, placed, private_key
@@ -48,6 +48,7 @@ def test_the_example_of_a_shape_is_masked(rule: Shape) -> None:
         for text in (token, f"it is {token} here", f'{{"a": "{token}"}}', f"x\\n{token}\\n"):
             assert token not in mask(text), text
         assert "[masked: " in mask(f"it is {token} here")
+        assert token not in reference(token), "an id is not plain that is one"
 
 
 @pytest.mark.parametrize("rule", SHAPES, ids=lambda rule: f"{rule.kind}: {rule.template[:24]}")
