@@ -30,7 +30,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -54,6 +54,8 @@ from .filter import Filter
 from .signing import checked, code, signed, user_key
 
 log = logging.getLogger("agent_widget")
+
+T = TypeVar("T")
 
 _AT_ONCE: Final = 500
 """Rows that are read at a time when all of a table are looked at."""
@@ -93,7 +95,7 @@ class Archive:
         self._connection = connected(self.path)
         self._reading = sqlite3.connect(self.path, timeout=5, check_same_thread=False, cached_statements=256)
         """For what readers look up one by one: it does not wait for a transaction, whatever the disk does."""
-        self.facts = Facts(self._connection, self._reading)
+        self.facts = Facts(self._connection, partial(self._select, self._reading))
 
     def _begin_anew(self, what: str) -> None:
         """Set the file aside, which is not to be used, and go on with a new one."""
@@ -341,7 +343,7 @@ class Archive:
         for name, when, row in rows:
             cells.setdefault(name, []).append((when, row["id"], own_time(name, row), encode_cells(list(row.values()))))
         gone = list(gone)
-        self._transact(partial(self._write, seq, cells, gone, counts))
+        self._mending(partial(self._write, seq, cells, gone, counts))
 
     def _write(
         self,
@@ -384,39 +386,33 @@ class Archive:
         query = f"INSERT OR IGNORE INTO undo SELECT ?, id, row FROM {name} WHERE id = ? AND seq <= ?"
         self._connection.executemany(query, ((name, id, base) for id in ids))
 
-    def _transact(self, write: Callable[[], None]) -> None:
-        """Run a transaction, once more if it met damage that could be mended."""
-        try:
-            write()
-        except sqlite3.DatabaseError as error:
-            self._mend(error)
-            write()
-
     def _select(self, connection: sqlite3.Connection, query: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         """Run a query, once more if it met damage that could be mended."""
-        try:
-            return connection.execute(query, values)
-        except sqlite3.DatabaseError as error:
-            self._mend(error)
-            return connection.execute(query, values)
+        return self._mending(partial(connection.execute, query, values))
 
-    def _mend(self, error: sqlite3.DatabaseError) -> None:
-        """Make the indexes anew from the tables: damage that was not found at the start is in them in most cases.
+    def _mending(self, work: Callable[[], T]) -> T:
+        """Do something; if it meets damage, make the indexes anew from the tables and do it once more.
 
-        Raises what it was given if that is no damage. If the tables are damaged, the error is raised, and whoever opens
-        the file next begins a new one (:meth:`saved`).
+        Damage that was not found at the start is in an index in most cases. If it is met again the tables are damaged:
+        the error is raised, nothing is mended any more, and whoever opens the file next begins a new one
+        (:meth:`saved`).
         """
-        if self._given_up or not is_corrupt(error):
-            raise error
-        log.warning("%s: is damaged (%s); its indexes are made anew", self.path, error)
-        with self.writing:
-            try:
-                self._connection.execute("REINDEX")
-            except sqlite3.DatabaseError:
-                self._given_up = True
-                with contextlib.suppress(sqlite3.Error), self._connection:
-                    self._set(damaged=b"1")
+        try:
+            return work()
+        except sqlite3.DatabaseError as error:
+            if self._given_up or not is_corrupt(error):
                 raise
+            log.warning("%s: is damaged (%s); its indexes are made anew", self.path, error)
+        try:
+            with self.writing:
+                self._connection.execute("REINDEX")
+            return work()
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                self._given_up = True
+                with contextlib.suppress(sqlite3.Error), self.writing, self._connection:
+                    self._set(damaged=b"1")
+            raise
 
     # What whoever keeps the readers' memory asks for
 
@@ -456,7 +452,7 @@ class Archive:
                     self._prune()
                 self._base = int(seq)
 
-        self._transact(write)
+        self._mending(write)
 
     def recall(self) -> Remembered | None:
         """Return what was remembered last; ``None`` if there is nothing, or nothing that may be taken."""

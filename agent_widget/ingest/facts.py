@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from .filter import Filter
 
@@ -33,10 +33,12 @@ _REMOVE: Final = f"DELETE FROM facts WHERE {_OF}"
 class Facts:
     """The facts of one archive."""
 
-    def __init__(self, connection: sqlite3.Connection, reading: sqlite3.Connection) -> None:
-        """Take the connection that writes, and one for ``reading`` what is committed."""
+    def __init__(
+        self, connection: sqlite3.Connection, select: Callable[[str, tuple[Any, ...]], sqlite3.Cursor]
+    ) -> None:
+        """Take the connection that writes, and what runs a query (``select``) on what is committed."""
         self._connection = connection
-        self._reading = reading
+        self._select = select
         self._filter: Filter | None = None
         """Which there are, if all of them came in this process."""
 
@@ -53,7 +55,7 @@ class Facts:
         """Return the value of a key, ``None`` if there is none."""
         if self._filter is not None and not self._filter.may_have(hash((scope, key))):
             return None
-        found = self._reading.execute(_FIND, _name(scope, key)).fetchone()
+        found = self._select(_FIND, _name(scope, key)).fetchone()
         return found[0] if found else None
 
     def write(self, changes: Mapping[str, Iterable[tuple[str, bytes | None]]]) -> None:

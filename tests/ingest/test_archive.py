@@ -507,6 +507,48 @@ def test_damage_that_cannot_be_mended_makes_the_next_process_begin_anew(tmp_path
     again.close()
 
 
+def spoil(path: Path, place: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(data)
+
+
+def test_damage_that_a_reader_meets_is_mended_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "a.sqlite3"
+    archive, _ = opened(path)
+    archive.remember(b"", facts={"scope": [("key", b"value")]})
+    (page,) = archive._connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'facts_digest'").fetchone()
+    (size,) = archive._connection.execute("PRAGMA page_size").fetchone()
+    archive.close()
+    archive, _ = opened(path)
+    spoil(path, (page - 1) * size, b"\0" * size)
+    assert archive.facts.find("scope", "key") == b"value"
+    assert "indexes are made anew" in caplog.text
+    archive.close()
+
+
+def test_damage_of_a_row_is_not_mended_again_and_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is met again once the indexes are new, since they do not lead to the pages that a long row goes on in."""
+    path = tmp_path / "a.sqlite3"
+    archive, store = opened(path)
+    store.apply([log(0, "long" * 10_000), *map(log, range(1, 21))])
+    store.write()
+    archive.remember(b"")
+    (size,) = archive._connection.execute("PRAGMA page_size").fetchone()
+    archive.close()
+    middle = path.read_bytes().index(b"long" * 1000) + 3 * size
+    spoil(path, middle - middle % size, b"\xff" * 4)  # where the row goes on
+    archive, store = opened(path)
+    for _ in range(2):
+        with pytest.raises(sqlite3.DatabaseError):
+            store.get("logs", "l0")
+    assert caplog.text.count("indexes are made anew") == 1
+    archive.close()
+    again, _ = opened(path)
+    assert again.problem is not None and "damaged" in again.problem
+    again.close()
+
+
 def test_an_archive_that_cannot_be_used_now_is_not_taken_for_a_damaged_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

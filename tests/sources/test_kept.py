@@ -34,7 +34,7 @@ def facts() -> Facts:
 
 
 def opened(connection: sqlite3.Connection) -> Facts:
-    disk = Facts(connection, connection)
+    disk = Facts(connection, connection.execute)
     disk.begin()
     return disk
 
