@@ -15,7 +15,7 @@ import logging
 import os
 import socket
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from hashlib import blake2b
 from itertools import accumulate
@@ -126,21 +126,31 @@ def _once(text: str, label: Callable[[str, Span], str]) -> tuple[str, list[int],
     parts: list[str] = []
     places: list[int] = []
     done = size = 0
-    for span in spans:
+    for span in _apart(spans):
         if crowd is not None and span.begin >= crowd:
             break
-        if span.begin >= done:  # where two begin together the first one, the more specific, names them
-            mark = label(text, span)
-            parts += (text[done : span.begin], mark)
-            places.append(size + span.begin - done)
-            size += span.begin - done + len(mark)
-        done = max(done, span.end)
+        mark = label(text, span)
+        parts += (text[done : span.begin], mark)
+        places.append(size + span.begin - done)
+        size += span.begin - done + len(mark)
+        done = span.end
     if crowd is not None:
         for begin, end in crowded(text, max(crowd, done)):
             parts += (text[done:begin], "[masked: secret]")
             done = end
     parts.append(text[done:])
     return "".join(parts), places, crowd is not None
+
+
+def _apart(spans: Iterable[Span]) -> list[Span]:
+    """Return spans, which come in order, with those that overlap as one; the first one, the more specific, names it."""
+    apart: list[Span] = []
+    for span in spans:
+        if apart and span.begin < apart[-1].end:
+            apart[-1] = apart[-1]._replace(end=max(apart[-1].end, span.end))
+        else:
+            apart.append(span)
+    return apart
 
 
 def _label(text: str, span: Span) -> str:
@@ -229,7 +239,7 @@ def _in_command(words: list[Any]) -> list[Any]:
     texts = [word if isinstance(word, str) else "" for word in words]
     ends = list(accumulate(len(text) + 1 for text in texts))
     shown = list(words)
-    for span in reversed(find(" ".join(texts)).spans):
+    for span in reversed(_apart(find(" ".join(texts)).spans)):
         place = bisect_right(ends, span.begin)
         begin = span.begin - (ends[place - 1] if place else 0)
         if "[masked: " not in texts[place] and isinstance(words[place], str):

@@ -167,6 +167,11 @@ def test_a_secret_is_masked_by_its_place_in_lists_and_maps(value: Any, template:
             assert "[masked: " in shown
 
 
+def test_what_two_rules_find_in_one_word_of_a_command_is_masked_once() -> None:
+    shown = deep(["env", "sshpass", "-px9Hunter2x", "-p", "by"])
+    assert shown == ["env", "sshpass", "[masked: password]", "-p", "by"]
+
+
 @pytest.mark.parametrize(
     "value",
     [
