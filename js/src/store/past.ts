@@ -42,7 +42,7 @@ export const AS_OF: { readonly [T in TableName]: (lists: Lists, at: number) => r
 
 /** Tables that another one is derived from, beside its own. */
 const NEEDS: { readonly [T in TableName]?: readonly TableName[] } = {
-  agents: ["spans", "tool_calls", "tasks", "usage"],
+  agents: ["spans", "tool_calls", "tasks", "messages", "usage"],
   sessions: ["spans", "tool_calls", "messages", "usage"],
 };
 

@@ -106,6 +106,16 @@ test("a session was active while its agent worked, and had as many messages as w
   assert.deepEqual([at(40)?.status, at(40)?.ended_at, at(40)?.messages], ["ended", 40, 2]);
 });
 
+test("each table has all those that it is derived from", () => {
+  const store = new Store();
+  const past = new Past(store, signal<number | null>(100));
+  const one = (table: (typeof TABLE_NAMES)[number]) =>
+    row(table, table, { at: 50, started_at: 50, agent_id: "agents" });
+  store.apply({ rows: Object.fromEntries(TABLE_NAMES.map((table) => [table, [one(table)]])), gone: {} });
+  store.commit();
+  for (const table of TABLE_NAMES) assert.doesNotThrow(() => past.tables[table].list(), table);
+});
+
 test("nothing that was written later is in any table", () => {
   const store = new Store();
   const moment = signal<number | null>(100);
