@@ -123,7 +123,10 @@ def _clients(
     able = [runtime for runtime in found if runtime.writes] or ([] if writes else found)
     if not able:
         raise ChangeFailed(_none(found))
-    able = list({runtime.watched: runtime for runtime in reversed(able)}.values())[::-1]
+    newest: dict[str, Runtime] = {}
+    for runtime in able:
+        newest.setdefault(runtime.watched, runtime)
+    able = list(newest.values())
     if (root := getattr(options, "root", None)) is not None:
         able = [runtime for runtime in able if _holds(runtime, root)] or able
     if not writes:

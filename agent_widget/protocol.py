@@ -35,6 +35,20 @@ FINAL: Final = ("unauthorized", "unsupported_protocol")
 LOOP: Final = "loop"
 """Code of the error for a server that would follow itself, at once or by way of others."""
 
+ENTRY_PLACES: Final = ("prompt", "reply", "thinking", "tool input", "tool output", "plan", "answer", "end")
+"""What an entry of a transcript is called as the place of a hit of a search."""
+ROW_PLACES: Final = {
+    "tasks": "task",
+    "messages": "message",
+    "memory": "memory",
+    "logs": "log",
+    "quality": "quality",
+    "tool_calls": "tool call",
+    "sessions": "session title",
+    "agents": "agent name",
+}
+"""Table → what its rows are called as a place."""
+
 
 class ProtocolError(Exception):
     """A frame that breaks the protocol, with the code and message for the ``error`` frame."""

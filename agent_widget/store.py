@@ -147,12 +147,12 @@ class Backing(Protocol):
         Of one time the first change comes first. The second value is what to go on from, ``None`` at the end.
         """
 
-    def holding(self, table: str, anchors: tuple[bytes, ...], told: Iterable[str]) -> Generator[list[Row]]:
+    def holding(self, table: str, anchors: tuple[bytes, ...], searched: Iterable[str]) -> Generator[list[Row]]:
         """Yield the rows that hold an anchor in some text, a few at a time, in the order of :meth:`older`.
 
         ASCII letters are lowered in what is looked through; without an anchor all rows are taken. Rows that stand in
-        the conversations of agents in ``told`` (:mod:`agent_widget.ingest.told`) are left out. Each step may be taken
-        by another thread.
+        the conversations of agents in ``searched`` (:mod:`agent_widget.ingest.conversation_rows`) are left out. Each
+        step may be taken by another thread.
         """
 
     def ids(self, table: str, prefix: str) -> Iterable[str]:
@@ -813,12 +813,12 @@ class Store:
             more = at is not None
         yield from (row for row in held if first is None or (own_time(table, row), row["id"]) > first)
 
-    def elsewhere(self, table: str, anchors: tuple[bytes, ...], told: Iterable[str]) -> Generator[list[Row]]:
+    def elsewhere(self, table: str, anchors: tuple[bytes, ...], searched: Iterable[str]) -> Generator[list[Row]]:
         """Yield rows that are not in memory, a few at a time, as :meth:`Backing.holding` does."""
         keyed = self._tables[table]
         if self._backing is None or not keyed.elsewhere:
             return
-        with closing(self._backing.holding(table, anchors, told)) as pages:
+        with closing(self._backing.holding(table, anchors, searched)) as pages:
             for rows in pages:
                 with self.lock:
                     found = [row for row in rows if row["id"] not in keyed.rows and row["id"] not in keyed.gone]

@@ -82,6 +82,12 @@ def _tables() -> Iterator[str]:
         yield f"  {name}: {limit:_},"
     yield "};"
     yield ""
+    yield "/** The table of what holds a hit of a search, where that is a row. */"
+    yield "export const TABLE_OF: Readonly<Record<string, TableName>> = {"
+    for table, place in protocol.ROW_PLACES.items():
+        yield f'  "{place}": "{table}",' if " " in place else f'  {place}: "{table}",'
+    yield "};"
+    yield ""
     yield "/** Text columns are cut to this; a shorter text is all there is. */"
     yield f"export const PREVIEW_CHARS = {tables.PREVIEW_CHARS};"
 

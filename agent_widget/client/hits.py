@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..data.moments import millis
 from ..data.table import cell_of
 from ..data.tabular import SHOWN, Tabular
+from ..protocol import ENTRY_PLACES, ROW_PLACES
 from ..store import Row
 from .link import Link
 
@@ -21,11 +22,7 @@ PORTION: Final = 100
 """Maximum hits that are asked for at once."""
 COLUMNS: Final = ("at", "agent_id", "session_id", "place", "snippet", "entry", "position")
 CONDITIONS: Final = ("agent_id", "session_id", "source", "place", "since", "until")
-PLACES: Final = (
-    *("prompt", "reply", "thinking", "tool input", "tool output", "plan", "answer", "end"),
-    *("task", "message", "memory", "log", "quality", "tool call", "session title"),
-)
-"""What may hold a hit: an entry of a transcript, or a row."""
+PLACES: Final = (*ENTRY_PLACES, *ROW_PLACES.values())
 _MOMENTS: Final = ("since", "until")
 
 

@@ -162,7 +162,7 @@ class OfTable(Tabular):
         return super()._cell(row, name) if text is None else text
 
     def _glance(self) -> tuple[list[str], list[Row], str]:
-        rows, time, total = self._held(), TABLES[self.name].time or "id", self._total()
+        rows, time, total = in_order(self.name, self._held()), TABLES[self.name].time or "id", self._total()
         newest = heapq.nlargest(SHOWN, range(len(rows)), key=lambda index: (rows[index][time] or 0, index))
         chosen = [rows[index] for index in newest]
         known = {name for name in self.columns if any(row[name] not in (None, [], {}) for row in chosen)} - {"host"}
@@ -217,14 +217,14 @@ class StoredTable(OfTable):
         return in_order(self.name, self._store.rows(self.name))
 
     def _held(self) -> list[Row]:
-        return in_order(self.name, self._store.held_rows(self.name))
+        return self._store.held_rows(self.name)
 
     def _total(self) -> int:
         return self._store.count(self.name)
 
     def _ipython_key_completions_(self) -> list[str]:
         """Return what IPython offers behind ``tasks["``: the ids, the newest first."""
-        return [row["id"] for row in reversed(self._held())][:_OFFERED]
+        return [row["id"] for row in reversed(in_order(self.name, self._held()))][:_OFFERED]
 
 
 class Rows(OfTable):

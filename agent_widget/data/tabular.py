@@ -197,8 +197,8 @@ def _html(
     cells: list[list[str]],
     numbers: list[list[bool]],
     caption: str,
-    lead: str | None = None,
-    ranked: bool = False,
+    lead: str | None,
+    ranked: bool,
 ) -> str:
     """Return a table with one line a row; with a ``lead`` it is as wide as there is room, and no wider.
 

@@ -279,7 +279,7 @@ class Hosts:
             raise ProtocolError("unavailable", f"{name} has the files, and cannot be asked now: {_why(host)}")
         theirs = asked(self._addressed(params), host.prefix, f"{name}:")
         if method in changes.METHODS:
-            return await self._change(host, method, theirs, client)
+            return await asyncio.shield(self._change(host, method, theirs, client))  # whoever asked may go meanwhile
         result = await self._ask(host, method, theirs)
         if method == "actions":
             command = result.get("resume") and self._origins[host.key].command(host.key, result["resume"])

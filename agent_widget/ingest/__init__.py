@@ -10,5 +10,5 @@
   files before telemetry).
 - *What outlives the process*: :mod:`.archive` in :mod:`.archive_file`, with :mod:`.keeping` and :mod:`.saving` (what
   and when), :mod:`.checkpoint` and :mod:`.facts` (what readers remember), :mod:`.signing`, :mod:`.bloom`,
-  :mod:`.told` (which rows a conversation's file has too); :mod:`.retention` (what goes again).
+  :mod:`.conversation_rows` (which rows a conversation's file has too); :mod:`.retention` (what goes again).
 """

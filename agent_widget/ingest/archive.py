@@ -51,9 +51,9 @@ from .archive_file import (
     unlocked,
 )
 from .bloom import Filter
+from .conversation_rows import SPEAKERS, number_of, numbers_of
 from .facts import Facts
 from .signing import checked, code, signed, user_key
-from .told import TOLD, number_of, numbers_of
 
 log = logging.getLogger("agent_widget")
 
@@ -71,7 +71,7 @@ SENT_BYTES: Final = 2**20
 
 
 _PUT: Final = {
-    name: f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?{', ?' * len(TOLD.get(name, ()))})" for name in TABLES
+    name: f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?{', ?' * len(SPEAKERS.get(name, ()))})" for name in TABLES
 }
 _BETWEEN: Final = b"\xff"
 """Stands in no UTF-8, so in no anchor."""
@@ -338,20 +338,20 @@ class Archive:
         found.sort(key=itemgetter(0, 2))
         return list(self._whole(table, (data for *_, data in found))), last
 
-    def holding(self, table: str, anchors: tuple[bytes, ...], told: Iterable[str]) -> Generator[list[Row]]:
+    def holding(self, table: str, anchors: tuple[bytes, ...], searched: Iterable[str]) -> Generator[list[Row]]:
         """Yield the rows that hold an anchor in some text, a few at a time, in the order of :meth:`older`.
 
         The bytes of a row are looked through, in which texts are UTF-8, ASCII letters lowered; only those that hold an
-        anchor are decoded. Without an anchor all rows are. Rows that stand in the conversations of agents in ``told``
-        are left out: the index tells. It has a connection of its own, which no transaction holds up.
+        anchor are decoded. Without an anchor all rows are. Rows that stand in the conversations of agents in
+        ``searched`` are left out: the index tells. It has a connection of its own, which no transaction holds up.
         """
-        agents = ((number_of(agent),) for agent in (told if table in TOLD else ()))
-        others = " AND ".join(["1", *(f"{column} NOT IN told" for column in TOLD.get(table, ()))])
+        agents = ((number_of(agent),) for agent in (searched if table in SPEAKERS else ()))
+        others = " AND ".join(["1", *(f"{column} NOT IN searched" for column in SPEAKERS.get(table, ()))])
         connection = sqlite3.connect(self.path, timeout=5, isolation_level=None, check_same_thread=False)
         with contextlib.closing(connection):
-            connection.execute("CREATE TEMP TABLE told (agent INTEGER PRIMARY KEY)")
+            connection.execute("CREATE TEMP TABLE searched (agent INTEGER PRIMARY KEY)")
             connection.execute("BEGIN")
-            connection.executemany("INSERT OR IGNORE INTO told VALUES (?)", agents)
+            connection.executemany("INSERT OR IGNORE INTO searched VALUES (?)", agents)
             connection.execute("COMMIT")
             last: tuple[Any, ...] = ()
             while True:

@@ -18,8 +18,8 @@ from platformdirs import user_state_path
 
 from ..store import Row
 from ..tables import TABLES
+from .conversation_rows import SPEAKERS, numbers_of
 from .facts import FACTS
-from .told import TOLD, numbers_of
 
 try:
     import fcntl
@@ -144,14 +144,14 @@ def connected(path: Path) -> sqlite3.Connection:
             for statement in FACTS:
                 connection.execute(statement)
             for name in TABLES:  # a row that changes goes to the end, as in the store
-                told = "".join(f", {column} INTEGER NOT NULL DEFAULT 0" for column in TOLD.get(name, ()))
+                speakers = "".join(f", {column} INTEGER NOT NULL DEFAULT 0" for column in SPEAKERS.get(name, ()))
                 columns = "seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, at INTEGER NOT NULL, row BLOB NOT NULL"
-                connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns}{told})")
+                connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns}{speakers})")
             _migrate(connection)
             if 0 < version < 4:
-                _add_told(connection)
+                _add_speakers(connection)
             for name in TABLES:
-                keys = ", ".join(("at", "id", *TOLD.get(name, ())))
+                keys = ", ".join(("at", "id", *SPEAKERS.get(name, ())))
                 connection.execute(f"CREATE INDEX IF NOT EXISTS {name}_at ON {name} ({keys})")
             if 0 < version < 3:  # other checkpoints: the rows stay as they are, all files are read again
                 connection.execute("DELETE FROM undo")
@@ -189,9 +189,9 @@ def _migrate(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('columns', ?)", (encoded,))
 
 
-def _add_told(connection: sqlite3.Connection) -> None:
-    """Add the numbers of agents to rows of before version 4 (:mod:`.told`); also if that was begun and cut short."""
-    for name, columns in TOLD.items():
+def _add_speakers(connection: sqlite3.Connection) -> None:
+    """Add the numbers of agents (:mod:`.conversation_rows`) to rows of before version 4; also if that was cut short."""
+    for name, columns in SPEAKERS.items():
         connection.execute(f"DROP INDEX IF EXISTS {name}_at")
         there = {column for _, column, *_ in connection.execute(f"PRAGMA table_info({name})")}
         for column in [column for column in columns if column not in there]:

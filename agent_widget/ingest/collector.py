@@ -13,7 +13,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count, islice
 from pathlib import Path, PurePosixPath
@@ -22,7 +22,6 @@ from typing import Any, Final
 from ..masking import mask, masked
 from ..protocol import HostState, Publishing, SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
-from ..sources.chat import ChatSource
 from ..sources.steps import PERSON
 from ..sources.texts import title_of
 from ..store import Row, Store, joined
@@ -565,16 +564,10 @@ class Collector:
             self._apply(self._stats.records(now))
         return self.store.seq != before
 
-    def _carry(self, rows: Iterable[Row]) -> None:
+    def _carry(self, rows: Sequence[Row]) -> None:
         """Add what agents used whose files are gone to the sums of their sessions, of which other files are there."""
-        by_name: dict[str, list[Row]] = {}
-        for row in rows:
-            by_name.setdefault(row["source"], []).append(row)
-        for source in self.sources:
-            if isinstance(source, ChatSource) and (used := by_name.get(source.name)):
-                for row in used:
-                    source.book.ledger.carry(row["session_id"], row)
-                self._claim(list(source.book.ledger.finish()), source)
+        for source in self.sources if rows else ():
+            self._claim(list(source.carry(row for row in rows if row["source"] == source.name)), source)
 
     def stale(self, within: float | None = None) -> list[Path]:
         """Return known files that are to be read: other than when they were read, to be tried again, or unfinished.

@@ -153,14 +153,7 @@ class KeptTranscripts:
 
     def files(self, agent_id: str, sources: list[Source]) -> dict[Path, Source]:
         """Return the files that an agent's conversation was in, as far as there are copies, and their sources."""
-        by_root = {(source.name, str(source.root)): source for source in sources}
-        with self._lock:
-            entries = [entry for entry in self._index.values() if agent_id in entry.agents]
-        return {
-            Path(entry.path): source
-            for entry in entries
-            if (source := by_root.get((entry.source, entry.root))) is not None
-        }
+        return {path: source for path, source, agents, _ in self.all(sources) if agent_id in agents}
 
     def all(self, sources: Sequence[Source]) -> list[tuple[Path, Source, tuple[str, ...], int]]:
         """Return for each copy where the file was, its source, whose conversations it held, when it was written."""
@@ -198,10 +191,11 @@ class KeptTranscripts:
                     if path.exists():
                         shutil.copyfile(path, target)
                     else:
-                        with gzip.open(self.directory / _name(path)) as packed, target.open("wb") as file:
-                            shutil.copyfileobj(packed, file, 1 << 20)
-                except (OSError, EOFError) as error:
+                        with target.open("wb") as file:
+                            file.writelines(self.parts(path))
+                except (OSError, Unreadable) as error:
                     log.warning("%s: the copy of this transcript cannot be read: %s", path, error)
+                    target.write_bytes(b"")  # a part of it would pass for all of it
                     continue
                 found.append(target)
             elsewhere = copy.copy(source)

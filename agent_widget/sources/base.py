@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
 
@@ -321,6 +321,10 @@ class Source:
     def account_of(self, claim: Record) -> str | None:
         """Return the account of a session, an agent or a limit, where the files say it of each of them."""
         return None
+
+    def carry(self, used: Iterable[Mapping[str, Any]]) -> Iterator[Record | Gone]:
+        """Yield the sums of sessions with what rows of ``usage`` say, of whose agents the files are gone."""
+        yield from ()
 
     # Several processes: see :mod:`agent_widget.ingest.crew`
 

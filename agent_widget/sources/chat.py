@@ -8,7 +8,7 @@ reply. So a reader only has to yield steps, with the ids of its format.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -83,6 +83,12 @@ class ChatSource(Source):
     def price(model: str | None, tokens: Tokens, at: int, terms: Terms) -> float | None:
         """Return what an answer cost that does not state it; :func:`no_price` if only what the files state counts."""
         return prices.price(model, tokens, at, terms)
+
+    def carry(self, used: Iterable[Mapping[str, Any]]) -> Iterator[Record | Gone]:
+        """See :meth:`Source.carry`."""
+        for row in used:
+            self.book.ledger.carry(row["session_id"], row)
+        yield from self.book.ledger.finish()
 
     def entitled(self, session: str, title: str | None) -> Iterator[Record]:
         """Yield a title from a file beside the conversation: it counts more than the first prompt."""

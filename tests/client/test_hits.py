@@ -10,6 +10,7 @@ import pytest
 
 import agent_widget as aw
 from agent_widget.client.client import Client
+from agent_widget.protocol import ENTRY_PLACES, ROW_PLACES
 from agent_widget.tables import Record
 from tests.support.wire import PATIENCE, until
 
@@ -48,6 +49,13 @@ def test_conditions_restrict_what_is_found(logged: Client) -> None:
     assert len(logged.search("walnut", where={"place": ["log", "task"], "since": since, "until": 244_000})) == 5
     assert len(logged.agent("ann").search("walnut 7")) == 11
     assert len(logged.search("walnut", where={"agent_id": "bob"})) == 0
+    (named,) = logged.search("ann", where={"place": "agent name"})
+    assert (named.entry, named.place) == ("a1", "agent name")
+
+
+@pytest.mark.parametrize("place", [*ENTRY_PLACES, *ROW_PLACES.values()])
+def test_every_place_of_a_hit_is_a_condition(logged: Client, place: str) -> None:
+    assert {hit.place for hit in logged.search("n", where={"place": place}, limit=5)} <= {place}
 
 
 def test_hits_are_rows_a_frame_and_something_to_look_at(logged: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -10,6 +11,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -509,6 +511,36 @@ def test_a_search_says_which_host_it_left_out_and_looks_at_its_rows_here(places:
             with pytest.raises(CallError, match="a has the files, and cannot be asked now") as failure:
                 client.transcript("a/agent-1")
             assert failure.value.code == "unavailable"
+
+
+def test_a_change_is_in_the_audit_of_the_hub_though_who_asked_for_it_has_gone(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, goes_on = threading.Event(), threading.Event()
+    ask = Hosts._ask
+
+    def attempt(client: aw.Client) -> None:
+        with contextlib.suppress(aw.ConnectionFailed):
+            client.call("message.send", to="a/agent-1", text="go on")
+
+    async def slowly(self: Hosts, *args: Any) -> Any:
+        asked.set()
+        await asyncio.to_thread(goes_on.wait, PATIENCE)
+        return await ask(self, *args)
+
+    with (
+        host(places("a"), "a", allow_writes=True) as a,
+        host(places("hub"), "hub", follow=(at(a),), allow_writes=True) as hub,
+    ):
+        until_equal(hub, a, "a")
+        monkeypatch.setattr(Hosts, "_ask", slowly)
+        with contextlib.closing(aw.connect(hub.url, TOKEN)) as client:
+            threading.Thread(target=attempt, args=(client,)).start()
+            assert asked.wait(PATIENCE)
+        until(lambda: not hub.connections)
+        goes_on.set()
+        until(lambda: len(last_writes()) == 2)
+        assert {line.get("host") for line in last_writes()} == {"a", None}
 
 
 def test_changes_go_through_to_a_host_that_takes_them(places: Places) -> None:

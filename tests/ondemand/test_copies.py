@@ -161,5 +161,23 @@ def test_a_copy_that_is_damaged_is_no_transcript(home: Path, tmp_path: Path) -> 
         lookup(collector, kept).transcript(session)
 
 
+def test_any_damage_to_a_copy_leaves_nothing_of_it(home: Path, tmp_path: Path) -> None:
+    """Whatever byte differs: either the copy still says what the file said, or there is no file to read."""
+    path = min(home.rglob("*.jsonl"))
+    (source,) = {source for files in collected(home).conversations.values() for source in files.values()}
+    kept = KeptTranscripts(tmp_path / "kept", clock=lambda: WRITTEN + 2 * HOUR)
+    kept.keep({"agent": {path: source}})
+    written = path.read_bytes()
+    path.unlink()
+    (packed,) = (tmp_path / "kept").glob("*.gz")
+    whole = packed.read_bytes()
+    for place in {*range(20), *range(20, len(whole), len(whole) // 60), *range(len(whole) - 8, len(whole))}:
+        packed.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        with kept.restored(source, [path]) as (elsewhere, found):
+            rest = elsewhere.root / path.relative_to(home)
+            assert [one.read_bytes() for one in found] in ([], [written])
+            assert rest.read_bytes() == (written if found else b"")
+
+
 def test_copies_lie_beside_the_archive() -> None:
     assert directory_beside(Path("/a/b.sqlite3")) == Path("/a/b.sqlite3.transcripts")

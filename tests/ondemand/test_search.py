@@ -16,7 +16,7 @@ import pytest
 from agent_widget.ingest import archive as archiving
 from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
-from agent_widget.ingest.told import TOLD
+from agent_widget.ingest.conversation_rows import SPEAKERS
 from agent_widget.ondemand.search import Hit, Needle, Search, Searches, SearchOver, Wanted, transcripts
 from agent_widget.ondemand.search.needle import texts_in
 from agent_widget.ondemand.search.rows import RowSearch
@@ -389,7 +389,7 @@ def test_the_archive_of_an_older_version_learns_whose_rows_are(tmp_path: Path) -
     store.write()
     archive.close()
     with closing(sqlite3.connect(path)) as connection:  # as that version left it
-        for table, columns in TOLD.items():
+        for table, columns in SPEAKERS.items():
             connection.execute(f"DROP INDEX {table}_at")
             for column in columns:
                 connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent_widget.ingest.collector import Collector
 from agent_widget.ondemand.search import Search, ahead, engine, sift, transcripts
@@ -128,3 +130,15 @@ def test_a_process_tells_what_holds_an_anchor(
 def test_a_process_leaves_what_it_cannot_read_to_the_search(tmp_path: Path) -> None:
     assert sift.may_hold(os.fsencode(tmp_path / "nothing"), (b"a",))
     assert sift.may_hold(os.fsencode(tmp_path), (b"a",))
+
+
+@given(st.lists(st.binary(max_size=6)), st.binary(min_size=1, max_size=5).map(bytes.lower))
+def test_an_anchor_is_found_wherever_the_parts_end(parts: list[bytes], anchor: bytes) -> None:
+    assert any(sift.holding(parts, (anchor,))) == (anchor in b"".join(parts).lower())
+
+
+@given(st.lists(st.sampled_from([b"A", b"ab", b"b", b"ba", b""])), st.sampled_from([b"a", b"abab", b"bba"]))
+def test_an_anchor_that_nearly_repeats_is_found_wherever_the_parts_end(parts: list[bytes], anchor: bytes) -> None:
+    assert any(sift.holding(parts, (anchor, b"bbbbb"))) == any(
+        each in b"".join(parts).lower() for each in (anchor, b"bbbbb")
+    )

@@ -7,13 +7,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
+from ...ingest.conversation_rows import SPEAKERS
 from ...ingest.file import File
 from ...ingest.tail import Unreadable
-from ...ingest.told import TOLD
 from ...sources.base import Source
 from ...sources.ledger import Book
 from ...store import Row, Store
@@ -22,6 +23,7 @@ from .ahead import MUCH, Ahead
 from .hits import Hit, Wanted
 from .needle import Needle
 from .rows import TEXT_ONLY, RowSearch
+from .sift import holding
 from .transcripts import documents_hold, hits_in_documents, hits_in_lines, hits_in_messages
 
 AT_ONCE: Final = 1000
@@ -160,7 +162,7 @@ class Search:
         yield from rows.until(0)
         searched -= self._lost
         for table in self.wanted.tables():
-            if self._store.held(table) < self._store.count(table) or (self._lost and table in TOLD):
+            if self._store.held(table) < self._store.count(table) or (self._lost and table in SPEAKERS):
                 anchors = self.needle.anchors if table in TEXT_ONLY else ()
                 yield from rows.hits(table, self._store.elsewhere(table, anchors, searched))
                 yield from rows.hits(table, [self._store.held_rows(table)])  # some may have come there meanwhile
@@ -189,17 +191,17 @@ class Search:
 
     def _found_in_copies(self, unit: _Unit, gone: list[Path], copies: KeptTranscripts) -> Iterator[Hit | int]:
         """Return the hits in a unit of which some files are gone, once one of the copies holds an anchor."""
-        holds = len(gone) < len(unit.files)  # of the others nothing is known yet
-        for path in gone:
-            for found in self.needle.is_in_parts(copies.parts(path)):
+        if len(gone) == len(unit.files):  # else nothing is known of the others
+            for found in chain.from_iterable(holding(copies.parts(path), self.needle.anchors) for path in gone):
                 yield 0
-                if holds := holds or found:
+                if found:
                     break
-        if holds:
-            with copies.restored(unit.files[0].source, [file.path for file in unit.files]) as (elsewhere, restored):
-                yield from self._found_below(elsewhere, unit)
-            if len(restored) < len(unit.files):
-                self._lost.update(unit.agents)
+            else:
+                return
+        with copies.restored(unit.files[0].source, [file.path for file in unit.files]) as (elsewhere, restored):
+            yield from self._found_below(elsewhere, unit)
+        if len(restored) < len(unit.files):
+            self._lost.update(unit.agents)
 
     def _found_below(self, source: Source, unit: _Unit) -> Iterator[Hit | int]:
         paths, mode = unit.paths, unit.files[0].mode
@@ -223,10 +225,9 @@ class Search:
         """
         units: list[_Unit] = []
         documents: dict[tuple[Source, str], list[File]] = {}
-        for number, file in enumerate(list(self._files.values()) if self.wanted.entries else (), 1):
+        for number, (file, agents) in enumerate(self._spoken() if self.wanted.entries else (), 1):
             if number % AT_ONCE == 0:
                 yield
-            agents = self._speakers(file)
             if not agents:
                 continue
             searched.update(agents)
@@ -241,25 +242,22 @@ class Search:
                 for agent in agents:  # of one file: its size counts once
                     size = file.size if agent == agents[0] else 0
                     units.append(_Unit(self._seen_ns(agent, file.written), size, [file], (agent,)))
-        kept = self._copies.all(self._sources) if self._copies is not None and self.wanted.entries else []
-        for path, source, agents, at in kept:
-            known = self._files.get(str(path))
-            copied = File.of(source, path) if known is None or known.gone_at is not None else None
-            if copied is None:
-                continue
-            searched.update(agents)
-            copied.written = at
-            if copied.mode == "document":
-                for agent in agents:
-                    documents.setdefault((source, agent), []).append(copied)
-            elif self._is_wanted(source, agents, at):
-                units.append(_Unit(at, 0, [copied], agents))
         for (source, agent), files in documents.items():
             written, size = max(file.written for file in files), sum(file.size for file in files)
             if self._is_wanted(source, (agent,), written):
                 units.append(_Unit(written, size, files, (agent,)))
         units.sort(key=itemgetter(0), reverse=True)
         return units
+
+    def _spoken(self) -> Iterator[tuple[File, tuple[str, ...]]]:
+        """Yield each file, and each copy of one that is gone, with the agents whose conversations it holds."""
+        for file in list(self._files.values()):
+            yield file, self._speakers(file)
+        for path, source, agents, written in self._copies.all(self._sources) if self._copies is not None else ():
+            known = self._files.get(str(path))
+            if (known is None or known.gone_at is not None) and (copied := File.of(source, path)) is not None:
+                copied.written = written
+                yield copied, agents
 
     def _speakers(self, file: File) -> tuple[str, ...]:
         """Return the agents whose conversations a file holds, if it is there and they can be read."""

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-ENTRY_PLACES: Final = ("prompt", "reply", "thinking", "tool input", "tool output", "plan", "answer", "end")
-ROW_PLACES: Final = {
-    "tasks": "task",
-    "messages": "message",
-    "memory": "memory",
-    "logs": "log",
-    "quality": "quality",
-    "tool_calls": "tool call",
-    "sessions": "session title",
-    "agents": "agent name",
-}
-"""Table → what its rows are called as a place."""
+from ...protocol import ENTRY_PLACES, ROW_PLACES
 
 
 class Hit(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from ...masking import deep, reference
@@ -48,15 +48,6 @@ class Needle:
         """Return whether bytes hold an anchor."""
         lowered = data.lower()
         return any(anchor in lowered for anchor in self.anchors)
-
-    def is_in_parts(self, parts: Iterable[bytes]) -> Iterator[bool]:
-        """Yield for each of some consecutive bytes whether they hold an anchor, or end one that began before."""
-        overlap = max(map(len, self.anchors)) - 1
-        held = b""
-        for part in parts:
-            data = held + part
-            yield self.is_in(data)
-            held = data[len(data) - overlap :] if overlap else b""
 
     def snippet(self, text: str, name: str | None = None) -> str | None:
         """Return some text around the first occurrence that is no part of a secret, in one line; ``None`` without one.

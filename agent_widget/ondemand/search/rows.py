@@ -8,10 +8,11 @@ from collections.abc import Set as AbstractSet
 from operator import itemgetter
 from typing import Final
 
-from ...ingest.told import TOLD, told_of
+from ...ingest.conversation_rows import SPEAKERS, speakers_of
+from ...protocol import ROW_PLACES
 from ...store import Row
 from ...tables import TABLES
-from .hits import ROW_PLACES, Hit, Wanted
+from .hits import Hit, Wanted
 from .needle import Needle
 
 SLICE: Final = 1000
@@ -114,9 +115,9 @@ class RowSearch:
         sources, searched = self._wanted.source, self._conversations
         if sources is not None:
             rows = (row for row in rows if row["source"] in sources)
-        if table not in TOLD:
+        if table not in SPEAKERS:
             return list(rows)
-        return [row for row in rows if searched.isdisjoint(told_of(table, row))]
+        return [row for row in rows if searched.isdisjoint(speakers_of(table, row))]
 
     def _hit(self, table: str, row: Row) -> Hit | None:
         snippet = None

@@ -9,10 +9,22 @@ import contextlib
 import marshal
 import os
 import sys
+from collections.abc import Iterable, Iterator
 
 CHUNK = 1024 * 1024
 FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 """A link is not followed here: whoever asked knows where it may lead."""
+
+
+def holding(parts: Iterable[bytes], anchors: tuple[bytes, ...]) -> Iterator[bool]:
+    """Yield for each of some consecutive bytes whether they hold an anchor, or end one that began before."""
+    overlap = max(map(len, anchors)) - 1
+    held = b""
+    for data in parts:
+        lowered = data.lower()
+        over = held + lowered[:overlap]  # what lies over the end of the last one
+        yield any(anchor in lowered or anchor in over for anchor in anchors)
+        held = (held + lowered[-overlap:])[-overlap:] if overlap else b""
 
 
 def may_hold(path: bytes, anchors: tuple[bytes, ...]) -> bool:
@@ -21,17 +33,8 @@ def may_hold(path: bytes, anchors: tuple[bytes, ...]) -> bool:
         descriptor = os.open(path, FLAGS)
     except OSError:
         return True
-    overlap = max(map(len, anchors)) - 1
     try:
-        held = b""
-        while data := os.read(descriptor, CHUNK):
-            lowered = data.lower()
-            over = held + lowered[:overlap]  # what lies over the end of the last one
-            for anchor in anchors:
-                if anchor in lowered or anchor in over:
-                    return True
-            held = (held + lowered[-overlap:])[-overlap:] if overlap else b""
-        return False
+        return any(holding(iter(lambda: os.read(descriptor, CHUNK), b""), anchors))
     except OSError:
         return True
     finally:

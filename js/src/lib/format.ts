@@ -14,6 +14,10 @@ export function timeOfDay(at: number | null): string {
   return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
 }
 
+/** Whether a moment is on the day that it is now. */
+export const isToday = (at: number, now: number): boolean =>
+  new Date(at).toDateString() === new Date(now).toDateString();
+
 /** "14:22", local time. */
 export function hourMinute(at: number): string {
   return timeOfDay(at).slice(0, 5);
@@ -21,24 +25,24 @@ export function hourMinute(at: number): string {
 
 /** "14:22" today, "23 Nov 14:22" on another day: for times to come, too. */
 export function clock(at: number, now: number): string {
-  const sameDay = new Date(at).toDateString() === new Date(now).toDateString();
-  return sameDay ? hourMinute(at) : `${dayMonth(at)} ${hourMinute(at)}`;
+  return isToday(at, now) ? hourMinute(at) : `${dayMonth(at)} ${hourMinute(at)}`;
 }
 
 /** "14:22:07" today, "23 Nov 14:22" this year, "23 Nov 2025" before. */
 export function when(at: number | null, now: number): string {
   if (at === null) return UNKNOWN;
-  const d = new Date(at);
-  const today = new Date(now);
-  if (d.toDateString() === today.toDateString()) return timeOfDay(at);
-  return d.getFullYear() === today.getFullYear() ? `${dayMonth(at)} ${hourMinute(at)}` : day(at);
+  if (isToday(at, now)) return timeOfDay(at);
+  return new Date(at).getFullYear() === new Date(now).getFullYear() ? `${dayMonth(at)} ${hourMinute(at)}` : day(at);
 }
+
+/** "14:15–14:30" today, else like `when`: a moment that is known to `ms` only. */
+export const whenWithin = (at: number, ms: number, now: number): string =>
+  isToday(at, now) ? `${hourMinute(at)}–${hourMinute(at + ms)}` : when(at, now);
 
 /** "14:22:07" today, "23 Nov 14:22:07" before: where seconds matter. */
 export function stamp(at: number | null, now: number): string {
   if (at === null) return UNKNOWN;
-  const sameDay = new Date(at).toDateString() === new Date(now).toDateString();
-  return sameDay ? timeOfDay(at) : `${dayMonth(at)} ${timeOfDay(at)}`;
+  return isToday(at, now) ? timeOfDay(at) : `${dayMonth(at)} ${timeOfDay(at)}`;
 }
 
 /** "4 Jan". */
@@ -90,6 +94,12 @@ export function ago(at: number | null, now: number): string {
   if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min ago`;
   if (ms < DAY) return `${Math.floor(ms / HOUR)} h ago`;
   return `${integer(Math.floor(ms / DAY))} d ago`;
+}
+
+/** "≤ 7 min ago": the age of what may have been later than `at`. */
+export function agoAtMost(at: number, now: number): string {
+  const text = ago(at, now);
+  return text === "now" ? text : `≤ ${text}`;
 }
 
 /** The age of the data: "0.3 s old", "12 s old", "3 min 4 s old". */

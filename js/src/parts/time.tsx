@@ -1,5 +1,5 @@
 // A moment, as a clock time or as an age; the tooltip has the other, to the millisecond.
-import { ago, exactTime, stamp, when } from "../lib/format.ts";
+import { ago, agoAtMost, exactTime, stamp, when, whenWithin } from "../lib/format.ts";
 import { useApp } from "../state/context.ts";
 import { times } from "../state/times.ts";
 
@@ -9,18 +9,22 @@ interface TimeProps {
   readonly fits: "clock" | "ago";
   /** Seconds matter on earlier days too. */
   readonly seconds?: boolean;
+  /** So many milliseconds from `at` on may it have been. */
+  readonly within?: number;
   /** In other words than "12 s ago". */
   readonly age?: (ms: number) => string;
   /** What happened then. */
   readonly what?: string;
 }
 
-export function Time({ at, fits, seconds = false, age, what }: TimeProps) {
+export function Time({ at, fits, seconds = false, within = 0, age, what }: TimeProps) {
   const { store } = useApp();
   if (at === null) return <span class="muted">–</span>;
   const way = times.value === "fits" ? fits : times.value;
   const now = store.now.value;
   const exact = what === undefined ? exactTime(at) : `${what} ${exactTime(at)}`;
+  let text = age?.(now - at) ?? (within > 0 ? agoAtMost(at, now) : ago(at, now));
+  if (way === "clock") text = within > 0 ? whenWithin(at, within, now) : seconds ? stamp(at, now) : when(at, now);
   return (
     <span
       class="muted figures"
@@ -29,7 +33,7 @@ export function Time({ at, fits, seconds = false, age, what }: TimeProps) {
         event.currentTarget.title = `${exact}, ${ago(at, store.now.peek())}`; // not at each tick for every row
       }}
     >
-      {way === "ago" ? (age?.(now - at) ?? ago(at, now)) : seconds ? stamp(at, now) : when(at, now)}
+      {text}
     </span>
   );
 }

@@ -158,6 +158,7 @@ export function Sequence(props: SequenceProps) {
       event.preventDefault();
       if (item?.type === "message") toggle(item, event.key === "ArrowRight");
     } else if (event.key === "Escape" && selected !== null) {
+      event.preventDefault();
       props.onSelect(null);
     }
   };

@@ -26,8 +26,6 @@ import { ConnectionNotice, LoadingNotice, SourcesNotice } from "./notices.tsx";
 import { ReadingNotice } from "./reading.tsx";
 import { Travel } from "./travel.tsx";
 
-const OWN_ESCAPE = ".details, .everything, .lanes, .sequence, .board, [role=dialog], [role=grid], [role=treegrid]";
-
 interface AppProps {
   readonly store: Store;
   readonly nav: Nav;
@@ -80,11 +78,8 @@ export function App({ store: live, nav, ask }: AppProps) {
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Escape" && !event.defaultPrevented && nav.selected.value !== null) {
-      // Details that a key or a link has opened have no focus. What can be closed by itself sees to that itself.
-      const { target } = event;
-      if (target instanceof Element && target.closest(OWN_ESCAPE) === null && !isTyped(target)) {
-        nav.selected.value = null;
-      }
+      // Details that a key or a link has opened have no focus. What has an Escape of its own prevents the default.
+      if (!isTyped(event.target)) nav.selected.value = null;
       return;
     }
     const command = event.defaultPrevented ? null : commandOf(event, isTyped(event.target));

@@ -5,9 +5,10 @@ import { finder } from "../lib/search.ts";
 import { Found } from "../parts/found.tsx";
 import { Time } from "../parts/time.tsx";
 import { useApp } from "../state/context.ts";
-import { type Everything, type Hit, type Found as State, TABLE_OF } from "../state/everything.ts";
+import type { Everything, Hit, Found as State } from "../state/everything.ts";
 import { read, trailTo } from "../state/trail.ts";
 import { agentName } from "../store/names.ts";
+import { TABLE_OF } from "../store/tables.ts";
 
 export function EverythingPanel({ everything }: { everything: Everything }) {
   const { store, nav } = useApp();

@@ -2,7 +2,7 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { joined } from "../lib/search.ts";
 import type { Shown } from "../store/store.ts";
-import type { TableName } from "../store/tables.ts";
+import { TABLE_OF } from "../store/tables.ts";
 import type { Ask } from "./ask.ts";
 
 export interface Hit {
@@ -37,18 +37,6 @@ export interface Found {
   readonly state: "running" | "all" | "enough" | "failed";
   readonly message?: string;
 }
-
-/** The table of a place that is a row. */
-export const TABLE_OF: Readonly<Record<string, TableName>> = {
-  task: "tasks",
-  message: "messages",
-  memory: "memory",
-  log: "logs",
-  quality: "quality",
-  "tool call": "tool_calls",
-  "session title": "sessions",
-  "agent name": "agents",
-};
 
 const TEXTS: readonly (readonly [string, readonly string[]])[] = [
   ["task", ["title", "description", "notes"]],

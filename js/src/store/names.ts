@@ -28,7 +28,7 @@ export function sessionName(store: Shown, id: string): string {
   const session = store.tables.sessions.rows.get(id);
   if (session?.title) return oneLine(session.title);
   const agent = session?.agent_id;
-  return agent && store.tables.agents.rows.has(agent) ? agentName(store, agent) : id;
+  return agent && store.tables.agents.rows.has(agent) ? agentName(store, agent) : oneLine(id);
 }
 
 /** How many characters of its name others of the same parent begin with too (see `endsOf`). */

@@ -497,5 +497,17 @@ export const LIMITS: Readonly<Partial<Record<TableName, number>>> = {
   logs: 10_000,
 };
 
+/** The table of what holds a hit of a search, where that is a row. */
+export const TABLE_OF: Readonly<Record<string, TableName>> = {
+  task: "tasks",
+  message: "messages",
+  memory: "memory",
+  log: "logs",
+  quality: "quality",
+  "tool call": "tool_calls",
+  "session title": "sessions",
+  "agent name": "agents",
+};
+
 /** Text columns are cut to this; a shorter text is all there is. */
 export const PREVIEW_CHARS = 500;

@@ -59,6 +59,17 @@ test("ages", () => {
   );
 });
 
+test("a moment that is known to a quarter of an hour", () => {
+  const now = new Date(2026, 10, 23, 14, 22, 7).getTime();
+  const quarter = new Date(2026, 10, 23, 14, 15).getTime();
+  assert.equal(format.whenWithin(quarter, 15 * MINUTE, now), "14:15–14:30");
+  assert.equal(format.whenWithin(quarter - 24 * HOUR, 15 * MINUTE, now), "22 Nov 14:15");
+  assert.deepEqual(
+    [1_000, 7.9 * MINUTE].map((ms) => format.agoAtMost(0, ms)),
+    ["now", "≤ 7 min ago"],
+  );
+});
+
 test("names", () => {
   assert.equal(format.shortId("agent-1767548076931-mwy2ua"), "agent-…931-mwy2ua");
   assert.equal(format.shortId("reviewer"), "reviewer");

@@ -165,6 +165,7 @@ export function Grid<R extends Identified>(props: GridProps<R>) {
       if (shown[at] !== undefined) fold(shown[at]!, event.key === "ArrowRight");
       event.preventDefault();
     } else if (event.key === "Escape" && selected !== null) {
+      event.preventDefault();
       props.onSelect(null);
     }
   };

@@ -2,6 +2,7 @@
 
 import { duration, integer, money, short, UNKNOWN, words } from "../../lib/format.ts";
 import type { SortValue } from "../../lib/sort.ts";
+import { oneLine } from "../../lib/text.ts";
 import { tokensOf } from "../../lib/tokens.ts";
 import { agentColumn } from "../../parts/agent-column.tsx";
 import { Ends } from "../../parts/ends.tsx";
@@ -31,7 +32,7 @@ function Untitled({ store, id }: { store: Shown; id: string }) {
   const name = sessionName(store, id);
   return (
     <>
-      {name !== id && <span class="name">{name}</span>}
+      {name !== oneLine(id) && <span class="name">{name}</span>}
       <Ends text={id} class="muted" />
     </>
   );

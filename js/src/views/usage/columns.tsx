@@ -1,5 +1,6 @@
 // The columns of the sums: a name, how much of what, and which part of the whole.
 import { Bar } from "../../charts/bar.tsx";
+import { QUARTER } from "../../lib/durations.ts";
 import { integer, money, percent, short } from "../../lib/format.ts";
 import { oneLine } from "../../lib/text.ts";
 import type { Column } from "../../parts/grid/types.ts";
@@ -99,7 +100,7 @@ export function groupColumns(
       rank: 5,
       end: true,
       value: (group) => group.lastAt,
-      cell: (group) => <Time at={group.lastAt} fits="clock" what="in the quarter of an hour from" />,
+      cell: (group) => <Time at={group.lastAt} within={QUARTER} fits="clock" what="in the quarter of an hour from" />,
     },
   ];
 }

@@ -10,21 +10,21 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
-TOLD: Final = {"messages": ("sender", "recipient"), "tool_calls": ("agent_id",)}
+SPEAKERS: Final = {"messages": ("sender", "recipient"), "tool_calls": ("agent_id",)}
 """Tables of rows that are made of conversations → the columns that say of whose."""
 
 
-def told_of(table: str, row: Mapping[str, Any]) -> tuple[str | None, ...]:
+def speakers_of(table: str, row: Mapping[str, Any]) -> tuple[str | None, ...]:
     """Return the agents in whose conversations a row stands; none for what stands elsewhere, as in an inbox."""
     if table == "messages" and not row["id"].startswith(f"{row['session_id']}:"):
         return ()
-    return tuple([row[name] for name in TOLD.get(table, ())])
+    return tuple([row[name] for name in SPEAKERS.get(table, ())])
 
 
 def numbers_of(table: str, row: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return a number for each of the table's columns in :data:`TOLD`: of the agent, or 0 for none."""
-    names = TOLD.get(table, ())
-    agents = told_of(table, row) if names else ()
+    """Return a number for each of the table's columns in :data:`SPEAKERS`: of the agent, or 0 for none."""
+    names = SPEAKERS.get(table, ())
+    agents = speakers_of(table, row) if names else ()
     return tuple([number_of(agent) if agent is not None else 0 for agent in agents]) if agents else (0,) * len(names)
 
 
