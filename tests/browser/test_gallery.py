@@ -237,6 +237,7 @@ def test_many_agents_old_data_and_little_room(
     which, found = request.node.callspec.params["crowd"], []
     with showing(chrome, crowd) as shown:
         expect(shown.board.state).to_have_text("live", timeout=30_000)
+        expect(shown.board.root.get_by_role("progressbar")).to_have_count(0, timeout=60_000)
         for name, view in VIEWS.items():
             if view.opens is not None or (which == "old" and name == "usage"):
                 continue
@@ -257,6 +258,24 @@ def test_no_tab_is_cut_off_where_there_is_room_for_all(shown: Shown) -> None:
         shown.settle()
         tabs = shown.board.root.get_by_role("tablist")
         assert (width, tabs.evaluate("(tabs) => tabs.scrollWidth - tabs.clientWidth")) == (width, 0)
+
+
+def test_what_goes_on_beside_the_edge_fades_there(shown: Shown) -> None:
+    shown.board.open("Agents")
+    shown.look(LOOKS["360"])
+    shown.settle()
+    fades = "(bar) => [bar.hasAttribute('data-before'), bar.hasAttribute('data-after')]"
+    for bar in (shown.board.root.get_by_role("tablist"), shown.board.root.locator(".toolbar")):
+        seen = []
+        for to in ("0", "(bar.scrollWidth - bar.clientWidth) / 2", "bar.scrollWidth"):
+            bar.evaluate(f"(bar) => {{ bar.scrollLeft = {to}; }}")
+            shown.settle()
+            seen.append(bar.evaluate(fades))
+        assert seen == [[False, True], [True, True], [True, False]]
+        assert bar.evaluate("(bar) => getComputedStyle(bar).maskImage") != "none"
+    shown.look(LOOKS["2000"])
+    shown.settle()
+    assert shown.board.root.get_by_role("tablist").evaluate(fades) == [False, False]
 
 
 def test_help_lists_the_keys(shown: Shown) -> None:

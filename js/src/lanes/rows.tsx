@@ -12,7 +12,6 @@ import { ROW } from "./layout.ts";
 import type { LaneModel } from "./model.ts";
 import type { LaneRow } from "./tree.ts";
 
-const INDENT = 16;
 const DEEPEST = 6;
 /** Characters of a name beside which there is room for what kind of agent it is. */
 const ROOM = 26;
@@ -53,19 +52,23 @@ export function LaneRows({ model }: { model: LaneModel }) {
             onPointerEnter={() => (model.hovered.value = row)}
             onPointerLeave={() => (model.hovered.value = null)}
           >
-            <div class="lane-who" style={{ paddingInlineStart: `${Math.min(depth, DEEPEST) * INDENT}px` }}>
+            <div class="lane-who" style={{ "--depth": Math.min(depth, DEEPEST) }}>
               <StatusMark status={agent.status} />
               <Ends strong text={name} alike={alikeIn(model.store, agent.id)} />
               {fold !== undefined && <FinishedMark inOption fold={fold} onToggle={() => model.toggle(agent.id)} />}
               <Kind text={kindOf(agent, name)} room={name.length + 2 * depth < ROOM} />
             </div>
-            <Doing agent={agent} />
-            {context && (
-              <div class="lane-context muted" title="tokens in the context at the last turn">
-                {short(agent.context_tokens)}
-              </div>
+            <Doing agent={agent} alone={isUncounted(agent, cost)} />
+            {!isUncounted(agent, cost) && (
+              <>
+                {context && (
+                  <div class="lane-context muted" title="tokens in the context at the last turn">
+                    {short(agent.context_tokens)}
+                  </div>
+                )}
+                <div class="lane-cost muted">{cost ? costOf(agent) : callsOf(agent)}</div>
+              </>
             )}
-            <div class="lane-cost muted">{cost ? costOf(agent) : callsOf(agent)}</div>
           </div>
         );
       })}
@@ -82,13 +85,18 @@ function callsOf({ tool_calls }: Agent): string {
   return tool_calls === null ? UNKNOWN : plural(tool_calls, "call");
 }
 
+/** Of whom none of the figures is known: what it does has their room. */
+function isUncounted({ context_tokens, cost_usd, output_tokens, tool_calls }: Agent, cost: boolean): boolean {
+  return context_tokens === null && (cost ? cost_usd === null && output_tokens === null : tool_calls === null);
+}
+
 /** What it does; for who waits or failed, why. */
-function Doing({ agent }: { agent: Agent }) {
+function Doing({ agent, alone }: { agent: Agent; alone: boolean }) {
   const kind = statusKind(agent.status);
   const matters = kind === "waiting" || kind === "failed";
   const text = matters ? (whyOf(agent) ?? agent.activity) : (agent.activity ?? agent.status_reason);
   return (
-    <div class={`lane-doing ${matters ? `ink-${kind}` : kind === "working" ? "" : "muted"}`}>
+    <div class={`lane-doing ${alone ? "alone" : ""} ${matters ? `ink-${kind}` : kind === "working" ? "" : "muted"}`}>
       <Line text={text ?? words(agent.status)} />
     </div>
   );

@@ -4,7 +4,7 @@ import type { Shown } from "../store/store.ts";
 import { AgentName } from "./agent-name.tsx";
 import type { Column } from "./grid/types.ts";
 
-type Place = Pick<Column<unknown>, "title" | "rank">;
+type Place = Pick<Column<unknown>, "title" | "rank" | "grow"> & { readonly min?: number };
 
 /** `key` is the column that holds the agent's id. */
 export function agentColumn<K extends string, R extends Readonly<Record<K, string | null>>>(

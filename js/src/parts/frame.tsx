@@ -1,5 +1,6 @@
 // The frame every view shares: a toolbar with filters, count and copy button; the rows; the details beside them.
 import type { ComponentChildren } from "preact";
+import { useRef } from "preact/hooks";
 import { exactTime, integer, plural } from "../lib/format.ts";
 import { type Bounds, stretchText } from "../lib/stretch.ts";
 import { useApp } from "../state/context.ts";
@@ -13,6 +14,7 @@ import { CopyButton } from "./copy.tsx";
 import { Empty } from "./empty.tsx";
 import { Filters } from "./filters.tsx";
 import { SaveRows } from "./save-rows.tsx";
+import { useScrollEnds } from "./scroll-ends.ts";
 import { Totals } from "./totals.tsx";
 
 interface FrameProps<T extends TableName, R extends object> {
@@ -47,6 +49,8 @@ export function Frame<T extends TableName, R extends object>(props: FrameProps<T
   const columns = Object.entries(filter.value).filter(([key]) => key in COLUMNS[table]);
   const bounds = useBounds();
   useStretchOf(table);
+  const toolbar = useRef<HTMLDivElement>(null);
+  useScrollEnds(toolbar);
   const recorded = recordedRows(store, table);
   const held = recorded > rows.size ? `newest ${integer(total)}` : integer(total);
   // What a view leaves out, such as heartbeats, is among those recorded: "of" all would mean other rows.
@@ -63,7 +67,7 @@ export function Frame<T extends TableName, R extends object>(props: FrameProps<T
   };
   return (
     <div class="view">
-      <div class="toolbar">
+      <div ref={toolbar} class="toolbar ends-fade">
         {nav.stretch.value !== null && props.times === undefined && (
           <button
             type="button"

@@ -3,6 +3,7 @@ import { type Signal, useComputed } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { age, duration, exactTime, when } from "../lib/format.ts";
 import { Icon } from "../parts/icons.tsx";
+import { useScrollEnds } from "../parts/scroll-ends.ts";
 import { useApp } from "../state/context.ts";
 import { needsOf } from "../state/needs.ts";
 import type { Connection } from "../store/store.ts";
@@ -174,6 +175,7 @@ function Tabs() {
   const list = useRef<HTMLDivElement>(null);
   const current = nav.tab.value;
   const needs = useComputed(() => needsOf(store).length).value;
+  useScrollEnds(list);
   useEffect(() => {
     list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [current]);
@@ -190,7 +192,7 @@ function Tabs() {
     go(VIEWS[(to + VIEWS.length) % VIEWS.length]!);
   };
   return (
-    <div ref={list} class="tabs" role="tablist" aria-label="Views" onKeyDown={onKeyDown}>
+    <div ref={list} class="tabs ends-fade" role="tablist" aria-label="Views" onKeyDown={onKeyDown}>
       {VIEWS.map((view) => (
         <button
           key={view}

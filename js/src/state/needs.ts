@@ -3,6 +3,7 @@
 import { A_QUESTION, isHuman } from "../lib/agents.ts";
 import { DAY, HOUR } from "../lib/durations.ts";
 import type { Trouble } from "../lib/trouble.ts";
+import { agentName } from "../store/names.ts";
 import type { Shown } from "../store/store.ts";
 import type { AgentsRow, TableName, TasksRow } from "../store/tables.ts";
 import { troublesOf } from "./troubles.ts";
@@ -84,7 +85,16 @@ export function needsOf(store: Shown): readonly Need[] {
   const list = needs(agents.list(), tasks.list(), store.now.value);
   const wrong = [...troublesOf(store)].flatMap(([id, troubles]) => stuckNeed(agents.rows.get(id), troubles) ?? []);
   const first = list.findLastIndex(({ status }) => status === "waiting") + 1;
-  return [...list.slice(0, first), ...wrong, ...list.slice(first)];
+  const nameOf = (id: string) => (agents.rows.has(id) ? agentName(store, id) : null);
+  return [...list.slice(0, first), ...wrong, ...list.slice(first)].map((need) => ({
+    ...need,
+    text: withNames(need.text, nameOf),
+  }));
+}
+
+/** A text in which agents are called by their names: what agents note has their ids. A word without a "-" is a word. */
+export function withNames(text: string, nameOf: (id: string) => string | null): string {
+  return text.replace(/\w+(?:-\w+)+/g, (word) => nameOf(word) ?? word);
 }
 
 /** An agent that works, but not well; a context that is nearly full needs nobody. */

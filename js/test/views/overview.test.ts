@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { columnsPath, sparkPath } from "../../src/charts/spark.tsx";
 import { isWithin } from "../../src/lib/stretch.ts";
-import { needs, whyOf } from "../../src/state/needs.ts";
+import { needs, whyOf, withNames } from "../../src/state/needs.ts";
 import { runQuery } from "../../src/state/query.ts";
 import { callsByAgent, messagesInOrder, spansByAgent } from "../../src/store/events.ts";
 import type {
@@ -256,4 +256,18 @@ test("of an agent that asks, the question itself is said", () => {
   assert.equal(asks("Let me know whether to go on."), "Let me know whether to go on.");
   assert.equal(asks("Shall I?", "permission to run x"), "permission to run x");
   assert.equal(asks(null), "a question to you");
+});
+
+test("the strip calls agents by their names where a note has their ids", () => {
+  const names = new Map([
+    ["agent-docs-writer-1", "docs-writer-1"],
+    ["user", "you"],
+  ]);
+  const nameOf = (id: string) => names.get(id) ?? null;
+  assert.equal(
+    withNames("failed: agent-docs-writer-1 stopped, agent-2 and the user did not", nameOf),
+    "failed: docs-writer-1 stopped, agent-2 and the user did not",
+  );
+  assert.equal(withNames("(agent-docs-writer-1)", nameOf), "(docs-writer-1)");
+  assert.equal(withNames("agent-docs-writer-12", nameOf), "agent-docs-writer-12");
 });

@@ -48,7 +48,8 @@ export function GridRow<R>(props: GridRowProps<R>) {
           )}
           {columns.map((column) => (
             <div key={column.key} role="gridcell" class={column.end ? "cell end" : "cell"}>
-              {column.cell(row)}
+              {/* A line of dashes under a title says nothing. */}
+              {lead !== undefined && column.value?.(row) === null ? null : column.cell(row)}
             </div>
           ))}
         </>

@@ -77,7 +77,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
     column(
       "name",
       "agent",
-      { min: 196, wish: 250, grow: 1, lead: true },
+      { min: 196, wish: 240, grow: 1, lead: true },
       (row) => agentName(store, row.id),
       (row, item) => (
         <span class="with-mark" style={{ paddingInlineStart: `${Math.min(item.depth, DEEPEST) * INDENT_PX}px` }}>
@@ -100,7 +100,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
     column(
       "status",
       "status",
-      { min: 130, wish: 200, grow: 2, rank: 1 },
+      { min: 180, wish: 304, grow: 3, rank: 1 },
       (row) => row.status,
       (row) => (
         <span class="line" title={oneLine(`${row.status ?? "unknown"}: ${row.status_reason ?? "no reason known"}`)}>
@@ -121,7 +121,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
     column(
       "activity",
       "doing",
-      { min: 170, wish: 240, grow: 3, rank: 3 },
+      { min: 120, wish: 210, grow: 2, rank: 3 },
       (row) => row.activity,
       (row) => <Line text={row.activity} />,
     ),

@@ -33,7 +33,7 @@ function Untitled({ store, id }: { store: Shown; id: string }) {
   return (
     <>
       {name !== oneLine(id) && <span class="name">{name}</span>}
-      <Ends text={id} class="muted" />
+      <Ends text={id} class="muted gives-way" />
     </>
   );
 }

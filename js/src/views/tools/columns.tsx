@@ -155,15 +155,16 @@ export const callColumns = (store: Shown): readonly Column<ToolCallsRow>[] => [
       </span>
     ),
   },
-  agentColumn(store, "agent_id", { title: "agent", rank: 3 }),
+  agentColumn(store, "agent_id", { title: "agent", min: 90, rank: 3, grow: 0 }),
   {
     key: "name",
     title: "tool",
-    min: 80,
+    min: 72,
     grow: 1,
     rank: 1,
     value: (row) => row.name,
-    cell: (row) => <Line text={row.name} />,
+    // Where it is narrow, a call of which nothing else is known already has it as its title.
+    cell: (row) => <Line text={row.name} class={row.error === null && row.input === null ? "call-named" : ""} />,
   },
   {
     key: "input",
@@ -188,10 +189,10 @@ export const callColumns = (store: Shown): readonly Column<ToolCallsRow>[] => [
   {
     key: "duration_ms",
     title: "duration",
-    min: 84,
+    min: 72,
     rank: 1,
     end: true,
-    value: (row) => row.duration_ms,
+    value: (row) => row.duration_ms ?? (row.status === "running" && row.at !== null ? store.now.peek() - row.at : null),
     cell: (row) => <Lasting row={row} now={store.now.value} />,
   },
 ];
