@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from ..store import Row, Store
@@ -39,7 +41,7 @@ _CONFIGURATION: Final[dict[str, Any]] = {
     "threads": "2",
 }
 _AT_ONCE: Final = threading.BoundedSemaphore(4)
-"""Maximum queries at once, those past their time included: DuckDB cannot interrupt a function call."""
+"""Maximum queries at once in one process, those past their time included: DuckDB cannot interrupt a function call."""
 _NAMES: Final = re.compile(rf"\b({'|'.join(TABLES)})\b", re.IGNORECASE)
 
 
@@ -50,8 +52,11 @@ class SqlError(ValueError):
 class OutOfTime(SqlError):
     """A query that was not answered in its time. ``ended`` is set when it has stopped working too."""
 
-    def __init__(self, message: str, ended: threading.Event) -> None:
+    def __init__(self, message: str, ended: threading.Event | None = None) -> None:
         super().__init__(message)
+        if ended is None:
+            ended = threading.Event()
+            ended.set()
         self.ended = ended
 
 
@@ -130,10 +135,14 @@ def run(store: Store, query: str, *, timeout: float = TIMEOUT, limit: int = LIMI
     One statement that reads: SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN. Raises :class:`SqlError`
     with one line, and ``ImportError`` with what to install.
     """
-    try:
-        import duckdb  # noqa: F401  # not before it is needed: it is large, and not everybody has it
-    except ImportError:
-        raise ImportError('SQL needs DuckDB: pip install "agent-widget[sql]"') from None
+    check(query, timeout, limit)
+    return answer(lambda: named(store, query), query, timeout, limit)
+
+
+def check(query: str, timeout: float, limit: int) -> None:
+    """Raise what :func:`run` raises for what is no query at all, or if there is nothing that could answer it."""
+    if find_spec("duckdb") is None:  # it is not imported before it is needed: it is large, and not everybody has it
+        raise ImportError('SQL needs DuckDB: pip install "agent-widget[sql]"')
     if not isinstance(query, str):
         raise TypeError(f"a query is a text, not {query!r}")
     try:
@@ -144,13 +153,19 @@ def run(store: Store, query: str, *, timeout: float = TIMEOUT, limit: int = LIMI
         raise SqlError(f"a timeout is a number of seconds above 0, not {timeout:g}")
     if limit < 1:
         raise SqlError(f"a limit is a number of rows above 0, not {limit}")
-    result = _in_time(store, query, timeout, limit)
+
+
+def answer(tables: Callable[[], Mapping[str, pyarrow.Table]], query: str, timeout: float, limit: int) -> Result:
+    """Return what a query answers over some tables (name → rows). Raises :class:`SqlError`."""
+    result = _in_time(tables, query, timeout, limit)
     if isinstance(result, Exception):
         raise result
     return result
 
 
-def _in_time(store: Store, query: str, timeout: float, limit: int) -> Result | Exception:
+def _in_time(
+    tables: Callable[[], Mapping[str, pyarrow.Table]], query: str, timeout: float, limit: int
+) -> Result | Exception:
     """Return the answer or what went wrong; it is not raised, since a traceback would keep the database alive."""
     import duckdb
 
@@ -163,9 +178,9 @@ def _in_time(store: Store, query: str, timeout: float, limit: int) -> Result | E
         ended.set()
         return OutOfTime("too many other queries are running; try again", ended)
 
-    def answer() -> None:
+    def work() -> None:
         try:
-            answered.append(_answer(connection, store, query, limit))
+            answered.append(_answer(connection, tables(), query, limit))
         except Exception as error:
             problem = _in_one_line(error) if isinstance(error, duckdb.Error) else error
             answered.append(problem.with_traceback(None) if isinstance(problem, SqlError) else problem)
@@ -184,7 +199,7 @@ def _in_time(store: Store, query: str, timeout: float, limit: int) -> Result | E
 
     # On a thread of its own, since some functions of DuckDB cannot be interrupted: the caller gets an answer in time
     # all the same, and Ctrl-C works. It is no daemon: one that came back while Python exits would abort the process.
-    threading.Thread(target=answer, name="agent-widget sql").start()
+    threading.Thread(target=work, name="agent-widget sql").start()
     try:
         if not ended.wait(max(0, ends_at - time.monotonic())):
             return OutOfTime(f"the query took longer than {timeout:g} s", ended)
@@ -194,7 +209,9 @@ def _in_time(store: Store, query: str, timeout: float, limit: int) -> Result | E
     return answered.pop()
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, store: Store, query: str, limit: int) -> Result:
+def _answer(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pyarrow.Table], query: str, limit: int
+) -> Result:
     import duckdb
 
     query = _quoted(query)
@@ -204,7 +221,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, store: Store, query: str, lim
         raise SqlError(f"one statement at a time, not {len(statements) or 'none'}")
     if statements[0].type not in reads:
         raise SqlError(f"the tables are only read: SELECT, not {statements[0].type.name}")
-    for name, table in _named(store, query).items():
+    for name, table in tables.items():
         connection.register(name, table)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET lock_configuration = true")
@@ -212,7 +229,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, store: Store, query: str, lim
     return Result(_simple(table.slice(0, limit)), table.num_rows > limit)
 
 
-def _named(store: Store, query: str) -> dict[str, pyarrow.Table]:
+def named(store: Store, query: str) -> dict[str, pyarrow.Table]:
     """Return the tables whose names occur in a query, as they are at one moment; all of them, if there is none."""
     names = {name.lower() for name in _NAMES.findall(query)} or TABLES.keys()
     rows = store.snapshot(names)
@@ -277,8 +294,8 @@ def _word(type: pyarrow.DataType) -> str:
 
 
 def _in_one_line(error: duckdb.Error) -> SqlError:
-    """Return DuckDB's message of several lines as one, without the piece of the query it points to."""
-    text = " ".join(re.split(r"\n+LINE \d+:", str(error))[0].split())
+    """Return DuckDB's message of several lines as one, without the place it points to and advice."""
+    text = " ".join(re.split(r"\n+LINE \d+:|\s*Possible solutions:", str(error))[0].split())
     if unknown := re.match(r"Catalog Error: Table with name (.+?) does not exist", text):
         return SqlError(f"no table {unknown[1]}; there are {', '.join(TABLES)}")
     return SqlError(text if len(text) <= 300 else f"{text[:299]}…")

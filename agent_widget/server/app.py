@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ..ondemand.lookup import Lookup
     from ..writing import Writer
     from .otlp import Receiver
+    from .queries import Queries
 
 log = logging.getLogger("agent_widget")
 
@@ -203,6 +204,13 @@ class Server:
         )
 
     @functools.cached_property
+    def queries(self) -> Queries:
+        """What answers SQL."""
+        from .queries import Queries
+
+        return Queries()
+
+    @functools.cached_property
     def writer(self) -> Writer:
         """What makes changes, or refuses them."""
         from ..writing import Writer
@@ -296,6 +304,8 @@ class Server:
             await listener.wait_closed()
             self._lobby.close()
             self._pools.close()
+            if "queries" in vars(self):
+                self.queries.close()
             if self.followed is not None:
                 await loop.run_in_executor(None, self.followed.end)
             if self.publisher is not None:

@@ -5,9 +5,9 @@ What answers them (:mod:`.methods`) is imported with the first call: a client is
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..protocol import ProtocolError, Sources
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..ondemand.lookup import Lookup
     from ..ondemand.search import Searches
     from ..writing import Writer
+    from .queries import Process, Queries
 
 
 class Asking:
@@ -27,13 +28,22 @@ class Asking:
         """What it calls itself, and where it is connected from."""
         self.searches: Searches | None = None
         """Its searches, which end with its connection; ``None`` before the first."""
-        self.overdue: Event | None = None
-        """Set when its last query that was given up has ended; ``None`` if none was."""
-        self.rests_since = 0.0
-        """When its last long query ended, by the clock of the event loop."""
+        self.rests_since = time.monotonic()
+        """When its last long query ended, or when it came."""
+        self.is_gone = False
+        self._running: Process | None = None
+
+    def runs(self, process: Process | None) -> None:
+        """Take in which process answers its query, which is ended with its connection."""
+        self._running = process
+        if self.is_gone and process is not None:
+            process.kill()
 
     def close(self) -> None:
-        """End its searches."""
+        """End its searches and its query."""
+        self.is_gone = True
+        if (process := self._running) is not None:
+            process.kill()
         if self.searches is not None:
             self.searches.close()
 
@@ -64,6 +74,10 @@ class Asked(Protocol):
     @property
     def lookup(self) -> Lookup:
         """Reads transcripts and memory texts, and searches."""
+
+    @property
+    def queries(self) -> Queries:
+        """Answers SQL."""
 
     @property
     def writer(self) -> Writer:

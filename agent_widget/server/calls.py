@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -58,11 +59,10 @@ class Turns:
     @asynccontextmanager
     async def turn(self, client: Asking) -> AsyncIterator[None]:
         """Wait until it is the client's turn: of those who wait, the one goes first that has rested for longest."""
-        loop = asyncio.get_running_loop()
         if self._free:
             self._free -= 1
         else:
-            entry = client, loop.create_future()
+            entry = client, asyncio.get_running_loop().create_future()
             self._waiting.append(entry)
             try:
                 await entry[1]
@@ -73,7 +73,7 @@ class Turns:
         try:
             yield
         finally:
-            client.rests_since = loop.time()
+            client.rests_since = time.monotonic()
             self._pass_on()
 
     def _pass_on(self) -> None:

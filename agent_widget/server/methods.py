@@ -12,7 +12,6 @@ import msgspec
 
 from .. import page
 from ..data import atif, markdown, sql
-from ..data.files import json_bytes
 from ..ondemand.memory_text import NoMemory
 from ..ondemand.search import Portion, Searches, SearchOver, Wanted
 from ..ondemand.transcript import MAX_LIMIT, TEXT_CHARS, NoTranscript
@@ -217,19 +216,14 @@ def _search(server: Asked, params: _Search) -> dict[str, Any]:
 def _sql(server: Asked, params: _Sql) -> msgspec.Raw:
     """Return the answer to a query: ``columns``, ``types``, ``rows``, ``cut`` (:func:`agent_widget.data.sql.reply`).
 
-    No more rows and seconds than :mod:`agent_widget.data.sql` allows by itself, whatever is asked for. One query of a
-    client at a time: one that cannot be interrupted is waited for.
+    No more rows and seconds than :mod:`agent_widget.data.sql` allows by itself, whatever is asked for.
     """
     limit, timeout = min(params.limit, sql.LIMIT), min(params.timeout, sql.TIMEOUT)
-    asking = ASKING.get()
-    if asking.overdue is not None and not asking.overdue.wait(max(0.0, timeout)):
-        raise OutOfTime("busy", "the last query of this client was given up and still runs; try again")
     try:
-        reply = json_bytes(sql.reply(sql.run(server.store, params.query, limit=limit, timeout=timeout)))
+        reply = server.queries.answer(server.store, params.query, ASKING.get(), limit=limit, timeout=timeout)
     except ImportError as error:
         raise ProtocolError("unavailable", str(error)) from None
     except sql.OutOfTime as error:
-        asking.overdue = error.ended
         raise OutOfTime("bad_request", str(error)) from None
     except sql.SqlError as error:
         raise ProtocolError("bad_request", str(error)) from None

@@ -16,8 +16,8 @@ import pytest
 
 import agent_widget as aw
 from agent_widget.data import sql
+from agent_widget.data.files import json_bytes
 from agent_widget.data.sql import SqlError, reply, run
-from agent_widget.server import methods
 from agent_widget.store import Store
 from agent_widget.tables import TABLES, Record
 from tests.support.wire import PATIENCE, hosted, say
@@ -273,7 +273,7 @@ def test_a_client_asks_its_replica_and_a_server_its_store(tmp_path: Path, monkey
         with pytest.raises(aw.SqlError, match="no table nope"):
             client.sql("from nope")
 
-        answer = client.call("sql", query=query, limit=2)
+        answer = client.call("sql", query=query, limit=2, timeout=60)  # which starts what answers
         assert answer["columns"] == ["id", "at", "no", "text"]
         assert answer["types"] == {"id": "str", "at": "time", "no": "duration", "text": "str"}
         assert [(row["text"], row["no"]) for row in answer["rows"]] == [("text 0", 0), ("text 1", 0)]
@@ -301,4 +301,4 @@ def test_the_method_returns_times_in_milliseconds_and_odd_values_as_text(store: 
     answer = reply(run(store, "select timestamp '2026-01-01 12:00' a, date '2026-01-02' b, interval 1 month c"))
     assert answer["types"] == {"a": "time", "b": "str", "c": "str"}
     assert answer["rows"][0]["a"] == NOON
-    assert b'"b":"2026-01-02"' in methods.json_bytes(answer)
+    assert b'"b":"2026-01-02"' in json_bytes(answer)
