@@ -9,6 +9,7 @@ is sent in frames of at most about :data:`FRAME_BYTES`; all of them carry its ``
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Annotated, Any, Final, get_args
 
 import msgspec
@@ -20,6 +21,8 @@ VERSION: Final = 1
 FRAME_BYTES: Final = 256 * 1024
 MAX_CLIENT_FRAME: Final = 64 * 1024
 """Maximum bytes of a client's frame; a larger one closes the connection."""
+_TOGETHER: Final = 50
+"""Rows that are encoded at once, where they are small."""
 HEARTBEAT: Final = 5.0
 """Seconds without changes after which the server sends its position, so that both sides notice silence."""
 BEHIND: Final = 12.0
@@ -408,25 +411,41 @@ def encode_answer(answer: Answer, frame_bytes: int = FRAME_BYTES) -> Iterator[by
 
     frame, size = begin(0), 0
     frame.counts = answer.counts
-    for kind, table, data in _pieces(answer):
-        if size and size + len(data) > frame_bytes:
-            frame.more = True
-            encoded = _encoder.encode(frame)
-            frame, size = begin(frame.part + 1), 0  # nothing of a frame is kept while it is sent
-            yield encoded
-        getattr(frame, kind).setdefault(table, []).append(msgspec.Raw(data))
-        size += len(data) + 1
+    for kind, table, values in _parts(answer):
+        place: list[msgspec.Raw] | None = None
+        for data in _pieces(values, frame_bytes // 4):
+            if size and size + len(data) > frame_bytes:
+                frame.more = True
+                encoded = _encoder.encode(frame)
+                frame, size, place = begin(frame.part + 1), 0, None  # nothing of a frame is kept while it is sent
+                yield encoded
+            if place is None:
+                place = getattr(frame, kind)[table] = []
+            place.append(msgspec.Raw(data))
+            size += len(data) + 1
     yield _encoder.encode(frame)
 
 
-def _pieces(answer: Answer) -> Iterator[tuple[str, str, bytes]]:
-    """Yield an answer in pieces: the field of the frame each belongs to, its table, its JSON."""
+def _pieces(values: Iterable[Any], most: int) -> Iterator[bytes]:
+    """Yield the JSON of values: of some together with commas between them, or of one that has more than ``most`` bytes.
+
+    To encode fifty at once takes two thirds of the time that it takes one by one.
+    """
+    values = iter(values)
+    while some := list(islice(values, _TOGETHER)):
+        data = encode(some)
+        if len(data) <= most or len(some) == 1:
+            yield data[1:-1]
+        else:
+            yield from map(encode, some)
+
+
+def _parts(answer: Answer) -> Iterator[tuple[str, str, Iterable[Any]]]:
+    """Yield an answer in parts: the field of the frame that each belongs to, its table, and what goes there."""
     for table, ids in answer.gone.items():
-        for id in ids:
-            yield "gone", table, encode(id)
+        yield "gone", table, ids
     for table in TABLES:
-        for row in answer.rows.get(table, ()):
-            yield "rows", table, encode(row)
+        yield "rows", table, answer.rows.get(table, ())
 
 
 def lacking(schema: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]]:

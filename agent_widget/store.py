@@ -118,6 +118,12 @@ class Gap(Exception):
     """An answer does not join on to what this replica holds; ask again from one's own position."""
 
 
+class Columns(Protocol):
+    """A row that is only to be encoded: its columns are attributes, so that no dict is made of it."""
+
+    id: str
+
+
 class Backing(Protocol):
     """Keeps all rows of a store, also those that the store does not hold in memory."""
 
@@ -141,7 +147,7 @@ class Backing(Protocol):
 
     def later(
         self, table: str, limit: int, after: tuple[int, str] | None, until: int
-    ) -> tuple[list[Row], tuple[int, str] | None]:
+    ) -> tuple[list[Columns], tuple[int, str] | None]:
         """Return up to ``limit`` rows after a time and id and not after ``until``, the oldest first.
 
         Of one time the first change comes first. The second value is what to go on from, ``None`` at the end.
@@ -324,6 +330,11 @@ class _Keyed:
     def time_of(self, row: Row) -> int:
         """Return the time of a row, 0 if it has none."""
         return own_time(self.definition.name, row)
+
+    def earliest(self, rows: Iterable[Row]) -> int:
+        """Return the time of the earliest of some rows; later than every row if there are none."""
+        name = _TIMES[self.definition.name]
+        return min((row[name] or 0 if name else 0 for row in rows), default=_LAST)
 
     def surplus(self) -> list[tuple[int, Row]]:
         """Return all rows, each with its ``seq``, if they are over the limit by more than a tenth; else none."""
@@ -693,18 +704,22 @@ class Store:
                 before = table.rows
                 if answer.reset:
                     table.rows, table.gone, table.dropped, table.floor = {}, {}, {}, answer.seq
+                put = table.rows.__setitem__ if answer.reset else None  # each row comes once, and nothing is there yet
                 for row in rows:
                     id = row["id"]
                     held = before.get(id)
                     old = held[1] if held else None
-                    new = old if old == row else Row(row)
-                    table.put(id, answer.seq, new)
+                    new = old if old == row else row if type(row) is Row else Row(row)
+                    if put is not None:
+                        put(id, (answer.seq, new))
+                    else:
+                        table.put(id, answer.seq, new)
                     if new is not old:
                         changes.append(Change(name, id, old, new))
                 total = answer.counts.get(name)
                 if answer.reset:
                     is_part = total is not None and total > len(rows)
-                    table.horizon = min(map(table.time_of, rows), default=_LAST) if is_part else -_LAST
+                    table.horizon = table.earliest(rows) if is_part else -_LAST
                     gone: Iterable[str] = [
                         id for id in before if id not in table.rows and table.time_of(before[id][1]) > table.horizon
                     ]
@@ -792,7 +807,7 @@ class Store:
 
             return heapq.nlargest(limit, (row for row in rows if before is None or key(row) < before), key=key)
 
-    def newest(self, table: str, number: int, held: list[Row]) -> Iterator[Row]:
+    def newest(self, table: str, number: int, held: list[Row]) -> Iterator[Row | Columns]:
         """Yield about the ``number`` newest rows by their own time, the oldest first, as they are asked for.
 
         ``held``: those in memory, which come last; the others are read from the backing a page at a time, and the lock
@@ -809,7 +824,7 @@ class Store:
         while more:
             with self.lock:
                 rows, at = backing.later(table, PAGE, at, horizon)
-            yield from (row for row in rows if row["id"] not in ids)
+            yield from (row for row in rows if row.id not in ids)
             more = at is not None
         yield from (row for row in held if first is None or (own_time(table, row), row["id"]) > first)
 

@@ -293,6 +293,15 @@ def test_many_removals_are_divided_as_well() -> None:
     assert whole == answer
 
 
+def test_large_rows_among_many_small_ones_are_divided_between_them() -> None:
+    store = Store("e")
+    texts = ["x" * (3000 if not number % 70 else 1) + ("\ud800" if number == 99 else "") for number in range(300)]
+    store.apply([Record("logs", f"l{number}", {"text": text}) for number, text in enumerate(texts)])
+    whole, frames = assembled(store.since(None), 20_000)
+    assert max(map(len, frames)) < 20_000 + 200
+    assert [row["text"] for row in whole.rows["logs"]] == [text.replace("\ud800", "?") for text in texts]
+
+
 def test_a_row_larger_than_a_frame_goes_alone_and_whole() -> None:
     store = Store("e")
     store.apply([Record("logs", id, {"text": id * size}) for id, size in (("a", 1), ("b", 5000), ("c", 1))])

@@ -216,7 +216,7 @@ class Wire:
                 try:
                     while True:
                         async with asyncio.timeout(SILENCE):
-                            data = await socket.recv()
+                            data = await socket.recv(decode=False)  # the decoder takes the bytes as they came
                         frame = protocol.decode_server(data)
                         if frame is None:  # of a later version
                             continue

@@ -35,12 +35,13 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from ..store import TOMBSTONES, Row, Saved, own_time
+from ..store import TOMBSTONES, Columns, Row, Saved, own_time
 from ..tables import TABLES
 from .archive_file import (
     DAMAGED,
     ArchiveError,
     Unfit,
+    columns_of,
     connected,
     encode_cells,
     is_corrupt,
@@ -325,7 +326,7 @@ class Archive:
 
     def later(
         self, table: str, limit: int, after: tuple[int, str] | None, until: int
-    ) -> tuple[list[Row], tuple[int, str] | None]:
+    ) -> tuple[list[Columns], tuple[int, str] | None]:
         """Return up to ``limit`` rows after a time (ms) and id and not after ``until``, the oldest first.
 
         Of one time the first change comes first, since ids say nothing of it. ``after=None``: from the beginning. The
@@ -336,7 +337,19 @@ class Archive:
         found = self._select(self._connection, query, (*(after or ()), until, limit))
         last = (found[-1][0], found[-1][1]) if len(found) == limit else None
         found.sort(key=itemgetter(0, 2))
-        return list(self._whole(table, (data for *_, data in found))), last
+        data = [cells for *_, cells in found]
+        try:
+            return columns_of(table, data), last
+        except DAMAGED:
+            return [columns for cells in data for columns in self._columns_of(table, cells)], last
+
+    def _columns_of(self, table: str, data: bytes) -> list[Columns]:
+        """Return a row to be encoded; nothing if it is damaged, and that is said."""
+        try:
+            return columns_of(table, [data])
+        except DAMAGED as error:
+            self._say_damaged(error)
+            return []
 
     def holding(self, table: str, anchors: tuple[bytes, ...], searched: Iterable[str]) -> Generator[list[Row]]:
         """Yield the rows that hold an anchor in some text, a few at a time, in the order of :meth:`older`.

@@ -10,13 +10,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import starmap
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from platformdirs import user_state_path
 
-from ..store import Row
+from ..store import Columns, Row
 from ..tables import TABLES
 from .conversation_rows import SPEAKERS, numbers_of
 from .facts import FACTS
@@ -39,6 +40,7 @@ COLUMNS: Final = {name: [column.name for column in table.columns] for name, tabl
 """The columns of each table, in the order in which an archive keeps their cells."""
 encode_cells: Final = msgspec.msgpack.Encoder().encode
 decode_cells: Final = msgspec.msgpack.Decoder(list[Any]).decode
+_decode_rows: Final = msgspec.msgpack.Decoder(list[list[Any]]).decode
 
 
 class ArchiveError(Exception):
@@ -241,3 +243,18 @@ def _decoder(table: str) -> Callable[[bytes], Any]:
 def row_of(table: str, data: bytes) -> Row:
     """Return the row of a table whose cells are encoded in ``data``."""
     return Row(msgspec.structs.asdict(_decoder(table)(data)))
+
+
+@cache
+def _columns(table: str) -> Callable[..., Any]:
+    """Return what makes a row of its cells that is encoded as a row is: half the work of making a dict of them."""
+    return msgspec.defstruct(table, [(column, Any) for column in COLUMNS[table]], gc=False)
+
+
+def columns_of(table: str, found: list[bytes]) -> list[Columns]:
+    """Return the rows of a table whose cells are encoded in ``found``, to be encoded again.
+
+    They are decoded together, as one array of MessagePack (its specification, "array format family").
+    """
+    cells = _decode_rows(b"\xdd" + len(found).to_bytes(4) + b"".join(found))
+    return list(starmap(_columns(table), cells))

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent_widget import protocol
 from agent_widget import store as storing
 from agent_widget.ingest import archive as archiving
 from agent_widget.ingest import archive_file
@@ -561,6 +562,20 @@ def test_damage_of_a_row_is_not_mended_again_and_again(tmp_path: Path, caplog: p
     again, _ = opened(path)
     assert again.problem is not None and "damaged" in again.problem
     again.close()
+
+
+def test_a_damaged_row_is_left_out_of_those_that_are_sent_and_that_is_said(tmp_path: Path) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply([Record("logs", f"l{number}", {"at": number, "text": "a line"}) for number in range(9)])
+    store.write()
+    with archive._connection:
+        for number, data in ((3, b"\xc1"), (5, archive_file.encode_cells(["l5"]))):
+            archive._connection.execute("UPDATE logs SET row = ? WHERE id = ?", (data, f"l{number}"))
+    rows, _ = archive.later("logs", 100, None, 10)
+    assert [row.id for row in rows] == [f"l{number}" for number in range(9) if number not in (3, 5)]
+    assert protocol.encode(rows[1]) == protocol.encode(store.get("logs", "l1"))
+    assert archive.problem is not None and "damaged" in archive.problem
+    archive.close()
 
 
 def test_an_archive_that_cannot_be_used_now_is_not_taken_for_a_damaged_one(

@@ -16,7 +16,7 @@ from agent_widget.ingest.collector import Collector
 from agent_widget.protocol import Assembler
 from agent_widget.server import hub
 from agent_widget.server.app import Server
-from agent_widget.store import Answer, Row, Store
+from agent_widget.store import Answer, Columns, Store
 from agent_widget.tables import Record
 from tests.support.wire import PATIENCE, Raw, change, contents, log_rows, raw, served, until_async
 
@@ -172,10 +172,10 @@ def test_rows_that_are_not_in_memory_are_read_in_pages_while_they_are_sent(
             looked_up: list[str] = []
             later = Archive.later
 
-            def look_up(*args: Any) -> tuple[list[Row], tuple[int, str] | None]:
+            def look_up(*args: Any) -> tuple[list[Columns], tuple[int, str] | None]:
                 rows, last = later(*args)
                 read.append(len(rows))
-                looked_up.extend(row["id"] for row in rows)
+                looked_up.extend(row.id for row in rows)
                 return rows, last
 
             monkeypatch.setattr(Archive, "later", look_up)
