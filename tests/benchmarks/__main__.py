@@ -39,6 +39,7 @@ def parts(options: argparse.Namespace) -> dict[str, list[str]]:
         "frames": ["--rows", "10000"] if quick else [],
         "masking": [],
         "dashboard": ["--seconds", "5" if quick else "20"],
+        "pixel": ["--lines", "20"] if quick else [],
     }
 
 
