@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from http.client import HTTPConnection, HTTPException
 from types import TracebackType
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -23,13 +22,15 @@ import msgspec
 
 from .. import environment
 from ..addresses import listed, where
-from ..broker import address
 from ..discovery import Runtime, find_server, is_alive, runtimes, starting
 from ..failures import Failure
-from ..ingest.roots import PathError, known_places, resolve
 
 IDLE_TIMEOUT: Final = 600.0
 """Seconds without a client after which a server that a notebook started ends."""
+
+
+_MAIN: Final = "import sys; from agent_widget.__main__ import main; sys.exit(main())"
+"""``python -m agent_widget``, without the modules that ``-m`` needs to find it."""
 
 
 class ServerError(Failure, RuntimeError):
@@ -142,13 +143,13 @@ def reuse_or_start(
 ) -> Server:
     """Do as :func:`serve`. ``meanwhile`` is called while a new server starts, if there need be one."""
     port, host, idle_timeout, allow_writes, otlp, follow, publish, nats_credentials = options
-    roots = _roots(paths)
     follow = [text for each in ([follow] if isinstance(follow, str) else follow) for text in listed(each)]
     hosts = [where(each) for each in follow]
-    space = None if publish is None else address(publish, nats_credentials).url
+    space = None if publish is None else _space(publish, nats_credentials)
     with starting():
-        if roots:
-            found = find_server(roots, [each.url for each in hosts])
+        # what a path holds is looked at only if there may be a server of it: the new one does that anyhow
+        if any(runtimes()) or not all(map(_is_directory, paths)):
+            found = find_server(_roots(paths), [each.url for each in hosts])
             if found is not None and port in (0, found.port) and _answers(found):
                 lacks = "OpenTelemetry data" if otlp and found.otlp is None else None
                 lacks = "changes" if allow_writes and not found.writes else lacks
@@ -170,11 +171,28 @@ def reuse_or_start(
         if nats_credentials is not None:
             more += ["--nats-credentials", os.path.expanduser(nats_credentials)]
         command = ["--host", host, "--port", str(port), "--idle-timeout", str(idle_timeout), *more, "--"]
-        return _start([*command, *(os.fspath(path) for path in paths)], follow, meanwhile)
+        try:
+            return _start([*command, *(os.fspath(path) for path in paths)], follow, meanwhile)
+        except ServerError:
+            _roots(paths)  # raises if it is for a path that the server did not start
+            raise
+
+
+def _space(publish: str, credentials: str | os.PathLike[str] | None) -> str:
+    from ..broker import address
+
+    return address(publish, credentials).url
+
+
+def _is_directory(path: object) -> bool:
+    return isinstance(path, (str, os.PathLike)) and os.path.isdir(path)
 
 
 def _roots(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
     """Return the directories that a server of these paths watches. Raises ``PathError``."""
+    # imports every format
+    from ..ingest.roots import PathError, known_places, resolve
+
     if not paths:
         return [str(place) for place in known_places()]
     try:
@@ -185,6 +203,8 @@ def _roots(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
 
 def _answers(found: Runtime) -> bool:
     """Return whether the server answers: one that was just killed may still hold its runtime file."""
+    from http.client import HTTPConnection, HTTPException
+
     where = urlsplit(found.url)
     try:
         connection = HTTPConnection(where.hostname or "", where.port, timeout=5)
@@ -196,7 +216,7 @@ def _answers(found: Runtime) -> bool:
 
 
 def _start(arguments: Sequence[str], follow: Sequence[str], meanwhile: Callable[[], object] | None) -> Server:
-    command = [sys.executable, "-m", "agent_widget", "serve", "--ready-json", *arguments]
+    command = [sys.executable, "-c", _MAIN, "serve", "--ready-json", *arguments]
     variables = {**os.environ, environment.FOLLOW: "\n".join(follow)} if follow else None
     # Its warnings go to a file until it is ready, and nowhere after: a pipe that nobody empties would stop it.
     with tempfile.TemporaryFile() as stderr_file:
