@@ -166,7 +166,8 @@ class Beads(Source):
         return [self._command(change, "update", id, *options, shown=shown)]
 
     def _command(self, change: Change, *arguments: str, shown: tuple[str, ...] | None = None) -> Command:
-        where = (("BEADS_DIR", str(self.root)),)  # comes before the directory that bd is run in
+        # comes before the directory that bd is run in; the others would lead elsewhere or change what it prints
+        where = (("BEADS_DIR", str(self.root)), ("BEADS_DB", ""), ("BD_DB", ""), ("BD_JSON_ENVELOPE", ""))
         said = partial(self._said, change)
         return Command("tasks", ("bd", *arguments, "--json"), PurePosixPath(ISSUES), said, shown, where)
 
@@ -177,6 +178,8 @@ class Beads(Source):
         touches them, so they are those that were exported.
         """
         found = parse_json(output)
+        if isinstance(found, dict) and "schema_version" in found and "data" in found:
+            found = found["data"]  # as bd 2 prints everything
         issue = found[0] if isinstance(found, list) and found else found
         id = named(issue.get("id")) if isinstance(issue, dict) else None
         if id is None:

@@ -7,6 +7,7 @@ what will be in the tables, and a change that would touch another row is found b
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -522,9 +523,22 @@ class _Work:
         except ValueError as error:  # a NUL, or half of a character
             raise Refused(f"`{name}` cannot be given this text ({error})") from None
         if done.returncode or not done.stdout.strip():
-            said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-            raise Refused(f"`{name}` says: {said[0][:300]}")
+            raise Refused(f"`{name}` says: {_complaint(done.stderr, done.stdout)[:300]}")
         return done.stdout
+
+
+def _complaint(*outputs: bytes) -> str:
+    """Return what a program says is wrong: the first line, or of an object of JSON its ``error`` and ``hint``."""
+    said = [text for output in outputs if (text := output.decode("utf-8", "replace").strip())]
+    for text in said:
+        try:
+            found = json.loads(text)
+        except ValueError:
+            continue
+        found = found.get("data", found) if isinstance(found, dict) else {}
+        if isinstance(found, dict) and found.get("error"):
+            return " ".join("; ".join(str(found[key]) for key in ("error", "hint") if found.get(key)).split())
+    return said[0].splitlines()[0] if said else "no reason given"
 
 
 def _check_open(source: Source) -> None:

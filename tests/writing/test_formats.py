@@ -247,7 +247,8 @@ BD = '''#!{python}
 """Stands in for bd after its source: create, update, close and show, with --json; the issues are a JSON file.
 
 BEADS_DIR comes before the directory it is run in. What it prints of a changed issue has no labels and dependencies,
-what it shows has the latter as the issues themselves, and what it does not do it says with the status 0.
+what it shows has the latter as the issues themselves, and what it does not do it says with the status 0. Errors are
+objects of JSON on the standard output.
 """
 import json, os, pathlib, sys
 path = pathlib.Path(os.environ.get("BEADS_DIR", ".beads")) / "issues.jsonl"
@@ -255,6 +256,7 @@ issues = {{one["id"]: one for one in map(json.loads, path.read_text().splitlines
 verb, *rest = sys.argv[1:]
 options = dict(word[2:].partition("=")[::2] for word in rest if word.startswith("--"))
 assert "json" in options
+assert not any(os.environ.get(name) for name in ("BEADS_DB", "BD_DB", "BD_JSON_ENVELOPE"))
 if verb == "create":
     id = f"shop-{{len(issues) + 1}}"
     issues[id] = {{"id": id, "title": options["title"], "status": "open", "priority": int(options.get("priority", 2))}}
@@ -262,7 +264,9 @@ if verb == "create":
 else:
     id = rest[0]
     if id not in issues:
-        sys.exit(f"Error resolving {{id}}: not found")
+        error = {{"error": f"resolving {{id}}: not found", "hint": "try bd list", "schema_version": 1}}
+        print(json.dumps(error, indent=2))
+        sys.exit(1)
     issue = issues[id]
     if verb == "close" and "blocked by" in issue.get("notes", ""):
         sys.exit(print(f"cannot close {{id}}: blocked by open issues [shop-0]", file=sys.stderr))
@@ -277,7 +281,8 @@ path.write_text("".join(json.dumps(one) + "\\n" for one in issues.values()))
 said = {{name: value for name, value in issues[id].items() if name not in ("labels", "dependencies")}}
 if verb == "show":
     said |= {{"labels": issues[id].get("labels", []), "dependencies": [{{"id": "shop-0", "type": "blocks"}}]}}
-print(json.dumps(said if verb == "create" else [said]))
+said = said if verb == "create" else [said]
+print(json.dumps({{"schema_version": 2, "data": said}} if pathlib.Path("bd-2").exists() else said, indent=2))
 '''
 
 
@@ -289,7 +294,8 @@ def beads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     issue = {"id": "shop-1", "title": "first", "status": "open", "priority": 1, "labels": ["http"]}
     needs = [{"issue_id": "shop-1", "depends_on_id": "shop-0", "type": "blocks"}]
     (directory / "issues.jsonl").write_text(json.dumps({**issue, "dependencies": needs}) + "\n")
-    monkeypatch.setenv("BEADS_DIR", str(tmp_path / "elsewhere"))
+    for name, value in (("BEADS_DIR", "elsewhere"), ("BEADS_DB", "else.db"), ("BD_DB", "x"), ("BD_JSON_ENVELOPE", "1")):
+        monkeypatch.setenv(name, str(tmp_path / value))
     program = tmp_path / "bin" / "bd"
     program.parent.mkdir()
     program.write_text(BD.format(python=sys.executable))
@@ -308,7 +314,11 @@ def beads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("task.cancel", {"reason": "not needed"}, "shop-1"),
     ],
 )
-def test_beads_is_changed_by_its_own_command(beads: Path, method: Any, fields: dict[str, Any], id: str | None) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_beads_is_changed_by_its_own_command(
+    beads: Path, method: Any, fields: dict[str, Any], id: str | None, version: int
+) -> None:
+    (beads.parent / f"bd-{version}").touch()
     writer = writer_over(beads)
     row = writer.write(method, fields, ME, id=id)
     assert dict(row) == again(writer, "tasks", row["id"])
@@ -347,7 +357,8 @@ def test_what_was_taken_away_meanwhile_is_a_conflict_too(beads: Path) -> None:
 def test_what_bd_says_is_the_error(beads: Path) -> None:
     writer = writer_over(beads)
     (beads / "issues.jsonl").write_text("")
-    assert "not found" in refusal(lambda: writer.write("task.update", {"status": "blocked"}, ME, id="shop-1"))
+    said = refusal(lambda: writer.write("task.update", {"status": "blocked"}, ME, id="shop-1"))
+    assert said == "`bd` says: resolving shop-1: not found; try bd list"
 
 
 @pytest.mark.parametrize(
