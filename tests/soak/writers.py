@@ -1,8 +1,8 @@
-"""Many writers of one workspace, with kills -9: every write that was acknowledged is there, and nothing else changed.
+"""Many writers of one directory, with kills -9: every write that was acknowledged is there, and nothing else changed.
 
-``python -m tests.soak.writers --seconds 60``. Eight writers go through a server, which is killed again and again; a
-second program follows the same rules for locks with code of its own, and is killed too; a third one appends messages
-without any lock, as agents do.
+``python -m tests.soak.writers --seconds 60 --place claude``. Eight writers go through a server, which is killed again
+and again; a second program follows the same rules for locks with code of its own, and is killed too; in a workspace a
+third one appends messages without any lock, as agents do. :mod:`.places` says what is written where.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,64 +29,91 @@ import agent_widget as aw
 from agent_widget.client.client import Client
 from agent_widget.writing.files import DRAFT
 from tests.soak import own_machine
+from tests.soak.places import PLACES, Done, Place
 from tests.support.wire import until
 
 WRITERS = 8
 SECOND = r'''
-"""Follows the rules for locks, and nothing of ours: adds notes and tasks, and says which are done."""
+"""Follows the rules for locks, and nothing of ours: adds notes to tasks, and messages to inboxes."""
 import json, os, random, sys, time
 from datetime import datetime, timezone
-workspace, done, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
+files, done, seed = json.loads(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 dice = random.Random(seed)
-path, lock = os.path.join(workspace, "tasks.json"), os.path.join(workspace, "tasks.json.lock")
 me = f"second-{os.getpid()}"
 
-def take():
+def make(lock, kind):
+    """Whether it is ours now."""
+    try:
+        if kind == "folder":
+            os.mkdir(lock)
+            return True
+        fd = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    except FileExistsError:
+        return False
+    at = datetime.now(timezone.utc).isoformat()
+    os.write(fd, json.dumps({"owner_id": me, "locked_at": at, "pid": os.getpid()}).encode())
+    os.close(fd)
+    return True
+
+def left_behind(lock, kind):
+    """Whether it is of its own earlier life, which it knows to be over, or as old as a directory may not be."""
+    try:
+        if kind == "folder":
+            return time.time() - os.stat(lock).st_mtime > 10
+        with open(lock, errors="replace") as file:
+            owner = json.load(file)["owner_id"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return owner.startswith("second-") and owner != me
+
+def take(lock, kind):
     pause, until = 0.05, time.monotonic() + 10
-    while True:
-        try:
-            fd = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-        except FileExistsError:
-            with open(lock, errors="replace") as file:
-                text = file.read()
+    while not make(lock, kind):
+        if left_behind(lock, kind):
             try:
-                owner = json.loads(text)["owner_id"]
-            except (ValueError, KeyError):
-                owner = ""
-            if owner.startswith("second-") and owner != me:  # of its own earlier life, which it knows to be over
-                os.unlink(lock)
-                continue
-            if time.monotonic() > until:
-                return False
-            time.sleep(pause * dice.random())
-            pause = min(1, pause * 2)
+                os.rmdir(lock) if kind == "folder" else os.unlink(lock)
+            except OSError:
+                pass
             continue
-        at = datetime.now(timezone.utc).isoformat()
-        os.write(fd, json.dumps({"owner_id": me, "locked_at": at, "pid": os.getpid()}).encode())
-        os.close(fd)
-        return True
+        if time.monotonic() > until:
+            return False
+        time.sleep(pause * dice.random())
+        pause = min(1, pause * 2)
+    return True
+
+def give_back(lock, kind):
+    if kind == "folder":
+        os.rmdir(lock)
+        return
+    with open(lock) as file:
+        if json.load(file)["owner_id"] == me:
+            os.unlink(lock)
 
 number = 0
 with open(done, "a") as said:
     while True:
         number += 1
-        if not take():
+        path, lock, kind = dice.choice(files)
+        if not take(lock, kind):
             continue
         with open(path) as file:
             document = json.load(file)
         word = f"second {seed} {number}"
-        task = dice.choice(document["tasks"])
-        task["notes"] = [*task.get("notes", []), word]
+        at = datetime.now(timezone.utc).isoformat()
+        if isinstance(document, list):
+            document.append({"from": "second", "text": word, "timestamp": at, "read": False})
+        else:
+            tasks = document.get("tasks") or document.get("master", {}).get("tasks") or [document]
+            task = dice.choice(tasks)
+            task["notes"] = [*task.get("notes", []), word]
         with open(path + ".second", "w") as file:
             json.dump(document, file, indent=2, ensure_ascii=False)
             file.flush()
             os.fsync(file.fileno())
         os.rename(path + ".second", path)
-        said.write(json.dumps([task["id"], word]) + "\n")
+        said.write(json.dumps(word) + "\n")
         said.flush()
-        with open(lock) as file:
-            if json.load(file)["owner_id"] == me:
-                os.unlink(lock)
+        give_back(lock, kind)
         time.sleep(dice.random() * 0.05)
 '''
 
@@ -95,7 +123,8 @@ class Outcome:
     """What came of it; ``lost`` and ``changed`` are to be empty."""
 
     acknowledged: int = 0
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    """Code of the error → how often."""
     kills: int = 0
     by_others: int = 0
     lost: list[str] = field(default_factory=list)
@@ -105,15 +134,15 @@ class Outcome:
 class Writer(threading.Thread):
     """One person at work: makes tasks, changes them, adds notes, sends and marks messages."""
 
-    def __init__(self, number: int, client: Client, seed: int, outcome: Outcome) -> None:
+    def __init__(self, number: int, place: Place, client: Client, seed: int, outcome: Outcome) -> None:
         super().__init__(name=f"writer {number}", daemon=True)
         self.number = number
-        self.client = client
         self.stopping = threading.Event()
-        self.tasks: list[str] = []
-        self.notes: list[tuple[str, str]] = []
-        self.messages: list[str] = []
-        self.read: list[str] = []
+        self.done: list[Done] = []
+        self.tried: list[str] = []
+        """Words of which nobody knows whether they were written, since the last title that was acknowledged."""
+        self._place = place
+        self._client = client
         self._dice = random.Random(seed * 100 + number)
         self._outcome = outcome
 
@@ -122,56 +151,48 @@ class Writer(threading.Thread):
         while not self.stopping.is_set():
             count += 1
             word = f"writer {self.number} {count} é"
+            self.tried.append(word)
+            known = [done.id for done in self.done if done.kind == "message" and done.id in self._client.messages]
             try:
-                self._act(word)
-                self._outcome.acknowledged += 1
-            except (aw.CallError, aw.ConnectionFailed, TimeoutError):
-                self._outcome.refused += 1
+                done = self._place.act(self._call, self._dice, self.number, word, known)
+            except (aw.CallError, aw.ConnectionFailed) as error:
+                self._refused(error)
                 self.stopping.wait(0.05)
+                continue
+            self.done.append(done)
+            self._outcome.acknowledged += 1
+            if done.kind == "title":
+                self.tried = [word]
 
-    def _act(self, word: str) -> None:
-        call, chosen = self.client.call, self._dice.random()
-        if chosen < 0.1:
-            self.tasks.append(call("task.create", title=word, tags=["x"], timeout=15)["id"])
-        elif chosen < 0.6:
-            id = f"task-{self._dice.randrange(20)}"
-            call("task.update", id=id, notes=word, timeout=15)
-            self.notes.append((id, word))
-        elif chosen < 0.7:  # the status of all is fought over: what is acknowledged is checked by its note
-            id, status = f"task-{self._dice.randrange(20)}", self._dice.choice(["pending", "in_progress", "blocked"])
-            call("task.update", id=id, status=status, notes=word, timeout=15)
-            self.notes.append((id, word))
-        elif chosen < 0.9 or not self.messages:
-            self.messages.append(call("message.send", to="*", text=word, timeout=15)["id"])
-        else:
-            id = self._dice.choice(self.messages)
-            if id in self.client.messages:
-                call("message.read", id=id, timeout=15)
-                self.read.append(id)
+    def _call(self, method: str, **params: Any) -> Any:
+        return self._client.call(method, params, timeout=15)
+
+    def _refused(self, error: Exception) -> None:
+        code = error.code if isinstance(error, aw.CallError) else "no connection"
+        self._outcome.refused[code] += 1
+        values = getattr(error, "details", None) or {}
+        if code == "conflict" and not (values and all({"seen", "found"} == set(both) for both in values.values())):
+            self._outcome.changed.append(f"a conflict without both values: {error} {values}")
 
 
-def run(directory: Path, seconds: float, seed: int, *, every: float = 8.0) -> Outcome:
+def run(directory: Path, seconds: float, seed: int, *, name: str = "workspace", every: float = 8.0) -> Outcome:
     """Let all write for some seconds, and kill one of them every few seconds."""
     dice, outcome = random.Random(seed), Outcome()
-    workspace = directory / "memory"
-    workspace.mkdir()
-    odd = {"mood": {"of": "é", "big": 12345678901234567890}, "list": [1.25, None]}
-    before = {
-        "version": "1.0",
-        "tasks": [{"id": f"task-{n}", "title": f"t {n}", "status": "pending", **odd} for n in range(20)],
-        "unknown": odd,
-    }
-    (workspace / "tasks.json").write_text(json.dumps(before, indent=2, ensure_ascii=False))
-    token, done, program = secrets.token_hex(16), directory / "done.jsonl", directory / "second.py"
+    kind, where = PLACES[name]
+    root = directory / where
+    root.mkdir(parents=True)
+    place = kind(root)
+    token, said, program = secrets.token_hex(16), directory / "done.jsonl", directory / "second.py"
     program.write_text(SECOND)
-    done.touch()
+    said.touch()
     port = _free_port()
-    serve = [sys.executable, "-m", "agent_widget", "serve", str(workspace), "--port", str(port), "--token", token]
+    serve = [sys.executable, "-m", "agent_widget", "serve", str(root), "--port", str(port), "--token", token]
     serve += ["--allow-writes", "--no-archive"]
-    second = [sys.executable, str(program), str(workspace), str(done)]
+    files = json.dumps([[str(part) for part in shared] for shared in place.shared])
+    second = [sys.executable, str(program), files, str(said)]
     processes = [_started(serve), _started([*second, "0"])]
     client = Client(f"ws://127.0.0.1:{port}/ws", token)
-    writers = [Writer(number, client, seed, outcome) for number in range(WRITERS)]
+    writers = [Writer(number, place, client, seed, outcome) for number in range(WRITERS)]
     appended: list[str] = []
     stop = threading.Event()
 
@@ -179,14 +200,15 @@ def run(directory: Path, seconds: float, seed: int, *, every: float = 8.0) -> Ou
         while not stop.wait(dice.random() * 0.02):
             id = f"bare-{len(appended)}"
             line = {"message_id": id, "from_agent": "agent-1", "type": "direct", "payload": id, "read_by": []}
-            with (workspace / "message-bus.jsonl").open("ab", buffering=0) as bus:
+            with (root / "message-bus.jsonl").open("ab", buffering=0) as bus:
                 bus.write(json.dumps(line).encode() + b"\n")
             appended.append(id)
 
-    bare = threading.Thread(target=append, daemon=True)
+    threads: list[threading.Thread] = [*writers]
+    threads += [threading.Thread(target=append, daemon=True)] if name == "workspace" else []
     try:
         client.wait(lambda client: len(client.tasks) == 20, 30)
-        for thread in (*writers, bare):
+        for thread in threads:
             thread.start()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -199,20 +221,35 @@ def run(directory: Path, seconds: float, seed: int, *, every: float = 8.0) -> Ou
         stop.set()
         for writer in writers:
             writer.stopping.set()
-        for thread in (*writers, bare):
+        for thread in threads:
             thread.join()
-        _between_writes(processes[1], workspace)
+        _between_writes(processes[1], place)
         with contextlib.closing(aw.connect(client.url, token)) as last:  # of a killed one nothing may be left either
             last.wait(lambda last: last.connection.state == "live", 30)
-            _retried(lambda: last.call("task.update", id="task-0", notes="the last one", timeout=15))
-            _retried(lambda: last.call("message.send", to="*", text="the last one", timeout=15))
+            for method, params in place.last:
+                _retried(lambda method=method, params=params: last.call(method, params, timeout=15))
     finally:
         stop.set()
         for process in processes:
             process.kill()
             process.wait()
         client.close()
-    _compare(workspace, before, writers, appended, done, outcome)
+    words = [json.loads(line) for line in said.read_text().splitlines()]
+    outcome.by_others = len(words)
+    there = place.words_of_second()
+    outcome.lost += [f"{word!r} of the second program" for word in words if word not in there]
+    outcome.lost += [f"bare message {id}" for id in appended if not place.has(Done("message", id, ""))]
+    titles = place.titles()
+    for writer in writers:
+        outcome.lost += [str(done) for done in writer.done if done.kind != "title" and not place.has(done)]
+        own = [done for done in writer.done if done.kind == "title"]
+        if own and titles[own[-1].id] not in writer.tried:
+            outcome.lost.append(f"{own[-1]}: it is {titles[own[-1].id]!r}")
+    outcome.changed += place.changes()
+    # what a killed writer had not finished stays beside the file until the next one writes there
+    left = [path.name for path in root.rglob("*") if path.name.endswith((".lock", DRAFT)) and path.name != ".lock"]
+    if left:
+        outcome.changed.append(f"left behind: {left}")
     return outcome
 
 
@@ -229,17 +266,12 @@ def _retried(call: Any) -> None:
     until(answered, 60)
 
 
-def _between_writes(process: subprocess.Popen[bytes], workspace: Path) -> None:
+def _between_writes(process: subprocess.Popen[bytes], place: Place) -> None:
     """End the second program while it holds no lock."""
     while True:
         process.send_signal(signal.SIGSTOP)
         until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)  # not yet when the signal is sent
-        lock = workspace / "tasks.json.lock"
-        try:
-            held = f'"second-{process.pid}"' in lock.read_text()
-        except FileNotFoundError:
-            held = False
-        if not held and (not lock.exists() or lock.stat().st_size):
+        if not any(_may_be_of(process.pid, shared.lock) for shared in place.shared):
             process.kill()
             process.wait()
             return
@@ -247,53 +279,14 @@ def _between_writes(process: subprocess.Popen[bytes], workspace: Path) -> None:
         time.sleep(0.01)
 
 
-def _compare(
-    workspace: Path,
-    before: dict[str, Any],
-    writers: list[Writer],
-    appended: list[str],
-    done: Path,
-    outcome: Outcome,
-) -> None:
-    """Note what was acknowledged and is not there, and what is there though nobody meant it."""
-    text = (workspace / "tasks.json").read_text()
-    document = json.loads(text)
-    tasks = {task["id"]: task for task in document["tasks"]}
-    notes = {id: [note.partition("] ")[2] or note for note in task.get("notes", [])] for id, task in tasks.items()}
-    theirs = [json.loads(line) for line in done.read_text().splitlines()]
-    outcome.by_others = len(theirs)
-    for id, word in theirs:
-        if word not in notes.get(id, []):
-            outcome.lost.append(f"note {word!r} of the second program on {id}")
-    lines = [json.loads(line) for line in (workspace / "message-bus.jsonl").read_text().splitlines()]
-    messages = {line["message_id"]: line for line in lines}
-    for writer in writers:
-        outcome.lost += [f"task {id}" for id in writer.tasks if id not in tasks]
-        outcome.lost += [f"note {word!r} on {id}" for id, word in writer.notes if word not in notes[id]]
-        outcome.lost += [f"message {id}" for id in writer.messages if id not in messages]
-        outcome.lost += [f"mark on {id}" for id in writer.read if not messages.get(id, {}).get("read_by")]
-    outcome.lost += [f"bare message {id}" for id in appended if id not in messages]
-    if len(lines) != len(messages):
-        outcome.changed.append(f"{len(lines) - len(messages)} messages twice")
-    for id, held in notes.items():
-        if len(held) != len(set(held)):
-            outcome.changed.append(f"notes twice on {id}")
-    ours = {"status", "notes", "updated_at"}
-    for was in before["tasks"]:
-        now = tasks.get(was["id"], {})
-        if {name: value for name, value in now.items() if name not in ours} != {
-            name: value for name, value in was.items() if name not in ours
-        } or [name for name in now if name in was] != list(was):
-            outcome.changed.append(f"{was['id']}: {now}")
-    if list(document) != list(before) or document["unknown"] != before["unknown"]:
-        outcome.changed.append(f"the document: {list(document)}")
-    if json.dumps(document, indent=2, ensure_ascii=False) != text:
-        outcome.changed.append("how it is written")
-    # what a killed writer had not finished stays beside the file until the next one writes there
-    passing = (".second", DRAFT)
-    left = sorted(path.name for path in workspace.iterdir() if not path.name.endswith(passing))
-    if left != ["message-bus.jsonl", "tasks.json"]:
-        outcome.changed.append(f"left behind: {left}")
+def _may_be_of(pid: int, lock: Path) -> bool:
+    if lock.is_dir():  # nobody else writes now, but one that was killed may have left it
+        return time.time() - lock.stat().st_mtime < 10
+    try:
+        text = lock.read_text()
+    except FileNotFoundError:
+        return False
+    return f'"second-{pid}"' in text or not text
 
 
 def _free_port() -> int:
@@ -310,10 +303,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--place", choices=PLACES, default="workspace")
     options = parser.parse_args()
     with own_machine() as directory:
-        outcome = run(directory, options.seconds, options.seed)
-    print(f"{outcome.acknowledged:,} writes acknowledged, {outcome.refused:,} not; {outcome.by_others:,} by the others")
+        outcome = run(directory, options.seconds, options.seed, name=options.place)
+    not_made = ", ".join(f"{count:,} {code}" for code, count in outcome.refused.most_common()) or "none"
+    print(f"{outcome.acknowledged:,} writes acknowledged, not: {not_made}; {outcome.by_others:,} by the second program")
     print(f"{outcome.kills} kills, seed {options.seed}")
     for what, lines in (("lost", outcome.lost), ("changed", outcome.changed)):
         print(f"{len(lines)} {what}")
