@@ -49,9 +49,7 @@ lint: .venv/test.installed $(NODE_MODULES) ## ruff, mypy, import-linter (which r
 	$(MACHINE) npm run --silent lint
 
 audit: .venv/audit.installed $(NODE_MODULES) ## known weaknesses of what is installed, by pip-audit and npm audit (asks PyPI and npm)
-	$(BIN)/python -m pip freeze --exclude-editable > .venv/audit.txt
-	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement .venv/audit.txt
-	$(MACHINE) npm audit
+	$(BIN)/python .ci/audit.py
 
 docs: .venv/docs.installed ## build the documentation site: guide, recipes, reference, in dist/docs
 	$(BIN)/python -m sphinx -W -n -q -b html -d dist/doctrees docs dist/docs

@@ -9,6 +9,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import audit
 import machine
 import pytest
 
@@ -74,3 +75,32 @@ def test_the_files_the_documents_link_to_exist(files: list[Path]) -> None:
         if not re.match(r"[a-z]+:", target)
     ]
     assert [(file.name, target) for file, target in links if not (file.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("report", "status", "said"),
+    [
+        ({"dependencies": [{"name": "a", "version": "1", "vulns": []}] * 2}, 0, "nothing is known"),
+        ({"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "X-1"}]}]}, 1, "a 1: X-1"),
+        ({"dependencies": [{"name": "a", "skip_reason": "not found"}]}, 2, "no answer about 2 of 2"),
+        ({"dependencies": [{"name": "a", "version": "1", "vulns": []}]}, 2, "no answer about 1 of 2"),
+        (None, 2, "no answer"),
+    ],
+)
+def test_an_audit_without_an_answer_is_no_good_news(report: object, status: int, said: str) -> None:
+    verdict = audit.of_python(report, 2)
+    assert verdict.status == status and said in verdict.line and "\n" not in verdict.line
+
+
+@pytest.mark.parametrize(
+    ("report", "status", "said"),
+    [
+        ({"vulnerabilities": {}}, 0, "nothing is known"),
+        ({"vulnerabilities": {"a": {"severity": "high"}}}, 1, "a (high)"),
+        ({"message": "405 Method Not Allowed - POST somewhere"}, 2, "gave no answer (405 Method Not Allowed)"),
+        (None, 2, "no answer"),
+    ],
+)
+def test_nor_is_one_of_npm(report: object, status: int, said: str) -> None:
+    verdict = audit.of_npm(report)
+    assert verdict.status == status and said in verdict.line and "\n" not in verdict.line
