@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final, cast, get_args
 
 import msgspec
 
@@ -403,8 +403,16 @@ class _EncodedChanges(Changes, tag="changes"):
     gone: dict[str, list[msgspec.Raw]] = {}  # type: ignore[assignment]
 
 
+_FEW: Final = 200
+"""Rows that are encoded together, in the hope that they fit into one frame."""
+
+
 def encode_answer(answer: Answer, frame_bytes: int = FRAME_BYTES) -> Iterator[bytes]:
     """Encode an answer as frames, in the order of the tables; at least one frame, even if nothing changed."""
+    whole = _encode_small(answer)
+    if whole is not None and len(whole) <= frame_bytes:  # nearly always
+        yield whole
+        return
 
     def begin(part: int) -> _EncodedChanges:
         return _EncodedChanges(answer.epoch, answer.seq, answer.since, answer.reset, part, rows={}, gone={})
@@ -424,6 +432,18 @@ def encode_answer(answer: Answer, frame_bytes: int = FRAME_BYTES) -> Iterator[by
             place.append(msgspec.Raw(data))
             size += len(data) + 1
     yield _encoder.encode(frame)
+
+
+def _encode_small(answer: Answer) -> bytes | None:
+    """Encode an answer of few rows as one frame; ``None`` for others, and for what UTF-8 cannot hold."""
+    if answer.reset or sum(map(len, answer.rows.values())) > _FEW:
+        return None
+    rows = cast("dict[str, list[dict[str, Any]]]", answer.rows)
+    frame = Changes(answer.epoch, answer.seq, answer.since, rows=rows, gone=answer.gone, counts=answer.counts)
+    try:
+        return _encoder.encode(frame)
+    except UnicodeEncodeError:
+        return None
 
 
 def _pieces(values: Iterable[Any], most: int) -> Iterator[bytes]:

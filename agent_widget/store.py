@@ -255,6 +255,7 @@ class _Keyed:
         "floor",
         "gone",
         "horizon",
+        "latest",
         "limit",
         "merges",
         "rows",
@@ -268,6 +269,7 @@ class _Keyed:
         self.merges = _MERGES[definition.name]
         self.rows: dict[str, tuple[int, Row]] = {}
         self.gone: dict[str, int] = {}
+        self.latest = 0  # nothing changed after this seq
         self.floor = 0  # the newest seq among the keys that were forgotten
         self.limit: int | None = None  # how many rows are held in memory
         self.elsewhere = 0  # how many rows are not in memory
@@ -281,10 +283,12 @@ class _Keyed:
         self.gone.pop(id, None)
         self.dropped.pop(id, None)
         self.rows[id] = (seq, row)
+        self.latest = seq
 
     def remove(self, id: str, seq: int) -> None:
         self.rows.pop(id, None)
         self.gone[id] = seq
+        self.latest = seq
         if len(self.gone) > TOMBSTONES:
             oldest = next(iter(self.gone))
             self.floor = self.gone.pop(oldest)
@@ -417,7 +421,7 @@ class Store:
             self._backing = backing
             self.epoch, self.seq = saved.epoch, saved.seq
             for name, table in self._tables.items():
-                table.limit = limits.get(name)
+                table.limit, table.latest = limits.get(name), saved.seq
                 table.gone, table.floor = dict(saved.gone.get(name, {})), saved.floors.get(name, 0)
                 rows = saved.rows.get(name, [])
                 table.rows = {row["id"]: (seq, row) for seq, row in rows}
@@ -440,9 +444,11 @@ class Store:
     def _note_sent(self) -> None:
         """Let the backing note the rows that changed and are not written, before somebody is sent them."""
         if self._backing is not None and self._noted < len(self._unwritten):
-            with suppress(OSError):  # the disk is full: then nothing can be written either, and that is noted
+            try:
                 self._backing.note_sent(islice(self._unwritten, self._noted, None))
                 self._noted = len(self._unwritten)
+            except OSError:
+                pass  # the disk is full: then nothing can be written either, and that is noted
 
     def write(self) -> None:
         """Hand what changed since the last call to the backing, in one transaction; without one do nothing.
@@ -596,14 +602,15 @@ class Store:
         with self.lock:
             self._note_sent()
             seq = position.seq if position else 0
+            changed = [name for name in names if self._tables[name].latest > seq]
             reset = (
                 position is None
                 or position.epoch != self.epoch
                 or seq > self.seq
-                or any(seq < self._tables[name].floor for name in names)
+                or any(seq < self._tables[name].floor for name in changed)
             )
             answer = Answer(self.epoch, 0 if reset else seq, self.seq, reset)
-            for name in names:
+            for name in names if reset else changed:
                 table = self._tables[name]
                 if reset:
                     most = (limit or {}).get(name)
@@ -704,6 +711,7 @@ class Store:
                 before = table.rows
                 if answer.reset:
                     table.rows, table.gone, table.dropped, table.floor = {}, {}, {}, answer.seq
+                    table.latest = answer.seq
                 put = table.rows.__setitem__ if answer.reset else None  # each row comes once, and nothing is there yet
                 for row in rows:
                     id = row["id"]

@@ -1,7 +1,7 @@
 """From files to the store, by what each module is about.
 
 - *Which files there are*: :mod:`.roots` (from paths to roots), :mod:`.tree`, :mod:`.links`, :mod:`.homes`; that they
-  changed: :mod:`.watcher`, :mod:`.notifications`.
+  changed: :mod:`.watcher`, :mod:`.notifications`, :mod:`.inotify`.
 - *What is in one*: :mod:`.file`, with :mod:`.tail` for what grows and :mod:`.database` for SQLite.
 - *All of them*: :mod:`.collector`; in several processes: :mod:`.crew`, :mod:`.worker`, :mod:`.joining`.
 - *What follows from rows*: :mod:`.status` (working, waiting, offline, active) with :mod:`.rhythm` (of heartbeats) and

@@ -357,7 +357,7 @@ class Collector:
             heapq.heappush(self._list, (rank, next(self._numbers), file))
         if file.unread and stamp is not None:
             file.size = max(0, stamp[1])
-        self._progress.note(file)
+            self._progress.note(file)
 
     def _note_gone(self, file: File, gone: bool) -> None:
         file.gone_at = self.clock() if gone else None
@@ -426,7 +426,8 @@ class Collector:
             more = self._read_portion(file)
             if self.files.get(file.name) is not file:
                 continue
-            self._progress.note(file)
+            if is_new or not more:
+                self._progress.note(file)
             if not more:
                 heapq.heappop(self._list)
                 again, file.rank, file.portions, file.again = file.again, None, None, False
@@ -443,12 +444,14 @@ class Collector:
 
     def _engage(self) -> None:
         """Give files to workers, if there is much to read that was not found to be for this process."""
-        count = cores() if self._workers is None else self._workers
         if self._crew is not None or self._keeper is None or not self.looked or not self._list:
             return
         left = self._progress.left
         self._own = min(self._own, left)
-        if count < (2 if self._workers is None else 1) or left - self._own <= MUCH:
+        if left - self._own <= MUCH:
+            return
+        count = cores() if self._workers is None else self._workers
+        if count < (2 if self._workers is None else 1):
             return
         recent = time.time_ns() - int(HOT_FOR * 1e9)
         waiting = [file for rank, _, file in sorted(self._list) if rank == file.rank and file.written < recent]
@@ -555,8 +558,8 @@ class Collector:
         if all_read:
             self.checked_at = now
         self._apply(list(self.statuses.settle(now, all_read=all_read)))
-        if all_read:
-            self._carry(self._usage.unread())
+        if all_read and (unread := self._usage.unread()):
+            self._carry(unread)
         self._apply(list(self._usage.settle(now, all_read=all_read)))
         if rows := self.away(now):
             self.take_over(rows)
@@ -781,7 +784,9 @@ class Collector:
         """Return whether a row was read here, not by a host that is followed."""
         return bool(row["host"] == self.host)
 
-    def _apply(self, operations: Iterable[Record | Gone], source: str | None = None) -> None:
+    def _apply(self, operations: Sequence[Record | Gone], source: str | None = None) -> None:
+        if not operations:
+            return
         defaults: dict[str, Any] = {"source": source or "agent_widget", "host": self.host}
         changes = self.store.apply(operations, defaults)
         self._stats.note(changes)

@@ -103,9 +103,10 @@ class Keeper:
 
     def touch(self, file: File) -> None:
         """Note that what is known of a file has changed, or that it may go to sleep."""
-        self._touched.setdefault(file, None)
-        self._forgotten.pop(os.fsencode(file.name), None)
         self._unsaved = True
+        if file not in self._touched:
+            self._touched[file] = None
+            self._forgotten.pop(os.fsencode(file.name), None)
 
     def take_reader(self, file: File, data: bytes) -> None:
         """Take in the reader of a file that another process has read, as it has pickled it."""

@@ -10,12 +10,14 @@ import contextlib
 import errno
 import logging
 import os
+import sys
+import threading
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -28,6 +30,9 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, EventDispatcher, EventQueue, ObservedWatch
+
+if TYPE_CHECKING:
+    from .inotify import Notified
 
 log = logging.getLogger("agent_widget")
 
@@ -55,7 +60,11 @@ class _Handler(FileSystemEventHandler):
         self._note = note
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        self._note(os.fsdecode(event.dest_path or event.src_path))
+        self.note(os.fsdecode(event.dest_path or event.src_path))
+
+    def note(self, path: str) -> None:
+        """Pass a path on."""
+        self._note(path)
 
 
 class _Straight(EventQueue):
@@ -76,13 +85,49 @@ class _Straight(EventQueue):
             self._handler.on_any_event(event)
 
 
+class Alarm(Protocol):
+    """Wakes the one thread that waits for it."""
+
+    def set(self) -> None:
+        """Wake the thread, or let it not wait the next time."""
+
+    def wait(self, timeout: float) -> None:
+        """Wait until it is set, but not longer than so many seconds; it is not set any more then."""
+
+
+class _Event:
+    """An alarm that only other threads set."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.set = self._event.set
+
+    def wait(self, timeout: float) -> None:
+        """Wait until it is set, but not longer than so many seconds; it is not set any more then."""
+        self._event.wait(timeout)
+        self._event.clear()
+
+
 class Notifications:
     """The watches of some roots."""
 
-    def __init__(self, roots: Callable[[], Iterable[Path]], note: Callable[[str], None]) -> None:
-        """Call ``note`` with each path that may have changed below ``roots()``, in watchdog's thread."""
+    def __init__(
+        self, roots: Callable[[], Iterable[Path]], note: Callable[[str], None], *, threads: bool = True
+    ) -> None:
+        """Call ``note`` with each path that may have changed below ``roots()``, in watchdog's threads.
+
+        Without ``threads``, where that is possible (Linux), writes are noted by :meth:`take` instead, for which
+        :attr:`alarm` wakes who waits for it.
+        """
         self._roots = roots
         self._handler = _Handler(note)
+        self._threads = threads or not sys.platform.startswith("linux")
+        self.alarm: Alarm = _Event()
+        if not self._threads:
+            from . import inotify
+
+            self.alarm = inotify.Alarm()
+        self._notified: Notified | None = None
         self._observer: BaseObserver | None = None
         self.watches: dict[Path, tuple[ObservedWatch, int]] = {}
         """Root → its watch, and the inode that it is of."""
@@ -96,6 +141,27 @@ class Notifications:
         """Prepare this process for watchdog; :meth:`refresh` begins to watch."""
         # watchdog dumps its whole watch table into a RuntimeWarning for directories that come and go quickly
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
+
+    def take(self) -> None:
+        """Note what was written, as far as no thread of watchdog does."""
+        if self._notified is not None:
+            self._notified.take()
+
+    def _observe(self) -> BaseObserver:
+        """Return an observer that runs. Raises ``OSError``."""
+        observer: BaseObserver
+        if self._threads:
+            observer = Observer()
+        else:
+            from . import inotify
+
+            assert isinstance(self.alarm, inotify.Alarm)
+            self._notified = inotify.Notified(lambda path: self._handler.note(path))
+            self.alarm.listen(self._notified.descriptor)
+            observer = inotify.Observer(self._notified)
+        observer._event_queue = _Straight(self._handler)  # watchdog has no option for it
+        observer.start()
+        return observer
 
     def refresh(self) -> list[Path]:
         """Watch every root that is there and not watched; returns those that were made anew since the last time."""
@@ -127,9 +193,7 @@ class Notifications:
     def _watch(self, root: Path, inode: int) -> None:
         try:
             if self._observer is None:
-                self._observer = Observer()
-                self._observer._event_queue = _Straight(self._handler)  # watchdog has no option for it
-                self._observer.start()
+                self._observer = self._observe()
                 for name in ("watchdog.observers.inotify", "watchdog.observers.inotify_c"):
                     logging.getLogger(name).addFilter(self._filter)
             watch = self._observer.schedule(self._handler, str(root), recursive=True, event_filter=_EVENTS)

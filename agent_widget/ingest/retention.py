@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from ..store import Store, own_time
@@ -18,7 +18,7 @@ _WITH_SESSION: Final = ("agents", "usage")
 class Retention:
     """Takes out old rows, some at a time."""
 
-    def __init__(self, store: Store, apply: Callable[[Iterable[Gone]], None]) -> None:
+    def __init__(self, store: Store, apply: Callable[[Sequence[Gone]], None]) -> None:
         """Take rows out of ``store`` by ``apply``."""
         self._store = store
         self._apply = apply

@@ -31,8 +31,10 @@ from .saving import Saving
 
 log = logging.getLogger("agent_widget")
 
-PACE: Final = 0.003
+PACE: Final = 0.001
 """Maximum seconds of rest after a round of reading while changes keep coming; after a shorter one as long as it was."""
+UNDISTURBED: Final = 0.003
+"""Seconds of reading before somebody looks whether a file was written meanwhile, which is read next."""
 HOT_CHECK: Final = 2.0
 """Seconds between two checks of the roots and of the files that changed lately."""
 ROOT_CHECK: Final = 3.0
@@ -80,9 +82,9 @@ class Watcher:
         self._saving = Saving(collector)
         self._on_change = on_change
         self._paths: set[str] = set()
-        self._wake = threading.Event()
         self._stopping = False
-        self.notifications = Notifications(lambda: self.collector.roots, lambda path: self._note(path))
+        self.notifications = Notifications(lambda: self.collector.roots, lambda path: self._note(path), threads=False)
+        self._wake = self.notifications.alarm
         collector.degraded = self.notifications.degraded
         self._check: Iterator[None] | None = None
         """The check of all files that goes on."""
@@ -133,8 +135,9 @@ class Watcher:
         self._wake.set()
 
     def _note(self, path: str) -> None:
-        self._paths.add(path)
-        self._wake.set()
+        if path not in self._paths:
+            self._paths.add(path)
+            self._wake.set()
 
     @property
     def problem(self) -> str | None:
@@ -194,7 +197,7 @@ class Watcher:
         published_seq = store.seq
         next_stats = next_sources = time.monotonic()
         self._looked_at = next_stats
-        stats_due = all_read = False
+        stats_due = all_read = rests = False
         saving, rested_at = self._saving, 0.0
         while not self._stopping:
             if all_read:
@@ -205,16 +208,16 @@ class Watcher:
                 if (at := saving.due_at) is not None:
                     due.append(at)
                 self._wake.wait(max(CHECK_PACE if checks else 0.0, min(due) - time.monotonic()))
-            if all_read and (early := rested_at - time.monotonic()) > 0:
+            if rests and (early := rested_at - time.monotonic()) > 0:
                 time.sleep(early)  # what comes meanwhile is read in one round
-            self._wake.clear()
             if self._stopping:
                 return
             moment = time.monotonic()
             try:
                 self._take_over()
+                self.notifications.take()
                 self._drain()
-                all_read = True  # a round that fails goes on with the next check, not at once
+                all_read = rests = True  # a round that fails goes on with the next check, not at once
                 if moment >= self._next_look:
                     self._looked_at = moment
                     if collector.grow():
@@ -227,7 +230,8 @@ class Watcher:
                 self._check_on(moment)
                 if not looked and self._publish(moment):  # how much there is to read is known before it is read
                     self._on_change()
-                all_read = self._read_on() and collector.looked and not self._paths and not self._arrived
+                rests = self._read_on() and collector.looked and not self._arrived
+                all_read = rests and not self._paths
                 if not self._caught_up.is_set():
                     gc.freeze()  # rows stay: looking for garbage among all of them halts every thread for long
                 collector.settle()
@@ -293,10 +297,16 @@ class Watcher:
 
     def _read_on(self) -> bool:
         """Read what is on the collector's list, until something else happens or the rows read so far are due."""
-        until = time.monotonic() + SLICE
-        return self.collector.read_on(
-            lambda: self._stopping or bool(self._paths or self._arrived) or time.monotonic() >= until
-        )
+        began = time.monotonic()
+
+        def is_due() -> bool:
+            took = time.monotonic() - began
+            if took < UNDISTURBED:
+                return self._stopping
+            self.notifications.take()
+            return self._stopping or bool(self._paths or self._arrived) or took >= SLICE
+
+        return self.collector.read_on(is_due)
 
 
 _path: Final = lru_cache(1000)(Path)

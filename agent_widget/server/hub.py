@@ -15,7 +15,6 @@ from typing import Final, NamedTuple, cast
 
 from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 
 from .. import protocol
@@ -34,6 +33,8 @@ WRITE_LIMIT: Final = 32 * 1024
 """Bytes that may wait in a client's write buffer before it is given more; the mark of its transport as well."""
 SHARED_BYTES: Final = 64 * 1024
 """Answers up to this many bytes are written to all at once; larger ones frame by frame, as the client takes them."""
+_TEXT: Final = 0x81
+"""First byte of a text message in one frame."""
 SLICE: Final = 50
 """Clients that a round serves before it lets the loop do other work."""
 
@@ -46,8 +47,13 @@ class Shared(NamedTuple):
 
     @classmethod
     def of(cls, data: bytes) -> Shared:
-        """Frame ``data`` as one unmasked text message (RFC 6455, section 5)."""
-        return cls(data, Frame(Opcode.TEXT, data).serialize(mask=False, extensions=[]))
+        """Frame ``data`` as one unmasked text message (RFC 6455, section 5.2)."""
+        size = len(data)
+        if size < 126:
+            return cls(data, bytes((_TEXT, size)) + data)
+        if size < 65_536:
+            return cls(data, bytes((_TEXT, 126)) + size.to_bytes(2) + data)
+        return cls(data, bytes((_TEXT, 127)) + size.to_bytes(8) + data)
 
 
 class Ready(NamedTuple):

@@ -211,3 +211,40 @@ def test_a_notification_wakes_no_more_threads_than_watchdogs_that_read_it(root: 
     assert {path for path, _ in noted} == {str(root / "message-bus.jsonl")}
     assert not any(by_observer for _, by_observer in noted)
     assert not any(isinstance(thread, BaseObserver) for thread in threading.enumerate()), "it still ends"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+def test_who_waits_for_the_alarm_reads_the_notifications_and_no_thread_passes_a_write_on(root: Path) -> None:
+    noted: list[tuple[str, bool]] = []
+
+    def note(path: str) -> None:
+        noted.append((path, threading.current_thread() is threading.main_thread()))
+
+    def wait_for(path: Path) -> None:
+        deadline = time.monotonic() + 15
+        while (str(path), True) not in noted and time.monotonic() < deadline:
+            notifications.alarm.wait(1)
+            notifications.take()
+
+    notifications = Notifications(lambda: [root], note, threads=False)
+    notifications.start()
+    notifications.refresh()
+    try:
+        with (root / "tasks.json").open("a") as file:
+            for _ in range(3):
+                file.write(" ")
+                file.flush()
+        wait_for(root / "tasks.json")
+        assert noted == [(str(root / "tasks.json"), True)], "three writes that nobody has looked at yet are one"
+        (root / "new").mkdir()
+        notifications.take()  # it is watched from now on
+        (root / "new").rename(root / "moved")
+        notifications.take()
+        (root / "moved" / "report.md").write_text("# A report\n")
+        wait_for(root / "moved" / "report.md")
+        assert (str(root / "moved" / "report.md"), True) in noted
+        notifications.alarm.set()
+        notifications.alarm.wait(60)  # it does not wait
+    finally:
+        notifications.stop()
+    assert not any(isinstance(thread, BaseObserver) for thread in threading.enumerate()), "it still ends"

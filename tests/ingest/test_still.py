@@ -695,7 +695,7 @@ def test_the_longer_a_check_of_all_files_takes_the_less_often_it_is_made(
     assert 1200 / pause - 2 <= checks <= 1200 / pause + 1
 
 
-@pytest.mark.parametrize(("seconds", "rest"), [(0.0005, 0.0005), (0.002, 0.002), (0.05, watching.PACE)])
+@pytest.mark.parametrize(("seconds", "rest"), [(0.0005, 0.0005), (0.002, watching.PACE), (0.05, watching.PACE)])
 def test_a_round_is_followed_by_a_rest_as_long_as_it_was_and_not_by_a_long_one(
     minute: Minute, monkeypatch: pytest.MonkeyPatch, seconds: float, rest: float
 ) -> None:

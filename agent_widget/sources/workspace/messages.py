@@ -138,10 +138,10 @@ def _sentence(kind: str, payload: Any) -> str | None:
     """Return a payload of any shape as text."""
     if not isinstance(payload, dict):
         return preview(payload)
-    title, result = _title(payload), _result(payload)
-    if title and kind == "task_claim":
-        return preview(f"claimed {title}")
-    if title and kind == "task_completed":
+    if kind in ("task_claim", "task_completed") and (title := _title(payload)):
+        if kind == "task_claim":
+            return preview(f"claimed {title}")
+        result = _result(payload)
         return preview(f"completed {title}" + (f": {result}" if result else ""))
     sentences = [text for key in _SENTENCES if key in payload and (text := named(payload[key])) is not None]
     return preview(" — ".join(dict.fromkeys(sentences)) or payload or None)

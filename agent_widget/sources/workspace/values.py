@@ -58,10 +58,10 @@ def spelled(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _of(convert: Callable[[Any], T]) -> Callable[..., T]:
-    def pick(entry: Entry, name: str, *others: str) -> T:
-        value = entry.get(name)  # nearly always it is there
+    def pick(entry: Entry, *names: str) -> T:
+        value = entry.get(names[0])  # it is mostly there, or nothing is
         if value is None or value == "":
-            value = first_of(entry, *spelled((name, *others)))
+            value = first_of(entry, *spelled(names)) if entry else None
         return convert(value)
 
     return pick

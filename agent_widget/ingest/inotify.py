@@ -1,0 +1,111 @@
+"""Notifications of Linux without threads in between: who reads the files reads the notifications, too.
+
+watchdog reads each notification in one thread and hands it to a second one. Where lines are written all the time that
+costs more than it does to read them, and each line waits for it. Here watchdog only keeps the watches; whoever waits
+for an :class:`Alarm` reads what has come.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import struct
+import weakref
+from collections.abc import Callable
+from typing import Final
+
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.inotify import InotifyEmitter
+from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD, Mask, WatchDescriptor
+
+_HEADER: Final = struct.Struct("iIII")
+"""Watch, mask, cookie and length of the name that follows (inotify(7))."""
+_AT_ONCE: Final = 64 * 1024
+"""Bytes of notifications read at a time."""
+_MODIFIED: Final = int(InotifyConstants.IN_MODIFY)
+_ATTRIBUTES: Final = int(InotifyConstants.IN_ATTRIB)
+
+
+class Alarm:
+    """Wakes the thread that waits for it: when another one sets it, or when a descriptor has something to read."""
+
+    def __init__(self) -> None:
+        self._set = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        weakref.finalize(self, os.close, self._set)
+        self._poll = select.poll()
+        self._poll.register(self._set, select.POLLIN)
+
+    def listen(self, descriptor: int) -> None:
+        """Wake the thread when this descriptor has something to read, too."""
+        self._poll.register(descriptor, select.POLLIN)
+
+    def set(self) -> None:
+        """Wake the thread, or let it not wait the next time."""
+        os.eventfd_write(self._set, 1)
+
+    def wait(self, timeout: float) -> None:
+        """Wait until it is set, but not longer than so many seconds; it is not set any more then."""
+        if any(descriptor == self._set for descriptor, _ in self._poll.poll(max(0.0, timeout * 1000))):
+            os.eventfd_read(self._set)
+
+
+class Notified(InotifyFD):
+    """The notifications of one observer. No thread of its own reads them: :meth:`take` does."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        """``note`` is called with the path of each file that was written."""
+        super().__init__()
+        self._note = note
+        self._is_reading = False  # nobody waits inside: it may be closed at any time
+        os.set_blocking(self._inotify_fd, False)
+
+    def start(self) -> None:
+        """Do nothing: there is no thread."""
+
+    def join(self, timeout: float | None = None) -> None:
+        """Do nothing: there is no thread."""
+
+    @property
+    def descriptor(self) -> int:
+        """What has something to read when there are notifications."""
+        return self._inotify_fd
+
+    def take(self) -> None:
+        """Take in what has come, without waiting; of several writes to one file one is noted.
+
+        Everything but writes goes on as in watchdog, which follows directories that come and move.
+        """
+        try:
+            data = os.read(self._inotify_fd, _AT_ONCE)
+        except BlockingIOError:
+            return
+        written: dict[tuple[int, bytes], None] = {}
+        at = 0
+        while at < len(data):
+            watch, mask, cookie, length = _HEADER.unpack_from(data, at)
+            at += _HEADER.size
+            name = data[at : at + length]
+            at += length
+            if mask == _MODIFIED:
+                written[watch, name] = None
+            elif mask != _ATTRIBUTES and (watch != -1 or mask & InotifyConstants.IN_Q_OVERFLOW):
+                self.handle_event(InotifyEvent(WatchDescriptor(watch), Mask(mask), cookie, name.rstrip(b"\0")))
+        for watch, name in written:  # the last: by now it is known where directories have moved
+            found = self._watch_for_wd.get(WatchDescriptor(watch))
+            for group in list(found.callbacks.values()) if found is not None else ():
+                directory = group._active_callbacks_by_watch.get(watch)  # type: ignore[attr-defined]
+                if directory is not None:
+                    self._note(os.fsdecode(directory + b"/" + name.rstrip(b"\0")))
+
+
+class Observer(BaseObserver):
+    """watchdog's observer, but for the thread that reads the notifications."""
+
+    def __init__(self, notified: Notified) -> None:
+        super().__init__(InotifyEmitter, inotify_fd=notified)
+        self._notified = notified
+
+    def on_thread_stop(self) -> None:
+        """End all watches."""
+        super().on_thread_stop()
+        self._notified.close()
