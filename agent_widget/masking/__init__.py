@@ -26,7 +26,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from ..tables import PREVIEW_CHARS, Gone, Record
-from .engine import crowded, find, is_plain, kind_of_value
+from .engine import NONE, Found, crowded, find, is_plain, kind_of_value
 from .values import LEAST, Span
 
 __all__ = ["deep", "mask", "masked", "masked_fields", "reference"]
@@ -42,10 +42,11 @@ _REFERENCES: Final = frozenset("id name owner sender recipient agent session chi
 
 def mask(text: str) -> str:
     """Return the text with its secrets masked; the text itself if it holds none."""
-    if len(text) < LEAST or text in _CLEAN:
+    size = len(text)
+    if size < LEAST or (size <= _SHORT and text in _CLEAN):
         return text
     shown = _masked(text, _label)
-    if shown is text and len(text) <= _SHORT:
+    if size <= _SHORT and shown is text:
         _keep(text)
     return shown
 
@@ -82,12 +83,15 @@ _BEHIND: Final = 5_000
 
 
 def _masked(text: str, label: Callable[[str, Span], str]) -> str:
-    shown, places, is_crowded = _once(text, label)
+    found = find(text)
+    if found is NONE:
+        return text
+    shown, places, is_crowded = _once(text, found, label)
     for _ in range(_PASSES - 1):
         if not places or is_crowded:
             break
         if len(shown) <= _LARGE:
-            shown, places, is_crowded = _once(shown, label)
+            shown, places, is_crowded = _once(shown, find(shown), label)
         else:
             shown, places = _behind(shown, places, label)
     return shown
@@ -106,7 +110,7 @@ def _behind(text: str, places: list[int], label: Callable[[str, Span], str]) -> 
             at += 1
         while end < len(text) and not text[end].isspace():  # a secret is looked at to its end
             end += 1
-        shown, more, _ = _once(text[begin:end], label)
+        shown, more, _ = _once(text[begin:end], find(text[begin:end]), label)
         size += begin - done
         found += [size + place for place in more]
         parts += (text[done:begin], shown)
@@ -115,14 +119,14 @@ def _behind(text: str, places: list[int], label: Callable[[str, Span], str]) -> 
     return "".join([*parts, text[done:]]), found
 
 
-def _once(text: str, label: Callable[[str, Span], str]) -> tuple[str, list[int], bool]:
-    """Mask what is found at one look.
+def _once(text: str, found: Found, label: Callable[[str, Span], str]) -> tuple[str, list[int], bool]:
+    """Mask what was found at one look.
 
     Returns the text, where in it each mask begins, and whether there was too much to look at each.
     """
-    spans, crowd = find(text)
-    if not spans and crowd is None:
+    if found is NONE:
         return text, [], False
+    spans, crowd = found
     parts: list[str] = []
     places: list[int] = []
     done = size = 0

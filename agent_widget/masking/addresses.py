@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ..expressions import expression
@@ -15,12 +14,11 @@ from .values import (
     PLACE,
     QUOTE,
     SPECIAL,
+    Limits,
     Span,
-    earlier,
     is_by_chance,
     is_jumbled,
     is_placeholder,
-    patience_of,
 )
 
 _URL: Final = expression(
@@ -67,18 +65,16 @@ _OPTION: Final = expression(
 )
 
 
-def add_in_commands(raw: str, low: str, spans: list[Span]) -> int | None:
-    """Add the passwords in options of known programs: ``curl -u me:x``, ``mysql -px``, ``sshpass -p x``.
-
-    Returns from where on there are too many options to look at each.
-    """
-    patience = patience_of(raw)
-    for found in _OPTION.finditer(raw):
+def add_in_commands(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
+    """Add the passwords in options of known programs: ``curl -u me:x``, ``mysql -px``, ``sshpass -p x``."""
+    patience = limits.places
+    for found in _OPTION.finditer(raw, 0, limits.end):
         how = "user" if found["user"] is not None else "glued" if found["glued"] is not None else "apart"
         begin, end = found.span(how)
         patience -= 1
         if patience <= 0:
-            return found.start()
+            limits.end = found.start()
+            return
         line = low[max(0, begin - 400) : begin]
         line = line[line.rfind("\n") + 1 :]
         if not any(program in line for program in _PROGRAMS[how]):
@@ -92,16 +88,16 @@ def add_in_commands(raw: str, low: str, spans: list[Span]) -> int | None:
         if how == "apart" and (value[0] == "-" or not value.strip("0123456789:./")):
             continue
         spans.append(Span(begin, end, "password"))
-    return None
 
 
-def add_in_addresses(raw: str, spans: list[Span]) -> int | None:
-    """Add the passwords in addresses; returns from where on there are too many to look at each."""
-    patience = patience_of(raw)
-    for found in _URL.finditer(raw):
+def add_in_addresses(raw: str, spans: list[Span], limits: Limits) -> None:
+    """Add the passwords in addresses."""
+    patience = limits.places
+    for found in _URL.finditer(raw, 0, limits.end):
         patience -= 1
         if patience <= 0:
-            return found.start()
+            limits.end = found.start()
+            return
         if found["user"] is not None:
             if is_by_chance(found["user"]) and not is_placeholder(found["user"]):
                 spans.append(Span(*found.span("user"), "credential"))
@@ -118,8 +114,7 @@ def add_in_addresses(raw: str, spans: list[Span]) -> int | None:
             continue
         spans.append(Span(begin, end, "password"))
     if "jdbc:oracle" in raw:
-        spans += [Span(*found.span("value"), "password") for found in _JDBC.finditer(raw)]
-    return None
+        spans += [Span(*found.span("value"), "password") for found in _JDBC.finditer(raw, 0, limits.end)]
 
 
 _PGPASS: Final = expression(
@@ -130,16 +125,17 @@ _PGPASS: Final = expression(
 """A line of PostgreSQL's ``.pgpass``: host, port, database, user and password."""
 
 
-def in_pgpass(raw: str) -> Iterator[Span]:
-    """Yield the passwords in lines of a ``.pgpass``; past very many of them all that stands there."""
-    patience = patience_of(raw)
-    for number, found in enumerate(_PGPASS.finditer(raw)):
-        value = found["value"]
-        if number > patience:
-            yield Span(found.start("value"), len(raw), "password")
+def add_in_pgpass(raw: str, spans: list[Span], limits: Limits) -> None:
+    """Add the passwords in lines of a ``.pgpass``."""
+    patience = limits.places
+    for found in _PGPASS.finditer(raw, 0, limits.end):
+        patience -= 1
+        if patience <= 0:  # past very many of them all that stands there
+            spans.append(Span(found.start("value"), len(raw), "password"))
             return
+        value = found["value"]
         if len(value) >= 4 and not is_placeholder(value) and not PLACE.match(value):
-            yield Span(*found.span("value"), "password")
+            spans.append(Span(*found.span("value"), "password"))
 
 
 COOKIES: Final = expression(r"\t(?:TRUE|FALSE)\t\d{1,13}\t[^\t\n]{1,100}\t(?P<value>[^\s\x1a]{8,}+)")
@@ -167,15 +163,16 @@ PHRASE: Final = expression(
 """The words from which a wallet is made (BIP 39): 12 to 24."""
 
 
-def in_places(matches: Iterable[re.Match[str]], raw: str, kind: str, spans: list[Span]) -> int | None:
-    """Add the values of matches; returns from where on there are too many to look at each."""
-    patience = patience_of(raw)
-    for found in matches:
+def add_in_places(pattern: re.Pattern[str], text: str, raw: str, kind: str, spans: list[Span], limits: Limits) -> None:
+    """Add the values of a pattern in a text, which may be ``raw`` in lower case."""
+    patience = limits.places
+    for found in pattern.finditer(text, 0, limits.end):
         begin, end = found.span("value")
         value = raw[begin : min(end, begin + LOOK)]
         patience -= 1
         if patience <= 0:
-            return found.start()
+            limits.end = found.start()
+            return
         if is_placeholder(value) or PLACE.match(value) or value.startswith("[masked"):
             continue
         if kind == "cookie" and not is_by_chance(value):
@@ -187,23 +184,20 @@ def in_places(matches: Iterable[re.Match[str]], raw: str, kind: str, spans: list
             if not (mixed or special) or (loose and len(value) < 6) or CALL.match(value):
                 continue
         spans.append(Span(begin, end, kind))
-    return None
 
 
 _SCHEMES: Final = frozenset("basic bearer token digest apikey ssws bot key negotiate api-key".split())
 
 
-def add_in_headers(raw: str, low: str, spans: list[Span]) -> int | None:
-    """Add what stands in headers; returns from where on there are too many to look at each."""
-    patience = patience_of(raw)
-    crowd = None
+def add_in_headers(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
+    """Add what stands in headers."""
     for hint, pattern in _HEADERS:
-        left = patience
-        for found in pattern.finditer(low) if hint in low else ():
+        patience = limits.places
+        for found in pattern.finditer(low, 0, limits.end) if hint in low else ():
             begin, end = found.span("value")
-            left -= 1
-            if left <= 0:
-                crowd = earlier(crowd, found.start())
+            patience -= 1
+            if patience <= 0:
+                limits.end = found.start()
                 break
             value = raw[begin : min(end, begin + LOOK)]
             if hint == "cookie":
@@ -220,7 +214,6 @@ def add_in_headers(raw: str, low: str, spans: list[Span]) -> int | None:
                 secret = is_by_chance(value) or (sure and not IDENTIFIER.fullmatch(value))
             if secret:
                 spans.append(Span(begin, end, "credential" if scheme == "basic" else "token"))
-    return crowd
 
 
 _HEADERS: Final = (("authorization", _HEADER), ("bearer", _BEARER), ("cookie", _COOKIE))

@@ -24,12 +24,21 @@ from .addresses import (
     add_in_addresses,
     add_in_commands,
     add_in_headers,
-    in_pgpass,
-    in_places,
+    add_in_pgpass,
+    add_in_places,
 )
 from .named import Value, add_named, known_names, rule_of
-from .tokens import IN_RUN, RUN, add_cut_tokens, add_tokens, aws_secrets, odd_tokens, private_keys, shapes_of
-from .values import CUT, LEAST, LOOK, Span, earlier
+from .tokens import (
+    IN_RUN,
+    RUN,
+    add_aws_secrets,
+    add_cut_tokens,
+    add_odd_tokens,
+    add_private_keys,
+    add_tokens,
+    shapes_of,
+)
+from .values import CUT, LEAST, LOOK, Limits, Span
 
 
 class Found(NamedTuple):
@@ -39,118 +48,123 @@ class Found(NamedTuple):
     crowded: int | None = None
 
 
-_NONE: Final = Found([])
-_HAS_PASSWORD: Final = re.compile("p(?:ass|wd)").search
-_HAS_KEY: Final = re.compile("k(?:e[ny]|ie)").search
-_HAS_SECRET: Final = re.compile("c(?:ret|redent)").search
-_HAS_AUTH: Final = re.compile("uth").search
-_HAS_SIGNATURE: Final = re.compile("g(?:nature)?=").search
-"""In lower case, one for each group of names: quick to look for, since each begins with a letter that is rare."""
+NONE: Final = Found([])
+# Each of these begins with one letter: re then leaps from one to the next, which is quick where that letter is rare,
+# and looks only there at what stands around it. Those of the first group are for texts in lower case.
+_HAS_PASSWORD: Final = re.compile("p(?=ass|wd|hrase)").search
+_HAS_KEY: Final = re.compile("k(?=e[ny]|ie)").search
+_HAS_SECRET: Final = re.compile("c(?:(?=ret|redent)|(?<=mnemonic))").search
+_HAS_AUTH: Final = re.compile("u(?=th|restring)").search
+_HAS_SIGNATURE: Final = re.compile("g(?=(?:nature)?=)").search
+_HAS_F: Final = re.compile("f(?=m[12]|lt|ied )").search
+
+_HAS_NAME: Final = (_HAS_PASSWORD, _HAS_KEY, _HAS_SECRET, _HAS_AUTH)
+
+_HAS_SLASHES: Final = re.compile("/(?=/|1[0-9]{15})").search
+_HAS_HOOK: Final = re.compile("h(?=ook)|/(?=/0|1[0-9]{15})").search
+_HAS_FLY: Final = re.compile("f(?=m[12])|f(?<=cf)(?=lt)").search
+_HAS_HASH: Final = re.compile(r"[$](?=(?:2[aby]|[156]|apr1|production)[$])").search
+_HAS_PGPASS: Final = re.compile(r":(?=(?:5432|[*]):)").search
+_HAS_OPTION: Final = re.compile("-(?<= -)(?:[upawP]|-user|-proxy-u|-auth)").search
+_HAS_A: Final = re.compile("A(?:(?=KIA|SIA|BSK|CDb|PIM)|(?<=[+]A))").search
+_HAS_AWS: Final = re.compile("A(?=KIA|SIA|BSK)").search
+_HAS_J: Final = re.compile("J(?:(?<=yJ)|(?<=IQoJ))").search  # the begin of JSON in base64, and of AWS' session tokens
+_HAS_Z: Final = re.compile("Z(?<=FwoGZ)").search
+_HAS_BITBUCKET: Final = re.compile("B(?=BDC-)").search
+_HAS_TELEGRAM: Final = re.compile(r"A(?<=:A)[\w-]").search
 _HAS_ODD: Final = tuple(
-    re.compile(hint).search for hint in (r":A[\w-]{34}", "v1[.]", "APA91", "-us[0-9]", "_mmk", "AZDO", "hook")
+    re.compile(part).search
+    for part in (
+        r"A(?:(?<=:A)(?=[\w-]{34})|(?=PA91|ZDO|straCS:|z[FS]))",
+        "v(?=1[.])",
+        "u(?<=-u)(?=s[0-9])",
+        "k(?:(?<=_mmk)|(?<=hook))",
+        "Q(?:(?<=!AQ)|(?<=JQ)(?=QJ99))",
+    )
 )
-_HAS_SIGN: Final = ("AstraCS:", "!AQ", "JQQJ99", "AzFu", "AzSe")
-_HAS_HASH: Final = re.compile(r"[$](?:2[aby]|[156]|apr1|production)[$]").search
-_HAS_JSON: Final = re.compile("yJ").search  # the begin of JSON in base64
-_HAS_FLY: Final = re.compile("fm[12]").search
-_HAS_A: Final = re.compile("A(?:KIA|SIA|BSK)").search
+"""What only texts with a long run of letters can hold."""
 _MAY_BE_ODD: Final = re.compile(
-    r":A[\w-]{34}|-us[0-9]|_mmk|lab_s|ABSK|APA91|m[12][ar_]|v1[.]|yJ|//0|hook|AstraCS|!AQ|JQQJ9|Az[FS]|[+]A|ACDb|APIM"
-    r"|AZDO|/[0-9]{16}|BBDC-|IQoJ|FwoG|cflt"
+    r"[ABFJQZklmtuv/](?:(?<=A)(?:(?<=[:+]A)|(?=BSK|PA91|CDb|PIM|ZDO|straCS|z[FS]))|(?<=BB)DC-|(?<=J)(?:(?<=yJ)|(?<=IQoJ))"
+    r"|(?<=!AQ)|(?<=JQ)QJ9|(?<=FwoGZ)|(?<=_mmk)|(?<=hook)|(?<=-u)s[0-9]|(?<=l)ab_s|(?<=m)[12][ar_]|(?<=v)1[.]"
+    r"|(?<=cflt)|(?<=/)(?:/0|[0-9]{16}))"
 ).search
-"""Each begins with one letter, which is rare in ids: where one begins with a set of them, every letter is tried."""
+"""The same for a reference. What each rule is known by is looked for at a letter that is rare in ids."""
+_ODD: Final = 32
+"""Characters of the shortest odd token that can stand in an id, at least."""
 _LONG_RUN: Final = b"x" * 35
-_HAS_OPTION: Final = re.compile(" -(?:[upawP]|-user|-proxy-u|-auth)").search
 
 
 def find(text: str) -> Found:
     """Return where the secrets of a text are and of what kind."""
     if len(text) < LEAST:
-        return _NONE
-    spans: list[Span] = []
-    crowd = None
+        return NONE
     cut = False
     if text.isascii():
-        raw, signs = text, text.encode()
+        raw = text
     else:
         cut = "…" in text
-        signs = (text.replace("…", CUT) if cut else text).encode("ascii", "replace")
-        raw = signs.decode()
+        raw = text.replace("…", CUT) if cut else text
+        if not raw.isascii():
+            raw = raw.encode("ascii", "replace").decode()
     low = raw.lower()
-    classes = signs.translate(IN_RUN)
-    bearer = False
-    if classes.find(RUN) >= 0:
-        crowd = add_tokens(raw, classes, spans)
-        bearer = "bearer" in low
-        a = _HAS_A(raw) is not None
-        if (
-            "~" in raw
-            or _HAS_JSON(raw)
-            or a
-            or _HAS_FLY(raw)
-            or "IQoJb3" in raw
-            or "FwoGZX" in raw
-            or "ACDb" in raw
-            or "APIM" in raw
-            or "1/1" in raw
-            or "2/1" in raw
-            or (
-                classes.find(_LONG_RUN) >= 0
-                and (any(has_odd(raw) for has_odd in _HAS_ODD) or any(sign in raw for sign in _HAS_SIGN))
-            )
-        ):
-            spans += odd_tokens(raw)
-        if a or "aws" in low:
-            spans += aws_secrets(raw)
-    if ("+" in raw and "+A" in raw) or "BBDC-" in raw or "cflt" in raw:  # between + and / there may be no long run
-        spans += odd_tokens(raw)
-    if "$" in raw and _HAS_HASH(raw):
-        spans += odd_tokens(raw)
-    if "//" in raw:
-        crowd = earlier(crowd, add_in_addresses(raw, spans))
-        if "hook" in raw or "1//0" in raw:
-            spans += odd_tokens(raw)
+    classes = raw.encode().translate(IN_RUN)
+    run = classes.find(RUN)
+    password = _HAS_PASSWORD(low) is not None
+    secret = _HAS_SECRET(low) is not None
+    auth = _HAS_AUTH(low) is not None
+    f = _HAS_F(low) is not None
+    slashes = "/" in raw and _HAS_SLASHES(raw) is not None
+    a = _HAS_A(raw) is not None
+    named = password or secret or auth or _HAS_KEY(low) is not None or ("=" in raw and _has_assigned(low))
+    odd = (
+        a
+        or (f and _HAS_FLY(raw) is not None)
+        or (slashes and _HAS_HOOK(raw) is not None)
+        or ("$" in raw and _HAS_HASH(raw) is not None)
+        or _HAS_BITBUCKET(raw) is not None
+        or (cut and (_HAS_J(raw) is not None or _HAS_TELEGRAM(raw) is not None))
+    )
+    spans: list[Span] = []
+    limits = Limits(raw)
+    if run >= 0:
+        add_tokens(raw, classes, run, spans, limits)
+        named = named or "bearer" in low
+        odd = (
+            odd
+            or "~" in raw
+            or _HAS_J(raw) is not None
+            or _HAS_Z(raw) is not None
+            or (classes.find(_LONG_RUN, run) >= 0 and any(has_odd(raw) for has_odd in _HAS_ODD))
+        )
+        if "aws" in low or (a and _HAS_AWS(raw) is not None):
+            add_aws_secrets(raw, spans, limits)
+    if odd:
+        add_odd_tokens(raw, spans, limits)
+    if slashes and "//" in raw:
+        add_in_addresses(raw, spans, limits)
     if "\t" in raw and ("\tTRUE\t" in raw or "\tFALSE\t" in raw):
-        crowd = earlier(crowd, in_places(COOKIES.finditer(raw), raw, "cookie", spans))
-    password = _HAS_PASSWORD(low)
-    if password or "identified" in low or "ecurestring" in low:
-        crowd = earlier(crowd, in_places(STATED.finditer(low), raw, "password", spans))
+        add_in_places(COOKIES, raw, raw, "cookie", spans, limits)
+    if password or (f and "identified" in low) or (auth and ("masterauth" in low or "securestring" in low)):
+        add_in_places(STATED, low, raw, "password", spans, limits)
     if "|" in raw and ("sudo" in raw or "-stdin" in raw):
-        crowd = earlier(crowd, in_places(PIPED.finditer(raw), raw, "password", spans))
-    if "mnemonic" in low or "phrase" in low:
-        crowd = earlier(crowd, in_places(PHRASE.finditer(low), raw, "recovery phrase", spans))
-    if ":5432:" in raw or ":*:" in raw:
-        spans += in_pgpass(raw)
+        add_in_places(PIPED, raw, raw, "password", spans, limits)
+    if (password and "phrase" in low) or (secret and "mnemonic" in low):
+        add_in_places(PHRASE, low, raw, "recovery phrase", spans, limits)
+    if ":" in raw and _HAS_PGPASS(raw) is not None:
+        add_in_pgpass(raw, spans, limits)
     if cut:
         add_cut_tokens(raw, spans)
-        if "eyJ" in raw or ":A" in raw:
-            spans += odd_tokens(raw)
     if "-" in raw:
         if ("-----" in raw and "PRIVATE KEY" in raw) or "Private-Lines" in raw:
-            spans += private_keys(raw)
-        if _HAS_OPTION(raw):
-            crowd = earlier(crowd, add_in_commands(raw, low, spans))
-    if (
-        bearer
-        or _HAS_KEY(low)
-        or password
-        or _HAS_SECRET(low)
-        or _HAS_AUTH(low)
-        or (
-            "=" in raw
-            and (
-                _HAS_SIGNATURE(low)
-                or "SESSID" in raw
-                or "SESSIONID" in raw
-                or "connect.sid" in raw
-                or "lab_session" in raw
-            )
-        )
-    ):
-        crowd = earlier(crowd, add_in_headers(raw, low, spans))
-        crowd = earlier(crowd, add_named(raw, low, spans))
+            add_private_keys(raw, spans, limits)
+        if _HAS_OPTION(raw) is not None:
+            add_in_commands(raw, low, spans, limits)
+    if named:
+        add_in_headers(raw, low, spans, limits)
+        add_named(raw, low, spans, limits)
+    crowd = limits.end if limits.end < len(raw) else None
     if not spans and crowd is None:
-        return _NONE
+        return NONE
     spans.sort(key=_place)
     return Found(spans, crowd)
 
@@ -159,18 +173,25 @@ def _place(span: Span) -> int:
     return span[0]
 
 
-_NAMED: Final = re.compile(r"[\s=:%>\"'@$~…]").search
+def _has_assigned(low: str) -> bool:
+    """Return whether a text has one of the names that only count before ``=``."""
+    return _HAS_SIGNATURE(low) is not None or any(
+        name in low for name in ("sessid", "sessionid", "connect.sid", "lab_session")
+    )
+
+
+_NAMED: Final = re.compile(r"[\s=%>\"'@$~…\\]").search
 
 
 def is_plain(text: str) -> bool:
     """Return whether an id or a name certainly holds no secret: a quick test, since most texts are such."""
-    shapes = shapes_of(False)
-    return (
-        _NAMED(text) is None
-        and shapes.at.match(text) is None
-        and shapes.behind.search(text) is None
-        and _MAY_BE_ODD(text) is None
-    )
+    if _NAMED(text) is not None:
+        return False
+    if ":" in text:  # between the parts of an id, or before a value
+        low = text.lower()
+        if "//" in text or _HAS_PGPASS(text) or any(has(low) for has in _HAS_NAME):
+            return False
+    return shapes_of(False).behind.search("-" + text) is None and (len(text) < _ODD or _MAY_BE_ODD(text) is None)
 
 
 def crowded(text: str, begin: int) -> Iterator[tuple[int, int]]:

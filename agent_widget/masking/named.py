@@ -16,13 +16,13 @@ from .values import (
     PATH,
     QUOTE,
     SPECIAL,
+    Limits,
     Span,
     is_by_chance,
     is_jumbled,
     is_phrase,
     is_place,
     is_placeholder,
-    patience_of,
 )
 
 _SUFFIX: Final = r"(?:[_-]?\d{1,2}|_(?:value|prod|dev|test|staging|live|main|new|old|default))?"
@@ -217,28 +217,29 @@ _OPTIONS: Final = re.compile(r"-[a-z]").search
 _BEFORE_NETRC: Final = expression(r"\blogin(?:\s|\\n){1,3}[^\s\\]{1,80}(?:\s|\\n){1,9}\Z")
 
 
-def add_named(raw: str, low: str, spans: list[Span]) -> int | None:
-    """Add what stands behind names; returns from where on there are too many names to look at each."""
+def add_named(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
+    """Add what stands behind names."""
     names = known_names()
-    patience = patience_of(raw)
+    patience = limits.places
     at = 0
-    while (found := names.assigned.search(low, at)) is not None:
+    while (found := names.assigned.search(low, at, limits.end)) is not None:
         at = _add_value(raw, low, found, spans)
         patience -= 1
         if patience <= 0:
-            return at
+            limits.end = min(at, limits.end)
+            return
     if _OPTIONS(low) is None and not any(word in low for word in ("login", "setenv", "setx", "env ")):
-        return None
+        return
     at = 0
-    while (found := names.option.search(low, at)) is not None:
+    while (found := names.option.search(low, at, limits.end)) is not None:
         at = found.end("name")
         before = low[max(0, found.start() - 100) : found.start()]
         if _BEFORE_OPTION.search(before) or _BEFORE_NETRC.search(before) or _BEFORE_SET.search(before):
             at = _add_value(raw, low, found, spans)
         patience -= 1
         if patience <= 0:
-            return at
-    return None
+            limits.end = min(at, limits.end)
+            return
 
 
 def _add_value(raw: str, low: str, found: re.Match[str], spans: list[Span]) -> int:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cache, cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..expressions import expression
 from .rules import ALPHABETS, ODD, SHAPES, Shape
-from .values import CUT, LOOK, Span, is_by_chance, is_placeholder, patience_of
+from .values import CUT, LOOK, Limits, Span, is_by_chance, is_placeholder
 
 RUN: Final = b"x" * 20
 """Every token has so many letters, digits and ``_.~-`` in a row, unless it is cut or odd."""
@@ -55,26 +54,25 @@ def compiled(template: str, *, cut: bool = True) -> str:
 class _Shapes:
     """The rules of :data:`SHAPES`, each pattern compiled when it is first needed: that takes some 40 ms.
 
-    Those with the same beginning stand together, so that one letter rules out most of them at once. ``cut``: the text
-    holds a :data:`CUT`; without one a place where a token almost stands costs half as much.
+    A place is first tried for the fixed beginnings of all, letter by letter, so that one that is nearly a token costs
+    little more than any other. ``cut``: the text holds a :data:`CUT`; without one such a place costs half as much.
     """
 
     def __init__(self, cut: bool) -> None:
-        groups: dict[str, list[tuple[str, Shape]]] = {}
+        self._groups: dict[str, list[tuple[str, Shape]]] = {}
+        begins: dict[str, set[str]] = {}
         for rule in SHAPES:
             for template in variants(rule.template):
-                groups.setdefault(template[0], []).append((compiled(template, cut=cut), rule))
-        branches = [
-            re.escape(letter) + f"(?:{'|'.join(pattern.removeprefix(chr(92))[1:] for pattern, _ in members)})"
-            for letter, members in groups.items()
-        ]
-        self._groups = groups
-        self._either = f"(?:{'|'.join(branches)})"
+                self._groups.setdefault(template[0], []).append((compiled(template, cut=cut), rule))
+            for template in alternatives(rule.template):
+                fixed, _, rest = template.partition("{")
+                begins.setdefault(fixed, set()).add(_first_part(rest.partition("}")[0], cut))
+        self._either = _tree(begins)
         self._letters: dict[str, tuple[re.Pattern[str], list[Shape]]] = {}
 
     @cached_property
     def at(self) -> re.Pattern[str]:
-        """Any of them at a place."""
+        """The beginning of any of them at a place."""
         return re.compile(self._either)
 
     @cached_property
@@ -89,6 +87,42 @@ class _Shapes:
             pattern = re.compile("|".join(f"({pattern})" for pattern, _ in members))
             self._letters[letter] = pattern, [rule for _, rule in members]
         return self._letters[letter]
+
+
+def _first_part(part: str, cut: bool) -> str:
+    """Return the pattern of the least that stands for the first random part of a template (``word:36+``)."""
+    alphabet, _, many = part.partition(":")
+    least, letters = int(re.split(r"[,+]", many)[0]), f"[{ALPHABETS[alphabet]}]"
+    return rf"{letters}{{{least}}}" if not cut else rf"(?:{letters}{{{least}}}|{letters}++\x1a)"
+
+
+def _tree(patterns: dict[str, set[str]]) -> str:
+    """Return a pattern for texts that begin with a word, one for each letter that comes next.
+
+    ``patterns``: by word, what may follow it.
+    """
+    following: dict[str, dict[str, set[str]]] = {}
+    branches = []
+    for word, rest in patterns.items():
+        if word:
+            following.setdefault(word[0], {})[word] = rest
+        else:
+            branches += sorted(rest)
+    for words in following.values():
+        shared = min(words)
+        while not all(word.startswith(shared) for word in words):
+            shared = shared[:-1]
+        branches.append(re.escape(shared) + _tree({word[len(shared) :]: rest for word, rest in words.items()}))
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
+
+
+def alternatives(template: str) -> list[str]:
+    """Return the templates without alternatives that a template stands for."""
+    before, opened, rest = template.partition("(")
+    if not opened:
+        return [template]
+    inner, _, after = rest.partition(")")
+    return [before + one + other for one in inner.split("|") for other in alternatives(after)]
 
 
 def variants(template: str) -> list[str]:
@@ -112,10 +146,9 @@ _ESCAPE_SIGNS: Final = frozenset("nrtbf")
 _COLOUR: Final = expression(r"[0-9]{0,3}m")
 
 
-def add_tokens(raw: str, classes: bytes, spans: list[Span]) -> int | None:
-    """Add what has the shape of a token; returns from where on there are too many to look at each."""
-    patience, shapes = patience_of(raw), shapes_of(CUT in raw)
-    at = classes.find(RUN)
+def add_tokens(raw: str, classes: bytes, at: int, spans: list[Span], limits: Limits) -> None:
+    """Add what has the shape of a token, from the first run of letters on, which begins at ``at``."""
+    patience, shapes = limits.places, shapes_of(CUT in raw)
     while at >= 0:
         end = classes.find(b" ", at)
         if end < 0:
@@ -123,9 +156,9 @@ def add_tokens(raw: str, classes: bytes, spans: list[Span]) -> int | None:
         looked, end = _in_run(raw, at, end, spans, patience, shapes)
         patience -= looked
         if patience <= 0:
-            return at
+            limits.end = at
+            return
         at = classes.find(RUN, end)
-    return None
 
 
 def add_cut_tokens(raw: str, spans: list[Span]) -> None:
@@ -134,9 +167,9 @@ def add_cut_tokens(raw: str, spans: list[Span]) -> None:
     for _ in range(_CUTS):
         if at < 0:
             return
-        begin = max(0, at - LOOK)
-        begin += len(raw[begin:at].rstrip(_RUN_SIGNS))
-        if 6 <= at - begin < len(RUN):
+        first = max(0, at - len(RUN))
+        begin = first + len(raw[first:at].rstrip(_RUN_SIGNS))
+        if (begin > first or not first) and at - begin >= 6:
             _in_run(raw, begin, at + 1, spans, _CUTS, shapes_of(True))
         at = raw.find(CUT, at + 1)
 
@@ -159,21 +192,28 @@ def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int, sh
             begin += 2
         elif (before == "[" or before == ";") and (colour := _COLOUR.match(raw, begin)):  # "\x1b[32m" of a terminal
             begin = colour.end()
-    start = begin
+    seen = end + (raw[end : end + 1] == CUT)
     found = shapes.at.match(raw, begin)
+    start = first = begin
     while True:
         if found is None:
-            found = shapes.behind.search(raw, begin, end)
+            found = shapes.behind.search(raw, begin, seen)
             if found is None:
                 return looked, end
             start = found.start() + 1
-        begin = found.end()
         looked += 1
         if looked >= patience:
             return looked, end
         pattern, rules = shapes.beginning(raw[start])
-        one = pattern.match(raw, start) or pattern.match(raw, start, end)
-        rule = rules[((one and one.lastindex) or 1) - 1]
+        one = pattern.match(raw, start)
+        found = None
+        begin = start
+        if one is None:
+            continue
+        begin = one.end()
+        rule = rules[(one.lastindex or 1) - 1]
+        if begin >= end and start > first and raw[begin : begin + 1] == CUT and _fixed(rule) < 3:
+            return looked, end  # a letter behind a sign, and some more: the end of anything
         if "{base64" in rule.template:
             begin = _BASE64_END.match(raw, begin).end()  # type: ignore[union-attr]
         if _is_token(rule, raw[start : min(begin, start + LOOK)], raw[begin : begin + 1] == CUT) and not (
@@ -185,15 +225,17 @@ def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int, sh
             spans.append(Span(start, begin, rule.kind))
         if begin >= end:
             return looked, begin
-        found = None
+
+
+def _fixed(rule: Shape) -> int:
+    """Return how many letters a token is known by at its begin, at least."""
+    return min(template.index("{") for template in alternatives(rule.template))
 
 
 def _is_token(rule: Shape, token: str, cut: bool) -> bool:
     """Return whether text in the shape of a token is one, and no other word or placeholder."""
     if cut and len(token) < 24:
-        if (
-            min(len(variant[: variant.index("{")]) for variant in variants(rule.template)) < 3
-        ):  # it begins with a letter or two
+        if _fixed(rule) < 3:
             return len(token) >= 16 and is_by_chance(token)
         body = token[3:]
         return any(map(str.isdigit, body)) or not (body.islower() or (body.isupper() and "{upper" not in rule.template))
@@ -202,28 +244,60 @@ def _is_token(rule: Shape, token: str, cut: bool) -> bool:
     return len(set(token[4:])) > 5 and not is_placeholder(token)
 
 
+class _Odd(NamedTuple):
+    """A rule of :data:`ODD`: a fixed part of it, which is looked for, and how far before that the token begins."""
+
+    part: str
+    before: range
+    pattern: re.Pattern[str]
+    kind: str
+
+
 @cache
-def _odd() -> list[tuple[str, re.Pattern[str], Shape]]:
-    """Compile the rules of :data:`ODD`, each with its longest fixed part, which is looked for first."""
-    found = []
+def _odd() -> list[_Odd]:
+    """Compile the rules of :data:`ODD`."""
+    found: dict[tuple[str, str], _Odd] = {}
     for rule in ODD:
-        literals = re.split(r"\{[^}]*\}|\([^)]*\)", rule.template)
         pattern = compiled(rule.template)
         if rule.template[0].isalnum() or rule.template[0] == "{":
             own = "+/" if rule.template.startswith("{base64") else ""
             address = "|(?<=/bot)" if rule.kind.startswith("Telegram") else ""
             pattern = rf"(?:(?<![A-Za-z0-9_{own}-])|(?<=\\[nrt]){address}){pattern}"
-        found.append((max(literals, key=len), re.compile(pattern), rule))
-    return found
+        for template in alternatives(rule.template):
+            part = max(re.split(r"\{[^}]*\}", template), key=len)
+            least, most = _length(template[: template.index(part)])
+            found[rule.template, part] = _Odd(part, range(least, most + 1), re.compile(pattern), rule.kind)
+    return list(found.values())
 
 
-def odd_tokens(raw: str) -> Iterator[Span]:
-    """Yield the tokens that are not a run of letters, or too short for one."""
-    for hint, pattern, rule in _odd():
-        if hint in raw:
-            for found in pattern.finditer(raw):
-                if len(set(found[0][:LOOK])) > 5:
-                    yield Span(found.start(), found.end(), rule.kind)
+def _length(template: str) -> tuple[int, int]:
+    """Return how many letters a template stands for, at least and at most."""
+    least = most = len(re.sub(r"\{[^}]*\}", "", template))
+    for one, other in re.findall(r"\{\w+:(\d+)(?:,(\d+))?\}", template):
+        least += int(one)
+        most += int(other or one)
+    return least, most
+
+
+def add_odd_tokens(raw: str, spans: list[Span], limits: Limits) -> None:
+    """Add the tokens that are not a run of letters, or too short for one."""
+    patience = limits.places
+    for rule in _odd():
+        at = raw.find(rule.part)
+        while 0 <= at < limits.end:
+            patience -= 1
+            if patience <= 0:
+                limits.end = at
+                return
+            after = at + 1
+            for before in rule.before:
+                found = rule.pattern.match(raw, at - before) if before <= at else None
+                if found is not None and found.end() > at:
+                    if len(set(found[0][:LOOK])) > 5:
+                        spans.append(Span(found.start(), found.end(), rule.kind))
+                    after = found.end()
+                    break
+            at = raw.find(rule.part, after)
 
 
 _PEM: Final = expression(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
@@ -235,14 +309,23 @@ _PEM_END: Final = expression(r"-----END [A-Z0-9 ]{0,50}-----")
 _AWS: Final = expression(r"(?<![A-Za-z0-9/+=_.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_.-])")
 
 
-def private_keys(raw: str) -> Iterator[Span]:
-    """Yield private keys, also such as were cut off."""
-    for putty in _PUTTY.finditer(raw):
+def add_private_keys(raw: str, spans: list[Span], limits: Limits) -> None:
+    """Add private keys, also such as were cut off."""
+    patience = limits.places
+    for putty in _PUTTY.finditer(raw, 0, limits.end):
+        patience -= 1
+        if patience <= 0:
+            limits.end = putty.start()
+            return
         end = _PUTTY_BODY.match(raw, putty.end()).end()  # type: ignore[union-attr]
         if end >= putty.end() + 16:
-            yield Span(putty.start(), end, "private key")
+            spans.append(Span(putty.start(), end, "private key"))
     at = closing = 0
-    while (found := _PEM.search(raw, at)) is not None:
+    while (found := _PEM.search(raw, at, limits.end)) is not None:
+        patience -= 1
+        if patience <= 0:
+            limits.end = found.start()
+            return
         at = found.end()
         if closing < at and (closing := raw.find("-----END ", at)) < 0:
             closing = len(raw)
@@ -252,13 +335,18 @@ def private_keys(raw: str) -> Iterator[Span]:
         else:
             end = at + len(raw[at:end].rstrip("\\ \n"))
         if end >= at + 16:
-            yield Span(found.start(), end, "private key")
+            spans.append(Span(found.start(), end, "private key"))
             at = end
 
 
-def aws_secrets(raw: str) -> Iterator[Span]:
-    """Yield the secret that goes with an access key: forty letters without any sign of their own."""
-    for found in _AWS.finditer(raw):
+def add_aws_secrets(raw: str, spans: list[Span], limits: Limits) -> None:
+    """Add the secret that goes with an access key: forty letters without any sign of their own."""
+    patience = limits.places
+    for found in _AWS.finditer(raw, 0, limits.end):
+        patience -= 1
+        if patience <= 0:
+            limits.end = found.start()
+            return
         value = found[0]
         if is_by_chance(value) and len(set(value)) > 16 and not value.islower() and not value.isupper():
-            yield Span(found.start(), found.end(), "AWS secret key")
+            spans.append(Span(found.start(), found.end(), "AWS secret key"))

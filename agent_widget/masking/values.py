@@ -106,11 +106,13 @@ def is_by_chance(value: str) -> bool:
     return digits >= 4 or (digits >= 1 and value != value.lower() and value != value.upper()) or is_jumbled(value)
 
 
-def patience_of(raw: str) -> int:
-    """Return how many places that may hold a secret are looked at one by one."""
-    return 500 + min(len(raw) // 400, 2_000)
+class Limits:
+    """How much of a text is looked at one place after another.
 
+    ``places``: how many places that may hold a secret each group of rules looks at. ``end``: where one of them had
+    looked at so many, so that from there on none needs to look.
+    """
 
-def earlier(one: int | None, other: int | None) -> int | None:
-    """Return the smaller of two places; ``None`` is behind all."""
-    return other if one is None else one if other is None else min(one, other)
+    def __init__(self, raw: str) -> None:
+        self.places = 500 + min(len(raw) // 400, 2_000)
+        self.end = len(raw)
