@@ -484,24 +484,10 @@ def _allow_many_files() -> None:
 
 async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None:
     _allow_many_files()
+    server.on_listening = (lambda: _say_ready(server)) if ready_json else (lambda: _say_where(server))
     async with server.running():
-        roots = [str(place) for place in server.collector.places]
-        if ready_json:
-            print(msgspec.json.encode(server.runtime).decode(), flush=True)
-            _detach()
-        else:
-            _say("watching", ", ".join(roots) or "nothing yet: no known agent has left files on this machine", width=9)
-            _say("page", server.page_url, width=9)
-            _say("url", server.url, width=9)
-            _say("token", server.token or "none asked for", width=9)
-            for url in server.followed.urls if server.followed is not None else ():
-                _say("following", url, width=9)
-            if server.receiver is not None:
-                _say("otlp", f"OTEL_EXPORTER_OTLP_ENDPOINT={server.receiver.url}", width=9)
-            if server.publisher is not None:
-                _say("publish", f"{server.publisher.address.url} as {server.publisher.host}", width=9)
-            if roots and server.collector.is_empty and server.followed is None:
-                _warn("nothing to show yet: no agent has written here; its rows appear as soon as one does")
+        if not ready_json and server.collector.places and server.collector.is_empty and server.followed is None:
+            _warn("nothing to show yet: no agent has written here; its rows appear as soon as one does")
         if not open_page:
             await server.idle()
             return
@@ -513,6 +499,25 @@ async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None
             if not await asyncio.to_thread(webbrowser.open, page.as_uri()):
                 _warn("no browser found; open the page by its address")
             await server.idle()
+
+
+def _say_ready(server: Server) -> None:
+    print(msgspec.json.encode(server.runtime).decode(), flush=True)
+    _detach()
+
+
+def _say_where(server: Server) -> None:
+    roots = ", ".join(str(place) for place in server.collector.places)
+    _say("watching", roots or "nothing yet: no known agent has left files on this machine", width=9)
+    _say("page", server.page_url, width=9)
+    _say("url", server.url, width=9)
+    _say("token", server.token or "none asked for", width=9)
+    for url in server.followed.urls if server.followed is not None else ():
+        _say("following", url, width=9)
+    if server.receiver is not None:
+        _say("otlp", f"OTEL_EXPORTER_OTLP_ENDPOINT={server.receiver.url}", width=9)
+    if server.publisher is not None:
+        _say("publish", f"{server.publisher.address.url} as {server.publisher.host}", width=9)
 
 
 def _detach() -> None:

@@ -153,6 +153,8 @@ class Collector:
         """Bytes that are left to be read here: workers were given none of them, or could not read them."""
         self._joining: Iterator[None] | None = None
         """What a worker has found, while it is taken in."""
+        self._puts_off = False
+        """Whether prices and workers have to wait."""
         self._retention = Retention(self.store, self._apply)
         if self.sources or follows:
             self._begin_archive()
@@ -265,9 +267,23 @@ class Collector:
     def checkpoint(self) -> None:
         """Write what must be remembered to go on from here, if anything was read since the last time."""
         if self._keeper is not None:
+            self.catch_up()
             memory = self.statuses, self._stats, self._usage, self.unmasked, self.projects, self.followed
             rest = Checkpoint(self.sources, *memory)
             self._keeper.checkpoint(rest, self._hot)
+
+    def put_off(self) -> None:
+        """Price nothing and start no workers until :meth:`catch_up`, so that the first rows are there soon."""
+        self._puts_off = True
+        for source in self.sources:
+            source.put_off_prices()
+
+    def catch_up(self) -> None:
+        """Price what was read since :meth:`put_off`, if it was put off."""
+        if self._puts_off:
+            self._puts_off = False
+            for source in self.sources:
+                self._claim(list(source.set_prices()), source)
 
     def prune(self) -> bool:
         """Take out some of the rows that are older than the retention; returns whether there may be more of them."""
@@ -444,7 +460,7 @@ class Collector:
 
     def _engage(self) -> None:
         """Give files to workers, if there is much to read that was not found to be for this process."""
-        if self._crew is not None or self._keeper is None or not self.looked or not self._list:
+        if self._crew is not None or self._keeper is None or not self.looked or not self._list or self._puts_off:
             return
         left = self._progress.left
         self._own = min(self._own, left)

@@ -199,6 +199,7 @@ class Watcher:
         self._looked_at = next_stats
         stats_due = all_read = rests = False
         saving, rested_at = self._saving, 0.0
+        collector.put_off()
         while not self._stopping:
             if all_read:
                 checks = self._check is not None or self._check_soon
@@ -230,8 +231,12 @@ class Watcher:
                 self._check_on(moment)
                 if not looked and self._publish(moment):  # how much there is to read is known before it is read
                     self._on_change()
+                if self._first_rows.is_set():
+                    collector.catch_up()
                 rests = self._read_on() and collector.looked and not self._arrived
                 all_read = rests and not self._paths
+                if all_read or collector.left <= MUCH:  # nobody is let in before all of it is read
+                    collector.catch_up()
                 if not self._caught_up.is_set():
                     gc.freeze()  # rows stay: looking for garbage among all of them halts every thread for long
                 collector.settle()
@@ -250,10 +255,12 @@ class Watcher:
                     saving.before_sending()
                     published_seq = store.seq
                     self._on_change()
-                saving.checkpoint(all_read=all_read, now=all_read and not self._caught_up.is_set())
+                if not all_read and not self._first_rows.is_set() and collector.left > MUCH:
+                    self._first_rows.set()
+                else:
+                    saving.checkpoint(all_read=all_read, now=all_read and not self._caught_up.is_set())
                 if all_read:
                     self._caught_up.set()
-                if all_read or (not self._first_rows.is_set() and collector.left > MUCH):
                     self._first_rows.set()
             except Exception:
                 # one bad moment must not end the watching: the next check makes up for what was missed

@@ -176,6 +176,9 @@ class Server:
             publisher = Publisher(publish, self.store, collector.host, self._welcome, is_own=collector.is_own)
             collector.publishing = lambda: publisher.state
             self.publisher = publisher
+        self.on_listening: Callable[[], None] = lambda: None
+        """Called when clients can connect; they are answered after the first look."""
+        self._may_answer = asyncio.Event()
         self._lobby = Lobby()
         self._pools = Pools()
         self._refused = 0
@@ -283,16 +286,18 @@ class Server:
             watcher.start()
             if self.followed is not None:
                 self.followed.begin(watcher)
-            await loop.run_in_executor(None, watcher.wait_for_first_rows, self.first_look)
-            if self.publisher is not None:
-                self.publisher.on_turn = watcher.publish
-                self.publisher.start()
             try:
                 await listener.start_serving()
-            except OSError as error:  # somebody else took the bound port and began to listen while we read
+            except OSError as error:  # somebody else took the bound port and began to listen
                 raise StartError(_bind_failure(self.host, self.port, error)) from None
             async with self._receiving():
                 with published(self.runtime), _accept_errors_noted(loop):
+                    self.on_listening()  # who connects now is answered when there is something to say
+                    await loop.run_in_executor(None, watcher.wait_for_first_rows, self.first_look)
+                    self._may_answer.set()
+                    if self.publisher is not None:
+                        self.publisher.on_turn = watcher.publish
+                        self.publisher.start()
                     keeping = asyncio.create_task(self._keep_transcripts())
                     try:
                         yield self
@@ -300,6 +305,7 @@ class Server:
                         keeping.cancel()
         finally:
             rounds.cancel()
+            self._may_answer.set()  # nobody has to be waited for
             listener.close()
             await listener.wait_closed()
             self._lobby.close()
@@ -445,9 +451,10 @@ class Server:
         if not self._gate.admits(hello.token):
             self._refused += 1
             raise ProtocolError("unauthorized", "wrong token; use the one this server printed")
+        self._lobby.leave(socket)
+        await self._may_answer.wait()
         if self.connections >= _room(0 if self.receiver is None else SPARE_FILES):
             raise ProtocolError("busy", f"{self.connections} clients are connected, more than this server can serve")
-        self._lobby.leave(socket)
         sources, epoch = self.sources, self.store.epoch
         if hello.server is not None and hello.server == epoch:
             raise ProtocolError(protocol.LOOP, f"{self.url} is this server itself; leave it out")

@@ -353,6 +353,13 @@ class Source:
             self.odd(kind, id)
         return ()
 
+    def put_off_prices(self) -> None:
+        """Say nothing of costs until :meth:`set_prices`: the library that knows them takes long to import."""
+
+    def set_prices(self) -> Iterable[Record | Gone]:
+        """Return what follows from what was read since :meth:`put_off_prices`, with its costs."""
+        return ()
+
     def memory_text(self, path: PurePosixPath, id: str, data: bytes) -> tuple[str, bytes] | None:
         """Return the text of a memory entry, and what its version is of, from the document that holds it.
 

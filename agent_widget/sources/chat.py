@@ -84,6 +84,14 @@ class ChatSource(Source):
         """Return what an answer cost that does not state it; :func:`no_price` if only what the files state counts."""
         return prices.price(model, tokens, at, terms)
 
+    def put_off_prices(self) -> None:
+        """See :meth:`Source.put_off_prices`."""
+        self.book.ledger.put_off()
+
+    def set_prices(self) -> Iterator[Record | Gone]:
+        """See :meth:`Source.set_prices`."""
+        yield from self.book.ledger.catch_up()
+
     def carry(self, used: Iterable[Mapping[str, Any]]) -> Iterator[Record | Gone]:
         """See :meth:`Source.carry`."""
         for row in used:

@@ -178,6 +178,19 @@ class Ledger:
         self._sums: dict[tuple[str, str, str | None, int], _Account] = {}
         """Session, agent, model and quarter of an hour (ms) → what is to be added to their accounts."""
         self._moved: dict[tuple[str, str], _Account] = {}  # table and row → its account, since the last `finish`
+        self._put_off: list[tuple[_Answer, int]] | None = None
+        """What is to be booked, with its sign; ``None`` if it is booked at once."""
+
+    def put_off(self) -> None:
+        """Book nothing until :meth:`catch_up`: to price the first answer imports a library, a quarter of a second."""
+        self._put_off = []
+
+    def catch_up(self) -> Iterator[Record | Gone]:
+        """Book what was put off, and from now on at once; yield the rows that follow."""
+        answers, self._put_off = self._put_off or (), None
+        for answer, sign in answers:
+            self._book(answer, sign)
+        yield from self.finish()
 
     def bill(self, usage: Usage, session: str, agent: str) -> None:
         """Take in one claim; of its numbers those that make no sense are left out."""
@@ -255,6 +268,9 @@ class Ledger:
 
     def _book(self, answer: _Answer, sign: int) -> None:
         usage = answer.usage
+        if self._put_off is not None:
+            self._put_off.append((_Answer(answer.owner, usage), sign))  # as it is now
+            return
         cost = usage.cost_usd
         if cost is None:
             cost = self._price(usage.model, usage.tokens, usage.at, usage.terms)

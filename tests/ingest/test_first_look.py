@@ -18,6 +18,8 @@ from agent_widget.ingest import file as reading
 from agent_widget.ingest.collector import Collector
 from agent_widget.ingest.file import File
 from agent_widget.ingest.watcher import Watcher
+from agent_widget.server.app import Server
+from agent_widget.sources import prices
 from agent_widget.sources.base import Item
 from agent_widget.tables import now_ms
 from tests.ingest.test_collector import everything
@@ -156,6 +158,29 @@ def test_a_server_answers_while_it_reads_and_the_newest_session_comes_first(
     asyncio.run(scene())
 
 
+def test_who_connects_before_a_small_home_is_read_is_answered_with_all_of_it(home: Path, gate: Gate) -> None:
+    gate.held.add(transcript(home, 1))
+
+    async def scene() -> None:
+        server = Server(collector_of(home), first_look=PATIENCE)
+        listening = asyncio.Event()
+        server.on_listening = listening.set
+        running = server.running()
+        entering = asyncio.ensure_future(running.__aenter__())
+        await asyncio.wait_for(listening.wait(), PATIENCE)
+        async with raw(server) as client:
+            asking = asyncio.ensure_future(client.hello(server))
+            done, _ = await asyncio.wait([asking, entering], timeout=0.05)
+            assert not done, "nobody is answered while it is read"
+            gate.open()
+            await entering
+            assert {source["state"] for source in (await asking)["sources"]} == {"watching"}
+            assert len((await client.answer())["rows"]["sessions"]) == SESSIONS
+        await running.__aexit__(None, None, None)
+
+    asyncio.run(scene())
+
+
 def test_a_client_gets_complete_tables_or_the_state_reading(home: Path, gate: Gate) -> None:
     gate.held.add(transcript(home, 1))
     with hosted(home, first_look=0) as server:
@@ -170,6 +195,40 @@ def test_a_client_gets_complete_tables_or_the_state_reading(home: Path, gate: Ga
         assert aw.connect(server.url, server.token) is client
         assert client.reading is None
         assert len(client.sessions) == SESSIONS
+
+
+def test_the_first_rows_of_a_large_home_come_before_what_answers_cost(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To import the prices takes longer than to read the first rows."""
+    monkeypatch.setattr("agent_widget.ingest.watcher.MUCH", 1000)
+    monkeypatch.setattr("agent_widget.ingest.watcher.SLICE", 0.0)
+    usage = {"model": "claude-opus-4-8", "usage": {"input_tokens": 1000, "output_tokens": 10}}
+    for number in range(SESSIONS):
+        answer = {"type": "assistant", "uuid": f"a{number}", "sessionId": session(number), "requestId": f"r{number}"}
+        answer |= {"timestamp": "2026-01-01T10:00:00Z", "message": {"id": f"m{number}", "role": "assistant"} | usage}
+        with transcript(home, number).open("ab") as file:
+            file.write(lines(answer))
+        dated(transcript(home, number), number)
+    known = prices.price
+    asked: list[Any] = []
+    monkeypatch.setattr(prices, "price", lambda *given: asked.append(given) or known(*given))
+    collector = collector_of(home)
+    watcher = Watcher(collector)
+    let_in: list[tuple[int, int]] = []
+    first = watcher._first_rows.set
+    monkeypatch.setattr(
+        watcher._first_rows, "set", lambda: let_in.append((len(asked), collector.store.count("messages"))) or first()
+    )
+    watcher.start()
+    try:
+        assert watcher.wait(PATIENCE)
+    finally:
+        watcher.stop()
+    priced, rows = let_in[0]
+    assert (priced, rows > 0) == (0, True)
+    assert len(asked) >= SESSIONS
+    assert comparable(collector) == comparable(scanned(home))
 
 
 async def status(client: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import random
 import re
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ import agent_widget.server.app
 import agent_widget.server.hub
 from agent_widget import protocol
 from agent_widget.ingest.collector import Collector
+from agent_widget.ingest.watcher import Watcher
 from agent_widget.protocol import Assembler
 from agent_widget.server.app import Server, StartError
 from agent_widget.server.gate import LOBBY
@@ -828,23 +829,23 @@ def test_an_address_of_another_machine_is_an_error_that_says_so(workspace: Path)
         asyncio.run(run())
 
 
-def test_a_port_taken_while_the_files_are_read_is_an_error_of_one_line(
+def test_a_port_taken_before_anybody_listens_is_an_error_of_one_line(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thieves = []
-    check = Collector.check
+    start = Watcher.start
 
-    def slow_check(collector: Collector) -> Iterator[None]:
+    def slow_start(watcher: Watcher) -> None:
         thief = socket.socket()
         thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         thief.bind(("127.0.0.1", port))
         thief.listen()
         thieves.append(thief)
-        return check(collector)
+        start(watcher)
 
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    monkeypatch.setattr(Collector, "check", slow_check)
+    monkeypatch.setattr(Watcher, "start", slow_start)
 
     async def run() -> None:
         async with served(workspace, port=port):

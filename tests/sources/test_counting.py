@@ -27,16 +27,21 @@ def accounts(ledger: Ledger, table: str) -> list[Record]:
 
 
 def billed(*claims: tuple[Usage, str]) -> dict[str, tuple[int, int]]:
-    """Input and output tokens of each session, which must be the same whatever the order of the claims."""
+    """Input and output tokens of each session: the same whatever the order of the claims, and if prices come later."""
     found: list[dict[str, tuple[int, int]]] = []
     for order in permutations(claims):
-        ledger = Ledger(lambda model, tokens, at, terms: None)
-        sums: dict[str, tuple[int, int]] = {}
-        for usage, session in order:
-            ledger.bill(usage, session, session)
-            for record in accounts(ledger, "sessions"):
-                sums[record.id] = (record.fields["input_tokens"] or 0, record.fields["output_tokens"])
-        found.append(sums)
+        for put_off in range(len(order) + 1):
+            ledger = Ledger(lambda model, tokens, at, terms: None)
+            sums: dict[str, tuple[int, int]] = {}
+            if put_off:
+                ledger.put_off()
+            for number, (usage, session) in enumerate(order, 1):
+                ledger.bill(usage, session, session)
+                caught_up = list(ledger.catch_up()) if number == put_off else []
+                for record in (*caught_up, *ledger.finish()):
+                    if isinstance(record, Record) and record.table == "sessions":
+                        sums[record.id] = (record.fields["input_tokens"] or 0, record.fields["output_tokens"])
+            found.append(sums)
     assert all(sums == found[0] for sums in found)
     return found[0]
 
