@@ -101,7 +101,7 @@ def measure(notebook: Notebook, conversation: Conversation, lines: int, report: 
         if what is not None:
             notebook.run(cell, wait=False)
             wait_for(notebook.busy, "the cell runs")
-        delays(notebook, conversation, f"{state}, at first", 5)
+        delays(notebook, conversation, f"warming up: {state}", 5)
         found, drawn = delays(notebook, conversation, state, lines)
         if what is not None:
             if not notebook.busy():
