@@ -21,6 +21,7 @@ _MARKS: Final = {"working": "●", "waiting": "◆", "idle": "○", "done": "✓
 _STYLE: Final = (
     "<style>.agent-widget-summary{animation:agent-widget-summary 1ms 2s backwards}"
     "@keyframes agent-widget-summary{from{max-height:0;overflow:hidden;opacity:0}}"
+    ".agent-widget-summary table :is(td,th){text-align:start}"
     ".jp-OutputArea:has(.agent-widget-live) .agent-widget-summary{display:none}</style>"
 )
 
@@ -44,16 +45,19 @@ def terminal(store: Store) -> str:
 
 def table(store: Store) -> str:
     """Return the same as HTML, with a row for each kind of agent."""
-    rows = "".join(
-        f"<tr><td>{html.escape(source)}</td><td>{len(agents):,}</td><td>{_marked(agents)}</td><td>{_cost(agents)}</td></tr>"
+    lines = [
+        [html.escape(source), f"{len(agents):,}", _marked(agents), _cost(agents)]
         for source, agents in sorted(_by_source(store).items())
-    )
-    head = "<thead><tr><th>source</th><th>agents</th><th>doing</th><th>cost</th></tr></thead>"
-    body = f"<table>{head}<tbody>{rows}</tbody></table>" if rows else ""
+    ]
+    titles = ["source", "agents", "doing", "cost"]
+    shown = [n for n in range(len(titles)) if n < 3 or any(line[n] for line in lines)]
+    head = "".join(f"<th>{titles[n]}</th>" for n in shown)
+    rows = "".join(f"<tr>{''.join(f'<td>{line[n]}</td>' for n in shown)}</tr>" for line in lines)
+    body = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
     facts = html.escape(", ".join(_facts(store)))
     return (
-        f'{_STYLE}<div class="agent-widget-summary"><p><b>Agents</b> as of {_at()}: {facts}. '
-        f"Run the cell to see them live.</p>{body}<p><small>{_LACKS}<code>{_PAGE}</code></small></p></div>"
+        f'{_STYLE}<div class="agent-widget-summary"><p><b>Agents</b> as of {_at()}: {facts}.</p>'
+        f"{body}<p>Run the cell to see them live. {_LACKS}<code>{_PAGE}</code></p></div>"
     )
 
 

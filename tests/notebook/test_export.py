@@ -110,6 +110,7 @@ def test_a_cost_that_leaves_something_out_is_a_lower_bound() -> None:
     store = a_store()
     store.apply([Record("sessions", "t", {"cost_usd": None, "unpriced_requests": 2})], {})
     assert "≥ $1.50" in summary.plain(store)
+    assert "<th>cost</th>" not in summary.table(store), "no agent's cost is known"
     store.apply([Record("agents", "a1", {"cost_usd": 2.0, "unpriced_requests": 1})], {})
     assert "<td>≥ $2.00</td>" in summary.table(store)
 
