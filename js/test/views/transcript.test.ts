@@ -20,7 +20,7 @@ import { lasted } from "../../src/views/sessions/columns.tsx";
 import { nested } from "../../src/views/sessions/tree.ts";
 import { Feed, feedOf } from "../../src/views/transcript/feed.ts";
 import { type Arrangement, arrange, type Item, stretch, tally } from "../../src/views/transcript/items.ts";
-import { gist, given, shortPath, toolName } from "../../src/views/transcript/words.ts";
+import { gist, given, purpose, shortPath, toolName } from "../../src/views/transcript/words.ts";
 import { row } from "../support/rows.ts";
 
 const NOON = new Date(2026, 6, 17, 12).getTime();
@@ -176,7 +176,11 @@ test("a call says what it is about", () => {
   assert.equal(gist(call("x", { input: null })), "");
   assert.equal(toolName(call("x", { name: "mcp__web_browser__open" })), "open");
   assert.equal(shortPath("src/a.ts"), "src/a.ts");
-  assert.equal(given(call("ls", { input: { command: "ls", description: "List", cwd: "/a" } })), "ls\n\ncwd: /a");
+  const listing = call("ls", { input: { command: "ls", description: "List", timeout: 9, cwd: "/a" } });
+  assert.equal(given(listing), "ls\n\ncwd: /a");
+  assert.equal(purpose(listing), "List", "above it");
+  assert.equal(given(listing, true), "ls\n\ntimeout: 9\ncwd: /a", "nothing is left out of what is searched for");
+  assert.equal(purpose(call("x", { input: { description: "a task" } })), "", "it is in its input");
 });
 
 test("Markdown: fences, headings, lists, tables and rules are told from text", () => {

@@ -100,7 +100,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
     column(
       "status",
       "status",
-      { min: 180, wish: 304, grow: 3, rank: 1 },
+      { min: 226, wish: 304, grow: 3, rank: 1 },
       (row) => row.status,
       (row) => (
         <span class="line" title={oneLine(`${row.status ?? "unknown"}: ${row.status_reason ?? "no reason known"}`)}>

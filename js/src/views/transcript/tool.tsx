@@ -11,7 +11,7 @@ import { useApp } from "../../state/context.ts";
 import { agentName } from "../../store/names.ts";
 import type { Tool } from "../../store/transcript.ts";
 import { stretch, tally } from "./items.ts";
-import { gist, given, textOf, toolName, toolServer } from "./words.ts";
+import { gist, given, purpose, textOf, toolName, toolServer } from "./words.ts";
 
 /** A command that is no longer fits its line, in nearly any width. */
 const GIST_CHARS = 40;
@@ -70,11 +70,17 @@ export function ToolCall({ call, open, whole, onToggle, onChild }: ToolCallProps
 function CallBody({ call, whole }: { call: Tool; whole: boolean }) {
   const error = textOf(call.error);
   const output = textOf(call.output);
-  const input = given(call);
+  const input = given(call, whole);
+  const what = oneLine(purpose(call));
   // The line above has it already.
   const shown = input.length <= GIST_CHARS && input === gist(call);
   return (
     <div class="call-body">
+      {what !== "" && (
+        <p class="muted">
+          <Marked text={what} />
+        </p>
+      )}
       {call.diff !== null ? (
         <Section name="change">
           <Diff diff={call.diff} whole={whole} />

@@ -78,14 +78,22 @@ export function textOf(input: unknown): string {
     .join("\n");
 }
 
-/** What opens under a call before its output: the command itself, or the whole input. */
-export function given(call: Tool): string {
+/** What a command is for, in the agent's words; of other calls it is in their input. */
+export function purpose({ input }: Tool): string {
+  if (!isInput(input) || typeof input["command"] !== "string") return "";
+  const { description } = input;
+  return typeof description === "string" ? description : "";
+}
+
+/** What opens under a call before its output: the command, or its whole input. How long it may take: if `whole`. */
+export function given(call: Tool, whole = false): string {
   const { input } = call;
   if (!isInput(input)) return textOf(input);
   const { command, ...rest } = input;
   if (typeof command !== "string") return textOf(input);
+  const said = purpose(call) === "" ? "" : "description";
   const others = Object.fromEntries(
-    Object.entries(rest).filter(([name]) => name !== "description" && name !== "timeout"),
+    Object.entries(rest).filter(([name]) => name !== said && (whole || name !== "timeout")),
   );
   return [command, textOf(others)].filter(Boolean).join("\n\n");
 }
