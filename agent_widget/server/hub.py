@@ -109,13 +109,27 @@ class Hub:
         self.followers: set[Follower] = set()
         self._watcher = watcher
         self._changed = asyncio.Event()
+        self._next_at = 0.0
+        """When the pace allows the next round, by the loop's clock."""
+        self._waits = False
+        """Whether :meth:`run` waits for something to change."""
         self._answers: dict[tuple[frozenset[str] | None, Position | None], Ready] = {}
         self._sources: tuple[protocol.Sources, Shared] | None = None
         self._next_beat = 0.0
 
     def wake(self) -> None:
-        """Begin a round as soon as the pace allows; called on the event loop when something has changed."""
-        self._changed.set()
+        """Begin a round as soon as the pace allows; called on the event loop when something has changed.
+
+        With few clients that is mostly at once, here: to wake the task that :meth:`run` is takes as long as the round.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._waits and now >= self._next_at and len(self.followers) < SLICE:
+            position = self._begin(now)
+            for follower in tuple(self.followers):
+                self._serve(follower, position)
+            self._end(now)
+        else:
+            self._changed.set()
 
     @property
     def sources(self) -> protocol.Sources:
@@ -131,7 +145,7 @@ class Hub:
         """Send a follower what it has missed, and from then on what changes."""
         self.followers.add(follower)
         self._advance(follower, self.store.position)
-        self.wake()  # the rounds wait for the heartbeats that were due when it was not there
+        self._changed.set()  # the rounds wait for the heartbeats that were due when it was not there
 
     def leave(self, follower: Follower) -> None:
         """Send nothing more to a follower."""
@@ -146,33 +160,49 @@ class Hub:
         try:
             while True:
                 self._changed.clear()
-                began = loop.time()
-                await self._round(began)
-                next_at = began + max(self.pace, 2 * (loop.time() - began))  # others get as much time as a round
+                await self._round(loop.time())
                 due = min((each.heartbeat_due for each in self.followers if each.sending is None), default=None)
                 # a timer that comes too early costs an empty round now and then; to set it anew each time costs more
                 if due is not None and (beat is None or beat.when() > due or beat.when() <= loop.time()):
                     if beat is not None:
                         beat.cancel()
                     beat = loop.call_at(due, self._changed.set)
+                self._waits = True
                 await self._changed.wait()
-                if (early := next_at - loop.time()) > 0:
+                self._waits = False
+                if (early := self._next_at - loop.time()) > 0:
                     await asyncio.sleep(early)
         finally:
+            self._waits = False
             if beat is not None:
                 beat.cancel()
 
     async def _round(self, began: float) -> None:
         """Bring all followers to where the store is; ``began``: what the loop's clock says."""
+        position = self._begin(began)
+        for number, follower in enumerate(tuple(self.followers)):
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            self._serve(follower, position)
+        self._end(began)
+
+    def _begin(self, began: float) -> Position:
+        """Return where the store is now; answers up to another position are forgotten."""
         self._next_beat = began + protocol.HEARTBEAT
         position = self.store.position
         for key in [key for key, answer in self._answers.items() if answer.now != position]:
             del self._answers[key]
-        for number, follower in enumerate(tuple(self.followers)):
-            if number % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
-            if follower.sending is None and follower in self.followers and not self._pass_on(follower):
-                self._advance(follower, position)
+        return position
+
+    def _serve(self, follower: Follower, position: Position) -> None:
+        """Bring a follower to where the store is, unless it is still being sent to, or has left."""
+        if follower.sending is None and follower in self.followers and not self._pass_on(follower):
+            self._advance(follower, position)
+
+    def _end(self, began: float) -> None:
+        """Note when the next round may begin: others get as much time as this one took."""
+        now = asyncio.get_running_loop().time()
+        self._next_at = began + max(self.pace, 2 * (now - began))
 
     def _pass_on(self, follower: Follower) -> bool:
         """Write the answer that another follower got in this round, if that is all there is to do.
