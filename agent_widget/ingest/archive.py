@@ -413,18 +413,20 @@ class Archive:
         counts: Mapping[str, int],
     ) -> None:
         with self.writing:
-            again = [(name, id) for name, values in cells.items() for _, id, *_ in values if (name, id) in self._gone]
+            again = []
+            if self._gone:
+                again = [
+                    key for name, values in cells.items() for row in values if (key := (name, row[1])) in self._gone
+                ]
             with self._connection:
+                old = {name: self._old(name, values) for name, values in cells.items()}
                 if self._base is not None:
-                    for name, values in cells.items():
-                        self._note_before(name, self._base, self._old(name, values))
+                    for name, ids in old.items():
+                        self._note_before(name, self._base, ids)
                     for name, id, _ in gone:
                         self._note_before(name, self._base, (id,))
                 for name, values in cells.items():
                     self._connection.executemany(_PUT[name], values)
-                    if self._known is not None:
-                        for _, id, *_ in values:
-                            self._known.add(hash((name, id)))
                 self._connection.executemany("DELETE FROM gone WHERE tbl = ? AND id = ?", again)
                 for name, id, when in gone:
                     self._connection.execute(f"DELETE FROM {name} WHERE id = ?", (id,))
@@ -434,9 +436,9 @@ class Archive:
             self._gone.update((name, id) for name, id, _ in gone)
 
     def _old(self, name: str, values: Iterable[_Cells]) -> list[str]:
-        """Return the ids of rows that may have been written before."""
+        """Return the ids of rows that may have been written before; from now on they may all have been."""
         known = self._known
-        return [id for _, id, *_ in values if known is None or known.may_have(hash((name, id)))]
+        return [cells[1] for cells in values if known is None or known.add(hash((name, cells[1])))]
 
     def _note_before(self, name: str, base: int, ids: Iterable[str]) -> None:
         """Keep what rows were at the last checkpoint, before they change for the first time after it.

@@ -23,18 +23,26 @@ class Filter:
     def __init__(self) -> None:
         self._bits = bytearray(_BITS // 8)
 
-    def add(self, number: int) -> None:
-        """Put a hash into the set."""
+    def add(self, number: int) -> bool:
+        """Put a hash into the set; return whether it may have been there before."""
         bits = self._bits
         one, two, three = number & _MASK, number >> 20 & _MASK, number >> 40 & _MASK
-        bits[one >> 3] |= 1 << (one & 7)
-        bits[two >> 3] |= 1 << (two & 7)
-        bits[three >> 3] |= 1 << (three & 7)
+        one_bit, two_bit, three_bit = 1 << (one & 7), 1 << (two & 7), 1 << (three & 7)
+        if bits[one >> 3] & one_bit and bits[two >> 3] & two_bit and bits[three >> 3] & three_bit:
+            return True
+        bits[one >> 3] |= one_bit
+        bits[two >> 3] |= two_bit
+        bits[three >> 3] |= three_bit
+        return False
 
     def may_have(self, number: int) -> bool:
         """Return whether a hash may be in the set; ``False`` is certain."""
         bits = self._bits
-        one, two, three = number & _MASK, number >> 20 & _MASK, number >> 40 & _MASK
-        return bool(
-            bits[one >> 3] >> (one & 7) & 1 and bits[two >> 3] >> (two & 7) & 1 and bits[three >> 3] >> (three & 7) & 1
-        )
+        place = number & _MASK
+        if not bits[place >> 3] >> (place & 7) & 1:  # of what is new mostly the first bit says so
+            return False
+        place = number >> 20 & _MASK
+        if not bits[place >> 3] >> (place & 7) & 1:
+            return False
+        place = number >> 40 & _MASK
+        return bool(bits[place >> 3] >> (place & 7) & 1)

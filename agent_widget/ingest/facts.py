@@ -67,15 +67,14 @@ class Facts:
         known = self._filter
         for scope, entries in changes.items():
             for key, value in entries:
-                name, number = _name(scope, key), hash((scope, key))
-                if known is None or known.may_have(number):
-                    if value is None:
-                        removed.append(name)
-                    else:
-                        put.append((*name, value))
-                elif value is not None:
-                    known.add(number)
-                    add.append((*name, value))
+                digest, _, stored = _name(scope, key)
+                if value is None:
+                    if known is None or known.may_have(hash((scope, key))):
+                        removed.append((digest, scope, stored))
+                elif known is None or known.add(hash((scope, key))):
+                    put.append((digest, scope, stored, value))
+                else:
+                    add.append((digest, scope, stored, value))
         add.sort()  # by digest, as the index is
         self._connection.executemany(_ADD, add)
         self._connection.executemany(_PUT, put)

@@ -83,6 +83,27 @@ def test_rows_and_entries_are_written_about_once(
     running.close()
 
 
+def test_rows_of_a_first_reading_are_written_many_at_once(
+    tmp_path: Path, written: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saving, "SAVE_ROWS", 100)
+    for pace in ("SAVE_PACE", "READING_PACE", "MANY_ENTRIES"):
+        monkeypatch.setattr(saving, pace, float("inf"))
+    home = tmp_path / "home"
+    for number in range(10):
+        grow(transcript(home, number), 0, 50)
+    running = collector(home, tmp_path / "a.sqlite3")
+    keeps = Saving(running)
+    read(running, keeps)
+    rows, writes = sum(running.store.counts.values()), written["writes"]
+    assert writes <= rows / 400 + 3
+    grow(transcript(home, 0), 50, 100)
+    read(running, keeps)
+    assert written["writes"] == writes + 1, "what comes later is written as soon as there are a few rows"
+    keeps.close()
+    running.close()
+
+
 def test_when_all_is_read_a_checkpoint_waits_though_much_has_changed(
     tmp_path: Path, written: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
