@@ -15,7 +15,7 @@ from tests.browser.conftest import OpenNotebook
 from tests.browser.faults import AXE, violations
 from tests.browser.lab import Lab
 from tests.browser.server import started
-from tests.browser.test_dashboard import show
+from tests.browser.test_dashboard import RUNS, show
 from tests.browser.workspace import Workspace
 from tests.support.processes import wait_for
 from tests.support.wire import until
@@ -244,8 +244,62 @@ def test_the_command_that_resumes_is_there_to_be_copied(
 
 
 def test_in_a_cell_it_is_the_same(notebook: OpenNotebook, workspace: Workspace) -> None:
-    board = show(notebook("import agent_widget as aw\ndash = aw.watch('memory', allow_writes=True)\ndash"))
+    page = notebook("import agent_widget as aw\ndash = aw.watch('memory', allow_writes=True)\ndash", RUNS)
+    board = show(page)
+    said = board.root.locator(".done")
     title = opened(board, workspace)
-    board.details.get_by_label("status", exact=True).select_option("blocked")
-    expect(board.root.locator(".done")).to_contain_text("status is blocked")
+    status = board.details.get_by_label("status", exact=True)
+    status.select_option("blocked")
+    expect(said).to_contain_text("status is blocked")
     assert task(workspace, title)["status"] == "blocked"
+    said.get_by_role("button", name="Undo").click()
+    expect(said).to_contain_text("Undone")
+    assert task(workspace, title)["status"] == "pending"
+
+    lock = workspace.directory / "tasks.json.lock"
+    lock.write_text('{"owner_id": "agent-7", "pid": 1}')
+    status.select_option("blocked")
+    expect(board.details.get_by_role("status")).to_contain_text("saving")
+    expect(status).to_be_disabled()
+    assert task(workspace, title)["status"] == "pending"
+    lock.unlink()
+    expect(said).to_contain_text("status is blocked")
+
+    board.details.get_by_role("button", name="Cancel task…").click()
+    why = board.details.get_by_label("Why it is cancelled")
+    why.fill("superseded")
+    assert task(workspace, title)["status"] == "blocked"
+    why.press("Enter")
+    expect(said).to_contain_text("is cancelled")
+    assert "superseded" in task(workspace, title)["notes"][-1]
+
+    board.search("")
+    board.root.get_by_role("button", name="New task").click()
+    board.root.get_by_label("Title").fill("Check the gauge")
+    board.root.get_by_label("Title").press("Enter")
+    expect(board.details).to_contain_text("Check the gauge")
+    assert task(workspace, "Check the gauge")["status"] == "pending"
+
+    board.open("Agents")
+    board.rows.filter(has_text="orchestrator").first.click()
+    board.details.get_by_label("Message to orchestrator").fill("Which pump first?")
+    board.details.get_by_role("button", name="Send", exact=True).click()
+    expect(said).to_contain_text("Sent to orchestrator")
+    board.open("Messages")
+    board.search("Which pump first?")
+    board.rows.first.click()
+    board.details.get_by_role("button", name="Mark read").click()
+    expect(board.details.get_by_role("button", name="Mark read")).to_have_count(0)
+    wait_for(lambda: readers(workspace, "Which pump first?") == ["user"], "the file says who has read it")
+
+    page.run(1, wait=False)
+    wait_for(page.busy, "the cell runs")
+    board.open("Tasks")
+    board.search("Check the gauge")
+    board.rows.first.click()
+    status.select_option("in_progress")
+    expect(said).to_contain_text("status is in progress")
+    assert task(workspace, "Check the gauge")["status"] == "in_progress"
+    assert page.busy(), "all while it runs"
+    workspace.enough()
+    assert page.problems == []
