@@ -18,7 +18,7 @@ from ..visible import escaped, first_seen
 if TYPE_CHECKING:
     import pyarrow
 
-_SIGNS: Final = tuple("=+-@＝＋－＠")
+_SIGNS: Final = tuple("=+-@＝＋－＠﹦﹢﹣﹫")
 _SPACES: Final = tuple("\t\r\n")
 
 

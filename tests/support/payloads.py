@@ -70,6 +70,23 @@ MARKUP: Final = (
     f'"+{RUN}+"',
     f"javascript:{RUN}",
     f"data:text/html,<script>{RUN}</script>",
+    f"<svg><set attributeName=href to=javascript:{RUN} /><a><text>x</text></a></svg>",
+    f"<svg><foreignObject><iframe src={SITE}/></iframe></foreignObject></svg>",
+    f"<svg><image href={SITE}/i.png /><feImage href={SITE}/f.png /></svg>",
+    f"<svg><style>@import url({SITE}/s.css);</style></svg>",
+    f"<img src=x onerror\n=\n{RUN}>",
+    "<a id=canary href=x></a><form name=agent><input name=attributes></form>",
+    f"<slot name=x></slot><div slot=x>{RUN}</div>",
+    f"<portal src={SITE}/></portal><fencedframe src={SITE}/></fencedframe>",
+    f"<script type=application/json>{{}}</script ><script>{RUN}</script>",
+    f"<!--<script>{RUN}//--></script>",
+    f"<!-- <script> </script><script>{RUN}</script>",
+    f"\u2028</script\u2029><script>{RUN}</script>",
+    f"<button popovertarget=x></button><div popover id=x onbeforetoggle={RUN}>",
+    f"<link rel=dns-prefetch href=//canary.invalid><link rel=preconnect href={SITE}>",
+    f"<div style=\"--x:{{}};background:image-set('{SITE}/p.png' 1x)\">",
+    "__proto__",
+    "constructor",
 )
 """Markup and script: the DOM."""
 
@@ -89,6 +106,16 @@ MARKDOWN: Final = (
     f"# <img src=x onerror={RUN}>",
     f"| a |\n|---|\n| <img src=x onerror={RUN}> |",
     f"$\\href{{javascript:{RUN}}}{{x}}$",
+    f"[x]: javascript:{RUN}\n[x]",
+    f'<{SITE}/?" onmouseover="{RUN}>',
+    f"[![x]({SITE}/a.png)](javascript:{RUN})",
+    f"~~~\n```\n~~~\n<img src=x onerror={RUN}>",
+    f"`` ` ``<svg onload={RUN}>`",
+    "http://user:pw@canary.invalid/\u202egnp.exe",
+    "https://c\u0430nary.invalid/",
+    f"[^1]: <img src=x onerror={RUN}>\n\n[^1]",
+    f":::{{raw}} html\n<script>{RUN}</script>\n:::",
+    f"```{{=html}}\n<script>{RUN}</script>\n```",
 )
 """Markdown, and addresses in it."""
 
@@ -130,6 +157,15 @@ UNSEEN: Final = (
     "a\x00b\x01c\x7fd\x85e\x9bf",
     "a\ufffeb\ufdd0c",
     "\u200b" * 300,
+    "a" + "\u202e" * 3 + "b" + "\u202c" * 3,
+    "\u2067[\u2069" + tags("rm -rf") + "\u2068]\u2069",
+    "\U0001f3f4" + tags("hidden") + "\U000e007f",
+    "x\U000e0001\U000e0020\U000e007fy",
+    "1\ufe0f2\u20e3\ufe0e",
+    "\U0001f468\u200d\u200d\u200d\U0001f469",
+    "a\u206a\u206f\u2064b",
+    "a\U00013430\U0001343fb\U00016fe4c",
+    "z\u0335\u0336\u0337\u0338" * 20,
 )
 """What cannot be seen, or makes other things seen otherwise."""
 
@@ -149,6 +185,14 @@ TERMINAL: Final = (
     "abc\b\b\bxyz",
     "\x0e\x0f\x05",
     "a\x1b[1A\x1b[2Kb",
+    f"\x1b]9;4;1;50\x07\x1b]777;notify;title;{RUN}\x07",
+    "\x1b]4;1;?\x1b\\\x1b]10;?\x07",
+    "\x1b[?1049h\x1b[?25l\x1b[?2004h",
+    "\x1b_Gf=24;AAAA\x1b\\",
+    "\x1b[5i\x1b[4i\x1b[20t",
+    "\x90q\x9c\x9e\x9f\x98x\x9c",
+    "\x1b]1337;SetUserVar=a=Yg==\x07\x1b]50;x\x07",
+    "a\x0bb\x0cc\x1ad\x04",
 )
 """Sequences that a terminal obeys."""
 
@@ -178,6 +222,14 @@ FORMULAS: Final = (
     "\ufff9=1+1",
     tags("x") + "=1+1",
     "＝1+1",
+    "﹦1+1",
+    "﹢1",
+    "﹣1",
+    "﹫x",
+    "\u2062﹦1",
+    "\U000e0100=1+1",
+    "\u2028=1+1",
+    "\x85\u205f+1",
     "＋1",
     "－1",
     "＠x",

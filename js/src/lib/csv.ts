@@ -1,7 +1,7 @@
 // Rows as CSV, cell by cell as `agent_widget/data/files.py` writes them; `tests/data/cells.json` holds both to one table.
 import { HIDDEN } from "./hidden.ts";
 
-const SIGNS = "=+-@＝＋－＠";
+const SIGNS = "=+-@＝＋－＠﹦﹢﹣﹫";
 const SPACES = "\t\r\n";
 /** What is not printed, and spaces; lone surrogates are among it. */
 const UNSEEN = new RegExp(`[\\p{C}\\p{Z}]|${HIDDEN}`, "u");
