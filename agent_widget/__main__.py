@@ -9,8 +9,10 @@ def main() -> int:
         from . import statusline
 
         return statusline.main(sys.argv[2:])
-    from . import cli
+    from .garbage import uncollected
 
+    with uncollected():  # what is imported stays
+        from . import cli
     return cli.main()
 
 

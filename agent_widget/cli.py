@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import io
 import logging
 import os
@@ -19,8 +20,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
-from . import cli_changes, environment, statusline
+from . import environment
 from .failures import Failure
+from .garbage import uncollected
 from .tables import TABLES
 from .version import VERSION
 from .visible import escaped, one_line, visible
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 # What only some commands need is imported when they run: a server that goes on from its archive takes longer to be
 # imported than to start.
 
+_COMMANDS = frozenset("serve snapshot tail task message demo mcp statusline servers doctor".split())
 _FILES = 4096
 """Open files that a server asks the system for."""
 _SWITCH = 0.001
@@ -51,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         _hide_tokens()
     _write_what_it_can(sys.stdout, sys.stderr)
-    options, unknown = _parser().parse_known_args(_with_default_port(sys.argv[1:] if arguments is None else arguments))
+    words = _with_default_port(sys.argv[1:] if arguments is None else arguments)
+    options, unknown = _parser(words[0] if words[:1] and words[0] in _COMMANDS else None).parse_known_args(words)
     if unknown and hasattr(options, "paths") and not any(word.startswith("-") for word in unknown):
         options.paths += unknown  # argparse takes no paths behind an option when some came before it
     elif unknown:  # said with the usage of the command, not of all commands
@@ -111,12 +115,15 @@ def _terminated_as_interrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(asked: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of all commands, or only of the one that is ``asked`` for: each takes a while to make."""
     parser = argparse.ArgumentParser(prog="agent-widget", description="A live dashboard of AI agents.")
     parser.add_argument("--version", action="version", version=f"agent-widget {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Any, help: str) -> argparse.ArgumentParser:
+    def command(name: str, run: Any, help: str) -> argparse.ArgumentParser | None:
+        if asked not in (None, name):
+            return None
         sub = commands.add_parser(name, help=help, description=help)
         sub.set_defaults(run=run, parser=sub)
         return sub
@@ -124,101 +131,118 @@ def _parser() -> argparse.ArgumentParser:
     paths_help = "directories to read (default: every known agent of this machine)"
     masking_help = "show passwords, keys and tokens in what agents wrote as they are"
 
-    sub = command("serve", _serve, "Watch directories and serve their tables and the dashboard page.")
-    sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
-    sub.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
-    sub.add_argument("--port", type=_port, default=8765, help="0 for any free one (default: %(default)s)")
-    access = sub.add_mutually_exclusive_group()
-    _add_token(
-        access,
-        "the token clients must know, which others could see for a moment in the process list (default: a new one)",
-    )
-    access.add_argument("--no-token", action="store_true", help="let everyone on this machine in")
-    sub.add_argument(
-        "--allow-host",
-        type=_host_name,
-        action="append",
-        default=[],
-        metavar="NAME[:PORT]",
-        help="a name under which a proxy reaches this server, as browsers send it; may be repeated",
-    )
-    sub.add_argument("--open", action="store_true", help="open the dashboard in the browser")
-    sub.add_argument("--allow-writes", action="store_true", help="let clients change tasks and send messages")
-    sub.add_argument("--no-masking", action="store_true", help=masking_help)
-    keeping = sub.add_mutually_exclusive_group()
-    keeping.add_argument("--archive", metavar="FILE", help="where to keep rows (default: in your state directory)")
-    keeping.add_argument(
-        "--no-archive", action="store_true", help="keep nothing: read all again at each start, all in memory"
-    )
-    sub.add_argument(
-        "--keep-transcripts", action="store_true", help="copy transcripts beside the archive before agents delete them"
-    )
-    sub.add_argument("--retention", type=_days, metavar="DAYS", help="forget rows that are older, e.g. 365d")
-    sub.add_argument(
-        "--otlp", metavar="[PORT]", type=_port, help=f"take what OpenTelemetry exporters send (default: {OTLP_PORT})"
-    )
-    sub.add_argument(
-        "--follow",
-        action="append",
-        default=[],
-        metavar="[NAME=]URL",
-        help="show the agents of another server too: ws://HOST:PORT/ws#TOKEN, ssh://[USER@]HOST[:PORT][/PATH], all of "
-        "a broker's space: nats://HOST[:PORT]/SPACE, or @FILE with one of these a line; may be repeated",
-    )
-    sub.add_argument(
-        "--follow-token-file",
-        metavar="FILE",
-        help="a file that holds the token of the servers that are followed; "
-        f"{environment.FOLLOW_TOKEN} may hold it too",
-    )
-    sub.add_argument(
-        "--publish", metavar="nats://HOST/SPACE", help="put the rows into a NATS JetStream stream too, for other hosts"
-    )
-    sub.add_argument(
-        "--nats-credentials",
-        metavar="FILE",
-        help="a file with USER:PASSWORD, a token, an nkey's seed, or credentials; "
-        f"{environment.NATS_CREDENTIALS} may hold them too",
-    )
-    sub.add_argument("--idle-timeout", type=float, help="end after so many seconds without a client")
-    sub.add_argument("--find", action="store_true", help=argparse.SUPPRESS)
-    sub.add_argument("--ready-json", action="store_true", help=argparse.SUPPRESS)
+    if sub := command("serve", _serve, "Watch directories and serve their tables and the dashboard page."):
+        sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
+        sub.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
+        sub.add_argument("--port", type=_port, default=8765, help="0 for any free one (default: %(default)s)")
+        access = sub.add_mutually_exclusive_group()
+        _add_token(
+            access,
+            "the token clients must know, which others could see for a moment in the process list (default: a new one)",
+        )
+        access.add_argument("--no-token", action="store_true", help="let everyone on this machine in")
+        sub.add_argument(
+            "--allow-host",
+            type=_host_name,
+            action="append",
+            default=[],
+            metavar="NAME[:PORT]",
+            help="a name under which a proxy reaches this server, as browsers send it; may be repeated",
+        )
+        sub.add_argument("--open", action="store_true", help="open the dashboard in the browser")
+        sub.add_argument("--allow-writes", action="store_true", help="let clients change tasks and send messages")
+        sub.add_argument("--no-masking", action="store_true", help=masking_help)
+        keeping = sub.add_mutually_exclusive_group()
+        keeping.add_argument("--archive", metavar="FILE", help="where to keep rows (default: in your state directory)")
+        keeping.add_argument(
+            "--no-archive", action="store_true", help="keep nothing: read all again at each start, all in memory"
+        )
+        sub.add_argument(
+            "--keep-transcripts",
+            action="store_true",
+            help="copy transcripts beside the archive before agents delete them",
+        )
+        sub.add_argument("--retention", type=_days, metavar="DAYS", help="forget rows that are older, e.g. 365d")
+        sub.add_argument(
+            "--otlp",
+            metavar="[PORT]",
+            type=_port,
+            help=f"take what OpenTelemetry exporters send (default: {OTLP_PORT})",
+        )
+        sub.add_argument(
+            "--follow",
+            action="append",
+            default=[],
+            metavar="[NAME=]URL",
+            help="show the agents of another server too: ws://HOST:PORT/ws#TOKEN, ssh://[USER@]HOST[:PORT][/PATH], "
+            "all of a broker's space: nats://HOST[:PORT]/SPACE, or @FILE with one of these a line; may be repeated",
+        )
+        sub.add_argument(
+            "--follow-token-file",
+            metavar="FILE",
+            help="a file that holds the token of the servers that are followed; "
+            f"{environment.FOLLOW_TOKEN} may hold it too",
+        )
+        sub.add_argument(
+            "--publish",
+            metavar="nats://HOST/SPACE",
+            help="put the rows into a NATS JetStream stream too, for other hosts",
+        )
+        sub.add_argument(
+            "--nats-credentials",
+            metavar="FILE",
+            help="a file with USER:PASSWORD, a token, an nkey's seed, or credentials; "
+            f"{environment.NATS_CREDENTIALS} may hold them too",
+        )
+        sub.add_argument("--idle-timeout", type=float, help="end after so many seconds without a client")
+        sub.add_argument("--find", action="store_true", help=argparse.SUPPRESS)
+        sub.add_argument("--ready-json", action="store_true", help=argparse.SUPPRESS)
 
-    sub = command("snapshot", _snapshot, "Read everything once and print the tables.")
-    sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
-    sub.add_argument("--table", choices=TABLES, help="only this table")
-    sub.add_argument("--format", choices=("json", "csv", "parquet"), default="json")
-    sub.add_argument("--no-masking", action="store_true", help=masking_help)
-    sub.set_defaults(usage_error=sub.error)
+    if sub := command("snapshot", _snapshot, "Read everything once and print the tables."):
+        sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
+        sub.add_argument("--table", choices=TABLES, help="only this table")
+        sub.add_argument("--format", choices=("json", "csv", "parquet"), default="json")
+        sub.add_argument("--no-masking", action="store_true", help=masking_help)
+        sub.set_defaults(usage_error=sub.error)
 
-    sub = command("tail", _tail, "Print live changes, one a line.")
-    sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
-    sub.add_argument("--url", help="of a running server, e.g. ws://127.0.0.1:8765/ws")
-    _add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
-    sub.add_argument("--table", choices=TABLES, help="only this table")
-    sub.add_argument("--json", action="store_true", help="one JSON object a line")
+    if sub := command("tail", _tail, "Print live changes, one a line."):
+        sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
+        sub.add_argument("--url", help="of a running server, e.g. ws://127.0.0.1:8765/ws")
+        _add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
+        sub.add_argument("--table", choices=TABLES, help="only this table")
+        sub.add_argument("--json", action="store_true", help="one JSON object a line")
 
-    cli_changes.add_commands(commands, _add_token, _token, _write_data)
+    if asked in (None, "task", "message"):
+        from . import cli_changes
 
-    sub = command("demo", _demo, "Simulate a team of agents and two coding agents, and open the dashboard on them.")
-    sub.add_argument("directory", nargs="?", metavar="DIR", help="where they write (default: a temporary directory)")
-    sub.add_argument("--agents", type=_team_size, default=7, help="how many are in the team (default: %(default)s)")
-    sub.add_argument("--rate", type=_rate, default=1.0, help="how fast they live (default: %(default)s)")
-    sub.add_argument("--seconds", type=float, help="end after so many seconds")
-    sub.add_argument("--port", type=_port, default=0, help=argparse.SUPPRESS)
-    sub.add_argument("--no-open", action="store_true", help="do not open a browser")
+        cli_changes.add_commands(commands, _add_token, _token, _write_data)
 
-    sub = command("mcp", _mcp, "Let an agent ask, over MCP on stdin and stdout, what the agents do and cost.")
-    sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
-    sub.add_argument("--url", help="of a running server, e.g. ws://127.0.0.1:8765/ws (default: start or reuse one)")
-    _add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
+    if sub := command(
+        "demo", _demo, "Simulate a team of agents and two coding agents, and open the dashboard on them."
+    ):
+        sub.add_argument(
+            "directory", nargs="?", metavar="DIR", help="where they write (default: a temporary directory)"
+        )
+        sub.add_argument("--agents", type=_team_size, default=7, help="how many are in the team (default: %(default)s)")
+        sub.add_argument("--rate", type=_rate, default=1.0, help="how fast they live (default: %(default)s)")
+        sub.add_argument("--seconds", type=float, help="end after so many seconds")
+        sub.add_argument("--port", type=_port, default=0, help=argparse.SUPPRESS)
+        sub.add_argument("--no-open", action="store_true", help="do not open a browser")
 
-    sub = command("statusline", _statusline, statusline.SUMMARY)
-    statusline.parser(sub)
+    if sub := command("mcp", _mcp, "Let an agent ask, over MCP on stdin and stdout, what the agents do and cost."):
+        sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
+        sub.add_argument("--url", help="of a running server, e.g. ws://127.0.0.1:8765/ws (default: start or reuse one)")
+        _add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
+
+    if asked in (None, "statusline"):
+        from . import statusline
+
+        if sub := command("statusline", _statusline, statusline.SUMMARY):
+            statusline.parser(sub)
 
     command("servers", _servers, "List the servers that run on this machine.")
-    sub = command("doctor", _doctor, "Say what is found, readable and watched, and which limits are near.")
-    sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
+    if sub := command("doctor", _doctor, "Say what is found, readable and watched, and which limits are near."):
+        sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
     return parser
 
 
@@ -315,6 +339,17 @@ def _serve(options: argparse.Namespace) -> None:
     if options.find:
         _find(options)
         return
+    with uncollected():
+        server = _made(options)
+    gc.freeze()  # what is there by now stays
+    if options.keep_transcripts and server.kept is None:
+        _warn("transcripts are not kept: they are kept beside the archive, and there is none")
+    sys.setswitchinterval(_SWITCH)
+    _until_interrupted(_run_server(server, options.ready_json, options.open))
+
+
+def _made(options: argparse.Namespace) -> Server:
+    """Return the server that is asked for, with what its archive remembers."""
     from .ingest.collector import Collector
     from .server.app import Server
 
@@ -338,7 +373,7 @@ def _serve(options: argparse.Namespace) -> None:
         from .following import Hosts
 
         followed = Hosts(wheres, collector, writes=options.allow_writes, credentials=options.nats_credentials)
-    server = Server(
+    return Server(
         collector,
         host=options.host,
         port=options.port,
@@ -352,10 +387,6 @@ def _serve(options: argparse.Namespace) -> None:
         followed=followed,
         publish=publish,
     )
-    if options.keep_transcripts and server.kept is None:
-        _warn("transcripts are not kept: they are kept beside the archive, and there is none")
-    sys.setswitchinterval(_SWITCH)
-    _until_interrupted(_run_server(server, options.ready_json, options.open))
 
 
 def _find(options: argparse.Namespace) -> None:
@@ -710,6 +741,8 @@ def _mcp(options: argparse.Namespace) -> None:
 
 
 def _statusline(options: argparse.Namespace) -> None:
+    from . import statusline
+
     statusline.main(["--command", options.command] if options.command else [])
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import html
 import ipaddress
 import os
 import time
@@ -126,6 +125,8 @@ def redirecting(url: str) -> Iterator[Path]:
     A browser is started with the path of this page: all users can read its command line, and ``url`` has the token.
     Jupyter does the same (``jpserver-PID-open.html``).
     """
+    import html
+
     directory = runtime_directory()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for old in directory.glob("open-*.html"):  # of servers that were killed

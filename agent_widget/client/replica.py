@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from ..data.where import definition
+from ..garbage import uncollected
 from ..store import Answer
 from ..tables import TABLES
 from .callbacks import Dispatcher, must_be_known, must_be_seconds
@@ -72,7 +72,7 @@ class Replica:
     def adopt(self, answer: Answer, reading: bool) -> None:
         """Take over a whole answer and pass on what changed. ``reading``: the server has not read everything yet."""
         new_life = answer.epoch != self.store.epoch
-        with _uncollected() if answer.reset else contextlib.nullcontext():
+        with uncollected() if answer.reset else contextlib.nullcontext():
             adopted = self.store.adopt(answer)
         changes = self._missing.settle(adopted, new_life, reading)
         if changes:
@@ -144,18 +144,6 @@ class Replica:
     def _all(self) -> list[Listener]:
         with self._lock:
             return list(self._listeners)
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no garbage meanwhile: of fifty thousand new rows that stay it would take half of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _names(tables: Iterable[str] | None) -> frozenset[str]:

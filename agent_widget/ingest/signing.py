@@ -10,8 +10,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
-from typing import Any
+from pathlib import Path
 
 from .archive_file import directory
 
@@ -51,21 +50,21 @@ def user_key() -> bytes:
 def code() -> bytes:
     """Return what stands for all that decides how files are read: this code, and what it computes with."""
     digest = hashlib.blake2b(sys.version.encode(), digest_size=16)
-    for path in _modules(files("agent_widget")):
+    for path in _modules(Path(__file__).parents[1]):
         digest.update(path.read_bytes())
     for module in ("genai_prices", "compression.zstd", "backports.zstd"):
         digest.update(b"+" if module in sys.modules or _exists(module) else b"-")
     return digest.digest()
 
 
-def _modules(package: Any) -> Iterator[Any]:
+def _modules(package: Path) -> Iterator[Path]:
     yield package / "tables.py"
     yield package / "store.py"
     for room in ("sources", "ingest", "masking"):
         yield from sorted(_below(package / room), key=str)
 
 
-def _below(room: Any) -> Iterator[Any]:
+def _below(room: Path) -> Iterator[Path]:
     for entry in room.iterdir():
         if entry.is_dir():
             yield from _below(entry)

@@ -40,8 +40,12 @@ class _Shapes:
     def __init__(self, *shapes: str, plain: str = "", often: bool = False) -> None:
         """Take shapes; ``often``: they are to be looked for quickly, and may take longer to be made ready."""
         self.shapes = shapes
-        words = by_letters(shapes) if often else f"(?:{'|'.join(shapes)})"
-        self._words = expression(rf"\W{words}(?!\w)".replace(" ", r"\s+"))
+
+        def words() -> str:
+            either = by_letters(shapes) if often else f"(?:{'|'.join(shapes)})"
+            return rf"\W{either}(?!\w)".replace(" ", r"\s+")
+
+        self._words = expression(words)
         self._plain = expression(plain)
         self._has_plain = bool(plain)
 

@@ -31,7 +31,8 @@ LATER = {
     "what reads on request": "agent_widget.ondemand agent_widget.page agent_widget.server.methods",
     "what changes files": "agent_widget.writing",
     "other hosts": "agent_widget.following agent_widget.broker agent_widget.addresses nats",
-    "other commands": "agent_widget.demo agent_widget.doctor webbrowser",
+    "other commands": "agent_widget.demo agent_widget.doctor webbrowser html",
+    "words of other commands": "agent_widget.cli_changes agent_widget.statusline",
     "extras": "genai_prices aiohttp pandas pyarrow duckdb anywidget traitlets",
 }
 
