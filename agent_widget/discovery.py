@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import ipaddress
+import json
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -87,7 +88,7 @@ def published(runtime: Runtime) -> Iterator[Path]:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = directory / f"server-{runtime.pid}-{runtime.port}.json"
     draft = path.with_suffix(".new")
-    data = msgspec.json.encode(runtime)
+    data = json.dumps(msgspec.to_builtins(runtime)).encode()  # msgspec writes no path that is not UTF-8
     with secure_write(str(draft)) as file:
         try:
             if os.write(file.fileno(), data) < len(data):
@@ -171,11 +172,11 @@ def runtimes() -> Iterator[Runtime]:
     """Return the servers that run on this machine, newest first; remove the files of servers that are gone."""
     found = []
     for path in runtime_directory().glob("server-*.json"):
-        with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeError), path.open("rb") as file:
+        with contextlib.suppress(OSError, ValueError, RecursionError), path.open("rb") as file:
             status = os.fstat(file.fileno())
             if os.name == "posix" and (status.st_uid != os.getuid() or status.st_mode & 0o077):
                 continue  # somebody else could have written it, or read it: do not trust it with a connection
-            runtime = msgspec.json.decode(file.read(), type=Runtime)
+            runtime = msgspec.convert(json.loads(file.read()), Runtime)
             if _is_locked(file, runtime.pid):
                 found.append(runtime)
             else:

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from agent_widget import discovery
-from agent_widget.discovery import Runtime, published, runtimes, starting
+from agent_widget.discovery import Runtime, find_server, published, runtimes, starting
 
 pytestmark = pytest.mark.usefixtures("own_machine")
 
@@ -58,7 +58,7 @@ def test_a_full_disk_is_told_with_the_file_that_has_no_room() -> None:
     """In a process of its own: the limit of a file's size holds for all that it writes."""
     program = """
 import resource, signal, sys
-from agent_widget.discovery import Runtime, published
+from agent_widget.discovery import Runtime, find_server, published
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40))
 from tests.test_discovery import runtime
@@ -136,6 +136,14 @@ def test_a_runtime_file_that_others_could_read_is_not_trusted() -> None:
     with published(runtime()) as path:
         path.chmod(0o644)
         assert list(runtimes()) == []
+
+
+def test_a_path_need_not_be_utf_8() -> None:
+    path = os.fsdecode(b"/srv/b\xff\xe9")
+    with published(msgspec.structs.replace(runtime(), paths=[path])):
+        found = find_server([path])
+        assert found is not None and found.paths == [path]
+        assert find_server(["/srv/b??"]) is None
 
 
 def test_one_odd_entry_does_not_hide_the_others() -> None:

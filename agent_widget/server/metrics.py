@@ -112,4 +112,5 @@ def _sources(sources: list[SourceState]) -> Iterator[Metric]:
 
 
 def _escaped(text: str) -> str:
+    text = text.encode("utf-8", "backslashreplace").decode()  # a path need not be UTF-8
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

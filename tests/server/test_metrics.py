@@ -25,7 +25,8 @@ HOSTILE = 'a"b\\c\nd\u202e{x="y"} 1'
 def families(workspace: Path) -> dict[str, Metric]:
     collector = Collector([workspace])
     collector.scan()
-    states = [*collector.states(), SourceState("claude", HOSTILE, files=3, problems=["one"], checked_at=1500)]
+    bytes = SourceState("claude", "no UTF-8: \udcff", files=1, problems=[], checked_at=1500)
+    states = [*collector.states(), bytes, SourceState("claude", HOSTILE, files=3, problems=["one"], checked_at=1500)]
     text = metrics(collector.store, states, Doors(2, 1, 7), 1_000)
     assert text.endswith("\n")
     return {family.name: family for family in text_string_to_metric_families(text)}
@@ -57,5 +58,6 @@ def test_values_and_labels_arrive_as_they_are(families: dict[str, Metric]) -> No
     assert values("refused_requests") == {(): 7}
     assert values("start_time_seconds") == {(): 1.0}
     assert values("source_files")[("claude", HOSTILE)] == 3
+    assert values("source_files")[("claude", "no UTF-8: \\udcff")] == 1
     assert values("source_last_round_timestamp_seconds")[("claude", HOSTILE)] == 1.5
     assert "agent_widget_cost_dollars" not in families, "what is not known is left out, not 0"
