@@ -17,6 +17,8 @@ interface BarsProps {
 
 const AXIS_PX = 52;
 const LABEL_PX = 58;
+/** Below this part of the axis a bar is drawn so that it is seen, without lines between its series. */
+const LOW = 0.04;
 /** Series named in a tooltip. */
 const NAMED = 8;
 
@@ -81,7 +83,10 @@ export function Bars({ bars, names, measure, unit, now, onOpen }: BarsProps) {
             onFocus={() => setAt(i)}
             onClick={() => onOpen({ from: bar.from, to: bar.to })}
           >
-            <span class="usage-stack" style={{ height: `${(bar.sum / top) * 100}%` }}>
+            <span
+              class={bar.sum > 0 && bar.sum < top * LOW ? "usage-stack low" : "usage-stack"}
+              style={{ height: `${(bar.sum / top) * 100}%` }}
+            >
               {bar.values.map((value, series) =>
                 value === 0 ? null : (
                   <span
