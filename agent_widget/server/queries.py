@@ -55,7 +55,7 @@ class Queries:
         """
         sql.check(query, timeout, limit)
         tables = sql.named(store, query)
-        asked = Query(query, timeout, limit, list(tables))
+        asked = Query(query, timeout, limit, list(tables), sum(table.nbytes for table in tables.values()))
         while True:
             process, is_new = self._taken()
             client.runs(process)

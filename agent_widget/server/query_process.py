@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 MEMORY: Final = 1536 * 1024 * 1024
-"""Maximum bytes that a process may take: DuckDB does not count the lists and texts that a function makes."""
+"""Maximum bytes that a process may take beside the tables: DuckDB does not count what a function makes."""
 _HEAD: Final = struct.Struct("<Q")
 _INTERRUPTED: Final = 0.5
 """Seconds in which a query that is out of time has to end."""
@@ -45,6 +45,8 @@ class Query(msgspec.Struct, array_like=True):
     timeout: float
     limit: int
     tables: list[str]
+    size: int
+    """Bytes of the tables."""
 
 
 class Said(msgspec.Struct, array_like=True):
@@ -121,6 +123,8 @@ def _read(stream: BinaryIO, queries: SimpleQueue[tuple[Query, dict[str, Any]]]) 
     try:
         while (data := _receive(stream)) is not None:
             query = _asked(data)
+            if resource is not None:
+                resource.setrlimit(resource.RLIMIT_DATA, (MEMORY + query.size, resource.RLIM_INFINITY))
             queries.put((query, {name: pyarrow.ipc.open_stream(stream).read_all() for name in query.tables}))
     except Exception:  # the server finds that there is no answer
         traceback.print_exc()
@@ -132,8 +136,6 @@ def main() -> None:
     import duckdb  # noqa: F401
     import pyarrow.ipc  # noqa: F401  # both take a while, which somebody waits for
 
-    if resource is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this process
     if hasattr(os, "nice"):
         os.nice(5)  # what happens now comes first
