@@ -754,18 +754,19 @@ class Collector:
         """Complete the fields of claims, in place: projects and accounts, and titles as one line without marks."""
         for rename in self.projects.place(claims):
             self._rename(rename)
-        for claim in claims:
-            if isinstance(claim, Record):
-                if isinstance(title := claim.fields.get("title"), str):
-                    claim.fields["title"] = title_of(title)
-                if isinstance(name := claim.fields.get("name"), str) and not name.isprintable():
-                    claim.fields["name"] = " ".join(name.split()) or None
         account = self._accounts.of(source, self.sources)
         for claim in claims:
-            if isinstance(claim, Record) and claim.table in _OF_ACCOUNTS and claim.id != PERSON:
+            if not isinstance(claim, Record):
+                continue
+            fields = claim.fields
+            if isinstance(title := fields.get("title"), str):
+                fields["title"] = title_of(title)
+            if isinstance(name := fields.get("name"), str) and not name.isprintable():
+                fields["name"] = " ".join(name.split()) or None
+            if claim.table in _OF_ACCOUNTS and claim.id != PERSON:
                 own = source.account_of(claim) or account
-                if own is not None and claim.fields.get("account") is None:
-                    claim.fields["account"] = own
+                if own is not None and fields.get("account") is None:
+                    fields["account"] = own
         return claims
 
     def _rename(self, rename: Rename) -> None:

@@ -23,7 +23,7 @@ from ..store import Answer, Position, Row, Store
 
 log = logging.getLogger("agent_widget")
 
-PACE: Final = 0.001
+PACE: Final = 0.0003
 """Minimum seconds from one round to the next while changes keep coming; the first after a pause goes out at once."""
 PACE_PER_CLIENT: Final = 0.000_05
 """The same for each client: a round costs about 15 µs a client, so sending takes a third of a core."""
