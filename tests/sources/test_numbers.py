@@ -13,8 +13,10 @@ import pytest
 from agent_widget.sources import SOURCES, Source
 from tests.sources.spoiling import COMPUTED, Place, cases, joined, lost, parsed, values, written
 
-HOSTILE: Final = (-1, -(10**30), 10**400, "many", math.inf, [1], True)
+HOSTILE: Final = (-1, -(10**30), 10**400, "many", "9" * 5000, math.inf, [1], {}, True)
 """Out of range, negative, textual, of another type; ``inf`` stands in a file as 1e999."""
+TEXTUAL: Final = frozenset({"intValue", "doubleValue", "severityNumber"})
+"""What OTLP writes as a text though it is a number."""
 CONTENT: Final = frozenset({"realtime.log"})
 """Files whose lines are known by what they say, numbers included."""
 NAMES: Final = re.compile(
@@ -28,7 +30,7 @@ TIMES: Final = re.compile(r"(^|_)(time|timestamp|created|updated|start|end)$|At$
 def is_figure(place: Place, value: Any) -> bool:
     """Whether a value is a number that identifies nothing."""
     return (
-        isinstance(value, (int, float))
+        (isinstance(value, (int, float)) or (isinstance(value, str) and bool(place) and place[-1] in TEXTUAL))
         and not isinstance(value, bool)
         and not any(NAMES.search(name) or TIMES.search(name) for name in place)
     )

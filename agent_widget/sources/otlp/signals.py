@@ -193,7 +193,7 @@ def _log_record(record: _LogRecord, resource: Attributes, scope: str) -> LogReco
     return LogRecord(
         _millis(record.time_unix_nano) or _millis(record.observed_time_unix_nano),
         str(name),
-        _integer(record.severity_number) if str(record.severity_number).isdecimal() else 0,
+        _integer(record.severity_number) or 0,
         None if record.body is None else _plain(record.body),
         attributes,
         (record.trace_id or "").lower() or None,
@@ -205,12 +205,16 @@ def _log_record(record: _LogRecord, resource: Attributes, scope: str) -> LogReco
 
 def _millis(nanoseconds: int | str) -> int:
     """Return a time in milliseconds; 0 if it makes no sense."""
-    at = _integer(nanoseconds) // 1_000_000
+    at = (_integer(nanoseconds) or 0) // 1_000_000
     return at if 0 < at < LATEST else 0
 
 
-def _integer(value: int | str) -> int:
-    return int(value) if not isinstance(value, str) or value.strip() else 0
+def _integer(value: Any) -> int | None:
+    """Return an integer, which JSON has as a text here; ``None`` for what is none: the rest of its record stays."""
+    try:
+        return None if isinstance(value, bool) else int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _flat(pairs: Any) -> Attributes:
@@ -222,11 +226,14 @@ def _plain(value: _Value) -> Any:
     if value.string is not None:
         return value.string
     if value.integer is not None:
-        return int(value.integer)
+        return _integer(value.integer)
     if value.boolean is not None:
         return value.boolean
     if value.double is not None:
-        return float(value.double)
+        try:
+            return float(value.double)
+        except (TypeError, ValueError, OverflowError):
+            return None
     if value.array is not None:
         return [_plain(item) for item in value.array.values]
     if value.map is not None:
