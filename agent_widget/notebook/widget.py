@@ -11,6 +11,7 @@ import contextlib
 import contextvars
 import logging
 import os
+import secrets
 import time
 import weakref
 from collections.abc import Iterable, Iterator
@@ -89,6 +90,8 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
     height = traitlets.Int(620, min=200, max=4000).tag(sync=True)
     view = traitlets.Dict(read_only=True)
     """What the person looks at: ``tab``, ``search``, ``filter``, ``selected`` (``table`` and ``id``), ``at``."""
+    _name = traitlets.Unicode().tag(sync=True)
+    """Its own, of no meaning: the browser keeps under it what is shown, for when the page is loaded again."""
     _panels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """The models of the panels that it was shown in: without the kernel the browser closes them."""
 
@@ -113,7 +116,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         except RuntimeError:
             self._host_loop = None
         self._made_here: weakref.WeakSet[Reaction | Alert] = weakref.WeakSet()
-        super().__init__(**traits)
+        super().__init__(_name=secrets.token_hex(8), **traits)
         self.on_msg(self._receive)
         self._listener = self._link.listen(self._changed.set)
         sender = self._send_changes()

@@ -5,6 +5,7 @@ import { LinkSession } from "./link/session.ts";
 import { mount } from "./mount.tsx";
 import { mountPage } from "./page.tsx";
 import { nameTab, panelOf, roomIn, takeTurns } from "./panel.ts";
+import { keepView } from "./state/address.ts";
 import { Nav } from "./state/nav.ts";
 import { shareView } from "./state/sharing.ts";
 import { Store } from "./store/store.ts";
@@ -45,8 +46,8 @@ function makeWidget() {
       const life = new AbortController();
       signal?.addEventListener("abort", () => life.abort());
       const host = el.appendChild(document.createElement("div"));
-      followHeight(model, host, session, store, life.signal);
       const nav = new Nav();
+      followHeight(model, host, session, store, nav, life.signal);
       mount(host, store, life.signal, { nav, ask: session.ask });
       session.run(life.signal);
       shareView(nav, session, life.signal);
@@ -55,9 +56,20 @@ function makeWidget() {
   };
 }
 
-/** The height that Python asks for, or in a panel beside the notebook, whose tab is told too, all that the panel has. */
-function followHeight(model: Model, host: HTMLElement, session: LinkSession, store: Store, signal: AbortSignal): void {
+/**
+ * The height that Python asks for, or in a panel beside the notebook, whose tab is told too, all that the panel has. What
+ * is shown is kept apart for the two.
+ */
+function followHeight(
+  model: Model,
+  host: HTMLElement,
+  session: LinkSession,
+  store: Store,
+  nav: Nav,
+  signal: AbortSignal,
+): void {
   let panel: HTMLElement | null = null;
+  let kept = false;
   let name = () => {};
   const apply = () => {
     const height = model.get("height");
@@ -72,6 +84,11 @@ function followHeight(model: Model, host: HTMLElement, session: LinkSession, sto
         name = nameTab(panel, store, signal);
         takeTurns(model, session, store, signal);
       }
+    }
+    if (!kept && host.isConnected) {
+      kept = true;
+      const own = model.get("_name");
+      if (typeof own === "string") keepView(nav, panel === null ? own : `${own} panel`, signal);
     }
     apply();
     name();

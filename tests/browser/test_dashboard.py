@@ -176,8 +176,12 @@ def test_a_burst_arrives_whole(notebook: OpenNotebook, workspace: Workspace) -> 
 def test_it_comes_back_after_a_reload_of_the_page(notebook: OpenNotebook, workspace: Workspace) -> None:
     page = notebook(WATCH)
     board = show(page)
+    board.open("Tasks")
+    board.rows.first.locator("[role=gridcell]").first.click()
+    opened = board.details.locator("h2").inner_text()
     page.reload()
     expect(board.state).to_have_text("live")
+    expect(board.details.locator("h2")).to_have_text(opened)
     board.open("Messages")
     workspace.say("said after the reload")
     expect(board.rows.filter(has_text="said after the reload")).to_be_visible()

@@ -39,6 +39,31 @@ export function viewIn(fragment: string): ViewState {
   };
 }
 
+/**
+ * Keep what is shown under a name of its own for as long as the browser's tab lives, and begin with what was kept: where
+ * the address is the host's, as in a notebook, loading the page again leads back too.
+ */
+export function keepView(nav: Nav, name: string, signal: AbortSignal): void {
+  let storage: Storage;
+  try {
+    storage = sessionStorage;
+  } catch {
+    return; // a frame without an origin has none, and nothing is kept there
+  }
+  const key = `agent-widget view ${name}`;
+  const kept = storage.getItem(key);
+  if (kept !== null) {
+    show(nav, viewIn(kept));
+    nav.travels.value = nav.moment.value !== null;
+  }
+  const stop = effect(() => {
+    const fragment = fragmentOf(viewOf(nav));
+    if (fragment === "") storage.removeItem(key);
+    else storage.setItem(key, fragment);
+  });
+  signal.addEventListener("abort", stop);
+}
+
 /** Go where the address leads, and keep it in step; another tab is a step for the browser's way back. */
 export function followAddress(nav: Nav, signal: AbortSignal): void {
   const go = () => {

@@ -134,7 +134,8 @@ function Entry({ item, agent }: { item: Item; agent: AgentsRow }) {
   return (
     <button type="button" class="agent-line with-mark" onClick={() => nav.open("messages", id)}>
       {time}
-      <KindPill kind={kind} />
+      {/* What is said of a task begins with what became of it. */}
+      {!(kind?.startsWith("task_") && text) && <KindPill kind={kind} />}
       <span class="muted">{out ? "to" : "from"}</span>
       <span class="agent-other line">{agentName(store, (out ? recipient : sender) ?? "unknown")}</span>
       <Line text={text} />
