@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -215,8 +216,12 @@ def _list_messages(client: Client, options: argparse.Namespace) -> None:
 
 
 def _send(client: Client, options: argparse.Namespace) -> None:
+    agents = {row["id"] for row in client.agents}  # as they are before: a message makes its recipient known
     row = client.messages.send(options.to, options.text, kind=options.kind, task=options.task, root=options.root)
     _print(row, options, "recipient", "kind", "text")
+    if (to := row["recipient"]) not in (None, "*", *agents):
+        said = f"no agent {one_line(to)} is known; the message is there for one that comes by this name"
+        print(f"agent-widget: {said}", file=sys.stderr)
 
 
 def _read(client: Client, options: argparse.Namespace) -> None:

@@ -592,8 +592,10 @@ def test_tasks_and_messages_are_changed_through_a_server(workspace: Path, capsys
         assert printed(capsys, "task", "list", "--status", "cancelled").split()[0] == "task-0"
         sent = printed(capsys, "message", "send", "agent-1", "which budget?", "--task", id).split()[0]
         assert printed(capsys, "message", "read", sent).startswith(sent)
+        assert cli.main(["message", "send", "plannr", "which budget?"]) == 0
+        assert "no agent plannr is known" in capsys.readouterr().err
         unread = printed(capsys, "message", "list", "--unread").splitlines()
-        assert [line.split()[0] for line in unread] == ["m1"]
+        assert unread[0].split()[0] == "m1"
         assert "no task nobody" in failure(capsys, "task", "cancel", "nobody")
         assert "priority" in failure(capsys, "task", "update", id, "--priority", "urgent")
         assert "nothing to change" in failure(capsys, "task", "update", id)
