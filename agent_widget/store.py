@@ -235,7 +235,7 @@ def joined(operations: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
         held = claims.pop((table, id), None)
         if held is None:
             held = Record(table, id, fields.copy())
-        elif not _is_late(TABLES[table], held.fields, fields):
+        elif held.fields != fields and not _is_late(TABLES[table], held.fields, fields):
             merges = _MERGES[table]
             for name, value in fields.items():
                 if name not in merges or name not in held.fields or not _stays(merges[name], held.fields[name], value):

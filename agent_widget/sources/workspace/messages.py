@@ -34,13 +34,14 @@ def message(team: Team, file: File, line: bytes) -> Items:
     payload = field_of(entry, "payload", "message", "content", "text")
     content = as_object(payload)
     session = session_of(content, "session_id", "child_session")
-    session = session or session_of(object_of(content, "details"), "session_id")
+    if session is None and (details := object_of(content, "details")):
+        session = session_of(details, "session_id")
     if kind == "task_progress":
         yield from stated_progress(team, at, content)
         return
-    about = {"session_id": session, "task_id": text_of(content, "task_id"), "text": _sentence(kind, payload)}
-    id = id_of(entry, "message_id", "id")
-    yield _row(team, id, entry, at=at, sender=sender, recipient=recipient or "*", kind=kind, **about)
+    fields = {"at": at, "sender": sender, "recipient": recipient or "*", "kind": kind, "session_id": session}
+    fields |= {"task_id": text_of(content, "task_id"), "text": _sentence(kind, payload)}
+    yield _row(team, id_of(entry, "message_id", "id"), entry, fields)
     yield from team.agent(sender, at)
     yield from team.agent(recipient)
     yield from team.session(session, at)
@@ -65,19 +66,21 @@ def user_message(team: Team, file: File, line: bytes) -> Items:
     """Read a line that a person wrote to the agents."""
     entry = parse_object(line)
     at, sender = time_of(entry, "timestamp"), text_of(entry, "from") or "user"
-    about = {"task_id": text_of(entry, "task_id"), "text": preview(field_of(entry, "message", "text", "content"))}
-    yield _row(team, id_of(entry, "id", "message_id"), entry, at=at, sender=sender, recipient="*", kind="user", **about)
+    fields = {"at": at, "sender": sender, "recipient": "*", "kind": "user", "task_id": text_of(entry, "task_id")}
+    fields["text"] = preview(field_of(entry, "message", "text", "content"))
+    yield _row(team, id_of(entry, "id", "message_id"), entry, fields)
     yield from team.agent(sender, at)
     if not sender.startswith("agent-"):
         yield team.person(sender)
     yield from team.session(looks_like_session(text_of(entry, "read_by")), time_of(entry, "read_at"))
 
 
-def _row(team: Team, id: str, entry: Entry, **fields: Any) -> Record:
+def _row(team: Team, id: str, entry: Entry, fields: dict[str, Any]) -> Record:
     """Return the row of a message; once read it stays read, whichever copy of it comes last."""
     if entry.get("read_by") or entry.get("read") is True:
         team.read.add(id)
-    return team.record("messages", id, read=id in team.read, **fields)
+    fields["read"] = id in team.read
+    return team.record_of("messages", id, fields)
 
 
 def _recipient(entry: Entry) -> str | None:

@@ -32,7 +32,13 @@ class Rows:
 
     def record(self, table: str, id: str, **fields: Any) -> Record:
         """Return a record, with its id and the ids it refers to put into the namespace."""
-        for column in _REFERENCES & fields.keys() if self.namespace else ():
+        return self.record_of(table, id, fields)
+
+    def record_of(self, table: str, id: str, fields: dict[str, Any]) -> Record:
+        """Do as :meth:`record` with fields in a dict, which the record has from then on."""
+        if not self.namespace:  # nearly always
+            return Record(table, id, fields)
+        for column in _REFERENCES & fields.keys():
             fields[column] = self._referring(column, fields[column])
         return Record(table, self.namespace + id, fields)
 

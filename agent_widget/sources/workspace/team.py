@@ -94,9 +94,10 @@ class Team(Rows):
         """Yield the row of an agent that was named, or seen at these times (ms)."""
         if agent is None:
             return
-        known = [at for at in times if at is not None]
-        seen = {"started_at": min(known), "last_seen_at": max(known)} if known else {}
-        yield self.record("agents", agent, name="you" if agent == PERSON else agent, **seen)
+        fields: dict[str, Any] = {"name": "you" if agent == PERSON else agent}
+        if known := [at for at in times if at is not None]:
+            fields["started_at"], fields["last_seen_at"] = min(known), max(known)
+        yield self.record_of("agents", agent, fields)
         if agent in HUMANS:
             yield self.person(agent)
 
