@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 from ..sources import SOURCES
@@ -15,8 +16,16 @@ from ..sources.limits import DAY_MS, HOUR_MS, limit, window_name
 from ..store import Row, Store
 from ..tables import Gone, Record
 
-WINDOWS: Final = {kind.name: kind.window_ms for kind in SOURCES if kind.window_ms is not None}
-"""Source → length of its plans' window (ms)."""
+
+@cache
+def _window_of(source: str) -> int:
+    """Return the length (ms) of the window of a source's plans; 0 if there is none, or no such source."""
+    try:
+        return SOURCES.named(source).window_ms or 0
+    except KeyError:
+        return 0
+
+
 HEARD_FROM: Final = "usage"
 _FROM: Final = 14 * DAY_MS
 """How far back (ms) the chain of windows is followed; a pause as long as a window begins a new chain."""
@@ -41,14 +50,14 @@ class Windows:
         if (known := self._rows.pop(id, None)) is not None:
             self._quarters[known[:2]][known[2]] -= 1
             self._changed = True
-        if row is not None and row["source"] in WINDOWS:
+        if row is not None and _window_of(row["source"]):
             self._rows[id] = found = row["source"], account, row["at"]
             self._quarters[found[:2]][found[2]] += 1
             self._changed = True
 
     def heard(self, row: Row) -> None:
         """Take in that a limit was heard of here, not at a host that is followed."""
-        if row["source"] in WINDOWS:
+        if _window_of(row["source"]):
             self._heard.add(row["id"])
             self._changed = True
 
@@ -59,7 +68,7 @@ class Windows:
         self._changed, self._until = False, float("inf")
         self._forget(now - _FROM)
         for (source, account), quarters in self._quarters.items():
-            length = WINDOWS[source]
+            length = _window_of(source)
             name = window_name(length) or ""
             id = "/".join(filter(None, (source, account, HEARD_FROM)))
             ends = [

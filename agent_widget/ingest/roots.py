@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from ..failures import Failure
-from ..sources import SOURCES
+from ..sources import SOURCES, Sources
 from ..sources.base import Source
 from ..sources.patterns import leads_to
 
@@ -102,12 +103,11 @@ def _recognise(path: str | os.PathLike[str]) -> list[_Found]:
         raise PathError(f"{shown}: cannot be read ({error.strerror}); check its permissions") from None
     except (RuntimeError, ValueError) as error:  # no such user, symlinks in a circle, a NUL
         raise PathError(f"{shown!r}: not a usable path ({error}); name a directory, e.g. memory/") from None
-    found = [_Found(kind, root) for kind in SOURCES if kind.recognises(root)][:1]
-    for kind in SOURCES:
+    found = [_Found(kind, root) for kind in islice((kind for kind in SOURCES if kind.recognises(root)), 1)]
+    for kind in SOURCES.inside(root) if isinstance(SOURCES, Sources) else SOURCES:
         if kind.folder is not None and (directory := root / kind.folder).is_dir() and kind.recognises(directory):
             found.append(_Found(kind, directory))
-    kind = _usual(root) or SOURCES[0]
-    return found or _within(root) or _within(_unresolved(shown)) or [_Found(kind, root)]
+    return found or _within(root) or _within(_unresolved(shown)) or [_Found(_usual(root) or SOURCES[0], root)]
 
 
 def _usual(root: Path) -> type[Source] | None:

@@ -161,7 +161,7 @@ class Worker:
         """Return a source that knows what is about all of its home, and nothing of any group."""
         known = self._pristine
         if known is None or msgspec.structs.replace(known[0], files=batch.files) != batch:
-            kind = next(kind for kind in SOURCES if kind.name == batch.kind)
+            kind = SOURCES.named(batch.kind)
             source = kind(Path(os.fsdecode(batch.root)), batch.namespace)
             source.only = tuple(PurePosixPath(path) for path in batch.only)
             source.book.ledger = Claims()  # type: ignore[attr-defined]

@@ -12,41 +12,73 @@
 
 from __future__ import annotations
 
-from .atif import Atif
-from .base import Evidence, Gone, Item, Reader, Record, Source
-from .beads import Beads
-from .claude import Claude
-from .codex import Codex
-from .copilot import Copilot
-from .gemini import Gemini
-from .inspect_ai import InspectAI
-from .kimi import Kimi
-from .kimi_code import KimiCode
-from .opencode import OpenCode
-from .otlp import Otlp
-from .parsing import Malformed
-from .pi import Pi
-from .qwen import Qwen
-from .taskmaster import TaskMaster
-from .workspace import Workspace
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Final, overload
 
-SOURCES: tuple[type[Source], ...] = (
-    Workspace,
-    Claude,
-    Codex,
-    Copilot,
-    Gemini,
-    InspectAI,
-    Kimi,
-    KimiCode,
-    OpenCode,
-    Otlp,
-    Pi,
-    Qwen,
-    Atif,
-    Beads,
-    TaskMaster,
-)
+from .base import Evidence, Gone, Item, Reader, Record, Source
+from .parsing import Malformed
+
+_CLASSES: Final = {
+    "workspace": "Workspace",
+    "claude": "Claude",
+    "codex": "Codex",
+    "copilot": "Copilot",
+    "gemini": "Gemini",
+    "inspect_ai": "InspectAI",
+    "kimi": "Kimi",
+    "kimi_code": "KimiCode",
+    "opencode": "OpenCode",
+    "otlp": "Otlp",
+    "pi": "Pi",
+    "qwen": "Qwen",
+    "atif": "Atif",
+    "beads": "Beads",
+    "taskmaster": "TaskMaster",
+}
+"""Name of each source, which is that of its module, and its class."""
+FOLDERS: Final = {
+    "workspace": "memory",
+    "inspect_ai": "logs",
+    "atif": "jobs",
+    "beads": ".beads",
+    "taskmaster": ".taskmaster",
+}
+"""Name of a source and its :attr:`Source.folder`, of those that have one."""
+
+
+class Sources(Sequence[type[Source]]):
+    """The classes of all sources. A module is imported when its class is looked at: most homes are of one agent."""
+
+    def __len__(self) -> int:
+        return len(_CLASSES)
+
+    @overload
+    def __getitem__(self, index: int) -> type[Source]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[type[Source], ...]: ...
+
+    def __getitem__(self, index: int | slice) -> type[Source] | tuple[type[Source], ...]:
+        names = list(_CLASSES)
+        return tuple(map(self.named, names[index])) if isinstance(index, slice) else self.named(names[index])
+
+    def __iter__(self) -> Iterator[type[Source]]:
+        return map(self.named, _CLASSES)
+
+    @staticmethod
+    def named(name: str) -> type[Source]:
+        """Return the source of a name. Raises ``KeyError``."""
+        kind: type[Source] = getattr(import_module(f".{name}", __name__), _CLASSES[name])
+        return kind
+
+    def inside(self, project: Path) -> Iterator[type[Source]]:
+        """Yield those whose folder is in a project."""
+        return (self.named(name) for name, folder in FOLDERS.items() if (project / folder).is_dir())
+
+
+SOURCES: Final = Sources()
 """All of them; a directory belongs to the first that recognises it."""
 
-__all__ = ["SOURCES", "Evidence", "Gone", "Item", "Malformed", "Reader", "Record", "Source"]
+__all__ = ["FOLDERS", "SOURCES", "Evidence", "Gone", "Item", "Malformed", "Reader", "Record", "Source"]

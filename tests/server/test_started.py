@@ -33,6 +33,7 @@ LATER = {
     "other hosts": "agent_widget.following agent_widget.broker agent_widget.addresses nats",
     "other commands": "agent_widget.demo agent_widget.doctor webbrowser html",
     "words of other commands": "agent_widget.cli_changes agent_widget.statusline",
+    "formats of others": " ".join(f"agent_widget.sources.{name}" for name in ("codex", "copilot", "opencode", "otlp")),
     "extras": "genai_prices aiohttp pandas pyarrow duckdb anywidget traitlets",
 }
 
