@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
@@ -78,8 +79,10 @@ _CLEAN: Final[set[str]] = set()
 
 _LARGE: Final = 50_000
 """Characters of a text of which, once it was looked through, only what stands behind secrets is looked at again."""
-_BEHIND: Final = 5_000
+_BEHIND: Final = 1_000
 """So many of them."""
+_WORD: Final = re.compile(r"\S*+")
+"""The rest of a word: a secret is looked at to its end."""
 
 
 def _masked(text: str, label: Callable[[str, Span], str]) -> str:
@@ -108,8 +111,7 @@ def _behind(text: str, places: list[int], label: Callable[[str, Span], str]) -> 
         while at < len(places) and places[at] < end:
             end = max(end, places[at] + _BEHIND)
             at += 1
-        while end < len(text) and not text[end].isspace():  # a secret is looked at to its end
-            end += 1
+        end = _WORD.match(text, end).end()  # type: ignore[union-attr]
         shown, more, _ = _once(text[begin:end], find(text[begin:end]), label)
         size += begin - done
         found += [size + place for place in more]

@@ -57,9 +57,9 @@ _PROGRAMS: Final = {
 _ARGUMENT: Final = rf"(?:{QUOTE})?(?:[ \t=]|(?:{QUOTE})\s{{0,3}},\s{{0,3}}){{1,3}}"
 _OPTION: Final = expression(
     (
-        rf"(?<=[\s\"'`])(?:(?:-u|--user|--proxy-user|-a|--auth){_ARGUMENT}(?P<open>{QUOTE})?(?P<name>[^\s:\"'`\\]{{0,80}}):(?P<user>[^\s\"'`\\\x1a]{{1,200}}+)"
-        rf"|-(?:p|pw)(?P<glued>[^\s\"'`\\\x1a=-][^\s\"'`\\\x1a]{{2,200}}+|(?P<mark>[\"'])[^\"'\n]{{3,200}}+)"
-        rf"|-[pawP]{_ARGUMENT}(?:{QUOTE})?(?P<apart>[^\s\"'`\\\x1a]{{3,200}}+))"
+        rf"-(?<=[\s\"'`]-)(?:(?:u|-user|-proxy-user|a|-auth){_ARGUMENT}(?P<open>{QUOTE})?(?P<name>[^\s:\"'`\\]{{0,80}}):(?P<user>[^\s\"'`\\\x1a]{{1,200}}+)"
+        rf"|(?:p|pw)(?P<glued>[^\s\"'`\\\x1a=-][^\s\"'`\\\x1a]{{2,200}}+|(?P<mark>[\"'])[^\"'\n]{{3,200}}+)"
+        rf"|[pawP]{_ARGUMENT}(?:{QUOTE})?(?P<apart>[^\s\"'`\\\x1a]{{3,200}}+))"
     ),
     re.ASCII,
 )
@@ -83,7 +83,7 @@ def add_in_commands(raw: str, low: str, spans: list[Span], limits: Limits) -> No
         if how == "glued":
             value = value.lstrip("\"'")
             begin = end - len(value)
-        if value.isdigit() or is_placeholder(value) or PLACE.match(value):
+        if value.isdigit() or is_placeholder(value) or PLACE.match(value) or value.startswith("[masked"):
             continue
         if how == "apart" and (value[0] == "-" or not value.strip("0123456789:./")):
             continue
@@ -141,16 +141,17 @@ def add_in_pgpass(raw: str, spans: list[Span], limits: Limits) -> None:
 COOKIES: Final = expression(r"\t(?:TRUE|FALSE)\t\d{1,13}\t[^\t\n]{1,100}\t(?P<value>[^\s\x1a]{8,}+)")
 """A line of a ``cookies.txt``, as curl and browsers write it."""
 STATED: Final = expression(
-    r"(?:\b(?:identified[ \t]{1,3}(?:with[ \t]{1,3}\w{1,40}[ \t]{1,3})?by"
-    r"|with[ \t]{1,3}(?:encrypted[ \t]{1,3})?password"
-    r"|requirepass|masterauth|convertto-securestring)[ \t]{1,3}(?:-string[ \t]{1,3})?"
-    r"|(?P<loose>\bpassword[ \t]{1,3}(?=['\"`])))"
+    r"(?:(?:i(?<!\wi)dentified[ \t]{1,3}(?:with[ \t]{1,3}\w{1,40}[ \t]{1,3})?by"
+    r"|w(?<!\ww)ith[ \t]{1,3}(?:encrypted[ \t]{1,3})?password"
+    r"|r(?<!\wr)equirepass|m(?<!\wm)asterauth|c(?<!\wc)onvertto-securestring)[ \t]{1,3}(?:-string[ \t]{1,3})?"
+    r"|(?P<loose>p(?<!\wp)assword[ \t]{1,3}(?=['\"`])))"
     r"(?P<quote>\\{0,3}['\"`])?(?P<value>[^\s'\"`\\;\x1a]{4,200}+)(?(quote)(?=\\{0,3}['\"`]|\x1a|\Z))",
     re.ASCII,
 )
 """A password in a statement of SQL, in Redis' configuration, in PowerShell, or named and quoted in a sentence."""
 PIPED: Final = expression(
-    r"\b(?:echo|printf)[ \t]{1,3}(?:-[neE]{1,3}[ \t]{1,3})?(?:['\"]?%s(?:\\n)?['\"]?[ \t]{1,3})?(?P<quote>['\"])?"
+    r"(?:e(?<!\we)cho|p(?<!\wp)rintf)[ \t]{1,3}(?:-[neE]{1,3}[ \t]{1,3})?(?:['\"]?%s(?:\\n)?['\"]?[ \t]{1,3})?"
+    r"(?P<quote>['\"])?"
     r"(?P<value>[^\s'\"|\\\x1a]{4,200}+)(?(quote)['\"])[ \t]{0,3}\|[^|\n]{0,100}?"
     r"(?:sudo[ \t]{1,3}(?:-[a-zA-Z]{1,9}[ \t]{1,3}){0,3}-[a-z]{0,4}S|-stdin\b)",
     re.ASCII,

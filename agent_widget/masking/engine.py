@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from heapq import merge
+from itertools import islice
 from typing import Final, NamedTuple
 
 from .addresses import (
@@ -125,10 +127,15 @@ def find(text: str) -> Found:
         or (cut and (_HAS_J(raw) is not None or _HAS_TELEGRAM(raw) is not None))
     )
     spans: list[Span] = []
+    behind_names: list[Span] = []
     limits = Limits(raw)
+    # Of two secrets that begin at one place the first in the list gives its kind. Names are looked for before all else
+    # since a text may be full of them: then the others look only at what stands before.
+    if named or (run >= 0 and "bearer" in low):
+        add_in_headers(raw, low, behind_names, limits)
+        add_named(raw, low, behind_names, limits)
     if run >= 0:
         add_tokens(raw, classes, run, spans, limits)
-        named = named or "bearer" in low
         odd = (
             odd
             or "~" in raw
@@ -144,7 +151,11 @@ def find(text: str) -> Found:
         add_in_addresses(raw, spans, limits)
     if "\t" in raw and ("\tTRUE\t" in raw or "\tFALSE\t" in raw):
         add_in_places(COOKIES, raw, raw, "cookie", spans, limits)
-    if password or (f and "identified" in low) or (auth and ("masterauth" in low or "securestring" in low)):
+    if (
+        (password and ("password" in low or "requirepass" in low))
+        or (f and "identified" in low)
+        or (auth and ("masterauth" in low or "securestring" in low))
+    ):
         add_in_places(STATED, low, raw, "password", spans, limits)
     if "|" in raw and ("sudo" in raw or "-stdin" in raw):
         add_in_places(PIPED, raw, raw, "password", spans, limits)
@@ -159,9 +170,7 @@ def find(text: str) -> Found:
             add_private_keys(raw, spans, limits)
         if _HAS_OPTION(raw) is not None:
             add_in_commands(raw, low, spans, limits)
-    if named:
-        add_in_headers(raw, low, spans, limits)
-        add_named(raw, low, spans, limits)
+    spans += behind_names
     crowd = limits.end if limits.end < len(raw) else None
     if not spans and crowd is None:
         return NONE
@@ -195,19 +204,38 @@ def is_plain(text: str) -> bool:
 
 
 def crowded(text: str, begin: int) -> Iterator[tuple[int, int]]:
-    """Yield where something stands behind a name, from ``begin`` on, without a look at what it is.
+    """Yield where a long word stands, or something behind a name, from ``begin`` on, without a look at what it is.
 
-    The last of very many is all that is left.
+    They come in order; of very many the last is all that is left.
     """
-    low = text.encode("ascii", "replace").decode().lower()
-    for number, found in enumerate(known_names().crowded.finditer(low, begin)):
-        if number == _CROWD:
-            yield found.start(), len(text)
+    signs = text.encode("ascii", "replace")
+    words = list(_runs(signs, begin))
+    end = words[-1][0] if len(words) > _CROWD else len(text)
+    behind = islice(known_names().crowded.finditer(signs.decode().lower(), begin, end), _CROWD + 1)
+    done = begin
+    for number, (start, stop) in enumerate(merge((found.span("value") for found in behind), words)):
+        if number >= _CROWD:
+            yield max(start, done), len(text)
             return
-        yield found.span(found.lastgroup or 0)
+        if stop > done:
+            yield max(start, done), stop
+            done = stop
 
 
-_CROWD: Final = 50_000
+def _runs(signs: bytes, begin: int) -> Iterator[tuple[int, int]]:
+    """Yield the runs of letters that are long enough for a token, at most :data:`_CROWD` and one."""
+    classes = signs.translate(IN_RUN)
+    end = begin
+    for _ in range(_CROWD + 1):
+        start = classes.find(RUN, end)
+        if start < 0:
+            return
+        end = classes.find(b" ", start)
+        end = len(classes) if end < 0 else end
+        yield start, end
+
+
+_CROWD: Final = 10_000
 
 
 def kind_of_value(name: str, value: str, *, vague: bool = False) -> str | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Final, NamedTuple
 
 from ..expressions import expression
-from .rules import NAMES, VAGUE
+from .rules import NAMES, VAGUE, Name
 from .values import (
     CALL,
     CUT,
@@ -25,14 +26,15 @@ from .values import (
     is_placeholder,
 )
 
-_SUFFIX: Final = r"(?:[_-]?\d{1,2}|_(?:value|prod|dev|test|staging|live|main|new|old|default))?"
+_SUFFIX: Final = r"(?:[_-]?\d{1,2}|_(?:value|prod|dev|test|staging|live|main|new|old|default))?+"
 _AFTER: Final = r"(?=[\s\\\"'`,\]:=%>]|[_-]?\d|_[vpdtslmno])"
 """A letter of a suffix or a sign: of most words that are names too it is neither, and nothing else is tried then."""
 _SIGN: Final = (
-    rf"(?:{QUOTE})?(?:[,\s]|\\n){{1,12}}(?:{QUOTE})?value(?:{QUOTE})?\s{{0,3}}[:=][ \t]{{0,3}}"  # name: X, value: y
+    r"(?=(?:[\s,\]]|\\n){0,13}+(?:[:=>%\"'`\\v]|is))"  # what most words are not followed by: nothing else is tried then
+    rf"(?:(?:{QUOTE})?(?:[,\s]|\\n){{1,12}}(?:{QUOTE})?value(?:{QUOTE})?\s{{0,3}}[:=][ \t]{{0,3}}"  # name: X, value: y
     rf"|{QUOTE}\s{{0,3}},\s{{0,3}}(?={QUOTE})"  # ["--password", "x"]
     rf"|(?:{QUOTE}\]?|\])?(?:[ \t]{{0,3}}(?::[ \t]{{0,3}}[a-z]{{1,20}}[ \t]{{0,3}}=|:=|=>|==|:|=|%3[ad])[ \t]{{0,3}}"
-    r"|>|[ \t]{1,3}is:?[ \t]{1,3})"
+    r"|>|[ \t]{1,3}is:?[ \t]{1,3}))"
 )
 """Text between a name and its value; it may contain a type."""
 _VALUE: Final = rf"(?:[bfru]{{0,2}}(?P<quote>{QUOTE}))?"
@@ -49,18 +51,27 @@ class _Names(NamedTuple):
     """The same, and passwords in options, with a value, whatever it is."""
 
 
+def _either(rules: Iterable[Name]) -> str:
+    """Return a pattern for the words of rules; those that begin with the same word stand together."""
+    groups: dict[str, list[str]] = {}
+    for rule in rules:
+        word = re.match(r"[a-z_]+", rule.pattern)[0]  # type: ignore[index]
+        groups.setdefault(word, []).append(rule.pattern[len(word) :])
+    return f"(?:{'|'.join(word + _any(rest) for word, rest in groups.items())})"
+
+
+def _any(patterns: list[str]) -> str:
+    return patterns[0] if len(patterns) == 1 else f"(?:{'|'.join(patterns)})"
+
+
 @cache
 def known_names() -> _Names:
     """Return the compiled rules of names."""
-    sure = "|".join(rule.pattern for rule in NAMES)
-    vague = "|".join(rule.pattern for rule in VAGUE)
-    either = (
-        rf"(?:{sure}|{vague}){_AFTER}{_SUFFIX}"  # each begins with a letter, so the places for it are found quickly
-    )
+    sure = _either(NAMES)
+    either = f"{_either((*NAMES, *VAGUE))}{_AFTER}{_SUFFIX}"
     crowded = (
-        rf"(?:(?:{sure})(?![a-z]){_SUFFIX}(?:{_SIGN}|\s)(?:{QUOTE})?|-[upaw][ \t=]?|://[^\s:/@\"'<>\\]{{0,100}}+:"
+        rf"(?:{sure}(?![a-z]){_SUFFIX}\W{{1,8}}+(?:(?:str|string|value|is)\W{{1,8}}+)?|-[upaw][ \t=]?|://[^\s:/@\"'<>\\]{{0,100}}+:"
         r"|(?:bearer|basic|authorization:)\s(?:(?:bearer|basic)\s)?)(?!\[masked: )(?P<value>[^\s\"'`\\]++)"
-        r"|(?<![a-z0-9])(?P<token>[\w~-]{20,}+)"
     )
     return _Names(
         re.compile(rf"(?P<name>{either})(?P<sign>{_SIGN}){_VALUE}", re.ASCII),
@@ -220,6 +231,9 @@ _BEFORE_NETRC: Final = expression(r"\blogin(?:\s|\\n){1,3}[^\s\\]{1,80}(?:\s|\\n
 def add_named(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
     """Add what stands behind names."""
     names = known_names()
+    in_options: list[Span] = []
+    if _OPTIONS(low) is not None or any(word in low for word in ("login", "setenv", "setx", "env ")):
+        _add_in_options(raw, low, in_options, limits)
     patience = limits.places
     at = 0
     while (found := names.assigned.search(low, at, limits.end)) is not None:
@@ -227,14 +241,22 @@ def add_named(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
         patience -= 1
         if patience <= 0:
             limits.end = min(at, limits.end)
-            return
-    if _OPTIONS(low) is None and not any(word in low for word in ("login", "setenv", "setx", "env ")):
-        return
+            break
+    spans += in_options
+
+
+def _add_in_options(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
+    """Add what stands behind names that are options of commands, or words of a ``.netrc`` or of a shell's ``set``."""
+    option, patience = known_names().option, limits.places
     at = 0
-    while (found := names.option.search(low, at, limits.end)) is not None:
+    while (found := option.search(low, at, limits.end)) is not None:
         at = found.end("name")
         before = low[max(0, found.start() - 100) : found.start()]
-        if _BEFORE_OPTION.search(before) or _BEFORE_NETRC.search(before) or _BEFORE_SET.search(before):
+        if (
+            ("-" in before and _BEFORE_OPTION.search(before))
+            or ("login" in before and _BEFORE_NETRC.search(before))
+            or (("set" in before or "env" in before) and _BEFORE_SET.search(before))
+        ):
             at = _add_value(raw, low, found, spans)
         patience -= 1
         if patience <= 0:

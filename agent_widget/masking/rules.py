@@ -329,11 +329,11 @@ ODD: Final = (
 
 NAMES: Final = (
     Name("password", "pass", r"pass(?:word|wd|phrase|code|wort)", "DB_PASSWORD={value}"),
-    Name("password", "pass", r"pass(?:(?<=[_.-]pass)|(?<![a-z0-9]pass))", 'db_pass: "{value}"'),
+    Name("password", "pass", r"pass(?![a-z])(?:(?<=[_.-]pass)|(?<![a-z0-9]pass))", 'db_pass: "{value}"'),
     Name(
         "password",
         "pass",
-        r"pass(?:(?<=dbpass)|(?<=(?:ftp|ssh)pass)|(?<=(?:mail|root|smtp|user)pass)|(?<=keypass)|(?<=storepass))"
+        r"pass(?![a-z])(?:(?<=dbpass)|(?<=(?:ftp|ssh)pass)|(?<=(?:mail|root|smtp|user)pass)|(?<=keypass)|(?<=storepass))"
         r"(?!=\d+\.\d)",  # no version of a package
         "SSHPASS={value}",
         "https://manpages.debian.org/sshpass",
@@ -343,13 +343,13 @@ NAMES: Final = (
     Name(
         "key",
         "key",
-        r"key(?:[_-]?(?:base|data))?",
+        r"key(?:[_-]?(?:base|data))?+",
         '"api_key": "{value}"',
         before="api access private secret account auth signing encryption master service app application admin "
         "storage shared subscription client license deploy webhook write server session crypto cipher aes "
         "hmac jwt fernet ssh root global consumer integration ingest functions web",
     ),
-    Name("secret", "secret", r"secret(?:[_-]?(?:key|id))?", "client_secret: '{value}'"),
+    Name("secret", "secret", r"secret(?:[_-]?(?:key|id))?+", "client_secret: '{value}'"),
     Name("credential", "credential", r"credentials?", "credential={value}"),
     Name(
         "signature",

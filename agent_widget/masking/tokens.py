@@ -92,6 +92,8 @@ class _Shapes:
 def _first_part(part: str, cut: bool) -> str:
     """Return the pattern of the least that stands for the first random part of a template (``word:36+``)."""
     alphabet, _, many = part.partition(":")
+    if alphabet == "base64":
+        return ""  # it may go on behind the run of letters in which it begins
     least, letters = int(re.split(r"[,+]", many)[0]), f"[{ALPHABETS[alphabet]}]"
     return rf"{letters}{{{least}}}" if not cut else rf"(?:{letters}{{{least}}}|{letters}++\x1a)"
 
@@ -149,15 +151,17 @@ _COLOUR: Final = expression(r"[0-9]{0,3}m")
 def add_tokens(raw: str, classes: bytes, at: int, spans: list[Span], limits: Limits) -> None:
     """Add what has the shape of a token, from the first run of letters on, which begins at ``at``."""
     patience, shapes = limits.places, shapes_of(CUT in raw)
-    while at >= 0:
+    behind = shapes.behind.search
+    while 0 <= at < limits.end:
         end = classes.find(b" ", at)
         if end < 0:
             end = len(raw)
-        looked, end = _in_run(raw, at, end, spans, patience, shapes)
-        patience -= looked
-        if patience <= 0:
-            limits.end = at
-            return
+        if at == 0 or raw[at - 1] in "\\%[;" or raw[end : end + 1] == CUT or behind(raw, at - 1, end) is not None:
+            looked, end = _in_run(raw, at, end, spans, patience, shapes)
+            patience -= looked
+            if patience <= 0:
+                limits.end = at
+                return
         at = classes.find(RUN, end)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 from ..expressions import expression
@@ -92,15 +91,18 @@ def is_phrase(value: str, password: bool) -> bool:
 
 def is_jumbled(value: str) -> bool:
     """Return whether capitals and small letters follow each other as in no words put together."""
-    if len(value) < 12:
+    if len(value) < 12 or value.islower() or value.isupper():
         return False
-    turns = sum(one.isupper() != other.isupper() for one, other in pairwise(value) if one.isalpha() and other.isalpha())
-    return turns > 0.35 * len(value)
+    return len(_TURN.findall(value)) > 0.35 * len(value)
+
+
+_TURN: Final = expression("[a-z](?=[A-Z])|[A-Z](?=[a-z])")
+_DIGIT: Final = expression("[0-9]")
 
 
 def is_by_chance(value: str) -> bool:
     """Return whether letters and digits are mixed as no name mixes them."""
-    digits = sum(map(str.isdigit, value))
+    digits = len(_DIGIT.findall(value))
     if digits == len(value):
         return False
     return digits >= 4 or (digits >= 1 and value != value.lower() and value != value.upper()) or is_jumbled(value)

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from agent_widget import cli
 from agent_widget.ingest.collector import Collector
-from agent_widget.masking import addresses, deep, mask, masked, named, reference, tokens, values
+from agent_widget.masking import addresses, deep, engine, mask, masked, named, reference, tokens, values
 from agent_widget.tables import PREVIEW_CHARS, Gone, Record
+from tests.support.worst_texts import pieces, repeated
 
 LETTERS = string.ascii_letters + string.digits
 chance = random.Random(7)
@@ -263,30 +264,74 @@ SLOW += [
 def test_places_looked_at_grow_with_the_text_and_not_with_its_square(
     piece: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every look in Python at a place that may hold a secret goes through one of these."""
-    looks = 0
+    count = looks(monkeypatch)
+
+    def places(size: int) -> int:
+        return count(piece * (size // len(piece)))
+
+    assert places(100_000) <= 2.2 * places(50_000) + 100
+    assert places(400_000) < 30_000
+
+
+def looks(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
+    """Return a function that counts the looks in Python at places of a text that may hold a secret."""
+    number = 0
 
     def counted(function: Callable[..., object]) -> Callable[..., object]:
         def call(*values: object) -> object:
-            nonlocal looks
-            looks += 1
+            nonlocal number
+            number += 1
             return function(*values)
 
         return call
 
-    each = {"_named", "_is_token", "is_placeholder", "is_place", "is_by_chance"}
+    each = {"_named", "_in_run", "_is_token", "is_placeholder", "is_place", "is_by_chance"}
     for module in (addresses, named, tokens, values):
         for name in each & vars(module).keys():
             monkeypatch.setattr(module, name, counted(getattr(module, name)))
 
-    def places(size: int) -> int:
-        nonlocal looks
-        looks = 0
-        mask(piece * (size // len(piece)))
-        return looks
+    def count(text: str) -> int:
+        nonlocal number
+        number = 0
+        mask(text)
+        return number
 
-    assert places(100_000) <= 2.2 * places(50_000) + 100
-    assert places(400_000) < 30_000
+    return count
+
+
+def test_no_text_that_is_written_from_the_rules_has_more_looks_than_its_length_allows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    count = looks(monkeypatch)
+    size = 10_000
+    for piece in chance.sample(pieces(chance), 150):
+        found = count(repeated(piece, size))
+        assert found < 10_000, piece
+        if found > 1_000:
+            assert count(repeated(piece, 2 * size)) <= 2.2 * found + 100, piece
+
+
+GROUPS = [name for name in vars(engine) if name.startswith("add_")]
+
+
+def test_no_rule_is_tried_where_nothing_of_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    for name in GROUPS:
+        monkeypatch.setattr(engine, name, lambda *_, name=name: tried.append(name))
+    for text in ORDINARY:
+        mask(text)
+        reference(text)
+    assert tried == []
+    mask("password: x, " + "a" * 30)
+    assert tried == ["add_in_headers", "add_named", "add_tokens", "add_in_places"]
+
+
+ORDINARY = [
+    "The build is green again: 14 files changed, 120 insertions(+), 8 deletions(-) in src/report.",
+    '{"command":"cd /home/me/work && go build ./... 2>&1 | tail -40","description":"Build all"}',
+    "Größe der Datei geändert, alles andere bleibt",
+    "\n".join(f"{number}: def part_{number}(value): return value + {number}" for number in range(40)),
+]
 
 
 @pytest.mark.parametrize("piece", SLOW)

@@ -5,33 +5,17 @@ from __future__ import annotations
 import json
 import random
 import re
-import string
 from typing import Any
 
 import pytest
 
 from agent_widget.masking import deep, mask, reference
-from agent_widget.masking.rules import ALPHABETS, NAMES, ODD, SHAPES, SOURCES, VAGUE, Name, Shape
+from agent_widget.masking.rules import NAMES, ODD, SHAPES, SOURCES, VAGUE, Name, Shape
 from agent_widget.masking.tokens import compiled, variants
 from tests.support.secrets import KINDS, PLACEMENTS, Chance, Placement, placed, private_key
+from tests.support.worst_texts import example, letters
 
 chance = random.Random(3)
-
-
-def letters(alphabet: str) -> str:
-    return "".join(sign for sign in string.printable if re.fullmatch(f"[{ALPHABETS[alphabet]}]", sign))
-
-
-def example(template: str, fewer: int = 0) -> str:
-    """Return a template filled by chance; with ``fewer`` letters in its last part."""
-    parts = re.split(r"(\{[^}]*\})", re.sub(r"\(([^)]*)\)", lambda found: chance.choice(found[1].split("|")), template))
-    last = max(index for index, part in enumerate(parts) if part.startswith("{"))
-    for index, part in enumerate(parts):
-        if part.startswith("{"):
-            alphabet, _, many = part[1:-1].partition(":")
-            number = int(re.split(r"[,+]", many)[0]) - (fewer if index == last else 0)
-            parts[index] = "".join(chance.choice(letters(alphabet)) for _ in range(number))
-    return "".join(parts)
 
 
 RULES = [*SHAPES, *ODD]
@@ -40,7 +24,7 @@ RULES = [*SHAPES, *ODD]
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.kind}: {rule.template[:24]}")
 def test_the_example_of_a_shape_is_masked(rule: Shape) -> None:
     for _ in range(5):
-        token = example(rule.template)
+        token = example(rule.template, chance)
         if not any(sign.isdigit() for sign in token) or len(token) < 20:
             continue  # too short to differ from a word, or drawn without any digit
         if "hook" in token:
@@ -55,7 +39,7 @@ def test_the_example_of_a_shape_is_masked(rule: Shape) -> None:
 def test_what_is_too_short_for_a_shape_is_left(rule: Shape) -> None:
     """Where only its last part is shorter than any real token, and nothing else knows the rest."""
     least = int(re.findall(r"\{\w+:(\d+)[^}]*\}", rule.template)[-1])
-    token = example(rule.template, fewer=min(least, 8) if least > 8 else least)
+    token = example(rule.template, chance, fewer=min(least, 8) if least > 8 else least)
     kinds = re.findall(r"\[masked: (.*?)\]", mask(f"it is {token} here"))
     assert rule.kind not in kinds or sum(other.kind == rule.kind for other in RULES) > 1
 
@@ -258,6 +242,7 @@ LEFT = [
     "docker run -p 127.0.0.1:5432:5432 postgres",
     "ssh -L 5432:localhost:5432 me@box",
     "arn:*:lambda:*:invoke",
+    "sshpass -p [masked: OpenRouter key] ssh me@host",
 ]
 
 
