@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -350,21 +351,21 @@ def _serve(options: argparse.Namespace) -> None:
 
 def _made(options: argparse.Namespace) -> Server:
     """Return the server that is asked for, with what its archive remembers."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from .ingest.collector import Collector
-    from .server.app import Server
 
     receiver, paths, followed = None, list(options.paths), None
     wheres = _followed(options)
     if options.otlp is not None:
         receiver = _receiver(options)
         paths += [receiver.directory] if paths else []
-    collector = Collector(
-        paths,
-        masking=not options.no_masking,
-        archive=_archive(options),
-        retention_ms=options.retention,
-        follows=bool(wheres),
-    )
+    make = partial(Collector, masking=not options.no_masking, retention_ms=options.retention, follows=bool(wheres))
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(make, paths, archive=_archive(options))  # its archive waits for the disk
+        from .server.app import Server
+
+        collector = making.result()
     for each in wheres:
         if each.is_broker:
             _broker(each.url, options)
