@@ -121,7 +121,7 @@ export function agentColumns(store: Shown, known: Knowledge): readonly Column<Ag
     column(
       "activity",
       "doing",
-      { min: 120, wish: 210, grow: 2, rank: 3 },
+      { min: 150, wish: 210, grow: 2, rank: 3 },
       (row) => row.activity,
       (row) => <Line text={row.activity} />,
     ),
@@ -204,9 +204,24 @@ export function withKnown(
   return columns
     .filter(({ key }) => has(key))
     .map((column) => (rare(column.key) ? { ...column, sparse: true } : column))
+    .map((column) => (column.key === "status" ? asLongAs(column, agents) : column))
     .map((column) =>
-      column.key === "cost_usd" && twoCosts ? { ...column, min: 134, title: "cost / with subagents" } : column,
+      column.key === "cost_usd" && twoCosts ? { ...column, min: 112, title: "cost + subagents" } : column,
     );
+}
+
+/** About the width of a character, in px. */
+const CHARACTER = 6.7;
+
+/** No wider than the longest status with its reason. */
+function asLongAs(column: Column<AgentItem>, agents: readonly AgentsRow[]): Column<AgentItem> {
+  const longest = agents.reduce(
+    (most, { status, status_reason }) => Math.max(most, (status?.length ?? 0) + (status_reason?.length ?? 0) + 1),
+    0,
+  );
+  const px = Math.ceil(longest * CHARACTER);
+  const { min, wish = min, grow } = column;
+  return { ...column, min: Math.min(min, Math.max(px, 80)), wish: Math.min(wish, px), grow: px > wish ? grow! : 0 };
 }
 
 /** What few of many agents know gives way to what the others do. */

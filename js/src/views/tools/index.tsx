@@ -143,7 +143,13 @@ function Calls({ rows, tool, question }: PartProps & { tool: string | null }) {
   const { store, nav } = useApp();
   const { tool_calls: calls } = store.tables;
   const columns = useMemo(() => callColumns(store).filter(({ key }) => key !== "name" || tool === null), [store, tool]);
-  const shown = useMemo(() => knownColumns(columns, rows), [columns, rows]);
+  const shown = useMemo(() => {
+    const known = knownColumns(columns, rows);
+    // Where nothing else is known of the calls, the tool is what they are about.
+    return known.some(({ lead }) => lead)
+      ? known
+      : known.map((column) => (column.key === "name" ? { ...column, min: 130 } : column));
+  }, [columns, rows]);
   return (
     <Grid
       label={tool === null ? "Calls" : `Calls of ${oneLine(tool)}`}
