@@ -701,17 +701,19 @@ def test_a_round_is_followed_by_a_rest_as_long_as_it_was_and_not_by_a_long_one(
 ) -> None:
     collector = minute.watcher.collector
     minute.run(60)
-    settle, rests = collector.settle, []
+    read_on, rests = collector.read_on, []
 
-    def slow(**options: bool) -> bool:
-        minute.now += seconds
-        return settle(**options)
+    def slow(stop: Callable[[], bool]) -> bool:
+        all_read = read_on(stop)
+        Minute.pass_(minute, seconds)
+        minute.watcher._note(str(collector.sources[0].root / "tasks.json"))  # which was written meanwhile
+        return all_read
 
     def pass_(seconds: float) -> None:
         rests.append(seconds)
         Minute.pass_(minute, seconds)
 
-    monkeypatch.setattr(collector, "settle", slow)
+    monkeypatch.setattr(collector, "read_on", slow)
     monkeypatch.setattr(watching.time, "sleep", pass_)
     monkeypatch.setattr(minute.watcher._wake, "wait", lambda timeout: None)  # changes keep coming
     minute.run(1)

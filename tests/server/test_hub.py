@@ -108,6 +108,30 @@ def test_one_change_wakes_one_round_whatever_the_number_of_clients(
     asyncio.run(run())
 
 
+def test_a_change_is_sent_where_it_is_told_of_if_the_pace_allows_and_else_by_the_rounds(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To wake the task of the rounds takes as long as a round."""
+    monkeypatch.setattr(protocol, "HEARTBEAT", 600.0)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        async with served(workspace) as server, following(server, 2) as clients:
+            await level(server, clients)
+            rounds = server._hub
+            await until_async(lambda: rounds._waits and loop.time() > rounds._next_at)
+            for at_once in (True, False):
+                server.store.apply(log_rows(f"at once: {at_once}"))
+                rounds.wake()
+                behind = {follower.position != server.store.position for follower in rounds.followers}
+                assert behind == {not at_once}
+                rounds._next_at = loop.time() + 0.05
+            answers = [await client.answer() for client in clients for _ in range(2)]
+            assert len(answers) == 4
+
+    asyncio.run(run())
+
+
 def test_the_pace_grows_with_the_number_of_clients(workspace: Path) -> None:
     async def run() -> None:
         async with served(workspace) as server:
