@@ -135,9 +135,17 @@ def variants(template: str) -> list[str]:
     return [alternative + rest for alternative in alternatives.split("|")]
 
 
-@cache
+_FIRST_TEXTS: Final = iter(range(500))
+"""Texts without a cut for which the rules for cut ones do as well: to compile both takes longer than to use these."""
+
+
 def shapes_of(cut: bool) -> _Shapes:
     """Return the rules of tokens, for a text that holds a :data:`CUT` or none."""
+    return _made(cut or next(_FIRST_TEXTS, None) is not None)
+
+
+@cache
+def _made(cut: bool) -> _Shapes:
     return _Shapes(cut)
 
 

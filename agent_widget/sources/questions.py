@@ -38,20 +38,28 @@ class _Shapes:
     """
 
     def __init__(self, *shapes: str, plain: str = "", often: bool = False) -> None:
-        """Take shapes; ``often``: they are to be looked for quickly, and may take longer to be made ready."""
+        """Take shapes; ``often``: they are to be looked for quickly once they were looked for :data:`_FEW` times."""
         self.shapes = shapes
-
-        def words() -> str:
-            either = by_letters(shapes) if often else f"(?:{'|'.join(shapes)})"
-            return rf"\W{either}(?!\w)".replace(" ", r"\s+")
-
-        self._words = expression(words)
+        self._words = expression(_of_words(f"(?:{'|'.join(shapes)})"))
+        self._quick = expression(lambda: _of_words(by_letters(shapes)))
+        self._slow_uses: float = _FEW if often else float("inf")
         self._plain = expression(plain)
         self._has_plain = bool(plain)
 
     def stand_in(self, low: str) -> bool:
         """Return whether one of them stands in a text."""
-        return bool(self._words.search(low) or (self._has_plain and not low.isascii() and self._plain.search(low)))
+        words = self._words if self._slow_uses > 0 else self._quick
+        self._slow_uses -= 1
+        return bool(words.search(low) or (self._has_plain and not low.isascii() and self._plain.search(low)))
+
+
+_FEW: Final = 100
+"""Texts that are looked through before expressions are made for it that are quicker, and take 20 ms to be made."""
+
+
+def _of_words(either: str) -> str:
+    """Return what looks for whole words."""
+    return rf"\W{either}(?!\w)".replace(" ", r"\s+")
 
 
 def _low(sentence: str) -> str:
