@@ -303,12 +303,12 @@ class _Keyed:
         if old is not None and _is_late(self.definition, old, fields):
             return None
         if old is None:
-            if not fields.keys() <= self.template.keys():
-                raise KeyError(*fields.keys() - self.template.keys())
             new = Row(self.template)
             new.update(defaults)
             new["id"] = id
             new.update(fields)
+            if len(new) != len(self.template):
+                raise KeyError(*new.keys() - self.template.keys())
             return new
         for name, value in fields.items():
             now = old[name]  # KeyError: no such column

@@ -217,9 +217,9 @@ class Tail:
 
     def _note_sums(self, data: bytes) -> None:
         """Keep checksums of what was read at the offset."""
-        begun = self._offset % BLOCK
+        begun, bytes_read = self._offset % BLOCK, memoryview(data)
         for start in range(-begun, len(data), BLOCK):
-            self._sum = zlib.crc32(data[max(0, start) : start + BLOCK], self._sum)
+            self._sum = zlib.crc32(bytes_read[max(0, start) : start + BLOCK], self._sum)
             if start + BLOCK <= len(data):
                 self._sums.append(self._sum)
                 self._sum = 0

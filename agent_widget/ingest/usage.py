@@ -52,8 +52,11 @@ class UsageRows:
 
     def claimed(self, claims: Iterable[Record | Gone]) -> Iterator[Record | Gone]:
         """Yield the same, but note which doubtful rows they are about."""
+        if not self._doubted:
+            yield from claims
+            return
         for claim in claims:
-            if self._doubted and claim.table == "usage":
+            if claim.table == "usage":
                 self._doubted.pop(claim.id, None)
                 if isinstance(claim, Record):
                     self._read.add(claim.fields["agent_id"])

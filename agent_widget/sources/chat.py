@@ -50,7 +50,8 @@ from .texts import brief, said, title_of
 L = TypeVar("L")
 T = TypeVar("T")
 
-_STEPS: Final = frozenset(get_args(Step))
+STEPS: Final = frozenset(get_args(Step))
+"""The types of steps."""
 _AGENT_ONLY: Final = frozenset({"name", "role"})
 _OF_AGENTS: Final = frozenset({"name", "role", "directory", "model"})
 """Facts about agents; all but the first two are about sessions too, as are all others."""
@@ -417,7 +418,7 @@ class Chat(Reader, Generic[L, V]):
     def take(self, voice: V, steps: Iterable[Step | Item]) -> Iterator[Item]:
         """Yield what follows from steps of one voice."""
         for step in steps:
-            if type(step) in _STEPS:
+            if type(step) in STEPS:
                 yield from voice.take(step)  # type: ignore[arg-type]
             else:
                 yield step  # type: ignore[misc]

@@ -126,8 +126,10 @@ class Conversation:
         at, times = step.at, self._times
         if times is None:
             self._times = at, at
-        elif not times[0] <= at <= times[1]:
-            self._times = min(times[0], at), max(times[1], at)
+        elif at > times[1]:
+            self._times = times[0], at
+        elif at < times[0]:
+            self._times = at, times[1]
         _TAKES[type(step)](self, step)
         return items
 

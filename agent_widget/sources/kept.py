@@ -84,7 +84,7 @@ class Kept(dict[str, V]):
 
     def _find(self, key: str) -> Any:
         """Return what the shelf has of a key, decoded, and take it into memory; :data:`_NOTHING` if it has none."""
-        data = self._encoded.pop(key, None)
+        data = self._encoded.pop(key, None) if self._encoded else None
         if data is None:
             if self._shelf is None or key in self._changed:  # the latter was removed
                 return _NOTHING
@@ -92,7 +92,7 @@ class Kept(dict[str, V]):
             if data is None:
                 return _NOTHING
         value = self._decode(data)
-        super().__setitem__(key, value)
+        dict.__setitem__(self, key, value)
         return value
 
     def __missing__(self, key: str) -> V:
@@ -105,20 +105,21 @@ class Kept(dict[str, V]):
         return found
 
     def __contains__(self, key: object) -> bool:
-        return super().__contains__(key) or (isinstance(key, str) and self._find(key) is not _NOTHING)
+        return dict.__contains__(self, key) or (isinstance(key, str) and self._find(key) is not _NOTHING)
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, or ``default``."""
-        value = super().get(key, _NOTHING)
+        value = dict.get(self, key, _NOTHING)  # a call of super() takes longer than this
         if value is _NOTHING:
             value = self._find(key)
         return default if value is _NOTHING else value
 
     def __setitem__(self, key: str, value: V) -> None:
-        super().__setitem__(key, value)
+        dict.__setitem__(self, key, value)
         if self._shelf is not None:
             self._changed[key] = None
-            self._encoded.pop(key, None)
+            if self._encoded:
+                self._encoded.pop(key, None)
 
     def held(self, key: str) -> V | None:
         """Return the value of a key if it is in memory."""

@@ -158,7 +158,7 @@ class Talk(Voice):
 
     def take(self, step: Step) -> list[Item]:
         """Return the rows that follow from a step, without those that another file describes better."""
-        items, kind = super().take(step), type(step)
+        items, kind = Voice.take(self, step), type(step)
         if kind in _GOES_ON and self.parent is None:
             self.source.live.went_on(self.agent)
             if isinstance(step, Call) and step.asks is not None:

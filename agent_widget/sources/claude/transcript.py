@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from ..base import Item, Record
-from ..chat import UNDATED, Chat
+from ..chat import STEPS, UNDATED, Chat
 from ..conversation import Conversation
 from ..directories import directory_name, worktree_of
 from ..kept import forget_oldest
@@ -72,7 +72,7 @@ class TranscriptReader(Chat[Line, Talk]):
 
     def read(self, data: bytes) -> Iterable[Item]:
         """Return what follows from one line; one without a time is of the time of the line before."""
-        if data.startswith(_REQUEST) or _is_progress(data) or not data.strip():
+        if data.startswith(_REQUEST) or _is_progress(data) or not data or data.isspace():
             return ()
         line = parse_as(DECODER, data)
         if line.type in _SILENT:
@@ -111,7 +111,11 @@ class TranscriptReader(Chat[Line, Talk]):
             yield from self._introduce(talk, agent, line)
         if line.cwd is not None and (line.cwd != talk.cwd or line.gitBranch != talk.branch):
             yield from self.take(talk, self._whereabouts(talk, line, at))
-        yield from self.take(talk, mean(talk, line, at))
+        for step in mean(talk, line, at):  # as `take` does it: a generator less for each line
+            if type(step) in STEPS:
+                yield from talk.take(step)  # type: ignore[arg-type]
+            else:
+                yield step  # type: ignore[misc]
 
     def speaker(self, line: Line) -> tuple[str, str | None]:
         """Return the session and the subagent of a line."""
