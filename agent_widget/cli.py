@@ -19,8 +19,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-import msgspec
-
 from . import environment
 from .failures import Failure
 from .garbage import uncollected
@@ -399,7 +397,7 @@ def _find(options: argparse.Namespace) -> None:
     runtime = next((runtime for runtime in runtimes() if runtime.pid == server.pid), None)
     if runtime is None:
         raise Failure("the server has ended at once; see agent-widget doctor")
-    print(msgspec.json.encode(runtime).decode(), flush=True)
+    print(runtime.encode().decode(), flush=True)
 
 
 def _followed(options: argparse.Namespace) -> list[Where]:
@@ -534,7 +532,7 @@ async def _run_server(server: Server, ready_json: bool, open_page: bool) -> None
 
 
 def _say_ready(server: Server) -> None:
-    print(msgspec.json.encode(server.runtime).decode(), flush=True)
+    print(server.runtime.encode().decode(), flush=True)
     _detach()
 
 

@@ -70,6 +70,18 @@ class Runtime(msgspec.Struct):
         """The port in the url."""
         return int(self.url.rsplit(":", 1)[1].split("/")[0])
 
+    def encode(self) -> bytes:
+        """Return it as one line of JSON. msgspec writes no path that is not UTF-8."""
+        return json.dumps(msgspec.to_builtins(self)).encode()
+
+    @staticmethod
+    def decode(data: bytes) -> Runtime:
+        """Return what :meth:`encode` has written. Raises ``ValueError``."""
+        try:
+            return msgspec.convert(json.loads(data), Runtime)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
 
 def runtime_directory() -> Path:
     """Return the directory of runtime files, below Jupyter's own runtime directory."""
@@ -88,7 +100,7 @@ def published(runtime: Runtime) -> Iterator[Path]:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = directory / f"server-{runtime.pid}-{runtime.port}.json"
     draft = path.with_suffix(".new")
-    data = json.dumps(msgspec.to_builtins(runtime)).encode()  # msgspec writes no path that is not UTF-8
+    data = runtime.encode()
     with secure_write(str(draft)) as file:
         try:
             if os.write(file.fileno(), data) < len(data):
@@ -172,11 +184,11 @@ def runtimes() -> Iterator[Runtime]:
     """Return the servers that run on this machine, newest first; remove the files of servers that are gone."""
     found = []
     for path in runtime_directory().glob("server-*.json"):
-        with contextlib.suppress(OSError, ValueError, RecursionError), path.open("rb") as file:
+        with contextlib.suppress(OSError, ValueError), path.open("rb") as file:
             status = os.fstat(file.fileno())
             if os.name == "posix" and (status.st_uid != os.getuid() or status.st_mode & 0o077):
                 continue  # somebody else could have written it, or read it: do not trust it with a connection
-            runtime = msgspec.convert(json.loads(file.read()), Runtime)
+            runtime = Runtime.decode(file.read())
             if _is_locked(file, runtime.pid):
                 found.append(runtime)
             else:

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import msgspec
 from websockets.asyncio.client import unix_connect
 
 from ..addresses import Where
@@ -108,8 +107,8 @@ class SshOrigin(SocketOrigin):
         finally:
             await _ended(process)
         for line in reversed(out.splitlines()):  # what a login shell prints may come before
-            with contextlib.suppress(msgspec.DecodeError):
-                return msgspec.json.decode(line, type=Runtime)
+            with contextlib.suppress(ValueError):
+                return Runtime.decode(line)
         raise Unreachable(self._reason(err, "it printed nothing"))
 
     def _remote(self) -> str:

@@ -189,7 +189,7 @@ def _has_assigned(low: str) -> bool:
     )
 
 
-_NAMED: Final = re.compile(r"[\s=%>\"'@$~…\\]").search
+_NAMED: Final = re.compile(r"[\s=%>\"'@$~…\\\x1b]").search
 
 
 def is_plain(text: str) -> bool:

@@ -224,8 +224,14 @@ def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int, sh
             continue
         begin = one.end()
         rule = rules[(one.lastindex or 1) - 1]
-        if begin >= end and start > first and raw[begin : begin + 1] == CUT and _fixed(rule) < 3:
-            return looked, end  # a letter behind a sign, and some more: the end of anything
+        if (
+            begin >= end
+            and start > first
+            and raw[begin : begin + 1] == CUT
+            and _fixed(rule) < 3
+            and shapes_of(False).beginning(raw[start])[0].match(raw, start) is None
+        ):
+            return looked, end  # a letter behind a sign, and some more, but no whole token: the end of anything
         if "{base64" in rule.template:
             begin = _BASE64_END.match(raw, begin).end()  # type: ignore[union-attr]
         if _is_token(rule, raw[start : min(begin, start + LOOK)], raw[begin : begin + 1] == CUT) and not (

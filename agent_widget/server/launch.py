@@ -18,8 +18,6 @@ from types import TracebackType
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-import msgspec
-
 from .. import environment
 from ..addresses import listed, where
 from ..discovery import Runtime, find_server, is_alive, runtimes, starting
@@ -238,7 +236,7 @@ def _start(arguments: Sequence[str], follow: Sequence[str], meanwhile: Callable[
             process.terminate()
             raise
         if line:
-            return Server(msgspec.json.decode(line, type=Runtime), process)
+            return Server(Runtime.decode(line), process)
         process.wait()
         stderr_file.seek(0)
         last = stderr_file.read().decode("utf-8", "replace").strip().rpartition("\n")[2].removeprefix("agent-widget: ")

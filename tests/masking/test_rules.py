@@ -33,6 +33,9 @@ def test_the_example_of_a_shape_is_masked(rule: Shape) -> None:
             assert token not in mask(text), text
         assert "[masked: " in mask(f"it is {token} here")
         assert token not in reference(token), "an id is not plain that is one"
+        if rule in SHAPES:
+            assert token not in mask(f"--{token}…"), "where a preview ends, a whole one is no cut one"
+            assert token not in reference(f"\x1b[32m{token}"), "what a terminal colours is one all the same"
 
 
 @pytest.mark.parametrize("rule", SHAPES, ids=lambda rule: f"{rule.kind}: {rule.template[:24]}")

@@ -99,3 +99,11 @@ def test_a_server_that_nobody_would_know_of_is_ended(home: Path, own_machine: Pa
         patch.setattr(launch.subprocess, "Popen", Popen)
         launch.reuse_or_start([home], launch.Options(), interrupted)
     assert started[0].wait(10) is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are UTF-8")
+def test_a_server_is_started_and_found_for_a_path_that_is_not_utf_8(tmp_path: Path, own_machine: Path) -> None:
+    place = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    os.mkdir(place)
+    with launch.serve(place, idle_timeout=60) as server:
+        assert launch.serve(place).pid == server.pid
