@@ -17,6 +17,7 @@ from .values import (
     Limits,
     Span,
     is_by_chance,
+    is_drawn,
     is_jumbled,
     is_placeholder,
 )
@@ -26,12 +27,14 @@ _URL: Final = expression(
     r"|://(?P<user>[A-Za-z0-9_.~-]{16,200}+)(?::x-oauth-basic|:)?@"
 )
 _JDBC: Final = expression(r"jdbc:oracle:\w{1,10}:[^\s/:@]{1,60}/(?P<value>[^\s@\"']{1,100})@")
+_SPACE: Final = r"(?:%20|\s{1,3}(?:[\"']\s?\+\s?[\"'])?)"
+"""Between the two words of a header: also in an address, and in a program that puts them together."""
 _HEADER: Final = expression(
-    rf"authorization(?:{QUOTE})?\s{{0,3}}[:=,]\s{{0,3}}(?:{QUOTE})?(?P<scheme>[a-z][a-z0-9-]{{1,20}}\s{{1,3}})?"
+    rf"authorization(?:{QUOTE})?\s{{0,3}}[:=,]\s{{0,3}}(?:{QUOTE})?(?:(?P<scheme>[a-z][a-z0-9-]{{1,20}}){_SPACE})?"
     r"(?P<value>[\w.~+/=:-]{6,}+)",
     re.ASCII,
 )
-_BEARER: Final = expression(r"bearer(?P<scheme>)\s{1,3}(?P<value>[\w.~+/=-]{12,}+)", re.ASCII)
+_BEARER: Final = expression(rf"bearer(?P<scheme>){_SPACE}(?P<value>[\w.~+/=-]{{12,}}+)", re.ASCII)
 _COOKIE: Final = expression(
     rf"cookie(?:{QUOTE})?(?:\s{{0,3}}[:=]\s{{0,3}}|\s)(?:{QUOTE})?(?P<value>[\w.%$-]{{1,60}}=[^\s\"'`\\;,\x1a]{{4,}}+(?:;[^\n\"'`\\\x1a]*+)?)",
     re.ASCII,
@@ -52,6 +55,8 @@ _PROGRAMS: Final = {
         "helm",
         "oc ",
         "zip ",
+        "sqlcmd",
+        "bcp ",
     ),
 }
 _ARGUMENT: Final = rf"(?:{QUOTE})?(?:[ \t=]|(?:{QUOTE})\s{{0,3}},\s{{0,3}}){{1,3}}"
@@ -107,6 +112,8 @@ def add_in_addresses(raw: str, spans: list[Span], limits: Limits) -> None:
         port, slash, _ = value.partition("/")
         if slash and (port.isdigit() or not port or not is_by_chance(value)):
             continue
+        if value.isalpha() and raw.endswith(f"/{value}:", 0, begin):  # postgres:postgres
+            continue
         place = PLACE.match(value)
         if (raw[end : end + 1] == CUT and value.isdigit()) or (place and place.end() == len(value)):
             continue
@@ -144,7 +151,7 @@ STATED: Final = expression(
     r"(?:(?:i(?<!\wi)dentified[ \t]{1,3}(?:with[ \t]{1,3}\w{1,40}[ \t]{1,3})?by"
     r"|w(?<!\ww)ith[ \t]{1,3}(?:encrypted[ \t]{1,3})?password"
     r"|r(?<!\wr)equirepass|m(?<!\wm)asterauth|c(?<!\wc)onvertto-securestring)[ \t]{1,3}(?:-string[ \t]{1,3})?"
-    r"|(?P<loose>p(?<!\wp)assword[ \t]{1,3}(?=['\"`])))"
+    r"|(?P<loose>p(?<!\wp)assword(?:[ \t]{1,3}|\()(?=['\"`])))"
     r"(?P<quote>\\{0,3}['\"`])?(?P<value>[^\s'\"`\\;\x1a]{4,200}+)(?(quote)(?=\\{0,3}['\"`]|\x1a|\Z))",
     re.ASCII,
 )
@@ -153,10 +160,32 @@ PIPED: Final = expression(
     r"(?:e(?<!\we)cho|p(?<!\wp)rintf)[ \t]{1,3}(?:-[neE]{1,3}[ \t]{1,3})?(?:['\"]?%s(?:\\n)?['\"]?[ \t]{1,3})?"
     r"(?P<quote>['\"])?"
     r"(?P<value>[^\s'\"|\\\x1a]{4,200}+)(?(quote)['\"])[ \t]{0,3}\|[^|\n]{0,100}?"
-    r"(?:sudo[ \t]{1,3}(?:-[a-zA-Z]{1,9}[ \t]{1,3}){0,3}-[a-z]{0,4}S|-stdin\b)",
+    r"(?:sudo[ \t]{1,3}(?:-[a-zA-Z]{1,9}[ \t]{1,3}){0,3}-[a-z]{0,4}S|-stdin\b|chpasswd\b)",
     re.ASCII,
 )
 """A password that a program is given by a pipe: ``echo x | sudo -S …``, ``… | docker login --password-stdin``."""
+LISTED: Final = expression(
+    rf"(?:(?<![a-z])key|token|secret|credential)s(?:{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
+    r"(?P<items>(?:(?:[\[(,\s\"'`-]|\\+[n\"']){1,12}+[\w+/=.~-]{2,}+){1,20}+)",
+    re.ASCII,
+)
+"""Several values of one name: ``api_keys: ["x", "y"]``, or the lines below it in YAML."""
+_ITEM: Final = expression(r"[\w+/=.~-]{20,}+", re.ASCII)
+
+
+def add_listed(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
+    """Add the secrets in lists that a name stands before."""
+    patience = limits.places
+    for found in LISTED.finditer(low, 0, limits.end):
+        patience -= 1
+        if patience <= 0:
+            limits.end = found.start()
+            return
+        for item in _ITEM.finditer(raw, *found.span("items")):
+            if is_drawn(item[0][:LOOK]):
+                spans.append(Span(*item.span(), "secret"))
+
+
 PHRASE: Final = expression(
     r"(?:mnemonic|(?:seed|recovery|secret)[ _-]?phrase)(?:\\*[\"'`])?[ \t]{0,3}(?:[:=]|is)?[ \t\\\"'`]{0,6}"
     r"(?P<value>(?:[a-z]{3,8}[ ]{1,2}){11,23}[a-z]{3,8})(?![a-z])"
@@ -207,7 +236,7 @@ def add_in_headers(raw: str, low: str, spans: list[Span], limits: Limits) -> Non
                 continue
             if is_placeholder(value) or value.lower().rstrip(":") in _SCHEMES:
                 continue
-            scheme = (found["scheme"] or "").strip()
+            scheme = found["scheme"] or ""
             sure = scheme in _SCHEMES and (len(value) >= 16 or scheme == "basic")
             if hint == "bearer":
                 secret = any(map(str.isdigit, value)) or is_jumbled(value)

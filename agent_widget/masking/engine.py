@@ -28,8 +28,9 @@ from .addresses import (
     add_in_headers,
     add_in_pgpass,
     add_in_places,
+    add_listed,
 )
-from .named import Value, add_named, known_names, rule_of
+from .named import Value, add_beside_names, add_named, known_names, rule_of
 from .tokens import (
     IN_RUN,
     RUN,
@@ -61,6 +62,8 @@ _HAS_SIGNATURE: Final = re.compile("g(?=(?:nature)?=)").search
 _HAS_F: Final = re.compile("f(?=m[12]|lt|ied )").search
 
 _HAS_NAME: Final = (_HAS_PASSWORD, _HAS_KEY, _HAS_SECRET, _HAS_AUTH)
+
+_HAS_LIST: Final = re.compile("(?:key|token|secret|credential)s").search
 
 _HAS_SLASHES: Final = re.compile("/(?=/|1[0-9]{15})").search
 _HAS_HOOK: Final = re.compile("h(?=ook)|/(?=/0|1[0-9]{15})").search
@@ -157,7 +160,7 @@ def find(text: str) -> Found:
         or (auth and ("masterauth" in low or "securestring" in low))
     ):
         add_in_places(STATED, low, raw, "password", spans, limits)
-    if "|" in raw and ("sudo" in raw or "-stdin" in raw):
+    if "|" in raw and ("sudo" in raw or "-stdin" in raw or "chpasswd" in raw):
         add_in_places(PIPED, raw, raw, "password", spans, limits)
     if (password and "phrase" in low) or (secret and "mnemonic" in low):
         add_in_places(PHRASE, low, raw, "recovery phrase", spans, limits)
@@ -171,6 +174,10 @@ def find(text: str) -> Found:
         if _HAS_OPTION(raw) is not None:
             add_in_commands(raw, low, spans, limits)
     spans += behind_names
+    if named and run >= 0:
+        add_beside_names(raw, low, spans, limits)
+        if _HAS_LIST(low) is not None:
+            add_listed(raw, low, spans, limits)
     crowd = limits.end if limits.end < len(raw) else None
     if not spans and crowd is None:
         return NONE
@@ -235,7 +242,7 @@ def _runs(signs: bytes, begin: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-_CROWD: Final = 10_000
+_CROWD: Final = 5_000
 
 
 def kind_of_value(name: str, value: str, *, vague: bool = False) -> str | None:

@@ -20,6 +20,7 @@ from .values import (
     Limits,
     Span,
     is_by_chance,
+    is_drawn,
     is_jumbled,
     is_phrase,
     is_place,
@@ -27,17 +28,32 @@ from .values import (
 )
 
 _SUFFIX: Final = r"(?:[_-]?\d{1,2}|_(?:value|prod|dev|test|staging|live|main|new|old|default))?+"
-_AFTER: Final = r"(?=[\s\\\"'`,\]:=%>]|[_-]?\d|_[vpdtslmno])"
+_AFTER: Final = r"(?=[\s\\\"'`,\]:=%>|?+<]|[_-]?\d|_[vpdtslmno])"
 """A letter of a suffix or a sign: of most words that are names too it is neither, and nothing else is tried then."""
 _SIGN: Final = (
-    r"(?=(?:[\s,\]]|\\n){0,13}+(?:[:=>%\"'`\\v]|is))"  # what most words are not followed by: nothing else is tried then
-    rf"(?:(?:{QUOTE})?(?:[,\s]|\\n){{1,12}}(?:{QUOTE})?value(?:{QUOTE})?\s{{0,3}}[:=][ \t]{{0,3}}"  # name: X, value: y
+    # what most words are not followed by: then nothing else is tried
+    r"(?=(?:[\s,\]{]|\\n){0,13}+(?:[:=>%|?+<\"'`\\vd]|is))"
+    rf"(?:(?:{QUOTE})?(?:[,\s{{]|\\n){{1,12}}(?:{QUOTE})?(?:value|default)(?:{QUOTE})?"  # name: X, value: y
+    r"\s{0,3}[:=][ \t]{0,3}"
     rf"|{QUOTE}\s{{0,3}},\s{{0,3}}(?={QUOTE})"  # ["--password", "x"]
-    rf"|(?:{QUOTE}\]?|\])?(?:[ \t]{{0,3}}(?::[ \t]{{0,3}}[a-z]{{1,20}}[ \t]{{0,3}}=|:=|=>|==|:|=|%3[ad])[ \t]{{0,3}}"
+    rf"|(?:{QUOTE}\]?|\])?(?:[ \t]{{0,3}}"
+    r"(?::[ \t]{0,3}[a-z]{1,20}[ \t]{0,3}=|:=|=>|==|:|(?:\|\||\?\??|\+)?=|%3[ad]|<<<)[ \t]{0,3}"
+    rf"(?:\(\s{{0,20}}(?={QUOTE}))?"
     r"|>|[ \t]{1,3}is:?[ \t]{1,3}))"
 )
 """Text between a name and its value; it may contain a type."""
 _VALUE: Final = rf"(?:[bfru]{{0,2}}(?P<quote>{QUOTE}))?"
+
+
+_BETWEEN: Final = (
+    r"(?![\]._-])(?P<between>(?:&quot;|&#34;|%22|%3[ad]|u0022|</|\\n|(?:str(?:ing)?|secret|vault|key)\b"
+    r"|[\s\"'`=:><|!&#%()\[\]{\\*?.+~-]){1,20}+)"
+)
+"""What may stand between a name and a long value: a table's line, a quotation mark of any kind, a tag, a type."""
+
+
+_PARTS: Final = expression(r"[:=|>\"'`\t?]|&quot;|%22|%3[ad]|u0022")
+"""A sign of which one must be among them: the others stand in sentences and in paths, too. ``?``: an arrow, say."""
 
 
 class _Names(NamedTuple):
@@ -47,6 +63,8 @@ class _Names(NamedTuple):
     """A name, a sign, and where the value begins."""
     option: re.Pattern[str]
     """The same for an option of a command and for a line of a ``.netrc``: a space is the sign."""
+    beside: re.Pattern[str]
+    """A name, signs of any kind, and a value long enough to be known by itself as drawn by chance."""
     crowded: re.Pattern[str]
     """The same, and passwords in options, with a value, whatever it is."""
 
@@ -76,6 +94,7 @@ def known_names() -> _Names:
     return _Names(
         re.compile(rf"(?P<name>{either})(?P<sign>{_SIGN}){_VALUE}", re.ASCII),
         re.compile(rf"(?P<name>{either})(?P<sign>(?:\s|\\n){{1,3}}){_VALUE}", re.ASCII),
+        re.compile(rf"(?P<name>{sure}{_SUFFIX}){_BETWEEN}(?P<value>[\w+/=.~-]{{20,}}+)", re.ASCII),
         re.compile(crowded, re.ASCII),
     )
 
@@ -112,12 +131,8 @@ def _named(raw: str, low: str, found: re.Match[str]) -> Span | None:
         shouted or (kind == "password" and sign == "=" and _in_query(low, found.start())),
         sign.strip() in ("is", "is:"),
     )
-    if (
-        "," in sign
-        and "value" not in sign
-        and not _BEFORE_LISTED.search(low[max(0, found.start() - 100) : found.start()])
-    ):
-        return None
+    if _is_beside(sign, low[max(0, found.start() - 100) : found.start()]):
+        return Span(begin, end, kind) if is_drawn(value.value) else None
     if sign == ">" and raw[end : end + 2] != "</":
         return None
     if not value.is_secret(name, vague=vague):
@@ -128,6 +143,12 @@ def _named(raw: str, low: str, found: re.Match[str]) -> Span | None:
     elif end == begin + LOOK:
         end = values.match(raw, end).end()  # type: ignore[union-attr]
     return Span(begin, end, kind)
+
+
+def _is_beside(sign: str, before: str) -> bool:
+    """Return whether a value only stands beside a name in a list, as any word may."""
+    listed = "," in sign and "value" not in sign and "default" not in sign
+    return listed and _BEFORE_LISTED.search(before) is None
 
 
 def _in_query(low: str, at: int) -> bool:
@@ -151,7 +172,7 @@ def rule_of(low: str, found: re.Match[str]) -> tuple[str, bool] | None:
     start = found.start()
     if before is None or before.search(low, max(0, start - 16), start):
         return rule.kind, False
-    return (rule.kind, True) if start and low[start - 1] in "_-" else None
+    return (rule.kind, True) if start and low[start - 1] in "_-?&" else None
 
 
 def _trimmed(value: str) -> str:
@@ -187,6 +208,8 @@ class Value(NamedTuple):
             return False
         if (len(value) > 3 and len(set(value)) < 3) or is_placeholder(value):
             return False
+        if self.prose and password and len(value) >= 8 and _is_strong(value):
+            return True
         if vague or self.prose:
             return len(value) >= 12 and is_by_chance(value) and " " not in value and not PATH.fullmatch(value)
         strong = self.quoted or self.shouted
@@ -195,7 +218,12 @@ class Value(NamedTuple):
             return False
         if " " in value or "\t" in value:
             return self.quoted and is_phrase(value, password)
-        if ("/" in value or "\\" in value) and PATH.fullmatch(value) and not cut:
+        if (
+            ("/" in value or "\\" in value)
+            and PATH.fullmatch(value)
+            and not cut
+            and not is_drawn(value.partition("/")[0])
+        ):
             return False
         if self.shouted:
             return True
@@ -211,6 +239,12 @@ class Value(NamedTuple):
         if password:
             return digits or any(sign in SPECIAL for sign in value)
         return (digits and any(map(str.isalpha, value))) or is_jumbled(value)
+
+
+def _is_strong(value: str) -> bool:
+    """Return whether letters, digits and signs are mixed as in a password, and in no address."""
+    kinds = any(map(str.isalpha, value)), any(map(str.isdigit, value)), any(sign in SPECIAL for sign in value)
+    return all(kinds) and "@" not in value[1:-1]
 
 
 _OPTION_BEGINS: Final = r"(?:^|[\s\"'`(\[,])--?(?:[a-z0-9]{1,20}[-_]){0,4}(?:store|key|src|dest)?\Z"
@@ -243,6 +277,23 @@ def add_named(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
             limits.end = min(at, limits.end)
             break
     spans += in_options
+
+
+def add_beside_names(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
+    """Add long values drawn by chance that stand beside a name, whatever is between: in a table, in a block below."""
+    begins, patience = {span.begin for span in spans}, limits.places
+    for found in known_names().beside.finditer(low, 0, limits.end):
+        patience -= 1
+        if patience <= 0:
+            limits.end = found.start()
+            return
+        begin = found.start("value")
+        value = raw[begin : min(found.end(), begin + LOOK)].rstrip(".")
+        if begin in begins or _PARTS.search(found["between"]) is None or not is_drawn(value):
+            continue
+        rule = rule_of(low, found)
+        if rule is not None and not rule[1]:
+            spans.append(Span(begin, found.end() if len(value) == LOOK else begin + len(value), rule[0]))
 
 
 def _add_in_options(raw: str, low: str, spans: list[Span], limits: Limits) -> None:

@@ -301,8 +301,8 @@ def add_odd_tokens(raw: str, spans: list[Span], limits: Limits) -> None:
     """Add the tokens that are not a run of letters, or too short for one."""
     patience = limits.places
     for rule in _odd():
-        at = raw.find(rule.part)
-        while 0 <= at < limits.end:
+        at = raw.find(rule.part, 0, limits.end)
+        while at >= 0:
             patience -= 1
             if patience <= 0:
                 limits.end = at
@@ -315,7 +315,7 @@ def add_odd_tokens(raw: str, spans: list[Span], limits: Limits) -> None:
                         spans.append(Span(found.start(), found.end(), rule.kind))
                     after = found.end()
                     break
-            at = raw.find(rule.part, after)
+            at = raw.find(rule.part, after, limits.end)
 
 
 _PEM: Final = expression(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")

@@ -108,6 +108,23 @@ def is_by_chance(value: str) -> bool:
     return digits >= 4 or (digits >= 1 and value != value.lower() and value != value.upper()) or is_jumbled(value)
 
 
+def is_drawn(value: str) -> bool:
+    """Return whether a value is long, and drawn by chance from capitals, small letters and digits: no name, no hash."""
+    return (
+        len(value) >= 20
+        and _LETTERS.fullmatch(value) is not None
+        and value != value.lower()
+        and value != value.upper()
+        and len(_NUMBER.findall(value)) >= 2
+        and not is_placeholder(value)
+        and PATH.fullmatch(value) is None
+    )
+
+
+_NUMBER: Final = expression("[0-9]+")
+_LETTERS: Final = expression(r"[\w+/=.~-]*+", re.ASCII)
+
+
 class Limits:
     """How much of a text is looked at one place after another.
 

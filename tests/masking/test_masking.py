@@ -323,7 +323,7 @@ def test_no_rule_is_tried_where_nothing_of_it_stands(monkeypatch: pytest.MonkeyP
         reference(text)
     assert tried == []
     mask("password: x, " + "a" * 30)
-    assert tried == ["add_in_headers", "add_named", "add_tokens", "add_in_places"]
+    assert tried == ["add_in_headers", "add_named", "add_tokens", "add_in_places", "add_beside_names"]
 
 
 ORDINARY = [
