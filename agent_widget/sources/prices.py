@@ -30,7 +30,7 @@ _LOCAL: Final = frozenset(
 """Providers on the user's own machine, where prices of the same model elsewhere do not apply."""
 _FREE: Final = re.compile(r"[-:]free$")
 """Endings of models that cost nothing where they are offered, at OpenCode and OpenRouter."""
-_CONTEXT: Final = re.compile(r"\s*\[[^\[\]]*\]$")
+_CONTEXT: Final = re.compile(r"(?<!\s)\s*\[[^\[\]]*\]$")
 """Ending that says how much of a model's context is used: ``[1m]``."""
 _TAGGED: Final = re.compile(r":(?:latest|cloud|\d+(?:\.\d+)?[bm]\b.*|.*-cloud|.*q\d_.*)$")
 """Endings of Ollama's names, which no seller's names have."""

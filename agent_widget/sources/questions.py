@@ -24,7 +24,7 @@ _ITEM: Final = expression(r"^\s*(?:[-*+•]|\d{1,2}[.)]|\(?[a-zA-Z][.)])\s")
 _MARKS: Final = ".!?…。！？؟"
 _SENTENCE_END: Final = r"(?:[.!?…]+[\"')\]*_”»]*(?=\s|$)|[。！？؟][\"')\]*_”」』]*|$)"
 _SENTENCE: Final = expression(rf".[^{_MARKS}]*(?:(?!{_SENTENCE_END})[{_MARKS}][^{_MARKS}]*)*{_SENTENCE_END}", re.DOTALL)
-_END: Final = expression(r"[?？؟](?:[^\w\s.]|\s)*$")
+_END: Final = expression(r"[?？؟](?:[^\w\s.?？؟]|\s)*$")
 """A mark of a question, and after it at most brackets, marks of emphasis and pictures."""
 _CHOICE: Final = expression(r"[(\[]\s*(?:y|yes|j|ja|o|oui|s|si|sí)\s*/\s*(?:n|no|nein|non)\s*[)\]]\W*$", re.IGNORECASE)
 """``[y/N]`` at the end."""

@@ -45,6 +45,7 @@ from .steps import (
     Usage,
     placeholder,
 )
+from .texts import tagged
 
 _ASKING: Final = {"ask_user_question": "a question to you", "exit_plan_mode": "a plan for you to approve"}
 _STATUS: Final[dict[str, ToolStatus]] = {"error": "error", "cancelled": "cancelled"}
@@ -55,7 +56,6 @@ _OWN_AGENTS: Final = "managed-"
 _LAUNCHED: Final = re.compile(r"^task_id: (\S+)", re.MULTILINE)
 """In the result of a call that started an agent in the background (0.24): its id, which has the call's."""
 _OF_CALL: Final = "-call_"
-_TAGS: Final = re.compile(r"<(task-id|status|result)>(.*?)</\1>", re.DOTALL)
 _BY_PERSON: Final = (None, "mid_turn_user_message")
 """Subtypes of the records of type ``user`` that a person wrote; the others are notifications, timers and the like."""
 
@@ -288,7 +288,7 @@ class _Chat(Chat[_Record, Voice]):
             yield Prompt(at, line.uuid, shown or line.text())
         else:
             if line.subtype == "notification":
-                tags = dict(_TAGS.findall(line.text()))
+                tags = dict(tagged(line.text(), "task-id", "status", "result"))
                 if "task-id" in tags and "status" in tags:
                     yield Return(at, tags["task-id"], named(tags.get("result")), tags["status"] != "completed")
             yield TurnStart(at, str(line.subtype).replace("_", " "))

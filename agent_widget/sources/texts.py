@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
@@ -45,14 +46,14 @@ _CAVEAT: Final = expression(
 _EDITOR: Final = expression(r"# Context from my IDE setup:.*?^## My request for Codex:\s*", re.DOTALL | re.MULTILINE)
 _AROUND: Final = expression(
     r"<(user_query|user_request|user-request|user_message|userRequest|channel|cross-session-message)(?:\s[^<>]*)?>"
-    r"\s*(.*?)\s*</\1>",
+    r"(.*?)</\1>",
     re.DOTALL,
 )
 """Put around the words of the person by Cursor and by VS Code's chat, and by Claude Code if they came another way."""
-_COMMAND: Final = expression(r"<command-name>\s*(.*?)\s*</command-name>", re.DOTALL)
+_COMMAND: Final = expression(r"<command-name>(.*?)</command-name>", re.DOTALL)
 _ARGUMENTS: Final = expression(r"<command-args>(.*?)</command-args>", re.DOTALL)
-_SHELL: Final = expression(r"\s*<bash-input>\s*(.*?)\s*</bash-input>\s*", re.DOTALL)
-_REMINDER: Final = expression(r"\s*<system-reminder>.*?(?:</system-reminder>\s*|\Z)", re.DOTALL)
+_SHELL: Final = expression(r"\s*<bash-input>(.*?)</bash-input>\s*", re.DOTALL)
+_REMINDER: Final = expression(r"(?<!\s)\s*<system-reminder>.*?(?:</system-reminder>\s*|\Z)", re.DOTALL)
 _CLOSING: Final = expression(r"</([\w-]+)\s*>")
 _COMMAND_CHARS: Final = 10_000
 
@@ -92,9 +93,9 @@ def _unwrapped(text: str) -> str:
         head = text[:_COMMAND_CHARS]
         name, arguments = _COMMAND.search(head), _ARGUMENTS.search(head)
         if name is not None:
-            return f"{name.group(1)} {arguments.group(1).strip() if arguments else ''}".strip()
+            return f"{name.group(1).strip()} {arguments.group(1).strip() if arguments else ''}".strip()
     if (found := _SHELL.match(text)) is not None:
-        text = f"!{found.group(1)}\n{text[found.end() :]}"
+        text = f"!{found.group(1).strip()}\n{text[found.end() :]}"
     return text.strip()
 
 
@@ -107,6 +108,27 @@ def _without_tail(text: str) -> str:
             break
         text = text[:begin].rstrip()
     return text
+
+
+_OPENING: Final = expression(r"<([\w-]+)>")
+
+
+def tagged(text: str, *names: str) -> Iterator[tuple[str, str]]:
+    """Yield name and content of the elements of some names, one after the other, each up to its first end.
+
+    A text may begin thousands that have none: the end of each name is looked for in vain once.
+    """
+    endless: set[str] = set()
+    place = 0
+    while (found := _OPENING.search(text, place)) is not None:
+        name, place = found.group(1), found.end()
+        if name in names and name not in endless:
+            end = text.find(f"</{name}>", place)
+            if end < 0:
+                endless.add(name)
+            else:
+                yield name, text[place:end]
+                place = end + len(name) + 3
 
 
 _LINE_MARKS: Final = expression(r"^[ \t]*(?:(?:#{1,6}|[-*+>])[ \t]+)+|^[ \t]*(?:```.*|[-=*_|: ]{3,})$", re.MULTILINE)
@@ -141,7 +163,7 @@ def plain(text: str) -> str:
     return _EMPHASIS.sub(lambda found: next(filter(None, found.groups()[1:])), text)
 
 
-_MARKED: Final = expression(r"[#*`<>_|\[~\x1b]|^\s*(?:[-+]|[-=]{3})", re.MULTILINE)
+_MARKED: Final = expression(r"[#*`<>_|\[~\x1b]|^[^\S\n]*(?:[-+]|[-=]{3})", re.MULTILINE)
 
 
 def _untagged(text: str) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_widget.sources import texts
+from agent_widget.sources.questions import asks
 from agent_widget.sources.texts import brief, error_text, first_line, said, title_of
 
 GO = "Paint the door"
@@ -151,3 +155,39 @@ def test_nothing_is_said_twice_and_no_title_has_line_breaks(text: str) -> None:
     assert title is None or (title == " ".join(title.split()) and title)
     assert not said(text).startswith("<system-reminder>")
     assert said(said(text)) == said(text)
+
+
+PIECES = (" ", "\n", "\t", "?", "? ", "!", "`", "<a>", "- ", "<result>", "</tick ", "<teammate-message x='a'")
+"""What is repeated: where a search goes on from each of them to the end, a long text takes minutes."""
+AROUND = (
+    ("", "x"),
+    ("<user_query>", ""),
+    ("<bash-input>", "x"),
+    ("x<system-reminder>a</system-reminder>", "x"),
+    ("x", "x<system-reminder>a</system-reminder>y"),
+    ("<tick>", "x"),
+)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a clock of processor time")
+@pytest.mark.parametrize("piece", PIECES)
+def test_what_a_text_takes_grows_with_its_length_and_not_with_its_square(piece: str) -> None:
+    def enough(*_: object) -> None:
+        raise TimeoutError("these texts take a second together, and more than an hour where one is searched again")
+
+    before = signal.signal(signal.SIGVTALRM, enough)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 30)
+    try:
+        for begin, end in AROUND:
+            text = begin + piece * (100_000 // len(piece)) + end
+            for function in (texts.title_of, texts.brief, texts.first_line, asks):
+                function(text)
+            assert list(texts.tagged(text, "task-id", "result", "status")) == []
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def test_elements_are_found_in_their_order_each_to_its_first_end() -> None:
+    text = "<a>1<b>2</b></a> <b> 3 </b> <c>4</c> <b>5 <a>6</a>"
+    assert list(texts.tagged(text, "a", "b")) == [("a", "1<b>2</b>"), ("b", " 3 "), ("a", "6")]

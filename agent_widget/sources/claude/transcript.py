@@ -18,6 +18,7 @@ from ..kept import forget_oldest
 from ..ledger import ASSUMED
 from ..parsing import Malformed, clean, named, parse_as, preview
 from ..steps import About, Prompt, Reply, Result, Return, Step, Thinking, TurnEnd, TurnStart
+from ..texts import tagged
 from .calls import called, returned
 from .home import LEAD, Home
 from .records import DECODER, Billed, Line, Message
@@ -39,14 +40,12 @@ _REQUEST: Final = b'{"type":"api-request'
 """Beginning of lines that repeat what was sent to the model (2.1.332): large, and nothing new in them."""
 _INTERRUPTED: Final = "[Request interrupted by user"
 _NO_ANSWER: Final = "No response requested."
-_TEAMMATE: Final = re.compile(r'<teammate-message teammate_id="([^"]*)"[^>]*>(.*?)</teammate-message>', re.DOTALL)
-_COMMAND: Final = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
-_ARGUMENTS: Final = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
-_REMINDER: Final = re.compile(r"\s*<system-reminder>.*?(?:</system-reminder>\s*|\Z)", re.DOTALL)
+_TEAMMATE: Final = re.compile(r'<teammate-message teammate_id="([^"<>]*)"[^<>]*>(.*?)</teammate-message>', re.DOTALL)
+_REMINDER: Final = re.compile(r"(?<!\s)\s*<system-reminder>.*?(?:</system-reminder>\s*|\Z)", re.DOTALL)
 """What the program says to the model between the words of the person."""
+_MATE_END: Final = "</teammate-message>"
 _NOTICE: Final = re.compile(r"<task-notification>\s*<[a-z-]+>[^<]*</")
 """Begin of a notice, which a person may also write about."""
-_TAGS: Final = re.compile(r"<(task-id|status|summary|result)>(.*?)</\1>", re.DOTALL)
 _MOST_FIRST: Final = 64
 """Answers whose first line is remembered: their lines may come between those of others."""
 _SPOKEN: Final = frozenset({"assistant", "user"})
@@ -282,7 +281,7 @@ def _user(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
             if talk.replied is not None and not talk.ended:
                 yield from talk.end(talk.replied.at)
             yield _woken(talk, at)
-    elif (found := _TEAMMATE.search(text)) is not None:
+    elif (found := _TEAMMATE.search(text, 0, text.rfind(_MATE_END) + len(_MATE_END))) is not None:
         sender = talk.children.get(found.group(1)) or talk.mate(found.group(1), line.teamName)
         yield from talk.prompted(Prompt(at, id, clean(found.group(2).strip()), sender))
     elif line.isMeta:
@@ -290,9 +289,9 @@ def _user(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
             talk.resumed = text.startswith("Stop hook feedback")
             talk.turn_continues()
             yield TurnStart(at)
-    elif (command := _COMMAND.search(text)) is not None and text.startswith("<command-message>"):
-        arguments = _ARGUMENTS.search(text)
-        typed = f"{command.group(1)} {arguments.group(1) if arguments else ''}".strip()
+    elif text.startswith("<command-message>") and (command := next(tagged(text, "command-name"), None)) is not None:
+        arguments = next(tagged(text, "command-args"), ("", ""))
+        typed = f"{command[1]} {arguments[1]}".strip()
         yield from talk.prompted(Prompt(at, id, typed))
     elif not text.startswith(("<command-name>", "<local-command-", "<bash-")):
         yield from talk.prompted(Prompt(at, id, clean(text)))
@@ -306,7 +305,7 @@ def _woken(talk: Talk, at: int) -> TurnStart:
 def _notified(talk: Talk, text: str, at: int) -> Iterator[Step]:
     """Yield that an agent in the background has finished; up to three lines say so."""
     for notice in text.split("<task-notification>")[1:]:
-        tags = dict(_TAGS.findall(notice))
+        tags = dict(tagged(notice, "task-id", "status", "summary", "result"))
         short, status = tags.get("task-id", ""), tags.get("status", "")
         talk.background.pop(short, None)
         is_child = short in talk.children

@@ -20,7 +20,7 @@ from .values import text_of
 
 _PUT_IN = re.compile(r"\s*(?:<[a-z_]+[ >]|# AGENTS\.md instructions )")
 """Beginnings of user messages that Codex wrote by itself, in files without events."""
-_SHELL = re.compile(r"<user_shell_command>\s*<command>\s*(.*?)\s*</command>", re.DOTALL)
+_SHELL = re.compile(r"<user_shell_command>\s*<command>(.*?)</command>", re.DOTALL)
 _IMPORTED: Final = "external-import-turn"
 """Beginning of the ids of turns that were imported from another agent, whose own files say what they took."""
 _RECORDED: Final = 64
@@ -101,7 +101,7 @@ def _message(thread: Thread, payload: Any, at: int) -> Iterator[Step]:
             yield TurnEnd(at, "asked" if asks(text) else "done", "said something; this file has no ends of turns")
     elif payload.role == "user":
         if shell := _SHELL.match(text):
-            yield Prompt(at, thread.step_id(payload.id, at), f"!{shell.group(1)}")
+            yield Prompt(at, thread.step_id(payload.id, at), f"!{shell.group(1).strip()}")
         elif text.startswith("<subagent_notification>"):
             yield from notified(thread, text, at)
         elif thread.bare and text and not _PUT_IN.match(text):

@@ -42,7 +42,7 @@ _NO_MONEY: Final = 1e-9
 _LATEST_ONLY: Final = frozenset({"status", "ended_at", "activity", "context_tokens", "model"})
 """Columns of sessions and agents that an older message must not set back."""
 _NEVER: Final = (0, "")
-_BY_KIND: Final = re.compile(r"\s*\(@[\w-]+ subagent\)\s*$")
+_BY_KIND: Final = re.compile(r"(?<!\s)\s*\(@[\w-]+ subagent\)\s*$")
 """What OpenCode puts behind the brief in a subagent's title."""
 
 
