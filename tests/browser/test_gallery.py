@@ -260,6 +260,19 @@ def test_no_tab_is_cut_off_where_there_is_room_for_all(shown: Shown) -> None:
         assert (width, tabs.evaluate("(tabs) => tabs.scrollWidth - tabs.clientWidth")) == (width, 0)
 
 
+def test_little_height_is_filled_with_whole_lanes(shown: Shown) -> None:
+    """The lists have tabs of their own; where there is no room for them below, the last lane would be cut."""
+    overview = shown.board.root.locator(".overview")
+    for height, lists in ((420, 0), (460, 0), (500, 0), (640, 1), (800, 1)):
+        shown.look(Look(1200, height))
+        shown.see(VIEWS["overview"])
+        expect(shown.board.root.locator(".overview-lists")).to_have_count(lists)
+        assert (height, overview.evaluate("(all) => all.scrollHeight - all.clientHeight")) == (height, 0)
+        rows = shown.board.root.locator(".lanes-body").bounding_box()
+        assert rows is not None
+        assert rows["height"] % 28 == 0
+
+
 def test_what_goes_on_beside_the_edge_fades_there(shown: Shown) -> None:
     shown.board.open("Agents")
     shown.look(LOOKS["360"])

@@ -103,11 +103,13 @@ export class LaneModel {
     return [first, Math.min(this.rows.value.length, first + Math.ceil(this.most.value) + 2)];
   }
 
-  /** The row the pointer or the keyboard is on. */
+  /** The row the pointer or the keyboard is on, else that of the agent whose details are open. */
   get lit(): number | null {
     const hovered = this.hovered.value;
     if (hovered !== null) return hovered;
-    const row = this.rows.value.findIndex(({ agent }) => agent.id === this.active.value);
+    const selected = this.nav.selected.value;
+    const id = this.active.value ?? (selected?.table === "agents" ? selected.id : null);
+    const row = this.rows.value.findIndex(({ agent }) => agent.id === id);
     return row < 0 ? null : row;
   }
 
@@ -132,12 +134,17 @@ export class LaneModel {
   }
 
   openActive(): void {
-    const id = this.active.peek();
-    if (id !== null) this.nav.open("agents", id);
+    this.#open(this.active.peek());
   }
 
   openAgent(row: number): void {
-    const agent = this.rows.peek()[row]?.agent;
-    if (agent !== undefined) this.nav.open("agents", agent.id);
+    this.#open(this.rows.peek()[row]?.agent.id ?? null);
+  }
+
+  /** Beside the lanes, as it was chosen in them. */
+  #open(id: string | null): void {
+    if (id === null) return;
+    this.nav.switch("agents", "timeline").value = true;
+    this.nav.open("agents", id);
   }
 }

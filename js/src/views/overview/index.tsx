@@ -43,6 +43,8 @@ function Zones({ store, nav }: Props) {
   const { width, height } = useSize(zones);
   const { height: top } = useSize(above);
   const window = windowOf(nav, store, "overview");
+  // Lists that do not fit below would cut the lanes in two; they have tabs of their own. Narrow, all of it scrolls as one.
+  const slim = width >= BESIDE_FROM_PX && height > 0 && height - top < LANES_HEAD + FEWEST * ROW + LISTS_LEAST;
   return (
     <div ref={zones} class="overview">
       <div ref={above}>
@@ -50,20 +52,38 @@ function Zones({ store, nav }: Props) {
         <Figures store={store} nav={nav} window={window} />
         <Quiet store={store} window={window} />
       </div>
-      <Lanes store={store} nav={nav} window={window} most={lanesThatFit(height - top)} />
-      <Lists store={store} nav={nav} burndown={width >= BURNDOWN_FROM_PX} />
+      <Lanes
+        store={store}
+        nav={nav}
+        window={window}
+        most={slim ? lanesAlone(height - top) : lanesThatFit(height - top)}
+      />
+      {!slim && <Lists store={store} nav={nav} burndown={width >= BURNDOWN_FROM_PX} />}
     </div>
   );
 }
 
-/** What stands above the rows of the lanes, and what the lists below them need at least, px. */
-const AROUND_LANES = 84 + 169;
+/** What stands above the rows of the lanes, px; what the lists below them are given, and what they need at least. */
+const LANES_HEAD = 84;
+const LISTS = 169;
+const LISTS_LEAST = 85;
+/** Lanes that are shown at least, and at most. */
+const FEWEST = 5;
+const MOST = 16;
+
+/** From this width on the lists stand beside each other. */
+const BESIDE_FROM_PX = 760;
 
 /** Narrower, the tasks themselves need the room; the figure has the estimate anyway. */
 const BURNDOWN_FROM_PX = 1100;
 
 function lanesThatFit(height: number): number {
-  return Math.min(16, Math.max(5, Math.floor((height - AROUND_LANES) / ROW)));
+  return Math.min(MOST, Math.max(FEWEST, Math.floor((height - LANES_HEAD - LISTS) / ROW)));
+}
+
+/** Where nothing stands below them. */
+function lanesAlone(height: number): number {
+  return Math.min(MOST, Math.max(3, Math.floor((height - LANES_HEAD) / ROW)));
 }
 
 function Figures({ store, nav, window }: Props & { window: TimeWindow }) {

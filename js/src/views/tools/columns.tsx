@@ -160,6 +160,7 @@ export const callColumns = (store: Shown): readonly Column<ToolCallsRow>[] => [
     key: "name",
     title: "tool",
     min: 72,
+    wish: 110,
     grow: 1,
     rank: 1,
     value: (row) => row.name,
