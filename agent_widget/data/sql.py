@@ -43,6 +43,8 @@ _CONFIGURATION: Final[dict[str, Any]] = {
 _AT_ONCE: Final = threading.BoundedSemaphore(4)
 """Maximum queries at once in one process, those past their time included: DuckDB cannot interrupt a function call."""
 _NAMES: Final = re.compile(rf"\b({'|'.join(TABLES)})\b", re.IGNORECASE)
+_BEHIND: Final = re.compile(r"\n+LINE \d+:|\s*Possible solutions:|\s*Database is launched in in-memory mode")
+"""Where in a message of DuckDB the place begins that it points to, or advice that nobody here can take."""
 
 
 class SqlError(ValueError):
@@ -295,7 +297,7 @@ def _word(type: pyarrow.DataType) -> str:
 
 def _in_one_line(error: duckdb.Error) -> SqlError:
     """Return DuckDB's message of several lines as one, without the place it points to and advice."""
-    text = " ".join(re.split(r"\n+LINE \d+:|\s*Possible solutions:", str(error))[0].split())
+    text = " ".join(_BEHIND.split(str(error))[0].split())
     if unknown := re.match(r"Catalog Error: Table with name (.+?) does not exist", text):
         return SqlError(f"no table {unknown[1]}; there are {', '.join(TABLES)}")
     return SqlError(text if len(text) <= 300 else f"{text[:299]}…")

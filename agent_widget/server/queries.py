@@ -61,6 +61,9 @@ class Queries:
             client.runs(process)
             try:
                 said = process.ask(asked, tables)
+            except BaseException:  # it was given a part of what it waits for
+                self._end(process)
+                raise
             finally:
                 client.runs(None)
             if said is not None and not said.ends:

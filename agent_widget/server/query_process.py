@@ -116,6 +116,14 @@ def _holds() -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
+def _bound(memory: int) -> None:
+    """Let this process take so many bytes, or as many as the system allows it."""
+    if resource is not None:
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        soft = memory if most == resource.RLIM_INFINITY else min(memory, most)
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, most))
+
+
 def _read(stream: BinaryIO, queries: SimpleQueue[tuple[Query, dict[str, Any]]]) -> None:
     """Take in queries until there are no more, and end then, whatever runs."""
     import pyarrow
@@ -123,8 +131,7 @@ def _read(stream: BinaryIO, queries: SimpleQueue[tuple[Query, dict[str, Any]]]) 
     try:
         while (data := _receive(stream)) is not None:
             query = _asked(data)
-            if resource is not None:
-                resource.setrlimit(resource.RLIMIT_DATA, (MEMORY + query.size, resource.RLIM_INFINITY))
+            _bound(MEMORY + query.size)
             queries.put((query, {name: pyarrow.ipc.open_stream(stream).read_all() for name in query.tables}))
     except Exception:  # the server finds that there is no answer
         traceback.print_exc()

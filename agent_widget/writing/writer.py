@@ -410,7 +410,7 @@ class _Work:
             try:
                 locks = stack.enter_context(held(source.root, plan.locks, deadline - time.monotonic()))
             except FileNotFoundError as error:
-                raise Missing(f"{plan.path.parent} is gone") from error
+                raise Missing(f"{path.parent} is gone") from error
             except OSError as error:
                 raise Unwritable(f"{plan.path.name}: {error.strerror or error}") from None
             if isinstance(plan, Append):

@@ -218,8 +218,9 @@ def test_a_query_ends_when_its_time_is_over(store: Store) -> None:
 
 
 def test_memory_is_bounded(store: Store) -> None:
-    with pytest.raises(SqlError, match="Out of Memory"):
+    with pytest.raises(SqlError, match="Out of Memory") as caught:
         run(store, "select len(list(range)) from range(1000000000)", timeout=60)
+    assert "temp_directory" not in str(caught.value), "which cannot be set here"
 
 
 def test_only_so_many_run_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

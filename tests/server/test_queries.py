@@ -17,6 +17,7 @@ from agent_widget.data.sql import OutOfTime, SqlError
 from agent_widget.server import calls, queries
 from agent_widget.server.asked import Asking
 from agent_widget.server.queries import Queries
+from agent_widget.server.query_process import MEMORY
 from agent_widget.store import Store
 from tests.support.wire import Raw, log_rows, raw, served, until
 
@@ -80,6 +81,29 @@ def test_a_process_that_has_nothing_to_do_ends(
     monkeypatch.setattr(queries, "IDLE", 0.01)
     assert one(answering, store) == 2
     until(lambda: not running())
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "rlimit"), reason="limits of another process are set on Linux only")
+def test_a_process_stays_below_what_the_system_allows(answering: Queries, store: Store) -> None:
+    assert one(answering, store) == 2
+    (process,) = running()
+    for most in (2 * MEMORY, MEMORY // 2):  # more than it takes for itself, and less
+        process.rlimit(psutil.RLIMIT_DATA, (most, most))
+        assert one(answering, store) == 2
+        soft, hard = process.rlimit(psutil.RLIMIT_DATA)
+        assert soft <= hard == most
+
+
+def test_nothing_is_left_of_a_query_that_could_not_be_handed_over(
+    answering: Queries, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(queries, "ask", out_of_memory)
+    with pytest.raises(MemoryError):
+        one(answering, store)
+    assert running() == []
 
 
 def test_a_query_ends_with_its_client_and_with_the_server(answering: Queries, store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -248,6 +249,10 @@ def test_a_task_that_went_meanwhile_is_not_found(make: Make, workspace: Path, fi
     write_tasks(workspace, "first")
     assert fails(writer, "task.update", {"status": "blocked"}, id="task-1").code == "not_found"
     assert fails(writer, "task.update", {"status": "blocked"}, id="nobody").code == "not_found"
+    shutil.rmtree(workspace)
+    error = fails(writer, "task.create", {"title": "to nowhere"})
+    assert (error.code, str(error)) == ("not_found", f"{workspace} is gone")
+    workspace.mkdir()  # in which nothing was left
 
 
 def test_a_half_written_file_is_left_alone(make: Make, workspace: Path, files: Files) -> None:
