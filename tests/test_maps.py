@@ -21,4 +21,6 @@ def test_each_module_is_in_the_map_of_its_room(room: object) -> None:
 def test_what_is_known_of_sources_before_they_are_imported_is_what_they_say() -> None:
     kinds = [(kind.name, kind.folder) for kind in sources.SOURCES]
     assert [(kind.__module__.split(".")[2], kind.folder) for kind in sources.SOURCES] == kinds
+    with pytest.raises(KeyError):
+        sources.SOURCES.named("scribe")  # that of somebody else, who has added it to what is read
     assert list(sources.FOLDERS.items()) == [(name, folder) for name, folder in kinds if folder is not None]

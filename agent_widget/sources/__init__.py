@@ -70,7 +70,8 @@ class Sources(Sequence[type[Source]]):
     @staticmethod
     def named(name: str) -> type[Source]:
         """Return the source of a name. Raises ``KeyError``."""
-        kind: type[Source] = getattr(import_module(f".{name}", __name__), _CLASSES[name])
+        of = _CLASSES[name]
+        kind: type[Source] = getattr(import_module(f".{name}", __name__), of)
         return kind
 
     def inside(self, project: Path) -> Iterator[type[Source]]:
