@@ -117,10 +117,14 @@ class Absences:
             if host is not None:
                 yield host, row
 
-    def _show(self, host: Known, table: str, told: Row | None, fields: Mapping[str, Any]) -> Operations:
-        shown = Row({**(told or {}), **fields})
-        away = self._kept[host.key].setdefault("away", {})
-        away[table, shown["id"]] = (told and dict(told), dict(shown))
+    def _show(self, host: Known, table: str, now: Row | None, fields: Mapping[str, Any]) -> Operations:
+        """Return how a row is to stand that stands as ``now``; keep what the host sent, be it long ago."""
+        shown = Row({**(now or {}), **fields})
+        away: Kept = self._kept[host.key].setdefault("away", {})
+        told, before = away.get((table, shown["id"]), (None, None))
+        if before is None or before != now:
+            told = now and dict(now)
+        away[table, shown["id"]] = (told, dict(shown))
         return [(table, shown["id"], shown)]
 
 

@@ -14,7 +14,8 @@ import agent_widget as aw
 from agent_widget.following import Hosts, absence
 from agent_widget.ingest.keeping import Keeper
 from agent_widget.server.app import Server
-from agent_widget.tables import Record
+from agent_widget.store import Row, Store
+from agent_widget.tables import TABLES, Record
 from tests.following.test_following import SESSION, TOKEN, as_followed, at, free_port, host, state, told, until_equal
 from tests.following.test_following import write_session as write
 from tests.support.transcripts import lines
@@ -156,6 +157,28 @@ def test_what_an_agent_did_meanwhile_counts_and_not_what_it_did_before(claude: P
         with box(claude, port, tmp_path) as there:
             until(lambda: agent(hub)["status"] == "idle")
             until_equal(hub, there, "box")
+
+
+def test_a_host_that_sends_rows_and_goes_again_has_its_own_rows_when_it_is_back() -> None:
+    """Between what it sends and the next look it may be gone again: what stood in for its rows is none of them."""
+    store, followed, is_here = Store(), {"k": {"name": "box", "heard_at": 5}}, False
+    absences = absence.Absences(store, followed, lambda: [absence.Known("k", "box", 5, is_here)])
+
+    def row(table: str, id: str, **fields: Any) -> tuple[str, str, Row]:
+        return table, id, Row({**TABLES[table].blank(), "id": id, "host": "box", **fields})
+
+    span = {"agent_id": "box/a", "started_at": 1, "ended_at": None}
+    working = row("agents", "box/a", role="agent", status="working", status_at=1)
+    sent = [working, row("spans", "box/a@1", status="working", **span)]
+    store.replace(sent)
+    store.replace(absences.look(10))
+    assert [span["status"] for span in store.rows("spans")] == ["working", "offline"]
+
+    store.replace([working])
+    store.replace(absences.look(20))
+    is_here = True
+    store.replace(absences.look(30))
+    assert [(table, each["id"], each) for table in ("agents", "spans") for each in store.rows(table)] == sent
 
 
 @pytest.mark.parametrize("killed", [False, True])
