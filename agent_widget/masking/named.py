@@ -92,10 +92,10 @@ def known_names() -> _Names:
         r"|(?:bearer|basic|authorization:)\s(?:(?:bearer|basic)\s)?)(?!\[masked: )(?P<value>[^\s\"'`\\]++)"
     )
     return _Names(
-        re.compile(rf"(?P<name>{either})(?P<sign>{_SIGN}){_VALUE}", re.ASCII),
-        re.compile(rf"(?P<name>{either})(?P<sign>(?:\s|\\n){{1,3}}){_VALUE}", re.ASCII),
-        re.compile(rf"(?P<name>{sure}{_SUFFIX}){_BETWEEN}(?P<value>[\w+/=.~-]{{20,}}+)", re.ASCII),
-        re.compile(crowded, re.ASCII),
+        expression(rf"(?P<name>{either})(?P<sign>{_SIGN}){_VALUE}", re.ASCII),
+        expression(rf"(?P<name>{either})(?P<sign>(?:\s|\\n){{1,3}}){_VALUE}", re.ASCII),
+        expression(rf"(?P<name>{sure}{_SUFFIX}){_BETWEEN}(?P<value>[\w+/=.~-]{{20,}}+)", re.ASCII),
+        expression(crowded, re.ASCII),
     )
 
 
@@ -279,6 +279,16 @@ def add_named(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
     spans += in_options
 
 
+def _is_between(signs: str) -> bool:
+    """Return whether signs lead from a name to its value; a line of its own does so in a block or behind ``\\``."""
+    alone = signs.endswith(("\n", "\\n")) and "```" not in signs and not signs.endswith("\\\n")
+    return not alone and _PARTS.search(signs) is not None
+
+
+_ID: Final = expression("(?:toolu|call|msg|req|resp|run|ses|chatcmpl|file|thread|asst|item|step|evt)[_-]")
+"""What ids of messages and calls begin with, which are drawn by chance too."""
+
+
 def add_beside_names(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
     """Add long values drawn by chance that stand beside a name, whatever is between: in a table, in a block below."""
     begins, patience = {span.begin for span in spans}, limits.places
@@ -289,7 +299,7 @@ def add_beside_names(raw: str, low: str, spans: list[Span], limits: Limits) -> N
             return
         begin = found.start("value")
         value = raw[begin : min(found.end(), begin + LOOK)].rstrip(".")
-        if begin in begins or _PARTS.search(found["between"]) is None or not is_drawn(value):
+        if begin in begins or not _is_between(found["between"]) or _ID.match(value) or not is_drawn(value):
             continue
         rule = rule_of(low, found)
         if rule is not None and not rule[1]:

@@ -71,11 +71,6 @@ class _Shapes:
         self._letters: dict[str, tuple[re.Pattern[str], list[Shape]]] = {}
 
     @cached_property
-    def at(self) -> re.Pattern[str]:
-        """The beginning of any of them at a place."""
-        return re.compile(self._either)
-
-    @cached_property
     def behind(self) -> re.Pattern[str]:
         """The next of them behind any sign."""
         return re.compile("[^A-Za-z0-9]" + self._either)
@@ -205,7 +200,7 @@ def _in_run(raw: str, begin: int, end: int, spans: list[Span], patience: int, sh
         elif (before == "[" or before == ";") and (colour := _COLOUR.match(raw, begin)):  # "\x1b[32m" of a terminal
             begin = colour.end()
     seen = end + (raw[end : end + 1] == CUT)
-    found = shapes.at.match(raw, begin)
+    found = shapes.behind.match("-" + raw[begin : begin + LOOK])
     start = first = begin
     while True:
         if found is None:

@@ -273,6 +273,8 @@ LEFT = [
     "sshpass -p [masked: OpenRouter key] ssh me@host",
     "postgres://postgres:postgres@localhost:5432/test",
     "| token | `getAccessTokenForUser2` |",
+    "def login(user: str) -> Token:\nZk3v9QxT7mLw2RbN5cYdZk3v9QxT7m",
+    "the token: (toolu_01A2b3C4d5E6f7G8h9J0kLmN)",
     "secret\tAWS::SecretsManager::Secret",
     "refresh-2-9_token-quota-exhausted-20260612T121804-cwd",
     "all of them pass.\n(md-2ip6Qu0oWXewL1qNB51TY)",
