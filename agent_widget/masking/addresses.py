@@ -166,11 +166,11 @@ PIPED: Final = expression(
 """A password that a program is given by a pipe: ``echo x | sudo -S …``, ``… | docker login --password-stdin``."""
 LISTED: Final = expression(
     rf"(?:(?<![a-z])key|token|secret|credential)s(?:{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
-    r"(?P<items>(?:(?:[\[(,\s\"'`-]|\\+[n\"']){1,12}+[\w+/=.~-]{2,}+){1,20}+)",
+    r"(?P<items>(?:(?:[\[(,\s\"'`-]|\\+[n\"']){1,12}+[\w+/.~-]{2,}+={0,2}+(?![\w:=])){1,20}+)",
     re.ASCII,
 )
 """Several values of one name: ``api_keys: ["x", "y"]``, or the lines below it in YAML."""
-_ITEM: Final = expression(r"[\w+/=.~-]{20,}+", re.ASCII)
+_ITEM: Final = expression(r"[\w+/.~-]{20,}+={0,2}+", re.ASCII)
 
 
 def add_listed(raw: str, low: str, spans: list[Span], limits: Limits) -> None:

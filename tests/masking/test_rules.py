@@ -273,6 +273,7 @@ LEFT = [
     "sshpass -p [masked: OpenRouter key] ssh me@host",
     "postgres://postgres:postgres@localhost:5432/test",
     "| token | `getAccessTokenForUser2` |",
+    "input_tokens: 12345\ntokenizer=AutoTokenizer2Fast1",
     "def login(user: str) -> Token:\nZk3v9QxT7mLw2RbN5cYdZk3v9QxT7m",
     "the token: (toolu_01A2b3C4d5E6f7G8h9J0kLmN)",
     "secret\tAWS::SecretsManager::Secret",
