@@ -23,6 +23,8 @@ _HEADER: Final = struct.Struct("iIII")
 _AT_ONCE: Final = 64 * 1024
 """Bytes of notifications read at a time."""
 _MODIFIED: Final = int(InotifyConstants.IN_MODIFY)
+_NEEDED: Final = {"_inotify_fd", "_is_reading", "_watch_for_wd", "handle_event"}
+"""What is used of watchdog that is not in its documentation."""
 _ATTRIBUTES: Final = int(InotifyConstants.IN_ATTRIB)
 
 
@@ -53,8 +55,13 @@ class Notified(InotifyFD):
     """The notifications of one observer. No thread of its own reads them: :meth:`take` does."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
-        """``note`` is called with the path of each file that was written."""
+        """``note`` is called with the path of each file that was written.
+
+        Raises ``NotImplementedError`` if watchdog is made in another way than the versions that this was written for.
+        """
         super().__init__()
+        if not {*vars(self), *dir(type(self))} >= _NEEDED:
+            raise NotImplementedError("this watchdog is made in another way")
         self._note = note
         self._is_reading = False  # nobody waits inside: it may be closed at any time
         os.set_blocking(self._inotify_fd, False)

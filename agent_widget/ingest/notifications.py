@@ -124,9 +124,12 @@ class Notifications:
         self._threads = threads or not sys.platform.startswith("linux")
         self.alarm: Alarm = _Event()
         if not self._threads:
-            from . import inotify
-
-            self.alarm = inotify.Alarm()
+            try:
+                from . import inotify
+            except ImportError as error:
+                self._use_threads(error)
+            else:
+                self.alarm = inotify.Alarm()
         self._notified: Notified | None = None
         self._observer: BaseObserver | None = None
         self.watches: dict[Path, tuple[ObservedWatch, int]] = {}
@@ -142,6 +145,10 @@ class Notifications:
         # watchdog dumps its whole watch table into a RuntimeWarning for directories that come and go quickly
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
 
+    def _use_threads(self, error: Exception) -> None:
+        self._threads = True
+        log.warning("writes are noted by the threads of watchdog, which takes longer: %s", error)
+
     def take(self) -> None:
         """Note what was written, as far as no thread of watchdog does."""
         if self._notified is not None:
@@ -149,19 +156,23 @@ class Notifications:
 
     def _observe(self) -> BaseObserver:
         """Return an observer that runs. Raises ``OSError``."""
-        observer: BaseObserver
-        if self._threads:
-            observer = Observer()
-        else:
-            from . import inotify
-
-            assert isinstance(self.alarm, inotify.Alarm)
-            self._notified = inotify.Notified(lambda path: self._handler.note(path))
-            self.alarm.listen(self._notified.descriptor)
-            observer = inotify.Observer(self._notified)
+        observer: BaseObserver = Observer() if self._threads else self._own_observer()
         observer._event_queue = _Straight(self._handler)  # watchdog has no option for it
         observer.start()
         return observer
+
+    def _own_observer(self) -> BaseObserver:
+        """Return an observer whose notifications of writes are read by :meth:`take`, if watchdog allows that."""
+        from . import inotify
+
+        assert isinstance(self.alarm, inotify.Alarm)
+        try:
+            self._notified = inotify.Notified(lambda path: self._handler.note(path))
+        except NotImplementedError as error:
+            self._use_threads(error)
+            return Observer()
+        self.alarm.listen(self._notified.descriptor)
+        return inotify.Observer(self._notified)
 
     def refresh(self) -> list[Path]:
         """Watch every root that is there and not watched; returns those that were made anew since the last time."""

@@ -248,3 +248,26 @@ def test_who_waits_for_the_alarm_reads_the_notifications_and_no_thread_passes_a_
     finally:
         notifications.stop()
     assert not any(isinstance(thread, BaseObserver) for thread in threading.enumerate()), "it still ends"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+def test_with_a_watchdog_that_is_made_in_another_way_its_threads_note_what_is_written(
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    until: Callable[[Callable[[], object]], None],
+) -> None:
+    from agent_widget.ingest import inotify  # there is none on other systems
+
+    monkeypatch.setattr(inotify, "_NEEDED", {"_renamed"})
+    noted: list[str] = []
+    notifications = Notifications(lambda: [root], noted.append, threads=False)
+    notifications.start()
+    notifications.refresh()
+    try:
+        (root / "message-bus.jsonl").write_text("{}\n")
+        until(lambda: noted)
+    finally:
+        notifications.stop()
+    assert notifications.degraded(root) is None
+    assert "made in another way" in caplog.text

@@ -58,8 +58,12 @@ export function keepView(nav: Nav, name: string, signal: AbortSignal): void {
   }
   const stop = effect(() => {
     const fragment = fragmentOf(viewOf(nav));
-    if (fragment === "") storage.removeItem(key);
-    else storage.setItem(key, fragment);
+    try {
+      if (fragment === "") storage.removeItem(key);
+      else storage.setItem(key, fragment);
+    } catch {
+      // the host's page has filled it: the view is not kept
+    }
   });
   signal.addEventListener("abort", stop);
 }
