@@ -46,7 +46,7 @@ _VALUE: Final = rf"(?:[bfru]{{0,2}}(?P<quote>{QUOTE}))?"
 
 
 _BETWEEN: Final = (
-    r"(?![\]._-])(?P<between>(?:&quot;|&#34;|%22|%3[ad]|u0022|</|\\n|(?:str(?:ing)?|secret|vault|key)\b"
+    r"(?=[^\w\].-])(?P<between>(?:&quot;|&#34;|%22|%3[ad]|u0022|</|\\n|(?:str(?:ing)?|secret|vault|key)\b"
     r"|[\s\"'`=:><|!&#%()\[\]{\\*?.+~-]){1,20}+)"
 )
 """What may stand between a name and a long value: a table's line, a quotation mark of any kind, a tag, a type."""
@@ -262,6 +262,10 @@ _OPTIONS: Final = re.compile(r"-[a-z]").search
 _BEFORE_NETRC: Final = expression(r"\blogin(?:\s|\\n){1,3}[^\s\\]{1,80}(?:\s|\\n){1,9}\Z")
 
 
+_ASSIGNS: Final = expression(r"[:=<>%\"'`]| is|value|default")
+"""What a sign between a name and its value has, whichever it is."""
+
+
 def add_named(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
     """Add what stands behind names."""
     names = known_names()
@@ -270,7 +274,8 @@ def add_named(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
         _add_in_options(raw, low, in_options, limits)
     patience = limits.places
     at = 0
-    while (found := names.assigned.search(low, at, limits.end)) is not None:
+    assigned = _ASSIGNS.search(low) is not None
+    while assigned and (found := names.assigned.search(low, at, limits.end)) is not None:
         at = _add_value(raw, low, found, spans)
         patience -= 1
         if patience <= 0:
@@ -291,6 +296,8 @@ _ID: Final = expression("(?:toolu|call|msg|req|resp|run|ses|chatcmpl|file|thread
 
 def add_beside_names(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
     """Add long values drawn by chance that stand beside a name, whatever is between: in a table, in a block below."""
+    if _PARTS.search(low) is None:
+        return
     begins, patience = {span.begin for span in spans}, limits.places
     for found in known_names().beside.finditer(low, 0, limits.end):
         patience -= 1
