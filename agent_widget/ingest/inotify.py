@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import struct
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Final
@@ -33,7 +34,8 @@ class Alarm:
 
     def __init__(self) -> None:
         self._set = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        weakref.finalize(self, os.close, self._set)
+        self._lock = threading.Lock()
+        self._close = weakref.finalize(self, os.close, self._set)
         self._poll = select.poll()
         self._poll.register(self._set, select.POLLIN)
 
@@ -43,12 +45,21 @@ class Alarm:
 
     def set(self) -> None:
         """Wake the thread, or let it not wait the next time."""
-        os.eventfd_write(self._set, 1)
+        with self._lock:
+            if self._close.alive:
+                os.eventfd_write(self._set, 1)
 
     def wait(self, timeout: float) -> None:
         """Wait until it is set, but not longer than so many seconds; it is not set any more then."""
         if any(descriptor == self._set for descriptor, _ in self._poll.poll(max(0.0, timeout * 1000))):
-            os.eventfd_read(self._set)
+            with self._lock:
+                if self._close.alive:
+                    os.eventfd_read(self._set)
+
+    def close(self) -> None:
+        """Give the descriptor back; whoever sets it from now on wakes nobody."""
+        with self._lock:
+            self._close()
 
 
 class Notified(InotifyFD):

@@ -94,6 +94,9 @@ class Alarm(Protocol):
     def wait(self, timeout: float) -> None:
         """Wait until it is set, but not longer than so many seconds; it is not set any more then."""
 
+    def close(self) -> None:
+        """End it: nobody waits for it any more."""
+
 
 class _Event:
     """An alarm that only other threads set."""
@@ -106,6 +109,9 @@ class _Event:
         """Wait until it is set, but not longer than so many seconds; it is not set any more then."""
         self._event.wait(timeout)
         self._event.clear()
+
+    def close(self) -> None:
+        """Do nothing: it holds nothing."""
 
 
 class Notifications:
@@ -304,6 +310,7 @@ class Notifications:
             with contextlib.suppress(OSError):  # watchdog's own threads may have closed what it takes back
                 self._observer.stop()
             self._observer.join(5)
+        self.alarm.close()
 
 
 def _cure(number: int | None) -> str:

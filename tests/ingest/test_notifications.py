@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -271,3 +272,23 @@ def test_with_a_watchdog_that_is_made_in_another_way_its_threads_note_what_is_wr
         notifications.stop()
     assert notifications.degraded(root) is None
     assert "made in another way" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+def test_a_watcher_that_has_stopped_holds_no_descriptor(root: Path) -> None:
+    """Not even while its objects stay: what is there after the first reading is frozen, and is never garbage."""
+
+    def opened() -> set[str]:
+        return {f"{number} {os.readlink(f'/proc/self/fd/{number}')}" for number in numbers()}
+
+    def numbers() -> list[str]:
+        return [name for name in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{name}")]
+
+    before = opened()
+    watcher = Watcher(Collector([root]), lambda: None)
+    watcher.start()
+    assert watcher.wait(15)
+    assert opened() > before
+    watcher.stop()
+    watcher.publish()
+    assert opened() <= before
