@@ -35,9 +35,14 @@ UNTIL = 'import pathlib, time\nwhile not pathlib.Path("enough").exists():\n    {
 STATES = {
     "idle": None,
     "a cell that waits": "time.sleep(0.05)",
-    "a cell that computes": "sum(n * n for n in range(1000))",
+    "a cell that computes": "sum(n * n for n in range(1_000_000))",
+    "a cell that computes and looks for files": "sum(n * n for n in range(1000))",
 }
-"""What the kernel does meanwhile."""
+"""What the kernel does meanwhile, between two looks for the file that ends it.
+
+A thread that calls the system every 50 microseconds gives Python's lock away and has it again before any other thread
+is awake; others wait for it to be unlucky.
+"""
 
 AWAIT = """(text) => {
   const shadow = document.querySelector("[data-jp-suppress-context-menu]").shadowRoot;
