@@ -72,14 +72,9 @@ _OPTION: Final = expression(
 
 def add_in_commands(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
     """Add the passwords in options of known programs: ``curl -u me:x``, ``mysql -px``, ``sshpass -p x``."""
-    patience = limits.places
-    for found in _OPTION.finditer(raw, 0, limits.end):
+    for found in limits.matches(_OPTION, raw):
         how = "user" if found["user"] is not None else "glued" if found["glued"] is not None else "apart"
         begin, end = found.span(how)
-        patience -= 1
-        if patience <= 0:
-            limits.end = found.start()
-            return
         line = low[max(0, begin - 400) : begin]
         line = line[line.rfind("\n") + 1 :]
         if not any(program in line for program in _PROGRAMS[how]):
@@ -97,12 +92,7 @@ def add_in_commands(raw: str, low: str, spans: list[Span], limits: Limits) -> No
 
 def add_in_addresses(raw: str, spans: list[Span], limits: Limits) -> None:
     """Add the passwords in addresses."""
-    patience = limits.places
-    for found in _URL.finditer(raw, 0, limits.end):
-        patience -= 1
-        if patience <= 0:
-            limits.end = found.start()
-            return
+    for found in limits.matches(_URL, raw):
         if found["user"] is not None:
             if is_by_chance(found["user"]) and not is_placeholder(found["user"]):
                 spans.append(Span(*found.span("user"), "credential"))
@@ -175,12 +165,7 @@ _ITEM: Final = expression(r"[\w+/.~-]{20,}+={0,2}+", re.ASCII)
 
 def add_listed(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
     """Add the secrets in lists that a name stands before."""
-    patience = limits.places
-    for found in LISTED.finditer(low, 0, limits.end):
-        patience -= 1
-        if patience <= 0:
-            limits.end = found.start()
-            return
+    for found in limits.matches(LISTED, low):
         for item in _ITEM.finditer(raw, *found.span("items")):
             if is_drawn(item[0][:LOOK]):
                 spans.append(Span(*item.span(), "secret"))
@@ -195,14 +180,9 @@ PHRASE: Final = expression(
 
 def add_in_places(pattern: re.Pattern[str], text: str, raw: str, kind: str, spans: list[Span], limits: Limits) -> None:
     """Add the values of a pattern in a text, which may be ``raw`` in lower case."""
-    patience = limits.places
-    for found in pattern.finditer(text, 0, limits.end):
+    for found in limits.matches(pattern, text):
         begin, end = found.span("value")
         value = raw[begin : min(end, begin + LOOK)]
-        patience -= 1
-        if patience <= 0:
-            limits.end = found.start()
-            return
         if is_placeholder(value) or PLACE.match(value) or value.startswith("[masked"):
             continue
         if kind == "cookie" and not is_by_chance(value):
@@ -222,13 +202,8 @@ _SCHEMES: Final = frozenset("basic bearer token digest apikey ssws bot key negot
 def add_in_headers(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
     """Add what stands in headers."""
     for hint, pattern in _HEADERS:
-        patience = limits.places
-        for found in pattern.finditer(low, 0, limits.end) if hint in low else ():
+        for found in limits.matches(pattern, low) if hint in low else ():
             begin, end = found.span("value")
-            patience -= 1
-            if patience <= 0:
-                limits.end = found.start()
-                break
             value = raw[begin : min(end, begin + LOOK)]
             if hint == "cookie":
                 if is_by_chance(value):

@@ -298,12 +298,8 @@ def add_beside_names(raw: str, low: str, spans: list[Span], limits: Limits) -> N
     """Add long values drawn by chance that stand beside a name, whatever is between: in a table, in a block below."""
     if _PARTS.search(low) is None:
         return
-    begins, patience = {span.begin for span in spans}, limits.places
-    for found in known_names().beside.finditer(low, 0, limits.end):
-        patience -= 1
-        if patience <= 0:
-            limits.end = found.start()
-            return
+    begins = {span.begin for span in spans}
+    for found in limits.matches(known_names().beside, low):
         begin = found.start("value")
         value = raw[begin : min(found.end(), begin + LOOK)].rstrip(".")
         if begin in begins or not _is_between(found["between"]) or _ID.match(value) or not is_drawn(value):

@@ -313,10 +313,11 @@ def add_odd_tokens(raw: str, spans: list[Span], limits: Limits) -> None:
             at = raw.find(rule.part, after, limits.end)
 
 
-_PEM: Final = expression(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+_PRIVATE_KEY: Final = expression(
+    r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----|(?P<putty>Private-Lines: \d{1,3}(?=\s|\\[nr]))"
+)
+"""What a private key begins with, in PEM or (its private half) in a file of PuTTY."""
 _PEM_BODY: Final = expression(r"[\w\s+/=:,.\\-]*+", re.ASCII)
-_PUTTY: Final = expression(r"Private-Lines: \d{1,3}(?=\s|\\[nr])")
-"""What stands before the private half of a key of PuTTY."""
 _PUTTY_BODY: Final = expression(r"(?:(?:\s|\\[nr])++[A-Za-z0-9+/=]{16,}+)*+")
 _PEM_END: Final = expression(r"-----END [A-Z0-9 ]{0,50}-----")
 _AWS: Final = expression(r"(?<![A-Za-z0-9/+=_.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_.-])")
@@ -324,42 +325,30 @@ _AWS: Final = expression(r"(?<![A-Za-z0-9/+=_.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/
 
 def add_private_keys(raw: str, spans: list[Span], limits: Limits) -> None:
     """Add private keys, also such as were cut off."""
-    patience = limits.places
-    for putty in _PUTTY.finditer(raw, 0, limits.end):
-        patience -= 1
-        if patience <= 0:
-            limits.end = putty.start()
-            return
-        end = _PUTTY_BODY.match(raw, putty.end()).end()  # type: ignore[union-attr]
-        if end >= putty.end() + 16:
-            spans.append(Span(putty.start(), end, "private key"))
-    at = closing = 0
-    while (found := _PEM.search(raw, at, limits.end)) is not None:
-        patience -= 1
-        if patience <= 0:
-            limits.end = found.start()
-            return
-        at = found.end()
-        if closing < at and (closing := raw.find("-----END ", at)) < 0:
-            closing = len(raw)
-        end = _PEM_BODY.match(raw, at, closing).end()  # type: ignore[union-attr]
-        if end == closing and (last := _PEM_END.match(raw, closing)) is not None:
-            end = last.end()
+    end = closing = 0
+    for found in limits.matches(_PRIVATE_KEY, raw):
+        if found.start() < end:  # in the key before
+            continue
+        begin = found.end()
+        if found["putty"] is not None:
+            end = _PUTTY_BODY.match(raw, begin).end()  # type: ignore[union-attr]
         else:
-            end = at + len(raw[at:end].rstrip("\\ \n"))
-        if end >= at + 16:
+            if closing < begin and (closing := raw.find("-----END ", begin)) < 0:
+                closing = len(raw)
+            end = _PEM_BODY.match(raw, begin, closing).end()  # type: ignore[union-attr]
+            if end == closing and (last := _PEM_END.match(raw, closing)) is not None:
+                end = last.end()
+            else:
+                end = begin + len(raw[begin:end].rstrip("\\ \n"))
+        if end < begin + 16:
+            end = begin
+        else:
             spans.append(Span(found.start(), end, "private key"))
-            at = end
 
 
 def add_aws_secrets(raw: str, spans: list[Span], limits: Limits) -> None:
     """Add the secret that goes with an access key: forty letters without any sign of their own."""
-    patience = limits.places
-    for found in _AWS.finditer(raw, 0, limits.end):
-        patience -= 1
-        if patience <= 0:
-            limits.end = found.start()
-            return
+    for found in limits.matches(_AWS, raw):
         value = found[0]
         if is_by_chance(value) and len(set(value)) > 16 and not value.islower() and not value.isupper():
             spans.append(Span(found.start(), found.end(), "AWS secret key"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from ..expressions import expression
@@ -135,3 +136,11 @@ class Limits:
     def __init__(self, raw: str) -> None:
         self.places = 500 + min(len(raw) // 400, 2_000)
         self.end = len(raw)
+
+    def matches(self, pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+        """Yield what a pattern finds in a text before the end; at the first that is too much, the text ends for all."""
+        for number, found in enumerate(pattern.finditer(text, 0, self.end), start=1):
+            if number >= self.places:
+                self.end = found.start()
+                return
+            yield found
