@@ -160,12 +160,16 @@ LISTED: Final = expression(
     re.ASCII,
 )
 """Several values of one name: ``api_keys: ["x", "y"]``, or the lines below it in YAML."""
+_COUNT: Final = expression(r"[\s\[(-]*+[0-9.]++(?![\w+/=-])", re.ASCII)
+"""A number: how many tokens there are, say, and no list of them."""
 _ITEM: Final = expression(r"[\w+/.~-]{20,}+={0,2}+", re.ASCII)
 
 
 def add_listed(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
     """Add the secrets in lists that a name stands before."""
     for found in limits.matches(LISTED, low):
+        if _COUNT.match(found["items"]) is not None:
+            continue
         for item in _ITEM.finditer(raw, *found.span("items")):
             if is_drawn(item[0][:LOOK]):
                 spans.append(Span(*item.span(), "secret"))

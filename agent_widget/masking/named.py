@@ -290,10 +290,6 @@ def _is_between(signs: str) -> bool:
     return not alone and _PARTS.search(signs) is not None
 
 
-_ID: Final = expression("(?:toolu|call|msg|req|resp|run|ses|chatcmpl|file|thread|asst|item|step|evt)[_-]")
-"""What ids of messages and calls begin with, which are drawn by chance too."""
-
-
 def add_beside_names(raw: str, low: str, spans: list[Span], limits: Limits) -> None:
     """Add long values drawn by chance that stand beside a name, whatever is between: in a table, in a block below."""
     if _PARTS.search(low) is None:
@@ -302,7 +298,7 @@ def add_beside_names(raw: str, low: str, spans: list[Span], limits: Limits) -> N
     for found in limits.matches(known_names().beside, low):
         begin = found.start("value")
         value = raw[begin : min(found.end(), begin + LOOK)].rstrip(".")
-        if begin in begins or not _is_between(found["between"]) or _ID.match(value) or not is_drawn(value):
+        if begin in begins or not _is_between(found["between"]) or not is_drawn(value):
             continue
         rule = rule_of(low, found)
         if rule is not None and not rule[1]:

@@ -110,9 +110,13 @@ def is_by_chance(value: str) -> bool:
 
 
 def is_drawn(value: str) -> bool:
-    """Return whether a value is long, and drawn by chance from capitals, small letters and digits: no name, no hash."""
+    """Return whether a value is long, and drawn by chance from capitals, small letters and digits.
+
+    It is no name, no hash, and no id of a message or a call.
+    """
     return (
         len(value) >= 20
+        and _ID.match(value) is None
         and _LETTERS.fullmatch(value) is not None
         and value != value.lower()
         and value != value.upper()
@@ -122,6 +126,7 @@ def is_drawn(value: str) -> bool:
     )
 
 
+_ID: Final = expression("(?:toolu|call|msg|req|resp|run|ses|chatcmpl|file|thread|asst|item|step|evt)[_-]")
 _NUMBER: Final = expression("[0-9]+")
 _LETTERS: Final = expression(r"[\w+/=.~-]*+", re.ASCII)
 

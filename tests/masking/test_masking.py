@@ -10,6 +10,7 @@ import logging
 import random
 import string
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,11 @@ def test_any_text_is_taken_and_masking_twice_is_masking_once(text: str) -> None:
     assert len(once) <= 12 * len(text)
     assert reference(reference(text)) == reference(text)
     once.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+@pytest.mark.parametrize("between", ["\n", ", "])
+def test_two_harmless_texts_stay_together(between: str) -> None:
+    assert [text for pair in product(HARMLESS, HARMLESS) if mask(text := between.join(pair)) != text] == []
 
 
 @given(st.lists(st.sampled_from(HARMLESS)))
