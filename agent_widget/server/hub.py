@@ -261,7 +261,7 @@ class Hub:
             return
         error = sending.exception()
         if error is None:
-            self.wake()  # more may have changed meanwhile
+            self._changed.set()  # more may have changed meanwhile, and its next heartbeat is not waited for yet
         else:
             if not isinstance(error, (ConnectionClosed, TimeoutError)):
                 log.error("changes could not be sent to a client", exc_info=error)

@@ -132,6 +132,29 @@ def test_a_change_is_sent_where_it_is_told_of_if_the_pace_allows_and_else_by_the
     asyncio.run(run())
 
 
+def test_quiet_is_broken_by_a_heartbeat_after_an_answer_that_took_long_to_send(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEARTBEAT", 0.2)
+    send = hub.send
+
+    async def run() -> None:
+        async with served(workspace) as server, raw(server) as client:
+            rounds, loop = server._hub, asyncio.get_running_loop()
+
+            async def slowly(*args: Any) -> None:
+                await until_async(lambda: not rounds._changed.is_set() and loop.time() > rounds._next_at)
+                await send(*args)
+
+            monkeypatch.setattr(hub, "send", slowly)
+            await asyncio.to_thread(rounds._watcher.stop)  # whose word would come between
+            await client.hello(server, tables=["tasks"])
+            for _ in range(3):
+                assert (await client.answer())["seq"] == server.store.seq
+
+    asyncio.run(run())
+
+
 def test_the_pace_grows_with_the_number_of_clients(workspace: Path) -> None:
     async def run() -> None:
         async with served(workspace) as server:
