@@ -12,11 +12,10 @@ import select
 import struct
 import threading
 import weakref
-from collections.abc import Callable
 from typing import Final
 
 from watchdog.observers.api import BaseObserver
-from watchdog.observers.inotify import InotifyEmitter
+from watchdog.observers.inotify import InotifyEmitter, InotifyWatchGroup
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD, Mask, WatchDescriptor
 
 _HEADER: Final = struct.Struct("iIII")
@@ -24,7 +23,7 @@ _HEADER: Final = struct.Struct("iIII")
 _AT_ONCE: Final = 64 * 1024
 """Bytes of notifications read at a time."""
 _MODIFIED: Final = int(InotifyConstants.IN_MODIFY)
-_NEEDED: Final = {"_inotify_fd", "_is_reading", "_watch_for_wd", "handle_event"}
+_NEEDED: Final = {"_inotify_fd", "_is_reading", "_watch_for_wd", "handle_event", "_active_callbacks_by_watch"}
 """What is used of watchdog that is not in its documentation."""
 _ATTRIBUTES: Final = int(InotifyConstants.IN_ATTRIB)
 
@@ -65,15 +64,11 @@ class Alarm:
 class Notified(InotifyFD):
     """The notifications of one observer. No thread of its own reads them: :meth:`take` does."""
 
-    def __init__(self, note: Callable[[str], None]) -> None:
-        """``note`` is called with the path of each file that was written.
-
-        Raises ``NotImplementedError`` if watchdog is made in another way than the versions that this was written for.
-        """
+    def __init__(self) -> None:
+        """Raise ``NotImplementedError`` if watchdog is made in another way than the versions this was written for."""
         super().__init__()
-        if not {*vars(self), *dir(type(self))} >= _NEEDED:
+        if not {*vars(self), *dir(type(self)), *InotifyWatchGroup.__dataclass_fields__} >= _NEEDED:
             raise NotImplementedError("this watchdog is made in another way")
-        self._note = note
         self._is_reading = False  # nobody waits inside: it may be closed at any time
         os.set_blocking(self._inotify_fd, False)
 
@@ -88,16 +83,17 @@ class Notified(InotifyFD):
         """What has something to read when there are notifications."""
         return self._inotify_fd
 
-    def take(self) -> None:
-        """Take in what has come, without waiting; of several writes to one file one is noted.
+    def take(self) -> list[str]:
+        """Take in what has come, without waiting; return the path of each file that was written, once.
 
         Everything but writes goes on as in watchdog, which follows directories that come and move.
         """
         try:
             data = os.read(self._inotify_fd, _AT_ONCE)
         except BlockingIOError:
-            return
+            return []
         written: dict[tuple[int, bytes], None] = {}
+        paths = []
         at = 0
         while at < len(data):
             watch, mask, cookie, length = _HEADER.unpack_from(data, at)
@@ -113,7 +109,8 @@ class Notified(InotifyFD):
             for group in list(found.callbacks.values()) if found is not None else ():
                 directory = group._active_callbacks_by_watch.get(watch)  # type: ignore[attr-defined]
                 if directory is not None:
-                    self._note(os.fsdecode(directory + b"/" + name.rstrip(b"\0")))
+                    paths.append(os.fsdecode(directory + b"/" + name.rstrip(b"\0")))
+        return paths
 
 
 class Observer(BaseObserver):

@@ -17,7 +17,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -32,7 +32,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, EventDispatcher, EventQueue, ObservedWatch
 
 if TYPE_CHECKING:
-    from .inotify import Notified
+    from . import inotify
 
 log = logging.getLogger("agent_widget")
 
@@ -49,6 +49,8 @@ OVERFLOW_FOR: Final = 60.0
 _FOREIGN: Final = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "ceph", "gluster", "lustre", "vboxsf", "prl_fs", "drvfs")
 """Beginnings of types of file systems that do not report what another machine or system writes to them."""
 
+_SLOWER: Final = "writes are noted by the threads of watchdog, which takes longer: %s"
+
 # Deletions and attribute changes need no reading; every further kind of event costs the kernel and us time.
 _EVENTS: Final = [FileModifiedEvent, FileCreatedEvent, FileMovedEvent, DirCreatedEvent, DirMovedEvent]
 
@@ -60,11 +62,7 @@ class _Handler(FileSystemEventHandler):
         self._note = note
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        self.note(os.fsdecode(event.dest_path or event.src_path))
-
-    def note(self, path: str) -> None:
-        """Pass a path on."""
-        self._note(path)
+        self._note(os.fsdecode(event.dest_path or event.src_path))
 
 
 class _Straight(EventQueue):
@@ -85,21 +83,8 @@ class _Straight(EventQueue):
             self._handler.on_any_event(event)
 
 
-class Alarm(Protocol):
-    """Wakes the one thread that waits for it."""
-
-    def set(self) -> None:
-        """Wake the thread, or let it not wait the next time."""
-
-    def wait(self, timeout: float) -> None:
-        """Wait until it is set, but not longer than so many seconds; it is not set any more then."""
-
-    def close(self) -> None:
-        """End it: nobody waits for it any more."""
-
-
 class _Event:
-    """An alarm that only other threads set."""
+    """An alarm (:class:`.inotify.Alarm`) that only other threads set."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -117,26 +102,23 @@ class _Event:
 class Notifications:
     """The watches of some roots."""
 
-    def __init__(
-        self, roots: Callable[[], Iterable[Path]], note: Callable[[str], None], *, threads: bool = True
-    ) -> None:
+    def __init__(self, roots: Callable[[], Iterable[Path]], note: Callable[[str], None]) -> None:
         """Call ``note`` with each path that may have changed below ``roots()``, in watchdog's threads.
 
-        Without ``threads``, where that is possible (Linux), writes are noted by :meth:`take` instead, for which
-        :attr:`alarm` wakes who waits for it.
+        Where that is possible (Linux), it is :meth:`take` that says what was written, and :attr:`alarm` wakes who waits
+        for it.
         """
         self._roots = roots
         self._handler = _Handler(note)
-        self._threads = threads or not sys.platform.startswith("linux")
-        self.alarm: Alarm = _Event()
-        if not self._threads:
+        self.alarm: _Event | inotify.Alarm = _Event()
+        if sys.platform.startswith("linux"):
             try:
                 from . import inotify
             except ImportError as error:
-                self._use_threads(error)
+                log.warning(_SLOWER, error)
             else:
                 self.alarm = inotify.Alarm()
-        self._notified: Notified | None = None
+        self._notified: inotify.Notified | None = None
         self._observer: BaseObserver | None = None
         self.watches: dict[Path, tuple[ObservedWatch, int]] = {}
         """Root → its watch, and the inode that it is of."""
@@ -151,32 +133,28 @@ class Notifications:
         # watchdog dumps its whole watch table into a RuntimeWarning for directories that come and go quickly
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
 
-    def _use_threads(self, error: Exception) -> None:
-        self._threads = True
-        log.warning("writes are noted by the threads of watchdog, which takes longer: %s", error)
-
-    def take(self) -> None:
-        """Note what was written, as far as no thread of watchdog does."""
-        if self._notified is not None:
-            self._notified.take()
+    def take(self) -> Iterable[str]:
+        """Return the paths of the files that were written, as far as no thread of watchdog notes them."""
+        return self._notified.take() if self._notified is not None else ()
 
     def _observe(self) -> BaseObserver:
         """Return an observer that runs. Raises ``OSError``."""
-        observer: BaseObserver = Observer() if self._threads else self._own_observer()
+        observer = self._own_observer() or Observer()
         observer._event_queue = _Straight(self._handler)  # watchdog has no option for it
         observer.start()
         return observer
 
-    def _own_observer(self) -> BaseObserver:
-        """Return an observer whose notifications of writes are read by :meth:`take`, if watchdog allows that."""
+    def _own_observer(self) -> BaseObserver | None:
+        """Return an observer whose notifications of writes are read by :meth:`take`, if there can be one."""
+        if isinstance(self.alarm, _Event):
+            return None
         from . import inotify
 
-        assert isinstance(self.alarm, inotify.Alarm)
         try:
-            self._notified = inotify.Notified(lambda path: self._handler.note(path))
+            self._notified = inotify.Notified()
         except NotImplementedError as error:
-            self._use_threads(error)
-            return Observer()
+            log.warning(_SLOWER, error)
+            return None
         self.alarm.listen(self._notified.descriptor)
         return inotify.Observer(self._notified)
 
@@ -306,6 +284,7 @@ class Notifications:
         """End all watches."""
         for name in ("watchdog.observers.inotify", "watchdog.observers.inotify_c"):
             logging.getLogger(name).removeFilter(self._filter)
+        self._notified = None  # its descriptor may soon be of another file
         if self._observer is not None:
             with contextlib.suppress(OSError):  # watchdog's own threads may have closed what it takes back
                 self._observer.stop()

@@ -83,7 +83,7 @@ class Watcher:
         self._on_change = on_change
         self._paths: set[str] = set()
         self._stopping = False
-        self.notifications = Notifications(lambda: self.collector.roots, lambda path: self._note(path), threads=False)
+        self.notifications = Notifications(lambda: self.collector.roots, lambda path: self._note(path))
         self._wake = self.notifications.alarm
         collector.degraded = self.notifications.degraded
         self._check: Iterator[None] | None = None
@@ -216,7 +216,7 @@ class Watcher:
             moment = time.monotonic()
             try:
                 self._take_over()
-                self.notifications.take()
+                self._paths.update(self.notifications.take())
                 self._drain()
                 all_read = rests = True  # a round that fails goes on with the next check, not at once
                 if moment >= self._next_look:
@@ -310,7 +310,7 @@ class Watcher:
             took = time.monotonic() - began
             if took < UNDISTURBED:
                 return self._stopping
-            self.notifications.take()
+            self._paths.update(self.notifications.take())
             return self._stopping or bool(self._paths or self._arrived) or took >= SLICE
 
         return self.collector.read_on(is_due)

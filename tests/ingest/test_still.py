@@ -623,7 +623,7 @@ class Minute:
         shown = {**vars(time), "monotonic": lambda: self.now, "thread_time": lambda: self.now, "sleep": self.pass_}
         for module in (watching, saving):
             monkeypatch.setattr(module, "time", SimpleNamespace(**shown))
-        monkeypatch.setattr(watcher, "_wake", SimpleNamespace(wait=self.wait, set=lambda: None, clear=lambda: None))
+        monkeypatch.setattr(watcher, "_wake", SimpleNamespace(wait=self.wait, set=lambda: None))
 
     def pass_(self, seconds: float) -> None:
         self.now += seconds

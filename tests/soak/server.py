@@ -33,7 +33,9 @@ def report_nothing() -> None:
     """Let no notification of the file system through."""
     from agent_widget.ingest import notifications
 
-    notifications._Handler.note = lambda self, path: None  # type: ignore[method-assign]
+    notifications._Handler.on_any_event = lambda self, event: None  # type: ignore[method-assign]
+    take = notifications.Notifications.take
+    notifications.Notifications.take = lambda self: list(take(self))[:0]  # type: ignore[method-assign]
 
 
 def check_sooner(pace: float) -> None:
