@@ -170,7 +170,11 @@ def test_a_new_task_is_made_with_the_keyboard(page_of: Any, workspace: Workspace
 
 
 def test_a_message_is_sent_from_an_agent_and_marked_read(page_of: Any, workspace: Workspace) -> None:
-    board = page_of("--allow-writes")
+    send_and_mark_read(page_of("--allow-writes"), workspace)
+
+
+def send_and_mark_read(board: Board, workspace: Workspace) -> None:
+    """Ask an agent something, and mark what was asked as read."""
     board.open("Agents")
     board.rows.filter(has_text="orchestrator").first.click()
     field = board.details.get_by_label("Message to orchestrator")
@@ -280,17 +284,7 @@ def test_in_a_cell_it_is_the_same(notebook: OpenNotebook, workspace: Workspace) 
     expect(board.details).to_contain_text("Check the gauge")
     assert task(workspace, "Check the gauge")["status"] == "pending"
 
-    board.open("Agents")
-    board.rows.filter(has_text="orchestrator").first.click()
-    board.details.get_by_label("Message to orchestrator").fill("Which pump first?")
-    board.details.get_by_role("button", name="Send", exact=True).click()
-    expect(said).to_contain_text("Sent to orchestrator")
-    board.open("Messages")
-    board.search("Which pump first?")
-    board.rows.first.click()
-    board.details.get_by_role("button", name="Mark read").click()
-    expect(board.details.get_by_role("button", name="Mark read")).to_have_count(0)
-    wait_for(lambda: readers(workspace, "Which pump first?") == ["user"], "the file says who has read it")
+    send_and_mark_read(board, workspace)
 
     page.run(1, wait=False)
     wait_for(page.busy, "the cell runs")

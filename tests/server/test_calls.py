@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from agent_widget.server import calls
 from agent_widget.server.asked import Asking, OutOfTime
 from agent_widget.server.calls import AT_ONCE, PENDING, Calls, Turns
 from agent_widget.server.methods import METHODS
-from tests.support.wire import PATIENCE, raw, served, until_async
+from tests.support.wire import PATIENCE, following, raw, served, until_async
 
 pytestmark = pytest.mark.usefixtures("own_machine")
 
@@ -114,12 +113,7 @@ def test_a_short_question_does_not_wait_for_the_endless_ones_of_others(
     monkeypatch.setattr(calls, "_methods", lambda: {**METHODS, "sql": sql})
 
     async def run() -> None:
-        async with served(workspace) as server, contextlib.AsyncExitStack() as stack:
-            greedy = [await stack.enter_async_context(raw(server)) for _ in range(7)]
-            other = await stack.enter_async_context(raw(server))
-            for client in (*greedy, other):
-                await client.hello(server, tables=["tasks"])
-                await client.answer()
+        async with served(workspace) as server, following(server, 8, tables=["tasks"]) as (other, *greedy):
             for client in greedy:
                 await client.send(type="call", rid=1, method="sql", params={"query": "endless"})
             for _ in range(calls.LONG_THREADS):

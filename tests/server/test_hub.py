@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,20 +17,9 @@ from agent_widget.server import hub
 from agent_widget.server.app import Server
 from agent_widget.store import Answer, Columns, Store
 from agent_widget.tables import Record
-from tests.support.wire import PATIENCE, Raw, change, contents, log_rows, raw, served, until_async
+from tests.support.wire import PATIENCE, Raw, change, contents, following, log_rows, raw, served, until_async
 
 pytestmark = pytest.mark.usefixtures("own_machine")
-
-
-@contextlib.asynccontextmanager
-async def following(server: Server, count: int, **hello: Any) -> Any:
-    """So many clients that have their first answer."""
-    async with contextlib.AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(raw(server)) for _ in range(count)]
-        for client in clients:
-            await client.hello(server, **{"tables": ["logs"], **hello})
-            await client.answer()
-        yield clients
 
 
 async def level(server: Server, clients: list[Raw]) -> None:

@@ -19,7 +19,7 @@ from agent_widget.server.asked import Asking
 from agent_widget.server.queries import Queries
 from agent_widget.server.query_process import MEMORY
 from agent_widget.store import Store
-from tests.support.wire import Raw, log_rows, raw, served, until
+from tests.support.wire import Raw, following, log_rows, served, until
 
 pytestmark = pytest.mark.usefixtures("own_machine")
 
@@ -140,12 +140,7 @@ def test_queries_that_cannot_be_interrupted_take_no_place_for_long(
     monkeypatch.setattr(calls, "MOMENT", 0.2)
 
     async def run() -> None:
-        async with served(workspace) as server, contextlib.AsyncExitStack() as stack:
-            greedy = [await stack.enter_async_context(raw(server)) for _ in range(3)]
-            other = await stack.enter_async_context(raw(server))
-            for client in (*greedy, other):
-                await client.hello(server, tables=["tasks"])
-                await client.answer()
+        async with served(workspace) as server, following(server, 4, tables=["tasks"]) as (other, *greedy):
             for client in greedy:
                 await client.send(type="call", rid=1, method="sql", params={"query": ENDLESS, "timeout": 0.3})
             for rid in range(2):

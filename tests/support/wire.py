@@ -153,6 +153,17 @@ async def raw(server: Server, **options: Any) -> AsyncIterator[Raw]:
         yield Raw(socket)
 
 
+@contextlib.asynccontextmanager
+async def following(server: Server, count: int, **hello: Any) -> AsyncIterator[list[Raw]]:
+    """So many clients that have their first answer."""
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(raw(server)) for _ in range(count)]
+        for client in clients:
+            await client.hello(server, **{"tables": ["logs"], **hello})
+            await client.answer()
+        yield clients
+
+
 @contextlib.contextmanager
 def hosted(workspace: Path, **options: Any) -> Iterator[Server]:
     """A server of this workspace on a thread of its own."""
