@@ -153,8 +153,8 @@ class Collector:
         """Bytes that are left to be read here: workers were given none of them, or could not read them."""
         self._joining: Iterator[None] | None = None
         """What a worker has found, while it is taken in."""
-        self._puts_off = False
-        """Whether prices and workers have to wait."""
+        self._put_off: list[Source] = []
+        """The sources whose prices have to wait, and workers with them."""
         self._retention = Retention(self.store, self._apply)
         if self.sources or follows:
             self._begin_archive()
@@ -274,16 +274,16 @@ class Collector:
 
     def put_off(self) -> None:
         """Price nothing and start no workers until :meth:`catch_up`, so that the first rows are there soon."""
-        self._puts_off = True
-        for source in self.sources:
+        self._put_off = list(self.sources)
+        for source in self._put_off:
             source.put_off_prices()
 
     def catch_up(self) -> None:
         """Price what was read since :meth:`put_off`, if it was put off."""
-        if self._puts_off:
-            self._puts_off = False
-            for source in self.sources:
-                self._claim(list(source.set_prices()), source)
+        while self._put_off:
+            source = self._put_off[-1]
+            self._claim(list(source.set_prices()), source)
+            self._put_off.pop()
 
     def prune(self) -> bool:
         """Take out some of the rows that are older than the retention; returns whether there may be more of them."""
@@ -460,7 +460,7 @@ class Collector:
 
     def _engage(self) -> None:
         """Give files to workers, if there is much to read that was not found to be for this process."""
-        if self._crew is not None or self._keeper is None or not self.looked or not self._list or self._puts_off:
+        if self._crew is not None or self._keeper is None or not self.looked or not self._list or self._put_off:
             return
         left = self._progress.left
         self._own = min(self._own, left)

@@ -231,11 +231,9 @@ class Watcher:
                 self._check_on(moment)
                 if not looked and self._publish(moment):  # how much there is to read is known before it is read
                     self._on_change()
-                if self._first_rows.is_set():
-                    collector.catch_up()
                 rests = self._read_on() and collector.looked and not self._arrived
                 all_read = rests and not self._paths
-                if all_read or collector.left <= MUCH:  # nobody is let in before all of it is read
+                if all_read or self._first_rows.is_set() or collector.left <= MUCH:  # who waits gets all of so little
                     collector.catch_up()
                 if not self._caught_up.is_set():
                     gc.freeze()  # rows stay: looking for garbage among all of them halts every thread for long

@@ -10,6 +10,7 @@ earliest, then by id), whatever the order of reading. What was counted is taken 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -178,22 +179,31 @@ class Ledger:
         self._sums: dict[tuple[str, str, str | None, int], _Account] = {}
         """Session, agent, model and quarter of an hour (ms) → what is to be added to their accounts."""
         self._moved: dict[tuple[str, str], _Account] = {}  # table and row → its account, since the last `finish`
-        self._put_off: list[tuple[_Answer, int]] | None = None
-        """What is to be booked, with its sign; ``None`` if it is booked at once."""
+        self._put_off: deque[tuple[Usage, str, str]] | None = None
+        """Claims that are to be billed; ``None`` if they are at once."""
 
     def put_off(self) -> None:
-        """Book nothing until :meth:`catch_up`: to price the first answer imports a library, a quarter of a second."""
-        self._put_off = []
+        """Bill nothing until :meth:`catch_up`: to price the first answer imports a library, a quarter of a second."""
+        self._put_off = deque()
 
     def catch_up(self) -> Iterator[Record | Gone]:
-        """Book what was put off, and from now on at once; yield the rows that follow."""
-        answers, self._put_off = self._put_off or (), None
-        for answer, sign in answers:
-            self._book(answer, sign)
+        """Bill what was put off, and from now on at once; yield the rows that follow.
+
+        If it fails at a claim, the others are still there for the next call.
+        """
+        while self._put_off:
+            self._bill(*self._put_off.popleft())
+        self._put_off = None
         yield from self.finish()
 
     def bill(self, usage: Usage, session: str, agent: str) -> None:
         """Take in one claim; of its numbers those that make no sense are left out."""
+        if self._put_off is None:
+            self._bill(usage, session, agent)
+        else:
+            self._put_off.append((usage, session, agent))
+
+    def _bill(self, usage: Usage, session: str, agent: str) -> None:
         usage = _usable(usage)
         owner = (usage.copy, usage.at, session, agent)
         held = self._answers.get(usage.id)
@@ -268,9 +278,6 @@ class Ledger:
 
     def _book(self, answer: _Answer, sign: int) -> None:
         usage = answer.usage
-        if self._put_off is not None:
-            self._put_off.append((_Answer(answer.owner, usage), sign))  # as it is now
-            return
         cost = usage.cost_usd
         if cost is None:
             cost = self._price(usage.model, usage.tokens, usage.at, usage.terms)

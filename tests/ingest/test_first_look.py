@@ -76,6 +76,17 @@ def transcript(home: Path, number: int) -> Path:
     return home / "projects" / "-home-ann-shop" / f"{session(number)}.jsonl"
 
 
+def answer_all(home: Path) -> None:
+    """Let each session end with an answer."""
+    usage = {"model": "claude-opus-4-8", "usage": {"input_tokens": 1000, "output_tokens": 10}}
+    for number in range(SESSIONS):
+        answer = {"type": "assistant", "uuid": f"a{number}", "sessionId": session(number), "requestId": f"r{number}"}
+        answer |= {"timestamp": "2026-01-01T10:00:00Z", "message": {"id": f"m{number}", "role": "assistant"} | usage}
+        with transcript(home, number).open("ab") as file:
+            file.write(lines(answer))
+        dated(transcript(home, number), number)
+
+
 def collector_of(*roots: Path) -> Collector:
     return Collector(roots, clock=lambda: NOW, host="here")
 
@@ -203,13 +214,7 @@ def test_the_first_rows_of_a_large_home_come_before_what_answers_cost(
     """To import the prices takes longer than to read the first rows."""
     monkeypatch.setattr("agent_widget.ingest.watcher.MUCH", 1000)
     monkeypatch.setattr("agent_widget.ingest.watcher.SLICE", 0.0)
-    usage = {"model": "claude-opus-4-8", "usage": {"input_tokens": 1000, "output_tokens": 10}}
-    for number in range(SESSIONS):
-        answer = {"type": "assistant", "uuid": f"a{number}", "sessionId": session(number), "requestId": f"r{number}"}
-        answer |= {"timestamp": "2026-01-01T10:00:00Z", "message": {"id": f"m{number}", "role": "assistant"} | usage}
-        with transcript(home, number).open("ab") as file:
-            file.write(lines(answer))
-        dated(transcript(home, number), number)
+    answer_all(home)
     known = prices.price
     asked: list[Any] = []
     monkeypatch.setattr(prices, "price", lambda *given: asked.append(given) or known(*given))
@@ -229,6 +234,20 @@ def test_the_first_rows_of_a_large_home_come_before_what_answers_cost(
     assert (priced, rows > 0) == (0, True)
     assert len(asked) >= SESSIONS
     assert comparable(collector) == comparable(scanned(home))
+
+
+def test_an_answer_that_cannot_be_priced_keeps_no_other_from_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_all(home)
+    collector = collector_of(home)
+    collector.put_off()
+    collector.scan()
+    assert {row["output_tokens"] for row in collector.store.rows("sessions")} == {None}
+    with monkeypatch.context() as patch:
+        patch.setattr(prices, "price", lambda *given: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            collector.catch_up()
+    collector.catch_up()
+    assert [row["output_tokens"] for row in collector.store.rows("sessions")].count(10) == SESSIONS - 1
 
 
 async def status(client: Any) -> dict[str, Any]:
