@@ -6,27 +6,25 @@ To compile those of a module takes up to 20 ms, and a server that goes on from i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
 
 class _Expression:
     """Becomes a compiled pattern, method by method: each is looked up once."""
 
-    def __init__(self, source: str | Callable[[], str], flags: int) -> None:
+    def __init__(self, source: str, flags: int) -> None:
         self._source = source
         self._flags = flags
 
     def __getattr__(self, name: str) -> Any:
-        if not isinstance(self._source, str):
-            self._source = self._source()
         value = getattr(re.compile(self._source, self._flags), name)
         setattr(self, name, value)
         return value
 
 
-def expression(source: str | Callable[[], str], flags: int = 0) -> re.Pattern[str]:
-    """Return what can be used as the pattern that :func:`re.compile` returns. ``source`` may be put together then."""
+def expression(source: str, flags: int = 0) -> re.Pattern[str]:
+    """Return what can be used as the pattern that :func:`re.compile` returns."""
     return cast("re.Pattern[str]", _Expression(source, flags))
 
 

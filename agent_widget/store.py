@@ -428,7 +428,7 @@ class Store:
                 table.elsewhere = saved.counts.get(name, len(rows)) - len(rows)
                 table.cut = saved.cuts.get(name, 0)
                 if table.elsewhere:  # what is held is the latest
-                    table.horizon = min((table.time_of(row) for _, row in rows), default=_LAST)
+                    table.horizon = table.earliest(row for _, row in rows)
 
     def bound(self, limits: Mapping[str, int]) -> None:
         """Hold about that many of the newest rows of the tables in ``limits``; whoever is followed has the rest."""

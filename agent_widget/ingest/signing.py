@@ -58,8 +58,7 @@ def code() -> bytes:
 
 
 def _modules(package: Path) -> Iterator[Path]:
-    yield package / "tables.py"
-    yield package / "store.py"
+    yield from (package / name for name in ("expressions.py", "store.py", "tables.py"))
     for room in ("sources", "ingest", "masking"):
         yield from sorted(_below(package / room), key=str)
 
