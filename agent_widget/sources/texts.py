@@ -50,10 +50,9 @@ _AROUND: Final = expression(
     re.DOTALL,
 )
 """Put around the words of the person by Cursor and by VS Code's chat, and by Claude Code if they came another way."""
-_COMMAND: Final = expression(r"<command-name>(.*?)</command-name>", re.DOTALL)
-_ARGUMENTS: Final = expression(r"<command-args>(.*?)</command-args>", re.DOTALL)
 _SHELL: Final = expression(r"\s*<bash-input>(.*?)</bash-input>\s*", re.DOTALL)
-_REMINDER: Final = expression(r"(?<!\s)\s*<system-reminder>.*?(?:</system-reminder>\s*|\Z)", re.DOTALL)
+REMINDER: Final = expression(r"(?<!\s)\s*<system-reminder>.*?(?:</system-reminder>\s*|\Z)", re.DOTALL)
+"""What a program says to the model between the words of the person."""
 _CLOSING: Final = expression(r"</([\w-]+)\s*>")
 _COMMAND_CHARS: Final = 10_000
 
@@ -72,7 +71,7 @@ def said(text: str) -> str:
         if text == before:
             break
     if "<system-reminder>" in text:  # between the words, too
-        text = _REMINDER.sub("\n", text).strip()
+        text = REMINDER.sub("\n", text).strip()
     return _without_tail(text)
 
 
@@ -90,10 +89,9 @@ def _unwrapped(text: str) -> str:
     if (found := _AROUND.match(text)) is not None:
         text = found.group(2)
     if text.startswith("<command-"):
-        head = text[:_COMMAND_CHARS]
-        name, arguments = _COMMAND.search(head), _ARGUMENTS.search(head)
-        if name is not None:
-            return f"{name.group(1).strip()} {arguments.group(1).strip() if arguments else ''}".strip()
+        typed = command_in(text[:_COMMAND_CHARS])
+        if typed is not None:
+            return typed
     if (found := _SHELL.match(text)) is not None:
         text = f"!{found.group(1).strip()}\n{text[found.end() :]}"
     return text.strip()
@@ -129,6 +127,12 @@ def tagged(text: str, *names: str) -> Iterator[tuple[str, str]]:
             else:
                 yield name, text[place:end]
                 place = end + len(name) + 3
+
+
+def command_in(text: str) -> str | None:
+    """Return the command that Claude Code wrote as tags, as it was typed; ``None`` if there is none."""
+    name, arguments = (next(tagged(text, of), None) for of in ("command-name", "command-args"))
+    return None if name is None else f"{name[1].strip()} {arguments[1].strip() if arguments else ''}".strip()
 
 
 _LINE_MARKS: Final = expression(r"^[ \t]*(?:(?:#{1,6}|[-*+>])[ \t]+)+|^[ \t]*(?:```.*|[-=*_|: ]{3,})$", re.MULTILINE)

@@ -41,6 +41,14 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return found
 
 
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Thirty sessions."""
+    for number in range(30):
+        grow(transcript(tmp_path / "home", number), 0, 50)
+    return tmp_path / "home"
+
+
 def read(running: Collector, keeps: Saving) -> None:
     """Read all there is as the watcher does, a portion in each round."""
     running.look()
@@ -55,15 +63,12 @@ def read(running: Collector, keeps: Saving) -> None:
 
 
 def test_rows_and_entries_are_written_about_once(
-    tmp_path: Path, written: Counter[str], monkeypatch: pytest.MonkeyPatch
+    home: Path, tmp_path: Path, written: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(saving, "SAVE_ROWS", 200)
     monkeypatch.setattr(saving, "MANY_ENTRIES", 500)
     monkeypatch.setattr(saving, "SAVE_PACE", float("inf"))
     monkeypatch.setattr(saving, "READING_PACE", float("inf"))
-    home = tmp_path / "home"
-    for number in range(30):
-        grow(transcript(home, number), 0, 50)
     running = collector(home, tmp_path / "a.sqlite3")
     keeps = Saving(running)
     read(running, keeps)
@@ -84,14 +89,11 @@ def test_rows_and_entries_are_written_about_once(
 
 
 def test_rows_of_a_first_reading_are_written_many_at_once(
-    tmp_path: Path, written: Counter[str], monkeypatch: pytest.MonkeyPatch
+    home: Path, tmp_path: Path, written: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(saving, "SAVE_ROWS", 100)
     for pace in ("SAVE_PACE", "READING_PACE", "MANY_ENTRIES"):
         monkeypatch.setattr(saving, pace, float("inf"))
-    home = tmp_path / "home"
-    for number in range(10):
-        grow(transcript(home, number), 0, 50)
     running = collector(home, tmp_path / "a.sqlite3")
     keeps = Saving(running)
     read(running, keeps)

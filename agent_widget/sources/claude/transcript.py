@@ -18,7 +18,7 @@ from ..kept import forget_oldest
 from ..ledger import ASSUMED
 from ..parsing import Malformed, clean, named, parse_as, preview
 from ..steps import About, Prompt, Reply, Result, Return, Step, Thinking, TurnEnd, TurnStart
-from ..texts import tagged
+from ..texts import REMINDER, command_in, tagged
 from .calls import called, returned
 from .home import LEAD, Home
 from .records import DECODER, Billed, Line, Message
@@ -41,8 +41,6 @@ _REQUEST: Final = b'{"type":"api-request'
 _INTERRUPTED: Final = "[Request interrupted by user"
 _NO_ANSWER: Final = "No response requested."
 _TEAMMATE: Final = re.compile(r'<teammate-message teammate_id="([^"<>]*)"[^<>]*>(.*?)</teammate-message>', re.DOTALL)
-_REMINDER: Final = re.compile(r"(?<!\s)\s*<system-reminder>.*?(?:</system-reminder>\s*|\Z)", re.DOTALL)
-"""What the program says to the model between the words of the person."""
 _MATE_END: Final = "</teammate-message>"
 _NOTICE: Final = re.compile(r"<task-notification>\s*<[a-z-]+>[^<]*</")
 """Begin of a notice, which a person may also write about."""
@@ -267,7 +265,7 @@ def _user(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
                 yield from returned(talk, block, line, at)
     text, id = text_in(content), line.uuid or ""
     if "<system-reminder>" in text:
-        text = _REMINDER.sub("", text)
+        text = REMINDER.sub("", text)
     if not text.strip() or line.isCompactSummary:
         return
     if text.startswith(_INTERRUPTED):
@@ -289,9 +287,7 @@ def _user(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
             talk.resumed = text.startswith("Stop hook feedback")
             talk.turn_continues()
             yield TurnStart(at)
-    elif text.startswith("<command-message>") and (command := next(tagged(text, "command-name"), None)) is not None:
-        arguments = next(tagged(text, "command-args"), ("", ""))
-        typed = f"{command[1]} {arguments[1]}".strip()
+    elif text.startswith("<command-message>") and (typed := command_in(text)) is not None:
         yield from talk.prompted(Prompt(at, id, typed))
     elif not text.startswith(("<command-name>", "<local-command-", "<bash-")):
         yield from talk.prompted(Prompt(at, id, clean(text)))
