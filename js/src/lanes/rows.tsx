@@ -40,6 +40,7 @@ export function LaneRows({ model }: { model: LaneModel }) {
       {rows.slice(first, last).map(({ agent, depth, fold }, i) => {
         const row = first + i;
         const name = agentName(model.store, agent.id);
+        const alone = isUncounted(agent, cost);
         return (
           <div
             key={agent.id}
@@ -58,8 +59,8 @@ export function LaneRows({ model }: { model: LaneModel }) {
               {fold !== undefined && <FinishedMark inOption fold={fold} onToggle={() => model.toggle(agent.id)} />}
               <Kind text={kindOf(agent, name)} room={name.length + 2 * depth < ROOM} />
             </div>
-            <Doing agent={agent} alone={isUncounted(agent, cost)} />
-            {!isUncounted(agent, cost) && (
+            <Doing agent={agent} alone={alone} />
+            {!alone && (
               <>
                 {context && (
                   <div class="lane-context muted" title="tokens in the context at the last turn">

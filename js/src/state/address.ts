@@ -39,6 +39,11 @@ export function viewIn(fragment: string): ViewState {
   };
 }
 
+function goTo(nav: Nav, fragment: string): void {
+  show(nav, viewIn(fragment));
+  nav.travels.value = nav.moment.value !== null;
+}
+
 /**
  * Keep what is shown under a name of its own for as long as the browser's tab lives, and begin with what was kept: where
  * the address is the host's, as in a notebook, loading the page again leads back too.
@@ -52,10 +57,7 @@ export function keepView(nav: Nav, name: string, signal: AbortSignal): void {
   }
   const key = `agent-widget view ${name}`;
   const kept = storage.getItem(key);
-  if (kept !== null) {
-    show(nav, viewIn(kept));
-    nav.travels.value = nav.moment.value !== null;
-  }
+  if (kept !== null) goTo(nav, kept);
   const stop = effect(() => {
     const fragment = fragmentOf(viewOf(nav));
     try {
@@ -70,10 +72,7 @@ export function keepView(nav: Nav, name: string, signal: AbortSignal): void {
 
 /** Go where the address leads, and keep it in step; another tab is a step for the browser's way back. */
 export function followAddress(nav: Nav, signal: AbortSignal): void {
-  const go = () => {
-    show(nav, viewIn(location.hash.slice(1)));
-    nav.travels.value = nav.moment.value !== null;
-  };
+  const go = () => goTo(nav, location.hash.slice(1));
   if (location.hash.length > 1) go();
   addEventListener("popstate", go, { signal });
   let tab = nav.tab.peek();

@@ -56,7 +56,7 @@ function Zones({ store, nav }: Props) {
         store={store}
         nav={nav}
         window={window}
-        most={slim ? lanesAlone(height - top) : lanesThatFit(height - top)}
+        most={slim ? lanesIn(height - top, FEWEST_ALONE) : lanesIn(height - top - LISTS, FEWEST)}
       />
       {!slim && <Lists store={store} nav={nav} burndown={width >= BURNDOWN_FROM_PX} />}
     </div>
@@ -67,8 +67,9 @@ function Zones({ store, nav }: Props) {
 const LANES_HEAD = 84;
 const LISTS = 169;
 const LISTS_LEAST = 85;
-/** Lanes that are shown at least, and at most. */
+/** Lanes that are shown at least, above the lists and without them, and at most. */
 const FEWEST = 5;
+const FEWEST_ALONE = 3;
 const MOST = 16;
 
 /** From this width on the lists stand beside each other. */
@@ -77,13 +78,8 @@ const BESIDE_FROM_PX = 760;
 /** Narrower, the tasks themselves need the room; the figure has the estimate anyway. */
 const BURNDOWN_FROM_PX = 1100;
 
-function lanesThatFit(height: number): number {
-  return Math.min(MOST, Math.max(FEWEST, Math.floor((height - LANES_HEAD - LISTS) / ROW)));
-}
-
-/** Where nothing stands below them. */
-function lanesAlone(height: number): number {
-  return Math.min(MOST, Math.max(3, Math.floor((height - LANES_HEAD) / ROW)));
+function lanesIn(height: number, fewest: number): number {
+  return Math.min(MOST, Math.max(fewest, Math.floor((height - LANES_HEAD) / ROW)));
 }
 
 function Figures({ store, nav, window }: Props & { window: TimeWindow }) {
