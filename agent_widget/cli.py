@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from . import environment
 from .failures import Failure
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 # What only some commands need is imported when they run: a server that goes on from its archive takes longer to be
 # imported than to start.
 
-_COMMANDS = frozenset("serve snapshot tail task message demo mcp statusline servers doctor".split())
 _FILES = 4096
 """Open files that a server asks the system for."""
 _SWITCH = 0.001
@@ -119,130 +118,171 @@ def _parser(asked: str | None = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="agent-widget", description="A live dashboard of AI agents.")
     parser.add_argument("--version", action="version", version=f"agent-widget {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, run: Any, help: str) -> argparse.ArgumentParser | None:
-        if asked not in (None, name):
-            return None
-        sub = commands.add_parser(name, help=help, description=help)
-        sub.set_defaults(run=run, parser=sub)
-        return sub
-
-    paths_help = "directories to read (default: every known agent of this machine)"
-    masking_help = "show passwords, keys and tokens in what agents wrote as they are"
-
-    if sub := command("serve", _serve, "Watch directories and serve their tables and the dashboard page."):
-        sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
-        sub.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
-        sub.add_argument("--port", type=_port, default=8765, help="0 for any free one (default: %(default)s)")
-        access = sub.add_mutually_exclusive_group()
-        _add_token(
-            access,
-            "the token clients must know, which others could see for a moment in the process list (default: a new one)",
-        )
-        access.add_argument("--no-token", action="store_true", help="let everyone on this machine in")
-        sub.add_argument(
-            "--allow-host",
-            type=_host_name,
-            action="append",
-            default=[],
-            metavar="NAME[:PORT]",
-            help="a name under which a proxy reaches this server, as browsers send it; may be repeated",
-        )
-        sub.add_argument("--open", action="store_true", help="open the dashboard in the browser")
-        sub.add_argument("--allow-writes", action="store_true", help="let clients change tasks and send messages")
-        sub.add_argument("--no-masking", action="store_true", help=masking_help)
-        keeping = sub.add_mutually_exclusive_group()
-        keeping.add_argument("--archive", metavar="FILE", help="where to keep rows (default: in your state directory)")
-        keeping.add_argument(
-            "--no-archive", action="store_true", help="keep nothing: read all again at each start, all in memory"
-        )
-        sub.add_argument(
-            "--keep-transcripts",
-            action="store_true",
-            help="copy transcripts beside the archive before agents delete them",
-        )
-        sub.add_argument("--retention", type=_days, metavar="DAYS", help="forget rows that are older, e.g. 365d")
-        sub.add_argument(
-            "--otlp",
-            metavar="[PORT]",
-            type=_port,
-            help=f"take what OpenTelemetry exporters send (default: {OTLP_PORT})",
-        )
-        sub.add_argument(
-            "--follow",
-            action="append",
-            default=[],
-            metavar="[NAME=]URL",
-            help="show the agents of another server too: ws://HOST:PORT/ws#TOKEN, ssh://[USER@]HOST[:PORT][/PATH], "
-            "all of a broker's space: nats://HOST[:PORT]/SPACE, or @FILE with one of these a line; may be repeated",
-        )
-        sub.add_argument(
-            "--follow-token-file",
-            metavar="FILE",
-            help="a file that holds the token of the servers that are followed; "
-            f"{environment.FOLLOW_TOKEN} may hold it too",
-        )
-        sub.add_argument(
-            "--publish",
-            metavar="nats://HOST/SPACE",
-            help="put the rows into a NATS JetStream stream too, for other hosts",
-        )
-        sub.add_argument(
-            "--nats-credentials",
-            metavar="FILE",
-            help="a file with USER:PASSWORD, a token, an nkey's seed, or credentials; "
-            f"{environment.NATS_CREDENTIALS} may hold them too",
-        )
-        sub.add_argument("--idle-timeout", type=float, help="end after so many seconds without a client")
-        sub.add_argument("--find", action="store_true", help=argparse.SUPPRESS)
-        sub.add_argument("--ready-json", action="store_true", help=argparse.SUPPRESS)
-
-    if sub := command("snapshot", _snapshot, "Read everything once and print the tables."):
-        sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
-        sub.add_argument("--table", choices=TABLES, help="only this table")
-        sub.add_argument("--format", choices=("json", "csv", "parquet"), default="json")
-        sub.add_argument("--no-masking", action="store_true", help=masking_help)
-        sub.set_defaults(usage_error=sub.error)
-
-    if sub := command("tail", _tail, "Print live changes, one a line."):
-        sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
-        sub.add_argument("--url", help="of a running server, e.g. ws://127.0.0.1:8765/ws")
-        _add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
-        sub.add_argument("--table", choices=TABLES, help="only this table")
-        sub.add_argument("--json", action="store_true", help="one JSON object a line")
-
-    if asked in (None, "task", "message"):
-        from . import cli_changes
-
-        cli_changes.add_commands(commands, _add_token, _token, _write_data)
-
-    if sub := command(
-        "demo", _demo, "Simulate a team of agents and two coding agents, and open the dashboard on them."
-    ):
-        sub.add_argument(
-            "directory", nargs="?", metavar="DIR", help="where they write (default: a temporary directory)"
-        )
-        sub.add_argument("--agents", type=_team_size, default=7, help="how many are in the team (default: %(default)s)")
-        sub.add_argument("--rate", type=_rate, default=1.0, help="how fast they live (default: %(default)s)")
-        sub.add_argument("--seconds", type=float, help="end after so many seconds")
-        sub.add_argument("--port", type=_port, default=0, help=argparse.SUPPRESS)
-        sub.add_argument("--no-open", action="store_true", help="do not open a browser")
-
-    if sub := command("mcp", _mcp, "Let an agent ask, over MCP on stdin and stdout, what the agents do and cost."):
-        sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
-        sub.add_argument("--url", help="of a running server, e.g. ws://127.0.0.1:8765/ws (default: start or reuse one)")
-        _add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
-
-    if asked in (None, "statusline"):
-        from . import statusline
-
-        if sub := command("statusline", _statusline, statusline.SUMMARY):
-            statusline.parser(sub)
-
-    command("servers", _servers, "List the servers that run on this machine.")
-    if sub := command("doctor", _doctor, "Say what is found, readable and watched, and which limits are near."):
-        sub.add_argument("paths", nargs="*", metavar="PATH", help=paths_help)
+    for name, add in _COMMANDS.items():
+        if asked in (None, name):
+            add(commands)
     return parser
+
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_PATHS = "directories to read (default: every known agent of this machine)"
+_NO_MASKING = "show passwords, keys and tokens in what agents wrote as they are"
+
+
+def _command(commands: _Commands, name: str, run: Callable[[Any], None], help: str) -> argparse.ArgumentParser:
+    sub = commands.add_parser(name, help=help, description=help)
+    sub.set_defaults(run=run, parser=sub)
+    return sub
+
+
+def _add_serve(commands: _Commands) -> None:
+    sub = _command(commands, "serve", _serve, "Watch directories and serve their tables and the dashboard page.")
+    sub.add_argument("paths", nargs="*", metavar="PATH", help=_PATHS)
+    sub.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
+    sub.add_argument("--port", type=_port, default=8765, help="0 for any free one (default: %(default)s)")
+    access = sub.add_mutually_exclusive_group()
+    _add_token(
+        access,
+        "the token clients must know, which others could see for a moment in the process list (default: a new one)",
+    )
+    access.add_argument("--no-token", action="store_true", help="let everyone on this machine in")
+    sub.add_argument(
+        "--allow-host",
+        type=_host_name,
+        action="append",
+        default=[],
+        metavar="NAME[:PORT]",
+        help="a name under which a proxy reaches this server, as browsers send it; may be repeated",
+    )
+    sub.add_argument("--open", action="store_true", help="open the dashboard in the browser")
+    sub.add_argument("--allow-writes", action="store_true", help="let clients change tasks and send messages")
+    sub.add_argument("--no-masking", action="store_true", help=_NO_MASKING)
+    keeping = sub.add_mutually_exclusive_group()
+    keeping.add_argument("--archive", metavar="FILE", help="where to keep rows (default: in your state directory)")
+    keeping.add_argument(
+        "--no-archive", action="store_true", help="keep nothing: read all again at each start, all in memory"
+    )
+    sub.add_argument(
+        "--keep-transcripts",
+        action="store_true",
+        help="copy transcripts beside the archive before agents delete them",
+    )
+    sub.add_argument("--retention", type=_days, metavar="DAYS", help="forget rows that are older, e.g. 365d")
+    sub.add_argument(
+        "--otlp",
+        metavar="[PORT]",
+        type=_port,
+        help=f"take what OpenTelemetry exporters send (default: {OTLP_PORT})",
+    )
+    sub.add_argument(
+        "--follow",
+        action="append",
+        default=[],
+        metavar="[NAME=]URL",
+        help="show the agents of another server too: ws://HOST:PORT/ws#TOKEN, ssh://[USER@]HOST[:PORT][/PATH], "
+        "all of a broker's space: nats://HOST[:PORT]/SPACE, or @FILE with one of these a line; may be repeated",
+    )
+    sub.add_argument(
+        "--follow-token-file",
+        metavar="FILE",
+        help="a file that holds the token of the servers that are followed; "
+        f"{environment.FOLLOW_TOKEN} may hold it too",
+    )
+    sub.add_argument(
+        "--publish",
+        metavar="nats://HOST/SPACE",
+        help="put the rows into a NATS JetStream stream too, for other hosts",
+    )
+    sub.add_argument(
+        "--nats-credentials",
+        metavar="FILE",
+        help="a file with USER:PASSWORD, a token, an nkey's seed, or credentials; "
+        f"{environment.NATS_CREDENTIALS} may hold them too",
+    )
+    sub.add_argument("--idle-timeout", type=float, help="end after so many seconds without a client")
+    sub.add_argument("--find", action="store_true", help=argparse.SUPPRESS)
+    sub.add_argument("--ready-json", action="store_true", help=argparse.SUPPRESS)
+
+
+def _add_snapshot(commands: _Commands) -> None:
+    sub = _command(commands, "snapshot", _snapshot, "Read everything once and print the tables.")
+    sub.add_argument("paths", nargs="*", metavar="PATH", help=_PATHS)
+    sub.add_argument("--table", choices=TABLES, help="only this table")
+    sub.add_argument("--format", choices=("json", "csv", "parquet"), default="json")
+    sub.add_argument("--no-masking", action="store_true", help=_NO_MASKING)
+    sub.set_defaults(usage_error=sub.error)
+
+
+def _add_tail(commands: _Commands) -> None:
+    sub = _command(commands, "tail", _tail, "Print live changes, one a line.")
+    sub.add_argument("paths", nargs="*", metavar="PATH", help=_PATHS)
+    sub.add_argument("--url", help="of a running server, e.g. ws://127.0.0.1:8765/ws")
+    _add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
+    sub.add_argument("--table", choices=TABLES, help="only this table")
+    sub.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _add_task(commands: _Commands) -> None:
+    from .cli_changes import Common, add_task
+
+    add_task(commands, Common(_add_token, _token, _write_data))
+
+
+def _add_message(commands: _Commands) -> None:
+    from .cli_changes import Common, add_message
+
+    add_message(commands, Common(_add_token, _token, _write_data))
+
+
+def _add_demo(commands: _Commands) -> None:
+    help = "Simulate a team of agents and two coding agents, and open the dashboard on them."
+    sub = _command(commands, "demo", _demo, help)
+    sub.add_argument("directory", nargs="?", metavar="DIR", help="where they write (default: a temporary directory)")
+    sub.add_argument("--agents", type=_team_size, default=7, help="how many are in the team (default: %(default)s)")
+    sub.add_argument("--rate", type=_rate, default=1.0, help="how fast they live (default: %(default)s)")
+    sub.add_argument("--seconds", type=float, help="end after so many seconds")
+    sub.add_argument("--port", type=_port, default=0, help=argparse.SUPPRESS)
+    sub.add_argument("--no-open", action="store_true", help="do not open a browser")
+
+
+def _add_mcp(commands: _Commands) -> None:
+    help = "Let an agent ask, over MCP on stdin and stdout, what the agents do and cost."
+    sub = _command(commands, "mcp", _mcp, help)
+    sub.add_argument("paths", nargs="*", metavar="PATH", help=_PATHS)
+    sub.add_argument("--url", help="of a running server, e.g. ws://127.0.0.1:8765/ws (default: start or reuse one)")
+    _add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
+
+
+def _add_statusline(commands: _Commands) -> None:
+    from . import statusline
+
+    statusline.parser(_command(commands, "statusline", _statusline, statusline.SUMMARY))
+
+
+def _add_servers(commands: _Commands) -> None:
+    _command(commands, "servers", _servers, "List the servers that run on this machine.")
+
+
+def _add_doctor(commands: _Commands) -> None:
+    sub = _command(commands, "doctor", _doctor, "Say what is found, readable and watched, and which limits are near.")
+    sub.add_argument("paths", nargs="*", metavar="PATH", help=_PATHS)
+
+
+_COMMANDS: Final[dict[str, Callable[[_Commands], None]]] = {
+    "serve": _add_serve,
+    "snapshot": _add_snapshot,
+    "tail": _add_tail,
+    "task": _add_task,
+    "message": _add_message,
+    "demo": _add_demo,
+    "mcp": _add_mcp,
+    "statusline": _add_statusline,
+    "servers": _add_servers,
+    "doctor": _add_doctor,
+}
+"""Name → what adds the command to the parser."""
 
 
 def _add_token(group: argparse._MutuallyExclusiveGroup, help: str) -> None:

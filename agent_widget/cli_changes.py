@@ -7,7 +7,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .failures import Failure
 from .tables import TASK_STATUSES
@@ -26,33 +26,20 @@ class ChangeFailed(Failure):
     """A change that was not made, or a list that cannot be had, in one line that says what to do."""
 
 
-def add_commands(
-    commands: Any,
-    add_token: Callable[..., None],
-    token: Callable[..., str | None],
-    write_data: Callable[[str], None],
-) -> None:
-    """Add the two commands. ``add_token`` adds the options for a token, ``token`` returns it.
+class Common(NamedTuple):
+    """What these commands have in common with others."""
 
-    ``write_data`` writes what programs read.
-    """
+    add_token: Callable[..., None]
+    """Adds the options for a token."""
+    token: Callable[..., str | None]
+    """Returns the token."""
+    write_data: Callable[[str], None]
+    """Writes what programs read."""
 
-    def group(name: str, help: str) -> Callable[[str, Callable[..., None], str], argparse.ArgumentParser]:
-        parser = commands.add_parser(name, help=help, description=help)
-        subs = parser.add_subparsers(required=True, metavar="ACTION")
 
-        def action(word: str, run: Callable[[Client, argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
-            sub: argparse.ArgumentParser = subs.add_parser(word, help=help, description=help)
-            sub.set_defaults(run=lambda options: _run(run, options, token(options), writes=word != "list"))
-            sub.set_defaults(parser=sub, write_data=write_data)
-            sub.add_argument("--url", help="of the server (default: one that runs on this machine)")
-            add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
-            sub.add_argument("--json", action="store_true", help="print rows as JSON, one a line")
-            return sub
-
-        return action
-
-    task = group("task", "List, create, change and cancel tasks, in the agents' own files.")
+def add_task(commands: Any, common: Common) -> None:
+    """Add the command ``task``."""
+    task = _group(commands, common, "task", "List, create, change and cancel tasks, in the agents' own files.")
     sub = task("list", _list_tasks, "List tasks.")
     sub.add_argument("--status", choices=TASK_STATUSES, help="only those")
     sub = task("create", _create, "Add a task.")
@@ -75,7 +62,10 @@ def add_commands(
     sub.add_argument("id", metavar="ID", help="as in the list")
     sub.add_argument("--reason", help="added to the notes")
 
-    message = group("message", "List, send and mark messages, in the agents' own files.")
+
+def add_message(commands: Any, common: Common) -> None:
+    """Add the command ``message``."""
+    message = _group(commands, common, "message", "List, send and mark messages, in the agents' own files.")
     sub = message("list", _list_messages, "List messages, the newest last.")
     sub.add_argument("--unread", action="store_true", help="only those that nobody has read")
     sub.add_argument("--limit", type=int, default=_SHOWN, help="how many (default: %(default)s)")
@@ -87,6 +77,25 @@ def add_commands(
     sub.add_argument("--root", metavar="DIR", help="the directory it goes to, where several could take it")
     sub = message("read", _read, "Mark a message as read.")
     sub.add_argument("id", metavar="ID", help="as in the list")
+
+
+def _group(
+    commands: Any, common: Common, name: str, help: str
+) -> Callable[[str, Callable[..., None], str], argparse.ArgumentParser]:
+    """Add a command of several actions; returns what adds an action."""
+    parser = commands.add_parser(name, help=help, description=help)
+    subs = parser.add_subparsers(required=True, metavar="ACTION")
+
+    def action(word: str, run: Callable[[Client, argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
+        sub: argparse.ArgumentParser = subs.add_parser(word, help=help, description=help)
+        sub.set_defaults(run=lambda options: _run(run, options, common.token(options), writes=word != "list"))
+        sub.set_defaults(parser=sub, write_data=common.write_data)
+        sub.add_argument("--url", help="of the server (default: one that runs on this machine)")
+        common.add_token(sub.add_mutually_exclusive_group(), "of that server (default: from its runtime file)")
+        sub.add_argument("--json", action="store_true", help="print rows as JSON, one a line")
+        return sub
+
+    return action
 
 
 def _run(
