@@ -52,13 +52,10 @@ class SqlError(ValueError):
 
 
 class OutOfTime(SqlError):
-    """A query that was not answered in its time. ``ended`` is set when it has stopped working too."""
+    """A query that was not answered in its time. ``ended`` is set when it has stopped working too; ``None``: it has."""
 
     def __init__(self, message: str, ended: threading.Event | None = None) -> None:
         super().__init__(message)
-        if ended is None:
-            ended = threading.Event()
-            ended.set()
         self.ended = ended
 
 
@@ -177,8 +174,7 @@ def _in_time(
     ended, lock = threading.Event(), threading.Lock()
     if not _AT_ONCE.acquire(timeout=timeout):
         connection.close()
-        ended.set()
-        return OutOfTime("too many other queries are running; try again", ended)
+        return OutOfTime("too many other queries are running; try again")
 
     def work() -> None:
         try:

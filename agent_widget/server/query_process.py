@@ -100,7 +100,8 @@ def _answer(query: Query, tables: Mapping[str, Any]) -> Said:
             "answered", json_bytes(sql.reply(sql.answer(lambda: tables, query.query, query.timeout, query.limit)))
         )
     except sql.OutOfTime as error:
-        return Said("late", str(error).encode(), not error.ended.wait(_INTERRUPTED))
+        runs_on = error.ended is not None and not error.ended.wait(_INTERRUPTED)
+        return Said("late", str(error).encode(), runs_on)
     except sql.SqlError as error:
         return Said("refused", str(error).encode())
     except Exception as fault:  # as in the server: whatever goes wrong is an answer
