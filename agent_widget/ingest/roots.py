@@ -107,7 +107,7 @@ def _recognise(path: str | os.PathLike[str]) -> list[_Found]:
     for kind in SOURCES.inside(root) if isinstance(SOURCES, Sources) else SOURCES:
         if kind.folder is not None and (directory := root / kind.folder).is_dir() and kind.recognises(directory):
             found.append(_Found(kind, directory))
-    return found or _within(root) or _within(_unresolved(shown)) or [_Found(_usual(root) or SOURCES[0], root)]
+    return found or _within(root) or _within(_unresolved(shown)) or [_Found(_usual(root) or next(iter(SOURCES)), root)]
 
 
 def _usual(root: Path) -> type[Source] | None:

@@ -12,10 +12,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Final, overload
+from typing import Final
 
 from .base import Evidence, Gone, Item, Reader, Record, Source
 from .parsing import Malformed
@@ -48,21 +48,8 @@ FOLDERS: Final = {
 """Name of a source and its :attr:`Source.folder`, of those that have one."""
 
 
-class Sources(Sequence[type[Source]]):
+class Sources(Iterable[type[Source]]):
     """The classes of all sources. A module is imported when its class is looked at: most homes are of one agent."""
-
-    def __len__(self) -> int:
-        return len(_CLASSES)
-
-    @overload
-    def __getitem__(self, index: int) -> type[Source]: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[type[Source], ...]: ...
-
-    def __getitem__(self, index: int | slice) -> type[Source] | tuple[type[Source], ...]:
-        names = list(_CLASSES)
-        return tuple(map(self.named, names[index])) if isinstance(index, slice) else self.named(names[index])
 
     def __iter__(self) -> Iterator[type[Source]]:
         return map(self.named, _CLASSES)
