@@ -112,6 +112,8 @@ class Saved:
     """Table → the newest ``seq`` among the rows that are not in ``rows``."""
     gone: dict[str, dict[str, int]] = field(default_factory=dict)
     floors: dict[str, int] = field(default_factory=dict)
+    issued: list[tuple[int, int]] = field(default_factory=list)
+    """Which numbers earlier processes have issued: the first and the last of each, in order."""
 
 
 class Gap(Exception):
@@ -164,11 +166,17 @@ class Backing(Protocol):
     def ids(self, table: str, prefix: str) -> Iterable[str]:
         """Return the ids of a table that begin with ``prefix``."""
 
-    def note_sent(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Write down which rows (table, id) are about to be sent though they are not written yet."""
+    def note_sent(self, after: int, seq: int, keys: Iterable[tuple[str, str]]) -> None:
+        """Write down which rows (table, id) are about to be sent though they are not written yet.
 
-    def keep_sent(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Keep only these rows of what :meth:`note_sent` has written down: they are still not written."""
+        They are those that changed after the number ``after``, up to ``seq``, and were not written down before.
+        """
+
+    def keep_sent(self, after: int, seq: int, keys: Iterable[tuple[str, str]]) -> None:
+        """Keep only these rows of what :meth:`note_sent` has written down up to ``seq``.
+
+        They changed after ``after`` and are still not written.
+        """
 
     @property
     def writing(self) -> AbstractContextManager[Any]:
@@ -407,10 +415,15 @@ class Store:
         self.lock = threading.RLock()
         self.epoch = secrets.token_hex(8) if epoch is None else epoch
         self.seq = 0
+        self.began = 0
+        """The number from which on this process has issued them."""
+        self._issued: list[tuple[int, int]] = []
+        """What earlier ones have issued (:attr:`Saved.issued`)."""
         self._tables = {name: _Keyed(definition) for name, definition in TABLES.items()}
         self._backing: Backing | None = None
         self._unwritten: dict[tuple[str, str], None] = {}
         self._noted = 0  # how many of these, from the first, the backing has noted as sent
+        self._noted_seq = 0  # and up to which number
 
     def back(self, backing: Backing, saved: Saved, limits: Mapping[str, int]) -> None:
         """Take over what ``backing`` has kept, and let it keep every row from now on.
@@ -419,7 +432,8 @@ class Store:
         """
         with self.lock:
             self._backing = backing
-            self.epoch, self.seq = saved.epoch, saved.seq
+            self.epoch, self.seq, self._issued = saved.epoch, saved.seq, saved.issued
+            self.began = self._noted_seq = saved.seq
             for name, table in self._tables.items():
                 table.limit, table.latest = limits.get(name), saved.seq
                 table.gone, table.floor = dict(saved.gone.get(name, {})), saved.floors.get(name, 0)
@@ -442,11 +456,14 @@ class Store:
         return len(self._unwritten)
 
     def _note_sent(self) -> None:
-        """Let the backing note the rows that changed and are not written, before somebody is sent them."""
-        if self._backing is not None and self._noted < len(self._unwritten):
+        """Let the backing note the rows that changed and are not written, before somebody is sent them.
+
+        Their numbers are noted also where the rows were before, so that whoever has seen them is known again.
+        """
+        if self._backing is not None and self._unwritten and self._noted_seq < self.seq:
             try:
-                self._backing.note_sent(islice(self._unwritten, self._noted, None))
-                self._noted = len(self._unwritten)
+                self._backing.note_sent(self._noted_seq, self.seq, islice(self._unwritten, self._noted, None))
+                self._noted, self._noted_seq = len(self._unwritten), self.seq
             except OSError:
                 pass  # the disk is full: then nothing can be written either, and that is noted
 
@@ -492,8 +509,9 @@ class Store:
                 changed[name, id] = None
                 noted += number < self._noted
         self._unwritten, self._noted = changed, noted
+        self._noted_seq = max(self._noted_seq, seq)
         with suppress(OSError):  # it holds more than it must then
-            self._backing.keep_sent(islice(changed, noted))
+            self._backing.keep_sent(seq, self._noted_seq, islice(changed, noted))
 
     def _let_go(self) -> None:
         """Drop the oldest rows past the bounds from memory, which the backing has.
@@ -593,10 +611,10 @@ class Store:
     ) -> Answer:
         """Return what a replica at ``position`` has missed.
 
-        A position of another epoch, from the future, or from before the oldest remembered removal is
-        answered with ``reset`` and everything; ``limit`` bounds how many of the newest rows of a table such an
-        answer holds. ``tables`` restricts the answer (unknown names are ignored). ``held_only``: where such an
-        answer needs more rows than are in memory, it has those in memory; the others come from :meth:`older`.
+        A position of another epoch, one that was never issued (:meth:`_was_issued`), or from before the oldest
+        remembered removal is answered with ``reset`` and everything; ``limit`` bounds how many of the newest rows of a
+        table such an answer holds. ``tables`` restricts the answer (unknown names are ignored). ``held_only``: where
+        such an answer needs more rows than are in memory, it has those in memory; the others come from :meth:`older`.
         """
         names = self._tables if tables is None else [name for name in self._tables if name in set(tables)]
         with self.lock:
@@ -605,8 +623,7 @@ class Store:
             changed = [name for name in names if self._tables[name].latest > seq]
             reset = (
                 position is None
-                or position.epoch != self.epoch
-                or seq > self.seq
+                or not self._was_issued(position)
                 or any(seq < self._tables[name].floor for name in changed)
             )
             answer = Answer(self.epoch, 0 if reset else seq, self.seq, reset)
@@ -662,7 +679,17 @@ class Store:
         """Return whether everything that changed since ``position`` is known, removals included."""
         with self.lock:
             floor = max(table.floor for table in self._tables.values())
-            return position.epoch == self.epoch and floor <= position.seq <= self.seq
+            return floor <= position.seq and self._was_issued(position)
+
+    def _was_issued(self, position: Position) -> bool:
+        """Return whether this store was at a position, in this process or in one whose rows the backing has kept.
+
+        It was not if the backing was put back from a backup that is older than the position.
+        """
+        seq = position.seq
+        return position.epoch == self.epoch and (
+            self.began <= seq <= self.seq or any(first <= seq <= last for first, last in self._issued)
+        )
 
     def numbered(self, seq: int, limit: int) -> tuple[list[Numbered], int]:
         """Return the first ``limit`` changes after ``seq``, oldest first, and the ``seq`` up to which these are all.

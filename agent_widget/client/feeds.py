@@ -83,7 +83,7 @@ class Feed(Listener):
 
 
 class MissingRows:
-    """Rows that a server which began a new life has not read yet.
+    """Rows that a server has not read yet which began a new life, or goes on from an older archive.
 
     It answers before it has read everything, so what is not in its first answers is not gone, and what comes back
     unchanged is no change.
@@ -92,18 +92,18 @@ class MissingRows:
     def __init__(self) -> None:
         self._rows: dict[Key, Row] = {}
 
-    def settle(self, changes: list[Change], new_life: bool, reading: bool) -> list[Change]:
+    def settle(self, changes: list[Change], reset: bool, reading: bool) -> list[Change]:
         """Return what changed for those who knew the missing rows.
 
-        ``new_life``: the changes are the first answer of another life of the server; ``reading``: it still reads.
+        ``reset``: the changes are of an answer that holds everything the server has; ``reading``: it still reads.
         """
         if self._rows:
             known = [self._known(change) if change.old is None else change for change in changes]
             changes = [change for change in known if change.old != change.new]
-        if new_life and reading:
+        if reset and reading:
             self._rows.update({(table, id): old for table, id, old, new in changes if new is None and old is not None})
             changes = [change for change in changes if change.new is not None]
-        elif new_life:
+        elif reset:
             missing, self._rows = self._rows, {}
             changes += [Change(table, id, row, None) for (table, id), row in missing.items()]
         return changes

@@ -71,10 +71,9 @@ class Replica:
 
     def adopt(self, answer: Answer, reading: bool) -> None:
         """Take over a whole answer and pass on what changed. ``reading``: the server has not read everything yet."""
-        new_life = answer.epoch != self.store.epoch
         with uncollected() if answer.reset else contextlib.nullcontext():
             adopted = self.store.adopt(answer)
-        changes = self._missing.settle(adopted, new_life, reading)
+        changes = self._missing.settle(adopted, answer.reset, reading)
         if changes:
             for listener in self._all():
                 listener.offer(changes)

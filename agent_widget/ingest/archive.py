@@ -6,6 +6,9 @@ readers must remember to go on. The files are the truth; the archive is what nee
 - Before a row is sent to anybody its id is written (to the file ``….sent``), which costs little; the row itself follows
   within a moment, with others. A killed server may have sent rows that were not written yet: its successor gives those
   new numbers, so that whoever has seen them is sent what they are now, and goes on with the same epoch.
+- Each process begins with numbers far beyond those of the one before, at random, and which it has issued is kept
+  (``issued``). So an archive that was put back from a backup does not take the position of somebody who has seen later
+  rows for one of its own: it is a number that it has not issued, and the answer holds everything.
 - A checkpoint writes what readers remember, as of the rows that are there: of each file that was read since the last
   one its stamp (``files``) and its reader (``readers``), of what readers share the entries that changed (``facts``),
   and the rest as one (``memory``). It costs what has changed since the last one. After a crash the rows are rolled back
@@ -64,8 +67,10 @@ _AT_ONCE: Final = 500
 """Rows that are read at a time when all of a table are looked at."""
 LOOKED_AT: Final = 200
 """Rows that are looked through at a time: as many as a processor's cache holds."""
-SPARE: Final = 1_000_000
-"""Numbers skipped after a crash of the machine, so that none that a client has seen is given again."""
+NUMBERS: Final = 2**53
+"""Numbers that JavaScript has exactly (ECMA-262, "The Number Type")."""
+STARTS: Final = 1000
+"""Processes whose numbers are kept; whoever comes with a position of an earlier one gets everything."""
 
 SENT_BYTES: Final = 2**20
 """Size of the note of what was sent from which on it is made anew while rows change all the time."""
@@ -195,13 +200,14 @@ class Archive:
         self.facts.begin()
         self._gone = set(self._connection.execute("SELECT tbl, id FROM gone"))
         with self._connection:
-            self._roll_back()
-        self._sent.keep([])
+            self._go_on()
+        self._sent.clear()
         meta = self._meta()
         if "damaged" in meta:
             raise sqlite3.DatabaseError("the previous process found damage that it could not repair")
         epoch, seq = meta.get("epoch", b"").decode() or secrets.token_hex(8), int(meta.get("seq", b"0"))
-        found = Saved(epoch, seq, counts=msgspec.json.decode(meta.get("counts", b"{}"), type=dict[str, int]))
+        found = Saved(epoch, seq, issued=_issued(meta))
+        found.counts = msgspec.json.decode(meta.get("counts", b"{}"), type=dict[str, int])
         self._known = None if any(found.counts.values()) else Filter()
         self._base = seq if "base" in meta else None
         for name in TABLES:
@@ -223,22 +229,36 @@ class Archive:
                 self._set(base=str(seq).encode())
         return found
 
-    def _roll_back(self) -> None:
-        """Undo what was written after the last checkpoint, unless the checkpoint is the last thing that was written.
+    def _go_on(self) -> None:
+        """Begin to issue numbers that nobody has seen, and undo what the last process has left undone.
 
-        Rows that were sent and not written get new numbers as well.
+        Unless the last checkpoint is the last thing that was written, the rows go back to it, under new numbers, and so
+        do those that were sent and not written.
         """
-        meta, sent = self._meta(), self._sent.keys()
-        if (meta.get("clean") == b"1" and not sent) or "seq" not in meta:
+        meta = self._meta()
+        if "seq" not in meta:
             return
-        if meta.get("base") is None:  # the first reading of all was cut short: it begins anew, in a new life
+        last, sent = self._sent.since(int(meta["seq"]))
+        is_whole = meta.get("clean") == b"1"
+        if not is_whole and "base" not in meta:  # the first reading of all was cut short: it begins anew, in a new life
             for name in (*TABLES, "gone"):
                 self._connection.execute(f"DELETE FROM {name}")
             self._connection.execute("DELETE FROM meta WHERE name NOT IN ('columns', 'clean')")
             self._gone.clear()
             return
-        seq = int(meta["seq"]) + SPARE
-        base = int(meta["base"]) if meta.get("clean") != b"1" else seq
+        issued = [*_issued(meta), (int(meta.get("first", b"0")), last)]
+        seq = _beyond(last)
+        if not is_whole or sent:
+            seq = self._roll_back(int(meta["seq"] if is_whole else meta["base"]), sent, seq)
+            # with the base: who is killed before the rest of the start takes these rows for new ones otherwise
+            self._set(base=str(seq).encode())
+        self._set(issued=msgspec.json.encode(issued[-STARTS:]), first=str(seq).encode(), seq=str(seq).encode())
+
+    def _roll_back(self, base: int, sent: Iterable[tuple[str, str]], seq: int) -> int:
+        """Undo what was written after the number ``base``, and number that and ``sent`` anew.
+
+        The first number is the one after ``seq``; returns the last one.
+        """
         before: dict[tuple[str, str], bytes | None] = {}
         for name in TABLES:
             new = self._connection.execute(f"SELECT id FROM {name} WHERE seq > ?", (base,))
@@ -261,8 +281,8 @@ class Archive:
                 self._gone.discard((name, id))
         self._connection.execute("DELETE FROM undo")
         counts = {name: self._one(f"SELECT count(*) FROM {name}") for name in TABLES}
-        # with the base: who is killed before the rest of the start takes these rows for new ones otherwise
-        self._set(seq=str(seq).encode(), base=str(seq).encode(), counts=msgspec.json.encode(counts))
+        self._set(counts=msgspec.json.encode(counts))
+        return seq
 
     def get(self, table: str, id: str) -> tuple[int, Row] | None:
         """Return the ``seq`` and the row of an id, as it was written last, or ``None``."""
@@ -383,13 +403,19 @@ class Archive:
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         return [id for (id,) in self._select(self._connection, query, (prefix, end))]
 
-    def note_sent(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Write down which rows (table, id) are about to be sent though they are not written yet."""
-        self._sent.add(list(keys))
+    def note_sent(self, after: int, seq: int, keys: Iterable[tuple[str, str]]) -> None:
+        """Write down which rows (table, id) are about to be sent though they are not written yet.
 
-    def keep_sent(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Keep only these rows of what :meth:`note_sent` has written down: they are still not written."""
-        self._sent.keep(list(keys))
+        They are those that changed after the number ``after``, up to ``seq``, and were not written down before.
+        """
+        self._sent.add(_Note(after, seq, list(keys)))
+
+    def keep_sent(self, after: int, seq: int, keys: Iterable[tuple[str, str]]) -> None:
+        """Keep only these rows of what :meth:`note_sent` has written down up to ``seq``.
+
+        They changed after ``after`` and are still not written.
+        """
+        self._sent.keep(_Note(after, seq, list(keys)))
 
     def write(
         self,
@@ -606,6 +632,30 @@ class Remembered(NamedTuple):
     """Path and state of each file."""
 
 
+def _issued(meta: Mapping[str, bytes]) -> list[tuple[int, int]]:
+    """Return which numbers earlier processes have issued: the first and the last of each."""
+    return msgspec.json.decode(meta.get("issued", b"[]"), type=list[tuple[int, int]])
+
+
+def _beyond(seq: int) -> int:
+    """Return a number far after ``seq``, from which on a process issues its own.
+
+    It is 2**34 to 2**35 further at first: of two processes that went on from one backup, and issued a million numbers
+    each, both have issued one with a probability of 1 in 16,000. The gap is a part of the numbers that are left, so
+    that they last for eight million starts.
+    """
+    gap = max(1, (NUMBERS - seq) >> 19)
+    return seq + gap + secrets.randbelow(gap)
+
+
+class _Note(NamedTuple):
+    """Rows (table, id) that changed after the number ``after``, up to ``seq``, but those in earlier notes."""
+
+    after: int
+    seq: int
+    keys: list[tuple[str, str]]
+
+
 class _Sent:
     """The rows (table, id) that were sent and are not written yet: a file beside the archive, a line for each answer.
 
@@ -620,23 +670,27 @@ class _Sent:
     def _open(path: str) -> int:
         return os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
-    def add(self, keys: list[tuple[str, str]]) -> None:
+    def add(self, note: _Note) -> None:
         """Write down some more rows. Raises ``OSError``."""
-        self._write(self._descriptor, keys)
+        self._write(self._descriptor, note)
 
     @staticmethod
-    def _write(descriptor: int, keys: list[tuple[str, str]]) -> None:
-        data = b"\n" + msgspec.json.encode(keys)  # before it, so that one that was cut short spoils no other
+    def _write(descriptor: int, note: _Note) -> None:
+        data = b"\n" + msgspec.json.encode(note)  # before it, so that one that was cut short spoils no other
         if os.write(descriptor, data) < len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def keep(self, keys: list[tuple[str, str]]) -> None:
-        """Forget all but these rows, if it is time to: to send a row once more does no harm. Raises ``OSError``.
+    def clear(self) -> None:
+        """Forget all rows. Raises ``OSError``."""
+        os.ftruncate(self._descriptor, 0)
 
-        A crash leaves the old file or the new one.
+    def keep(self, note: _Note) -> None:
+        """Forget all but the rows of this note, if it is time to: to send a row once more does no harm.
+
+        A crash leaves the old file or the new one. Raises ``OSError``.
         """
-        if not keys:
-            os.ftruncate(self._descriptor, 0)
+        if not note.keys:
+            self.clear()
             return
         if os.fstat(self._descriptor).st_size < SENT_BYTES:
             return
@@ -644,7 +698,7 @@ class _Sent:
         descriptor = self._open(draft)
         try:
             os.ftruncate(descriptor, 0)  # one that a crash left
-            self._write(descriptor, keys)
+            self._write(descriptor, note)
             os.replace(draft, self._path)
         except OSError:
             os.close(descriptor)
@@ -652,15 +706,22 @@ class _Sent:
         os.close(self._descriptor)
         self._descriptor = descriptor
 
-    def keys(self) -> list[tuple[str, str]]:
-        """Return the rows; a line that was cut short has not been sent."""
+    def since(self, written: int) -> tuple[int, list[tuple[str, str]]]:
+        """Return up to which number rows were sent, and which of them are not among those written up to ``written``.
+
+        A line that was cut short has not been sent. What does not join on to ``written`` is from later than an archive
+        that was put back.
+        """
         found: dict[tuple[str, str], None] = {}
         with open(self._descriptor, "rb", closefd=False) as file:
             file.seek(0)
             for line in file:
                 with contextlib.suppress(msgspec.DecodeError):
-                    found.update(dict.fromkeys(msgspec.json.decode(line, type=list[tuple[str, str]])))
-        return [(name, id) for name, id in found if name in TABLES]
+                    note = msgspec.json.decode(line, type=_Note)
+                    if note.after <= written:
+                        written = max(written, note.seq)
+                        found.update(dict.fromkeys(note.keys))
+        return written, [(name, id) for name, id in found if name in TABLES]
 
     def close(self) -> None:
         """Close the file."""

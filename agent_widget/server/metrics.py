@@ -76,7 +76,8 @@ def _server(store: Store, doors: Doors, started_at: int) -> Iterator[Metric]:
     yield Metric(f"{name}waiting_connections", "gauge", "Connections that have not.", _one(doors.waiting))
     refused = "Requests refused for their Host, Origin or token."
     yield Metric(f"{name}refused_requests_total", "counter", refused, _one(doors.refused))
-    yield Metric(f"{name}changes_total", "counter", "Changes of rows in the life of the tables.", _one(store.seq))
+    changes = "Changes of rows since the server began."
+    yield Metric(f"{name}changes_total", "counter", changes, _one(store.seq - store.began))
     rows: list[Sample] = [({"table": table}, store.count(table)) for table in store]
     yield Metric(f"{name}rows", "gauge", "Rows by table.", rows)
 

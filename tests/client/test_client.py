@@ -248,8 +248,9 @@ def test_silence_counts_as_a_lost_connection(monkeypatch: pytest.MonkeyPatch) ->
         client.close()
 
 
+@pytest.mark.parametrize("life", ["second", "first"], ids=["in a new life", "with an older archive"])
 @pytest.mark.parametrize(("state", "heard"), [("reading", ["c"]), ("watching", ["b went", "b", "c"])])
-def test_what_a_restarted_server_has_not_read_yet_has_not_gone(state: str, heard: list[str]) -> None:
+def test_what_a_restarted_server_has_not_read_yet_has_not_gone(state: str, heard: list[str], life: str) -> None:
     def changes(epoch: str, seq: int, *ids: str, since: int = 0) -> bytes:
         rows = {"logs": [{"id": id, "text": "the same"} for id in ids]}
         return protocol.encode(protocol.Changes(epoch, seq, since, since == 0, rows=rows))
@@ -267,10 +268,10 @@ def test_what_a_restarted_server_has_not_read_yet_has_not_gone(state: str, heard
                 connection.send(frame.decode())
             listening.wait(PATIENCE)
             return
-        for frame in (welcome("second", state), changes("second", 1, "a")):
+        for frame in (welcome(life, state), changes(life, 1, "a")):
             connection.send(frame.decode())
         told_first.wait(PATIENCE)
-        connection.send(changes("second", 3, "b", "c", since=1).decode())
+        connection.send(changes(life, 3, "b", "c", since=1).decode())
         with contextlib.suppress(Exception):
             while True:
                 connection.recv()
@@ -280,7 +281,7 @@ def test_what_a_restarted_server_has_not_read_yet_has_not_gone(state: str, heard
         rows: list[str] = []
         client.on("logs", lambda row: rows.append(row.id), gone=lambda row: rows.append(f"{row.id} went"))
         listening.set()
-        until(lambda: client._link.store.epoch == "second" and (state == "reading" or rows))
+        until(lambda: client._link.store.position == (life, 1) and (state == "reading" or rows))
         told_first.set()
         until(lambda: rows == heard)
         client.close()

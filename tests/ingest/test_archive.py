@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import tempfile
@@ -52,7 +53,7 @@ def everything(store: Store) -> dict[str, dict[str, Any]]:
     return {table: {row["id"]: dict(row) for row in rows} for table, rows in answer.rows.items()}
 
 
-def test_what_was_written_is_there_again_with_its_numbers(tmp_path: Path) -> None:
+def test_what_was_written_is_there_again_and_its_position_known(tmp_path: Path) -> None:
     archive, store = opened(tmp_path / "a.sqlite3")
     archive.remember(b"")
     store.apply([Record("agents", "a", {"name": "eva"}), log(1), log(2)])
@@ -61,7 +62,7 @@ def test_what_was_written_is_there_again_with_its_numbers(tmp_path: Path) -> Non
     archive.close()
     _, again = opened(tmp_path / "a.sqlite3")
     assert everything(again) == before
-    assert again.position == position
+    assert again.epoch == position.epoch
     assert not again.since(position)
 
 
@@ -146,7 +147,7 @@ def test_a_crash_right_after_rows_were_taken_back_takes_back_nothing_more(tmp_pa
     kill(archive)
     starting = Archive.open(tmp_path / "a.sqlite3")
     with starting._connection:
-        starting._roll_back()
+        starting._go_on()
     kill(starting)
     archive, again = opened(tmp_path / "a.sqlite3")
     assert everything(again) == before
@@ -173,13 +174,138 @@ def test_what_was_sent_and_not_written_before_a_crash_is_sent_as_it_is_then(tmp_
     archive.close()
 
 
+def test_a_row_that_was_sent_twice_before_it_was_written_leaves_a_position_that_is_known(tmp_path: Path) -> None:
+    archive, store = opened(tmp_path / "a.sqlite3")
+    replica = Store(epoch="")
+    archive.remember(b"")
+    for text in ("one", "two"):
+        store.apply([log(1, text)])
+        replica.adopt(store.since(replica.position))
+    kill(archive)
+    archive, again = opened(tmp_path / "a.sqlite3")
+    answer = again.since(replica.position)
+    assert not answer.reset
+    replica.adopt(answer)
+    assert everything(replica) == everything(again) == {}
+    archive.close()
+
+
+def copied(path: Path, name: str) -> Path:
+    """Return a directory with copies of an archive's files, as a backup has them."""
+    directory = path.parent / name
+    directory.mkdir()
+    for file in path.parent.glob(f"{path.name}*"):
+        shutil.copy2(file, directory)
+    return directory
+
+
+def put_back(path: Path, backup: Path, *, but: str = "") -> None:
+    """Put the files of a backup in the place of those there are; ``but``: the ending of one that stays."""
+    for file in path.parent.glob(f"{path.name}*"):
+        if not but or not file.name.endswith(but):
+            file.unlink()
+    for file in backup.iterdir():
+        if not but or not file.name.endswith(but):
+            shutil.copy2(file, path.parent)
+
+
+def twice(path: Path, backup: Path) -> None:
+    """Put back a backup, go on from it, and put it back once more."""
+    put_back(path, backup)
+    archive, store = opened(path)
+    store.apply([log(7), log(8), log(9)])
+    store.write()
+    archive.close()
+    put_back(path, backup)
+
+
+def of_another_machine(path: Path, backup: Path) -> None:
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+    archive, store = opened(path)
+    store.apply([log(1), log(9)])
+    store.write()
+    archive.close()
+
+
+PUT_BACK: dict[str, tuple[Callable[[Path, Path], object], tuple[bool | None, bool | None]]] = {
+    "nothing": (lambda path, backup: None, (False, False)),
+    "an older backup": (put_back, (False, True)),
+    "an older backup beside the later note of what was sent": (partial(put_back, but=".sent"), (None, None)),
+    "the same backup twice": (twice, (False, True)),
+    "one of another machine": (of_another_machine, (True, True)),
+    "none": (lambda path, backup: path.unlink(), (True, True)),
+    "a damaged one": (lambda path, backup: path.write_bytes(b"\1" * 5000), (True, True)),
+}
+"""What is done to an archive between two processes, and whether an early and a late replica begin anew then.
+
+``None``: either will do.
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "is_written"),
+    [(Archive.close, True), (kill, True), (kill, False)],
+    ids=["closed", "killed", "killed before it wrote"],
+)
+@pytest.mark.parametrize("name", PUT_BACK)
+def test_whoever_has_seen_what_an_archive_has_not_issued_gets_everything(
+    name: str, end: Callable[[Archive], None], is_written: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.sqlite3"
+    archive, store = opened(path)
+    early, late = Store(epoch=""), Store(epoch="")
+    store.apply([log(1), log(2)])
+    store.write()
+    archive.remember(b"")
+    store.apply([log(2, "changed")])
+    early.adopt(store.since(None))
+    backup = copied(path, "backup")
+    store.apply([log(2, "lost"), log(3, "lost"), Gone("logs", "l1")])
+    if is_written:
+        store.write()
+    late.adopt(store.since(None))
+    end(archive)
+    act, begins_anew = PUT_BACK[name]
+    act(path, backup)
+    archive, again = opened(path)
+    again.apply([log(4), log(5), log(6)])  # as many as were lost, and others
+    for replica, is_new in zip((early, late), begins_anew, strict=True):
+        is_known = again.joins_on(replica.position)
+        answer = again.since(replica.position)
+        assert answer.reset is not is_known
+        assert is_new is None or answer.reset is is_new
+        replica.adopt(answer)
+        assert everything(replica) == everything(again)
+    archive.close()
+
+
+@pytest.mark.parametrize("seq", [0, 2**20, 2**52, archiving.NUMBERS - 2**20, archiving.NUMBERS - 2])
+def test_the_next_numbers_are_later_ones_that_javascript_knows(seq: int) -> None:
+    assert all(seq < archiving._beyond(seq) < archiving.NUMBERS for _ in range(100))
+
+
+def test_processes_whose_numbers_are_known_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archiving, "STARTS", 2)
+    positions = []
+    for number in range(4):
+        archive, store = opened(tmp_path / "a.sqlite3")
+        store.apply([log(number)])
+        store.write()
+        archive.remember(b"")
+        positions.append(store.position)
+        archive.close()
+    _, again = opened(tmp_path / "a.sqlite3")
+    assert [again.since(position).reset for position in positions] == [True, True, False, False]
+
+
 def test_a_note_of_what_was_sent_that_was_cut_short_is_none(tmp_path: Path) -> None:
     archive, store = opened(tmp_path / "a.sqlite3")
     store.apply([log(1)])
     store.write()
     archive.remember(b"")
     kill(archive)
-    Path(f"{tmp_path}/a.sqlite3.sent").write_bytes(b'[["logs","l1"]]\n[["nowhere","x"]]\n[["logs","l')
+    Path(f"{tmp_path}/a.sqlite3.sent").write_bytes(b'[1,9,[["logs","l1"]]]\n[9,9,[["nowhere","x"]]]\n[9,10,[["logs","l')
     _, again = opened(tmp_path / "a.sqlite3")
     assert [row["id"] for row in again.since(store.position).rows["logs"]] == ["l1"]
     assert Path(f"{tmp_path}/a.sqlite3.sent").read_bytes() == b""
@@ -189,8 +315,8 @@ def test_rows_are_noted_as_sent_once_and_only_those_that_are_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive, store = opened(tmp_path / "a.sqlite3")
-    noted: list[list[tuple[str, str]]] = []
-    monkeypatch.setattr(archive, "note_sent", lambda keys: noted.append(list(keys)))
+    noted: list[tuple[int, int, list[tuple[str, str]]]] = []
+    monkeypatch.setattr(archive, "note_sent", lambda after, seq, keys: noted.append((after, seq, list(keys))))
     store.apply([log(1)])
     store.write()
     store.since(None)
@@ -199,7 +325,9 @@ def test_rows_are_noted_as_sent_once_and_only_those_that_are_not_written(
         store.since(None)
     store.apply([log(2, "changed"), log(3)])
     store.since(None)
-    assert noted == [[("logs", "l2")], [("logs", "l3")]]
+    store.apply([log(3, "changed")])
+    store.since(None)
+    assert noted == [(1, 2, [("logs", "l2")]), (2, 4, [("logs", "l3")]), (4, 5, [])]
 
 
 def test_what_a_full_disk_cuts_short_is_noted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,16 +341,17 @@ def test_what_a_full_disk_cuts_short_is_noted_again(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(os, "write", cut)
     store.apply([log(1)])
     store.since(None)
-    assert archive._sent.keys() == []
+    assert archive._sent.since(0) == (0, [])
     store.apply([log(2)])
     store.since(None)
-    assert archive._sent.keys() == [("logs", "l1"), ("logs", "l2")]
+    assert archive._sent.since(0) == (2, [("logs", "l1"), ("logs", "l2")])
     room.append(5)
     with pytest.raises(OSError, match="No space"):
-        archive.keep_sent([("logs", "l2")])
-    assert archive._sent.keys() == [("logs", "l1"), ("logs", "l2")]
-    archive.keep_sent([("logs", "l2")])
-    assert archive._sent.keys() == [("logs", "l2")]
+        archive.keep_sent(1, 2, [("logs", "l2")])
+    assert archive._sent.since(0) == (2, [("logs", "l1"), ("logs", "l2")])
+    archive.keep_sent(1, 2, [("logs", "l2")])
+    assert archive._sent.since(1) == (2, [("logs", "l2")])
+    assert archive._sent.since(0) == (0, []), "what changed before is not in it"
     archive.close()
 
 
@@ -248,8 +377,9 @@ def test_what_changes_while_rows_are_written_is_written_next(
         store.apply([log(1, "changed"), log(2, "changed"), log(3, "changed")])
         store.write()
     assert store.unwritten == 3
-    assert set(archive._sent.keys()) >= {("logs", "l1"), ("logs", "l2"), ("logs", "l5")}
-    assert (("logs", "l3") in set(archive._sent.keys())) == (sent_bytes > 0), "it is made anew, if it is large"
+    sent = set(archive._sent.since(store.seq)[1])
+    assert sent >= {("logs", "l1"), ("logs", "l2"), ("logs", "l5")}
+    assert (("logs", "l3") in sent) == (sent_bytes > 0), "it is made anew, if it is large"
     kill(archive)
     archive, again = opened(tmp_path / "a.sqlite3")
     replica.adopt(again.since(replica.position))
