@@ -19,6 +19,7 @@ from itertools import count, islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from ..garbage import uncollected
 from ..masking import mask, masked
 from ..protocol import HostState, Publishing, SourceState
 from ..sources.base import Evidence, Item, Process, Source, Speaker
@@ -558,7 +559,8 @@ class Collector:
                 self._keeper.wake(file)
             file.portions = file.read()
         try:
-            self._take(file, next(file.portions))
+            with uncollected():
+                self._take(file, next(file.portions))
         except StopIteration:
             return False
         except Exception as fault:  # what one reader returned must not keep the other files from being read
