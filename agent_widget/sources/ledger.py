@@ -176,6 +176,8 @@ class Ledger:
         self._uses: Kept[_Use] = Kept(_Use)  # what names its period → it
         self.own_rates: set[str] = set()
         """Which rates of our own went into the prices, with their sources."""
+        self._unbooked: dict[str, _Answer] = {}
+        """Id → an answer that is to be priced by the next :meth:`finish`: another snapshot may come until then."""
         self._sums: dict[tuple[str, str, str | None, int], _Account] = {}
         """Session, agent, model and quarter of an hour (ms) → what is to be added to their accounts."""
         self._moved: dict[tuple[str, str], _Account] = {}  # table and row → its account, since the last `finish`
@@ -221,15 +223,20 @@ class Ledger:
                 if session not in self._sessions or agent not in self._agents:  # it only repeats what others used
                     self._move(session, agent)
                 return
-            self._book(held, -1)
+            if self._unbooked.pop(usage.id, None) is None:
+                self._book(held, -1)
+            else:
+                self._move(*held.owner[2:])
             self._move(session, agent)
             held.usage, held.owner = better, min(held.owner, owner)
             self._answers[usage.id] = held
-        self._book(held, +1)
+        self._unbooked[usage.id] = held
 
     def _bill_shared(self, first: _Answer, usage: Usage, owner: tuple[bool, int, str, str]) -> None:
         """Take in a claim to an id that several requests have."""
         answers = self._shared.get(usage.id)
+        if usage.id in self._unbooked:
+            self._book(self._unbooked.pop(usage.id), +1)
         if answers is None:
             answers = {first.usage.request: first}
             first.shared = True
@@ -297,7 +304,9 @@ class Ledger:
         sum.count(usage.tokens, total, nano_usd, sign)
 
     def _add_sums(self) -> None:
-        """Add what was booked to the three accounts of each."""
+        """Add what is to be booked to the three accounts of each."""
+        for id in list(self._unbooked):
+            self._book(self._unbooked.pop(id), +1)
         sums, self._sums = self._sums, {}
         for period, sum in sums.items():
             for account in (*self._move(*period[:2]), self._use(_Period._make(period))):

@@ -249,6 +249,7 @@ def test_it_is_said_which_rates_are_not_those_of_the_library() -> None:
     ledger.bill(Usage(AUTUMN, "elsewhere", Tokens(100, 10), elsewhere, terms=Terms(searches=1)), "s", "s")
     ledger.bill(Usage(AUTUMN, "stated", Tokens(1), "gpt-5.5", cost_usd=1.0, terms=Terms(speed="fast")), "s", "s")
     ledger.bill(Usage(AUTUMN, "unknown", Tokens(1), "gpt-5-nano", terms=Terms(speed="fast")), "s", "s")
+    list(ledger.finish())
     said = sorted(rate.partition(" (")[0] for rate in ledger.own_rates)
     assert said == [
         "claude-opus-4-6: fast at 6 times the usual rates",
