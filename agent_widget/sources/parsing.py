@@ -29,10 +29,10 @@ _decoder = msgspec.json.Decoder()
 
 
 def parse_json(data: bytes) -> Any:
-    """Decode JSON, invalid UTF-8 replaced; :class:`Malformed` if it is not JSON."""
+    """Decode JSON, invalid UTF-8 and lone surrogates replaced; :class:`Malformed` if it is not JSON."""
     try:
         return _decoder.decode(data)
-    except (ValueError, RecursionError) as problem:  # also invalid UTF-8: an agent's stray byte must not cost the line
+    except (ValueError, RecursionError) as problem:  # also a stray byte, or half a pair: it must not cost the line
         _must_be_whole(problem)
         try:
             return _cleaned(json.loads(data.decode("utf-8", "replace")))

@@ -222,8 +222,8 @@ def first_line(text: str) -> str | None:
 
 def _first_line(text: str, *, headings: bool = True) -> str:
     text = said(text)
-    head, rest = text[:_TITLE_CHARS], text[_TITLE_CHARS:]
-    for line in chain(_untagged(head).splitlines(), rest.splitlines()):
+    parts = _untagged(text[:_TITLE_CHARS]), text[_TITLE_CHARS:]
+    for line in chain.from_iterable(map(str.splitlines, parts)):  # the second only if nothing is said in the first
         if (headings or not line.lstrip().startswith(("#", "|"))) and (
             found := " ".join(plain(line[:_TITLE_CHARS]).split())
         ):

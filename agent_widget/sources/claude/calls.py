@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from ..base import Evidence, Item, Record
-from ..parsing import clean, named, parse_json, preview
+from ..parsing import named, parse_json, preview
 from ..steps import Call, Plan, Result, Return, Spawn, Step, Todo
 from .claims import Place
 from .records import Block, Line, Part
@@ -41,7 +41,7 @@ def returned(talk: Talk, block: Block, line: Line, at: int) -> Iterator[Step | I
     status = outcome(block, text, line)
     talk.refused = block.tool_use_id if status == "denied" else None
     talk.turn_continues()
-    yield Result(at, block.tool_use_id, status, clean(text), clean(text) if status == "error" else None)
+    yield Result(at, block.tool_use_id, status, text, text if status == "error" else None)
     if status != "ok" or call is None or not isinstance(call.input, dict) or call.name not in _USED_RESULT:
         return
     result = parse_json(bytes(line.toolUseResult)) if bytes(line.toolUseResult) else None
@@ -75,7 +75,7 @@ def _spawned(talk: Talk, call: Call, result: dict[str, Any], text: str, at: int)
         talk.children[name] = agent
     talk.source.parents[agent] = talk.agent
     task = named(given.get("prompt")) or named(given.get("description")) or ""
-    yield Spawn(call.at, call.id, short, clean(task), kind)
+    yield Spawn(call.at, call.id, short, task, kind)
     yield Evidence(agent, call.at, "given work")
     called = talk.source.name_of(agent, name=name, task=named(given.get("description")), kind=kind)
     yield Record("agents", agent, {"name": called})
@@ -84,7 +84,7 @@ def _spawned(talk: Talk, call: Call, result: dict[str, Any], text: str, at: int)
     if result.get("status") == "completed":
         talk.returned.add((short, "completed"))
         answer = text_in(msgspec.convert(result.get("content"), list[Part])) if result.get("content") else text
-        yield Return(at, short, clean(answer))
+        yield Return(at, short, answer)
 
 
 def _task_created(talk: Talk, given: dict[str, Any], result: dict[str, Any], at: int) -> Iterator[Step]:
@@ -125,7 +125,7 @@ def _sent(talk: Talk, call: Call, result: dict[str, Any], at: int) -> Iterator[I
     row = talk.children.get(resumed or to) or talk.children.get(to)
     if row is None:
         row = "*" if to in ("*", "all") else talk.mate(resumed or to)
-    fields = {"at": at, "sender": talk.agent, "recipient": row, "kind": "message", "text": preview(clean(message))}
+    fields = {"at": at, "sender": talk.agent, "recipient": row, "kind": "message", "text": preview(message)}
     id = f"{talk.session}:{talk.call_row(call.id, at)}>"
     for item in talk.source.add_message(Record("messages", id, {**fields, "session_id": talk.session}), Place.CALL):
         if isinstance(item, Record):

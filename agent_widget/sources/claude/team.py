@@ -10,7 +10,7 @@ from typing import Final
 
 from ..base import Evidence, Item, Reader, Record
 from ..directories import directory_name
-from ..parsing import Malformed, clean, millis, named, parse_json, parse_object, preview
+from ..parsing import Malformed, millis, named, parse_json, parse_object, preview
 from ..steps import PERSON
 from ..task_status import task_status
 from .claims import Place
@@ -143,15 +143,15 @@ def _team_message(text: str) -> tuple[str, str, str | None, tuple[str, str]]:
     except (Malformed, UnicodeEncodeError):
         message = None
     if not isinstance(message, dict) or (kind := named(message.get("type"))) is None:
-        return "message", clean(text), None, _AT_WORK
+        return "message", text, None, _AT_WORK
     task, why = message.get("taskId"), named(message.get("reason")) or named(message.get("idleReason"))
     if kind == "idle_notification":
         return kind, f"idle: {why}", None, ("failed" if why == "failed" else "idle", f"says that it is idle: {why}")
     if kind == "task_assignment":
-        subject = clean(named(message.get("subject")) or "a task")
+        subject = named(message.get("subject")) or "a task"
         return kind, subject, str(task) if task is not None else None, _AT_WORK
     if kind in ("shutdown_approved", "shutdown_response") and message.get("approve") is not False:
         return kind, "agrees to shut down", None, ("done", "agreed to shut down")
     shown = why or named(message.get("content")) or named(message.get("plan")) or kind.replace("_", " ")
     waits = kind in ("permission_request", "plan_approval_request")
-    return kind, clean(shown), None, ("waiting", kind.replace("_", " ")) if waits else _AT_WORK
+    return kind, shown, None, ("waiting", kind.replace("_", " ")) if waits else _AT_WORK

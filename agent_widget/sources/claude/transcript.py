@@ -58,7 +58,7 @@ class TranscriptReader(Chat[Line, Talk]):
 
     def __init__(self, source: Home, path: PurePosixPath) -> None:
         super().__init__(source, path)
-        self.session = path.parts[2] if len(path.parts) > 3 else path.stem
+        self.session = clean(path.parts[2] if len(path.parts) > 3 else path.stem)
         self.agent = path.stem.removeprefix("agent-") if path.name.startswith("agent-") else None
         self.place = 0
         """How many lines had a time."""
@@ -121,7 +121,7 @@ class TranscriptReader(Chat[Line, Talk]):
             # old versions wrote what subagents did between the lines of the session
             agent = self.sidechains.get(line.parentUuid or "") or f"side-{line.uuid[:8]}"
             self.sidechains[line.uuid] = agent
-        return clean(line.sessionId or self.session), agent
+        return line.sessionId or self.session, agent
 
     def _begin(self, session: str, agent: str | None, line: Line) -> Talk:
         """Return a new voice: a subagent, a member of a team, or the agent of a session."""
@@ -156,7 +156,6 @@ class TranscriptReader(Chat[Line, Talk]):
         agent: dict[str, Any] = {}
         cwd = named(line.cwd)
         if cwd is not None and cwd != talk.cwd:
-            cwd = clean(cwd)
             if talk.begun_in is None:
                 if talk.parent is None:
                     agent["name"] = line.agentName or directory_name(cwd)
@@ -195,7 +194,7 @@ def _assistant(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
             yield from called(talk, block, at, copy=line.sessionKind == "bg")
         elif block.type == "text" and block.text and block.text.strip():
             id = f"{line.uuid}.{place}" if place else line.uuid or ""
-            yield from _replied(talk, Reply(at, id, clean(block.text)), message)
+            yield from _replied(talk, Reply(at, id, block.text), message)
         elif block.type == "thinking":
             talk.turn_continues()
             yield Thinking(at, line.uuid or "", block.thinking or "")
@@ -281,7 +280,7 @@ def _user(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
             yield _woken(talk, at)
     elif (found := _TEAMMATE.search(text, 0, text.rfind(_MATE_END) + len(_MATE_END))) is not None:
         sender = talk.children.get(found.group(1)) or talk.mate(found.group(1), line.teamName)
-        yield from talk.prompted(Prompt(at, id, clean(found.group(2).strip()), sender))
+        yield from talk.prompted(Prompt(at, id, found.group(2).strip(), sender))
     elif line.isMeta:
         if not text.startswith(("<", "Caveat:")) and (talk.ended or not talk.calls):
             talk.resumed = text.startswith("Stop hook feedback")
@@ -290,7 +289,7 @@ def _user(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
     elif text.startswith("<command-message>") and (typed := command_in(text)) is not None:
         yield from talk.prompted(Prompt(at, id, typed))
     elif not text.startswith(("<command-name>", "<local-command-", "<bash-")):
-        yield from talk.prompted(Prompt(at, id, clean(text)))
+        yield from talk.prompted(Prompt(at, id, text))
 
 
 def _woken(talk: Talk, at: int) -> TurnStart:
@@ -310,7 +309,7 @@ def _notified(talk: Talk, text: str, at: int) -> Iterator[Step]:
         if is_child and status and (short, status) not in talk.returned:
             talk.returned.add((short, status))
             answer = tags.get("result") or tags.get("summary")
-            yield Return(at, short, clean(answer) if answer else None, status != "completed")
+            yield Return(at, short, answer or None, status != "completed")
 
 
 def _attachment(talk: Talk, line: Line, at: int) -> Iterator[Step]:
@@ -324,7 +323,7 @@ def _attachment(talk: Talk, line: Line, at: int) -> Iterator[Step]:
         if talk.ended:
             yield _woken(talk, at)
     elif attachment.commandMode in (None, "prompt") and text.strip() and not text.startswith("/"):
-        yield from talk.prompted(Prompt(at, line.uuid or "", clean(text)), mid_turn=True)
+        yield from talk.prompted(Prompt(at, line.uuid or "", text), mid_turn=True)
 
 
 def _queue(talk: Talk, line: Line, at: int) -> Iterator[Step]:
@@ -357,14 +356,14 @@ def _system(talk: Talk, line: Line, at: int) -> Iterator[Step | Item]:
 
 
 def _log(talk: Talk, line: Line, at: int, level: str, text: str) -> Record:
-    fields = {"at": at, "level": level, "logger": "claude", "text": preview(clean(text))}
+    fields = {"at": at, "level": level, "logger": "claude", "text": preview(text)}
     return Record("logs", f"{talk.session}:{line.uuid}", {**fields, "agent_id": talk.agent, "session_id": talk.session})
 
 
 def _titled(talk: Talk, line: Line, at: int) -> Iterator[Step]:
     text = named(line.customTitle or line.aiTitle or line.summary or line.lastPrompt)
     if text is not None:
-        yield from talk.titled_by(line.type, clean(text), at)
+        yield from talk.titled_by(line.type, text, at)
 
 
 _LINES: Final[dict[str, LineReader]] = {

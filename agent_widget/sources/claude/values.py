@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from ..conversation import still_at_work
-from ..parsing import clean, named
+from ..parsing import named
 from ..steps import PLACEHOLDER, STANDARD, Terms, Todo, Tokens, Usage
 from .records import Billed, Block, Iteration, Line, Message
 
@@ -127,7 +127,7 @@ def text_of_parts(content: Any) -> str:
 def todo_of(todo: dict[str, Any], id: str) -> Todo:
     """Return an entry of a list of things to do."""
     title, status = named(todo.get("content")) or id, named(todo.get("status")) or "pending"
-    return Todo(id, clean(title), status)
+    return Todo(id, title, status)
 
 
 def progress(status: str) -> float | None:
