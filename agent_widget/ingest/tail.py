@@ -190,7 +190,7 @@ class Tail:
             if restarted:
                 self._mark = None
                 self._begin()
-            grows = self._offset > 0
+            grows, size = self._offset > 0, status.st_size
             while data := os.pread(descriptor, CHUNK, self._offset):
                 self._note_sums(data)
                 self._offset += len(data)
@@ -204,8 +204,8 @@ class Tail:
                 before, status = status, os.fstat(descriptor)
                 if _is_written(before, status) and not self._mark.fits(descriptor, status):
                     return  # replaced while its lines were taken in: the next read starts again
-                if self._offset == status.st_size:
-                    break
+                if self._offset >= size:
+                    break  # what was written meanwhile is for the next time: it may never end
             mark = self._mark  # it fits, and nothing was read since
             at_end = mark is not None and mark.offset == self._offset
             self._mark = mark.at(status) if mark and at_end else _Mark.of(descriptor, status, self._offset)

@@ -91,6 +91,16 @@ def test_each_complete_line_comes_once(file: Growing) -> None:
     assert file.restarts == 0
 
 
+def test_what_is_written_while_lines_are_taken_in_is_for_the_next_time(file: Growing) -> None:
+    """A file that is written all the time would never be read to its end, and nobody told of its lines."""
+    file.append(b"one\n")
+    reading = file.tail.read()
+    assert next(reading).lines == [b"one"]
+    file.append(b"two\n")
+    assert list(reading) == []
+    assert (file.read(), file.restarts) == ([b"two"], 0)
+
+
 def test_a_torn_line_waits_for_its_rest(file: Growing) -> None:
     for piece in (b'{"a"', b": ", b"1}\n{"):
         assert file.read() == []
