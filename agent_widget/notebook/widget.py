@@ -38,7 +38,7 @@ from ..data.moments import Moment, millis
 from ..page import TRANSCRIPTS, bundle
 from ..protocol import ProtocolError
 from ..store import Position, Row
-from . import summary
+from . import summary, turns
 from .export import page_path, saved_page, write_page
 from .panel import Place, open_panel
 
@@ -376,7 +376,9 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
                 if self._taken_away():
                     return
                 asked = self._hello
-                if asked is not None and time.monotonic() - self._heard_at < LOOKED_AT:
+                looked_at = asked is not None and time.monotonic() - self._heard_at < LOOKED_AT
+                turns.note(self, looked_at)
+                if asked is not None and looked_at:
                     if asked is not hello:
                         position = asked.position
                     reached, messages = self._answer(asked, position, welcome=asked is not hello)
@@ -393,6 +395,7 @@ class Dashboard(BaseClient, anywidget.AnyWidget, metaclass=_Quiet):
         except Exception:
             log.exception("the dashboard sends nothing more")
         finally:
+            turns.note(self, False)
             self._post([self._state()])  # last words: the client ended
 
     def _answer(

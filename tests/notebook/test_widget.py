@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ import agent_widget as aw
 from agent_widget import protocol
 from agent_widget.client.client import Client
 from agent_widget.client.feeds import Feed
-from agent_widget.notebook import widget
+from agent_widget.notebook import turns, widget
 from agent_widget.protocol import Assembler
 from agent_widget.store import Store
 from agent_widget.tables import Record
@@ -557,3 +558,64 @@ def test_a_dashboard_ends_with_the_event_loop_of_its_host(show: Show, server: An
     dash = asyncio.run(session())
     server.put(*log_rows("a"))
     until(lambda: dash.comm is None)
+
+
+# How soon a cell lets changes through
+
+Interval = Callable[[], int]
+
+
+@pytest.fixture
+def interval(monkeypatch: pytest.MonkeyPatch) -> Iterator[Interval]:
+    """Python's switch interval in microseconds, at first its own; only dashboards of the test change it."""
+    before = sys.getswitchinterval()
+    monkeypatch.setattr(turns, "note", turns.Turns(lambda: 0).note)
+    sys.setswitchinterval(turns.DEFAULT / 1e6)
+    yield lambda: round(sys.getswitchinterval() * 1e6)
+    sys.setswitchinterval(before)
+
+
+def test_threads_give_way_soon_only_while_a_dashboard_is_displayed(
+    show: Show, server: Any, client: Client, interval: Interval
+) -> None:
+    first, seen = show()
+    second, also_seen = show()
+    server.put(*log_rows("a"))
+    until(lambda: "a" in client.logs)
+    assert interval() == turns.DEFAULT
+    seen.hello()
+    also_seen.hello()
+    until(lambda: seen.of("changes") and also_seen.of("changes"))
+    assert interval() == turns.SHORT
+    first.close()
+    server.put(*log_rows("b"))
+    until(lambda: also_seen.replica().get("logs", "b"))
+    assert interval() == turns.SHORT
+    second.close()
+    until(lambda: interval() == turns.DEFAULT)
+
+
+def test_threads_give_way_as_before_once_nobody_looks(show: Show, interval: Interval) -> None:
+    dash, browser = show()
+    browser.hello()
+    until(lambda: interval() == turns.SHORT)
+    dash._heard_at = float("-inf")
+    dash._link.call_soon(dash._changed.set)
+    until(lambda: interval() == turns.DEFAULT)
+    browser.say(type="ping", at=1)
+    until(lambda: interval() == turns.SHORT)
+
+
+@pytest.mark.parametrize("end", ["the client is closed", "it fails"])
+def test_threads_give_way_as_before_after_the_end(
+    show: Show, client: Client, interval: Interval, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    dash, browser = show()
+    browser.hello()
+    until(lambda: interval() == turns.SHORT)
+    if end == "it fails":
+        monkeypatch.setattr(dash, "_answer", lambda *_, **__: 1 / 0)
+        browser.hello()
+    else:
+        client.close()
+    until(lambda: interval() == turns.DEFAULT)
