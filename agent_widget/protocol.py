@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from sys import intern
 from typing import Annotated, Any, Final, cast, get_args
 
 import msgspec
@@ -21,6 +22,7 @@ VERSION: Final = 1
 FRAME_BYTES: Final = 256 * 1024
 MAX_CLIENT_FRAME: Final = 64 * 1024
 """Maximum bytes of a client's frame; a larger one closes the connection."""
+_REPEATED: Final = {table.name: table.repeated for table in TABLES.values()}
 _TOGETHER: Final = 50
 """Rows that are encoded at once, where they are small."""
 HEARTBEAT: Final = 5.0
@@ -477,6 +479,15 @@ def lacking(schema: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]
     return {name: row for name, row in blank.items() if not row.keys() <= schema[name].keys()}
 
 
+def _row(table: str, cells: Mapping[str, Any]) -> Row:
+    """Return a row of decoded cells. Each of those is an object of its own; rows share the texts that they repeat."""
+    row = Row(cells)
+    for column in _REPEATED[table]:
+        if type(text := row.get(column)) is str:
+            row[column] = intern(text)
+    return row
+
+
 class Assembler:
     """Puts the frames of an answer together; a connection that breaks in between leaves nothing behind."""
 
@@ -494,8 +505,8 @@ class Assembler:
         for table, rows in frame.rows.items():
             if table in TABLES:
                 blank = self._blank.get(table)
-                whole = map(Row, rows) if blank is None else (Row({**blank, **row}) for row in rows)
-                answer.rows.setdefault(table, []).extend(whole)
+                whole = rows if blank is None else ({**blank, **row} for row in rows)
+                answer.rows.setdefault(table, []).extend(_row(table, cells) for cells in whole)
         for table, ids in frame.gone.items():
             if table in TABLES:
                 answer.gone.setdefault(table, []).extend(ids)

@@ -104,6 +104,15 @@ class Table:
         """The columns that hold ids of rows."""
         return tuple(column.name for column in self.columns if column.refers is not None)
 
+    @property
+    def repeated(self) -> tuple[str, ...]:
+        """The columns of texts that stand in many rows: ids of other rows and categories."""
+        return tuple(
+            column.name
+            for column in self.columns
+            if column.type == "str" and (column.categorical or column.refers is not None)
+        )
+
     def blank(self) -> dict[str, Any]:
         """Return a row in which everything is unknown."""
         return dict.fromkeys(column.name for column in self.columns)

@@ -370,3 +370,15 @@ def test_a_frame_of_a_type_that_is_not_known_is_none_and_one_that_is_wrong_an_er
     for wrong in ('{"type": "changes"}', '{"sunny": true}', "[]", "{"):
         with pytest.raises(protocol.ProtocolError):
             protocol.decode_server(wrong)
+
+
+def test_rows_share_the_texts_that_they_repeat() -> None:
+    rows = [{"id": f"c{number}", "agent_id": f"agent {number % 2}", "name": "Bash" * 2} for number in range(4)]
+    frame = protocol.decode_server(protocol.encode(protocol.Changes("e", 1, 0, rows={"tool_calls": rows})))
+    assert isinstance(frame, protocol.Changes)
+    answer = Assembler().add(frame)
+    assert answer is not None
+    found = answer.rows["tool_calls"]
+    assert found == rows
+    assert len({id(row["name"]) for row in found}) == 1
+    assert len({id(row["agent_id"]) for row in found}) == 2

@@ -53,10 +53,11 @@ def main() -> None:
         homes = {"empty": [team(root / "empty", 0, 0)], "full": [team(root / "full", options.agents, options.files)]}
         homes["full"].append(many_sessions(root / ".claude", options.sessions))
         servers = {name: stack.enter_context(serve(*paths)) for name, paths in homes.items()}
-        clients = {name: Ours(server) for name, server in servers.items()}
         for server in servers.values():  # until all has been read
             while busy(server.pid):
                 pass
+        # Only now: whoever does not read meanwhile is let go of.
+        clients = {name: Ours(server) for name, server in servers.items()}
         found: dict[str, list[float]] = {name: [] for name in homes}
         spent = dict.fromkeys(homes, 0.0)
         for _ in range(5):
