@@ -8,7 +8,8 @@ readers must remember to go on. The files are the truth; the archive is what nee
   new numbers, so that whoever has seen them is sent what they are now, and goes on with the same epoch.
 - Each process begins with numbers far beyond those of the one before, at random, and which it has issued is kept
   (``issued``). So an archive that was put back from a backup does not take the position of somebody who has seen later
-  rows for one of its own: it is a number that it has not issued, and the answer holds everything.
+  rows for one of its own: it is a number that it has not issued, and the answer holds everything. On another machine
+  it begins a new life, since one of two that run at the same time may follow the other.
 - A checkpoint writes what readers remember, as of the rows that are there: of each file that was read since the last
   one its stamp (``files``) and its reader (``readers``), of what readers share the entries that changed (``facts``),
   and the rest as one (``memory``). It costs what has changed since the last one. After a crash the rows are rolled back
@@ -50,6 +51,7 @@ from .archive_file import (
     is_corrupt,
     is_damage,
     locked,
+    machine,
     row_of,
     set_aside,
     unlocked,
@@ -224,7 +226,7 @@ class Archive:
             if key.startswith("floor."):
                 found.floors[key.removeprefix("floor.")] = int(value)
         with self._connection:
-            self._set(epoch=epoch.encode(), seq=str(found.seq).encode(), clean=b"0")
+            self._set(epoch=epoch.encode(), seq=str(found.seq).encode(), clean=b"0", machine=machine())
             if self._base is not None:
                 self._set(base=str(seq).encode())
         return found
@@ -247,6 +249,10 @@ class Archive:
             self._gone.clear()
             return
         issued = [*_issued(meta), (int(meta.get("first", b"0")), last)]
+        known, here = meta.get("machine"), machine()
+        if known and here and known != here:  # copied with a home or an image: where it is from, it may go on too
+            issued = []
+            self._set(epoch=secrets.token_hex(8).encode())
         seq = _beyond(last)
         if not is_whole or sent:
             seq = self._roll_back(int(meta["seq"] if is_whole else meta["base"]), sent, seq)

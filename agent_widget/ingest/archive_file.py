@@ -59,6 +59,15 @@ def default_path(roots: Iterable[Path], *, masking: bool = True) -> Path:
     return directory() / f"archive-{digest}.sqlite3"
 
 
+def machine() -> bytes:
+    """Return what tells this machine from others; nothing where the system does not say it (machine-id(5))."""
+    try:
+        id = Path("/etc/machine-id").read_bytes().strip()
+    except OSError:
+        return b""
+    return id and hashlib.blake2b(id, digest_size=8, person=b"agent-widget").hexdigest().encode()  # it is confidential
+
+
 def archive_size(path: Path) -> int:
     """Return the bytes on disk of the archive at ``path``, with its write-ahead log; 0 if there is none."""
     return sum(_size(Path(f"{path}{suffix}")) for suffix in ("", "-wal"))

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from agent_widget.addresses import where
 from agent_widget.client.errors import CallError, NotFound
 from agent_widget.following import Hosts, absence
 from agent_widget.following.ids import row_of
+from agent_widget.ingest import archive as archiving
 from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.collector import Collector
 from agent_widget.server.app import Server
@@ -370,6 +372,22 @@ def test_a_server_that_follows_itself_is_refused_in_one_line(places: Places) -> 
         until(lambda: [host.state for host in a.sources.hosts] == ["refused"])
         assert "is this server itself" in str(a.sources.hosts[0].message)
         assert {row["id"] for row in a.store.rows("tasks")} == {"task-0", "task-1"}
+
+
+def test_a_host_that_has_a_copy_of_this_ones_archive_is_another_one(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home was copied to another machine, with the archive in it."""
+    archive = tmp_path / "hub.sqlite3"
+    with host(places("hub"), "hub", archive=archive):
+        pass
+    shutil.copy(archive, tmp_path / "a.sqlite3")
+    with contextlib.ExitStack() as stack:
+        with monkeypatch.context() as patched:
+            patched.setattr(archiving, "machine", lambda: b"another one")
+            a = stack.enter_context(host(places("a"), "a", archive=tmp_path / "a.sqlite3"))
+        hub = stack.enter_context(host(places("hub"), "hub", archive=archive, follow=(at(a),)))
+        until(lambda: state(hub, "a") == "live" and told(hub, "a")["tasks"].keys() == {"a/task-0", "a/task-1"})
 
 
 @pytest.mark.parametrize("length", [2, 3])

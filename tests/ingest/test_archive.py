@@ -219,6 +219,12 @@ def twice(path: Path, backup: Path) -> None:
     put_back(path, backup)
 
 
+def on_another_machine(path: Path, backup: Path) -> None:
+    """Copy an archive to another machine, which goes on with it."""
+    put_back(path, backup)
+    archiving.machine = lambda: b"another one"  # type: ignore[assignment]
+
+
 def of_another_machine(path: Path, backup: Path) -> None:
     for file in path.parent.glob(f"{path.name}*"):
         file.unlink()
@@ -233,6 +239,7 @@ PUT_BACK: dict[str, tuple[Callable[[Path, Path], object], tuple[bool | None, boo
     "an older backup": (put_back, (False, True)),
     "an older backup beside the later note of what was sent": (partial(put_back, but=".sent"), (None, None)),
     "the same backup twice": (twice, (False, True)),
+    "an older backup, on another machine": (on_another_machine, (True, True)),
     "one of another machine": (of_another_machine, (True, True)),
     "none": (lambda path, backup: path.unlink(), (True, True)),
     "a damaged one": (lambda path, backup: path.write_bytes(b"\1" * 5000), (True, True)),
@@ -250,9 +257,10 @@ PUT_BACK: dict[str, tuple[Callable[[Path, Path], object], tuple[bool | None, boo
 )
 @pytest.mark.parametrize("name", PUT_BACK)
 def test_whoever_has_seen_what_an_archive_has_not_issued_gets_everything(
-    name: str, end: Callable[[Archive], None], is_written: bool, tmp_path: Path
+    name: str, end: Callable[[Archive], None], is_written: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.sqlite3"
+    monkeypatch.setattr(archiving, "machine", lambda: b"this one")
     archive, store = opened(path)
     early, late = Store(epoch=""), Store(epoch="")
     store.apply([log(1), log(2)])
