@@ -42,6 +42,7 @@ import msgspec
 from ..store import TOMBSTONES, Columns, Row, Saved, own_time
 from ..tables import TABLES
 from .archive_file import (
+    BY_TIME,
     DAMAGED,
     ArchiveError,
     Unfit,
@@ -78,9 +79,9 @@ SENT_BYTES: Final = 2**20
 """Size of the note of what was sent from which on it is made anew while rows change all the time."""
 
 
-_PUT: Final = {
-    name: f"INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?{', ?' * len(SPEAKERS.get(name, ()))})" for name in TABLES
-}
+_VALUES: Final = {name: f"{name} VALUES (?, ?, ?, ?{', ?' * len(SPEAKERS.get(name, ()))})" for name in TABLES}
+_ADD: Final = {name: f"INSERT INTO {values}" for name, values in _VALUES.items()}
+_PUT: Final = {name: f"INSERT OR REPLACE INTO {values}" for name, values in _VALUES.items()}
 _BETWEEN: Final = b"\xff"
 """Stands in no UTF-8, so in no anchor."""
 _Cells = tuple[Any, ...]
@@ -88,7 +89,8 @@ _Cells = tuple[Any, ...]
 
 
 def _cells(name: str, seq: int, row: Mapping[str, Any], data: bytes) -> _Cells:
-    return seq, row["id"], own_time(name, row), data, *numbers_of(name, row)
+    # sqlite3 looks for an adapter of bytes (CPython's need_adapt), which takes longer than to make a bytearray of them
+    return seq, row["id"], own_time(name, row), bytearray(data), *numbers_of(name, row)
 
 
 def _holding(rows: list[bytes], anchors: tuple[bytes, ...]) -> list[bytes]:
@@ -128,6 +130,8 @@ class Archive:
         self._reading = sqlite3.connect(self.path, timeout=5, check_same_thread=False, cached_statements=256)
         """For what readers look up one by one: it does not wait for a transaction, whatever the disk does."""
         self.facts = Facts(self._connection, self._needed)
+        made = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+        self._unordered = {name for name in TABLES if f"{name}_at" not in made}
 
     def _begin_anew(self, what: str) -> None:
         """Set the file aside, which is not to be used, and go on with a new one."""
@@ -174,6 +178,22 @@ class Archive:
         """Transfer the write-ahead log into the file. It waits for the disk: call it in a thread of its own."""
         with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(self.path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    @property
+    def is_unordered(self) -> bool:
+        """Whether :meth:`order` has something to do."""
+        return bool(self._unordered)
+
+    def order(self, tables: Iterable[str] = tuple(TABLES)) -> None:
+        """Make the indexes by time that are not there yet.
+
+        A new archive is filled without them: to make one of all rows takes a third of the time that adding to it takes.
+        They are made when all is read, or at the next start, and of a table as soon as it is asked for rows by time.
+        """
+        for name in self._unordered.intersection(tables):
+            with contextlib.suppress(sqlite3.Error), self.writing:  # without it whoever asks waits longer
+                self._connection.execute(BY_TIME[name])
+                self._unordered.discard(name)
 
     # What the store asks for
 
@@ -332,6 +352,7 @@ class Archive:
 
     def newest(self, table: str, limit: int) -> list[Row]:
         """Return the ``limit`` rows that are latest by the table's own time, oldest change first."""
+        self.order([table])
         query = f"SELECT row FROM (SELECT seq, row FROM {table} ORDER BY at DESC LIMIT ?) ORDER BY seq"
         return list(self._whole(table, (data for (data,) in self._select(self._connection, query, (limit,)))))
 
@@ -340,6 +361,7 @@ class Archive:
 
         ``before``: only rows after this time (ms) and id in that order. Rows without a time come last.
         """
+        self.order([table])
         where = "" if before is None else "WHERE (at, id) < (?, ?)"
         query = f"SELECT row FROM {table} {where} ORDER BY at DESC, id DESC LIMIT ?"
         found = self._select(self._connection, query, (*(before or ()), limit))
@@ -347,6 +369,7 @@ class Archive:
 
     def nth_newest(self, table: str, number: int) -> tuple[int, str] | None:
         """Return time (ms) and id of the row before which ``number`` come in the order of :meth:`older`."""
+        self.order([table])
         query = f"SELECT at, id FROM {table} ORDER BY at DESC, id DESC LIMIT 1 OFFSET ?"
         return next(iter(self._select(self._connection, query, (number,))), None)
 
@@ -358,6 +381,7 @@ class Archive:
         Of one time the first change comes first, since ids say nothing of it. ``after=None``: from the beginning. The
         second value is what to go on from, ``None`` at the end.
         """
+        self.order([table])
         where = "" if after is None else "(at, id) > (?, ?) AND"
         query = f"SELECT at, id, seq, row FROM {table} WHERE {where} at <= ? ORDER BY at, id LIMIT ?"
         found = self._select(self._connection, query, (*(after or ()), until, limit))
@@ -384,6 +408,7 @@ class Archive:
         anchor are decoded. Without an anchor all rows are. Rows that stand in the conversations of agents in
         ``searched`` are left out: the index tells. It has a connection of its own, which no transaction holds up.
         """
+        self.order([table])
         agents = ((number_of(agent),) for agent in (searched if table in SPEAKERS else ()))
         others = " AND ".join(["1", *(f"{column} NOT IN searched" for column in SPEAKERS.get(table, ()))])
         connection = sqlite3.connect(self.path, timeout=5, isolation_level=None, check_same_thread=False)
@@ -451,14 +476,15 @@ class Archive:
                     key for name, values in cells.items() for row in values if (key := (name, row[1])) in self._gone
                 ]
             with self._connection:
-                old = {name: self._old(name, values) for name, values in cells.items()}
+                for name, values in cells.items():
+                    new, old = self._parted(name, values)
+                    if self._base is not None:
+                        self._note_before(name, self._base, (row[1] for row in old))
+                    self._connection.executemany(_ADD[name], new)
+                    self._connection.executemany(_PUT[name], old)
                 if self._base is not None:
-                    for name, ids in old.items():
-                        self._note_before(name, self._base, ids)
                     for name, id, _ in gone:
                         self._note_before(name, self._base, (id,))
-                for name, values in cells.items():
-                    self._connection.executemany(_PUT[name], values)
                 self._connection.executemany("DELETE FROM gone WHERE tbl = ? AND id = ?", again)
                 for name, id, when in gone:
                     self._connection.execute(f"DELETE FROM {name} WHERE id = ?", (id,))
@@ -467,10 +493,14 @@ class Archive:
             self._gone.difference_update(again)  # now that it is certain
             self._gone.update((name, id) for name, id, _ in gone)
 
-    def _old(self, name: str, values: Iterable[_Cells]) -> list[str]:
-        """Return the ids of rows that may have been written before; from now on they may all have been."""
-        known = self._known
-        return [cells[1] for cells in values if known is None or known.add(hash((name, cells[1])))]
+    def _parted(self, name: str, values: list[_Cells]) -> tuple[list[_Cells], list[_Cells]]:
+        """Return the rows that are new, and those that may have been written before; then they may all have been."""
+        if (known := self._known) is None:
+            return [], values
+        parts: tuple[list[_Cells], list[_Cells]] = [], []
+        for cells in values:
+            parts[known.add(hash((name, cells[1])))].append(cells)
+        return parts
 
     def _note_before(self, name: str, base: int, ids: Iterable[str]) -> None:
         """Keep what rows were at the last checkpoint, before they change for the first time after it.
@@ -602,6 +632,7 @@ class Archive:
 
     def before(self, table: str, at: int, limit: int) -> list[str]:
         """Return the ids of up to ``limit`` rows whose own time is before ``at`` (ms), the oldest first."""
+        self.order([table])
         query = f"SELECT id FROM {table} WHERE at > 0 AND at < ? ORDER BY at LIMIT ?"
         return [id for (id,) in self._select(self._connection, query, (at, limit))]
 

@@ -1,16 +1,16 @@
 """Facts that readers share, on disk: one table of the archive, asked for by scope and key.
 
 Keys come in no order. A table sorted by them would have nearly every new fact change a page of its own, with all that
-lies on it; so facts are appended, and only a number of each (:func:`_digest`) is kept in order, in an index that is a
+lies on it; so facts are appended, and only a number of each (:func:`_name`) is kept in order, in an index that is a
 twentieth of their size. Nearly every key that is asked for while a home is read is new (:mod:`.bloom`).
 """
 
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
+from zlib import crc32
 
 from .bloom import Filter
 
@@ -61,20 +61,20 @@ class Facts:
 
     def write(self, changes: Mapping[str, Iterable[tuple[str, bytes | None]]]) -> None:
         """Write what changed, scope by scope, in the transaction that is open; ``None`` removes a key."""
-        add: list[tuple[int, str, str | bytes, bytes]] = []
-        put: list[tuple[int, str, str | bytes, bytes]] = []
+        add: list[tuple[int, str, str | bytes, bytearray]] = []
+        put: list[tuple[int, str, str | bytes, bytearray]] = []
         removed: list[tuple[int, str, str | bytes]] = []
         known = self._filter
         for scope, entries in changes.items():
+            of_scope = crc32(scope.encode())
             for key, value in entries:
-                digest, _, stored = _name(scope, key)
+                digest, _, stored = _name(scope, key, of_scope)
                 if value is None:
                     if known is None or known.may_have(hash((scope, key))):
                         removed.append((digest, scope, stored))
-                elif known is None or known.add(hash((scope, key))):
-                    put.append((digest, scope, stored, value))
-                else:
-                    add.append((digest, scope, stored, value))
+                    continue
+                part = put if known is None or known.add(hash((scope, key))) else add
+                part.append((digest, scope, stored, bytearray(value)))  # as the cells of rows
         add.sort()  # by digest, as the index is
         self._connection.executemany(_ADD, add)
         self._connection.executemany(_PUT, put)
@@ -102,12 +102,12 @@ class Facts:
             return self._facts.find(self._scope, key)
 
 
-def _name(scope: str, key: str) -> tuple[int, str, str | bytes]:
-    """Return what a fact is stored under; a key that comes from a file's name need not be Unicode."""
+def _name(scope: str, key: str, of_scope: int | None = None) -> tuple[int, str, str | bytes]:
+    """Return what a fact is stored under: a number, its scope, its key; ``of_scope``: the checksum of the scope.
+
+    The number is of 32 bits, in the range that takes four bytes in an index; it need not be of one fact only. A key
+    that comes from a file's name need not be Unicode.
+    """
     data = key.encode("utf-8", "surrogatepass")
-    return _digest(scope, data), scope, key if key.isascii() else data
-
-
-def _digest(scope: str, key: bytes) -> int:
-    """Return a number of 32 bits, in the range that takes four bytes in an index; it need not be of one fact only."""
-    return zlib.crc32(key, zlib.crc32(scope.encode())) - 2**31
+    digest = crc32(data, crc32(scope.encode()) if of_scope is None else of_scope) - 2**31
+    return digest, scope, key if len(data) == len(key) else data

@@ -3,6 +3,8 @@
 Rows follow within a moment, many in one transaction, in another thread. A checkpoint writes what readers remember,
 which is in memory until then: while much is read one comes whenever so much of it has gathered, so that a first reading
 writes each entry about once, in transactions of one size, however long it takes; after that one comes now and then.
+While files are read for the first time rows are written with the checkpoints, too: a crash goes back to the last one
+anyway, each row is written about once, and nobody is to be kept from the interpreter by a thread that writes.
 """
 
 from __future__ import annotations
@@ -23,11 +25,12 @@ SAVE_ROWS: Final = 500
 
 Rows that change often are written once, and a crash goes back to the last checkpoint anyway."""
 MANY_ROWS: Final = 2000
-"""Changed rows above which they are written before anybody is sent them, else meanwhile."""
-READING_FACTOR: Final = 4
-"""While files are read for the first time both are as many times as large: to write a row takes a third less then."""
-MANY_ENTRIES: Final = 2000
-"""Entries and files to be written at a checkpoint above which it comes while there is more to read."""
+READING_ROWS: Final = 8000
+"""Changed rows above which they are written before anybody is sent them, else meanwhile; the second while files are
+read for the first time."""
+MANY_ENTRIES: Final = 5000
+"""Entries and files to be written at a checkpoint above which it comes while there is more to read: a tenth of a second
+of writing, and some 10 MB of memory."""
 READING_PACE: Final = 5.0
 CHECKPOINT_PACE: Final = 30.0
 """Seconds after which a checkpoint comes anyway, while there is more to read and after that."""
@@ -45,39 +48,39 @@ class Saving:
         self._pool = ThreadPoolExecutor(2, "agent-widget-archive")
         self._saving = self._tidying = Future[None]()
         self._saving.set_result(None)
-        self._next_save = 0.0
-        """When rows must be written at the latest (:func:`time.monotonic`); 0 if there are none."""
+        self._since = 0.0
+        """Since when there are rows to be written (:func:`time.monotonic`); 0 if there are none."""
         self._next_checkpoint = 0.0
         self._next_tidy = 0.0
 
     @property
     def due_at(self) -> float | None:
         """When :meth:`after_sending` has something to do (:func:`time.monotonic`); ``None`` if it has not."""
-        if not self._next_save:
+        if not self._since:
             return None
-        return self._next_save if self._saving.done() else time.monotonic() + SAVE_PACE
+        return self._since + self._pace if self._saving.done() else time.monotonic() + self._pace
 
     @property
-    def _factor(self) -> int:
-        return READING_FACTOR if self._collector.left else 1
+    def _pace(self) -> float:
+        return READING_PACE if self._collector.left else SAVE_PACE
 
     def before_sending(self) -> None:
         """Take in that rows have changed and are about to be sent."""
         unwritten = self._collector.store.unwritten
-        if unwritten > MANY_ROWS * self._factor:
+        if unwritten > (READING_ROWS if self._collector.left else MANY_ROWS):
             self._collector.save()
-        elif unwritten and not self._next_save:
-            self._next_save = time.monotonic() + SAVE_PACE
+        elif unwritten and not self._since:
+            self._since = time.monotonic()
 
     def after_sending(self) -> None:
         """Begin to write rows, if it is time."""
-        if not self._next_save or not self._saving.done():
+        if not self._since or not self._saving.done():
             return
-        moment = time.monotonic()
-        if self._collector.store.unwritten >= SAVE_ROWS * self._factor or moment >= self._next_save:
-            self._next_save = 0.0
+        many = not self._collector.left and self._collector.store.unwritten >= SAVE_ROWS
+        if many or time.monotonic() >= self._since + self._pace:
+            self._since = 0.0
             self._saving = self._pool.submit(_logged, self._collector.save)
-            self._tidy(moment)
+            self._tidy()
 
     def checkpoint(self, *, all_read: bool, now: bool = False) -> None:
         """Write a checkpoint, if it is time, or ``now``."""
@@ -86,6 +89,9 @@ class Saving:
             return
         began = time.thread_time()
         self._collector.checkpoint()
+        if not self._collector.store.unwritten:
+            self._since = 0.0
+        self._tidy(all_read=all_read)
         pause = max(CHECKPOINT_PACE, CHECKPOINT_SHARE * (time.thread_time() - began)) if all_read else READING_PACE
         self._next_checkpoint = time.monotonic() + pause
 
@@ -93,10 +99,14 @@ class Saving:
         """Wait until nothing is written any more."""
         self._pool.shutdown()
 
-    def _tidy(self, moment: float) -> None:
-        """Have the archive tidied up, if it is time."""
-        archive = self._collector.archive
-        if archive is not None and moment >= self._next_tidy and self._tidying.done():
+    def _tidy(self, *, all_read: bool = False) -> None:
+        """Have the archive tidied up, if it is time, and its indexes made when ``all_read``."""
+        archive, moment = self._collector.archive, time.monotonic()
+        if archive is None:
+            return
+        if all_read and archive.is_unordered:
+            self._pool.submit(_logged, archive.order)
+        if moment >= self._next_tidy and self._tidying.done():
             self._next_tidy = moment + TIDY_PACE
             self._tidying = self._pool.submit(_logged, archive.tidy)
 

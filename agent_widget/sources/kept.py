@@ -12,6 +12,7 @@ files had that they may not have any more (:class:`Lists`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Set
+from itertools import islice
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
@@ -186,8 +187,9 @@ class Kept(dict[str, V]):
         self._changed.clear()
         self._encoded.clear()
         if len(self) > self._held + self._held // 4:
-            for key in list(self)[: len(self) - self._held]:
-                super().__delitem__(key)
+            last = list(islice(reversed(self.items()), self._held))
+            self.clear()
+            self.update(reversed(last))
 
 
 def _declared(type: Any, default: Any, held: int, lasting: bool) -> Kept[Any]:
