@@ -17,7 +17,6 @@ import time
 import zlib
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -106,8 +105,7 @@ def _digest(descriptor: int, start: int, end: int) -> bytes:
     return hashlib.blake2b(os.pread(descriptor, end - start, start), digest_size=16).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
+class _Mark(NamedTuple):
     """Where reading stopped and how to recognise the file there."""
 
     device: int
@@ -137,7 +135,7 @@ class _Mark:
     def at(self, status: os.stat_result) -> _Mark:
         """Return the same mark with the time at which the file was last written."""
         written = status.st_mtime_ns if status.st_size == self.offset else None
-        return self if written == self.modified_ns else replace(self, modified_ns=written)
+        return self if written == self.modified_ns else self._replace(modified_ns=written)
 
     def fits(self, descriptor: int, status: os.stat_result) -> bool:
         """Return whether the open file is the one that was read up to here, and only grew since."""
@@ -190,8 +188,10 @@ class Tail:
             if restarted:
                 self._mark = None
                 self._begin()
-            grows, size = self._offset > 0, status.st_size
-            while data := os.pread(descriptor, CHUNK, self._offset):
+            # what is written meanwhile is for the next time: it may never end
+            grows, left = self._offset > 0, status.st_size - self._offset
+            while left > 0 and (data := os.pread(descriptor, min(CHUNK, left), self._offset)):
+                left -= len(data)
                 self._note_sums(data)
                 self._offset += len(data)
                 if grows:  # who writes again may also have changed what was there
@@ -204,8 +204,6 @@ class Tail:
                 before, status = status, os.fstat(descriptor)
                 if _is_written(before, status) and not self._mark.fits(descriptor, status):
                     return  # replaced while its lines were taken in: the next read starts again
-                if self._offset >= size:
-                    break  # what was written meanwhile is for the next time: it may never end
             mark = self._mark  # it fits, and nothing was read since
             at_end = mark is not None and mark.offset == self._offset
             self._mark = mark.at(status) if mark and at_end else _Mark.of(descriptor, status, self._offset)

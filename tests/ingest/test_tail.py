@@ -643,3 +643,4 @@ def test_what_an_append_costs_does_not_depend_on_the_size_of_the_file(
         costs.append(list(read))
     assert costs[0] == costs[1]
     assert len(read) <= 4, "how the file begins and goes on, what is new, and how it ends now"
+    assert max(read) <= tail.FINGERPRINT, "memory for what is there, not for a portion: to ask for that takes as long"
