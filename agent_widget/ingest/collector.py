@@ -315,9 +315,10 @@ class Collector:
 
     def scan(self) -> None:
         """Look at every file below every root and read what is new; then bring the derived tables up to date."""
-        self.look()
-        self.read_on()
-        self.settle(stats=True)
+        with uncollected():
+            self.look()
+            self.read_on()
+            self.settle(stats=True)
 
     def look(self, paths: Iterable[Path] | None = None) -> None:
         """Put what ``paths`` are or hold on the list of files to be read; without ``paths`` all there is."""
@@ -559,8 +560,7 @@ class Collector:
                 self._keeper.wake(file)
             file.portions = file.read()
         try:
-            with uncollected():
-                self._take(file, next(file.portions))
+            self._take(file, next(file.portions))
         except StopIteration:
             return False
         except Exception as fault:  # what one reader returned must not keep the other files from being read

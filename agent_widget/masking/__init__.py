@@ -270,7 +270,7 @@ def masked(operation: Record | Gone) -> Record | Gone:
     for name, value in operation.fields.items():
         kind = value.__class__
         if kind is str:
-            if value in _CLEAN:
+            if len(value) < LEAST or value in _CLEAN:
                 continue
             if name in _TEXTS:
                 safe = mask(value)
@@ -301,7 +301,7 @@ def masked_fields(item: Fields) -> Fields:
     """Return a struct with the secrets in its texts masked as in references; itself if it holds none."""
     values = msgspec.structs.astuple(item)
     for value in values:
-        if value.__class__ is str and value not in _CLEAN and reference(value) is not value:
+        if value.__class__ is str and value not in _CLEAN and len(value) >= LEAST and reference(value) is not value:
             return type(item)(*[reference(value) if isinstance(value, str) else value for value in values])
     return item
 

@@ -7,6 +7,7 @@ Pure functions of texts: whether a directory is there, and what git says of it, 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -165,6 +166,7 @@ def _is_home(parts: Parts) -> bool:
     return name in _SHARED or (above[-1] in _HOMES and len(above) <= 3) or (len(above) == 1 and name in _AT_THE_TOP)
 
 
+@lru_cache(maxsize=1024)
 def worktree_of(directory: str) -> str | None:
     """Return the worktree that a directory is in, by its place."""
     return checkout_of(parts_of(directory)).worktree

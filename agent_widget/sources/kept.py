@@ -111,7 +111,7 @@ class Kept(dict[str, V]):
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, or ``default``."""
         value = dict.get(self, key, _NOTHING)  # a call of super() takes longer than this
-        if value is _NOTHING:
+        if value is _NOTHING and self._shelf is not None:
             value = self._find(key)
         return default if value is _NOTHING else value
 

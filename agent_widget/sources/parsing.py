@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from math import isfinite
 from typing import Any, Final, TypeVar
@@ -200,8 +200,7 @@ def millis(value: Any) -> int | None:
             return None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        since = moment - _EPOCH
-        at = since.days * 86_400_000 + since.seconds * 1000 + round(since.microseconds / 1000)
+        at = round((moment - _EPOCH) / _MILLISECOND)
         return at if 0 < at < LATEST else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
@@ -218,6 +217,7 @@ def millis(value: Any) -> int | None:
 LATEST: Final = 9_223_372_036_854
 """Milliseconds since the epoch, in the year 2262: later than that no DataFrame holds a time in nanoseconds."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def named(value: Any) -> str | None:

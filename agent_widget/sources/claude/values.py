@@ -32,9 +32,8 @@ def usage_of(
         return
     searches = (billed.server_tool_use.web_search_requests or 0) if billed.server_tool_use else 0
     tier = billed.service_tier if billed.service_tier in ("batch", "flex") else None
-    terms = STANDARD
-    if (speed := billed.speed or tier) or billed.inference_geo or searches:
-        terms = Terms(speed=_usual(speed), region=_usual(billed.inference_geo), searches=max(0, searches))
+    speed, region = _usual(billed.speed or tier), _usual(billed.inference_geo)
+    terms = Terms(None, speed, region, max(0, searches)) if speed or region or searches else STANDARD
     answer = Usage(
         at,
         id,
