@@ -473,10 +473,12 @@ class Store:
         Others may use the store meanwhile, but for a moment at the beginning and at the end, unless this thread holds
         the store's lock.
         """
+        if self._backing is None:
+            return
+        with self._backing.writing:
+            pass  # whoever writes for long is waited for here: below, all who read and send would wait, too
         with ExitStack() as stack:
             with self.lock:
-                if self._backing is None:
-                    return
                 if not self._unwritten:
                     self._let_go()
                     return

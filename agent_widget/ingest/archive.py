@@ -190,8 +190,10 @@ class Archive:
         A new archive is filled without them: to make one of all rows takes a third of the time that adding to it takes.
         They are made when all is read, or at the next start, and of a table as soon as it is asked for rows by time.
         """
-        for name in self._unordered.intersection(tables):
-            with contextlib.suppress(sqlite3.Error), self.writing:  # without it whoever asks waits longer
+        if not (lacking := self._unordered.intersection(tables)):
+            return
+        with contextlib.suppress(sqlite3.Error), self.writing:  # without them whoever asks waits longer
+            for name in lacking:
                 self._connection.execute(BY_TIME[name])
                 self._unordered.discard(name)
 

@@ -28,6 +28,7 @@ from agent_widget.ingest.archive import Archive
 from agent_widget.ingest.archive_file import ArchiveError, default_path
 from agent_widget.store import Position, Row, Store, _Keyed
 from agent_widget.tables import TABLES, Gone, Record
+from tests.support.wire import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("own_machine")
 
@@ -395,6 +396,34 @@ def test_what_changes_while_rows_are_written_is_written_next(
     again.apply([log(1, "late")])
     again.write()
     assert again.unwritten == 0
+    archive.close()
+
+
+def test_nobody_waits_for_a_write_that_waits_for_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Indexes of a large archive are made for seconds, in another thread."""
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply([log(1)])
+    lock, asked = archive.writing, threading.Event()
+
+    class Asked:
+        """The archive's lock; it tells when somebody asks for it."""
+
+        def __enter__(self) -> None:
+            asked.set()
+            lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            lock.release()
+
+    monkeypatch.setattr(archive, "writing", Asked())
+    with ThreadPoolExecutor(1) as pool:
+        with lock:
+            written = pool.submit(store.write)
+            assert asked.wait(PATIENCE)
+            assert store.lock.acquire(blocking=False), "who reads or sends has the store meanwhile"
+            store.lock.release()
+        written.result()
+    assert store.unwritten == 0
     archive.close()
 
 
