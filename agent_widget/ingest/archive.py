@@ -192,9 +192,14 @@ class Archive:
         """
         if not (lacking := self._unordered.intersection(tables)):
             return
-        with contextlib.suppress(sqlite3.Error), self.writing:  # without them whoever asks waits longer
+        # without them whoever asks waits longer; a connection of its own sorts in a file, not in memory
+        with (
+            contextlib.suppress(sqlite3.Error),
+            self.writing,
+            contextlib.closing(sqlite3.connect(self.path)) as connection,
+        ):
             for name in lacking:
-                self._connection.execute(BY_TIME[name])
+                connection.execute(BY_TIME[name])
                 self._unordered.discard(name)
 
     # What the store asks for
