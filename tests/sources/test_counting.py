@@ -55,6 +55,23 @@ def test_the_last_snapshot_of_an_answer_counts_and_not_the_largest() -> None:
     assert billed((first, "s"), (last, "s")) == {"s": (100, 40)}
 
 
+def test_an_answer_is_priced_once_for_all_its_lines_in_a_portion() -> None:
+    priced: list[int] = []
+
+    def price_of(model: str | None, tokens: Tokens, at: int, terms: Terms) -> float:
+        priced.append(tokens.output)
+        return tokens.output / 100
+
+    ledger = Ledger(price_of)
+    for line, output in enumerate((1, 5, 90)):
+        ledger.bill(Usage(AUTUMN, "answer", Tokens(10, output), "m", line=line), "s", "s")
+    (row,) = accounts(ledger, "sessions")
+    assert (priced, row.fields["output_tokens"], row.fields["cost_usd"]) == ([90], 90, 0.9)
+    ledger.bill(Usage(AUTUMN, "answer", Tokens(10, 100), "m", line=3), "s", "s")  # of the next portion
+    (row,) = accounts(ledger, "sessions")
+    assert (row.fields["output_tokens"], row.fields["cost_usd"]) == (100, 1.0)
+
+
 def test_of_snapshots_at_one_moment_the_later_line_counts() -> None:
     snapshots = [Usage(1000, "a", Tokens(10, 8 - line), request="r", line=line) for line in range(3)]
     assert billed(*[(usage, "s") for usage in snapshots]) == {"s": (10, 6)}
