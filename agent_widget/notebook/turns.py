@@ -51,7 +51,8 @@ class Turns:
         self._clock = clock
         self._lock = threading.Lock()
         self._looked_at: set[object] = set()
-        self._is_short = False
+        self._is_short = self._was_short = False
+        """Whether it is short, and whether it ever was, by our doing."""
         self._is_chosen = bool(os.environ.get(KEEP_SWITCH_INTERVAL))
         """Whether it is left alone: somebody else has set it, or said so."""
         self._since = (0.0, 0)
@@ -67,12 +68,16 @@ class Turns:
                 self._looked_at.discard(dashboard)
             if self._is_short and _interval() != SHORT:
                 self._is_chosen, self._is_short = True, False
+            elif self._was_short and not self._is_short and _interval() == SHORT:
+                _set_interval(DEFAULT)  # who changed it for a while has put back what it was then, and chosen nothing
+                self._is_chosen = False
             if self._is_short and (not self._looked_at or self._is_dear()):
                 _set_interval(DEFAULT)
                 self._is_short = False
             elif self._may_be_short():
                 _set_interval(SHORT)
-                self._is_short, self._since = True, (self._clock(), self._switches())
+                self._is_short = self._was_short = True
+                self._since = self._clock(), self._switches()
 
     def _may_be_short(self) -> bool:
         return (

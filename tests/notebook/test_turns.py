@@ -99,6 +99,23 @@ def test_what_somebody_chooses_meanwhile_stays(machine: Machine, chosen: int) ->
         assert interval() == chosen
 
 
+@pytest.mark.parametrize("stays", [True, False])
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_a_short_one_that_somebody_puts_back_is_no_choice(machine: Machine, looked_at: bool, stays: bool) -> None:
+    """Code that changes it for a while reads it before."""
+    noted = machine.turns()
+    noted.note(FIRST, True)
+    found = interval()
+    choose(1_000)
+    noted.note(FIRST, looked_at)
+    assert interval() == 1_000
+    choose(found)
+    noted.note(FIRST, stays)
+    assert interval() == (SHORT if stays else DEFAULT)
+    noted.note(FIRST, False)
+    assert interval() == DEFAULT
+
+
 def test_a_variable_of_the_environment_leaves_it_alone(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEEP_SWITCH_INTERVAL, "1")
     machine.turns().note(FIRST, True)
