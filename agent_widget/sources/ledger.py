@@ -27,6 +27,8 @@ from .steps import Step, Terms, Tokens, Usage
 MOST_TOKENS: Final = 10**12
 MOST_DOLLARS: Final = 10**6
 """Maximum dollars of one answer: more is no count, and the sums must fit into a frame's numbers."""
+MOST_SEARCHES: Final = 10**6
+"""Maximum searches that one answer is billed for, likewise."""
 
 PERIOD_MS: Final = 15 * 60_000
 """Length of the periods of ``usage`` in ms: the quarters of an hour, UTC."""
@@ -155,12 +157,14 @@ class _Answer(msgspec.Struct, array_like=True, gc=False):
 
 def _usable(usage: Usage) -> Usage:
     """Return what was used without numbers that nobody can use: a line that lies about one of them says more."""
-    tokens, cost = usage.tokens, usage.cost_usd
-    if min(tokens) >= 0 and tokens.total <= MOST_TOKENS and (cost is None or 0 <= cost <= MOST_DOLLARS):
+    tokens, cost, terms = usage.tokens, usage.cost_usd, usage.terms
+    is_counted = min(tokens) >= 0 and tokens.total <= MOST_TOKENS and tokens.cache_write_1h <= MOST_TOKENS
+    if is_counted and (cost is None or 0 <= cost <= MOST_DOLLARS) and 0 <= terms.searches <= MOST_SEARCHES:
         return usage
     tokens = Tokens(*(count if 0 <= count <= MOST_TOKENS else 0 for count in tokens))
     cost = cost if 0 <= (cost or 0) <= MOST_DOLLARS else None
-    return msgspec.structs.replace(usage, tokens=tokens, cost_usd=cost)
+    terms = terms if 0 <= terms.searches <= MOST_SEARCHES else terms._replace(searches=0)
+    return msgspec.structs.replace(usage, tokens=tokens, cost_usd=cost, terms=terms)
 
 
 class Ledger:

@@ -29,6 +29,7 @@ from typing import Any
 
 import msgspec
 
+from agent_widget.ingest.checkpoint import Shared
 from agent_widget.ondemand.transcript import NoTranscript
 from agent_widget.sources import SOURCES, Source
 from agent_widget.tables import AGENT_STATUSES, PREVIEW_CHARS, SESSION_STATUSES, TABLES, TASK_STATUSES, TOOL_STATUSES
@@ -210,7 +211,7 @@ _PREVIEWS = frozenset("text title activity description input output error notes 
 
 
 def unfit(home: Home) -> str | None:
-    """The first row that does not fit its table or cannot be sent."""
+    """The first row that does not fit its table or cannot be sent, or entry that an archive cannot keep."""
     for name, table in TABLES.items():
         for row in home.collector.store.rows(name):
             if problem := misfit(table.schema, name, row):
@@ -219,6 +220,12 @@ def unfit(home: Home) -> str | None:
                 msgspec.json.encode(row).decode()
             except (ValueError, OverflowError, TypeError) as error:
                 return f"{name} {row.id!r} cannot be sent: {error}"
+    for name, entries in Shared([("", home.source)]).kept.items():
+        for key, value in entries.items():
+            try:
+                msgspec.msgpack.encode((key, value))
+            except (ValueError, OverflowError, TypeError) as error:
+                return f"{name} {key!r} cannot be kept: {error}"
     return None
 
 

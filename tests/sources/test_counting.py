@@ -6,6 +6,7 @@ import json
 from itertools import permutations
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -70,6 +71,21 @@ def test_an_answer_is_priced_once_for_all_its_lines_in_a_portion() -> None:
     ledger.bill(Usage(AUTUMN, "answer", Tokens(10, 100), "m", line=3), "s", "s")  # of the next portion
     (row,) = accounts(ledger, "sessions")
     assert (row.fields["output_tokens"], row.fields["cost_usd"]) == (100, 1.0)
+
+
+@pytest.mark.parametrize(
+    "senseless",
+    [{"tokens": Tokens(10, 5, 0, 8, 2**64)}, {"tokens": Tokens(10, 5, 0, 8, -1)}]
+    + [{"terms": Terms(searches=searches)} for searches in (2**64, -1)],
+)
+def test_a_number_that_only_a_price_is_made_of_makes_sense_too(senseless: dict[str, Any]) -> None:
+    """An archive keeps integers of 64 bits."""
+    usage = replace(Usage(LATE_AUTUMN, "a", Tokens(10, 5, 0, 8), "claude-opus-4-8", request="r"), **senseless)
+    ledger = Ledger()
+    ledger.bill(usage, "s", "a")
+    (session,) = accounts(ledger, "sessions")
+    assert 0 < session.fields["cost_usd"] < 0.001
+    assert msgspec.msgpack.encode(list(ledger._answers.values()))
 
 
 def test_of_snapshots_at_one_moment_the_later_line_counts() -> None:

@@ -13,7 +13,7 @@ import pytest
 from agent_widget.sources import SOURCES, Source
 from tests.sources.spoiling import COMPUTED, Place, cases, joined, lost, parsed, values, written
 
-HOSTILE: Final = (-1, -(10**30), 10**400, "many", "9" * 5000, math.inf, [1], {}, True)
+HOSTILE: Final = (-1, -(10**30), 2**64, 10**400, "many", "9" * 5000, math.inf, [1], {}, True)
 """Out of range, negative, textual, of another type; ``inf`` stands in a file as 1e999."""
 TEXTUAL: Final = frozenset({"intValue", "doubleValue", "severityNumber"})
 """What OTLP writes as a text though it is a number."""
