@@ -475,8 +475,9 @@ class Store:
         """
         if self._backing is None:
             return
-        with self._backing.writing:
-            pass  # whoever writes for long is waited for here: below, all who read and send would wait, too
+        if self._unwritten:
+            with self._backing.writing:
+                pass  # whoever writes for long is waited for here: below, all who read and send would wait, too
         with ExitStack() as stack:
             with self.lock:
                 if not self._unwritten:
