@@ -75,8 +75,8 @@ class Turns:
                 _set_interval(DEFAULT)
                 self._is_short = False
             elif self._may_be_short():
+                self._is_short = self._was_short = True  # before it is: another thread may fork
                 _set_interval(SHORT)
-                self._is_short = self._was_short = True
                 self._since = self._clock(), self._switches()
 
     def _may_be_short(self) -> bool:
@@ -102,7 +102,7 @@ class Turns:
     def forked(self) -> None:
         """Put the interval back in a process that was forked from this one: no dashboard is there."""
         self._lock, self._looked_at = threading.Lock(), set()
-        if self._is_short and _interval() == SHORT:
+        if self._was_short and _interval() == SHORT:
             _set_interval(DEFAULT)
         self._is_short = False
 

@@ -110,6 +110,9 @@ def test_a_short_one_that_somebody_puts_back_is_no_choice(machine: Machine, look
     noted.note(FIRST, looked_at)
     assert interval() == 1_000
     choose(found)
+    noted.forked()
+    assert interval() == DEFAULT
+    choose(found)
     noted.note(FIRST, stays)
     assert interval() == (SHORT if stays else DEFAULT)
     noted.note(FIRST, False)
