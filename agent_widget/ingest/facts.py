@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Any, Final
 from zlib import crc32
 
@@ -75,7 +76,7 @@ class Facts:
                     continue
                 part = put if known is None or known.add(hash((scope, key))) else add
                 part.append((digest, scope, stored, bytearray(value)))  # as the cells of rows
-        add.sort()  # by digest, as the index is
+        add.sort(key=itemgetter(0))  # as the index is
         self._connection.executemany(_ADD, add)
         self._connection.executemany(_PUT, put)
         self._connection.executemany(_REMOVE, removed)

@@ -817,6 +817,14 @@ def test_other_code_does_not_take_what_this_code_remembers(tmp_path: Path, monke
     assert archive.recall() is None
 
 
+def test_facts_of_one_checksum_are_kept_whatever_their_names_are(tmp_path: Path) -> None:
+    archive, _ = opened(tmp_path / "a.sqlite3")
+    facts = {"e848f5fe": b"one", "\u00e97dd3f380": b"another"}  # with the scope, their CRC-32 is the same
+    archive.remember(b"", facts={"scope": facts.items()})
+    assert {key: archive.facts.find("scope", key) for key in facts} == facts
+    archive.close()
+
+
 def test_a_column_that_is_new_is_unknown_in_old_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, store = opened(tmp_path / "a.sqlite3")
     store.apply([log(1)])
