@@ -103,15 +103,15 @@ def _uri(real: str, stack: ExitStack) -> str:
     it is if its log is empty, and else a copy of both, which goes with the stack.
     """
     if not is_read_only(os.path.dirname(real)):
-        return f"file:{quote(real)}?mode=ro"
+        return f"file:{quote(os.fsencode(real))}?mode=ro"
     log = f"{real}-wal"
     if not os.path.exists(log) or os.path.getsize(log) == 0:
-        return f"file:{quote(real)}?mode=ro&immutable=1"
+        return f"file:{quote(os.fsencode(real))}?mode=ro&immutable=1"
     directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="agent-widget-"))
     copied = os.path.join(directory, "copy.db")
     shutil.copyfile(real, copied)
     shutil.copyfile(log, f"{copied}-wal")
-    return f"file:{quote(copied)}"
+    return f"file:{quote(os.fsencode(copied))}"
 
 
 def is_read_only(directory: str) -> bool:

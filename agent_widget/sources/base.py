@@ -20,7 +20,7 @@ from ..tables import Gone as Gone
 from ..tables import Record as Record
 from .changes import Change, Plan
 from .kept import Lists
-from .parsing import MISREAD, objects_in
+from .parsing import MISREAD, clean, objects_in
 from .patterns import fits, leads_to, moved
 
 
@@ -293,10 +293,14 @@ class Source:
         return False
 
     def reader(self, path: PurePosixPath) -> Reader | None:
-        """Return the reader for a file, by its path relative to the root; ``None`` for files that are not ours."""
+        """Return the reader for a file, by its path relative to the root; ``None`` for files that are not ours.
+
+        What a row has of a file's name is text: of bytes that are no UTF-8 the reader is told U+FFFD.
+        """
         for pattern, made_by in self.files.items():
             if fits(path, pattern):
-                return made_by(self, path)
+                name = str(path)
+                return made_by(self, path if (text := clean(name)) is name else PurePosixPath(text))
         return None
 
     def skips(self, path: PurePosixPath) -> bool:

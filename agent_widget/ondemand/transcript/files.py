@@ -13,7 +13,7 @@ from ...ingest import database
 from ...ingest.tail import BOM, open_regular, read_document
 from ...sources.base import Reader, Source, read_lines
 from ...sources.ledger import Book
-from ...sources.parsing import MISREAD
+from ...sources.parsing import MISREAD, clean
 from .entries import Entry, Listener, Place
 
 _WINDOW: Final = 128 * 1024
@@ -151,7 +151,7 @@ class _Lines:
     def __init__(self, source: Source, path: PurePosixPath, agent_id: str) -> None:
         self.source = source
         self.path = path
-        self.file = str(path)
+        self.file = clean(str(path))
         self.agent_id = agent_id
 
     def _open(self) -> int:
@@ -291,7 +291,7 @@ class _Documents:
     def __init__(self, source: Source, paths: list[PurePosixPath], agent_id: str) -> None:
         self.source = source
         self.paths = paths
-        self.file = str(paths[0])
+        self.file = clean(str(paths[0]))
         self.agent_id = agent_id
 
     def up_to(self, at: str | None, limit: int) -> tuple[list[Entry], Place | None]:
@@ -330,7 +330,7 @@ class _Database:
     def __init__(self, source: Source, path: PurePosixPath, agent_id: str) -> None:
         self.source = source
         self.path = path
-        self.file = str(path)
+        self.file = clean(str(path))
         self.agent_id = agent_id
 
     def up_to(self, at: str | None, limit: int) -> tuple[list[Entry], Place | None]:
