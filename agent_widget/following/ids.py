@@ -51,6 +51,8 @@ def row_of(table: str, cells: Mapping[str, Any], prefix: str) -> Row:
 def _fits(value: Any, kind: type) -> bool:
     if kind is list:
         return isinstance(value, list) and all(isinstance(item, str) and len(item) <= LONGEST for item in value)
+    if kind is dict:
+        return isinstance(value, dict) and all(len(k) <= LONGEST and number(v) is not None for k, v in value.items())
     if kind in (int, float):
         return number(value) is not None and (kind is float or isinstance(value, int))
     return isinstance(value, kind)

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_widget.addresses import where
 from agent_widget.following.host import Host, Operations
+from agent_widget.following.ids import LONGEST, row_of
 from agent_widget.protocol import Changes, HostState, Sources, SourceState, Welcome
 from agent_widget.tables import TABLES
 from tests.sources.fuzz import misfit
@@ -133,3 +135,19 @@ def test_whatever_a_host_sends_its_rows_fit_their_table_and_are_its_own(
             )
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("passed", 2**63),
+        ("dimensions", {"speed": 2**64}),
+        ("dimensions", {"speed": "fast"}),
+        ("dimensions", {"speed": {"of": 2**64}}),
+        ("dimensions", {"speed" * LONGEST: 1}),
+    ],
+)
+def test_what_cannot_be_kept_is_left_out_and_the_row_stays(column: str, value: Any) -> None:
+    cells = {"id": "q", "dimensions": {"clarity": 0.5}, "passed": 3}
+    row = row_of("quality", {**cells, column: value}, "one/")
+    assert {name: row[name] for name in cells} == {**cells, "id": "one/q", column: None}
