@@ -17,7 +17,7 @@ from typing import Final
 from ..sources.base import Source
 from ..sources.chat import ChatSource
 from ..sources.directories import parts_of
-from ..sources.parsing import MISREAD
+from ..sources.parsing import MISREAD, clean
 from .projects import told_apart
 
 log = logging.getLogger("agent_widget")
@@ -74,5 +74,5 @@ def _home(source: Source, sources: Iterable[Source]) -> str | None:
         return None
     home = Path.home()
     if source.root.is_relative_to(home):
-        return f"~/{source.root.relative_to(home).as_posix()}"
+        return clean(f"~/{source.root.relative_to(home).as_posix()}")
     return told_apart([parts_of(str(root)) for root in roots])[roots.index(source.root)]

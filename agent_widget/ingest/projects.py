@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from ..sources.base import Gone, Record
 from ..sources.directories import Parts, checkout_of, is_absolute, local_path, parts_of
+from ..sources.parsing import clean
 from .repositories import repository_of
 
 LOOK_AGAIN_AFTER: Final = 60.0
@@ -83,7 +84,7 @@ class Projects:
                 fields["worktree"] = place.worktree
             parts = parts_of(directory)
             if table == "sessions" and is_absolute(parts):
-                fields["directory"] = local_path(directory)
+                fields["directory"] = clean(local_path(directory))
             if table == "agents" and parts == place.project.parts and fields.get("name") == parts[-1]:
                 fields["name"] = place.project.label  # an agent that is called as its project
         return list(self._renames())
@@ -102,7 +103,7 @@ class Projects:
         if len(self._places) >= MAX_DIRECTORIES:
             self._places.clear()
         parts, worktree, is_certain = _found(directory)
-        self._places[directory] = place = _Place(self._project(parts), worktree, is_certain, now)
+        self._places[directory] = place = _Place(self._project(parts), worktree and clean(worktree), is_certain, now)
         return place
 
     def _project(self, parts: Parts) -> _Project:
@@ -140,7 +141,7 @@ def told_apart(paths: list[Parts]) -> list[str]:
 def label_of(parts: Parts, length: int) -> str:
     """Return the last ``length`` parts of a path as a name."""
     shown = "/".join(parts[-length:])
-    return shown.replace("//", "/", 1) if shown.startswith("//") else shown
+    return clean(shown.replace("//", "/", 1) if shown.startswith("//") else shown)
 
 
 def _found(directory: str) -> tuple[Parts, str | None, bool]:

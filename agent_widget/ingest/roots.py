@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from ..failures import Failure
 from ..sources import SOURCES, Sources
 from ..sources.base import Source
+from ..sources.parsing import clean
 from ..sources.patterns import leads_to
 
 _HIGHEST: Final = 8
@@ -59,7 +60,7 @@ def add_sources(sources: list[Source], found: Iterable[_Found]) -> bool:
     for (kind, root), parts in chosen.items():
         if (kind, root) not in known:
             same = sum(type(source) is kind for source in sources)
-            source = kind(root, namespace=f"{root.parent.name or root.name}{same + 1}/" if same else "")
+            source = kind(root, namespace=clean(f"{root.parent.name or root.name}{same + 1}/") if same else "")
             source.only = () if None in parts else tuple(sorted({part for part in parts if part is not None}))
             sources.append(source)
     return len(sources) > before

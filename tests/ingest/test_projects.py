@@ -5,11 +5,14 @@ from __future__ import annotations
 import builtins
 import io
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from agent_widget.ingest import projects, repositories
@@ -209,6 +212,25 @@ def test_every_place_has_a_name(machine: Machine) -> None:
     machine.read()
     assert [machine.of(one)[0] for one in sessions] == ["/", "C:", "ann", "root", "прое кт"]
     assert [machine.name(one) for one in sessions] == ["/", "C:", "ann", "root", "прое кт"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of directories are text there")
+def test_directories_whose_names_are_no_text_make_rows_that_can_be_sent(machine: Machine, tmp_path: Path) -> None:
+    """What an agent says of them is text, but links and worktrees lead to any bytes, and so may the home be called."""
+    shop = repository(tmp_path / "caf\udce9" / "shop\udce9")
+    git(shop, "worktree", "add", "-q", "--detach", "../blue\udce9")
+    for name, place in (("main", shop), ("blue", shop.parent / "blue\udce9")):
+        (tmp_path / name).symlink_to(place)
+    main, blue = machine.session(tmp_path / "main"), machine.session(tmp_path / "blue")
+    machine.read()
+    assert machine.of(main) == ("shop\ufffd", None)
+    assert machine.of(blue) == ("shop\ufffd", "blue\ufffd")
+    homes = [shutil.copytree(machine.root, place / "caf\udce9" / "home") for place in (tmp_path, Path.home())]
+    collector = Collector([machine.root, *homes])
+    collector.scan()
+    for table in collector.store:
+        assert msgspec.json.encode(collector.store.rows(table))
+    assert len(collector.store.rows("sessions")) == 6
 
 
 def test_a_session_stays_where_it_was_begun_while_its_shell_goes_to_and_fro(machine: Machine) -> None:
