@@ -122,6 +122,8 @@ def _memory(state: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
         rows = sum(state["rows"].values())
         line += f", growing with the history: all {rows:,} rows are in memory, since there is no archive ({why})"
     yield "memory", line
+    if state["archive"]["path"] is not None and (problem := state["archive"]["problem"]):
+        yield "problem", problem
 
 
 def _publishing(server: Runtime | None, state: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:

@@ -39,6 +39,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from ..sources.kept import UNENCODABLE
 from ..store import TOMBSTONES, Columns, Row, Saved, own_time
 from ..tables import TABLES
 from .archive_file import (
@@ -91,6 +92,28 @@ _Cells = tuple[Any, ...]
 def _cells(name: str, seq: int, row: Mapping[str, Any], data: bytes) -> _Cells:
     # sqlite3 looks for an adapter of bytes (CPython's need_adapt), which takes longer than to make a bytearray of them
     return seq, row["id"], own_time(name, row), bytearray(data), *numbers_of(name, row)
+
+
+def _encoded(rows: Iterable[tuple[str, int, Row]]) -> dict[str, list[_Cells]]:
+    """Return rows (table, seq, row) as they are kept, by table."""
+    cells: dict[str, list[_Cells]] = {}
+    for name, when, row in rows:
+        cells.setdefault(name, []).append(_cells(name, when, row, encode_cells(list(row.values()))))
+    return cells
+
+
+def _is_fit(value: Any) -> bool:
+    """Return whether a cell can be kept: MessagePack has integers up to 2**64, SQLite up to 2**63."""
+    try:
+        encode_cells(value)
+    except UNENCODABLE:
+        return False
+    return not isinstance(value, int) or value < 2**63
+
+
+def _fit(row: Row) -> Row:
+    """Return a row without the cells that cannot be kept."""
+    return Row((column, value if _is_fit(value) else None) for column, value in row.items())
 
 
 def _holding(rows: list[bytes], anchors: tuple[bytes, ...]) -> list[bytes]:
@@ -335,9 +358,12 @@ class Archive:
                 self._say_damaged(error)
 
     def _say_damaged(self, error: Exception) -> None:
+        self._say(f"rows of {self.path.name} are damaged and left out ({error})")
+
+    def _say(self, problem: str) -> None:
         if self.problem is None:
-            self.problem = f"rows of {self.path.name} are damaged and left out ({error})"
-            log.warning("%s: %s", self.path, self.problem)
+            self.problem = problem
+            log.warning("%s: %s", self.path, problem)
 
     def since(self, table: str, seq: int) -> list[Row]:
         """Return the rows that changed after ``seq``, oldest change first."""
@@ -462,12 +488,18 @@ class Archive:
         gone: Iterable[tuple[str, str, int]],
         counts: Mapping[str, int],
     ) -> None:
-        """Write changed rows (table, seq, row), removed keys (table, id, seq) and the tables' sizes together."""
-        cells: dict[str, list[_Cells]] = {}
-        for name, when, row in rows:
-            cells.setdefault(name, []).append(_cells(name, when, row, encode_cells(list(row.values()))))
-        gone = list(gone)
-        self._certain(partial(self._write, seq, cells, gone, counts))
+        """Write changed rows (table, seq, row), removed keys (table, id, seq) and the tables' sizes together.
+
+        A cell that cannot be kept is empty then, a row whose id cannot be is left out, and that is said.
+        """
+        rows, gone = list(rows), list(gone)
+        try:
+            self._certain(partial(self._write, seq, _encoded(rows), gone, counts))
+        except UNENCODABLE as error:
+            fit = [(name, when, _fit(row)) for name, when, row in rows if _is_fit(row["id"])]
+            gone = [removed for removed in gone if _is_fit(removed[1])]
+            self._certain(partial(self._write, seq, _encoded(fit), gone, counts))
+            self._say(f"cells of {self.path.name} that cannot be kept are left empty ({error})")
 
     def _write(
         self,

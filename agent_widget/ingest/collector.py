@@ -640,6 +640,8 @@ class Collector:
         target, left_out = _moved_to(source.root), self.tree.left_out(source)
         problems = [f"{path}: {reason}" for path, (of, reason) in self.tree.problems.items() if of is source]
         problems[:0] = [f"{source.root}: {note}" for note in source.notes]
+        unfit = self._keeper.unfit.items() if self._keeper is not None else ()
+        problems += [f"{file.path}: {reason}" for file, reason in list(unfit) if file.source is source]
         if target:
             problems.insert(0, f"{source.root} leads to {target} now, which is not followed: watch that path instead")
         if left_out:

@@ -42,6 +42,14 @@ def main_file(path: Path) -> Path | None:
     return path.with_name(path.name[:-4]) if path.name.endswith("-wal") else None
 
 
+def written_at(status: os.stat_result) -> int:
+    """Return when a file was written (ns), as a number of 64 bits, which is all that an archive keeps.
+
+    Some file systems have times beyond the year 2262 (tmpfs, Btrfs), and any program can set one (utimensat(2)).
+    """
+    return max(-(2**63), min(2**63 - 1, status.st_mtime_ns))
+
+
 def stamp(path: Path) -> Stamp | None:
     """Return inode, size and time of writing (ns) of a database and its log together; it changes with every commit."""
     try:
@@ -50,13 +58,13 @@ def stamp(path: Path) -> Stamp | None:
         return None
     except OSError:
         return UNKNOWN
-    size, written = status.st_size, status.st_mtime_ns
+    size, written = status.st_size, written_at(status)
     try:
         log = os.stat(f"{path}-wal")
     except OSError:
         return status.st_ino, size, written
     if log.st_size:  # an empty one comes from opening the database, maybe by us
-        size, written = size + log.st_size, max(written, log.st_mtime_ns)
+        size, written = size + log.st_size, max(written, written_at(log))
     return status.st_ino, size, written
 
 

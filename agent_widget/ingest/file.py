@@ -352,4 +352,4 @@ def _stamp(path: str) -> Stamp | None:
         return None
     except OSError:
         return database.UNKNOWN
-    return status.st_ino, status.st_size, status.st_mtime_ns
+    return status.st_ino, status.st_size, database.written_at(status)

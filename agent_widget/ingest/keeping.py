@@ -52,8 +52,12 @@ class Keeper:
         of them at a start is read again for the first client, and nobody else may ask.
         """
         self.archive = archive
-        self.problem: str | None = None
-        """Why not all is kept, or was; ``None`` if all is well."""
+        self._unwritable: str | None = None
+        """Why rows cannot be written now."""
+        self.unfit: dict[File, str] = {}
+        """Files whose readers cannot be kept, and why: they are read again at the next start."""
+        self._lost: str | None = None
+        """What else the last checkpoint lacks, or why there was none."""
         self._store = store
         self._touched: dict[File, bytes | None] = {}
         """Files to be written at the next checkpoint, and the reader of one that is asleep and not yet on disk."""
@@ -62,7 +66,14 @@ class Keeper:
         self._shared = Shared(())
         self._rest = b""
         store.back(archive, archive.saved(HELD if newest else dict.fromkeys(HELD, 0)), HELD)
-        self.problem = archive.problem
+
+    @property
+    def problem(self) -> str | None:
+        """Why not all is kept, or was; ``None`` if all is well."""
+        if said := self._unwritable or self.archive.problem or self._lost:
+            return said
+        unfit = list(self.unfit.items())
+        return f"of {len(unfit)} files, one is {unfit[0][0].path}: {unfit[0][1]}" if unfit else None
 
     def recall(self, sources: list[Source]) -> tuple[Checkpoint, list[File]] | None:
         """Return what was remembered of some of these sources, and the files, asleep; ``None`` if nothing fits."""
@@ -116,6 +127,7 @@ class Keeper:
     def forget(self, file: File) -> None:
         """Note that a file is not known any more."""
         self._touched.pop(file, None)
+        self.unfit.pop(file, None)
         self._forgotten[os.fsencode(file.name)] = None
         self._unsaved = True
 
@@ -151,11 +163,11 @@ class Keeper:
         try:
             self._store.write()
         except sqlite3.Error as error:  # it is tried again with the next round; until then the rows are in memory
-            if self.problem is None:
+            if self._unwritable is None:
                 log.warning("%s: cannot be written: %s", self.archive.path, error)
-            self.problem = f"the archive cannot be written ({error}); what is read now is kept in memory only"
+            self._unwritable = f"the archive cannot be written ({error}); what is read now is kept in memory only"
         else:
-            self.problem = self.archive.problem
+            self._unwritable = None
 
     def close(self) -> None:
         """Close the archive; what came after a last checkpoint that could not be written is read again."""
@@ -176,24 +188,33 @@ class Keeper:
         # a database in the middle of a reading is read again from what its reader remembered before
         touched = [file for file in self._touched if file.portions is None or file.mode == "lines"]
         kept = self._shared.kept
+        files: list[tuple[bytes, bytes, bytes | None]] = []
+        forgotten = dict(self._forgotten)
+        for file in touched:
+            path = os.fsencode(file.name)
+            try:
+                files.append((path, *self._encoded(file, numbers[file.source])))
+            except Exception as fault:  # it costs what is known of this file: it is read again, which is slow and right
+                forgotten[path] = None
+                self._note_unfit(file, fault)
+            else:
+                self.unfit.pop(file, None)
+        unfit: dict[str, Exception] = {}
         try:
-            files = [
-                (
-                    os.fsencode(file.name),
-                    _encode(file.state(numbers[file.source])),
-                    self._shared.dumps((file.reader, file.tail)) if file.reader is not None else self._touched[file],
-                )
-                for file in touched
-            ]
             facts = {
                 _place(scope, entries, rest.sources): changes
                 for scope, entries in kept.items()
-                if (changes := entries.changes())
+                if (changes := entries.changes(unfit))
             }
-            self.archive.remember(dumps_rest(rest), files, self._forgotten, facts)
-        except Exception as fault:  # without it all is read again after a restart, which is slow and right
-            log.warning("%s: no checkpoint (%s: %s)", self.archive.path, type(fault).__name__, fault)
+            self.archive.remember(dumps_rest(rest), files, forgotten, facts)
+        except Exception as fault:  # without it all is read again after a restart, likewise
+            self._lose(f"no checkpoint ({type(fault).__name__}: {fault}): all files are read again at the next start")
             return
+        if unfit:
+            key, error = next(iter(unfit.items()))
+            self._lose(f"{len(unfit)} entries cannot be kept (one is {key[:80]!r}: {error})")
+        elif self._lost is not None and self._lost.startswith("no checkpoint"):
+            self._lost = None
         self._unsaved = False
         self._forgotten.clear()
         for entries in kept.values():
@@ -201,10 +222,28 @@ class Keeper:
         awake = set(stay)
         for file in touched:
             del self._touched[file]
-            if file.portions is None and file.rank is None and file not in awake:
+            if file.portions is None and file.rank is None and file not in awake and file not in self.unfit:
                 file.sleep()
             elif file.portions is not None:
                 self._touched[file] = None
+
+    def _encoded(self, file: File, source: int) -> tuple[bytes, bytes | None]:
+        """Return the state and the reader of a file, the latter ``None`` if the archive has it."""
+        reader = self._touched[file] if file.reader is None else self._shared.dumps((file.reader, file.tail))
+        return _encode(file.state(source)), reader
+
+    def _note_unfit(self, file: File, fault: Exception) -> None:
+        reason = (
+            f"is read again at the next start: what is known of it cannot be kept ({type(fault).__name__}: {fault})"
+        )
+        if file not in self.unfit:
+            log.warning("%s: %s", file.path, reason)
+        self.unfit[file] = reason
+
+    def _lose(self, problem: str) -> None:
+        if problem != self._lost:
+            log.warning("%s: %s", self.archive.path, problem)
+        self._lost = problem
 
 
 def _shared(sources: Iterable[Source], statuses: Statuses, usage: UsageRows) -> Shared:

@@ -267,7 +267,7 @@ def _steps(event: dict[str, Any], sample: dict[str, Any], place: str, begun: int
         yield Call(at, call, named(event.get("function")) or "tool", event.get("arguments"))
         duration = number(event.get("working_time"))
         output = _resolved(_text(event.get("result")), sample)
-        shown = None if duration is None else round(duration * 1000)
+        shown = None if duration is None else whole(duration * 1000)
         yield Result(done, call, _ended(error), output, _why(error), shown)
 
 

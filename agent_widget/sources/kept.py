@@ -22,6 +22,8 @@ from ..tables import Gone
 V = TypeVar("V")
 D = TypeVar("D")
 
+UNENCODABLE: Final = (ValueError, TypeError, OverflowError, RecursionError)
+"""What :mod:`msgspec` and :mod:`sqlite3` raise for a value that they cannot encode."""
 HELD: Final = 1024
 """Entries that stay in memory after a checkpoint, by default."""
 
@@ -174,13 +176,22 @@ class Kept(dict[str, V]):
         """How many entries have changed since the last checkpoint."""
         return len(self._changed)
 
-    def changes(self) -> list[tuple[str, bytes | None]]:
-        """Return the entries that changed since the last checkpoint, encoded; ``None`` for what was removed."""
+    def changes(self, unfit: dict[str, Exception] | None = None) -> list[tuple[str, bytes | None]]:
+        """Return the entries that changed since the last checkpoint, encoded; ``None`` for what was removed.
+
+        ``unfit`` is given the keys of those that cannot be encoded, which are left out; without it that is an error.
+        """
         held, encoded = super().get, self._encoded.get
-        return [
-            (key, encoded(key) if (value := held(key, _NOTHING)) is _NOTHING else _encode(value))
-            for key in self._changed
-        ]
+        changes: list[tuple[str, bytes | None]] = []
+        for key in self._changed:
+            value = held(key, _NOTHING)
+            try:
+                changes.append((key, encoded(key) if value is _NOTHING else _encode(value)))
+            except UNENCODABLE as error:
+                if unfit is None:
+                    raise
+                unfit[key] = error
+        return changes
 
     def written(self) -> None:
         """Note that all changes are on the shelf, and drop what came to memory first if there is too much of it."""

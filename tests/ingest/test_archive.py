@@ -825,6 +825,27 @@ def test_facts_of_one_checksum_are_kept_whatever_their_names_are(tmp_path: Path)
     archive.close()
 
 
+@pytest.mark.parametrize("odd", [{"at": 2**63}, {"at": 2**64}, {"duration_ms": -(2**70)}, {"name": "\ud800"}])
+def test_a_cell_that_cannot_be_kept_costs_itself(tmp_path: Path, odd: dict[str, Any]) -> None:
+    """MessagePack and SQLite have integers of 64 bits, and UTF-8 has no half of a pair."""
+    archive, store = opened(tmp_path / "a.sqlite3")
+    store.apply([log(1), Record("tool_calls", "odd", {"input": "kept", **odd}), log(2), log(3)])
+    store.write()
+    store.apply([Record("logs", "\ud800", {"at": 4}), Gone("logs", "l3"), log(5)])
+    store.write()
+    store.apply([Gone("logs", "\ud800"), log(6)])
+    store.write()
+    assert store.unwritten == 0
+    assert archive.problem is not None and "cannot be kept" in archive.problem
+    archive.remember(b"")
+    archive.close()
+    _, again = opened(tmp_path / "a.sqlite3")
+    found = everything(again)
+    assert set(found["logs"]) == {"l1", "l2", "l5", "l6"}
+    row = found["tool_calls"]["odd"]
+    assert (row["input"], *(row[column] for column in odd)) == ("kept", None)
+
+
 def test_a_column_that_is_new_is_unknown_in_old_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, store = opened(tmp_path / "a.sqlite3")
     store.apply([log(1)])

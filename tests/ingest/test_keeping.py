@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -163,6 +164,74 @@ def test_a_reader_that_is_lost_costs_reading_its_file_again(tmp_path: Path) -> N
     running.scan()
     assert everything(running) == read_at_once(home)
     running.close()
+
+
+def test_a_reader_that_cannot_be_kept_costs_reading_its_file_again(tmp_path: Path) -> None:
+    home, archive = tmp_path / "home", tmp_path / "a.sqlite3"
+    for number in range(3):
+        grow(transcript(home, number), 0, 3)
+    running = collector(home, archive)
+    running.scan()
+    running.checkpoint()
+    grow(transcript(home, 1), 3, 5)
+    grow(transcript(home, 2), 3, 5)
+    running.scan()
+    file = running.files[str(transcript(home, 1))]
+    assert file.reader is not None
+    file.reader.odd = lambda: None  # type: ignore[attr-defined]
+    running._hot.clear()
+    running.checkpoint()
+    assert awake(running) == {transcript(home, 1)}, "nothing else has its reader"
+    assert running.archive_problem is not None and str(transcript(home, 1)) in running.archive_problem
+    (state,) = running.states()
+    assert any("is read again at the next start" in problem for problem in state.problems)
+    kill(running)
+    again = collector(home, archive)
+    assert set(again.files) == {str(transcript(home, number)) for number in (0, 2)}
+    again.scan()
+    assert everything(again) == read_at_once(home)
+    again.checkpoint()
+    assert again.archive_problem is None
+    again.close()
+
+
+def test_an_entry_that_cannot_be_kept_costs_itself(tmp_path: Path) -> None:
+    home, archive = tmp_path / "home", tmp_path / "a.sqlite3"
+    grow(transcript(home, 0), 0, 3)
+    running = collector(home, archive)
+    running.scan()
+    assert running._keeper is not None
+    entries: dict[str, Any] = running._keeper.kept(0)["book.calls"]
+    entries["odd"] = 2**64
+    running.checkpoint()
+    assert running.unkept == 0 and running.archive_problem is not None and "odd" in running.archive_problem
+    before = everything(running)
+    running.close()
+    again = collector(home, archive)
+    assert set(again.files) == {str(transcript(home, 0))}
+    again.scan()
+    assert everything(again) == before
+    again.close()
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="most file systems do not keep such times")
+@pytest.mark.parametrize("moment", [10**11, -(10**11)])
+def test_a_file_may_be_from_any_year(moment: int) -> None:
+    """A file system in memory has times that no 64 bits of nanoseconds hold: tmpfs(5), utimensat(2)."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        home = Path(directory) / "home"
+        for number in range(2):
+            grow(transcript(home, number), 0, 3)
+        os.utime(transcript(home, 0), (moment, moment))
+        running = collector(home, Path(directory) / "a.sqlite3")
+        running.scan()
+        running.checkpoint()
+        assert running.unkept == 0 and running.archive_problem is None
+        running.close()
+        again = collector(home, Path(directory) / "a.sqlite3")
+        again.look()
+        assert not again._list, "nothing is read again"
+        again.close()
 
 
 def test_a_killed_server_goes_on_in_the_middle_of_a_large_file(tmp_path: Path) -> None:

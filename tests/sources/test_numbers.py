@@ -11,10 +11,11 @@ from typing import Any, Final
 import pytest
 
 from agent_widget.sources import SOURCES, Source
+from tests.sources.fuzz import filled, unfit
 from tests.sources.spoiling import COMPUTED, Place, cases, joined, lost, parsed, values, written
 
-HOSTILE: Final = (-1, -(10**30), 2**64, 10**400, "many", "9" * 5000, math.inf, [1], {}, True)
-"""Out of range, negative, textual, of another type; ``inf`` stands in a file as 1e999."""
+HOSTILE: Final = (-1, -(10**30), 2**62, 2**64, 10**400, "many", "9" * 5000, math.inf, [1], {}, True)
+"""Out of range, also only in another unit, negative, textual, of another type; ``inf`` stands in a file as 1e999."""
 TEXTUAL: Final = frozenset({"intValue", "doubleValue", "severityNumber"})
 """What OTLP writes as a text though it is a number."""
 CONTENT: Final = frozenset({"realtime.log"})
@@ -56,3 +57,13 @@ def rows(tables: dict[str, Any]) -> set[tuple[str, str]]:
 def test_a_number_that_makes_no_sense_costs_no_row(kind: type[Source], tmp_path: Path) -> None:
     found = (case for case in cases(kind, is_figure) if case[1] not in CONTENT)
     assert list(lost(kind, tmp_path, found, HOSTILE, spoilt, rows)) == []
+
+
+@pytest.mark.parametrize("minutes", [2**62, 9e18, 10**400])
+def test_a_number_may_be_out_of_range_in_another_unit_only(minutes: float, tmp_path: Path) -> None:
+    """Nothing but a row's own cells says so: minutes become milliseconds."""
+    path = "session-summaries.json"
+    data = written({"summaries": [{"session_id": "s", "duration_minutes": minutes}]})
+    home = filled(SOURCES.named("workspace"), tmp_path, {path: data})
+    assert unfit(home) is None
+    assert home.stored["sessions"]["s"]["duration_ms"] is None

@@ -62,7 +62,7 @@ def summaries(team: Team, file: File, data: bytes) -> Items:
         if start is not None and end is not None:
             duration: int | None = end - start
         else:
-            duration = None if minutes is None else round(minutes * 60_000)
+            duration = None if minutes is None else whole(minutes * 60_000)
         calls, files = whole_of(entry, "tool_calls"), length_of(entry, "files_edited")
         yield team.record("sessions", session, duration_ms=duration, tool_calls=calls, files_changed=files)
         yield team.claim("sessions", session, 0, file.path, title=preview(text_of(entry, "summary_text")))
