@@ -86,9 +86,12 @@ def part_of(name: str) -> str:
 
 
 def row_part(id: str) -> str:
-    """Return the id of a row as the last part of a subject: in base 64 if it is not too long, else a digest of it."""
+    """Return the id of a row as the last part of a subject: in base 64 if it is not too long, else a digest of it.
+
+    So is an empty one, since no part of a subject is empty.
+    """
     data = encodable(id).encode()
-    if len(data) > _LONGEST:
+    if not 0 < len(data) <= _LONGEST:
         return "~" + hashlib.blake2b(data, digest_size=16).hexdigest()
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 

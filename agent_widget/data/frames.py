@@ -77,6 +77,13 @@ def plain(value: Any, type: pyarrow.DataType) -> Any:
     return dict(value) if types.is_map(type) and value is not None else value
 
 
+def _rounded(value: Any) -> Any:
+    """Return a cell of floats with integers as the nearest ones: Arrow takes none above 2**53 that is not exact."""
+    if isinstance(value, list):  # the pairs of a map
+        return [(name, _rounded(item)) for name, item in value]
+    return float(value) if isinstance(value, int) else value
+
+
 def arrow_table(table: str, rows: list[Row]) -> pyarrow.Table:
     """Return a pyarrow Table; times are ``timestamp[ms, UTC]``, durations ``duration[ms]``, categories dictionaries.
 
@@ -110,10 +117,13 @@ def arrow_table(table: str, rows: list[Row]) -> pyarrow.Table:
         given = [{**row, name: None if row[name] is None else list(row[name].items())} for row in given]
     struct = pyarrow.struct(list(schema))
 
+    floats = [column.name for column in columns if column.type in ("float", "map")]
+
     def array(piece: list[Any]) -> pyarrow.Array:
         try:
             return pyarrow.array(piece, struct)
-        except UnicodeEncodeError:  # a file name need not be UTF-8
+        except (UnicodeEncodeError, pyarrow.ArrowInvalid):  # a file name need not be UTF-8, nor an integer a float
+            piece = [{**row, **{name: _rounded(row[name]) for name in floats}} for row in piece]
             return pyarrow.array(encodable(piece), struct)
 
     pieces = (given[start : start + _BATCH] for start in range(0, len(given), _BATCH))

@@ -256,6 +256,13 @@ def test_a_name_that_is_no_utf_8_goes_into_frames_and_files(store: Store) -> Non
     assert "/tmp/caf?" in memory.csv()
 
 
+@pytest.mark.parametrize("number", [2**53 + 1, 2**63 - 1, -(2**62) - 1])
+def test_an_integer_that_is_no_float_exactly_is_rounded_in_frames(store: Store, number: int) -> None:
+    store.apply([Record("quality", "q", {"score": number, "dimensions": {"a": number, "b": 0.5}})])
+    row = StoredTable(store, "quality").df().loc["q"]
+    assert (row["score"], row["dimensions"]) == (float(number), {"a": float(number), "b": 0.5})
+
+
 def test_a_schema_can_be_asked_for(store: Store) -> None:
     stats = StoredTable(store, "stats")
     store.apply([Record("stats", "x", {"name": "x", "value": 1.0})])

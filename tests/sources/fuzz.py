@@ -32,6 +32,7 @@ import msgspec
 from agent_widget.ingest.checkpoint import Shared
 from agent_widget.ondemand.transcript import NoTranscript
 from agent_widget.sources import SOURCES, Source
+from agent_widget.sources.parsing import LATEST
 from agent_widget.tables import AGENT_STATUSES, PREVIEW_CHARS, SESSION_STATUSES, TABLES, TASK_STATUSES, TOOL_STATUSES
 from tests.support import homes
 from tests.support.collecting import lookup
@@ -239,6 +240,8 @@ def misfit(schema: dict[str, str], table: str, row: dict[str, Any]) -> str | Non
             return f"{where} is no {word}"
         if isinstance(value, (int, float)) and (abs(value) >= 2**63 or not math.isfinite(value)):
             return f"{table}.{column} is out of range"
+        if (column == "at" or column.endswith("_at")) and not 0 <= value < 2 * LATEST:
+            return f"{where} is a time that no DataFrame holds"
         if column in _PREVIEWS and isinstance(value, str) and len(value) > PREVIEW_CHARS:
             return f"{where} is {len(value)} characters long"
         if word == "list" and not all(isinstance(item, str) for item in value):

@@ -16,6 +16,7 @@ from agent_widget.sources.otlp import Otlp
 from agent_widget.sources.otlp.signals import signals
 from agent_widget.sources.parsing import Malformed
 from agent_widget.store import Row
+from tests.sources.fuzz import unfit
 from tests.support.otlp import FAILED, START, TRACE, event, export, logs, pairs, said, span
 from tests.support.transcripts import Home, same_however_it_is_fed
 
@@ -368,6 +369,14 @@ def test_a_stated_cost_counts(home: Home) -> None:
     model = {"openinference__span__kind": "LLM", "llm__model_name": "m1"}
     home.write("t.jsonl", export(span(1, 0, "x", 0, 1, **model, **used))).read()
     assert [row["cost_usd"] for row in home.rows("sessions").values()] == [0.25]
+
+
+@pytest.mark.parametrize("duration", [2**62, -(2**62)])
+def test_a_call_that_took_longer_than_there_is_time_begins_at_some_time(home: Home, duration: int) -> None:
+    about = {"session.id": "s1", "tool_name": "Bash", "success": "true", "duration_ms": str(duration)}
+    home.write("logs.jsonl", logs(event("claude_code.tool_result", 3, **about))).read()
+    assert unfit(home) is None
+    assert list(home.rows("tool_calls"))
 
 
 def test_telemetry_of_coding_agents_has_prompts_calls_and_costs(home: Home) -> None:

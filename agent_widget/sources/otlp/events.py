@@ -125,7 +125,7 @@ class Events:
         error = None if status == "ok" else named(first_of(a, *_ERROR, "error_type"))
         known = talk.book.calls.get(key)
         if known is None or not known.returned:
-            yield from talk.take(Call(at - (duration or 0), key, _tool(a), given))
+            yield from talk.take(Call(at - min(max(0, duration or 0), at), key, _tool(a), given))
         elif given is not None:
             yield Record("tool_calls", key, {"input": preview(given)})
         yield from self.returned(talk, at, key, status, a.get("output"), error, duration)
