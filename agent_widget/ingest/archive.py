@@ -43,7 +43,6 @@ from ..sources.kept import UNENCODABLE
 from ..store import TOMBSTONES, Columns, Row, Saved, own_time
 from ..tables import TABLES
 from .archive_file import (
-    BY_TIME,
     DAMAGED,
     ArchiveError,
     Unfit,
@@ -153,8 +152,6 @@ class Archive:
         self._reading = sqlite3.connect(self.path, timeout=5, check_same_thread=False, cached_statements=256)
         """For what readers look up one by one: it does not wait for a transaction, whatever the disk does."""
         self.facts = Facts(self._connection, self._needed)
-        made = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
-        self._unordered = {name for name in TABLES if f"{name}_at" not in made}
 
     def _begin_anew(self, what: str) -> None:
         """Set the file aside, which is not to be used, and go on with a new one."""
@@ -201,29 +198,6 @@ class Archive:
         """Transfer the write-ahead log into the file. It waits for the disk: call it in a thread of its own."""
         with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(self.path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-
-    @property
-    def is_unordered(self) -> bool:
-        """Whether :meth:`order` has something to do."""
-        return bool(self._unordered)
-
-    def order(self, tables: Iterable[str] = tuple(TABLES)) -> None:
-        """Make the indexes by time that are not there yet.
-
-        A new archive is filled without them: to make one of all rows takes a third of the time that adding to it takes.
-        They are made when all is read, or at the next start, and of a table as soon as it is asked for rows by time.
-        """
-        if not (lacking := self._unordered.intersection(tables)):
-            return
-        # without them whoever asks waits longer; a connection of its own sorts in a file, not in memory
-        with (
-            contextlib.suppress(sqlite3.Error),
-            self.writing,
-            contextlib.closing(sqlite3.connect(self.path)) as connection,
-        ):
-            for name in lacking:
-                connection.execute(BY_TIME[name])
-                self._unordered.discard(name)
 
     # What the store asks for
 
@@ -385,7 +359,6 @@ class Archive:
 
     def newest(self, table: str, limit: int) -> list[Row]:
         """Return the ``limit`` rows that are latest by the table's own time, oldest change first."""
-        self.order([table])
         query = f"SELECT row FROM (SELECT seq, row FROM {table} ORDER BY at DESC LIMIT ?) ORDER BY seq"
         return list(self._whole(table, (data for (data,) in self._select(self._connection, query, (limit,)))))
 
@@ -394,7 +367,6 @@ class Archive:
 
         ``before``: only rows after this time (ms) and id in that order. Rows without a time come last.
         """
-        self.order([table])
         where = "" if before is None else "WHERE (at, id) < (?, ?)"
         query = f"SELECT row FROM {table} {where} ORDER BY at DESC, id DESC LIMIT ?"
         found = self._select(self._connection, query, (*(before or ()), limit))
@@ -402,7 +374,6 @@ class Archive:
 
     def nth_newest(self, table: str, number: int) -> tuple[int, str] | None:
         """Return time (ms) and id of the row before which ``number`` come in the order of :meth:`older`."""
-        self.order([table])
         query = f"SELECT at, id FROM {table} ORDER BY at DESC, id DESC LIMIT 1 OFFSET ?"
         return next(iter(self._select(self._connection, query, (number,))), None)
 
@@ -414,7 +385,6 @@ class Archive:
         Of one time the first change comes first, since ids say nothing of it. ``after=None``: from the beginning. The
         second value is what to go on from, ``None`` at the end.
         """
-        self.order([table])
         where = "" if after is None else "(at, id) > (?, ?) AND"
         query = f"SELECT at, id, seq, row FROM {table} WHERE {where} at <= ? ORDER BY at, id LIMIT ?"
         found = self._select(self._connection, query, (*(after or ()), until, limit))
@@ -441,7 +411,6 @@ class Archive:
         anchor are decoded. Without an anchor all rows are. Rows that stand in the conversations of agents in
         ``searched`` are left out: the index tells. It has a connection of its own, which no transaction holds up.
         """
-        self.order([table])
         agents = ((number_of(agent),) for agent in (searched if table in SPEAKERS else ()))
         others = " AND ".join(["1", *(f"{column} NOT IN searched" for column in SPEAKERS.get(table, ()))])
         connection = sqlite3.connect(self.path, timeout=5, isolation_level=None, check_same_thread=False)
@@ -671,7 +640,6 @@ class Archive:
 
     def before(self, table: str, at: int, limit: int) -> list[str]:
         """Return the ids of up to ``limit`` rows whose own time is before ``at`` (ms), the oldest first."""
-        self.order([table])
         query = f"SELECT id FROM {table} WHERE at > 0 AND at < ? ORDER BY at LIMIT ?"
         return [id for (id,) in self._select(self._connection, query, (at, limit))]
 

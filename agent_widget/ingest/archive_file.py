@@ -36,12 +36,6 @@ _AT_ONCE: Final = 1000
 LOG_PAGES: Final = 16_384
 """Pages of the write-ahead log (64 MiB) after which the next write transfers them itself (``Archive.tidy``)."""
 
-BY_TIME: Final = {
-    name: f"CREATE INDEX IF NOT EXISTS {name}_at ON {name} ({', '.join(('at', 'id', *SPEAKERS.get(name, ())))})"
-    for name in TABLES
-}
-"""Table → what makes its index by time. A new file has none of them before :meth:`.Archive.order`."""
-
 COLUMNS: Final = {name: [column.name for column in table.columns] for name, table in TABLES.items()}
 """The columns of each table, in the order in which an archive keeps their cells."""
 encode_cells: Final = msgspec.msgpack.Encoder().encode
@@ -167,8 +161,9 @@ def connected(path: Path) -> sqlite3.Connection:
             _migrate(connection)
             if 0 < version < 4:
                 _add_speakers(connection)
-            for name in TABLES if version else ():
-                connection.execute(BY_TIME[name])
+            for name in TABLES:
+                keys = ", ".join(("at", "id", *SPEAKERS.get(name, ())))
+                connection.execute(f"CREATE INDEX IF NOT EXISTS {name}_at ON {name} ({keys})")
             if 0 < version < 3:  # other checkpoints: the rows stay as they are, all files are read again
                 connection.execute("DELETE FROM undo")
                 connection.execute("DELETE FROM meta WHERE name IN ('memory', 'code')")

@@ -92,7 +92,7 @@ class Saving:
         self._collector.checkpoint()
         if not self._collector.store.unwritten:
             self._since = 0.0
-        self._tidy(all_read=all_read)
+        self._tidy()
         pause = max(CHECKPOINT_PACE, CHECKPOINT_SHARE * (time.thread_time() - began)) if all_read else READING_PACE
         self._next_checkpoint = time.monotonic() + pause
 
@@ -100,14 +100,10 @@ class Saving:
         """Wait until nothing is written any more."""
         self._pool.shutdown()
 
-    def _tidy(self, *, all_read: bool = False) -> None:
-        """Have the archive tidied up, if it is time, and its indexes made when ``all_read``."""
+    def _tidy(self) -> None:
+        """Have the archive tidied up, if it is time."""
         archive, moment = self._collector.archive, time.monotonic()
-        if archive is None:
-            return
-        if all_read and archive.is_unordered:
-            self._pool.submit(_logged, archive.order)
-        if moment >= self._next_tidy and self._tidying.done():
+        if archive is not None and moment >= self._next_tidy and self._tidying.done():
             self._next_tidy = moment + TIDY_PACE
             self._tidying = self._pool.submit(_logged, archive.tidy)
 

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -581,7 +581,6 @@ def whole() -> bytes:
         store.apply([log(number, f"line {number} " * 20) for number in range(200)])
         store.write()
         archive.remember(b"memory" * 100)
-        archive.order()
         archive.close()
         return path.read_bytes()
 
@@ -991,36 +990,6 @@ def test_rows_are_found_by_their_own_time(tmp_path: Path) -> None:
     store.write()
     assert archive.before("logs", 5, limit=3) == ["l1", "l2", "l3"]
     archive.close()
-
-
-ASKED: dict[str, Callable[[Archive], object]] = {
-    "before": lambda archive: archive.before("logs", 5, 3),
-    "holding": lambda archive: list(archive.holding("logs", (), ())),
-    "later": lambda archive: archive.later("logs", 3, None, 5),
-    "newest": lambda archive: archive.newest("logs", 3),
-    "nth_newest": lambda archive: archive.nth_newest("logs", 3),
-    "older": lambda archive: archive.older("logs", 3),
-}
-
-
-@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
-def test_rows_of_a_new_archive_are_put_in_order_of_time_when_they_are_asked_for_so(
-    ask: Callable[[Archive], object], tmp_path: Path
-) -> None:
-    def ordered() -> set[str]:
-        with closing(sqlite3.connect(tmp_path / "a.sqlite3")) as connection:
-            names = connection.execute("SELECT name FROM sqlite_master WHERE name LIKE '%_at'")
-            return {name for (name,) in names}
-
-    archive, store = opened(tmp_path / "a.sqlite3")
-    store.apply([log(n) for n in range(10)])
-    store.write()
-    assert archive.get("logs", "l3") and list(archive.rows("logs")) and not ordered()
-    ask(archive)
-    assert ordered() == {"logs_at"}
-    archive.close()
-    opened(tmp_path / "a.sqlite3")[0].close()
-    assert ordered() == {f"{table}_at" for table in TABLES}, "a second start finds all in order"
 
 
 def test_a_full_disk_loses_nothing_and_is_over_when_there_is_room(tmp_path: Path) -> None:

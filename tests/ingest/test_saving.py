@@ -69,14 +69,10 @@ def test_rows_and_entries_are_written_about_once(
     monkeypatch.setattr(saving, "MANY_ENTRIES", 500)
     monkeypatch.setattr(saving, "READING_PACE", float("inf"))
     running = collector(home, tmp_path / "a.sqlite3")
-    archive, keeps = running.archive, Saving(running)
-    assert archive is not None
-    monkeypatch.setattr(archive, "order", lambda: orders.append(running.left) or Archive.order(archive))
-    orders: list[int] = []
+    keeps = Saving(running)
     read(running, keeps)
     keeps.close()
     running.settle(stats=True)
-    assert orders == [0] and not archive.is_unordered, "rows are put in order of time once, when all is read"
     assert everything(running) == read_at_once(home)
     with sqlite3.connect(tmp_path / "a.sqlite3") as connection:
         facts = connection.execute("SELECT count(*) FROM facts").fetchone()[0]

@@ -387,7 +387,6 @@ def test_the_archive_of_an_older_version_learns_whose_rows_are(tmp_path: Path) -
     store.back(archive, archive.saved({}), {})
     store.apply(rows.values())
     store.write()
-    archive.order()
     archive.close()
     with closing(sqlite3.connect(path)) as connection:  # as that version left it
         for table, columns in SPEAKERS.items():
