@@ -67,9 +67,8 @@ class Facts:
         removed: list[tuple[int, str, str | bytes]] = []
         known = self._filter
         for scope, entries in changes.items():
-            of_scope = crc32(scope.encode())
             for key, value in entries:
-                digest, _, stored = _name(scope, key, of_scope)
+                digest, _, stored = _name(scope, key)
                 if value is None:
                     if known is None or known.may_have(hash((scope, key))):
                         removed.append((digest, scope, stored))
@@ -103,12 +102,12 @@ class Facts:
             return self._facts.find(self._scope, key)
 
 
-def _name(scope: str, key: str, of_scope: int | None = None) -> tuple[int, str, str | bytes]:
-    """Return what a fact is stored under: a number, its scope, its key; ``of_scope``: the checksum of the scope.
+def _name(scope: str, key: str) -> tuple[int, str, str | bytes]:
+    """Return what a fact is stored under: a number, its scope, its key.
 
     The number is of 32 bits, in the range that takes four bytes in an index; it need not be of one fact only. A key
     that comes from a file's name need not be Unicode.
     """
     data = key.encode("utf-8", "surrogatepass")
-    digest = crc32(data, crc32(scope.encode()) if of_scope is None else of_scope) - 2**31
+    digest = crc32(data, crc32(scope.encode())) - 2**31
     return digest, scope, key if len(data) == len(key) else data

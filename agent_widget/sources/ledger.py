@@ -10,7 +10,6 @@ earliest, then by id), whatever the order of reading. What was counted is taken 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -185,31 +184,20 @@ class Ledger:
         self._sums: dict[tuple[str, str, str | None, int], _Account] = {}
         """Session, agent, model and quarter of an hour (ms) → what is to be added to their accounts."""
         self._moved: dict[tuple[str, str], _Account] = {}  # table and row → its account, since the last `finish`
-        self._put_off: deque[tuple[Usage, str, str]] | None = None
-        """Claims that are to be billed; ``None`` if they are at once."""
+        self._waits = False
+        """Whether nothing is to be priced and given out yet."""
 
     def put_off(self) -> None:
-        """Bill nothing until :meth:`catch_up`: to price the first answer imports a library, a quarter of a second."""
-        self._put_off = deque()
+        """Book nothing until :meth:`catch_up`: to price the first answer imports a library, a quarter of a second."""
+        self._waits = True
 
     def catch_up(self) -> Iterator[Record | Gone]:
-        """Bill what was put off, and from now on at once; yield the rows that follow.
-
-        If it fails at a claim, the others are still there for the next call.
-        """
-        while self._put_off:
-            self._bill(*self._put_off.popleft())
-        self._put_off = None
+        """Book what was put off, and from now on with each :meth:`finish`; yield the rows that follow."""
+        self._waits = False
         yield from self.finish()
 
     def bill(self, usage: Usage, session: str, agent: str) -> None:
         """Take in one claim; of its numbers those that make no sense are left out."""
-        if self._put_off is None:
-            self._bill(usage, session, agent)
-        else:
-            self._put_off.append((usage, session, agent))
-
-    def _bill(self, usage: Usage, session: str, agent: str) -> None:
         usage = _usable(usage)
         owner = (usage.copy, usage.at, session, agent)
         held = self._answers.get(usage.id)
@@ -272,6 +260,8 @@ class Ledger:
 
     def finish(self) -> Iterator[Record | Gone]:
         """Yield the rows whose accounts were moved since the last call, as they are now."""
+        if self._waits:
+            return
         self._add_sums()
         moved, self._moved = self._moved, {}
         for (table, id), account in moved.items():
