@@ -46,7 +46,7 @@ def store_of(source: Source, **fields: Any) -> Store:
     return store
 
 
-@pytest.mark.parametrize("kind", SOURCES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", list(SOURCES), ids=lambda kind: kind.name)
 def test_each_agent_has_its_command(kind: type[Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     places = kind.default_roots({}, tmp_path)

@@ -508,6 +508,6 @@ def test_agent_text_is_text_in_a_cell() -> None:
     assert "<img" not in aw.Transcript("s", [entry], None, None)._repr_html_()
 
 
-@pytest.mark.parametrize("kind", SOURCES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", list(SOURCES), ids=lambda kind: kind.name)
 def test_a_source_declares_whether_its_sessions_have_a_transcript(kind: type[Source], tmp_path: Path) -> None:
     assert kind.has_transcripts == isinstance(getattr(kind(tmp_path), "book", None), Book)

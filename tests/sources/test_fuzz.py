@@ -12,14 +12,14 @@ from tests.sources import fuzz
 from tests.support import homes
 
 
-@pytest.mark.parametrize("kind", SOURCES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", list(SOURCES), ids=lambda kind: kind.name)
 def test_changed_files_break_nothing(kind: type[Source]) -> None:
     findings, _ = fuzz.run(kind, range(20))
     assert not findings, "\n".join(map(str, findings))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of files are text there")
-@pytest.mark.parametrize("kind", SOURCES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", list(SOURCES), ids=lambda kind: kind.name)
 def test_names_that_are_no_text_break_nothing(kind: type[Source], tmp_path: Path) -> None:
     """They are bytes. Each part of each path has one that is no UTF-8, as far as the file is read then."""
     files: dict[str, bytes] = {}

@@ -53,7 +53,7 @@ def rows(tables: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", SOURCES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", list(SOURCES), ids=lambda kind: kind.name)
 def test_a_number_that_makes_no_sense_costs_no_row(kind: type[Source], tmp_path: Path) -> None:
     found = (case for case in cases(kind, is_figure) if case[1] not in CONTENT)
     assert list(lost(kind, tmp_path, found, HOSTILE, spoilt, rows)) == []

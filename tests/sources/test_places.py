@@ -86,7 +86,7 @@ NOT_ENOUGH = {
 }
 """Source → a directory that other programs may have too."""
 
-every_source = pytest.mark.parametrize("kind", SOURCES, ids=lambda kind: kind.name)
+every_source = pytest.mark.parametrize("kind", list(SOURCES), ids=lambda kind: kind.name)
 
 
 def put(root: Path, name: str) -> Path:

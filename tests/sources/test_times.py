@@ -67,7 +67,7 @@ def rows(tables: dict[str, Any]) -> Counter[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", SOURCES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", list(SOURCES), ids=lambda kind: kind.name)
 def test_a_time_that_makes_no_sense_costs_no_row(kind: type[Source], tmp_path: Path) -> None:
     assert list(lost(kind, tmp_path, cases(kind, is_time), SENSELESS, spoilt, rows)) == []
 
@@ -96,7 +96,7 @@ def said(home: Home) -> tuple[Any, ...]:
     [MISSING, *(pytest.param(value, marks=pytest.mark.slow) for value in (None, "soon", 0))],
     ids=["missing", "null", "senseless", "zero"],
 )
-@pytest.mark.parametrize("kind", SOURCES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", list(SOURCES), ids=lambda kind: kind.name)
 def test_a_file_without_any_time_is_shown_or_said(kind: type[Source], value: Any, tmp_path: Path) -> None:
     before: dict[str, bytes] = {}
     for number, (files, path) in enumerate(texts(kind)):
